@@ -1,0 +1,415 @@
+"""Chosen cards and a reader -> Digest: the subject, every sentence and every reason of one e-mail.
+
+Nothing is claimed that the given values do not say: each sentence is made from a count or a reason that was handed in.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from markupsafe import escape
+
+from digest.text import snippet
+from subscriptions.rendering import RenderedEmail, one_line, render_email
+
+SUBJECT_LENGTH = 78
+TITLE_LENGTH = 300
+NAME_LENGTH = 80
+NOTE_LENGTH = 600
+SHORT_SNIPPET = 160
+RECEIPT_SOURCES = 12
+URL_OCTETS = 900  # as written in HTML: a link cannot be folded, and no line may pass 998
+HTML_BYTES = 90_000  # Gmail clips at about 102 kB, and the wire encoding adds its own
+
+
+# Cards: what is frozen of a paper when an edition opens -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A count that a source gave: 73, "upvote", "Hugging Face"."""
+
+    count: int
+    what: str  # in the singular
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A paper as every reader sees it; made by :func:`card_for`, which bounds every part.
+
+    ``authors`` are the shown ones: all up to five, else the first three and the last, with ``more_authors`` left out
+    between. ``url`` is empty where no safe link is known. ``published`` is an ISO date.
+    """
+
+    identifier: str
+    title: str
+    authors: tuple[str, ...]
+    more_authors: int
+    url: str
+    snippet: str
+    source: str
+    category: str
+    category_name: str
+    published: str | None
+    facts: tuple[Fact, ...]
+
+    @property
+    def byline(self) -> str:
+        """The authors on one line: ``A, B, C … Z (+12)``."""
+        if not self.more_authors:
+            return ", ".join(self.authors)
+        *first, last = self.authors
+        return f"{', '.join(first)} … {last} (+{self.more_authors:,})"
+
+    @property
+    def place(self) -> str:
+        """Where it appeared: ``arXiv · cs.LG Machine Learning · 20 Nov 2026``."""
+        day = date.fromisoformat(self.published) if self.published else None
+        parts = (self.source, f"{self.category} {self.category_name}".strip(), day and f"{day.day} {day:%b %Y}")
+        return " · ".join(part for part in parts if part)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain lists, strings and numbers, for a JSON column."""
+        return asdict(self) | {
+            "authors": list(self.authors),
+            "facts": [[fact.count, fact.what, fact.where] for fact in self.facts],
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Card:
+        """The card that :meth:`as_json` wrote."""
+        facts = tuple(Fact(*fact) for fact in values["facts"])
+        return cls(**{**values, "authors": tuple(values["authors"]), "facts": facts})
+
+
+def card_for(
+    *,
+    identifier: str,
+    title: str,
+    authors: Sequence[str],
+    url: str,
+    abstract: str,
+    source: str,
+    category: str = "",
+    category_name: str = "",
+    published: date | None = None,
+    facts: Iterable[Fact] = (),
+) -> Card:
+    """Make a paper's card from clean Unicode; every part is put on one line and bounded, nothing raises."""
+    names = [name for name in (shorten(author, NAME_LENGTH) for author in authors) if name]
+    return Card(
+        identifier=identifier,
+        title=shorten(title, TITLE_LENGTH) or identifier,
+        authors=tuple(names if len(names) <= 5 else (*names[:3], names[-1])),
+        more_authors=max(0, len(names) - 4) if len(names) > 5 else 0,
+        url=safe_link(url),
+        snippet=one_line(snippet(abstract)),
+        source=shorten(source, NAME_LENGTH),
+        category=shorten(category, NAME_LENGTH),
+        category_name=shorten(category_name, NAME_LENGTH),
+        published=published.isoformat() if published else None,
+        facts=tuple(facts),
+    )
+
+
+def safe_link(url: str) -> str:
+    """The URL in ASCII if it is absolute, http(s) and short enough for one line of a mail, else an empty string."""
+    url = quote(one_line(url), safe=":/?#[]@!$&()*+,;=%~")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return url if parts.scheme in ("http", "https") and parts.netloc and len(escape(url)) <= URL_OCTETS else ""
+
+
+def shorten(text: str, limit: int) -> str:
+    """One line of at most ``limit`` characters, cut at a word (inside it if it is very long) and ended by ``…``."""
+    text = one_line(text)
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 1]
+    words = cut if text[limit - 1] == " " else cut.rpartition(" ")[0]
+    return (words if 2 * len(words) >= limit else cut).rstrip(" ,;:.–—-(\u200d") + "…"
+
+
+# Reasons ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a paper is here: one term of its score.
+
+    ``kind`` is ``author``, ``topic``, ``keyword``, ``category``, ``like``, ``trending``, ``pick`` or ``average``; the
+    label is the name, word or code that matched, for a pick the curator's note, else empty. ``contribution`` is the
+    weighted term; a reader's contributions to a paper add up to its score.
+    """
+
+    kind: str
+    label: str = ""
+    contribution: float = 0.0
+
+
+def reason_in_words(reasons: Iterable[Reason], *, facts: Sequence[Fact] = ()) -> str:
+    """Say in one line why a paper is here: ``Matches your topic Robotics; trending with 73 upvotes on Hugging Face.``
+
+    What a reader asked for is named whenever it matched; ``like`` and ``trending`` only where they raised the score.
+    ``facts`` that are no reason follow as a sentence of their own. Never empty: a paper without a reason is on the list.
+    """
+    labels: dict[str, list[str]] = {}
+    for reason in reasons:
+        if reason.kind not in ("like", "trending") or reason.contribution > 0:
+            labels.setdefault(reason.kind, []).append(shorten(reason.label, NAME_LENGTH))
+    counts = _counts(facts)
+    clauses = []
+    if "pick" in labels:
+        clauses.append("picked by the editors")
+    if "author" in labels:
+        clauses.append(f"by {_enumerate(labels['author'])}, whom you follow")
+    wishes = (
+        ("topic", "topics", labels.get("topic", [])),
+        ("keyword", "keywords", [f"“{word}”" for word in labels.get("keyword", [])]),
+        ("category", "categories", labels.get("category", [])),
+    )
+    matches = [f"your {one if len(said) == 1 else many} {_enumerate(said)}" for one, many, said in wishes if said]
+    if matches:
+        clauses.append(f"matches {_enumerate(matches)}")
+    if "like" in labels:
+        clauses.append("close to papers you asked for more of")
+    if "trending" in labels:
+        clauses.append(f"trending with {counts}" if counts else "trending")
+    why = "; ".join(clauses)
+    sentences = [why[:1].upper() + why[1:], "" if "trending" in labels else counts]
+    return " ".join(f"{sentence}." for sentence in sentences if sentence) or "On today’s list of new papers."
+
+
+def _counts(facts: Sequence[Fact]) -> str:
+    """``73 upvotes and 12 comments on Hugging Face, 340 stars on GitHub``; what counts nothing is not said."""
+    places: dict[str, list[str]] = {}
+    for fact in facts:
+        if fact.count > 0:
+            places.setdefault(fact.where, []).append(_plural(fact.count, fact.what))
+    return ", ".join(f"{_enumerate(said)} on {where}" for where, said in places.items())
+
+
+def _enumerate(parts: Sequence[str], most: int = 4) -> str:
+    """``a, b and c``; past ``most``, ``a, b, c and 5 more``; empty for none."""
+    if len(parts) > most:
+        parts = [*parts[: most - 1], f"{len(parts) - most + 1:,} more"]
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
+
+
+def _plural(count: int, one: str) -> str:
+    return f"{count:,} {one}{'' if count == 1 else 's'}"
+
+
+# The digest ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Whom the digest is for, as far as the mail shows it.
+
+    ``asked_for`` names what the reader wants, in words ("Robotics", "“grasping”", "cs.LG", "Ingrid Solheim-Vargas");
+    empty means that nothing was asked for, and the digest is labelled as the trending list.
+    """
+
+    address: str
+    unsubscribe_url: str
+    asked_for: tuple[str, ...] = ()
+    confirmed_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who sends: the service's name, its address on the web and by post."""
+
+    name: str
+    site_url: str
+    postal_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCount:
+    """What a source gave against what it said it had; ``expected`` is None where it states no total."""
+
+    name: str
+    stored: int
+    expected: int | None = None
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One paper of a digest: its place in the mail (from 1), its card, why it is here, and a curator's note or none."""
+
+    number: int
+    card: Card
+    why: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """Every word of one digest. ``items`` are in the order shown, picks first; ``left_out`` did not fit in."""
+
+    subject: str
+    preheader: str
+    date_line: str
+    overview: str
+    picks: tuple[Item, ...]
+    items: tuple[Item, ...]
+    items_heading: str
+    receipt: tuple[str, ...]
+    why_you: str
+    reader: Reader
+    sender: Sender
+    left_out: int = 0
+
+    @property
+    def papers(self) -> tuple[Item, ...]:
+        """The picks and then the others: every paper that the reader is shown."""
+        return self.picks + self.items
+
+
+def compose(
+    cards: Sequence[tuple[Card, Sequence[Reason]]],
+    reader: Reader,
+    *,
+    issue_date: date,
+    sender: Sender,
+    arrived: int,
+    matched: int,
+    sources: Sequence[SourceCount] = (),
+) -> Digest:
+    """Put one reader's chosen papers into words.
+
+    ``cards`` are in ranked order; those with a ``pick`` reason are shown first. ``issue_date`` is the reader's own
+    day, ``arrived`` the number of new papers looked through, ``matched`` how many of them answer to what the reader
+    asked for. Raises ValueError without papers: a day with nothing is a skip, never an empty mail.
+    """
+    if not cards:
+        raise ValueError("a digest needs at least one paper")
+    picks_first = sorted(cards, key=lambda chosen: _note(chosen[1]) is None)
+    papers = tuple(
+        Item(number, card, reason_in_words(reasons, facts=card.facts), shorten(_note(reasons) or "", NOTE_LENGTH))
+        for number, (card, reasons) in enumerate(picks_first, 1)
+    )
+    picked = sum(_note(reasons) is not None for _, reasons in cards)
+    titles = [item.card.title for item in papers]
+    return Digest(
+        subject=subject_line(issue_date, titles),
+        preheader=shorten(f"Also: {' · '.join(titles[1:])}" if titles[1:] else papers[0].why, 120),
+        date_line=f"{issue_date:%A}, {issue_date.day} {issue_date:%B %Y}",
+        overview=_overview(arrived, matched, len(papers) - picked, picked, asked=bool(reader.asked_for)),
+        picks=papers[:picked],
+        items=papers[picked:],
+        items_heading="Your papers" if reader.asked_for else "Trending",
+        receipt=_receipt(sources),
+        why_you=_why_you(reader),
+        reader=reader,
+        sender=sender,
+    )
+
+
+def fit(digest: Digest, *, limit: int = HTML_BYTES) -> tuple[Digest, RenderedEmail]:
+    """Render a digest as an e-mail whose HTML has at most ``limit`` bytes, and return it with what it shows.
+
+    An ordinary digest fits at once. Else snippets are shortened from the bottom, then left out from the bottom, then
+    papers are dropped and counted in ``left_out``: the least of these steps that is enough. One paper always stays.
+    """
+    if _size(email := _render(digest)) <= limit:
+        return digest, email
+    steps = range(1, 3 * len(digest.papers) - 1)
+    enough = bisect_left(steps, True, key=lambda step: _size(_render(_lighter(digest, step))) <= limit)
+    digest = _lighter(digest, steps[min(enough, len(steps) - 1)])
+    return digest, _render(digest)
+
+
+def _render(digest: Digest) -> RenderedEmail:
+    return render_email("digest", subject=digest.subject, digest=digest)
+
+
+def _size(email: RenderedEmail) -> int:
+    return len(email.html.encode())
+
+
+def _lighter(digest: Digest, step: int) -> Digest:
+    """The digest made lighter by ``step`` steps: each paper's snippet shortened, then left out, then the paper."""
+    count = len(digest.papers)
+    shorter, without, dropped = (min(max(step - done, 0), count) for done in (0, count, 2 * count))
+
+    def lightened(items: tuple[Item, ...]) -> tuple[Item, ...]:
+        return tuple(
+            replace(item, card=replace(item.card, snippet=snippet_left(item)))
+            for item in items
+            if item.number <= count - dropped
+        )
+
+    def snippet_left(item: Item) -> str:
+        if item.number > count - without:
+            return ""
+        return shorten(item.card.snippet, SHORT_SNIPPET) if item.number > count - shorter else item.card.snippet
+
+    return replace(digest, picks=lightened(digest.picks), items=lightened(digest.items), left_out=dropped)
+
+
+def _note(reasons: Sequence[Reason]) -> str | None:
+    """The curator's note, perhaps empty; None for a paper that is no pick."""
+    return next((reason.label for reason in reasons if reason.kind == "pick"), None)
+
+
+def subject_line(day: date, titles: Sequence[str]) -> str:
+    """``23 Nov: Everything in Its Place and 9 more``: the day and the first title, in at most 78 characters."""
+    before = f"{day.day} {day:%b}: "
+    after = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
+    return before + shorten(titles[0], SUBJECT_LENGTH - len(before) - len(after)) + after
+
+
+def _overview(arrived: int, matched: int, chosen: int, picked: int, *, asked: bool) -> str:
+    said = [f"{_plural(arrived, 'new paper')} came in"]
+    if asked:
+        verb = "match" if matched > 1 else "matches"
+        said.append(f"{f'{matched:,}' if matched else 'none'} {verb} what you asked for")
+        if 0 < chosen < matched:
+            said.append(f"{chosen} {'was' if chosen == 1 else 'were'} chosen for you")
+    elif chosen:
+        these = "this one is" if chosen == 1 else f"these {chosen} are"
+        said.append(f"{these} from the top of the trending list")
+    if picked:
+        said.append(f"the editors picked {picked}")
+    return f"{_enumerate(said)}."
+
+
+def _receipt(sources: Sequence[SourceCount]) -> tuple[str, ...]:
+    """Lines that say whether the day was complete: sources with a gap first, then the others, the late ones apart."""
+    on_time = sorted((s for s in sources if not s.late), key=lambda s: s.expected is None or s.stored >= s.expected)
+    shown, others = on_time[:RECEIPT_SOURCES], on_time[RECEIPT_SOURCES:]
+    counts = [
+        f"{shorten(s.name, NAME_LENGTH)}: {s.stored:,}{'' if s.expected is None else f' of {s.expected:,}'}"
+        for s in shown
+    ]
+    if others:
+        counts.append(f"{_plural(len(others), 'other source')}: {sum(s.stored for s in others):,}")
+    late = [shorten(s.name, NAME_LENGTH) for s in sources if s.late]
+    lines = (
+        f"Read for this digest: {' · '.join(counts)}." if counts else "",
+        f"Late: {_enumerate(late)}. What a late source brings comes in a later digest." if late else "",
+    )
+    return tuple(line for line in lines if line)
+
+
+def _why_you(reader: Reader) -> str:
+    day = reader.confirmed_on
+    since = f"was confirmed on {day.day} {day:%B %Y}" if day else "is subscribed"
+    asked_for = _enumerate([shorten(wish, NAME_LENGTH) for wish in reader.asked_for], most=12)
+    return f"Sent to {reader.address} because this address {since}. " + (
+        f"You asked for {asked_for}."
+        if asked_for
+        else "You have asked for nothing in particular, so you get what is trending."
+    )

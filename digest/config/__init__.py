@@ -1,0 +1,1 @@
+"""Wiring: settings, addresses and entry points. May import everything; nothing imports it."""

@@ -1,0 +1,216 @@
+"""Settings, read from the environment and ``.env``; each is described in ``.env.example``.
+
+A wrong setting stops the start with its name and what would be right (``ImproperlyConfigured``).
+"""
+
+from __future__ import annotations
+
+from email.utils import parseaddr
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+env = environ.Env()
+if (BASE_DIR / ".env").is_file():
+    env.read_env(BASE_DIR / ".env")
+
+
+def wrong(name: str, value: object, right: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"The setting {name} is {value!r}, but it must be {right}.")
+
+
+def one_of(name: str, choices: tuple[str, ...]) -> str:
+    value = env.str(name, default=choices[0]).strip().lower()
+    if value not in choices:
+        raise wrong(name, value, "one of " + ", ".join(choices))
+    return str(value)
+
+
+# --- where everything lies -------------------------------------------------------------------------------------------
+
+VAR = Path(env.str("BROADSHEET_VAR", default=str(BASE_DIR / "var"))).resolve()
+OUTBOX = VAR / "outbox"
+try:
+    OUTBOX.mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    raise wrong("BROADSHEET_VAR", str(VAR), f"a folder that can be written to ({error.strerror})") from error
+
+
+def kept_secret(name: str) -> str:
+    """The secret of that name, generated into ``var/`` on first use, so that a restart keeps every link alive."""
+    if given := env.str(name, default=""):
+        if len(given) < 32:
+            raise wrong(name, "…", f"at least 32 characters long (it has {len(given)})")
+        return str(given)
+    path = VAR / name.lower()
+    try:
+        with path.open("x") as file:
+            path.chmod(0o600)
+            file.write(get_random_secret_key())
+    except FileExistsError:
+        pass
+    return path.read_text().strip()
+
+
+SECRET_KEY = kept_secret("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+SUPPRESSION_KEY = kept_secret("SUPPRESSION_KEY")  # never rotated: hashes of addresses that must not be written to
+
+DEBUG = False
+
+# --- which day's database --------------------------------------------------------------------------------------------
+
+MODE = one_of("BROADSHEET_MODE", ("live", "rehearsal", "sample"))  # given files and the sample never mix with real days
+
+
+def sqlite(name: str) -> dict[str, object]:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": VAR / f"{name}.sqlite3",
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",  # else two writers meet as "database is locked" at once
+            "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
+        },
+    }
+
+
+DATABASE_FILES = {"live": "broadsheet", "rehearsal": "rehearsal", "sample": "sample"}
+DATABASES = {"default": sqlite(DATABASE_FILES[MODE])}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- who is who ------------------------------------------------------------------------------------------------------
+
+SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
+site = urlsplit(SITE_URL)
+if site.scheme not in ("http", "https") or not site.hostname or site.path or site.query:
+    raise wrong("SITE_URL", SITE_URL, "the address readers reach the service at, such as https://digest.example.org")
+ALLOWED_HOSTS = [site.hostname, "localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+SECURE = site.scheme == "https"
+
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Broadsheet <digest@broadsheet.invalid>")
+if "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1] or any(c in DEFAULT_FROM_EMAIL for c in "\r\n"):
+    raise wrong("DEFAULT_FROM_EMAIL", DEFAULT_FROM_EMAIL, "a sender such as Broadsheet <digest@mail.example.org>")
+POSTAL_ADDRESS = env.str("POSTAL_ADDRESS", default="")
+CONTACT = env.str("CONTACT", default="")
+
+# --- mail: an outbox of files until a provider is named --------------------------------------------------------------
+
+PROVIDERS: dict[str, tuple[str, ...]] = {  # Anymail's backend -> the settings it cannot do without
+    "outbox": (),
+    "smtp": ("SMTP_URL",),
+    "amazon_ses": ("AWS_REGION",),
+    "brevo": ("BREVO_API_KEY",),
+    "mailgun": ("MAILGUN_API_KEY", "MAILGUN_SENDER_DOMAIN"),
+    "mailjet": ("MAILJET_API_KEY", "MAILJET_SECRET_KEY"),
+    "postmark": ("POSTMARK_SERVER_TOKEN",),
+    "resend": ("RESEND_API_KEY",),
+    "sparkpost": ("SPARKPOST_API_KEY",),
+}
+MAIL_PROVIDER = one_of("MAIL_PROVIDER", tuple(PROVIDERS))
+if MODE != "live":
+    MAIL_PROVIDER = "outbox"  # a rehearsal never leaves the house
+EMAIL_TIMEOUT = 30
+ANYMAIL: dict[str, object] = {"REQUESTS_TIMEOUT": (10, 30)}
+if missing := [name for name in PROVIDERS[MAIL_PROVIDER] if not env.str(name, default="")]:
+    raise ImproperlyConfigured(f"MAIL_PROVIDER={MAIL_PROVIDER} needs {' and '.join(missing)}: see .env.example.")
+if MAIL_PROVIDER == "outbox":
+    EMAIL_BACKEND = "subscriptions.outbox.EmailBackend"
+elif MAIL_PROVIDER == "smtp":
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    if urlsplit(env.str("SMTP_URL")).scheme not in ("smtp", "smtp+tls", "smtp+ssl"):
+        raise wrong("SMTP_URL", "…", "like smtp+tls://user:password@mail.example.org:587 (or smtp://, smtp+ssl://)")
+    globals().update({k: v for k, v in env.email_url("SMTP_URL").items() if k.isupper() and k != "EMAIL_BACKEND"})
+else:
+    EMAIL_BACKEND = f"anymail.backends.{MAIL_PROVIDER}.EmailBackend"
+    ANYMAIL |= {name: env.str(name) for name in PROVIDERS[MAIL_PROVIDER] if not name.startswith("AWS_")}
+    if MAIL_PROVIDER == "amazon_ses":
+        ANYMAIL["AMAZON_SES_CLIENT_PARAMS"] = {"region_name": env.str("AWS_REGION")}
+    elif MAIL_PROVIDER == "mailgun":
+        ANYMAIL["MAILGUN_API_URL"] = env.str("MAILGUN_API_URL", default="https://api.mailgun.net/v3")
+if MAIL_PROVIDER != "outbox":
+    if not POSTAL_ADDRESS:
+        raise ImproperlyConfigured(
+            "The setting POSTAL_ADDRESS is empty, but mail that leaves the house says where its sender can be found."
+        )
+    if parseaddr(DEFAULT_FROM_EMAIL)[1].endswith((".invalid", ".example")):
+        raise wrong("DEFAULT_FROM_EMAIL", DEFAULT_FROM_EMAIL, "an address of a domain you send from")
+    if site.hostname in ("localhost", "127.0.0.1", "::1"):
+        raise wrong("SITE_URL", SITE_URL, "an address that readers can reach, since mail leaves for real")
+
+# --- Django ----------------------------------------------------------------------------------------------------------
+
+ROOT_URLCONF = "digest.config.urls"
+WSGI_APPLICATION = "digest.config.wsgi.application"
+INSTALLED_APPS = [
+    "digest",
+    "subscriptions",
+    "anymail",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "DIRS": [BASE_DIR / "templates" / "web"],
+        "OPTIONS": {"environment": "digest.config.web.environment"},
+    },
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates" / "staff"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    },
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = VAR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",
+    "security.W008",
+    "security.W021",
+]  # HSTS over sub-domains is the operator's choice

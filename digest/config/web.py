@@ -1,0 +1,15 @@
+"""The Jinja2 environment of the web pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.templatetags.static import static
+from django.urls import reverse
+from jinja2 import Environment, StrictUndefined
+
+
+def environment(**options: Any) -> Environment:
+    env = Environment(**{**options, "undefined": StrictUndefined}, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 (Django turns autoescape on)
+    env.globals |= {"url": reverse, "static": static}
+    return env

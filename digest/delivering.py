@@ -1,0 +1,237 @@
+"""Lease a batch, hand its digests over, write down what became of each; take back what a dead worker held.
+
+The states are SENDING.md's: nothing is handed over before its row says ``handing_off``, and a row that says so when its
+worker is gone becomes ``unknown``, which is never sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import cast
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+
+from digest.compose import Card, Reader, Reason, Sender, SourceCount, compose, fit
+from digest.models import Batch, Delivery, EditionPaper
+from subscriptions import consent
+from subscriptions.links import unsubscribe_url
+from subscriptions.models import Subscriber, Suppression
+from subscriptions.rendering import RenderedEmail
+from subscriptions.sending import Door, Fate, Handover, Purpose
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=300)
+CHUNK = 20
+RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 3, 10, 30, 60)]
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """How many deliveries ended how, by status."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def sender() -> Sender:
+    return Sender(name="Broadsheet", site_url=settings.SITE_URL, postal_address=settings.POSTAL_ADDRESS)
+
+
+def lease_batch(now: datetime) -> Batch | None:
+    """Take the oldest open batch for this worker: one conditional UPDATE, so that no two workers hold one batch."""
+    for batch in Batch.objects.filter(status=Batch.Status.OPEN).order_by("pk")[:10]:
+        token = secrets.token_hex(16)
+        taken = Batch.objects.filter(pk=batch.pk, status=Batch.Status.OPEN).update(
+            status=Batch.Status.LEASED, token=token, lease_until=now + LEASE, attempts=F("attempts") + 1
+        )
+        if taken:
+            batch.refresh_from_db()
+            return batch
+    return None
+
+
+def deliver_all(*, clock: Callable[[], datetime]) -> Outcomes:
+    """Deliver every open batch."""
+    total = Outcomes()
+    while batch := lease_batch(clock()):
+        total.counts += deliver(batch, clock=clock).counts
+    return total
+
+
+def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
+    """Hand over what is ready in a leased batch, chunk by chunk; ends early when the lease is no longer ours."""
+    outcomes = Outcomes()
+    with Door() as door:
+        while chunk := _take_chunk(batch, clock(), outcomes):
+            door.look_up(delivery.subscriber for delivery in chunk)
+            for delivery, cards in _with_cards(chunk):
+                _settle(delivery, _hand_over(door, delivery, cards), now=clock())
+                outcomes.counts[delivery.status] += 1
+            _record(chunk)
+    Batch.objects.filter(pk=batch.pk, token=batch.token).update(status=Batch.Status.DONE, lease_until=None)
+    return outcomes
+
+
+def sweep(now: datetime) -> Outcomes:
+    """Give back batches whose lease ran out: what was being handed over is unknown, what is due again is batched."""
+    outcomes = Outcomes()
+    with transaction.atomic():
+        lost = Batch.objects.filter(status=Batch.Status.LEASED, lease_until__lt=now)
+        outcomes.counts[Delivery.Status.UNKNOWN] = Delivery.objects.filter(
+            batch__in=lost, status=Delivery.Status.HANDING_OFF
+        ).update(status=Delivery.Status.UNKNOWN, outcome="The worker stopped while this mail was being handed over.")
+        lost.update(status=Batch.Status.OPEN, token="", lease_until=None)
+        late = Delivery.objects.filter(
+            status__in=[Delivery.Status.READY, Delivery.Status.RETRY_WAIT], not_after__lt=now
+        )
+        outcomes.counts[Delivery.Status.EXPIRED] = late.update(
+            status=Delivery.Status.EXPIRED,
+            outcome="It could not leave in time; its papers return to the next digest.",
+        )
+        again = Delivery.objects.filter(status=Delivery.Status.RETRY_WAIT).filter(
+            Q(not_before=None) | Q(not_before__lte=now)
+        )
+        ids = list(again.values_list("pk", flat=True)[:1000])
+        if ids:
+            batch = Batch.objects.create(size=len(ids))
+            outcomes.counts[Delivery.Status.READY] = again.filter(pk__in=ids).update(
+                status=Delivery.Status.READY, batch=batch
+            )
+    return outcomes
+
+
+def email_for(delivery: Delivery, cards: dict[int, Card]) -> RenderedEmail:
+    """The mail of a delivery from what was frozen in its row and its edition: the same each time it is made."""
+    frozen = delivery.reasons
+    digest = compose(
+        [
+            (cards[paper_id], [Reason(*reason) for reason in reasons])
+            for paper_id, reasons in zip(delivery.paper_ids, frozen["papers"], strict=True)
+        ],
+        Reader(
+            address=delivery.subscriber.email,
+            unsubscribe_url=unsubscribe_url(delivery.subscriber),
+            asked_for=tuple(frozen["asked_for"]),
+            confirmed_on=delivery.subscriber.confirmed_at.date() if delivery.subscriber.confirmed_at else None,
+        ),
+        issue_date=delivery.issue_date,
+        sender=sender(),
+        arrived=frozen["arrived"],
+        matched=frozen["matched"],
+        sources=source_counts(delivery.edition.receipt if delivery.edition else []),
+    )
+    return fit(replace(digest, subject=delivery.subject))[1]
+
+
+def source_counts(receipt: Sequence[dict[str, object]]) -> list[SourceCount]:
+    return [
+        SourceCount(
+            name=str(row["source"]),
+            stored=int(str(row["stored"])),
+            expected=None if row["expected"] is None else int(str(row["expected"])),
+            late=row["state"] in ("absent", "failed"),
+        )
+        for row in receipt
+    ]
+
+
+def _take_chunk(batch: Batch, now: datetime, outcomes: Outcomes) -> list[Delivery]:
+    """The next deliveries of the batch, after a last look at their readers, marked as being handed over."""
+    with transaction.atomic():
+        held = Batch.objects.filter(pk=batch.pk, token=batch.token, status=Batch.Status.LEASED, lease_until__gt=now)
+        if not held.update(lease_until=now + LEASE):
+            return []
+        ready = list(
+            batch.deliveries.filter(status=Delivery.Status.READY)
+            .select_related("subscriber", "edition")
+            .order_by("pk")[:CHUNK]
+        )
+        suppressed = Suppression.objects.blocked([delivery.subscriber for delivery in ready])
+        for delivery in ready:
+            delivery.outcome = _last_look(delivery, suppressed)
+            delivery.status = Delivery.Status.SKIPPED if delivery.outcome else Delivery.Status.HANDING_OFF
+            delivery.attempts += 1
+            delivery.handed_over_at = None if delivery.outcome else now
+            outcomes.counts[Delivery.Status.SKIPPED] += bool(delivery.outcome)
+        Delivery.objects.bulk_update(ready, ["status", "outcome", "attempts", "handed_over_at"])
+    going = [delivery for delivery in ready if not delivery.outcome]
+    return going or (_take_chunk(batch, now, outcomes) if ready else [])
+
+
+def _last_look(delivery: Delivery, suppressed: set[int]) -> str:
+    """Why this digest must not leave after all, or an empty string."""
+    status = delivery.subscriber.status
+    if delivery.subscriber_id in suppressed:
+        return "Mail to this address is suppressed."
+    if status == Subscriber.Status.PAUSED:
+        return "You paused your digests."
+    if status != Subscriber.Status.ACTIVE:
+        return "You unsubscribed before it left."
+    return ""
+
+
+def _with_cards(chunk: list[Delivery]) -> list[tuple[Delivery, dict[int, Card]]]:
+    """Each delivery with its frozen cards, the newest card of a paper first; one query for the chunk."""
+    wanted = {paper_id for delivery in chunk for paper_id in delivery.paper_ids}
+    rows = EditionPaper.objects.filter(paper__in=wanted).select_related("edition").order_by("edition__date")
+    frozen = [(row.paper_id, row.edition.date, Card.from_json(row.card)) for row in rows]
+    return [
+        (
+            delivery,
+            {paper: card for paper, date, card in frozen if delivery.edition and date <= delivery.edition.date},
+        )
+        for delivery in chunk
+    ]
+
+
+def _hand_over(door: Door, delivery: Delivery, cards: dict[int, Card]) -> Handover:
+    try:
+        email = email_for(delivery, cards)
+    except Exception as error:  # one digest that cannot be made must not stop the others
+        logger.exception("Delivery %s could not be composed", delivery.pk)
+        return Handover(Fate.FAILED, f"This digest could not be composed: {error}")
+    return door.send(
+        delivery.subscriber,
+        email,
+        purpose=Purpose.DIGEST,
+        message_id=cast(str, delivery.message_id),  # a ready row has both
+        dated_at=cast(datetime, delivery.dated_at),
+    )
+
+
+def _settle(delivery: Delivery, handover: Handover, *, now: datetime) -> None:
+    delivery.outcome = handover.detail[:300]
+    delivery.provider_message_id = handover.provider_message_id[:200]
+    match handover.fate:
+        case Fate.ACCEPTED:
+            delivery.status, delivery.accepted_at = Delivery.Status.ACCEPTED, now
+        case Fate.LATER if delivery.attempts <= len(RETRY_AFTER):
+            wait = RETRY_AFTER[delivery.attempts - 1]
+            delivery.status, delivery.not_before = Delivery.Status.RETRY_WAIT, now + wait
+        case Fate.REFUSED:
+            delivery.status = Delivery.Status.SKIPPED
+        case Fate.FAILED | Fate.NO_SUCH_ADDRESS | Fate.LATER:
+            delivery.status = Delivery.Status.FAILED
+        case Fate.UNKNOWN:
+            delivery.status = Delivery.Status.UNKNOWN
+    if handover.fate == Fate.NO_SUCH_ADDRESS:
+        consent.suppress(delivery.subscriber.email, reason=Suppression.Reason.BOUNCED, now=now, why=delivery.outcome)
+
+
+def _record(chunk: list[Delivery]) -> None:
+    with transaction.atomic():
+        Delivery.objects.bulk_update(
+            chunk, ["status", "outcome", "provider_message_id", "accepted_at", "not_before"], batch_size=CHUNK
+        )
+        sent = [delivery for delivery in chunk if delivery.status == Delivery.Status.ACCEPTED]
+        if sent:
+            Subscriber.objects.filter(pk__in=[delivery.subscriber_id for delivery in sent]).update(
+                last_digest_at=max(delivery.accepted_at for delivery in sent if delivery.accepted_at)
+            )

@@ -1,0 +1,33 @@
+"""Open a day's edition."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from digest import publishing
+from digest.management import files as given
+from digest.management import summary
+
+
+class Command(BaseCommand):
+    help = (
+        "Freeze the candidates of a day (today in UTC unless --date says another): their cards, their trending scores "
+        "and the receipt. An edition that is open already stays as it is. Exit codes: 0 done; 2 wrong arguments."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        given.add_date(parser)
+        parser.add_argument("--dry-run", action="store_true", help="show the candidates, and freeze nothing")
+
+    def handle(self, *, day: date | None, dry_run: bool, **options: Any) -> None:
+        now = publishing.noon(day) if day else datetime.now(UTC)
+        out = summary.console()
+        if dry_run:
+            summary.tell_draft(out, now.date(), publishing.draft(now.date(), now=now))
+        else:
+            edition, opened = publishing.open_edition(now.date(), now=now)
+            summary.tell_edition(out, edition, opened=opened)

@@ -1,0 +1,35 @@
+"""Read sources and store what they show."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from digest import ingest, publishing, sample
+from digest.management import files as given
+from digest.management import summary
+
+
+class Command(BaseCommand):
+    help = (
+        "Store the papers of the given files, or of the bundled sample day, and tell per source what was expected, "
+        "stored, new, updated and refused. Exit codes: 0 at least one source was read; 1 none could be read; "
+        "2 wrong arguments."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        given.add_arguments(parser)
+
+    def handle(self, *, files: list[Path] | None, day: date | None, **options: Any) -> None:
+        feeds = given.read(files) if files else None
+        day = day or (given.day_of(feeds) if feeds else None) or datetime.now(UTC).date()
+        feeds = feeds or dict(sample.feeds(day))
+        stored = ingest.store_files(feeds, now=publishing.noon(day))
+        readings = list(summary.progress("Storing papers", stored, total=len(feeds)))
+        summary.tell_readings(summary.console(), readings)
+        if all(reading.error for reading in readings):
+            raise CommandError("None of the sources could be read.", returncode=1)

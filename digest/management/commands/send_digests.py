@@ -1,0 +1,55 @@
+"""Plan and deliver the digests of a day."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.db.models import Max
+
+from digest import delivering, planning, publishing
+from digest.management import files as given
+from digest.management import summary
+from digest.models import Delivery, Edition
+from subscriptions.models import Subscriber, email_key
+
+
+class Command(BaseCommand):
+    help = (
+        "Rank the open editions for every reader on the list, whatever their hour, and send each the digest of the day "
+        "(today unless --date says another), at most once. Exit codes: 0 done, also when there was nothing to do; "
+        "1 there is no edition, no such reader, or a digest failed; 2 wrong arguments."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        given.add_date(parser)
+        parser.add_argument("--reader", metavar="ADDRESS", help="this reader only, by e-mail address or public id")
+        parser.add_argument("--dry-run", action="store_true", help="show who would get what; write and send nothing")
+
+    def handle(self, *, day: date | None, reader: str | None, dry_run: bool, **options: Any) -> None:
+        now = publishing.noon(day) if day else datetime.now(UTC)
+        if not Edition.objects.filter(date__gt=now.date() - publishing.WINDOW, date__lte=now.date()).exists():
+            raise CommandError(f"No edition is open for {now.date()}: run open_edition first.", returncode=1)
+        readers = Subscriber.objects.on_the_list()
+        if reader:
+            readers = readers.filter(email_key=email_key(reader)) | readers.filter(public_id=reader)
+            if not readers.exists():
+                raise CommandError("No active or paused reader has this address or public id.", returncode=1)
+        out, ids = summary.console(), list(readers.values_list("pk", flat=True))
+        if dry_run:
+            with transaction.atomic():
+                before = Delivery.objects.aggregate(last=Max("pk"))["last"] or 0
+                planned = planning.plan(now, ids, issue_date=day)
+                rows = Delivery.objects.filter(pk__gt=before).select_related("subscriber")
+                summary.tell_plan(out, list(rows), planned=planned)
+                transaction.set_rollback(True)
+            return
+        planned = planning.plan(now, ids, issue_date=day)
+        delivering.deliver_all(clock=(lambda: now) if day else (lambda: datetime.now(UTC)))
+        deliveries = list(Delivery.objects.filter(subscriber__in=ids, issue_date=now.date()))
+        summary.tell_deliveries(out, deliveries, planned=planned)
+        if any(row.status == Delivery.Status.FAILED for row in deliveries):
+            raise CommandError("At least one digest failed; the reason stands above.", returncode=1)

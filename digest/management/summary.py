@@ -1,0 +1,120 @@
+"""What a run did, told to a person: per source, the edition, the deliveries."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import Any, TypeVar
+
+from django.conf import settings
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
+from rich.table import Table
+
+from digest.ingest import Reading
+from digest.models import Delivery, Edition, Paper
+from digest.planning import Planned
+from digest.publishing import Candidate
+
+MOST_LINES = 8
+T = TypeVar("T")
+
+
+def console() -> Console:
+    """Plain, unbroken lines where nobody watches; colour and the terminal's width where somebody does."""
+    shown = Console(highlight=False)
+    return shown if shown.is_terminal else Console(highlight=False, width=120)
+
+
+def progress(what: str, steps: Iterable[T], *, total: int) -> Iterator[T]:
+    """The steps, with a bar on a terminal's standard error while they are taken."""
+    watching = Console(stderr=True)
+    return iter(track(steps, what, total=total, console=watching, transient=True, disable=not watching.is_terminal))
+
+
+def tell_readings(out: Console, readings: Sequence[Reading]) -> None:
+    table = Table(title="Sources", title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.add_column("source", overflow="fold")
+    for name in ("expected", "stored", "new", "updates", "refused"):
+        table.add_column(name, justify="right")
+    table.add_column("announced")
+    for reading in readings:
+        counts = (reading.stored, reading.new, reading.updated, len(reading.refused))
+        table.add_row(
+            escape(reading.source),
+            "?" if reading.expected is None else f"{reading.expected:,}",
+            *(["-"] * 4 if reading.error else [f"{count:,}" for count in counts]),
+            str(reading.announced_on or ""),
+        )
+    out.print(table)
+    for reading in readings:
+        for line in _remarks(reading):
+            out.print(f"  {escape(line)}", soft_wrap=True)
+
+
+def _remarks(reading: Reading) -> list[str]:
+    if reading.error:
+        return [f"{reading.source}: refused. {reading.error}"]
+    lines = [f"{reading.source}: {note}" for note in reading.notes]
+    reasons = Counter(refused.why for refused in reading.refused)
+    for why, count in reasons.most_common(MOST_LINES):
+        first = next(refused.what for refused in reading.refused if refused.why == why)
+        lines.append(f"{reading.source}: refused {count}, {why} ({first}{', …' if count > 1 else ''})")
+    return lines
+
+
+def tell_edition(out: Console, edition: Edition, *, opened: bool) -> None:
+    state = "opened now" if opened else "was open already and stays as it is; papers that came since go to the next"
+    rows = edition.candidates.select_related("paper").order_by("-trending", "paper__identifier")
+    out.print(f"\n[bold]Edition of {edition.date}[/bold] ({state}): {len(rows):,} candidates", soft_wrap=True)
+    _tell_top(out, [(row.trending, row.inputs, row.paper.title) for row in rows])
+
+
+def tell_draft(out: Console, day: date, candidates: Sequence[Candidate]) -> None:
+    out.print(f"[bold]Edition of {day}[/bold] (not opened, dry run): {len(candidates):,} candidates")
+    _tell_top(out, [(one.trending, one.inputs, one.paper.title) for one in candidates])
+
+
+def _tell_top(out: Console, rows: Sequence[tuple[float | None, dict[str, Any], str]]) -> None:
+    voted = [(score, inputs, title) for score, inputs, title in rows if score is not None]
+    if rows and not voted:
+        out.print("  Nothing is trending: none of its sources counts votes.")
+    for place, (score, inputs, title) in enumerate(voted[:5], 1):
+        made_of = f"{inputs['points']} points in {inputs['hours']:.0f} h on {inputs['source']}"
+        out.print(f"  {place}. {score:7.2f}  {escape(title)} ({escape(made_of)})", soft_wrap=True)
+
+
+def tell_plan(out: Console, rows: Sequence[Delivery], *, planned: Planned) -> None:
+    out.print(f"[bold]Plan[/bold] (dry run, nothing was written): {_counted(planned)}")
+    for row in rows:
+        out.print(f"\n{escape(row.subscriber.email)}: {escape(row.subject or row.outcome)}", soft_wrap=True)
+        papers = Paper.objects.in_bulk(row.paper_ids)
+        for place, paper_id in enumerate(row.paper_ids, 1):
+            score = sum(contribution for _, _, contribution in row.reasons["papers"][place - 1])
+            out.print(f"  {place:2}. {score:7.2f}  {escape(papers[paper_id].title)}", soft_wrap=True)
+
+
+def tell_deliveries(out: Console, deliveries: Sequence[Delivery], *, planned: Planned) -> None:
+    out.print(f"\n[bold]Deliveries[/bold] of this date: {len(deliveries):,} ({_counted(planned)} by this run)")
+    counts = Counter((Delivery.Status(row.status).label, row.outcome) for row in deliveries)
+    for (status, outcome), count in sorted(counts.items()):
+        out.print(f"  {count:,} {status}{f': {escape(outcome)}' if outcome else ''}", soft_wrap=True)
+    if not planned.ready:
+        out.print("  Nothing was sent by this run: each reader has a row for this date, and no one gets two.")
+
+
+def tell_outbox(out: Console) -> None:
+    serve = "./run serve"
+    if settings.MODE == "rehearsal" or (settings.VAR / "broadsheet.sqlite3").exists():
+        serve += f" --{settings.MODE}"
+    index = os.path.relpath(settings.OUTBOX / "index.html")
+    out.print(f"\nThe mails lie in {escape(os.path.dirname(index))}; open {escape(index)} in a browser to read them.")
+    out.print(f"The links in them work while {serve} runs.", soft_wrap=True)
+
+
+def _counted(planned: Planned) -> str:
+    parts = [f"{planned.ready:,} planned", f"{planned.skipped:,} skipped"]
+    return ", ".join([*parts, f"{planned.held:,} waiting for a new edition"] if planned.held else parts)

@@ -1,0 +1,284 @@
+"""What is sent: papers and where they were seen, editions of a day, deliveries to readers."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from subscriptions.models import Subscriber, Topic
+
+
+class Source(models.Model):
+    name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=20, help_text="one of digest.sources.KINDS")
+    url = models.CharField(max_length=500, help_text="where it is fetched from; file:<name> for a given file")
+    active = models.BooleanField(default=True)
+    etag = models.CharField(max_length=200, blank=True, editable=False)
+    last_modified = models.CharField(max_length=100, blank=True, editable=False)
+    next_check_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0)
+    last_error = models.CharField(max_length=500, blank=True)
+    last_success_at = models.DateTimeField(null=True, blank=True)
+    last_reading = models.JSONField(default=dict, blank=True, help_text="what the last reading expected and stored")
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["url"], name="a_source_is_listed_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Paper(models.Model):
+    """A work, once, whatever version, category or source showed it."""
+
+    identifier = models.CharField(max_length=510, help_text="the preferred one of its identifiers")
+    title = models.TextField()
+    abstract = models.TextField(blank=True)
+    authors = models.JSONField(default=list, blank=True)
+    categories = models.JSONField(default=list, blank=True)
+    primary_category = models.CharField(max_length=100, blank=True)
+    url = models.CharField(max_length=1000, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    announced_on = models.DateField(null=True, blank=True)
+    first_seen_at = models.DateTimeField(db_index=True)
+    version = models.PositiveSmallIntegerField(default=1)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    topics = models.ManyToManyField(Topic, blank=True, related_name="papers")
+
+    class Meta:
+        ordering = ["-first_seen_at", "identifier"]
+        constraints = [
+            models.UniqueConstraint(fields=["identifier"], name="a_paper_is_stored_once"),
+            models.CheckConstraint(
+                condition=Q(identifier__startswith="arxiv:")
+                | Q(identifier__startswith="doi:")
+                | Q(identifier__startswith="url:")
+                | Q(identifier__startswith="title:"),
+                name="an_identifier_names_its_scheme",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title[:100]
+
+
+class Identifier(models.Model):
+    """A name a work is known by: what brings two sightings of one work together."""
+
+    value = models.CharField(max_length=510)
+    paper = models.ForeignKey(Paper, models.CASCADE, related_name="identifiers")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["value"], name="an_identifier_names_one_paper")]
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Sighting(models.Model):
+    """A source showed a paper; written only when something changed since the last one."""
+
+    class Announced(models.TextChoices):
+        NEW = "new"
+        CROSS = "cross"
+        REPLACE = "replace"
+        REPLACE_CROSS = "replace_cross"
+
+    paper = models.ForeignKey(Paper, models.CASCADE, related_name="sightings")
+    source = models.ForeignKey(Source, models.CASCADE, related_name="sightings")
+    seen_at = models.DateTimeField()
+    announced = models.CharField(max_length=13, choices=Announced, blank=True)
+    points = models.IntegerField(null=True, blank=True, help_text="null: the source does not vote")
+    comments = models.IntegerField(null=True, blank=True)
+    stars = models.IntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["paper", "source", "seen_at"], name="a_sighting_is_written_once")
+        ]
+        indexes = [models.Index(fields=["seen_at"], name="sightings_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.source_id} saw {self.paper_id}"
+
+
+class CuratorPick(models.Model):
+    class Verdict(models.TextChoices):
+        PICK = "pick", "pick: in every digest"
+        BOOST = "boost", "boost: moved up"
+        HIDE = "hide", "hide: in no digest"
+
+    paper = models.ForeignKey(Paper, models.CASCADE, related_name="curator_picks")
+    edition_date = models.DateField()
+    verdict = models.CharField(max_length=5, choices=Verdict)
+    note = models.CharField(max_length=500, blank=True, help_text="shown to readers with a pick; why, for a hide")
+    embargo_until = models.DateTimeField(null=True, blank=True)
+    curator = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-edition_date", "verdict"]
+        constraints = [
+            models.UniqueConstraint(fields=["paper", "edition_date"], name="a_paper_is_judged_once_an_edition")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} {self.paper_id} on {self.edition_date}"
+
+
+class Edition(models.Model):
+    """One UTC day's frozen candidates."""
+
+    date = models.DateField()
+    opened_at = models.DateTimeField()
+    receipt = models.JSONField(default=list, help_text="per source: expected, stored, and what is missing")
+    tally = models.JSONField(default=dict, help_text="deliveries by status, written when the last one closes")
+
+    class Meta:
+        ordering = ["-date"]
+        constraints = [models.UniqueConstraint(fields=["date"], name="a_day_has_one_edition")]
+
+    def __str__(self) -> str:
+        return self.date.isoformat()
+
+
+class EditionPaper(models.Model):
+    """A candidate as it stood when its edition opened."""
+
+    edition = models.ForeignKey(Edition, models.CASCADE, related_name="candidates")
+    paper = models.ForeignKey(Paper, models.CASCADE, related_name="candidacies")
+    trending = models.FloatField(null=True, help_text="today's score; null where nobody votes")
+    inputs = models.JSONField(default=dict, help_text="what the score was computed from")
+    card = models.JSONField(help_text="title, authors, snippet, url and facts as they are mailed")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["edition", "paper"], name="a_paper_is_a_candidate_once_an_edition")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.paper_id} in {self.edition_id}"
+
+
+class Batch(models.Model):
+    """Up to 1,000 deliveries that one worker leases as one row."""
+
+    class Status(models.TextChoices):
+        OPEN = "open"
+        LEASED = "leased"
+        DONE = "done"
+
+    status = models.CharField(max_length=6, choices=Status, default=Status.OPEN)
+    token = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    size = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "batches"
+        indexes = [models.Index(fields=["status", "lease_until"], name="batches_to_lease")]
+
+    def __str__(self) -> str:
+        return f"batch {self.pk} ({self.status})"
+
+
+class Delivery(models.Model):
+    """One reader's digest of one local issue date: the row that makes twice impossible."""
+
+    class Status(models.TextChoices):
+        READY = "ready"
+        HANDING_OFF = "handing_off", "being handed over"
+        RETRY_WAIT = "retry_wait", "waiting for another try"
+        ACCEPTED = "accepted"
+        DELIVERED = "delivered"
+        BOUNCED = "bounced"
+        COMPLAINED = "complained"
+        UNKNOWN = "unknown", "unknown: may have left"
+        FAILED = "failed"
+        EXPIRED = "expired"
+        SKIPPED = "skipped"
+
+    OPEN = (Status.READY, Status.HANDING_OFF, Status.RETRY_WAIT)
+    SENT = (Status.ACCEPTED, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED, Status.UNKNOWN)
+
+    subscriber = models.ForeignKey(Subscriber, models.CASCADE, related_name="deliveries")
+    issue_date = models.DateField()
+    edition = models.ForeignKey(Edition, models.PROTECT, null=True, blank=True, related_name="deliveries")
+    batch = models.ForeignKey(Batch, models.SET_NULL, null=True, blank=True, related_name="deliveries")
+    status = models.CharField(max_length=11, choices=Status)
+    paper_ids = models.JSONField(default=list)
+    reasons = models.JSONField(default=list, help_text="per paper, in the order of the digest")
+    subject = models.CharField(max_length=200, blank=True)
+    message_id = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 (unique; a skip has none)
+    dated_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True, blank=True)
+    not_after = models.DateTimeField(null=True, blank=True)
+    handed_over_at = models.DateTimeField(null=True, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    provider_message_id = models.CharField(max_length=200, blank=True)
+    outcome = models.CharField(max_length=300, blank=True, help_text="why, in words a reader understands")
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        ordering = ["-issue_date", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["subscriber", "issue_date"], name="a_reader_gets_one_digest_an_issue_date"),
+            models.UniqueConstraint(fields=["message_id"], name="a_message_id_is_used_once"),
+        ]
+        indexes = [models.Index(fields=["status", "not_before"], name="deliveries_by_status")]
+
+    def __str__(self) -> str:
+        return f"{self.issue_date} to {self.subscriber_id}: {self.status}"
+
+
+class DeliveryEvent(models.Model):
+    """What a mail provider told us, raw, before anything is made of it."""
+
+    dedupe_key = models.CharField(max_length=200)
+    delivery = models.ForeignKey(Delivery, models.SET_NULL, null=True, blank=True, related_name="events")
+    kind = models.CharField(max_length=20)
+    at = models.DateTimeField()
+    raw = models.JSONField(default=dict)
+    processed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-at"]
+        constraints = [models.UniqueConstraint(fields=["dedupe_key"], name="an_event_is_stored_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} for {self.delivery_id}"
+
+
+class Verdict(models.Model):
+    class Value(models.TextChoices):
+        MORE = "more"
+        LESS = "less"
+
+    subscriber = models.ForeignKey(Subscriber, models.CASCADE, related_name="verdicts")
+    paper = models.ForeignKey(Paper, models.CASCADE, related_name="verdicts")
+    value = models.CharField(max_length=4, choices=Value)
+    given_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subscriber", "paper"], name="a_reader_judges_a_paper_once")]
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.paper_id}"
+
+
+class Lease(models.Model):
+    """A turn that one process holds at a time: the minute tick, each host's next request."""
+
+    name = models.CharField(max_length=200)
+    holder = models.CharField(max_length=100, blank=True)
+    until = models.DateTimeField()
+    last_ok_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name"], name="a_lease_has_one_holder")]
+
+    def __str__(self) -> str:
+        return self.name

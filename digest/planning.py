@@ -1,0 +1,357 @@
+"""Plan: rank the open editions for each reader, and write each reader's row for the day."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+
+import numpy as np
+from django.db import transaction
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from digest.compose import Reason, subject_line
+from digest.ingest import topic_rule
+from digest.models import Batch, CuratorPick, Delivery, Edition, EditionPaper, Paper
+from digest.publishing import WINDOW, candidates
+from digest.ranking import personal
+from digest.ranking.features import PaperMatrix, ReaderBatch, Space, Texts
+from digest.ranking.personal import TERMS, Ranking, rank
+from digest.ranking.trending import standardised
+from digest.tagging import Rule, match
+from subscriptions.links import message_id
+from subscriptions.models import Preference, Subscriber, Suppression
+from subscriptions.schedule import local_date, next_send_at, zone_of
+
+BATCH = 1000  # readers ranked in one computation, and deliveries leased as one row
+ARCHIVE_DAYS, ARCHIVE_SIZE = 45, 10_000  # whose texts say how rare a word is
+CATCH_UP = timedelta(hours=5)  # how late a digest may leave
+STANDS_OUT = 1.0  # deviations above the day's mean from which a paper is said to be trending
+
+NOTHING_MATCHED = "Nothing that came in matched what you asked for."
+NOTHING_CAME = "No new paper came in."
+PAUSED = "You paused your digests."
+SUPPRESSED = "Mail to this address is suppressed."
+
+
+@dataclass(slots=True)
+class Planned:
+    """How many readers got which row; the held ones wait for an edition newer than their last digest."""
+
+    ready: int = 0
+    skipped: int = 0
+    held: int = 0
+
+
+def plan(now: datetime, subscriber_ids: Iterable[int], *, issue_date: date | None = None) -> Planned:
+    """Give each of these readers a row for ``issue_date`` (their own local date when None): ready, or why not.
+
+    A reader who has a row for that date already is left alone, so planning twice is harmless. Each thousand readers
+    are ranked in one computation and written in one transaction.
+    """
+    planned, ids = Planned(), list(subscriber_ids)
+    pool = Pool.of_the_week(now) if ids else None
+    for start in range(0, len(ids), BATCH):
+        readers = _Readers.among(ids[start : start + BATCH], now=now, issue_date=issue_date)
+        rows = _rows_for(readers, pool, now=now) if pool else []
+        _write(readers, rows, now=now)
+        planned.ready += sum(row.status == Delivery.Status.READY for row in rows)
+        planned.skipped += sum(row.status == Delivery.Status.SKIPPED for row in rows)
+        planned.held += len(readers.due) - len(rows)
+    return planned
+
+
+# --- the papers ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The week's E editions laid together: P papers, each with its newest card, and what curators say of them."""
+
+    editions: list[Edition]  # oldest first
+    papers: list[EditionPaper]
+    inside: NDArray[np.bool_]  # (E, P)
+    may_go: NDArray[np.bool_]  # (P,) not hidden, withdrawn or under embargo
+    popularity: NDArray[np.float64]  # (P,)
+    pick: NDArray[np.float64]  # (P,)
+    notes: dict[int, str]  # row of a picked paper -> the curator's note
+
+    @classmethod
+    def of_the_week(cls, now: datetime) -> Pool:
+        editions = list(
+            Edition.objects.filter(date__gt=now.date() - WINDOW, date__lte=now.date(), opened_at__lte=now).order_by(
+                "date"
+            )
+        )
+        picks = list(CuratorPick.objects.filter(edition_date__in=[edition.date for edition in editions]))
+        _admit_picked(editions, picks, now=now)
+        newest: dict[int, EditionPaper] = {}
+        held: dict[int, set[int]] = defaultdict(set)
+        for row in EditionPaper.objects.filter(edition__in=editions).order_by("edition__date").select_related("paper"):
+            newest[row.paper_id] = row
+            held[row.edition_id].add(row.paper_id)
+        papers = list(newest.values())
+        row_of = {paper_id: row for row, paper_id in enumerate(newest)}
+        may_go = np.array([row.paper.withdrawn_at is None for row in papers], bool)
+        pick, notes = np.zeros(len(papers)), dict[int, str]()
+        for judged in picks:
+            if (place := row_of.get(judged.paper_id)) is None:
+                continue
+            if judged.verdict == CuratorPick.Verdict.HIDE or (judged.embargo_until and judged.embargo_until > now):
+                may_go[place] = False
+            elif judged.verdict == CuratorPick.Verdict.PICK:
+                pick[place], notes[place] = personal.PICK, judged.note
+            else:
+                pick[place] = max(pick[place], personal.BOOST)
+        return cls(
+            editions=editions,
+            papers=papers,
+            inside=np.array([[paper in held[edition.pk] for paper in newest] for edition in editions], bool).reshape(
+                len(editions), len(papers)
+            ),
+            may_go=may_go,
+            popularity=standardised(
+                np.array([np.nan if row.trending is None else row.trending for row in papers], float)
+            ),
+            pick=pick,
+            notes=notes,
+        )
+
+    def against(self, rules: Sequence[Rule], *, now: datetime) -> PaperMatrix:
+        """These papers as the ranking sees them, for readers who want any of these rules."""
+        space, archive = _archive(_archive_texts(now))
+        return PaperMatrix.of(
+            space.read(_text(row.paper.title, row.paper.abstract) for row in self.papers),
+            space=space,
+            archive=archive,
+            rules=rules,
+            matches=match(rules, [row.paper for row in self.papers]),
+            popularity=self.popularity,
+            pick=self.pick,
+        )
+
+
+def _admit_picked(editions: Sequence[Edition], picks: Sequence[CuratorPick], *, now: datetime) -> None:
+    """A curator may pick a paper that was no candidate: it joins the edition it was picked for."""
+    by_date = {edition.date: edition for edition in editions}
+    for one in picks:
+        edition = by_date[one.edition_date]
+        if one.verdict == CuratorPick.Verdict.PICK and not edition.candidates.filter(paper=one.paper_id).exists():
+            (candidate,) = candidates([one.paper], now=now)
+            EditionPaper.objects.bulk_create([candidate.for_edition(edition)], ignore_conflicts=True)
+
+
+def _archive_texts(now: datetime) -> tuple[str, ...]:
+    recent = Paper.objects.filter(first_seen_at__range=(now - timedelta(days=ARCHIVE_DAYS), now))
+    rows = recent.order_by("-first_seen_at", "-pk").values_list("title", "abstract")[:ARCHIVE_SIZE]
+    return tuple(_text(title, abstract) for title, abstract in rows)
+
+
+@lru_cache(maxsize=1)
+def _archive(texts: tuple[str, ...]) -> tuple[Space, Texts]:
+    return Space.fit(texts)  # seconds for 10,000 texts, so kept while the texts stay the same
+
+
+def _text(title: str, abstract: str) -> str:
+    return f"{title}. {abstract}"
+
+
+# --- the readers -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Readers:
+    """S readers who have no row for their issue date yet, what they ask for, and what they had."""
+
+    due: list[Subscriber]
+    issue_dates: list[date]
+    rules: list[Rule]
+    wants: csr_array  # (S, R)
+    mutes: csr_array  # (S, R)
+    had: list[set[int]]  # papers sent before
+    last_edition: list[date | None]
+    suppressed: set[int]
+
+    @classmethod
+    def among(cls, ids: Sequence[int], *, now: datetime, issue_date: date | None) -> _Readers:
+        everyone = Subscriber.objects.on_the_list().filter(pk__in=ids).order_by("pk")
+        days = {reader: issue_date or local_date(reader.zone, now) for reader in everyone}
+        earlier = Delivery.objects.filter(subscriber__in=days, issue_date__gte=now.date() - 5 * WINDOW)
+        taken: set[tuple[int, date]] = set()
+        had: dict[int, set[int]] = defaultdict(set)
+        last: dict[int, date] = {}
+        for row in earlier.select_related("edition").only(
+            "subscriber_id", "issue_date", "status", "paper_ids", "edition__date"
+        ):
+            taken.add((row.subscriber_id, row.issue_date))
+            if row.edition and row.status in (*Delivery.SENT, *Delivery.OPEN):
+                had[row.subscriber_id].update(row.paper_ids)
+                last[row.subscriber_id] = max(row.edition.date, last.get(row.subscriber_id, row.edition.date))
+        due = [reader for reader, day in days.items() if (reader.pk, day) not in taken]
+        rules, wants, mutes = _rules_of(due, {reader: days[reader] for reader in due})
+        return cls(
+            due=due,
+            issue_dates=[days[reader] for reader in due],
+            rules=rules,
+            wants=wants,
+            mutes=mutes,
+            had=[had[reader.pk] for reader in due],
+            last_edition=[last.get(reader.pk) for reader in due],
+            suppressed=Suppression.objects.blocked(due),
+        )
+
+
+def _rules_of(readers: Sequence[Subscriber], today: dict[Subscriber, date]) -> tuple[list[Rule], csr_array, csr_array]:
+    """The distinct rules these readers want or mute, and who does which."""
+    row_of = {reader.pk: row for row, reader in enumerate(readers)}
+    columns: dict[Rule, int] = {}
+    chosen: dict[str, list[tuple[int, int]]] = {Preference.Stance.WANT: [], Preference.Stance.MUTE: []}
+    for one in Preference.objects.filter(subscriber__in=readers).select_related("topic").order_by("pk"):
+        row = row_of[one.subscriber_id]
+        if one.until is None or one.until >= today[readers[row]]:
+            chosen[one.stance].append((row, columns.setdefault(_rule(one), len(columns))))
+    shape = (len(readers), len(columns))
+    wants, mutes = (
+        csr_array((np.ones(len(cells), np.float32), tuple(np.array(cells, int).reshape(-1, 2).T)), shape=shape)
+        for cells in chosen.values()
+    )
+    return list(columns), wants, mutes
+
+
+def _rule(preference: Preference) -> Rule:
+    match preference.kind:
+        case Preference.Kind.TOPIC if preference.topic:
+            return topic_rule(preference.topic)
+        case Preference.Kind.CATEGORY:
+            return Rule("category", preference.value, categories=(preference.value,))
+        case Preference.Kind.KEYWORD:
+            return Rule("keyword", preference.value, phrases=(preference.value,))
+    return Rule("author", preference.value)
+
+
+# --- the rows --------------------------------------------------------------------------------------------------------
+
+
+def _rows_for(readers: _Readers, pool: Pool, *, now: datetime) -> list[Delivery]:
+    """A row for each reader for whom an edition is open that they have not been sent."""
+    if not readers.due or not pool.editions:
+        return []
+    fresh = np.array([[_is_fresh(edition, last, pool) for edition in pool.editions] for last in readers.last_edition])
+    offered = (fresh.astype(np.float32) @ pool.inside > 0) & pool.may_go
+    papers = pool.against(readers.rules, now=now)
+    muted = (readers.mutes @ papers.matches).toarray() > 0
+    ids = np.array([row.paper_id for row in pool.papers])
+    had = np.array([np.isin(ids, list(papers_had)) for papers_had in readers.had]).reshape(offered.shape)
+    ranking = rank(
+        papers,
+        ReaderBatch(wants=readers.wants, hype=np.array([reader.hype for reader in readers.due], np.float32)),
+        allowed=offered & ~muted & ~had,
+        limit=max(reader.max_papers for reader in readers.due),
+    )
+    return [
+        _row(readers, row, pool, papers, ranking, arrived=int(offered[row].sum()), now=now)
+        for row in range(len(readers.due))
+        if fresh[row].any()
+    ]
+
+
+def _is_fresh(edition: Edition, last: date | None, pool: Pool) -> bool:
+    """A first digest draws from the latest edition only, a later one from all since the one before."""
+    return edition is pool.editions[-1] if last is None else edition.date > last
+
+
+def _row(
+    readers: _Readers, row: int, pool: Pool, papers: PaperMatrix, ranking: Ranking, *, arrived: int, now: datetime
+) -> Delivery:
+    reader = readers.due[row]
+    delivery = Delivery(subscriber=reader, issue_date=readers.issue_dates[row], edition=pool.editions[-1])
+    chosen = [int(paper) for paper in ranking.order[row, : reader.max_papers] if paper >= 0]
+    if why := _why_not(reader, readers.suppressed, arrived=arrived, chosen=chosen):
+        delivery.status, delivery.outcome = Delivery.Status.SKIPPED, why
+        return delivery
+    wanted = readers.wants[[row]].indices
+    reasons = [
+        _reasons(ranking.contributions[row, place], paper, wanted, readers.rules, papers, pool)
+        for place, paper in enumerate(chosen)
+    ]
+    delivery.status = Delivery.Status.READY
+    delivery.paper_ids = [pool.papers[paper].paper_id for paper in chosen]
+    delivery.reasons = {
+        "arrived": arrived,
+        "matched": int(ranking.eligible[row]),
+        "asked_for": [readers.rules[column].label for column in wanted],
+        "papers": [[[reason.kind, reason.label, reason.contribution] for reason in some] for some in reasons],
+    }
+    picked_first = sorted(chosen, key=lambda paper: paper not in pool.notes)
+    delivery.subject = subject_line(delivery.issue_date, [pool.papers[paper].card["title"] for paper in picked_first])
+    delivery.message_id = message_id("digest", f"{reader.public_id}|{delivery.issue_date}")
+    delivery.dated_at = now
+    delivery.not_after = min(now + CATCH_UP, _midnight(reader, now))
+    return delivery
+
+
+def _why_not(reader: Subscriber, suppressed: set[int], *, arrived: int, chosen: list[int]) -> str:
+    if reader.pk in suppressed:
+        return SUPPRESSED
+    if reader.status == Subscriber.Status.PAUSED:
+        return PAUSED
+    if not arrived:
+        return NOTHING_CAME
+    return "" if chosen else NOTHING_MATCHED
+
+
+def _reasons(
+    contributions: NDArray[np.float64],
+    paper: int,
+    wanted: NDArray[np.int32],
+    rules: Sequence[Rule],
+    papers: PaperMatrix,
+    pool: Pool,
+) -> list[Reason]:
+    """Why this paper: each term of its score, shared among the rules that matched; together they are the score."""
+    matched = [column for column in wanted if papers.matches[[column], [paper]][0]]
+    kind_of_term = {"topic": "topic", "words": "keyword", "category": "category", "author": "author"}
+    reasons = []
+    for term, value in zip(TERMS, contributions.tolist(), strict=True):
+        labels = [rules[column].label for column in matched if rules[column].kind == kind_of_term.get(term)]
+        if labels:
+            reasons += [Reason(kind_of_term[term], label, round(value / len(labels), 6)) for label in labels]
+        elif value:
+            reasons.append(_unruly(term, value, paper, pool))
+    return reasons
+
+
+def _unruly(term: str, value: float, paper: int, pool: Pool) -> Reason:
+    """A term that no rule of the reader's stands behind."""
+    if term == "pick":
+        return Reason("pick" if paper in pool.notes else "boost", pool.notes.get(paper, ""), round(value, 6))
+    if term == "trending" and pool.popularity[paper] < STANDS_OUT:
+        return Reason("popularity", "", round(value, 6))
+    return Reason({"like_this": "like"}.get(term, term), "", round(value, 6))
+
+
+def _midnight(reader: Subscriber, now: datetime) -> datetime:
+    tomorrow = local_date(reader.zone, now) + timedelta(days=1)
+    return datetime.combine(tomorrow, time(), zone_of(reader.zone))
+
+
+def _write(readers: _Readers, rows: list[Delivery], *, now: datetime) -> None:
+    ready = [row for row in rows if row.status == Delivery.Status.READY]
+    for row in rows:
+        reader = row.subscriber
+        reader.last_issue_date = row.issue_date
+        reader.next_send_at = next_send_at(
+            after=row.issue_date, now=now, hour=reader.send_hour, weekdays=reader.weekdays, zone=reader.zone
+        )
+    with transaction.atomic():
+        if ready:
+            batch = Batch.objects.create(size=len(ready))
+            for row in ready:
+                row.batch = batch
+        Delivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+        Subscriber.objects.bulk_update(
+            [row.subscriber for row in rows], ["last_issue_date", "next_send_at"], batch_size=100
+        )

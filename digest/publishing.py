@@ -1,0 +1,189 @@
+"""Open an edition: freeze a day's candidates, their scores and the receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from digest.compose import Card, Fact, card_for
+from digest.models import Edition, EditionPaper, Paper, Sighting, Source
+from digest.ranking.trending import Reading, Scores, trending_scores
+from digest.sources.taxonomy import CATEGORIES
+
+WINDOW = timedelta(days=7)  # how long a paper stays news
+STILL_TRENDING = 50  # papers of the week that may come back into the candidates
+
+
+def noon(day: date) -> datetime:
+    """The moment at which a given day is read and sent (DESIGN.md section 6, clock)."""
+    return datetime.combine(day, time(12), UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A paper as it would be frozen in an edition; ``trending`` is None where nobody votes."""
+
+    paper: Paper
+    trending: float | None
+    inputs: dict[str, Any]
+    card: Card
+
+    def for_edition(self, edition: Edition) -> EditionPaper:
+        return EditionPaper(
+            edition=edition,
+            paper=self.paper,
+            trending=self.trending,
+            inputs=self.inputs,
+            card=self.card.as_json(),
+        )
+
+
+def draft(day: date, *, now: datetime) -> list[Candidate]:
+    """What the edition of that day would hold if it opened now, most trending first; writes nothing."""
+    news = list(_news(day, now))
+    known = {paper.pk for paper in news}
+    older = [paper for paper in _voted_on_this_week(now) if paper.pk not in known]
+    return candidates([*news, *_rising(older, now)], now=now)
+
+
+def open_edition(day: date, *, now: datetime) -> tuple[Edition, bool]:
+    """Freeze the candidates of that day, and whether it was done now: an edition that is open stays as it is."""
+    if edition := Edition.objects.filter(date=day).first():
+        return edition, False
+    frozen = draft(day, now=now)
+    with transaction.atomic():
+        edition, opened = Edition.objects.get_or_create(
+            date=day, defaults={"opened_at": now, "receipt": receipt(day, now=now)}
+        )
+        if opened:
+            EditionPaper.objects.bulk_create([one.for_edition(edition) for one in frozen], batch_size=500)
+    return edition, opened
+
+
+def candidates(papers: Sequence[Paper], *, now: datetime) -> list[Candidate]:
+    """These papers with their trending scores at ``now`` and their cards, most trending first."""
+    readings = _readings(papers, now)
+    scores = trending_scores([paper.pk for paper in papers], readings, now=now)
+    seen_at_source = {reading.paper: reading.source for reading in reversed(readings)}
+    made = []
+    for row, paper in enumerate(papers):
+        inputs = _inputs(scores, row)
+        card = card_of(paper, inputs, source=seen_at_source.get(paper.pk, ""))
+        trending = float(scores.score[row]) if inputs else None
+        made.append(Candidate(paper=paper, trending=trending, inputs=inputs, card=card))
+    return sorted(made, key=lambda one: (-(one.trending or 0), one.paper.identifier))
+
+
+def card_of(paper: Paper, inputs: dict[str, Any], *, source: str) -> Card:
+    """A paper as it is mailed; ``source`` names where it was first seen, for works that are not on arXiv."""
+    points, comments, stars = (inputs.get(name) or 0 for name in ("points", "comments", "stars"))
+    where = inputs.get("source", "").removesuffix(" daily papers")
+    facts = [Fact(points, "upvote", where), Fact(comments, "comment", where), Fact(stars, "star", "GitHub")]
+    return card_for(
+        identifier=paper.identifier,
+        title=paper.title,
+        authors=paper.authors,
+        url=paper.url,
+        abstract=paper.abstract,
+        source="arXiv" if paper.identifier.startswith("arxiv:") else source,
+        category=paper.primary_category,
+        category_name=CATEGORIES.get(paper.primary_category, ""),
+        published=paper.announced_on or (paper.published_at.date() if paper.published_at else None),
+        facts=[fact for fact in facts if fact.count],
+    )
+
+
+def _inputs(scores: Scores, row: int) -> dict[str, Any]:
+    """What a score was computed from, for the open formula; empty where nobody votes."""
+    if np.isnan(scores.score[row]):
+        return {}
+    counts = {"points": scores.points, "comments": scores.comments, "stars": scores.stars}
+    return {
+        **{name: None if np.isnan(values[row]) else int(values[row]) for name, values in counts.items()},
+        "hours": round(float(scores.hours[row]), 1),
+        "source": scores.source[row],
+    }
+
+
+def _readings(papers: Sequence[Paper], now: datetime) -> list[Reading]:
+    """What sources said of these papers in the past week, oldest first."""
+    rows: list[Sighting] = []
+    for start in range(0, len(papers), 500):
+        some = Sighting.objects.filter(paper__in=papers[start : start + 500], seen_at__range=(now - WINDOW, now))
+        rows += some.select_related("source").order_by("seen_at", "pk")
+    return [
+        Reading(
+            paper=row.paper_id,
+            source=row.source.name,
+            seen_at=row.seen_at,
+            points=row.points,
+            comments=row.comments,
+            stars=row.stars,
+        )
+        for row in rows
+    ]
+
+
+def _rising(papers: Sequence[Paper], now: datetime) -> list[Paper]:
+    """The papers that gained most trending score in the last 24 hours."""
+    ids, readings = [paper.pk for paper in papers], _readings(papers, now)
+    today, yesterday = (
+        np.nan_to_num(trending_scores(ids, readings, now=moment).score) for moment in (now, now - timedelta(hours=24))
+    )
+    gain = today - yesterday
+    return [papers[row] for row in np.argsort(-gain, kind="stable")[:STILL_TRENDING] if gain[row] > 0]
+
+
+def receipt(day: date, *, now: datetime) -> list[dict[str, Any]]:
+    """Per source, what it gave for this edition: complete, partial, stale, absent or failed."""
+    since = _last_opening(day)
+    rows = []
+    for source in Source.objects.all():
+        last = source.last_reading
+        is_fresh = bool(last) and since < datetime.fromisoformat(last["at"]) <= now
+        if is_fresh:
+            state, expected, stored, why = _state(last, day), last["expected"], last["stored"], last["error"]
+        elif source.active:
+            state, expected, stored, why = "absent", None, 0, ""
+        else:
+            continue
+        rows.append({"source": source.name, "state": state, "expected": expected, "stored": stored, "why": why})
+    return rows
+
+
+def _state(last: dict[str, Any], day: date) -> str:
+    if last["error"]:
+        return "failed"
+    if last["announced_on"] and last["announced_on"] < day.isoformat():
+        return "stale"
+    return "partial" if last["expected"] is not None and last["stored"] < last["expected"] else "complete"
+
+
+def _last_opening(day: date) -> datetime:
+    before = Edition.objects.filter(date__lt=day).order_by("-date").values_list("opened_at", flat=True).first()
+    return before or noon(day) - WINDOW
+
+
+def _news(day: date, now: datetime) -> QuerySet[Paper]:
+    """Papers announced new or cross-listed within a week, and first seen since the last opening."""
+    shown = Sighting.objects.filter(paper=OuterRef("pk"), seen_at__lte=now)
+    recent = Q(announced_on=None) | Q(announced_on__gte=day - WINDOW)
+    earlier = EditionPaper.objects.filter(paper=OuterRef("pk"), edition__date__lt=day)
+    return Paper.objects.filter(
+        Exists(shown.filter(announced="")) | (Exists(shown.filter(announced__in=["new", "cross"])) & recent),
+        ~Exists(earlier),  # what came in at the very moment of an opening belongs to the next edition
+        withdrawn_at=None,
+        first_seen_at__gte=_last_opening(day),
+        first_seen_at__lte=now,
+    )
+
+
+def _voted_on_this_week(now: datetime) -> QuerySet[Paper]:
+    voted = Sighting.objects.filter(paper=OuterRef("pk"), points__isnull=False, seen_at__lte=now)
+    return Paper.objects.filter(Exists(voted), withdrawn_at=None, first_seen_at__range=(now - WINDOW, now))

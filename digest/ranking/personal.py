@@ -1,0 +1,239 @@
+"""Papers times readers: who gets what, in which order, and why.
+
+Per reader, over the day's whole pool, z() being minus mean, over standard deviation:
+
+    said       = z(z(words) + z(echo))                          what the reader's typed words and topics' words find
+    taste      = .6 z(likeness to the liked papers) + .4 z(BM25 of the liked papers' words)
+    base       = said                                            without likes
+                 taste + .3 said (fewer than 5 likes) or .15 said
+    relevance  = z(base) + .5 / (1 + likes / 5) z(likeness to the papers that stand out in base)
+    score      = relevance + 1.5 (wanted topics + categories) + popularity hype / 50 + followed author + pick
+
+with .5 in place of 1.5, and half the popularity, for a reader with likes. The third line is feedback: papers more than
+two deviations above the day act as weak likes, the more the reader told us the less. Weights were chosen on recorded
+readers (``manage.py evaluate_ranking``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from digest.ranking.features import Floats, Ints, PaperMatrix, ReaderBatch, through
+
+TERMS = ("topic", "words", "category", "author", "like_this", "trending", "pick", "average")
+
+PICK, BOOST, AUTHOR = 200.0, 2.0, 100.0  # a pick and a followed author outweigh anything the other terms add up to
+MATCH, MATCH_WITH_LIKES = 1.5, 1.0  # per wanted topic or category a paper has
+POPULARITY, POPULARITY_WITH_LIKES = 1.0, 0.5  # at hype 50
+ROCCHIO, LIKED_WORDS, DISLIKES = 0.6, 0.4, 0.25
+FEEDBACK, STANDS_OUT = 0.5, 2.0
+LIKE_THIS = 1.0  # deviations above the day's average from which a paper counts as like the liked ones
+BLOCK = 256  # readers at a time: a block's (readers, papers) arrays then stay in the processor's cache
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The first ``limit`` papers of each of S readers, best first.
+
+    ``order`` (S, limit) holds paper rows, -1 where there is no further paper; ``scores`` (S, limit) and
+    ``contributions`` (S, limit, TERMS) are 0 there, and a paper's contributions add up to its score. ``eligible`` (S,)
+    counts the papers above the floor. ``asked_for_nothing`` (S,) marks readers who got the trending list.
+    """
+
+    order: Ints
+    scores: NDArray[np.float64]
+    contributions: NDArray[np.float64]
+    eligible: Ints
+    asked_for_nothing: NDArray[np.bool_]
+
+
+def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_], limit: int) -> Ranking:
+    """Each reader's best papers among the ``allowed`` (S, P), at most ``limit``.
+
+    A paper must answer something the reader asked for, or be a pick; for a reader known only by likes it must be
+    like the liked ones; a reader who asked for nothing gets what is popular. Ties go to the more popular paper, then
+    to the earlier row. A reader's result does not depend on who else is in the batch. Raises ValueError when shapes
+    or ranges do not fit.
+    """
+    count, size = len(readers), len(papers)
+    _check(papers, readers, allowed, limit)
+    likes = _likes(readers)
+    ranking = Ranking(
+        order=np.full((count, limit), -1),
+        scores=np.zeros((count, limit)),
+        contributions=np.zeros((count, limit, len(TERMS))),
+        eligible=np.zeros(count, np.int64),
+        asked_for_nothing=(np.diff(readers.wants.indptr) == 0) & (likes == 0),
+    )
+    if not (count and size and limit):
+        return ranking
+    wanted, taste = _Wanted.by(readers, papers), _taste(papers, readers)
+    by_popularity = np.empty(size, np.int64)
+    by_popularity[np.lexsort((np.arange(size), -papers.popularity))] = np.arange(size)
+    for start in range(0, count, BLOCK):
+        block = slice(start, min(start + BLOCK, count))
+        scores, eligible, terms = _score(papers, readers, wanted, taste, likes, block)
+        if not readers.floor:
+            eligible[:] = True
+        eligible[ranking.asked_for_nothing[block]] = True
+        eligible &= allowed[block]
+        ranking.eligible[block] = eligible.sum(axis=1)
+        rows, columns, positions = _best(np.where(eligible, scores, -np.inf), by_popularity, limit)
+        here = (start + rows, positions)
+        ranking.order[here] = columns
+        ranking.scores[here] = scores[rows, columns]
+        for index, term in enumerate(terms):
+            ranking.contributions[*here, index] = np.broadcast_to(term, scores.shape)[rows, columns]
+        ranking.contributions[*here, -1] = ranking.scores[here] - ranking.contributions[here].sum(axis=1)
+    return ranking
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The rules that anybody in the batch wants, U of them, as dense (U, P) blocks that products run fast on."""
+
+    wants: csr_array  # (S, U)
+    words: Floats
+    echo: Floats
+    matches: dict[str, tuple[Ints, Floats]]  # by kind: columns of wants, and their rows of PaperMatrix.matches
+
+    @staticmethod
+    def by(readers: ReaderBatch, papers: PaperMatrix) -> _Wanted:
+        used = np.unique(readers.wants.indices)
+        kinds = papers.kinds[used]
+        columns = {kind: np.flatnonzero(kinds == kind) for kind in ("topic", "keyword", "category", "author")}
+        return _Wanted(
+            wants=readers.wants[:, used].astype(np.float32),
+            words=papers.words[used].toarray(),
+            echo=papers.echo[used],
+            matches={kind: (found, papers.matches[used[found]].toarray()) for kind, found in columns.items()},
+        )
+
+
+def _score(
+    papers: PaperMatrix, readers: ReaderBatch, wanted: _Wanted, tastes: Floats | None, likes: Ints, block: slice
+) -> tuple[Floats, NDArray[np.bool_], tuple[Floats, ...]]:
+    """Scores (S, P), what is above the floor (S, P), and the terms but the last, each (S, P), (S, 1) or (P,)."""
+    wants = wanted.wants[block]
+    known = likes[block, None]
+    hits = {kind: wants[:, columns] @ matches for kind, (columns, matches) in wanted.matches.items()}
+    said = _unit(_unit(wants @ wanted.words) + _unit(wants @ wanted.echo))
+    taste = None if tastes is None else tastes[block]
+
+    base = said if taste is None else said * _weight_of_words(known) + taste
+    spread = _inverse_deviation(base)
+    feedback = _unit(_standing_out((base - base.mean(axis=1, keepdims=True)) * spread) @ papers.likeness)
+    feedback *= FEEDBACK / (1 + known / np.float32(5))
+    if taste is None:
+        words, like_this = said * spread + feedback, np.zeros((len(said), 1), np.float32)
+    else:
+        words = said * (_weight_of_words(known) * spread) + np.where(known, 0, feedback)
+        like_this = taste * spread + np.where(known, feedback, 0)
+
+    match = np.where(known, MATCH_WITH_LIKES, MATCH).astype(np.float32)
+    topic, category = hits["topic"] * match, hits["category"] * match
+    author = (hits["author"] > 0) * np.float32(AUTHOR)
+    popular = np.where(known, POPULARITY_WITH_LIKES, POPULARITY) * readers.hype[block, None] / 50
+    trending = popular.astype(np.float32) * papers.popularity
+    terms = (topic, words, category, author, like_this, trending, papers.pick)
+
+    relevance = words + like_this
+    scores = relevance - relevance.mean(axis=1, keepdims=True)
+    for term in (topic, category, author, trending, papers.pick):
+        scores += term
+    eligible = (hits["topic"] + hits["keyword"] + hits["category"] + hits["author"] > 0) | (papers.pick >= PICK)
+    if taste is not None:
+        only_likes = (known > 0) & (np.diff(wants.indptr)[:, None] == 0)
+        eligible |= only_likes & (_unit(taste - taste.mean(axis=1, keepdims=True)) >= LIKE_THIS)
+    return scores, eligible, terms
+
+
+def _taste(papers: PaperMatrix, readers: ReaderBatch) -> Floats | None:
+    """What the verdicts say of each paper (S, P), None where nobody gave any.
+
+    Dislikes are taken off the mean of the likes at a quarter; alone they count a quarter of what likes do.
+    """
+    if readers.verdicts is None or readers.liked is None:
+        return None
+    likes, dislikes = _mean_rows(readers.verdicts > 0), _mean_rows(readers.verdicts < 0)
+    profile = (likes - dislikes * np.float32(DISLIKES)).tocsr()
+    rocchio = through(profile, readers.liked.tfidf, papers.texts.tfidf, papers.offset)
+    words = through(likes, readers.liked.bm25, papers.texts.bm25)
+    strength = np.where(np.diff(likes.indptr) > 0, 1, DISLIKES).astype(np.float32)[:, None]
+    return strength * (ROCCHIO * _unit(rocchio) + LIKED_WORDS * _unit(words))
+
+
+def _weight_of_words(likes: Ints) -> Floats:
+    """Typed words beside likes: all there is without them, then less the more likes there are."""
+    return np.select([likes == 0, likes < 5], [1, 0.3], 0.15).astype(np.float32)
+
+
+def _standing_out(deviations: Floats) -> csr_array:
+    """By how much papers stand out of the day (S, P), 0 for most."""
+    rows, columns = np.nonzero(deviations > STANDS_OUT)
+    starts = np.searchsorted(rows, np.arange(len(deviations) + 1))
+    return csr_array((deviations[rows, columns] - np.float32(STANDS_OUT), columns, starts), shape=deviations.shape)
+
+
+def _inverse_deviation(values: Floats) -> Floats:
+    """One over each row's standard deviation (S, 1), 0 for a row whose values are all the same."""
+    squares = np.einsum("ij,ij->i", values, values)[:, None] / values.shape[1]
+    variance = squares - values.mean(axis=1, keepdims=True) ** 2
+    spread = variance > 1e-5 * squares  # below that it is float32's rounding, not a spread
+    return np.where(spread, 1 / np.sqrt(np.where(spread, variance, 1)), 0).astype(np.float32)
+
+
+def _unit(values: Floats) -> Floats:
+    """Rows over their standard deviation. Not centred: the means leave once, as the average term."""
+    return values * _inverse_deviation(values)
+
+
+def _mean_rows(mask: csr_array) -> csr_array:
+    """A 0/1 matrix whose rows add up to 1, or to 0."""
+    rows = csr_array(mask, dtype=np.float32)
+    rows.data /= np.repeat(np.maximum(np.diff(rows.indptr), 1), np.diff(rows.indptr))
+    return rows
+
+
+def _likes(readers: ReaderBatch) -> Ints:
+    """How many papers each reader liked (S,)."""
+    if readers.verdicts is None:
+        return np.zeros(len(readers), np.int64)
+    return np.asarray((readers.verdicts > 0).sum(axis=1), np.int64)
+
+
+def _best(scores: Floats, tie: Ints, limit: int) -> tuple[Ints, Ints, Ints]:
+    """Rows, columns and positions of each row's ``limit`` best finite scores, equal ones by ``tie``."""
+    count, size = scores.shape
+    bound = np.full((count, 1), -np.inf, np.float32)
+    groups = size // 8
+    if groups >= limit:
+        # the limit-th best of the groups' best is no more than the limit-th best of all: what lies below is out
+        tops = scores[:, : groups * 8].reshape(count, 8, groups).max(axis=1)
+        bound = np.partition(tops, -limit, axis=1)[:, -limit, None]
+    rows, columns = np.nonzero((scores >= bound) & (scores > -np.inf))
+    best = np.lexsort((tie[columns], -scores[rows, columns], rows))
+    rows, columns = rows[best], columns[best]
+    positions = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    kept = positions < limit
+    return rows[kept], columns[kept], positions[kept]
+
+
+def _check(papers: PaperMatrix, readers: ReaderBatch, allowed: NDArray[np.bool_], limit: int) -> None:
+    count, size, rules = len(readers), len(papers), len(papers.kinds)
+    if readers.wants.shape != (count, rules):
+        raise ValueError(f"wants has {readers.wants.shape[1]} columns for {rules} rules")
+    if allowed.shape != (count, size) or allowed.dtype != np.bool_:
+        raise ValueError(f"allowed must be true or false for each of {count} readers and {size} papers")
+    if readers.hype.shape != (count,) or not ((readers.hype >= 0) & (readers.hype <= 100)).all():
+        raise ValueError("hype must be a number from 0 to 100 for each reader")
+    if (readers.verdicts is None) != (readers.liked is None):
+        raise ValueError("verdicts and the texts they are about come together")
+    if readers.verdicts is not None and readers.verdicts.shape != (count, len(readers.liked or ())):
+        raise ValueError("verdicts must have a row for each reader and a column for each text")
+    if limit < 0:
+        raise ValueError("limit must not be negative")

@@ -1,0 +1,18 @@
+"""Text as sources write it -> text as readers read it: the one room for TeX, HTML, names, sentences and accents."""
+
+from digest.text.names import clean_name, fold, split_authors
+from digest.text.reading import clean, clean_abstract
+from digest.text.residue import RESIDUE, lost_words
+from digest.text.sentences import sentences, snippet
+
+__all__ = [
+    "RESIDUE",
+    "clean",
+    "clean_abstract",
+    "clean_name",
+    "fold",
+    "lost_words",
+    "sentences",
+    "snippet",
+    "split_authors",
+]

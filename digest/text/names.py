@@ -1,0 +1,86 @@
+"""Authors' names: out of one string of all of them, clean, and folded for comparison."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from digest.text.reading import settled
+
+_MOST = 100_000  # characters of all authors; the longest lists name some five thousand
+
+_SUFFIX = re.compile(r"(?:jr|sr|[IVX]{2,4}|ph\.?\s?d|md|esq)\.?", re.I)
+_GROUP = re.compile(r"\b(?:collaborations?|consortium|consortia|groups?|teams?|project|initiative)\b", re.I)
+_AFTER_GROUP = re.compile(r"(?<=[a-z])\s*:(?=\s)")  # "LHCb collaboration: R. Aaij"
+_ET_AL = re.compile(r"(?:^|\s)(?:et\.? al\.?|and others)$", re.I)
+_AND = re.compile(r"\s+(?:and|&)\s+|^(?:and|&)\s+", re.I)
+_PLAIN = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ħ": "h", "ŧ": "t", "ŋ": "ng"}
+    | dict.fromkeys("’‘ʼʻ`´", "'")
+    | dict.fromkeys("‐‑–", "-")
+)
+
+
+def clean_name(text: str) -> str:
+    """One person's or group's name as an API gave it, in readable Unicode, without commas around it."""
+    return settled(text, html=True).strip(" ,;")
+
+
+def split_authors(text: str) -> tuple[str, ...]:
+    """The names in one string of all authors, in order: "Ann Lee (MIT, USA), Bo Chen and Cy Day, Jr.".
+
+    TeX is read first. Then names end at commas outside of parentheses, at semicolons if there are any ("Smith, J.; Doe,
+    A." is "J. Smith", "A. Doe"), and at an "and" before the last. What stands in parentheses, commas and all, is an
+    affiliation and goes; a parenthesis without its partner counts as a comma, so that nothing behind it is lost.
+    """
+    text = _without_affiliations(settled(text, html=True, most=_MOST))
+    parts = [_first_name_first(part) for part in text.split(";")] if ";" in text else _by_commas(text)
+    names = (_ET_AL.sub("", " ".join(part.split())).strip(" ,:") for part in parts)
+    return tuple(name for name in names if any(map(str.isalnum, name)))
+
+
+def _without_affiliations(text: str) -> str:
+    opened: list[int] = []
+    pairs: list[tuple[int, int]] = []
+    lone: set[int] = set()
+    for match in re.finditer(r"[()]", text):
+        if match[0] == "(":
+            opened.append(match.start())
+        elif opened:
+            pairs.append((opened.pop(), match.end()))
+        else:
+            lone.add(match.start())
+    lone.update(opened)
+    kept = []
+    end = 0
+    for start, stop in sorted(pairs):
+        if start >= end:
+            kept += ["".join("," if at in lone else text[at] for at in range(end, start)), " "]
+            end = stop
+    kept.append("".join("," if at in lone else text[at] for at in range(end, len(text))))
+    return "".join(kept)
+
+
+def _by_commas(text: str) -> list[str]:
+    names: list[str] = []
+    for part in _AFTER_GROUP.sub(",", text).split(","):
+        if names and _SUFFIX.fullmatch(part.strip()):
+            names[-1] += part
+        elif not _ET_AL.fullmatch(part.strip()):
+            names.append(part)
+    if names and not _GROUP.search(names[-1]):  # "the ATLAS and CMS Collaborations" are one
+        names[-1:] = _AND.split(names[-1])
+    return names
+
+
+def _first_name_first(name: str) -> str:
+    surname, *given = (part.strip() for part in name.split(","))
+    suffixes = [part for part in given if _SUFFIX.fullmatch(part)]
+    return " ".join([*(part for part in given if part not in suffixes), surname, *suffixes])
+
+
+def fold(text: str) -> str:
+    """``text`` for comparison: small letters, no accents, ø as o, ß as ss, æ as ae, plain apostrophes and hyphens."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_PLAIN))
+    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return " ".join(plain.casefold().translate(_PLAIN).split())

@@ -1,0 +1,76 @@
+"""Sentences of an abstract, and the two or three of them that a card shows."""
+
+from __future__ import annotations
+
+import re
+
+from digest.text.marks import MOST
+from digest.text.symbols import listed
+
+# A full stop behind one of these ends no sentence, whatever follows.
+_ABBREVIATIONS = frozenset(
+    listed(
+        """e.g i.e al et vs cf viz resp approx ca fig figs eq eqs eqn sec secs ref refs tab tabs thm alg app no nos vol
+        pp ch def prop lem cor ex dr prof mr mrs ms st jr sr inc ltd co corp univ dept w.r.t a.k.a s.t"""
+    )
+)
+_STARTERS = frozenset(
+    listed(
+        """We The This These Those Our In It Its They Their To For From With On At By As An A Here However Moreover
+        Furthermore Finally First Second Third Then Thus Hence Therefore While When Although Since Because Such Each
+        Both All Many Most Recent Existing Using Given If Despite Unlike Experiments Results"""
+    )
+)
+_STOP = re.compile(r"(?<![.!?…])[.!?…]{1,9}[\"'”’)\]]{0,3}\s+(?=[\"'“‘(\[]{0,3}(\w+))|[。！？]+")
+_LAST_WORD = re.compile(r"[\"'“‘(\[]*([\w.]+)\Z")
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of one paragraph of clean text, in order; joined by spaces they give it back.
+
+    A stop ends a sentence before white space and a word that begins with no small letter, unless it belongs to an
+    abbreviation ("e.g.", "et al.", "Fig. 3") or to an initial ("J. Smith").
+    """
+    text = " ".join(text[:MOST].split())
+    found = []
+    start = 0
+    for match in _STOP.finditer(text):
+        before = text[max(start, match.start() - 40) : match.start()]
+        if match[1] and not _ends(before, match[0].strip(), match[1]):
+            continue
+        found.append(text[start : match.end()].strip())
+        start = match.end()
+    found.append(text[start:])
+    return [sentence for sentence in found if sentence]
+
+
+def _ends(before: str, stop: str, following: str) -> bool:
+    if following[0].islower():
+        return False
+    last = _LAST_WORD.search(before)
+    if not stop.startswith(".") or stop.startswith("..") or not last:
+        return True
+    word = last[1]
+    if word.lower() in _ABBREVIATIONS:
+        return False
+    if re.fullmatch(r"(?:[A-Z]\.)*[A-Z]", word):  # an initial, unless the next word seldom follows one
+        return following in _STARTERS
+    return True
+
+
+def snippet(text: str, *, limit: int = 420, most: int = 3) -> str:
+    """The first sentences of clean ``text``, at most ``most`` of them and ``limit`` characters, every one whole.
+
+    When already the first is longer it is cut after a word and ends in "…". ``limit`` is at least 2.
+    """
+    shown = ""
+    for sentence in sentences(text)[:most]:
+        longer = f"{shown} {sentence}".strip()
+        if len(longer) > limit:
+            break
+        shown = longer
+    if shown or not text.strip():
+        return shown
+    cut = " ".join(text[:MOST].split())[:limit]
+    cut = cut.rsplit(" ", 1)[0] if " " in cut else cut[:-1]
+    return cut.rstrip(" ,;:.–—-(") + "…"

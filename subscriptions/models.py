@@ -1,0 +1,247 @@
+"""Whom we may write to, and about what."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import unicodedata
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+WEEKDAYS_ALL = 0b1111111
+WEEKDAYS_WORKING = 0b0011111  # bit 0 is Monday
+
+
+def new_public_id() -> str:
+    """22 characters of A-Za-z0-9_- (128 bits): the only name of a reader that leaves the house."""
+    return secrets.token_urlsafe(16)
+
+
+def email_key(email: str) -> str:
+    """What makes two spellings one address: NFC, lower-case domain, case-folded local part; dots and +tags stay."""
+    local, _, domain = unicodedata.normalize("NFC", email.strip()).rpartition("@")
+    return f"{local.casefold()}@{domain.lower()}"
+
+
+def address_hash(email: str) -> str:
+    """The keyed hash an address is suppressed by: it outlives erasure, and cannot be turned back without the key."""
+    return hmac.digest(settings.SUPPRESSION_KEY.encode(), email_key(email).encode(), "sha256").hex()
+
+
+class Topic(models.Model):
+    """A word of the vocabulary readers choose from; a paper answers to it by category or by keyword."""
+
+    slug = models.SlugField(max_length=60)
+    name = models.CharField(max_length=80)
+    group = models.CharField(max_length=60)
+    description = models.CharField(max_length=300, blank=True)
+    categories = models.JSONField(default=list, blank=True, help_text="arXiv categories or archives")
+    keywords = models.JSONField(default=list, blank=True, help_text="phrases, found as whole words")
+    offered = models.BooleanField(default=True)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["slug"], name="a_topic_has_its_own_slug"),
+            models.UniqueConstraint(fields=["name"], name="a_topic_has_its_own_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SubscriberQuerySet(models.QuerySet["Subscriber"]):
+    def on_the_list(self) -> SubscriberQuerySet:
+        """Active and paused readers: those who get a row on each of their days."""
+        return self.filter(status__in=[Subscriber.Status.ACTIVE, Subscriber.Status.PAUSED])
+
+    def due(self, now: datetime) -> SubscriberQuerySet:
+        return self.on_the_list().filter(next_send_at__lte=now)
+
+
+class Subscriber(models.Model):
+    class Status(models.TextChoices):
+        PENDING = "pending", "pending: has not confirmed"
+        ACTIVE = "active", "active"
+        PAUSED = "paused", "paused"
+        UNSUBSCRIBED = "unsubscribed", "unsubscribed"
+        ERASED = "erased", "erased"
+
+    public_id = models.CharField(max_length=22, default=new_public_id, editable=False)
+    email = models.EmailField(max_length=254)
+    email_key = models.CharField(max_length=254, editable=False)
+    status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
+    zone = models.CharField(max_length=64, default="UTC", help_text="an IANA name such as Europe/Berlin")
+    send_hour = models.PositiveSmallIntegerField(default=7)
+    weekdays = models.PositiveSmallIntegerField(default=WEEKDAYS_WORKING, help_text="bits, Monday is 1, Sunday 64")
+    max_papers = models.PositiveSmallIntegerField(default=10)
+    hype = models.PositiveSmallIntegerField(default=50, help_text="weight of popularity, 0 to 100")
+    paused_until = models.DateField(null=True, blank=True)
+    pending_email = models.EmailField(max_length=254, null=True, blank=True)  # noqa: DJ001 (absent is not empty)
+    next_send_at = models.DateTimeField(null=True, blank=True)
+    last_issue_date = models.DateField(null=True, blank=True)
+    last_digest_at = models.DateTimeField(null=True, blank=True)
+    signed_up_at = models.DateTimeField(default=timezone.now)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    confirmation_sent_at = models.DateTimeField(null=True, blank=True)
+    confirmations_today = models.PositiveSmallIntegerField(default=0)
+    key_version = models.PositiveSmallIntegerField(default=1, editable=False)
+
+    objects = SubscriberQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["public_id"], name="a_subscriber_has_its_own_public_id"),
+            models.UniqueConstraint(fields=["email_key"], name="an_address_subscribes_once"),
+            models.CheckConstraint(
+                condition=~Q(status="active") | Q(confirmed_at__isnull=False),
+                name="an_active_subscriber_has_confirmed",
+            ),
+            models.CheckConstraint(condition=Q(send_hour__range=(4, 20)), name="a_digest_leaves_between_4_and_20"),
+            models.CheckConstraint(condition=Q(weekdays__range=(0, 127)), name="a_week_has_seven_days"),
+            models.CheckConstraint(condition=Q(max_papers__range=(3, 25)), name="a_digest_has_3_to_25_papers"),
+            models.CheckConstraint(condition=Q(hype__range=(0, 100)), name="hype_is_0_to_100"),
+        ]
+        indexes = [models.Index(fields=["next_send_at"], name="who_is_due")]
+
+    def __str__(self) -> str:
+        return self.email or f"erased {self.public_id}"
+
+
+class Preference(models.Model):
+    """One thing a reader wants, or wants no more."""
+
+    class Kind(models.TextChoices):
+        TOPIC = "topic"
+        KEYWORD = "keyword"
+        CATEGORY = "category"
+        AUTHOR = "author"
+
+    class Stance(models.TextChoices):
+        WANT = "want"
+        MUTE = "mute"
+
+    subscriber = models.ForeignKey(Subscriber, models.CASCADE, related_name="preferences")
+    kind = models.CharField(max_length=8, choices=Kind)
+    topic = models.ForeignKey(Topic, models.CASCADE, null=True, blank=True, related_name="preferences")
+    value = models.CharField(max_length=200, blank=True)
+    stance = models.CharField(max_length=4, choices=Stance, default=Stance.WANT)
+    until = models.DateField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subscriber", "topic"], condition=Q(topic__isnull=False), name="a_topic_is_preferred_once"
+            ),
+            models.UniqueConstraint(
+                fields=["subscriber", "kind", "value"],
+                condition=Q(topic__isnull=True),
+                name="a_word_category_or_author_is_preferred_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="topic", topic__isnull=False, value="")
+                | (~Q(kind="topic") & Q(topic__isnull=True) & ~Q(value="")),
+                name="a_preference_names_a_topic_or_a_value",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stance} {self.kind} {self.value or self.topic}"
+
+
+class SuppressionQuerySet(models.QuerySet["Suppression"]):
+    def blocked(self, subscribers: Iterable[Subscriber]) -> set[int]:
+        """The ids among these readers whose address must not be written to: one query for all."""
+        hashes = {address_hash(subscriber.email): subscriber.pk for subscriber in subscribers}
+        standing = self.filter(address_hash__in=hashes, lifted_at=None)
+        return {hashes[value] for value in standing.values_list("address_hash", flat=True)}
+
+
+class Suppression(models.Model):
+    """An address that must not be written to; it outlives the subscriber, and erasure."""
+
+    class Reason(models.TextChoices):
+        BOUNCED = "bounced", "the address does not exist"
+        COMPLAINED = "complained", "the reader reported spam"
+        BY_HAND = "by_hand", "entered by hand"
+
+    address_hash = models.CharField(max_length=64, editable=False)
+    reason = models.CharField(max_length=10, choices=Reason)
+    since = models.DateTimeField(default=timezone.now)
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    lifted_by = models.CharField(max_length=150, blank=True)
+    why = models.TextField(blank=True)
+
+    objects = SuppressionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["address_hash"], name="an_address_is_suppressed_once")]
+
+    def __str__(self) -> str:
+        return f"{self.address_hash[:12]}… {self.reason}"
+
+
+class ConsentEventQuerySet(models.QuerySet["ConsentEvent"]):
+    """A record that only grows: rows are written once and never changed or deleted by the product."""
+
+    def update(self, **fields: object) -> int:
+        if set(fields) - {"ip", "user_agent"} or any(value is not None for value in fields.values()):
+            raise TypeError("a consent event is never changed; erasure may null exactly ip and user_agent")
+        return super().update(**fields)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise TypeError("a consent event is never deleted")
+
+
+class ConsentEvent(models.Model):
+    class Kind(models.TextChoices):
+        SIGNED_UP = "signed_up"
+        CONFIRMED = "confirmed"
+        DEMO = "demo", "demonstration reader laid down"
+        PAUSED = "paused"
+        RESUMED = "resumed"
+        UNSUBSCRIBED = "unsubscribed"
+        SUPPRESSED = "suppressed"
+        ERASED = "erased"
+
+    public_id = models.CharField(max_length=22, db_index=True)
+    kind = models.CharField(max_length=12, choices=Kind)
+    at = models.DateTimeField()
+    ip = models.GenericIPAddressField(null=True, blank=True)
+    user_agent = models.CharField(max_length=300, null=True, blank=True)  # noqa: DJ001 (erasure nulls it)
+    wording = models.CharField(max_length=40, blank=True, help_text="version of the words that were agreed to")
+
+    objects = ConsentEventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.public_id} {self.kind}"
+
+
+class LoginToken(models.Model):
+    """A single-use link's secret, hashed at rest."""
+
+    class Purpose(models.TextChoices):
+        CONFIRM = "confirm"
+        SIGN_IN = "sign_in"
+        CHANGE_ADDRESS = "change_address"
+
+    token_hash = models.CharField(max_length=64)
+    purpose = models.CharField(max_length=14, choices=Purpose)
+    subscriber = models.ForeignKey(Subscriber, models.CASCADE, related_name="login_tokens")
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["token_hash"], name="a_token_is_issued_once")]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} for {self.subscriber_id}"

@@ -1,0 +1,76 @@
+"""A mail backend that lays mails down as files, and a page that shows them."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from email import message_from_bytes, policy
+from email.message import EmailMessage as Parsed
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
+from django.template.loader import render_to_string
+from django.utils.timezone import now
+
+SHOWN = 200
+
+
+class EmailBackend(BaseEmailBackend):
+    """Writes each message to ``var/outbox/*.eml``; closing it renews ``index.html`` there."""
+
+    written = 0
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        for message in email_messages:
+            body = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
+            _write(settings.OUTBOX / _name(message), body)
+            self.written += 1
+        return len(email_messages)
+
+    def close(self) -> None:
+        if self.written:
+            write_index(settings.OUTBOX)
+            self.written = 0
+
+
+def write_index(outbox: Path) -> Path:
+    """``index.html`` with the newest 200 mails of the folder, each with its HTML and text part; needs no other file."""
+    newest = sorted(outbox.glob("*.eml"), key=lambda path: path.stat().st_mtime, reverse=True)[:SHOWN]
+    page = render_to_string("outbox.html", {"mails": [_read(path) for path in newest], "shown": SHOWN})
+    _write(outbox / "index.html", page.encode())
+    return outbox / "index.html"
+
+
+def _read(path: Path) -> dict[str, str]:
+    message: Parsed = message_from_bytes(path.read_bytes(), policy=policy.default)
+    text, html = message.get_body(("plain",)), message.get_body(("html",))
+    return {
+        "file": path.name,
+        "subject": str(message["Subject"]),
+        "to": str(message["To"]),
+        "date": str(message["Date"]),
+        "text": text.get_content() if text else "",
+        "html": html.get_content() if html else "",
+    }
+
+
+def _name(message: EmailMessage) -> str:
+    reader = re.sub(r"[^a-z0-9]+", "-", message.to[0].partition("@")[0].lower()).strip("-")[:40]
+    serial = re.sub(r"[^a-z0-9]", "", message.extra_headers.get("Message-ID", os.urandom(8).hex()).lower())[:10]
+    date = message.extra_headers.get("Date")
+    day = parsedate_to_datetime(date) if date else now()
+    return f"{day:%Y-%m-%d}-{reader or 'reader'}-{serial}.eml"
+
+
+def _write(path: Path, body: bytes) -> None:
+    """All or nothing: a reader of the folder never meets half a mail."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    with os.fdopen(handle, "wb") as file:
+        file.write(body)
+    Path(name).chmod(0o644)
+    Path(name).replace(path)

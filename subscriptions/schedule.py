@@ -1,0 +1,39 @@
+"""When a reader's next digest is due: their hour, on their weekdays, in their zone (SENDING.md section i)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The zone of that name, or UTC where the machine's zone data know it no more."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def local_date(zone: str, now: datetime) -> date:
+    return now.astimezone(zone_of(zone)).date()
+
+
+def instant(day: date, hour: int, zone: str) -> datetime:
+    """``hour`` o'clock of that local day, in UTC; the first instant after a gap, the first of the two in a fold."""
+    local = datetime.combine(day, time(hour), zone_of(zone))
+    back = local.astimezone(UTC).astimezone(local.tzinfo)
+    if back.replace(tzinfo=None) > local.replace(tzinfo=None):  # the clock skipped this hour
+        return back.astimezone(UTC)
+    return local.astimezone(UTC)
+
+
+def next_send_at(*, after: date, now: datetime, hour: int, weekdays: int, zone: str) -> datetime | None:
+    """The first of the reader's instants whose local date is later than ``after`` and that lies 12 hours after ``now``.
+
+    ``weekdays`` are bits, Monday is 1; without any, None.
+    """
+    for days in range(1, 16):
+        day = after + timedelta(days=days)
+        if weekdays >> day.weekday() & 1 and (due := instant(day, hour, zone)) >= now + timedelta(hours=12):
+            return due
+    return None

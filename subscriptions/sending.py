@@ -1,0 +1,165 @@
+"""The one door mail leaves by: Django's mail API, and Anymail's backends behind it."""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from email.charset import QP, Charset
+from email.utils import format_datetime
+from enum import StrEnum
+from types import TracebackType
+
+from anymail.exceptions import (
+    AnymailAPIError,
+    AnymailConfigurationError,
+    AnymailError,
+    AnymailRecipientsRefused,
+)
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.db.models import TextChoices
+
+from subscriptions.links import sending_domain, unsubscribe_url
+from subscriptions.models import Subscriber, Suppression
+from subscriptions.rendering import RenderedEmail
+
+SEVEN_BIT = Charset("utf-8")
+SEVEN_BIT.body_encoding = QP  # Django's own choice, 8bit, breaks a DKIM signature at the first relay that re-encodes
+
+ADDRESS_IS_GONE = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
+
+
+class Purpose(TextChoices):
+    DIGEST = "digest"
+    CONFIRMATION = "confirmation"
+
+
+class Fate(StrEnum):
+    """What became of a message, as far as it can be known (SENDING.md section e)."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"  # by this door, before anything was tried
+    LATER = "later"  # surely not taken; another try may work
+    FAILED = "failed"  # surely not taken; another try would fail too
+    NO_SUCH_ADDRESS = "no such address"
+    UNKNOWN = "unknown"  # may have left: never sent again
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    fate: Fate
+    detail: str = ""  # one sentence, without the address
+    provider_message_id: str = ""
+
+
+class Door:
+    """One connection for many mails; suppressions are looked up for many readers at once, or one by one."""
+
+    def __init__(self) -> None:
+        self._connection = get_connection()
+        self._looked_up: dict[int, bool] = {}  # reader -> suppressed
+
+    def __enter__(self) -> Door:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def look_up(self, subscribers: Iterable[Subscriber]) -> None:
+        """See which of these readers are suppressed: one query, good until the next look."""
+        readers = list(subscribers)
+        blocked = Suppression.objects.blocked(readers)
+        self._looked_up = {reader.pk: reader.pk in blocked for reader in readers}
+
+    def send(
+        self, subscriber: Subscriber, email: RenderedEmail, *, purpose: Purpose, message_id: str, dated_at: datetime
+    ) -> Handover:
+        """Hand one mail over, once; never raises for what a server or provider answers."""
+        if refusal := self._refusal(subscriber, purpose):
+            return Handover(Fate.REFUSED, refusal)
+        message = _message(subscriber, email, purpose=purpose, message_id=message_id, dated_at=dated_at)
+        try:
+            self._connection.open()
+        except (AnymailConfigurationError, smtplib.SMTPException, OSError) as error:
+            return Handover(Fate.LATER, f"No connection to the mail server: {_said(error)}")
+        message.connection = self._connection
+        try:
+            message.send()
+        except Exception as error:  # whatever happened, what is known of it goes into the row
+            self._connection.close()
+            return _fate_of(error)
+        status = getattr(message, "anymail_status", None)
+        return Handover(Fate.ACCEPTED, provider_message_id=str(getattr(status, "message_id", None) or ""))
+
+    def _refusal(self, subscriber: Subscriber, purpose: Purpose) -> str:
+        if subscriber.pk not in self._looked_up:
+            self.look_up([subscriber])
+        if self._looked_up[subscriber.pk]:
+            return "the address is suppressed"
+        if subscriber.confirmed_at is None and purpose != Purpose.CONFIRMATION:
+            return "the address was never confirmed"
+        if subscriber.email.endswith(".invalid") and settings.MAIL_PROVIDER != "outbox":
+            return "a demonstration reader gets mail in the outbox only"
+        return ""
+
+
+def _message(
+    subscriber: Subscriber, email: RenderedEmail, *, purpose: Purpose, message_id: str, dated_at: datetime
+) -> EmailMultiAlternatives:
+    headers = {"Message-ID": message_id, "Date": format_datetime(dated_at), "Auto-Submitted": "auto-generated"}
+    if purpose == Purpose.DIGEST:
+        headers |= {
+            "List-Id": f"Broadsheet <digest.{sending_domain()}>",
+            "List-Unsubscribe": f"<{unsubscribe_url(subscriber)}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            "Precedence": "bulk",
+            "X-Auto-Response-Suppress": "All",
+        }
+    message = EmailMultiAlternatives(
+        email.subject, email.text, settings.DEFAULT_FROM_EMAIL, [subscriber.email], headers=headers
+    )
+    message.attach_alternative(email.html, "text/html")
+    message.encoding = SEVEN_BIT
+    return message
+
+
+def _fate_of(error: Exception) -> Handover:
+    match error:
+        case smtplib.SMTPRecipientsRefused():
+            answers = [(code, _text(text)) for code, text in error.recipients.values()]
+            said = "; ".join(f"{code} {text}" for code, text in answers)[:200]
+            if all(400 <= code < 500 for code, _ in answers):
+                return Handover(Fate.LATER, f"The mail server asks for patience: {said}")
+            gone = any(text.startswith(status + " ") for _, text in answers for status in ADDRESS_IS_GONE)
+            return Handover(Fate.NO_SUCH_ADDRESS if gone else Fate.FAILED, f"The mail server refused: {said}")
+        case smtplib.SMTPAuthenticationError():
+            return Handover(Fate.LATER, f"The mail server does not accept our log-in: {_said(error)}")
+        case smtplib.SMTPResponseException() if error.smtp_code // 100 == 2:
+            return Handover(Fate.ACCEPTED, _said(error))  # smtplib raises for 252 too
+        case smtplib.SMTPResponseException():
+            fate = Fate.LATER if error.smtp_code // 100 == 4 else Fate.FAILED
+            return Handover(fate, f"The mail server refused: {_said(error)}")
+        case AnymailRecipientsRefused():
+            return Handover(Fate.NO_SUCH_ADDRESS, "The mail provider refused the address.")
+        case AnymailConfigurationError():
+            return Handover(Fate.LATER, f"The mail provider is not set up: {_said(error)}")
+        case AnymailAPIError(status_code=401 | 403 | 429 as code):
+            return Handover(Fate.LATER, f"The mail provider answered {code}.")
+        case AnymailAPIError(status_code=int(code)) if 400 <= code < 500:
+            return Handover(Fate.FAILED, f"The mail provider answered {code}: {_said(error)}")
+        case AnymailError() if not isinstance(error, AnymailAPIError):
+            return Handover(Fate.FAILED, f"The mail provider cannot take this message: {_said(error)}")
+    return Handover(Fate.UNKNOWN, f"It is not known whether the mail left: {_said(error)}")
+
+
+def _said(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return (lines[0] if lines else type(error).__name__)[:200]
+
+
+def _text(answer: bytes | str) -> str:
+    return answer.decode(errors="replace") if isinstance(answer, bytes) else answer

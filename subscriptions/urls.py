@@ -1,0 +1,5 @@
+from django.urls import path
+
+from subscriptions import views
+
+urlpatterns = [path("u/<str:token>", views.unsubscribe, name="unsubscribe")]

@@ -1,0 +1,31 @@
+"""Fixtures that every test may ask for. Pure tests ask for none of the database's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def recorded_data() -> Path:
+    """The folder of recorded inputs: BROADSHEET_DATA, else ``shared/data`` beside the checkout."""
+    return Path(os.environ.get("BROADSHEET_DATA") or ROOT.parent / "shared" / "data")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    folder = recorded_data()
+    if not folder.is_dir():
+        pytest.skip(f"recorded data not found at {folder}: set BROADSHEET_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _static_files_as_they_lie(settings: Any) -> None:
+    """Pages are tested without collectstatic: their stylesheet's name needs no fingerprint here."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}

@@ -1,0 +1,80 @@
+"""Plain functions that make people and papers for tests, with sensible values for what a test does not care about."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from digest.entry import Entry
+from digest.models import Source
+from digest.sources import Feed
+from subscriptions.models import Preference, Subscriber, Topic, email_key
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
+
+
+def reader(name: str = "ada", *, wants: dict[str, list[str]] | None = None, **values: Any) -> Subscriber:
+    """An active, confirmed reader; ``wants`` maps a kind to values (topics by name)."""
+    email = values.pop("email", f"{name}@example.org")
+    row = Subscriber.objects.create(
+        **{
+            "email": email,
+            "email_key": email_key(email),
+            "status": Subscriber.Status.ACTIVE,
+            "confirmed_at": NOON,
+            "signed_up_at": NOON,
+            "next_send_at": NOON,
+            "weekdays": 127,
+            **values,
+        }
+    )
+    for kind, wishes in (wants or {}).items():
+        want(row, kind, *wishes)
+    return row
+
+
+def want(row: Subscriber, kind: str, *values: str, stance: str = "want") -> None:
+    for value in values:
+        chosen = {"topic": topic(value)} if kind == "topic" else {"value": value}
+        Preference.objects.create(subscriber=row, kind=kind, stance=stance, **chosen)
+
+
+def topic(name: str, *, categories: list[str] | None = None, keywords: list[str] | None = None) -> Topic:
+    slug = name.lower().replace(" ", "-")
+    return Topic.objects.get_or_create(
+        name=name,
+        defaults={"slug": slug, "group": "Group", "categories": categories or [], "keywords": keywords or []},
+    )[0]
+
+
+def entry(number: int = 1, **values: Any) -> Entry:
+    """An arXiv paper, announced as new."""
+    return Entry(
+        **{
+            "identifiers": (f"arxiv:2603.{number:05}",),
+            "title": f"Paper number {number} on careful measurement",
+            "abstract": f"We measure thing {number}. It is found to be as expected.",
+            "authors": ("Ada Example", "Ben Sample"),
+            "categories": ("cs.LG",),
+            "url": f"https://arxiv.org/abs/2603.{number:05}",
+            "announced": "new",
+            "announced_on": NOON.date(),
+            **values,
+        }
+    )
+
+
+def feed(*entries: Entry, **values: Any) -> Feed:
+    return Feed(
+        **{
+            "kind": "arxiv_rss",
+            "name": "arXiv cs.LG",
+            "url": "https://rss.arxiv.org/rss/cs.LG",
+            "entries": entries,
+            **values,
+        }
+    )
+
+
+def source(name: str = "arXiv cs.LG", url: str = "https://rss.arxiv.org/rss/cs.LG", **values: Any) -> Source:
+    return Source.objects.get_or_create(url=url, defaults={"name": name, "kind": "arxiv_rss", **values})[0]

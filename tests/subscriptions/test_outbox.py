@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import re
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.mail import EmailMultiAlternatives, get_connection
+
+
+@pytest.fixture
+def outbox(settings: Any, tmp_path: Path) -> Path:
+    settings.EMAIL_BACKEND, settings.OUTBOX = "subscriptions.outbox.EmailBackend", tmp_path
+    return tmp_path
+
+
+def lay_down(subject: str, html: str, number: int = 1) -> None:
+    message = EmailMultiAlternatives(
+        subject,
+        "The text part.",
+        "Broadsheet <digest@broadsheet.invalid>",
+        ["Mira.Language@readers.invalid"],
+        headers={"Message-ID": f"<d.abc{number}@x>", "Date": "Mon, 02 Mar 2026 12:00:00 +0000"},
+    )
+    message.attach_alternative(html, "text/html")
+    connection = get_connection()
+    connection.send_messages([message])
+    connection.close()
+
+
+def test_each_mail_is_a_file_that_a_mail_program_can_open(outbox: Path) -> None:
+    lay_down("Hello", "<p>Hello</p>")
+    (path,) = outbox.glob("*.eml")
+    assert path.name == "2026-03-02-mira-language-dabc1x.eml"
+    assert message_from_bytes(path.read_bytes(), policy=policy.default)["Subject"] == "Hello"
+
+
+def test_the_index_shows_every_mail_and_needs_no_other_file(outbox: Path) -> None:
+    lay_down("First", "<p>One</p>", 1)
+    lay_down('Second "quoted" <b>', '<p class="x">Two</p><script>alert(1)</script>', 2)
+    page = (outbox / "index.html").read_text()
+    assert "First" in page
+    assert "Second &#34;quoted&#34; &lt;b&gt;" in page
+    assert "to Mira.Language@readers.invalid" in page
+    assert page.count("The text part.") == 2
+    assert "<script" not in page  # a mail's HTML is an attribute of a sandboxed frame
+    assert 'sandbox="allow-popups' in page
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+
+
+def test_nothing_half_written_is_ever_seen(outbox: Path) -> None:
+    lay_down("Hello", "<p>Hello</p>")
+    assert sorted(path.suffix for path in outbox.iterdir()) == [".eml", ".html"]

@@ -1,0 +1,97 @@
+"""An e-mail from templates and values: escaped, folded, wrapped, and never with a gap."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from jinja2 import TemplateNotFound, UndefinedError
+
+from digest.compose import Fact, Reader, Reason, Sender, card_for, compose
+from subscriptions.rendering import COLUMNS, fold, one_line, printable, render_email, wrap
+
+
+def a_digest():
+    card = card_for(
+        identifier="arxiv:2600.00001",
+        title="Everything in Its Place",
+        authors=["Ingrid Solheim-Vargas"],
+        url="https://arxiv.org/abs/2600.00001",
+        abstract="Placing is the harder half.",
+        source="arXiv",
+        facts=[Fact(73, "upvote", "Hugging Face")],
+    )
+    return compose(
+        [(card, [Reason("topic", "Robotics", 1.0)])],
+        Reader(address="ada@example.org", unsubscribe_url="https://papers.example.org/u/1", asked_for=("Robotics",)),
+        issue_date=date(2026, 11, 23),
+        sender=Sender(name="Broadsheet", site_url="https://papers.example.org", postal_address="4 Harbour Street"),
+        arrived=12,
+        matched=1,
+    )
+
+
+def test_a_gap_in_the_values_raises_instead_of_sending_a_hole() -> None:
+    with pytest.raises(UndefinedError, match="digest"):
+        render_email("digest", subject="23 Nov: Nothing")
+
+
+def test_an_unknown_template_raises() -> None:
+    with pytest.raises(TemplateNotFound):
+        render_email("no-such-mail", subject="Hello")
+
+
+def test_rendering_twice_gives_the_same_bytes() -> None:
+    digest = a_digest()
+
+    assert render_email("digest", subject="Hello", digest=digest) == render_email(
+        "digest", subject="Hello", digest=digest
+    )
+
+
+def test_the_subject_is_one_printable_line_whatever_it_is_given() -> None:
+    email = render_email("digest", subject="Hello\r\nBcc: eve@example.org\0\u202e\ud800", digest=a_digest())
+
+    assert email.subject == "Hello Bcc: eve@example.org"
+
+
+def test_control_characters_bidi_overrides_and_surrogates_are_taken_out() -> None:
+    assert printable("a\0b\x1bc\u202ed\u2066e\u2028f\ud800g\r") == "abcdefg"
+    assert printable("tab\tand\nnewline, \u05d0\u05d1, 👩‍🔬") == "tab\tand\nnewline, \u05d0\u05d1, 👩‍🔬"
+    assert one_line(" a \r\n\t b ") == "a b"
+
+
+def test_what_a_template_prints_is_printable_even_without_a_filter() -> None:
+    digest = a_digest()
+    sender = Sender(name="Broad\u202esheet\0", site_url="https://papers.example.org", postal_address="4 Harbour Street")
+    changed = type(digest)(
+        **{name: getattr(digest, name) for name in digest.__dataclass_fields__ if name != "sender"}, sender=sender
+    )
+
+    email = render_email("digest", subject="Hello", digest=changed)
+
+    assert "Broadsheet" in email.html
+    assert "\u202e" not in email.html + email.text
+    assert "\0" not in email.html + email.text
+
+
+def test_folding_escapes() -> None:
+    assert fold("<script>alert('1')</script> & co") == "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt; &amp; co"
+
+
+@pytest.mark.parametrize(
+    "text", ["word " * 2000, "x" * 10_000, "把" * 5_000, "<" * 5_000, "🧪" * 3_000, "' & " * 3_000]
+)
+def test_a_folded_text_has_short_lines_and_loses_nothing(text: str) -> None:
+    folded = fold(text)
+
+    assert max(len(line.encode()) for line in folded.split("\n")) <= 998
+    assert folded.replace("<wbr\n>", "").replace("\n", " ").unescape() == text
+
+
+def test_wrapping_keeps_to_the_columns_and_puts_the_number_in_the_margin() -> None:
+    lines = wrap("A title of many words that goes on " * 5 + "x" * 300, 4, first="12.").split("\n")
+
+    assert lines[0].startswith("12. A title")
+    assert all(line.startswith("    ") for line in lines[1:])
+    assert max(map(len, lines)) <= COLUMNS

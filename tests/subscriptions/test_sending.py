@@ -1,0 +1,179 @@
+"""The door, against a real SMTP server on this machine, on the bytes that it received."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from smtplib import SMTPAuthenticationError, SMTPDataError, SMTPRecipientsRefused, SMTPServerDisconnected
+from typing import Any
+
+import pytest
+import requests
+from aiosmtpd.controller import Controller
+from anymail.exceptions import AnymailConfigurationError, AnymailRecipientsRefused, AnymailRequestsAPIError
+from django.core import mail
+
+from subscriptions import consent, sending
+from subscriptions.links import UNSUBSCRIBE, message_id, token_for
+from subscriptions.models import Subscriber
+from subscriptions.rendering import RenderedEmail
+from subscriptions.sending import Door, Fate, Handover, Purpose
+from tests.factories import NOON, reader
+
+pytestmark = pytest.mark.django_db
+EMAIL = RenderedEmail(
+    "2 Mar: Ünïcode and more", "Plain text, ünïcode.\n", "<html><body><p>Ünïcode ∀ε</p></body></html>\n"
+)
+
+
+class Sink:
+    """An SMTP server that keeps what it takes, and refuses whom it is told to."""
+
+    def __init__(self) -> None:
+        self.received: list[bytes] = []
+        self.refuse: dict[str, str] = {}
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if answer := self.refuse.get(address):
+            return answer
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.received.append(envelope.content)
+        return "250 OK"
+
+
+@pytest.fixture
+def sink(settings: Any) -> Iterator[Sink]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    handler = Sink()
+    controller = Controller(handler, hostname="127.0.0.1", port=port)
+    controller.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+    settings.MAIL_PROVIDER = "smtp"
+    settings.DEFAULT_FROM_EMAIL = "Broadsheet <digest@mail.example.org>"
+    yield handler
+    controller.stop()
+
+
+def send(subscriber: Subscriber, *, purpose: Purpose = Purpose.DIGEST) -> Handover:
+    with Door() as door:
+        return door.send(
+            subscriber, EMAIL, purpose=purpose, message_id=message_id("digest", subscriber.public_id), dated_at=NOON
+        )
+
+
+def parsed(raw: bytes) -> EmailMessage:
+    return message_from_bytes(raw, policy=policy.default)
+
+
+def test_the_wire_carries_both_parts_text_first_and_seven_bit(sink: Sink) -> None:
+    assert send(reader("ada")).fate == Fate.ACCEPTED
+    (raw,) = sink.received
+    message = parsed(raw)
+    assert raw.isascii()
+    assert all(len(line) <= 998 for line in raw.split(b"\r\n"))
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+    assert message.get_content_type() == "multipart/alternative"
+    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+    assert [part.get_content().replace("\r\n", "\n") for part in message.iter_parts()] == [EMAIL.text, EMAIL.html]
+
+
+def test_the_headers_say_who_when_what_and_how_to_leave(sink: Sink) -> None:
+    ada = reader("ada")
+    send(ada)
+    message = parsed(sink.received[0])
+    for name in ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version"):
+        assert len(message.get_all(name)) == 1
+    assert message["Subject"] == EMAIL.subject
+    assert message["Message-ID"] == message_id("digest", ada.public_id)
+    assert message["Date"].datetime == datetime(2026, 3, 2, 12, tzinfo=UTC)
+    assert message["List-Unsubscribe"].strip() == f"<http://localhost:8000/u/{token_for(UNSUBSCRIBE, ada)}>"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert re.search(rb"\r\nList-Unsubscribe: *(?:\r\n )?<http://\S+>\r\n", sink.received[0])  # raw, on one line
+    assert message["Auto-Submitted"] == "auto-generated"
+
+
+def test_a_confirmation_carries_no_list_headers(sink: Sink) -> None:
+    assert send(reader("ada", status="pending", confirmed_at=None), purpose=Purpose.CONFIRMATION).fate == Fate.ACCEPTED
+    assert not [name for name in parsed(sink.received[0]) if name.startswith("List-")]
+
+
+def test_the_door_refuses_the_suppressed_the_unconfirmed_and_the_invented(sink: Sink) -> None:
+    ada, ben = reader("ada"), reader("ben", status="pending", confirmed_at=None)
+    demo, _ = consent.welcome_demonstration_reader("x@readers.invalid", now=NOON)
+    consent.suppress(ada.email, reason="complained", now=NOON)
+    assert [send(person).fate for person in (ada, ben, demo)] == [Fate.REFUSED] * 3
+    assert sink.received == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "fate"),
+    [
+        ("550 5.1.1 no such user", Fate.NO_SUCH_ADDRESS),
+        ("550 5.7.1 your reputation", Fate.FAILED),
+        ("451 4.7.1 greylisted, come again", Fate.LATER),
+    ],
+)
+def test_a_refused_recipient_ends_as_the_server_says_and_the_next_mail_goes_on(
+    sink: Sink, answer: str, fate: Fate
+) -> None:
+    ada, ben = reader("ada"), reader("ben")
+    sink.refuse[ada.email] = answer
+    with Door() as door:
+        fates = [
+            door.send(person, EMAIL, purpose=Purpose.DIGEST, message_id=f"<{person.pk}@x>", dated_at=NOON).fate
+            for person in (ada, ben)
+        ]
+    assert fates == [fate, Fate.ACCEPTED]
+
+
+def test_no_server_means_another_try_and_no_address_in_what_is_said(settings: Any) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.MAIL_PROVIDER = "127.0.0.1", 1, "smtp"
+    handover = send(reader("ada"))
+    assert handover.fate == Fate.LATER
+    assert "ada@" not in handover.detail
+
+
+def answered(status: int) -> requests.Response:
+    response = requests.Response()
+    response.status_code, response.reason, response._content = status, "Because", b"{}"
+    return response
+
+
+@pytest.mark.parametrize(
+    ("error", "fate"),
+    [
+        (SMTPRecipientsRefused({"a@x": (550, b"5.1.1 unknown")}), Fate.NO_SUCH_ADDRESS),
+        (SMTPRecipientsRefused({"a@x": (450, b"4.2.0 wait")}), Fate.LATER),
+        (SMTPAuthenticationError(535, b"no"), Fate.LATER),
+        (SMTPDataError(451, b"later"), Fate.LATER),
+        (SMTPDataError(552, b"too big"), Fate.FAILED),
+        (SMTPDataError(252, b"as good as taken"), Fate.ACCEPTED),
+        (SMTPServerDisconnected("gone"), Fate.UNKNOWN),
+        (TimeoutError("read"), Fate.UNKNOWN),
+        (AnymailRecipientsRefused("no"), Fate.NO_SUCH_ADDRESS),
+        (AnymailConfigurationError("key"), Fate.LATER),
+        (AnymailRequestsAPIError("slow down", response=answered(429)), Fate.LATER),
+        (AnymailRequestsAPIError("who are you", response=answered(401)), Fate.LATER),
+        (AnymailRequestsAPIError("bad", response=answered(422)), Fate.FAILED),
+        (AnymailRequestsAPIError("broken", response=answered(500)), Fate.UNKNOWN),
+        (AnymailRequestsAPIError("cut"), Fate.UNKNOWN),
+    ],
+)
+def test_every_error_is_accepted_refused_or_unknown_and_unknown_is_the_default(error: Exception, fate: Fate) -> None:
+    assert sending._fate_of(error).fate == fate
+
+
+def test_mails_reach_the_door_only() -> None:
+    send(reader("ada"))
+    assert [message.to for message in mail.outbox] == [["ada@example.org"]]

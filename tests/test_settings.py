@@ -1,0 +1,110 @@
+"""A wrong setting stops the start with its name and what would be right."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+RELAY = {
+    "MAIL_PROVIDER": "smtp",
+    "SMTP_URL": "smtp+tls://user:pass@mail.example.org:587",
+    "POSTAL_ADDRESS": "Example Institute, 1 Reading Lane",
+    "DEFAULT_FROM_EMAIL": "Digest <digest@mail.example.org>",
+    "SITE_URL": "https://digest.example.org",
+}
+
+
+def start(tmp_path: Path, *, code: str = "", command: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *([str(ROOT / "manage.py"), command] if command else ["-c", code])],
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "DJANGO_SETTINGS_MODULE": "digest.config.settings",
+            "BROADSHEET_VAR": str(tmp_path),
+            **settings,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        (
+            {"SITE_URL": "digest.example.org"},
+            "The setting SITE_URL is 'digest.example.org', but it must be the address",
+        ),
+        ({"SITE_URL": "https://example.org/digest"}, "SITE_URL"),
+        ({"BROADSHEET_MODE": "party"}, "BROADSHEET_MODE is 'party', but it must be one of live, rehearsal, sample"),
+        ({"MAIL_PROVIDER": "pigeon"}, "MAIL_PROVIDER is 'pigeon', but it must be one of outbox, smtp"),
+        ({"MAIL_PROVIDER": "postmark"}, "MAIL_PROVIDER=postmark needs POSTMARK_SERVER_TOKEN"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY"),
+        ({"DEFAULT_FROM_EMAIL": "nobody"}, "DEFAULT_FROM_EMAIL"),
+        ({**RELAY, "POSTAL_ADDRESS": ""}, "POSTAL_ADDRESS is empty"),
+        ({**RELAY, "SMTP_URL": "mail.example.org"}, "SMTP_URL"),
+        ({**RELAY, "SITE_URL": "http://localhost:8000"}, "SITE_URL"),
+        ({**RELAY, "DEFAULT_FROM_EMAIL": "Digest <digest@broadsheet.invalid>"}, "DEFAULT_FROM_EMAIL"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path: Path, environment: dict[str, str], said: str) -> None:
+    started = start(tmp_path, code="from django.conf import settings; settings.MODE", **environment)
+    assert started.returncode == 1
+    assert said in started.stderr
+
+
+def test_the_command_line_says_it_in_one_sentence(tmp_path: Path) -> None:
+    started = start(tmp_path, command="check", BROADSHEET_MODE="party")
+    assert started.returncode == 1
+    assert started.stderr.startswith("Broadsheet cannot start. The setting BROADSHEET_MODE is 'party', but it must be")
+    assert "Traceback" not in started.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    assert "BROADSHEET_VAR" in start(tmp_path, command="check", BROADSHEET_VAR=str(tmp_path / "file" / "var")).stderr
+
+
+def test_it_starts_with_nothing_set_and_keeps_its_secrets(tmp_path: Path) -> None:
+    code = "from django.conf import settings; print(settings.SECRET_KEY, settings.SUPPRESSION_KEY)"
+    first, second = start(tmp_path, code=code), start(tmp_path, code=code)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == second.stdout
+    assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("environment", "backend"),
+    [
+        ({}, "subscriptions.outbox.EmailBackend"),
+        (RELAY, "django.core.mail.backends.smtp.EmailBackend"),
+        ({"AWS_REGION": "eu-central-1"}, "anymail.backends.amazon_ses.EmailBackend"),
+        ({"BREVO_API_KEY": "k"}, "anymail.backends.brevo.EmailBackend"),
+        ({"MAILGUN_API_KEY": "k", "MAILGUN_SENDER_DOMAIN": "d"}, "anymail.backends.mailgun.EmailBackend"),
+        ({"MAILJET_API_KEY": "k", "MAILJET_SECRET_KEY": "s"}, "anymail.backends.mailjet.EmailBackend"),
+        ({"POSTMARK_SERVER_TOKEN": "t"}, "anymail.backends.postmark.EmailBackend"),
+        ({"RESEND_API_KEY": "k"}, "anymail.backends.resend.EmailBackend"),
+        ({"SPARKPOST_API_KEY": "k"}, "anymail.backends.sparkpost.EmailBackend"),
+    ],
+)
+def test_each_provider_is_chosen_by_environment_and_can_be_opened(
+    tmp_path: Path, environment: dict[str, str], backend: str
+) -> None:
+    if environment and environment is not RELAY:
+        environment = {**RELAY, "MAIL_PROVIDER": backend.split(".")[2], **environment}
+    code = "from django.core.mail import get_connection; c = get_connection(); print(type(c).__module__)"
+    started = start(tmp_path, code=code, **environment)
+    assert started.stdout.strip() == backend.removesuffix(".EmailBackend"), started.stderr
+
+
+def test_a_rehearsal_never_leaves_the_house(tmp_path: Path) -> None:
+    code = "from django.conf import settings; print(settings.EMAIL_BACKEND, settings.DATABASES['default']['NAME'].name)"
+    started = start(tmp_path, code=code, BROADSHEET_MODE="rehearsal", **RELAY)
+    assert started.stdout.split() == ["subscriptions.outbox.EmailBackend", "rehearsal.sqlite3"]
