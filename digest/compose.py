@@ -159,7 +159,7 @@ def reason_in_words(reasons: Iterable[Reason], *, facts: Sequence[Fact] = ()) ->
     """Say in one line why a paper is here: ``Matches your topic Robotics; trending with 73 upvotes on Hugging Face.``
 
     What a reader asked for is named whenever it matched; ``like`` and ``trending`` only where they raised the score.
-    ``facts`` that are no reason follow as a sentence of their own. Never empty: a paper without a reason is on the list.
+    ``facts`` that are no reason follow as a sentence of their own. Never empty: without a reason it is on the list.
     """
     labels: dict[str, list[str]] = {}
     for reason in reasons:

@@ -87,7 +87,8 @@ def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
     with transaction.atomic():
         shelf = _Shelf(entries)
         for entry in entries:
-            shelf.place(entry, now=now, structured=feed.kind in STRUCTURED_AUTHORS)
+            if not shelf.place(entry, now=now, structured=feed.kind in STRUCTURED_AUTHORS):
+                refused.append(Refused(what=entry.identifiers[0], why="withdrawn, and not known here"))
         shelf.save()
         _write_sightings(source, [work for work in shelf.works if work.entry], now=now)
         reading = Reading(
@@ -161,9 +162,14 @@ class _Shelf:
         self._by_name = {row.value: known[row.paper_id] for row in rows}
         self._new_names: list[str] = []
 
-    def place(self, entry: Entry, *, now: datetime, structured: bool) -> None:
-        """Find or make the paper that this entry shows, and bring it up to date (saved by :meth:`save`)."""
+    def place(self, entry: Entry, *, now: datetime, structured: bool) -> bool:
+        """Find or make the paper that this entry shows, and bring it up to date (saved by :meth:`save`).
+
+        False for a mere notice of withdrawal of a work that is not known.
+        """
         works = self._works_named_by(entry)
+        if not works and not entry.title:
+            return False
         if works:
             work = works[0]
             for other in works[1:]:
@@ -178,6 +184,7 @@ class _Shelf:
             if name not in self._by_name:
                 self._by_name[name] = work
                 self._new_names.append(name)
+        return True
 
     def save(self) -> None:
         new = [work.paper for work in self.works if work.is_new]
@@ -192,8 +199,8 @@ class _Shelf:
     def _works_named_by(self, entry: Entry) -> list[_Work]:
         named = set(filter(None, map(self._by_name.get, entry.identifiers)))
         if named:
-            return sorted(named, key=self.works.index)  # the oldest first
-        namesake = self._by_name.get(title_identifier(entry.title))
+            return sorted(named, key=self.works.index) if len(named) > 1 else list(named)  # the oldest first
+        namesake = self._by_name.get(title_identifier(entry.title)) if entry.title else None
         if namesake is None or not (_is_title(entry.identifiers[0]) or _is_title(namesake.paper.identifier)):
             return []
         return [namesake] if _same_authors(entry.authors, namesake.paper.authors) else []
@@ -217,7 +224,7 @@ def slices(items: Sequence[S]) -> Iterator[Sequence[S]]:
 
 
 def topic_rule(topic: Topic) -> Rule:
-    return Rule("topic", topic.name, tuple(topic.categories), tuple(topic.keywords))
+    return Rule("topic", topic.slug, topic.name, tuple(topic.categories), tuple(topic.keywords))
 
 
 def tag(papers: Sequence[Paper]) -> None:
@@ -252,7 +259,7 @@ def _same_authors(some: Sequence[str], others: Sequence[str]) -> bool:
 def _new_paper(entry: Entry, now: datetime) -> Paper:
     return Paper(
         identifier=entry.identifiers[0],
-        title=entry.title or entry.identifiers[0],
+        title=entry.title,
         abstract=entry.abstract,
         authors=list(entry.authors),
         categories=list(entry.categories),

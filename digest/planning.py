@@ -18,7 +18,7 @@ from digest.ingest import topic_rule
 from digest.models import Batch, CuratorPick, Delivery, Edition, EditionPaper, Paper
 from digest.publishing import WINDOW, candidates
 from digest.ranking import personal
-from digest.ranking.features import PaperMatrix, ReaderBatch, Space, Texts
+from digest.ranking.features import Archive, PaperMatrix, ReaderBatch
 from digest.ranking.personal import TERMS, Ranking, rank
 from digest.ranking.trending import standardised
 from digest.tagging import Rule, match
@@ -122,10 +122,9 @@ class Pool:
 
     def against(self, rules: Sequence[Rule], *, now: datetime) -> PaperMatrix:
         """These papers as the ranking sees them, for readers who want any of these rules."""
-        space, archive = _archive(_archive_texts(now))
+        archive = _archive(_archive_texts(now))
         return PaperMatrix.of(
-            space.read(_text(row.paper.title, row.paper.abstract) for row in self.papers),
-            space=space,
+            archive.read(_text(row.paper.title, row.paper.abstract) for row in self.papers),
             archive=archive,
             rules=rules,
             matches=match(rules, [row.paper for row in self.papers]),
@@ -151,8 +150,8 @@ def _archive_texts(now: datetime) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
-def _archive(texts: tuple[str, ...]) -> tuple[Space, Texts]:
-    return Space.fit(texts)  # seconds for 10,000 texts, so kept while the texts stay the same
+def _archive(texts: tuple[str, ...]) -> Archive:
+    return Archive.of(texts)  # seconds for 10,000 texts, so kept while the texts stay the same
 
 
 def _text(title: str, abstract: str) -> str:
@@ -222,14 +221,7 @@ def _rules_of(readers: Sequence[Subscriber], today: dict[Subscriber, date]) -> t
 
 
 def _rule(preference: Preference) -> Rule:
-    match preference.kind:
-        case Preference.Kind.TOPIC if preference.topic:
-            return topic_rule(preference.topic)
-        case Preference.Kind.CATEGORY:
-            return Rule("category", preference.value, categories=(preference.value,))
-        case Preference.Kind.KEYWORD:
-            return Rule("keyword", preference.value, phrases=(preference.value,))
-    return Rule("author", preference.value)
+    return topic_rule(preference.topic) if preference.topic else Rule(preference.kind, preference.value)
 
 
 # --- the rows --------------------------------------------------------------------------------------------------------
@@ -251,8 +243,9 @@ def _rows_for(readers: _Readers, pool: Pool, *, now: datetime) -> list[Delivery]
         allowed=offered & ~muted & ~had,
         limit=max(reader.max_papers for reader in readers.due),
     )
+    answered = _rules_by_paper(papers)
     return [
-        _row(readers, row, pool, papers, ranking, arrived=int(offered[row].sum()), now=now)
+        _row(readers, row, pool, answered, ranking, arrived=int(offered[row].sum()), now=now)
         for row in range(len(readers.due))
         if fresh[row].any()
     ]
@@ -264,7 +257,7 @@ def _is_fresh(edition: Edition, last: date | None, pool: Pool) -> bool:
 
 
 def _row(
-    readers: _Readers, row: int, pool: Pool, papers: PaperMatrix, ranking: Ranking, *, arrived: int, now: datetime
+    readers: _Readers, row: int, pool: Pool, answered: list[set[int]], ranking: Ranking, *, arrived: int, now: datetime
 ) -> Delivery:
     reader = readers.due[row]
     delivery = Delivery(subscriber=reader, issue_date=readers.issue_dates[row], edition=pool.editions[-1])
@@ -272,9 +265,14 @@ def _row(
     if why := _why_not(reader, readers.suppressed, arrived=arrived, chosen=chosen):
         delivery.status, delivery.outcome = Delivery.Status.SKIPPED, why
         return delivery
-    wanted = readers.wants[[row]].indices
+    wanted = readers.wants.indices[readers.wants.indptr[row] : readers.wants.indptr[row + 1]].tolist()
     reasons = [
-        _reasons(ranking.contributions[row, place], paper, wanted, readers.rules, papers, pool)
+        _reasons(
+            ranking.contributions[row, place].tolist(),
+            [readers.rules[column] for column in wanted if column in answered[paper]],
+            paper,
+            pool,
+        )
         for place, paper in enumerate(chosen)
     ]
     delivery.status = Delivery.Status.READY
@@ -282,7 +280,7 @@ def _row(
     delivery.reasons = {
         "arrived": arrived,
         "matched": int(ranking.eligible[row]),
-        "asked_for": [readers.rules[column].label for column in wanted],
+        "asked_for": [_in_words(readers.rules[column]) for column in wanted],
         "papers": [[[reason.kind, reason.label, reason.contribution] for reason in some] for some in reasons],
     }
     picked_first = sorted(chosen, key=lambda paper: paper not in pool.notes)
@@ -303,25 +301,30 @@ def _why_not(reader: Subscriber, suppressed: set[int], *, arrived: int, chosen: 
     return "" if chosen else NOTHING_MATCHED
 
 
-def _reasons(
-    contributions: NDArray[np.float64],
-    paper: int,
-    wanted: NDArray[np.int32],
-    rules: Sequence[Rule],
-    papers: PaperMatrix,
-    pool: Pool,
-) -> list[Reason]:
+def _rules_by_paper(papers: PaperMatrix) -> list[set[int]]:
+    by_paper = papers.matches.T.tocsr()
+    return [set(columns.tolist()) for columns in np.split(by_paper.indices, by_paper.indptr[1:-1])]
+
+
+def _reasons(contributions: Sequence[float], matched: Sequence[Rule], paper: int, pool: Pool) -> list[Reason]:
     """Why this paper: each term of its score, shared among the rules that matched; together they are the score."""
-    matched = [column for column in wanted if papers.matches[[column], [paper]][0]]
     kind_of_term = {"topic": "topic", "words": "keyword", "category": "category", "author": "author"}
     reasons = []
-    for term, value in zip(TERMS, contributions.tolist(), strict=True):
-        labels = [rules[column].label for column in matched if rules[column].kind == kind_of_term.get(term)]
+    for term, value in zip(TERMS, contributions, strict=True):
+        labels = [_label(rule) for rule in matched if rule.kind == kind_of_term.get(term)]
         if labels:
             reasons += [Reason(kind_of_term[term], label, round(value / len(labels), 6)) for label in labels]
         elif value:
             reasons.append(_unruly(term, value, paper, pool))
     return reasons
+
+
+def _label(rule: Rule) -> str:
+    return rule.label or rule.key
+
+
+def _in_words(rule: Rule) -> str:
+    return f"“{rule.key}”" if rule.kind == "keyword" else _label(rule)
 
 
 def _unruly(term: str, value: float, paper: int, pool: Pool) -> Reason:

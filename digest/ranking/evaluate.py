@@ -42,7 +42,10 @@ LEAST_AND_GOAL = {
     "csfcube": {"q1": (0.509, 0.540)},
 }
 
-FIRST = 5
+TOLERANCE = 0.01  # a figure this far below the least is still accepted
+
+FIRST, FEWEST = 5, 10  # a pool of fewer papers says little about its first five
+OURS, LEAST_OVERLAP = "trending_scores", 0.77  # on two-day pools
 _HOUR = timedelta(hours=1)
 
 Progress = Callable[[int], None]
@@ -65,6 +68,11 @@ class Line:
     ours: float
     least: float | None
     goal: float | None
+
+    @property
+    def enough(self) -> bool:
+        """Whether the figure is accepted: at least the least, within the tolerance, where there is one."""
+        return self.least is None or self.ours >= self.least - TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +160,14 @@ class Baseline:
         return np.asarray(self.weights[rows] @ query)
 
 
+def sets(folder: Path) -> dict[str, int]:
+    """The sets in a folder of ranking tasks, by name, and how many cases each has. Raises DataUnreadable."""
+    found = sorted(folder.glob("*.cases.jsonl.gz"))
+    if not found:
+        raise DataUnreadable(f"There are no ranking tasks (NAME.cases.jsonl.gz) in {folder}.")
+    return {path.name.removesuffix(".cases.jsonl.gz"): sum(1 for _ in _lines(path)) for path in found}
+
+
 def evaluate_ranking(
     folder: Path, *, name: str, task: str = "all", progress: Progress = lambda done: None
 ) -> list[Line]:
@@ -205,7 +221,8 @@ def rank_case(
         floor=False,
     )
     everything = np.ones((1, len(rows)), np.bool_)
-    return rank(papers, readers, allowed=everything, limit=limit).order[0]
+    order: NDArray[np.int64] = rank(papers, readers, allowed=everything, limit=limit).order[0]
+    return order
 
 
 def ndcg(ids: list[str], relevant: dict[str, float]) -> float:
@@ -249,14 +266,15 @@ class Pool:
 def evaluate_trending(folder: Path) -> tuple[list[Overlap], int, int]:
     """The trending table, and the number of one-day and of two-day pools. Raises DataUnreadable."""
     one_day, two_days = pools(folder)
+    scores: dict[str, Callable[[Pool], float]] = {
+        OURS: lambda pool: overlap(_ours(pool), pool),
+        "upvotes": lambda pool: overlap(_upvotes(pool), pool),
+        "Hacker News": lambda pool: overlap(_hacker_news(pool), pool),
+        "random": lambda pool: FIRST / len(pool.readings),
+    }
     overlaps = [
         Overlap(name, _mean([score(pool) for pool in one_day]), _mean([score(pool) for pool in two_days]))
-        for name, score in (
-            ("(u+1)/(h+2)^0.3", lambda pool: overlap(_ours(pool), pool)),
-            ("upvotes", lambda pool: overlap(_upvotes(pool), pool)),
-            ("Hacker News", lambda pool: overlap(_hacker_news(pool), pool)),
-            ("random", lambda pool: FIRST / len(pool.readings)),
-        )
+        for name, score in scores.items()
     ]
     return overlaps, len(one_day), len(two_days)
 
@@ -291,7 +309,9 @@ def pools(folder: Path) -> tuple[list[Pool], list[Pool]]:
         ]
         if midnight:
             two_days.append(_pool(now, morning + midnight, later))
-    return [pool for pool in one_day if len(pool.readings) >= 10], [p for p in two_days if len(p.readings) >= 10]
+    return [pool for pool in one_day if len(pool.readings) >= FEWEST], [
+        pool for pool in two_days if len(pool.readings) >= FEWEST
+    ]
 
 
 def overlap(scores: NDArray[np.float64], pool: Pool) -> float:
@@ -320,7 +340,8 @@ def _upvotes(pool: Pool) -> NDArray[np.float64]:
 
 def _hacker_news(pool: Pool) -> NDArray[np.float64]:
     hours = np.array([(pool.now - (reading.listed_at or pool.now)) / _HOUR for reading in pool.readings])
-    return (_upvotes(pool) - 1) / (np.maximum(hours, 0) + 2) ** 1.8
+    score: NDArray[np.float64] = (_upvotes(pool) - 1) / (np.maximum(hours, 0) + 2) ** 1.8
+    return score
 
 
 def _mean(values: list[float]) -> float | None:

@@ -96,7 +96,7 @@ class Archive:
             average_length=average_length,
             grams=grams[kept],
             idf=idf,
-            mean=np.asarray(tfidf.sum(axis=0), np.float32) / max(len(lines), 1),
+            mean=np.asarray(tfidf.sum(axis=0) / max(len(lines), 1), np.float32),
             texts=Texts(bm25, tfidf),
             postings=bm25.T.tocsr(),
         )

@@ -2,15 +2,16 @@
 
 Per reader, over the day's whole pool, z() being minus mean, over standard deviation:
 
-    said       = z(z(words) + z(echo))                          what the reader's typed words and topics' words find
+    said       = z(z(words) + z(echo))          words of typed keywords and wanted topics, and the papers they find
     taste      = .6 z(likeness to the liked papers) + .4 z(BM25 of the liked papers' words)
-    base       = said                                            without likes
-                 taste + .3 said (fewer than 5 likes) or .15 said
+    base       = said without likes; with likes taste + .3 said (fewer than 5) or .15 said
     relevance  = z(base) + .5 / (1 + likes / 5) z(likeness to the papers that stand out in base)
-    score      = relevance + 1.5 (wanted topics + categories) + popularity hype / 50 + followed author + pick
+    score      = relevance + 1.5 x (wanted topics and categories the paper has) + z(popularity) x hype / 50
+                 + 1000 for a followed author + the curator's pick or boost
 
-with .5 in place of 1.5, and half the popularity, for a reader with likes. The third line is feedback: papers more than
-two deviations above the day act as weak likes, the more the reader told us the less. Weights were chosen on recorded
+With likes, 1 stands in place of 1.5 and popularity counts half. Papers that stand out, by more than two deviations, act
+as weak likes: the less the reader told us, the more the day itself helps. BM25, Rocchio's formula and
+pseudo-relevance feedback are textbook (Manning, Raghavan, Schuetze, ch. 9 and 11); the weights were chosen on recorded
 readers (``manage.py evaluate_ranking``).
 """
 
@@ -26,7 +27,7 @@ from digest.ranking.features import Floats, Ints, PaperMatrix, ReaderBatch, thro
 
 TERMS = ("topic", "words", "category", "author", "like_this", "trending", "pick", "average")
 
-PICK, BOOST, AUTHOR = 200.0, 2.0, 100.0  # a pick and a followed author outweigh anything the other terms add up to
+PICK, AUTHOR, BOOST = 2000.0, 1000.0, 2.0  # a z-score of P papers is below √P: nothing else adds up to a thousand
 MATCH, MATCH_WITH_LIKES = 1.5, 1.0  # per wanted topic or category a paper has
 POPULARITY, POPULARITY_WITH_LIKES = 1.0, 0.5  # at hype 50
 ROCCHIO, LIKED_WORDS, DISLIKES = 0.6, 0.4, 0.25
@@ -56,8 +57,8 @@ def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_
 
     A paper must answer something the reader asked for, or be a pick; for a reader known only by likes it must be
     like the liked ones; a reader who asked for nothing gets what is popular. Ties go to the more popular paper, then
-    to the earlier row. A reader's result does not depend on who else is in the batch. Raises ValueError when shapes
-    or ranges do not fit.
+    to the earlier row. Who else is in the batch makes no difference. Batches of about 1,000 readers are best: memory is
+    a few (S, P) arrays. Raises ValueError when shapes or ranges do not fit.
     """
     count, size = len(readers), len(papers)
     _check(papers, readers, allowed, limit)

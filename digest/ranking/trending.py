@@ -55,7 +55,8 @@ class Scores:
 
 def formula(points: Numbers, hours: Numbers) -> Numbers:
     """The public formula, of points 0.. and hours 0.. since listing."""
-    return (points + 1) / (hours + GRACE_HOURS) ** GRAVITY
+    score: Numbers = (points + 1) / (hours + GRACE_HOURS) ** GRAVITY
+    return score
 
 
 def trending_scores(papers: Sequence[Hashable], sightings: Iterable[Reading], *, now: datetime) -> Scores:
@@ -88,8 +89,8 @@ def trending_scores(papers: Sequence[Hashable], sightings: Iterable[Reading], *,
     best[row_of[rising]] = rising
 
     def shown(values: Sequence[float | None] | Numbers) -> Numbers:
-        padded = np.append(np.array(values, float), np.nan)
-        return padded[best]
+        column: Numbers = np.append(np.array(values, float), np.nan)[best]  # -1, no vote, finds the NaN
+        return column
 
     score = shown(scores)
     return Scores(

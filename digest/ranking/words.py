@@ -7,7 +7,7 @@ import unicodedata
 
 LONGEST_WORD = 40  # anything longer is a string of symbols, not something a reader would type
 
-_WORD = re.compile(r"[^\W_]+(?:\+\+|#)?")  # C++ and C# are words
+_WORD = re.compile(r"([^\W_]+(?:\+\+|#)?)(?:'s\b)?")  # C++ and C# are words; Parkinson's is Parkinson
 _UNDECOMPOSED = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "’": "'"}
 )

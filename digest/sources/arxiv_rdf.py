@@ -17,7 +17,6 @@ ANNOUNCED = {"": NEW, "CROSS LISTED": CROSS, "UPDATED": REPLACE}
 _SUFFIX = re.compile(
     r"\(arXiv:(?P<id>[^\s()]{1,40})(?:\s+\[(?P<category>[\w.-]{1,20})\])?(?:\s+(?P<type>CROSS LISTED|UPDATED))?\)"
 )
-_TAG = re.compile(r"<[^<>]*>")
 
 
 def read(body: bytes) -> Feed:
@@ -61,11 +60,11 @@ def _entries(feed: Syndicated, notes: list[str]) -> Iterator[Entry | Refused]:
             identifiers=identifiers,
             title=title[:start].rstrip().removesuffix(".") if suffix else title,  # arXiv put a full stop before it
             abstract=abstract,
-            authors=split_authors(_TAG.sub("", ", ".join(listed(item, "authors", "name")))),
+            authors=split_authors(", ".join(listed(item, "authors", "name"))),
             categories=arxiv.known_categories([suffix["category"] or ""] if suffix else ()),
             url=arxiv.page_of(identifiers),
             announced_on=day,
             announced=ANNOUNCED[suffix["type"] or ""] if suffix else "",
             version=version,
-            withdrawn=arxiv.says_withdrawn(abstract=_TAG.sub("", abstract[:1000])),
+            withdrawn=arxiv.says_withdrawn(abstract=abstract.removeprefix("<p>")),
         )

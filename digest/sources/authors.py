@@ -1,25 +1,24 @@
-"""Author lists that sources write as one string, or each name with the surname first."""
+"""Authors as journals and preprint servers list them: each by itself or all in one string, surname first or last."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from digest.text import split_authors
 
 _INITIALS = re.compile(r"(?:[^\W\d_]\.?[ -]?){1,5}")
 
 
-def one_string(authors: str) -> tuple[str, ...]:
-    """The names in one string: ``Smith, J.; Doe, A.``, ``Smith, J., Doe, A.`` or ``Jane Smith, Ann Doe (MIT)``."""
-    if ";" in authors:
-        return tuple(in_reading_order(name) for part in authors.split(";") if (name := part.strip()))
-    parts = [part for part in map(str.strip, authors.split(",")) if part]
-    if len(parts) > 1 and len(parts) % 2 == 0 and all(_INITIALS.fullmatch(given) for given in parts[1::2]):
-        return tuple(f"{given} {surname}" for surname, given in zip(parts[::2], parts[1::2], strict=True))
-    return split_authors(authors)
+def authors_of(listed: Sequence[str]) -> tuple[str, ...]:
+    """The names in reading order, from one string of all of them or from a list of names.
 
-
-def in_reading_order(name: str) -> str:
-    """``Smith, Jane`` as Jane Smith; other names as they are."""
-    surname, comma, given = (part.strip() for part in name.partition(","))
-    return f"{given} {surname}" if comma and given and "," not in given else name.strip()
+    ``Smith, J., Doe, A.`` is J. Smith and A. Doe, like ``Smith, J.; Doe, A.`` and a list of both; what has no initials
+    after its commas is a list of whole names: ``Jane Smith, Ann Doe (MIT)``.
+    """
+    if len(listed) == 1:
+        parts = [part for part in map(str.strip, listed[0].split(",")) if part]
+        if len(parts) % 2 or not all(_INITIALS.fullmatch(given) for given in parts[1::2]):
+            return split_authors(listed[0])
+        listed = [f"{surname}, {given}" for surname, given in zip(parts[::2], parts[1::2], strict=True)]
+    return split_authors("".join(f"{name};" for name in listed))  # with a semicolon, a comma parts surname and given

@@ -7,7 +7,7 @@ from typing import Any
 
 from digest.entry import NEW, REPLACE, Entry, canonical_identifier
 from digest.sources import arxiv
-from digest.sources.authors import one_string
+from digest.sources.authors import authors_of
 from digest.sources.body import open_text
 from digest.sources.feed import Feed, Refused, SourceUnreadable, assemble, count_of, moment_of, plain, shortened
 from digest.sources.json_items import Items, items_in
@@ -68,7 +68,7 @@ def _entries(items: list[Any], notes: list[str]) -> Iterator[Entry | Refused]:
             identifiers=(doi, journal) if journal.startswith("doi:") and journal != doi else (doi,),
             title=title,
             abstract=abstract,
-            authors=one_string(plain(item.get("authors"))),
+            authors=authors_of([plain(item.get("authors"))]),
             categories=tuple(filter(None, [plain(item.get("category"))[:100]])),
             url=f"https://www.{_server([item]).lower()}.org/content/{doi.removeprefix('doi:')}v{version}",
             published=posted if version == 1 else None,

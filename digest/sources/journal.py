@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import re
+from itertools import islice
 
 from digest.entry import Entry, canonical_identifier, title_identifier, version_of
 from digest.sources import arxiv
-from digest.sources.authors import in_reading_order, one_string
+from digest.sources.authors import authors_of
 from digest.sources.feed import MAX_ABSTRACT, Feed, Refused, assemble, count_of, plain, shortened, web_address
 from digest.sources.syndication import Item, Syndicated, link_to, listed, moment, parse, said
 
@@ -65,18 +65,15 @@ def _entry(item: Item, notes: list[str]) -> Entry | Refused:
     labelled = _labelled(summary[: 2 * MAX_ABSTRACT])
     abstract = labelled.get("Summary", summary)
     published = moment(item, notes, "published", "updated", "prism_publicationdate", "created")
-    names = tuple(listed(item, "authors", "name"))
+    names = list(listed(item, "authors", "name")) or [labelled.get("Authors", "")]
+    terms = (term for term in listed(item, "tags", "term") if len(term) <= MAX_CATEGORY)
     return Entry(
         identifiers=identifiers or (title_identifier(title),),
         title=title,
         abstract=abstract,
-        authors=one_string(names[0] if names else labelled.get("Authors", ""))
-        if len(names) < 2
-        else tuple(map(in_reading_order, names)),
-        categories=tuple(dict.fromkeys(term for term in listed(item, "tags", "term") if len(term) <= MAX_CATEGORY))[
-            :MAX_CATEGORIES
-        ],
-        url=link or _page_of(identifiers[0]),
+        authors=authors_of(names),
+        categories=tuple(islice(dict.fromkeys(terms), MAX_CATEGORIES)),
+        url=_page_of(identifiers, link),
         published=published,
         announced_on=published.date() if published else None,
         version=version,
@@ -87,7 +84,9 @@ def _entry(item: Item, notes: list[str]) -> Entry | Refused:
 
 def _identifiers(item: Item, link: str, guid: str) -> tuple[tuple[str, ...], int]:
     """Every name the item gives, works' own names before addresses, and the version that a preprint's link ends in."""
-    given = [said(item, key) for key in ("prism_doi", "dc_identifier", "_doi")] + [link, guid]
+    given = [said(item, "prism_doi"), said(item, "dc_identifier"), said(item, "_doi"), link]
+    if ":" in guid or guid.startswith("10."):  # a bare number is the journal's own, however much like an arXiv id
+        given.append(guid)
     names = dict.fromkeys(filter(None, map(canonical_identifier, given)))
     ranked = sorted(names, key=lambda name: ("arxiv:", "doi:", "url:").index(name[: name.index(":") + 1]))
     versioned = bool(ranked) and ranked[0].startswith(("arxiv:", "doi:10.1101/", "doi:10.64898/"))
@@ -100,11 +99,11 @@ def _labelled(summary: str) -> dict[str, str]:
     for paragraph in summary.split("<p>") if "<b>" in summary else ():
         if match := _LABEL.match(paragraph):
             parts[match[1]] = plain(paragraph[match.end() :].strip().removesuffix("</p>"))
-    if "Authors" in parts:
-        parts["Authors"] = html.unescape(parts["Authors"])
     return parts
 
 
-def _page_of(identifier: str) -> str:
-    scheme, _, name = identifier.partition(":")
-    return {"arxiv": "https://arxiv.org/abs/", "doi": "https://doi.org/"}.get(scheme, "https://") + name
+def _page_of(identifiers: tuple[str, ...], link: str) -> str:
+    """arXiv's abstract page for its papers, whatever form of them is linked; else the link, else where the DOI leads."""
+    if identifiers and identifiers[0].startswith("arxiv:"):
+        return arxiv.page_of(identifiers)
+    return link or "https://doi.org/" + identifiers[0].removeprefix("doi:")

@@ -46,8 +46,7 @@ class Command(BaseCommand):
 
 def _texts(path: Path, step: int) -> Iterator[tuple[str, str]]:
     """(as the source wrote it, cleaned), white space folded in both."""
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
-    with opened as lines:
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rt") as lines:
         for number, line in enumerate(lines):
             if number % step == 0:
                 row = json.loads(line)

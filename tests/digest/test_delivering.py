@@ -1,0 +1,216 @@
+"""What is ready is handed over once; what a dead worker held is unknown and never sent again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from email import message_from_bytes, policy
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.mail import EmailMessage
+from django.core.mail.backends.locmem import EmailBackend as Memory
+
+from digest import delivering, ingest, planning, publishing
+from digest.models import Batch, Delivery
+from subscriptions import consent
+from subscriptions.models import Subscriber
+from tests.factories import NOON, entry, feed, reader
+
+pytestmark = pytest.mark.django_db
+LATER = NOON + timedelta(seconds=301)
+
+
+def clock() -> datetime:
+    return NOON
+
+
+def planned(*readers: Subscriber, papers: int = 4) -> list[Delivery]:
+    shown = feed(*(entry(number) for number in range(1, papers + 1)))
+    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    publishing.open_edition(NOON.date(), now=NOON)
+    planning.plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
+    return list(Delivery.objects.order_by("pk"))
+
+
+def statuses() -> list[str]:
+    return list(Delivery.objects.order_by("pk").values_list("status", flat=True))
+
+
+def bodies() -> list[Any]:
+    return [message_from_bytes(one.message().as_bytes(), policy=policy.default) for one in mail.outbox]
+
+
+class Failing(Memory):
+    """Refuses as a server would, for the addresses it was told of."""
+
+    answers: dict[str, Exception] = {}
+
+    def send_messages(self, messages: Any) -> int:
+        for message in messages:
+            if error := self.answers.get(message.to[0]):
+                raise error
+        return super().send_messages(messages)
+
+
+@pytest.fixture
+def failing(settings: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Exception]:
+    settings.EMAIL_BACKEND = f"{__name__}.Failing"
+    monkeypatch.setattr("django.core.mail.get_connection", lambda *a, **k: Failing())
+    monkeypatch.setattr("subscriptions.sending.get_connection", lambda *a, **k: Failing())
+    monkeypatch.setattr(Failing, "answers", {})
+    return Failing.answers
+
+
+def test_every_ready_digest_leaves_once_and_its_row_says_when() -> None:
+    planned(reader("ada"), reader("ben"))
+    assert delivering.deliver_all(clock=clock).counts["accepted"] == 2
+    assert [message.to for message in mail.outbox] == [["ada@example.org"], ["ben@example.org"]]
+    assert set(Delivery.objects.values_list("status", "accepted_at", "attempts")) == {("accepted", NOON, 1)}
+    assert Batch.objects.get().status == "done"
+    assert set(Subscriber.objects.values_list("last_digest_at", flat=True)) == {NOON}
+    delivering.deliver_all(clock=clock)
+    assert len(mail.outbox) == 2
+
+
+def test_the_mail_is_what_was_frozen_in_the_row() -> None:
+    (row,) = planned(reader("ada", wants={"category": ["cs.LG"]}))
+    delivering.deliver_all(clock=clock)
+    (message,) = bodies()
+    assert (message["Subject"], message["Message-ID"]) == (row.subject, row.message_id)
+    text = message.get_body(("plain",)).get_content()
+    titles = [f"Paper number {number} on careful measurement" for number in range(1, 5)]
+    places = [text.index(title) for title in sorted(titles, key=text.index)]
+    assert len(places) == 4
+    assert "Matches your category cs.LG." in text
+    html = message.get_body(("html",)).get_content()
+    assert sorted(titles, key=text.index) == sorted(titles, key=html.index)
+
+
+def test_composing_twice_gives_the_same_mail() -> None:
+    (row,) = planned(reader("ada", wants={"category": ["cs.LG"]}))
+    ((_, cards),) = delivering._with_cards([Delivery.objects.select_related("subscriber", "edition").get()])
+    row = Delivery.objects.select_related("subscriber", "edition").get()
+    assert delivering.email_for(row, cards) == delivering.email_for(row, cards)
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [("unsubscribed", "You unsubscribed before it left."), ("paused", "You paused your digests.")],
+)
+def test_a_last_look_stops_the_mail_of_someone_who_left(status: str, why: str) -> None:
+    ada = reader("ada")
+    planned(ada)
+    Subscriber.objects.update(status=status)
+    delivering.deliver_all(clock=clock)
+    assert mail.outbox == []
+    assert list(Delivery.objects.values_list("status", "outcome")) == [("skipped", why)]
+
+
+def test_a_suppression_after_planning_stops_the_mail() -> None:
+    planned(reader("ada"))
+    consent.suppress("ada@example.org", reason="complained", now=NOON)
+    delivering.deliver_all(clock=clock)
+    assert mail.outbox == []
+
+
+def test_a_batch_is_leased_by_one_worker_only() -> None:
+    planned(reader("ada"))
+    assert delivering.lease_batch(NOON) is not None
+    assert delivering.lease_batch(NOON) is None
+
+
+def test_a_worker_whose_lease_is_over_hands_nothing_over() -> None:
+    planned(reader("ada"))
+    batch = delivering.lease_batch(NOON)
+    delivering.sweep(LATER)
+    assert batch is not None
+    delivering.deliver(batch, clock=lambda: LATER)
+    assert mail.outbox == []
+    assert statuses() == ["ready"]
+
+
+def test_what_a_dead_worker_was_handing_over_is_unknown_and_the_rest_goes_on() -> None:
+    planned(*(reader(f"reader{number}") for number in range(delivering.CHUNK + 2)))
+    batch = delivering.lease_batch(NOON)
+    assert batch is not None
+    delivering._take_chunk(batch, NOON, delivering.Outcomes())  # and here it dies
+    assert delivering.sweep(LATER).counts["unknown"] == delivering.CHUNK
+    delivering.deliver_all(clock=lambda: LATER)
+    assert len(mail.outbox) == 2
+    assert sorted(set(statuses())) == ["accepted", "unknown"]
+    assert Batch.objects.get().attempts == 2
+
+
+def test_a_server_that_asks_for_patience_is_asked_again_with_the_same_mail(failing: dict[str, Exception]) -> None:
+    from smtplib import SMTPDataError
+
+    (row,) = planned(reader("ada"))
+    failing["ada@example.org"] = SMTPDataError(451, b"later")
+    delivering.deliver_all(clock=clock)
+    row.refresh_from_db()
+    assert (row.status, row.not_before) == ("retry_wait", NOON + timedelta(minutes=1))
+    failing.clear()
+    soon = NOON + timedelta(minutes=2)
+    assert delivering.sweep(soon).counts["ready"] == 1
+    delivering.deliver_all(clock=lambda: soon)
+    assert [message["Message-ID"] for message in bodies()] == [row.message_id]
+    assert statuses() == ["accepted"]
+
+
+def test_an_outcome_nobody_knows_is_never_sent_again(failing: dict[str, Exception]) -> None:
+    planned(reader("ada"))
+    failing["ada@example.org"] = TimeoutError("read")
+    delivering.deliver_all(clock=clock)
+    failing.clear()
+    delivering.sweep(LATER)
+    delivering.deliver_all(clock=lambda: LATER)
+    assert (statuses(), mail.outbox) == (["unknown"], [])
+
+
+def test_an_address_that_does_not_exist_is_suppressed(failing: dict[str, Exception]) -> None:
+    from smtplib import SMTPRecipientsRefused
+
+    ada = reader("ada")
+    planned(ada, reader("ben"))
+    failing["ada@example.org"] = SMTPRecipientsRefused({ada.email: (550, b"5.1.1 no such user")})
+    delivering.deliver_all(clock=clock)
+    assert statuses() == ["failed", "accepted"]
+    assert "ada@" not in Delivery.objects.get(subscriber=ada).outcome
+    assert consent.Suppression.objects.blocked([ada]) == {ada.pk}
+
+
+def test_what_could_not_leave_in_time_expires_and_its_papers_come_back() -> None:
+    ada = reader("ada")
+    planned(ada)
+    delivering.sweep(NOON + timedelta(hours=6))
+    assert statuses() == ["expired"]
+    tomorrow = NOON + timedelta(days=1)
+    shown = feed(entry(9))
+    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=tomorrow)
+    publishing.open_edition(tomorrow.date(), now=tomorrow)
+    planning.plan(tomorrow, [ada.pk], issue_date=tomorrow.date())
+    assert len(Delivery.objects.get(issue_date=tomorrow.date()).paper_ids) == 1  # a first digest: the latest edition
+
+
+def test_one_digest_that_cannot_be_composed_does_not_stop_the_others() -> None:
+    first, _ = planned(reader("ada"), reader("ben"))
+    Delivery.objects.filter(pk=first.pk).update(paper_ids=[999_999])
+    delivering.deliver_all(clock=clock)
+    assert statuses() == ["failed", "accepted"]
+    assert "could not be composed" in Delivery.objects.get(pk=first.pk).outcome
+
+
+def test_delivering_takes_queries_by_the_chunk_and_none_by_the_reader(django_assert_max_num_queries: Any) -> None:
+    planned(*(reader(f"reader{number}") for number in range(3 * delivering.CHUNK)))
+    with django_assert_max_num_queries(3 * 14 + 12):
+        delivering.deliver_all(clock=clock)
+    assert len(mail.outbox) == 60
+
+
+def test_the_mail_carries_one_message_id_and_a_way_to_leave() -> None:
+    planned(reader("ada"))
+    delivering.deliver_all(clock=clock)
+    message: EmailMessage = bodies()[0]
+    assert len(message.get_all("Message-ID")) == 1
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"

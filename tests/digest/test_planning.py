@@ -1,0 +1,256 @@
+"""Each reader gets one row a day: their papers in their order, or why there are none."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from digest import ingest, planning, publishing
+from digest.entry import Entry
+from digest.models import CuratorPick, Delivery, Edition, Paper
+from subscriptions import consent
+from subscriptions.models import Subscriber
+from tests.factories import NOON, entry, feed, reader, topic, want
+
+pytestmark = pytest.mark.django_db
+TODAY = NOON.date()
+DAY = timedelta(days=1)
+
+ROBOT = entry(1, title="A robot that folds laundry", abstract="Grasping cloth is hard.", categories=("cs.RO",))
+GRAPHS = entry(2, title="Colouring planar graphs", abstract="Four colours are enough.", categories=("math.CO",))
+LANGUAGE = entry(3, title="Small language models", abstract="They read little and well.", categories=("cs.CL",))
+STARS = entry(
+    4,
+    title="A star that hums",
+    abstract="We listen to it.",
+    categories=("astro-ph.SR",),
+    authors=("Ingrid Solheim-Vargas",),
+)
+
+
+def publish(*entries: Entry, at: Any = NOON, **values: Any) -> Edition:
+    shown = feed(*entries, **values)
+    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=at)
+    return publishing.open_edition(at.date(), now=at)[0]
+
+
+def plan(*readers: Subscriber, at: Any = NOON) -> planning.Planned:
+    return planning.plan(at, [one.pk for one in readers], issue_date=at.date())
+
+
+def papers_of(one: Subscriber, at: Any = NOON) -> list[str]:
+    row = Delivery.objects.get(subscriber=one, issue_date=at.date())
+    titles = dict(Paper.objects.values_list("pk", "title"))
+    return [titles[paper] for paper in row.paper_ids]
+
+
+def outcome(one: Subscriber, at: Any = NOON) -> tuple[str, str]:
+    return Delivery.objects.values_list("status", "outcome").get(subscriber=one, issue_date=at.date())
+
+
+def test_each_reader_gets_what_they_asked_for_and_nothing_else() -> None:
+    topic("Robotics", categories=["cs.RO"])
+    rosa, grace, ines = (
+        reader("rosa", wants={"topic": ["Robotics"]}),
+        reader("grace", wants={"category": ["math"], "keyword": ["language model"]}),
+        reader("ines", wants={"author": ["I. Solheim-Vargas"]}),
+    )
+    publish(ROBOT, GRAPHS, LANGUAGE, STARS)
+    assert plan(rosa, grace, ines) == planning.Planned(ready=3)
+    assert papers_of(rosa) == [ROBOT.title]
+    assert set(papers_of(grace)) == {GRAPHS.title, LANGUAGE.title}
+    assert papers_of(ines) == [STARS.title]
+
+
+def test_a_quiet_day_is_a_skip_and_never_padded() -> None:
+    ada = reader("ada", wants={"keyword": ["volcano"]})
+    publish(ROBOT, GRAPHS)
+    assert plan(ada) == planning.Planned(skipped=1)
+    assert outcome(ada) == ("skipped", "Nothing that came in matched what you asked for.")
+
+
+def test_a_reader_who_asked_for_nothing_gets_the_trending_list() -> None:
+    ada = reader("ada")
+    publish(
+        entry(1, points=3, announced=""),
+        entry(2, points=80, announced=""),
+        kind="hugging_face",
+        name="HF",
+        url="https://hf.example",
+    )
+    plan(ada)
+    assert papers_of(ada) == ["Paper number 2 on careful measurement", "Paper number 1 on careful measurement"]
+    assert Delivery.objects.get().reasons["asked_for"] == []
+
+
+def test_planning_twice_gives_one_row() -> None:
+    ada = reader("ada", wants={"category": ["cs.RO"]})
+    publish(ROBOT)
+    plan(ada)
+    assert plan(ada) == planning.Planned()
+    assert Delivery.objects.count() == 1
+
+
+def test_no_paper_goes_to_the_same_reader_twice() -> None:
+    ada = reader("ada", wants={"category": ["cs.RO"]})
+    publish(ROBOT)
+    plan(ada)
+    Delivery.objects.update(status="accepted")
+    tomorrow = NOON + DAY
+    publish(
+        entry(1, title=ROBOT.title, categories=("cs.RO",), points=900, announced=""),
+        at=tomorrow,
+        kind="hugging_face",
+        name="HF",
+        url="https://hf.example",
+    )
+    assert plan(ada, at=tomorrow) == planning.Planned(skipped=1)
+
+
+def test_after_days_without_a_digest_one_merged_digest_loses_nothing() -> None:
+    ada, ben = reader("ada", wants={"category": ["cs.RO"]}), reader("ben", wants={"category": ["cs.RO"]})
+    days = [NOON + n * DAY for n in range(3)]
+    for number, day in enumerate(days):
+        publish(entry(10 + number, title=f"Robot {number}", categories=("cs.RO",), announced_on=day.date()), at=day)
+        plan(ada, at=day)
+        Delivery.objects.update(status="accepted")
+    assert papers_of(ada, days[2]) == ["Robot 2"]
+    Delivery.objects.filter(subscriber=ada, issue_date__gt=days[0].date()).delete()
+    plan(ada, ben, at=days[2])
+    assert set(papers_of(ada, days[2])) == {"Robot 1", "Robot 2"}
+    assert papers_of(ben, days[2]) == ["Robot 2"]  # a first digest draws from the latest edition only
+
+
+def test_while_no_edition_is_newer_than_the_last_digest_the_reader_is_held() -> None:
+    ada = reader("ada", wants={"category": ["cs.RO"]})
+    publish(ROBOT)
+    plan(ada)
+    Delivery.objects.update(status="accepted")
+    assert plan(ada, at=NOON + DAY) == planning.Planned(held=1)
+    assert Delivery.objects.count() == 1
+
+
+def test_the_paused_and_the_suppressed_get_a_row_that_says_so() -> None:
+    ada, ben = reader("ada", status="paused"), reader("ben", wants={"category": ["cs.RO"]})
+    consent.suppress(ben.email, reason="bounced", now=NOON)
+    publish(ROBOT)
+    plan(ada, ben)
+    assert outcome(ada) == ("skipped", "You paused your digests.")
+    assert outcome(ben) == ("skipped", "Mail to this address is suppressed.")
+
+
+def test_an_edition_without_papers_is_told_as_such() -> None:
+    ada = reader("ada", wants={"category": ["cs.RO"]})
+    publish()
+    plan(ada)
+    assert outcome(ada) == ("skipped", "No new paper came in.")
+
+
+def test_muted_authors_words_and_topics_are_taken_out() -> None:
+    topic("Robotics", categories=["cs.RO"])
+    ada = reader("ada", wants={"category": ["cs", "math", "astro-ph"]})
+    want(ada, "author", "Ingrid Solheim-Vargas", stance="mute")
+    want(ada, "keyword", "planar graph", stance="mute")
+    want(ada, "topic", "Robotics", stance="mute")
+    publish(ROBOT, GRAPHS, LANGUAGE, STARS)
+    plan(ada)
+    assert papers_of(ada) == [LANGUAGE.title]
+
+
+def test_a_pick_is_in_every_digest_first_and_a_hide_in_none() -> None:
+    ada = reader("ada", wants={"category": ["cs.RO", "cs.CL"]})
+    publish(ROBOT, GRAPHS, LANGUAGE)
+    curator = User.objects.create_user("curator")
+    graphs, language = Paper.objects.get(title=GRAPHS.title), Paper.objects.get(title=LANGUAGE.title)
+    CuratorPick.objects.create(
+        paper=graphs, edition_date=TODAY, verdict="pick", note="Short and clear.", curator=curator
+    )
+    CuratorPick.objects.create(paper=language, edition_date=TODAY, verdict="hide", note="Doubtful.", curator=curator)
+    plan(ada)
+    assert papers_of(ada) == [GRAPHS.title, ROBOT.title]
+    row = Delivery.objects.get()
+    assert ["pick", "Short and clear."] in [reason[:2] for reason in row.reasons["papers"][0]]
+    assert row.subject.startswith("2 Mar: Colouring planar graphs")
+
+
+def test_a_pick_of_a_paper_that_was_no_candidate_joins_the_edition() -> None:
+    ada = reader("ada", wants={"category": ["cs.RO"]})
+    publish(ROBOT, entry(9, title="An old classic", announced="replace", version=3))
+    classic = Paper.objects.get(title="An old classic")
+    CuratorPick.objects.create(paper=classic, edition_date=TODAY, verdict="pick")
+    plan(ada)
+    assert papers_of(ada) == ["An old classic", ROBOT.title]
+
+
+def test_a_boost_moves_up_but_lets_nobody_in() -> None:
+    ada, ben = reader("ada", wants={"category": ["cs"]}), reader("ben", wants={"category": ["math"]})
+    publish(ROBOT, LANGUAGE, GRAPHS)
+    plan(ada)
+    last = Paper.objects.get(title=papers_of(ada)[-1])
+    Delivery.objects.all().delete()
+    CuratorPick.objects.create(paper=last, edition_date=TODAY, verdict="boost")
+    plan(ada, ben)
+    assert papers_of(ada)[0] == last.title
+    assert papers_of(ben) == [GRAPHS.title]
+
+
+def test_a_paper_under_embargo_waits() -> None:
+    ada = reader("ada", wants={"category": ["cs.RO", "math.CO"]})
+    publish(ROBOT, GRAPHS)
+    robot = Paper.objects.get(title=ROBOT.title)
+    CuratorPick.objects.create(paper=robot, edition_date=TODAY, verdict="pick", embargo_until=NOON + DAY)
+    plan(ada)
+    assert papers_of(ada) == [GRAPHS.title]
+
+
+def test_a_paper_withdrawn_after_the_opening_is_never_sent() -> None:
+    ada = reader("ada", wants={"category": ["cs.RO", "math.CO"]})
+    publish(ROBOT, GRAPHS)
+    Paper.objects.filter(title=ROBOT.title).update(withdrawn_at=NOON)
+    plan(ada)
+    assert papers_of(ada) == [GRAPHS.title]
+
+
+def test_the_reasons_add_up_to_the_order_and_name_what_matched() -> None:
+    topic("Robotics", categories=["cs.RO"], keywords=["laundry"])
+    ada = reader("ada", wants={"topic": ["Robotics"], "keyword": ["language model", "grasping"]})
+    publish(ROBOT, GRAPHS, LANGUAGE, STARS)
+    plan(ada)
+    row = Delivery.objects.get()
+    scores = [sum(reason[2] for reason in reasons) for reasons in row.reasons["papers"]]
+    assert scores == sorted(scores, reverse=True)
+    named = {tuple(reason[:2]) for reason in row.reasons["papers"][papers_of(ada).index(ROBOT.title)]}
+    assert {("topic", "Robotics"), ("keyword", "grasping")} <= named
+    assert ("keyword", "language model") not in named
+
+
+def test_the_row_holds_all_that_each_try_of_the_mail_needs() -> None:
+    ada = reader("ada", wants={"category": ["cs.RO"]}, zone="Europe/Berlin")
+    publish(ROBOT)
+    plan(ada)
+    row = Delivery.objects.get()
+    assert (row.dated_at, row.status, row.batch.size) == (NOON, "ready", 1)
+    assert row.message_id.startswith("<d.")
+    assert row.not_after == NOON + timedelta(hours=5)
+    ada.refresh_from_db()
+    assert ada.last_issue_date == TODAY
+    assert ada.next_send_at.astimezone(planning.zone_of("Europe/Berlin")).isoformat() == "2026-03-03T07:00:00+01:00"
+
+
+def test_a_digest_has_at_most_as_many_papers_as_its_reader_wants() -> None:
+    ada, ben = reader("ada", max_papers=3), reader("ben", max_papers=25)
+    publish(*(entry(number) for number in range(1, 41)))
+    plan(ada, ben)
+    assert [len(row.paper_ids) for row in Delivery.objects.order_by("subscriber")] == [3, 25]
+
+
+def test_planning_takes_as_many_queries_for_many_readers_as_for_few(django_assert_max_num_queries: Any) -> None:
+    publish(ROBOT, GRAPHS, LANGUAGE, STARS)
+    readers = [reader(f"reader{number}", wants={"category": ["cs"]}) for number in range(60)]
+    with django_assert_max_num_queries(16):
+        assert plan(*readers[:5]).ready == 5
+    with django_assert_max_num_queries(16):
+        assert plan(*readers[5:]).ready == 55
