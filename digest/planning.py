@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 from django.db import transaction
@@ -21,7 +22,7 @@ from digest.ranking import personal
 from digest.ranking.features import Archive, PaperMatrix, ReaderBatch
 from digest.ranking.personal import TERMS, Ranking, rank
 from digest.ranking.trending import standardised
-from digest.tagging import Rule, match
+from digest.tagging import Kind, Rule, match
 from subscriptions.links import message_id
 from subscriptions.models import Preference, Subscriber, Suppression
 from subscriptions.schedule import local_date, next_send_at, zone_of
@@ -221,7 +222,7 @@ def _rules_of(readers: Sequence[Subscriber], today: dict[Subscriber, date]) -> t
 
 
 def _rule(preference: Preference) -> Rule:
-    return topic_rule(preference.topic) if preference.topic else Rule(preference.kind, preference.value)
+    return topic_rule(preference.topic) if preference.topic else Rule(cast(Kind, preference.kind), preference.value)
 
 
 # --- the rows --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -50,17 +50,16 @@ class Rule:
         return (self.key,) if self.kind == "category" else self.categories
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A paper's searchable form: clean text, authors one by one, categories as the source writes them."""
+class Searchable(Protocol):
+    """A paper: clean text, authors one by one, categories as the source writes them."""
 
     title: str
-    abstract: str = ""
-    authors: Sequence[str] = ()
-    categories: Sequence[str] = ()
+    abstract: str
+    authors: Sequence[str]
+    categories: Sequence[str]
 
 
-def match(rules: Sequence[Rule], papers: Sequence[Text]) -> csr_array:
+def match(rules: Sequence[Rule], papers: Sequence[Searchable]) -> csr_array:
     """Which papers answer which rules: (P, R) float32, 1 or nothing.
 
     A **category** matches itself, and the name of an archive (``math``) all its classes (``math.CA``). A **keyword**

@@ -62,7 +62,7 @@ def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path: Path, environme
 
 def test_the_command_line_says_it_in_one_sentence(tmp_path: Path) -> None:
     started = start(tmp_path, command="check", BROADSHEET_MODE="party")
-    assert started.returncode == 1
+    assert started.returncode == 2
     assert started.stderr.startswith("Broadsheet cannot start. The setting BROADSHEET_MODE is 'party', but it must be")
     assert "Traceback" not in started.stderr
 

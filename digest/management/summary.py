@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -83,7 +84,8 @@ def _tell_top(out: Console, rows: Sequence[tuple[float | None, dict[str, Any], s
     if rows and not voted:
         out.print("  Nothing is trending: none of its sources counts votes.")
     for place, (score, inputs, title) in enumerate(voted[:5], 1):
-        made_of = f"{inputs['points']} points in {inputs['hours']:.0f} h on {inputs['source']}"
+        listed = f"{inputs['hours']:.0f} h" if inputs["hours"] >= 1 else "under an hour"
+        made_of = f"{inputs['points']} points in {listed} on {inputs['source']}"
         out.print(f"  {place}. {score:7.2f}  {escape(title)} ({escape(made_of)})", soft_wrap=True)
 
 
@@ -110,8 +112,11 @@ def tell_outbox(out: Console) -> None:
     serve = "./run serve"
     if settings.MODE == "rehearsal" or (settings.VAR / "broadsheet.sqlite3").exists():
         serve += f" --{settings.MODE}"
-    index = os.path.relpath(settings.OUTBOX / "index.html")
-    out.print(f"\nThe mails lie in {escape(os.path.dirname(index))}; open {escape(index)} in a browser to read them.")
+    index = settings.OUTBOX / "index.html"
+    shown = str(index.relative_to(Path.cwd()) if index.is_relative_to(Path.cwd()) else index)
+    out.print(
+        f"\nThe mails lie in {escape(os.path.dirname(shown))}: open {escape(shown)} in a browser.", soft_wrap=True
+    )
     out.print(f"The links in them work while {serve} runs.", soft_wrap=True)
 
 

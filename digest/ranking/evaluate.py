@@ -169,15 +169,13 @@ def sets(folder: Path) -> dict[str, int]:
 
 
 def evaluate_ranking(
-    folder: Path, *, name: str, task: str = "all", progress: Progress = lambda done: None
+    folder: Path, *, name: str, task: str = "all", most: int | None = None, progress: Progress = lambda done: None
 ) -> list[Line]:
-    """The table's rows for one set, one per task found in it. Raises DataUnreadable."""
+    """The table's rows for one set, one per task found in it, over the first ``most`` cases. Raises DataUnreadable."""
     tasks = TaskSet(folder, name)
     baseline: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     ours: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for case in tasks.cases:
-        if task not in ("all", case.task):
-            continue
+    for case in [case for case in tasks.cases if task in ("all", case.task)][:most]:
         rows = tasks.rows(case.pool)
         liked = tasks.rows(case.likes)
         plain = np.argsort(-tasks.baseline.scores(case, rows, liked), kind="stable")

@@ -24,13 +24,13 @@ def read(body: bytes) -> Feed:
 
 def recognises(feed: Syndicated) -> bool:
     own = f"{said(feed.channel, 'id')} {link_to(feed.channel, 'self')} {link_to(feed.channel, 'alternate')}"
-    return "arxiv.org/api/" in own or feed.title in ("arXiv Search Results", "arXiv Query Results")
+    return "arxiv.org/api/" in own or feed.title.lower().startswith(("arxiv query", "arxiv search results"))
 
 
 def from_feed(feed: Syndicated) -> Feed:
     """What a parsed answer holds."""
     notes = list(feed.markup.notes)
-    found = [*feed.markup.refused, *_entries(feed, notes)]
+    found = list(_entries(feed, notes))
     if len(found) == 1 and isinstance(found[0], Refused) and found[0].what == "Error":
         raise SourceUnreadable(f"arXiv answers with an error: {found[0].why}")
     matches, first, size = (
@@ -41,7 +41,7 @@ def from_feed(feed: Syndicated) -> Feed:
         here = size
         notes.append(f"one page of a list of {matches:,}")
     return assemble(
-        found,
+        (*feed.markup.refused, *found),
         kind=KIND,
         name="arXiv API",
         url="https://export.arxiv.org/api/query",

@@ -60,7 +60,7 @@ def _entries(feed: Syndicated, notes: list[str]) -> Iterator[Entry | Refused]:
             identifiers=identifiers,
             title=title[:start].rstrip().removesuffix(".") if suffix else title,  # arXiv put a full stop before it
             abstract=abstract,
-            authors=split_authors(", ".join(listed(item, "authors", "name"))),
+            authors=split_authors(", ".join(listed(item, "authors", "name")) or said(item, "author")),
             categories=arxiv.known_categories([suffix["category"] or ""] if suffix else ()),
             url=arxiv.page_of(identifiers),
             announced_on=day,

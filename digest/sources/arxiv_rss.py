@@ -86,7 +86,7 @@ def _entries(feed: Syndicated, notes: list[str]) -> Iterator[Entry | Refused]:
             identifiers=identifiers,
             title=title,
             abstract=abstract,
-            authors=split_authors(", ".join(listed(item, "authors", "name"))),
+            authors=split_authors(", ".join(listed(item, "authors", "name")) or said(item, "author")),
             categories=arxiv.known_categories(listed(item, "tags", "term")),
             url=arxiv.page_of(identifiers),
             announced_on=announcement_day(item, notes, "published") or feed_day,

@@ -44,7 +44,7 @@ def open_text(body: bytes) -> Text:
     text = decoded.text.lstrip("\ufeff \t\r\n")
     if not text:
         raise SourceUnreadable("The body is empty.")
-    if "\x00" in text[:1000]:
+    if text[0] not in "<[{" and "\x00" in text[:1000]:
         raise SourceUnreadable("This is binary data, not a feed.")
     return Text(text=text, notes=(*notes, *decoded.notes), garbled=decoded.garbled)
 

@@ -65,7 +65,7 @@ def _entry(item: Item, notes: list[str]) -> Entry | Refused:
     labelled = _labelled(summary[: 2 * MAX_ABSTRACT])
     abstract = labelled.get("Summary", summary)
     published = moment(item, notes, "published", "updated", "prism_publicationdate", "created")
-    names = list(listed(item, "authors", "name")) or [labelled.get("Authors", "")]
+    names = list(listed(item, "authors", "name")) or [said(item, "author") or labelled.get("Authors", "")]
     terms = (term for term in listed(item, "tags", "term") if len(term) <= MAX_CATEGORY)
     return Entry(
         identifiers=identifiers or (title_identifier(title),),
@@ -103,7 +103,7 @@ def _labelled(summary: str) -> dict[str, str]:
 
 
 def _page_of(identifiers: tuple[str, ...], link: str) -> str:
-    """arXiv's abstract page for its papers, whatever form of them is linked; else the link, else where the DOI leads."""
+    """arXiv's abstract page for its papers, whatever form of them is linked; else the link, else the DOI's."""
     if identifiers and identifiers[0].startswith("arxiv:"):
         return arxiv.page_of(identifiers)
     return link or "https://doi.org/" + identifiers[0].removeprefix("doi:")

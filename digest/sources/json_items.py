@@ -27,6 +27,8 @@ class Items:
 
 def items_in(opened: Text) -> Items:
     """The list in an answer. Raises SourceUnreadable for what is no JSON, an error, or cut before its first item."""
+    if opened.text[0] not in "[{":
+        raise SourceUnreadable("This is not JSON.")
     cut: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = ()
     try:

@@ -29,6 +29,7 @@ _KNOWN_PREFIXES = {
 _START_TAG = re.compile(r"<(?:([\w.-]+):)?([\w.-]+)")
 _ENTRIES = {"item", "entry", "record"}
 _LABELS = {"category", "subject", "keywords"}
+_RESERVED = {"authors", "contributors", "links", "tags"}  # feedparser's own lists, which attributes would overwrite
 _PERSONS = {"author", "creator", "managingeditor", "owner", "publisher", "webmaster"}
 _NAME_RUN = re.compile(rf"[\w.+-]{{{MAX_NAME_RUN}}}")
 _PREFIX = re.compile(r"</?([A-Za-z_][\w.-]{0,40}):|\s([A-Za-z_][\w.-]{0,40}):[\w.-]{1,80}=[\"']")
@@ -151,6 +152,8 @@ class _Watch:
             self._labels += 1
             if self._labels > MAX_LABELS:
                 raise _Unacceptable(f"more than {MAX_LABELS} categories")
+        elif local in _RESERVED and attributes:
+            raise _Unacceptable(f"an element called “{local}” that no feed has")
         elif local in _PERSONS and not self._person_at:
             self._person_at = len(self.open)
 
@@ -181,6 +184,9 @@ def _mended(text: str, entry: str, fault: _Fault) -> tuple[str, tuple[Refused, .
         fault = mended_fault
     head, pieces = _split(text, entry)
     opened = _fault(head, namespaces=False)
+    if opened and not opened.cut:
+        head = _plain_head(head)
+        opened = _fault(head, namespaces=False)
     good, refused = [], []
     for number, piece in enumerate(pieces, start=1):
         flaw = _fault(piece, namespaces=False)
@@ -218,6 +224,13 @@ def _split(text: str, entry: str) -> tuple[str, list[str]]:
             end = text.find(">", end, starts[n + 2]) + 1 or end
         pieces.append(text[mark.start() : end].strip())
     return text[: next((mark.start() for mark in marks if not mark[1]), len(text))], pieces
+
+
+def _plain_head(head: str) -> str:
+    """Of a head that is damaged: its root and, by itself, the title that tells whose feed it is."""
+    root = head[: head.find(">") + 1]
+    title = re.search(r"<title[^<>]*>[^<>]*</title>", head)
+    return f"{root}<channel>{title[0] if title else ''}"
 
 
 def _bound(text: str) -> str:

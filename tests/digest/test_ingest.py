@@ -180,7 +180,7 @@ def test_what_was_stored_stays_when_a_source_fails_later() -> None:
 
 
 def test_files_are_read_or_refused_in_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnreadable, match="There is no such file."):
+    with pytest.raises(SourceUnreadable, match=r"There is no such file."):
         ingest.read_file(tmp_path / "nothing.xml")
     with pytest.raises(SourceUnreadable, match="It cannot be read"):
         ingest.read_file(tmp_path)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from digest.tagging import Rule, Text, match
+from digest.tagging import Rule, match
+from tests.texts import Text
 
 
 def answers(rule: Rule, paper: Text) -> bool:
