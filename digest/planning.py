@@ -34,6 +34,7 @@ STANDS_OUT = 1.0  # deviations above the day's mean from which a paper is said t
 
 NOTHING_MATCHED = "Nothing that came in matched what you asked for."
 NOTHING_CAME = "No new paper came in."
+TOO_LATE = "No edition was ready in time; its papers are in the next digest."
 PAUSED = "You paused your digests."
 SUPPRESSED = "Mail to this address is suppressed."
 
@@ -48,20 +49,24 @@ class Planned:
 
 
 def plan(now: datetime, subscriber_ids: Iterable[int], *, issue_date: date | None = None) -> Planned:
-    """Give each of these readers a row for ``issue_date`` (their own local date when None): ready, or why not.
+    """Give each of these readers a row for their issue date: ready, or why not.
 
-    A reader who has a row for that date already is left alone, so planning twice is harmless. Each thousand readers
-    are ranked in one computation and written in one transaction.
+    With an ``issue_date`` it is that one, whatever the reader's hour. Without, it is the local date on which the
+    reader is due by ``now``; days whose window has closed get a row that says so. A reader who has a row for the date
+    is left alone, so planning twice is harmless. Each thousand readers are ranked in one computation and written in
+    one transaction.
     """
     planned, ids = Planned(), list(subscriber_ids)
     pool = Pool.of_the_week(now) if ids else None
     for start in range(0, len(ids), BATCH):
-        readers = _Readers.among(ids[start : start + BATCH], now=now, issue_date=issue_date)
-        rows = _rows_for(readers, pool, now=now) if pool else []
-        _write(readers, rows, now=now)
+        everyone = list(Subscriber.objects.on_the_list().filter(pk__in=ids[start : start + BATCH]).order_by("pk"))
+        lapsed = [] if issue_date else [row for reader in everyone for row in _lapsed(reader, now)]
+        readers = _Readers.among(everyone, now=now, issue_date=issue_date)
+        rows = [*lapsed, *(_rows_for(readers, pool, now=now) if pool else [])]
+        _write(rows, now=now)
         planned.ready += sum(row.status == Delivery.Status.READY for row in rows)
         planned.skipped += sum(row.status == Delivery.Status.SKIPPED for row in rows)
-        planned.held += len(readers.due) - len(rows)
+        planned.held += len(readers.due) - (len(rows) - len(lapsed))
     return planned
 
 
@@ -176,9 +181,12 @@ class _Readers:
     suppressed: set[int]
 
     @classmethod
-    def among(cls, ids: Sequence[int], *, now: datetime, issue_date: date | None) -> _Readers:
-        everyone = Subscriber.objects.on_the_list().filter(pk__in=ids).order_by("pk")
-        days = {reader: issue_date or local_date(reader.zone, now) for reader in everyone}
+    def among(cls, everyone: Sequence[Subscriber], *, now: datetime, issue_date: date | None) -> _Readers:
+        days = {
+            reader: issue_date or local_date(reader.zone, reader.next_send_at)
+            for reader in everyone
+            if issue_date or (reader.next_send_at and reader.next_send_at <= now)
+        }
         earlier = Delivery.objects.filter(subscriber__in=days, issue_date__gte=now.date() - 5 * WINDOW)
         taken: set[tuple[int, date]] = set()
         had: dict[int, set[int]] = defaultdict(set)
@@ -288,7 +296,7 @@ def _row(
     delivery.subject = subject_line(delivery.issue_date, [pool.papers[paper].card["title"] for paper in picked_first])
     delivery.message_id = message_id("digest", f"{reader.public_id}|{delivery.issue_date}")
     delivery.dated_at = now
-    delivery.not_after = min(now + CATCH_UP, _midnight(reader, now))
+    delivery.not_after = _closes(reader, now)
     return delivery
 
 
@@ -337,19 +345,35 @@ def _unruly(term: str, value: float, paper: int, pool: Pool) -> Reason:
     return Reason({"like_this": "like"}.get(term, term), "", round(value, 6))
 
 
-def _midnight(reader: Subscriber, now: datetime) -> datetime:
-    tomorrow = local_date(reader.zone, now) + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), zone_of(reader.zone))
+def _closes(reader: Subscriber, due: datetime) -> datetime:
+    """Until when a digest that was due then may leave: five hours on, and not beyond the reader's midnight."""
+    tomorrow = local_date(reader.zone, due) + timedelta(days=1)
+    return min(due + CATCH_UP, datetime.combine(tomorrow, time(), zone_of(reader.zone)))
 
 
-def _write(readers: _Readers, rows: list[Delivery], *, now: datetime) -> None:
+def _lapsed(reader: Subscriber, now: datetime) -> list[Delivery]:
+    """Rows for the reader's days whose window closed without one; their next instant moves past them."""
+    rows = []
+    while reader.next_send_at and _closes(reader, reader.next_send_at) < now:
+        day = local_date(reader.zone, reader.next_send_at)
+        outcome = PAUSED if reader.status == Subscriber.Status.PAUSED else TOO_LATE
+        rows.append(Delivery(subscriber=reader, issue_date=day, status=Delivery.Status.SKIPPED, outcome=outcome))
+        _move_on(reader, day, after=reader.last_digest_at or reader.signed_up_at)
+    return rows
+
+
+def _move_on(reader: Subscriber, day: date, *, after: datetime) -> None:
+    reader.last_issue_date = day
+    reader.next_send_at = next_send_at(
+        after=day, now=after, hour=reader.send_hour, weekdays=reader.weekdays, zone=reader.zone
+    )
+
+
+def _write(rows: list[Delivery], *, now: datetime) -> None:
     ready = [row for row in rows if row.status == Delivery.Status.READY]
     for row in rows:
-        reader = row.subscriber
-        reader.last_issue_date = row.issue_date
-        reader.next_send_at = next_send_at(
-            after=row.issue_date, now=now, hour=reader.send_hour, weekdays=reader.weekdays, zone=reader.zone
-        )
+        if row.edition:
+            _move_on(row.subscriber, row.issue_date, after=now)
     with transaction.atomic():
         if ready:
             batch = Batch.objects.create(size=len(ready))
@@ -357,5 +381,5 @@ def _write(readers: _Readers, rows: list[Delivery], *, now: datetime) -> None:
                 row.batch = batch
         Delivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
         Subscriber.objects.bulk_update(
-            [row.subscriber for row in rows], ["last_issue_date", "next_send_at"], batch_size=100
+            {row.subscriber for row in rows}, ["last_issue_date", "next_send_at"], batch_size=100
         )

@@ -254,3 +254,53 @@ def test_planning_takes_as_many_queries_for_many_readers_as_for_few(django_asser
         assert plan(*readers[:5]).ready == 5
     with django_assert_max_num_queries(16):
         assert plan(*readers[5:]).ready == 55
+
+
+# --- by the reader's own clock ---------------------------------------------------------------------------------------
+
+
+def due(*readers: Subscriber, at: Any) -> planning.Planned:
+    return planning.plan(at, [one.pk for one in readers])
+
+
+def test_the_issue_date_is_the_readers_own_day() -> None:
+    ada = reader("ada", zone="Pacific/Auckland", next_send_at=NOON, send_hour=8)  # it is Tuesday there, 01:00
+    publish(ROBOT)
+    assert due(ada, at=NOON).ready == 1
+    assert Delivery.objects.get().issue_date == TODAY + DAY
+    ada.refresh_from_db()
+    assert ada.next_send_at.astimezone(planning.zone_of("Pacific/Auckland")).isoformat() == "2026-03-04T08:00:00+13:00"
+
+
+def test_a_reader_whose_hour_has_not_come_gets_no_row() -> None:
+    ada = reader("ada", next_send_at=NOON + timedelta(minutes=1))
+    publish(ROBOT)
+    assert due(ada, at=NOON) == planning.Planned()
+
+
+def test_while_sources_are_late_the_reader_waits_and_then_is_told() -> None:
+    ada = reader("ada", wants={"category": ["cs.RO"]}, next_send_at=NOON + DAY, send_hour=12)
+    publish(ROBOT)
+    plan(ada)
+    Delivery.objects.update(status="accepted")
+    Subscriber.objects.update(next_send_at=NOON + DAY, last_digest_at=NOON)
+    assert due(ada, at=NOON + DAY + timedelta(hours=4)) == planning.Planned(held=1)
+    assert due(ada, at=NOON + DAY + timedelta(hours=6)) == planning.Planned(skipped=1)
+    assert outcome(ada, NOON + DAY) == ("skipped", "No edition was ready in time; its papers are in the next digest.")
+    ada.refresh_from_db()
+    assert ada.next_send_at == NOON + 2 * DAY
+
+
+def test_after_an_outage_each_missed_day_has_a_row_and_one_digest_brings_everything() -> None:
+    ada = reader("ada", wants={"category": ["cs.RO"]}, send_hour=12, next_send_at=NOON)
+    for number in range(4):
+        at = NOON + number * DAY
+        publish(entry(20 + number, title=f"Robot {number}", categories=("cs.RO",), announced_on=at.date()), at=at)
+        if number == 0:
+            due(ada, at=at)
+            Delivery.objects.update(status="accepted")
+            Subscriber.objects.update(last_digest_at=at)
+    back = NOON + 3 * DAY + timedelta(hours=1)
+    assert due(ada, at=back) == planning.Planned(ready=1, skipped=2)
+    assert [row.issue_date for row in Delivery.objects.order_by("issue_date")] == [(NOON + n * DAY).date() for n in range(4)]
+    assert set(papers_of(ada, NOON + 3 * DAY)) == {"Robot 1", "Robot 2", "Robot 3"}
