@@ -11,7 +11,8 @@ from xml.parsers import expat
 from digest.sources.body import Text
 from digest.sources.feed import MAX_ENTRIES, Refused, SourceUnreadable, shortened
 
-MAX_PROLOGUE = MAX_MENDED = 100_000
+MAX_PROLOGUE = 100_000  # characters before the root
+MAX_MENDED = 100_000  # stray ampersands, each of which makes the text longer
 MAX_DEPTH = 100
 MAX_ELEMENTS = 300_000  # 2,000 papers with their authors have about 50,000
 MAX_NAME_RUN = 100  # feedparser looks for e-mail addresses in authors in quadratic time …

@@ -209,23 +209,32 @@ def test_stray_characters_are_mended_and_cost_no_entry(flaw: str, title: str) ->
 
 
 @pytest.mark.parametrize(
-    "damaged",
+    ("inside", "why"),
     [
-        "<item><title>Broken bees</title><b><i></b></i></item>",
-        "<item><title>Broken bees</title><description>a < b</description></item>",
-        "<item><title>Broken bees</title><link>https://bees.example/x</link>",
-        f"<item><title>Broken bees</title>{'<a>' * 200}{'</a>' * 200}</item>",
-        f"<item><title>Broken bees</title><author>{'a' * 100_000}</author></item>",
-        f"<item><title>Broken bees</title><author>{'aaaaaaaaa<x/>' * 10_000}</author></item>",
-        f"<item><title>Broken bees</title>{'<category>bee</category>' * 1000}</item>",
-        "<item><title>Broken bees</title><authors a='1'/><author>Ann Lee</author></item>",
-        "<item><title>Broken bees</title><a " + " ".join(f"a{n}=''" for n in range(1000)) + "/></item>",
+        ("<b><i></b></i>", "mismatched tag"),
+        ("<description>a < b</description>", "invalid token"),
+        ("<a>" * 200 + "</a>" * 200, "nested more than 100 deep"),
+        (f"<author>{'a' * 100_000}</author>", "an author's name with 100 letters and no space"),
+        (f"<author>{'aaaaaaaaa<x/>' * 10_000}</author>", "an author's name with 100 letters and no space"),
+        ("<category>bee</category>" * 1000, "more than 300 categories"),
+        ("<a " + " ".join(f"a{n}=''" for n in range(1000)) + "/>", "more than 300 attributes"),
+        ("<authors a=''/><author>Ann Lee</author>", "an element called “authors”"),
     ],
 )
-def test_a_damaged_or_drowning_entry_costs_only_itself(damaged: str) -> None:
-    read = sources.read(feed(item(1), damaged, item(2)).encode())
+def test_a_damaged_or_drowning_entry_costs_only_itself(inside: str, why: str) -> None:
+    bad = item(9, title="Broken bees").replace("</item>", f"{inside}</item>")
+    read = sources.read(feed(item(1), bad, item(2)).encode())
     assert [entry.title for entry in read.entries] == ["Bees, part 1", "Bees, part 2"]
     assert [refused.what for refused in read.refused] == ["Broken bees"]
+    assert why in read.refused[0].why
+
+
+def test_an_entry_that_is_never_closed_ends_where_the_next_begins() -> None:
+    read = sources.read(feed(item(1), "<item><title>Open bees</title>", item(2)).encode())
+    assert ([entry.title for entry in read.entries], read.refused[0].what) == (
+        ["Bees, part 1", "Bees, part 2"],
+        "Open bees",
+    )
 
 
 def test_a_damaged_head_costs_no_entry() -> None:

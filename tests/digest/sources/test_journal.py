@@ -117,6 +117,12 @@ def test_the_subjects_of_a_journal_are_kept_but_bounded() -> None:
     )
 
 
+def test_markup_in_a_description_stays_as_it_was_written() -> None:
+    written = "&lt;p onclick='x'&gt;We &lt;script&gt;count()&lt;/script&gt; 2 &lt; 3 bees.&lt;/p&gt;"
+    paper = only(f"{TITLE}<link>https://bees.example/a/7</link><description>{written}</description>")
+    assert paper.abstract == "<p onclick='x'>We <script>count()</script> 2 < 3 bees.</p>"
+
+
 def test_content_stands_in_for_a_missing_description() -> None:
     content = "<content:encoded>&lt;p&gt;We count.&lt;/p&gt;</content:encoded>"
     assert only(f"{TITLE}<link>https://bees.example/a/7</link>{content}").abstract == "<p>We count.</p>"
