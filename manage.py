@@ -15,6 +15,9 @@ def main() -> None:
     except ImproperlyConfigured as error:
         print(f"Broadsheet cannot start. {error}", file=sys.stderr)  # noqa: T201 (nothing else is running yet)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("\nStopped. What was stored stays; run it again to go on.", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, F, QuerySet
 from django.http import HttpRequest
 
 from digest.models import (
@@ -33,8 +33,15 @@ admin.site.index_title = "Curators and operators"
 class SourceForm(forms.ModelForm):
     kind = forms.ChoiceField(choices=[(kind, kind.replace("_", " ")) for kind in KINDS])
 
+    def clean_url(self) -> str:
+        url = str(self.cleaned_data["url"])
+        if "url" in self.changed_data and not url.startswith(("http://", "https://")):
+            raise forms.ValidationError("A source is fetched from an address that begins with http:// or https://.")
+        return url
+
     class Meta:
         model = Source
+        help_texts = {"url": "http or https"}
         fields = ["name", "kind", "url", "active", "next_check_at"]
 
 
@@ -66,8 +73,14 @@ class PaperAdmin(admin.ModelAdmin):
     search_fields = ["title", "identifier", "abstract"]
     date_hierarchy = "first_seen_at"
     autocomplete_fields = ["topics"]
-    readonly_fields = ["identifier", "first_seen_at"]
+    readonly_fields = [  # what sources say; a curator may withdraw a paper and mend its topics
+        "identifier", "title", "abstract", "authors", "categories", "url", "version", "first_seen_at",
+    ]  # fmt: skip
+    fields = [*readonly_fields, "withdrawn_at", "topics"]
     inlines = [IdentifierInline]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
 
 
 @admin.register(CuratorPick)
@@ -105,7 +118,7 @@ class EditionPaperAdmin(ReadOnly):
     list_filter = ["edition"]
     list_select_related = ["paper", "edition"]
     search_fields = ["paper__title", "paper__identifier"]
-    ordering = ["-edition__date", "-trending"]
+    ordering = ["-edition__date", F("trending").desc(nulls_last=True)]
 
 
 @admin.register(Delivery)

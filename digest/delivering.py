@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
 from digest.compose import Card, Reader, Reason, Sender, SourceCount, compose, fit
-from digest.models import Batch, Delivery, EditionPaper
+from digest.models import PAUSED, SUPPRESSED, Batch, Delivery, EditionPaper
 from subscriptions import consent
 from subscriptions.links import unsubscribe_url
 from subscriptions.models import Subscriber, Suppression
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=300)
 CHUNK = 20
+EXPIRED = "It could not leave in time; its papers return to the next digest."
 RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 3, 10, 30, 60)]
 
 
@@ -75,7 +76,9 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
                 _settle(delivery, _hand_over(door, delivery, cards), now=clock())
                 outcomes.counts[delivery.status] += 1
             _record(chunk)
-    Batch.objects.filter(pk=batch.pk, token=batch.token).update(status=Batch.Status.DONE, lease_until=None)
+    left = batch.deliveries.filter(status=Delivery.Status.READY).exists()  # the lease ran out in a slow chunk
+    status = Batch.Status.OPEN if left else Batch.Status.DONE
+    Batch.objects.filter(pk=batch.pk, token=batch.token).update(status=status, token="", lease_until=None)
     return outcomes
 
 
@@ -93,7 +96,7 @@ def sweep(now: datetime) -> Outcomes:
         )
         outcomes.counts[Delivery.Status.EXPIRED] = late.update(
             status=Delivery.Status.EXPIRED,
-            outcome="It could not leave in time; its papers return to the next digest.",
+            outcome=EXPIRED,
         )
         again = Delivery.objects.filter(status=Delivery.Status.RETRY_WAIT).filter(
             Q(not_before=None) | Q(not_before__lte=now)
@@ -130,15 +133,17 @@ def email_for(delivery: Delivery, cards: dict[int, Card]) -> RenderedEmail:
     return fit(replace(digest, subject=delivery.subject))[1]
 
 
-def source_counts(receipt: Sequence[dict[str, object]]) -> list[SourceCount]:
+def source_counts(receipt: Sequence[dict[str, Any]]) -> list[SourceCount]:
+    """The receipt as readers see it; a file that an operator gave and that was of no use is not their concern."""
     return [
         SourceCount(
-            name=str(row["source"]),
-            stored=int(str(row["stored"])),
-            expected=None if row["expected"] is None else int(str(row["expected"])),
-            late=row["state"] in ("absent", "failed"),
+            name=row["source"],
+            stored=row["stored"],
+            expected=row["expected"],
+            late=row["state"] in ("stale", "absent", "failed"),
         )
         for row in receipt
+        if not (row["given"] and row["state"] == "failed")
     ]
 
 
@@ -155,26 +160,29 @@ def _take_chunk(batch: Batch, now: datetime, outcomes: Outcomes) -> list[Deliver
         )
         suppressed = Suppression.objects.blocked([delivery.subscriber for delivery in ready])
         for delivery in ready:
-            delivery.outcome = _last_look(delivery, suppressed)
-            delivery.status = Delivery.Status.SKIPPED if delivery.outcome else Delivery.Status.HANDING_OFF
+            delivery.status, delivery.outcome = _last_look(delivery, suppressed, now)
             delivery.attempts += 1
-            delivery.handed_over_at = None if delivery.outcome else now
-            outcomes.counts[Delivery.Status.SKIPPED] += bool(delivery.outcome)
+            if delivery.status == Delivery.Status.HANDING_OFF:
+                delivery.handed_over_at = now
+            else:
+                outcomes.counts[delivery.status] += 1
         Delivery.objects.bulk_update(ready, ["status", "outcome", "attempts", "handed_over_at"])
-    going = [delivery for delivery in ready if not delivery.outcome]
+    going = [delivery for delivery in ready if delivery.status == Delivery.Status.HANDING_OFF]
     return going or (_take_chunk(batch, now, outcomes) if ready else [])
 
 
-def _last_look(delivery: Delivery, suppressed: set[int]) -> str:
-    """Why this digest must not leave after all, or an empty string."""
-    status = delivery.subscriber.status
-    if delivery.subscriber_id in suppressed:
-        return "Mail to this address is suppressed."
-    if status == Subscriber.Status.PAUSED:
-        return "You paused your digests."
-    if status != Subscriber.Status.ACTIVE:
-        return "You unsubscribed before it left."
-    return ""
+def _last_look(delivery: Delivery, suppressed: set[int], now: datetime) -> tuple[str, str]:
+    """The status this digest goes on with, and why it must not leave after all, or an empty string."""
+    reader = delivery.subscriber
+    if delivery.not_after and delivery.not_after < now:
+        return Delivery.Status.EXPIRED, EXPIRED
+    if reader.pk in suppressed:
+        return Delivery.Status.SKIPPED, SUPPRESSED
+    if reader.is_paused(delivery.issue_date):
+        return Delivery.Status.SKIPPED, PAUSED
+    if reader.status not in (Subscriber.Status.ACTIVE, Subscriber.Status.PAUSED):
+        return Delivery.Status.SKIPPED, "You unsubscribed before it left."
+    return Delivery.Status.HANDING_OFF, ""
 
 
 def _with_cards(chunk: list[Delivery]) -> list[tuple[Delivery, dict[int, Card]]]:
@@ -194,9 +202,9 @@ def _with_cards(chunk: list[Delivery]) -> list[tuple[Delivery, dict[int, Card]]]
 def _hand_over(door: Door, delivery: Delivery, cards: dict[int, Card]) -> Handover:
     try:
         email = email_for(delivery, cards)
-    except Exception as error:  # one digest that cannot be made must not stop the others
+    except Exception:  # one digest that cannot be made must not stop the others
         logger.exception("Delivery %s could not be composed", delivery.pk)
-        return Handover(Fate.FAILED, f"This digest could not be composed: {error}")
+        return Handover(Fate.FAILED, "This digest could not be composed; the service's log says why.")
     return door.send(
         delivery.subscriber,
         email,

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+import operator
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
+from django.utils import timezone
 
-from digest import sources, text
+from digest import calendar, fetching, sources, text
+from digest.backfill import backfill
+from digest.default_sources import SOURCES, request_urls
 from digest.entry import REPLACE, Entry, title_identifier
 from digest.models import Delivery, Identifier, Paper, Sighting, Source
-from digest.sources import MAX_BYTES, Feed, Refused, SourceUnreadable
+from digest.sources import MAX_BYTES, Feed, Refused, SourceUnreadable, arxiv_rss
 from digest.tagging import Rule, match
 from subscriptions.models import Topic
 
 STRUCTURED_AUTHORS = {"arxiv_api", "arxiv_oai", "hugging_face", "biorxiv_api"}  # lists, not one string
+logger = logging.getLogger(__name__)
+
 S = TypeVar("S")
+OFTEN, HOURLY = timedelta(minutes=10), timedelta(hours=1)
+LONGEST_REFRESH = timedelta(seconds=60)  # then no further source is begun: one fetch alone may take three minutes
+MOST_MISSED = 7  # days that are back-filled after an outage
 SLICE = 500  # names a query asks for at once; SQLite allows 32,766 parameters, older ones 999
 
 
@@ -39,7 +49,7 @@ class Reading:
     notes: tuple[str, ...] = ()
     error: str = ""
 
-    def as_json(self, now: datetime) -> dict[str, object]:
+    def as_json(self, now: datetime) -> dict[str, Any]:
         """What the source's row keeps, for the edition's receipt and for curators."""
         return {
             "at": now.isoformat(),
@@ -67,17 +77,128 @@ def store_files(feeds: Mapping[str, Feed | SourceUnreadable], *, now: datetime) 
     """Store what each named file brought; one bad file never stops the others."""
     for name, feed in feeds.items():
         if isinstance(feed, SourceUnreadable):
-            defaults = {"name": name, "active": False}
-            source, _ = Source.objects.get_or_create(url=f"file:{name}", defaults=defaults)
+            defaults = {"name": name[:200], "active": False}
+            source, _ = Source.objects.get_or_create(url=f"file:{name}"[:500], defaults=defaults)
             yield note_failure(source, str(feed), now=now)
-        else:
-            yield store(source_named_in(feed, name), feed, now=now)
+            continue
+        source = source_named_in(feed, name)
+        try:
+            yield store(source, feed, now=now)
+        except Exception:  # nothing of this one is stored; the others go on
+            logger.exception("What %s showed could not be stored", source.name)
+            yield note_failure(source, "It could not be stored; the log says why.", now=now)
+
+
+def lay_down_sources() -> int:
+    """The default sources, when there is none yet; an operator's own choice is never touched."""
+    if Source.objects.exists():
+        return 0
+    return len(Source.objects.bulk_create([Source(kind=one.kind, name=one.name, url=one.url) for one in SOURCES]))
+
+
+def refresh_due(now: datetime, *, clock: Callable[[], datetime] = timezone.now) -> list[Reading]:
+    """Refresh the sources whose time has come, as many as a task has time for; the next call goes on."""
+    due = Source.objects.filter(active=True).filter(Q(next_check_at=None) | Q(next_check_at__lte=now))
+    readings = list(fill_gaps(now)) if due.filter(kind=arxiv_rss.KIND).exists() else []
+    for source in due.order_by(F("next_check_at").asc(nulls_first=True), "pk"):
+        if clock() - now > LONGEST_REFRESH:
+            break
+        readings.append(refresh(source, now=clock()))
+    return readings
+
+
+def refresh(source: Source, *, now: datetime) -> Reading:
+    """Fetch one source, store what it shows, and write on its row how that went and when to come again."""
+    reading = Reading(source=source.name, error="It was not asked.")
+    for url in request_urls(source.url, source.kind, now.date()):
+        fetched = fetching.get(
+            url,
+            now=now,
+            etag=source.etag,
+            last_modified=source.last_modified,
+            failures=source.failures,
+            spread=source.pk,
+        )
+        if fetched.status in ("later", "failed"):
+            row = {"next_check_at": fetched.next_check_at}
+            if fetched.status == "later":
+                Source.objects.filter(pk=source.pk).update(**row, last_error=fetched.why[:500])
+                return Reading(source=source.name, error=fetched.why)
+            reading = note_failure(source, fetched.why, now=now)
+            Source.objects.filter(pk=source.pk).update(**row)
+            return reading
+        reading = _stored(source, fetched, now=now)
+        source.refresh_from_db()
+        validators = (
+            {"etag": "", "last_modified": ""}
+            if reading.error
+            else {
+                "etag": fetched.etag,
+                "last_modified": fetched.last_modified,
+            }
+        )
+        Source.objects.filter(pk=source.pk).update(**validators, next_check_at=_next_check(source, now))
+    return reading
+
+
+def fill_gaps(now: datetime) -> Iterator[Reading]:
+    """Back-fill from arXiv's API the announced days that its feeds show no more, or on a first run not yet."""
+    feeds = list(Source.objects.filter(active=True, kind=arxiv_rss.KIND))
+    known = [day for source in feeds if (day := source.last_reading.get("announced_on"))]
+    today = now.date()
+    last = date.fromisoformat(max(known)) if known else calendar.last_announced_day(today)
+    missed = [last] if not known and calendar.why_none(today) else []
+    day = last + timedelta(days=1)
+    while known and day < today:
+        missed += [day] if calendar.announces(day) else []
+        day += timedelta(days=1)
+    specs = [source.url.rpartition("/")[2] for source in feeds]
+    for day in missed[-MOST_MISSED:]:
+        try:
+            found = backfill(specs, day, get=_get_or_say_why)
+        except SourceUnreadable as error:  # the gap stays open, and is tried again when the feeds are due again
+            yield Reading(source=f"arXiv API for {day}", error=str(error))
+            return
+        for feed in found:
+            yield store(source_named_in(feed, feed.name), feed, now=now)
+
+
+def _get_or_say_why(url: str) -> bytes:
+    fetched = fetching.get(url, now=timezone.now())
+    if fetched.status != "fresh":
+        raise SourceUnreadable(fetched.why)
+    return fetched.body
+
+
+def _stored(source: Source, fetched: fetching.Fetched, *, now: datetime) -> Reading:
+    if fetched.status == "unchanged":
+        last = {**source.last_reading, "at": now.isoformat()}
+        Source.objects.filter(pk=source.pk).update(last_success_at=now, failures=0, last_error="", last_reading=last)
+        return Reading(source=source.name, notes=("unchanged since the last reading",))
+    try:
+        return store(source, sources.read(fetched.body), now=now)
+    except SourceUnreadable as error:
+        return note_failure(source, str(error), now=now)
+
+
+def _next_check(source: Source, now: datetime) -> datetime:
+    """Every ten minutes until the day is there, then hourly; arXiv's feeds not before they change, at midnight."""
+    if source.kind != arxiv_rss.KIND:
+        return now + HOURLY
+    today = now.date()
+    if now < calendar.polling_begins(today):
+        return calendar.polling_begins(today)
+    is_there = (source.last_reading.get("announced_on") or "") >= today.isoformat()
+    if is_there or calendar.why_none(today):
+        return calendar.polling_begins(today + timedelta(days=1))
+    return now + (OFTEN if now < calendar.deadline(today) else HOURLY)
 
 
 def source_named_in(feed: Feed, file_name: str) -> Source:
     """The source that a given file's own title or link names, else ``file:<name>``."""
-    url = feed.url or f"file:{file_name}"
-    defaults = {"name": feed.name or file_name, "kind": feed.kind, "active": False}  # given by hand, never fetched
+    url = (feed.url or f"file:{file_name}")[:500]
+    name = (feed.name or file_name)[:200]
+    defaults = {"name": name, "kind": feed.kind, "active": False}  # given by hand, never fetched
     return Source.objects.get_or_create(url=url, defaults=defaults)[0]
 
 
@@ -85,6 +206,8 @@ def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
     """Store what a source showed at ``now``; all of it or, when the database fails, nothing."""
     entries, refused = _clean(feed.entries)
     with transaction.atomic():
+        # one store at a time, or two sources that show one new work at once would both make it
+        Source.objects.order_by("pk").select_for_update().first()
         shelf = _Shelf(entries)
         for entry in entries:
             if not shelf.place(entry, now=now, structured=feed.kind in STRUCTURED_AUTHORS):
@@ -102,9 +225,22 @@ def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
             notes=feed.notes,
         )
         Source.objects.filter(pk=source.pk).update(
-            last_success_at=now, failures=0, last_error="", last_reading=reading.as_json(now)
+            last_success_at=now, failures=0, last_error="", last_reading=_added_up(source.last_reading, reading, now)
         )
     return reading
+
+
+def _added_up(before: dict[str, Any], reading: Reading, now: datetime) -> dict[str, Any]:
+    """What the source's row keeps; two pages of one moment count together, two readings of one list count once."""
+    kept = reading.as_json(now)
+    if before.get("at") != kept["at"] or before.get("error"):
+        return kept
+    add = max if kept["announced_on"] and kept["announced_on"] == before["announced_on"] else operator.add
+    if None not in (kept["expected"], before["expected"]):
+        kept["expected"] = add(kept["expected"], before["expected"])
+    kept["stored"] = add(kept["stored"], before["stored"])
+    kept["announced_on"] = max(kept["announced_on"] or "", before["announced_on"] or "") or None
+    return kept
 
 
 def note_failure(source: Source, reason: str, *, now: datetime) -> Reading:
@@ -155,7 +291,7 @@ class _Shelf:
         rows = [
             row
             for some in slices(names)
-            for row in Identifier.objects.filter(value__in=some).select_related("paper").order_by("paper")
+            for row in Identifier.objects.filter(value__in=some).select_related("paper").order_by("paper_id")
         ]
         known = {row.paper_id: _Work(row.paper) for row in rows}  # one object a row, or an update would be lost
         self.works = list(known.values())
@@ -178,6 +314,8 @@ class _Shelf:
             work.is_changed = work.is_changed or changed
         else:
             work = _Work(_new_paper(entry, now), is_new=True)
+            if work.paper.identifier in self._by_name:  # a bare title that another author's work bears already
+                work.paper.identifier = _own_names(entry)[-1]
             self.works.append(work)
         work.entry = entry
         for name in _names(entry):
@@ -197,13 +335,15 @@ class _Shelf:
         tag([work.paper for work in self.works if work.is_new or work.is_changed])
 
     def _works_named_by(self, entry: Entry) -> list[_Work]:
-        named = set(filter(None, map(self._by_name.get, entry.identifiers)))
-        if named:
-            return sorted(named, key=self.works.index) if len(named) > 1 else list(named)  # the oldest first
+        named = {work for name in _own_names(entry) if (work := self._by_name.get(name)) and _may_be(entry, work.paper)}
         namesake = self._by_name.get(title_identifier(entry.title)) if entry.title else None
-        if namesake is None or not (_is_title(entry.identifiers[0]) or _is_title(namesake.paper.identifier)):
-            return []
-        return [namesake] if _same_authors(entry.authors, namesake.paper.authors) else []
+        if (
+            namesake is not None
+            and (_is_title(entry.identifiers[0]) or _is_title(namesake.paper.identifier))
+            and _same_authors(entry.authors, namesake.paper.authors)
+        ):
+            named.add(namesake)
+        return sorted(named, key=self.works.index) if len(named) > 1 else list(named)  # the oldest first
 
     def _join(self, work: _Work, other: _Work) -> None:
         """Two rows turn out to be one work, by an entry that bears the names of both: the older stays."""
@@ -242,8 +382,25 @@ def tag(papers: Sequence[Paper]) -> None:
     )
 
 
+def _may_be(entry: Entry, paper: Paper) -> bool:
+    """Two arXiv ids are two works, whatever else they share: authors type placeholder DOIs."""
+    ids = [name for name in entry.identifiers if name.startswith("arxiv:")]
+    return not ids or not paper.identifier.startswith("arxiv:") or paper.identifier in ids
+
+
+def _own_names(entry: Entry) -> tuple[str, ...]:
+    """The names that no other work bears; of a work known by its title alone, title and surnames together."""
+    if not entry.title:
+        return entry.identifiers
+    if not _is_title(entry.identifiers[0]):
+        return tuple(name for name in entry.identifiers if not _is_title(name))
+    return (title_identifier(" ".join([entry.title, *sorted(_surnames(entry.authors))])),) if entry.authors else ()
+
+
 def _names(entry: Entry) -> tuple[str, ...]:
-    return _once((*entry.identifiers, title_identifier(entry.title))) if entry.title else entry.identifiers
+    """Every name of a work, its title too: how a bare title and the identified work find each other."""
+    titles = (title_identifier(entry.title),) if entry.title else ()
+    return tuple(dict.fromkeys((*entry.identifiers, *_own_names(entry), *titles)))
 
 
 def _is_title(identifier: str) -> bool:
@@ -252,8 +409,12 @@ def _is_title(identifier: str) -> bool:
 
 def _same_authors(some: Sequence[str], others: Sequence[str]) -> bool:
     """Whether two lists may be of one work: one is empty, or they share a surname."""
-    surnames = [{text.fold(name).split()[-1] for name in names if name.strip()} for names in (some, others)]
-    return not all(surnames) or bool(surnames[0] & surnames[1])
+    one, other = _surnames(some), _surnames(others)
+    return not one or not other or bool(one & other)
+
+
+def _surnames(names: Iterable[str]) -> set[str]:
+    return {words[-1] for name in names if (words := text.fold(name).split())}
 
 
 def _new_paper(entry: Entry, now: datetime) -> Paper:
@@ -283,7 +444,7 @@ def _bring_up_to_date(paper: Paper, entry: Entry, *, now: datetime, structured: 
         paper.abstract = entry.abstract
     if entry.authors and (newer or not paper.authors or (structured and entry.version == paper.version)):
         paper.authors = list(entry.authors)
-    paper.categories = list(_once((*(entry.categories if newer else ()), *paper.categories, *entry.categories)))
+    paper.categories = list(dict.fromkeys((*(entry.categories if newer else ()), *paper.categories, *entry.categories)))
     paper.primary_category = paper.categories[0] if paper.categories else ""
     paper.version = max(paper.version, entry.version)
     if entry.withdrawn:
@@ -315,13 +476,28 @@ def _merge_rows(paper: Paper, other: Paper) -> None:
         for row in rows:
             if tuple(getattr(row, name) for name in beside) not in taken:
                 rows.model._default_manager.filter(pk=row.pk).update(paper=paper)
+    if other.version > paper.version:
+        for name in ("title", "abstract", "authors", "version"):
+            setattr(paper, name, getattr(other, name) or getattr(paper, name))
+    paper.withdrawn_at = paper.withdrawn_at or other.withdrawn_at
     paper.first_seen_at = min(paper.first_seen_at, other.first_seen_at)
     since = (paper.first_seen_at - timedelta(days=2)).date()
-    for delivery in Delivery.objects.filter(issue_date__gte=since).only("paper_ids").iterator():
+    for delivery in Delivery.objects.filter(issue_date__gte=since).only("paper_ids", "reasons").iterator():
         if other.pk in delivery.paper_ids:  # or the work could be sent again under its other row
-            ids = [paper.pk if pk == other.pk else pk for pk in delivery.paper_ids]
-            Delivery.objects.filter(pk=delivery.pk).update(paper_ids=ids)
+            _rename(delivery, other.pk, paper.pk)
     other.delete()
+
+
+def _rename(delivery: Delivery, old: int, new: int) -> None:
+    """Name the paper by its new id in a delivery's row; once, where the row held both."""
+    kept: dict[int, list[Any]] = {}
+    reasons = delivery.reasons["papers"] if delivery.reasons else [[] for _ in delivery.paper_ids]
+    for paper_id, why in zip(delivery.paper_ids, reasons, strict=True):
+        kept.setdefault(new if paper_id == old else paper_id, why)
+    delivery.paper_ids = list(kept)
+    if delivery.reasons:
+        delivery.reasons["papers"] = list(kept.values())
+    Delivery.objects.filter(pk=delivery.pk).update(paper_ids=delivery.paper_ids, reasons=delivery.reasons)
 
 
 def _write_sightings(source: Source, works: Sequence[_Work], *, now: datetime) -> None:
@@ -355,7 +531,3 @@ def _write_sightings(source: Source, works: Sequence[_Work], *, now: datetime) -
 
 def _shown(row: Sighting) -> tuple[object, ...]:
     return row.announced, row.points, row.comments, row.stars
-
-
-def _once(items: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(items))

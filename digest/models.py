@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from subscriptions.models import Subscriber, Topic
+
+# why a reader has no digest on a day, in words that the reader sees
+PAUSED = "You paused your digests."
+SUPPRESSED = "Mail to this address is suppressed."
 
 
 class Source(models.Model):
@@ -39,7 +45,7 @@ class Paper(models.Model):
     authors = models.JSONField(default=list, blank=True)
     categories = models.JSONField(default=list, blank=True)
     primary_category = models.CharField(max_length=100, blank=True)
-    url = models.CharField(max_length=1000, blank=True)
+    url = models.CharField(max_length=2000, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     announced_on = models.DateField(null=True, blank=True)
     first_seen_at = models.DateTimeField(db_index=True)
@@ -125,7 +131,7 @@ class CuratorPick(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.verdict} {self.paper_id} on {self.edition_date}"
+        return f"{self.verdict} “{self.paper}” on {self.edition_date}"
 
 
 class Edition(models.Model):
@@ -144,6 +150,19 @@ class Edition(models.Model):
         return self.date.isoformat()
 
 
+class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
+    def most_trending_first(self) -> EditionPaperQuerySet:
+        return self.order_by(models.F("trending").desc(nulls_last=True), "paper__identifier")
+
+    def shown(self, now: datetime) -> EditionPaperQuerySet:
+        """Those that may be shown in public: not withdrawn, hidden or under embargo."""
+        judged = CuratorPick.objects.filter(
+            paper=models.OuterRef("paper"), edition_date=models.OuterRef("edition__date")
+        )
+        kept_back = judged.filter(Q(verdict="hide") | Q(embargo_until__gt=now))
+        return self.filter(~models.Exists(kept_back), paper__withdrawn_at=None)
+
+
 class EditionPaper(models.Model):
     """A candidate as it stood when its edition opened."""
 
@@ -152,6 +171,8 @@ class EditionPaper(models.Model):
     trending = models.FloatField(null=True, help_text="today's score; null where nobody votes")
     inputs = models.JSONField(default=dict, help_text="what the score was computed from")
     card = models.JSONField(help_text="title, authors, snippet, url and facts as they are mailed")
+
+    objects = EditionPaperQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -11,15 +11,16 @@ from typing import cast
 
 import numpy as np
 from django.db import transaction
+from django.db.models import Max
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from digest.compose import Reason, subject_line
 from digest.ingest import topic_rule
-from digest.models import Batch, CuratorPick, Delivery, Edition, EditionPaper, Paper
+from digest.models import PAUSED, SUPPRESSED, Batch, CuratorPick, Delivery, Edition, EditionPaper, Paper
 from digest.publishing import WINDOW, candidates
 from digest.ranking import personal
-from digest.ranking.features import Archive, PaperMatrix, ReaderBatch
+from digest.ranking.features import Archive, PaperMatrix, ReaderBatch, Texts
 from digest.ranking.personal import TERMS, Ranking, rank
 from digest.ranking.trending import standardised
 from digest.tagging import Kind, Rule, match
@@ -30,13 +31,12 @@ from subscriptions.schedule import local_date, next_send_at, zone_of
 BATCH = 1000  # readers ranked in one computation, and deliveries leased as one row
 ARCHIVE_DAYS, ARCHIVE_SIZE = 45, 10_000  # whose texts say how rare a word is
 CATCH_UP = timedelta(hours=5)  # how late a digest may leave
+LONGEST_GAP = timedelta(days=31)  # of missed days that each get a row
 STANDS_OUT = 1.0  # deviations above the day's mean from which a paper is said to be trending
 
 NOTHING_MATCHED = "Nothing that came in matched what you asked for."
 NOTHING_CAME = "No new paper came in."
-TOO_LATE = "No edition was ready in time; its papers are in the next digest."
-PAUSED = "You paused your digests."
-SUPPRESSED = "Mail to this address is suppressed."
+TOO_LATE = "Your digest could not be made in time; its papers are in the next one."
 
 
 @dataclass(slots=True)
@@ -57,16 +57,19 @@ def plan(now: datetime, subscriber_ids: Iterable[int], *, issue_date: date | Non
     one transaction.
     """
     planned, ids = Planned(), list(subscriber_ids)
-    pool = Pool.of_the_week(now) if ids else None
+    if not ids:
+        return planned
+    pool = Pool.of_the_week(now)
     for start in range(0, len(ids), BATCH):
+        newest = Delivery.objects.aggregate(newest=Max("pk"))["newest"] or 0
         everyone = list(Subscriber.objects.on_the_list().filter(pk__in=ids[start : start + BATCH]).order_by("pk"))
-        lapsed = [] if issue_date else [row for reader in everyone for row in _lapsed(reader, now)]
-        readers = _Readers.among(everyone, now=now, issue_date=issue_date)
-        rows = [*lapsed, *(_rows_for(readers, pool, now=now) if pool else [])]
-        _write(rows, now=now)
+        suppressed = Suppression.objects.blocked(everyone)
+        lapsed = [] if issue_date else [row for reader in everyone for row in _lapsed(reader, suppressed, now)]
+        readers = _Readers.among(everyone, pool, suppressed, now=now, issue_date=issue_date)
+        rows = _written([*lapsed, *_rows_for(readers, pool, now=now)], newest=newest, now=now)
         planned.ready += sum(row.status == Delivery.Status.READY for row in rows)
         planned.skipped += sum(row.status == Delivery.Status.SKIPPED for row in rows)
-        planned.held += len(readers.due) - (len(rows) - len(lapsed))
+        planned.held += readers.held
     return planned
 
 
@@ -84,6 +87,9 @@ class Pool:
     popularity: NDArray[np.float64]  # (P,)
     pick: NDArray[np.float64]  # (P,)
     notes: dict[int, str]  # row of a picked paper -> the curator's note
+    free_since: NDArray[np.float64]  # (P,) when a paper's embargo ended, in seconds; -inf without one
+    archive: Archive
+    texts: Texts
 
     @classmethod
     def of_the_week(cls, now: datetime) -> Pool:
@@ -92,8 +98,11 @@ class Pool:
                 "date"
             )
         )
-        picks = list(CuratorPick.objects.filter(edition_date__in=[edition.date for edition in editions]))
-        _admit_picked(editions, picks, now=now)
+        dates = [edition.date for edition in editions]
+        judged = {
+            one.paper_id: one for one in CuratorPick.objects.filter(edition_date__in=dates).order_by("edition_date")
+        }
+        _admit_picked(editions, judged.values(), now=now)
         newest: dict[int, EditionPaper] = {}
         held: dict[int, set[int]] = defaultdict(set)
         for row in EditionPaper.objects.filter(edition__in=editions).order_by("edition__date").select_related("paper"):
@@ -102,16 +111,19 @@ class Pool:
         papers = list(newest.values())
         row_of = {paper_id: row for row, paper_id in enumerate(newest)}
         may_go = np.array([row.paper.withdrawn_at is None for row in papers], bool)
-        pick, notes = np.zeros(len(papers)), dict[int, str]()
-        for judged in picks:
-            if (place := row_of.get(judged.paper_id)) is None:
+        pick, notes, free_since = np.zeros(len(papers)), dict[int, str](), np.full(len(papers), -np.inf)
+        for paper_id, one in judged.items():
+            if (place := row_of.get(paper_id)) is None:
                 continue
-            if judged.verdict == CuratorPick.Verdict.HIDE or (judged.embargo_until and judged.embargo_until > now):
+            if one.embargo_until:
+                free_since[place] = one.embargo_until.timestamp()
+            if one.verdict == CuratorPick.Verdict.HIDE or (one.embargo_until and one.embargo_until > now):
                 may_go[place] = False
-            elif judged.verdict == CuratorPick.Verdict.PICK:
-                pick[place], notes[place] = personal.PICK, judged.note
+            elif one.verdict == CuratorPick.Verdict.PICK:
+                pick[place], notes[place] = personal.PICK, one.note
             else:
-                pick[place] = max(pick[place], personal.BOOST)
+                pick[place] = personal.BOOST
+        archive = _archive(_archive_texts(now)) if papers else Archive.of([])
         return cls(
             editions=editions,
             papers=papers,
@@ -124,14 +136,16 @@ class Pool:
             ),
             pick=pick,
             notes=notes,
+            free_since=free_since,
+            archive=archive,
+            texts=archive.read(_text(row.paper.title, row.paper.abstract) for row in papers),
         )
 
-    def against(self, rules: Sequence[Rule], *, now: datetime) -> PaperMatrix:
+    def against(self, rules: Sequence[Rule]) -> PaperMatrix:
         """These papers as the ranking sees them, for readers who want any of these rules."""
-        archive = _archive(_archive_texts(now))
         return PaperMatrix.of(
-            archive.read(_text(row.paper.title, row.paper.abstract) for row in self.papers),
-            archive=archive,
+            self.texts,
+            archive=self.archive,
             rules=rules,
             matches=match(rules, [row.paper for row in self.papers]),
             popularity=self.popularity,
@@ -139,7 +153,7 @@ class Pool:
         )
 
 
-def _admit_picked(editions: Sequence[Edition], picks: Sequence[CuratorPick], *, now: datetime) -> None:
+def _admit_picked(editions: Sequence[Edition], picks: Iterable[CuratorPick], *, now: datetime) -> None:
     """A curator may pick a paper that was no candidate: it joins the edition it was picked for."""
     by_date = {edition.date: edition for edition in editions}
     for one in picks:
@@ -169,46 +183,69 @@ def _text(title: str, abstract: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Readers:
-    """S readers who have no row for their issue date yet, what they ask for, and what they had."""
+    """S readers who have no row for their issue date yet and an edition to read, what they ask for, what they had."""
 
     due: list[Subscriber]
     issue_dates: list[date]
+    closes: list[datetime]  # until when their digest may leave
+    fresh: NDArray[np.bool_]  # (S, E) editions they have not been sent
+    held: int  # others, who wait for a newer edition
     rules: list[Rule]
     wants: csr_array  # (S, R)
     mutes: csr_array  # (S, R)
     had: list[set[int]]  # papers sent before
-    last_edition: list[date | None]
     suppressed: set[int]
 
     @classmethod
-    def among(cls, everyone: Sequence[Subscriber], *, now: datetime, issue_date: date | None) -> _Readers:
+    def among(
+        cls,
+        everyone: Sequence[Subscriber],
+        pool: Pool,
+        suppressed: set[int],
+        *,
+        now: datetime,
+        issue_date: date | None,
+    ) -> _Readers:
         days = {
-            reader: issue_date or local_date(reader.zone, reader.next_send_at)
+            reader: issue_date or local_date(reader.zone, reader.next_send_at or now)
             for reader in everyone
             if issue_date or (reader.next_send_at and reader.next_send_at <= now)
         }
-        earlier = Delivery.objects.filter(subscriber__in=days, issue_date__gte=now.date() - 5 * WINDOW)
+        # a paper was sent to nobody before it was first seen
+        oldest = min((row.paper.first_seen_at for row in pool.papers), default=now).date() - timedelta(days=2)
+        earlier = Delivery.objects.filter(subscriber__in=days)
         taken: set[tuple[int, date]] = set()
         had: dict[int, set[int]] = defaultdict(set)
-        last: dict[int, date] = {}
-        for row in earlier.select_related("edition").only(
-            "subscriber_id", "issue_date", "status", "paper_ids", "edition__date"
-        ):
-            taken.add((row.subscriber_id, row.issue_date))
-            if row.edition and row.status in (*Delivery.SENT, *Delivery.OPEN):
-                had[row.subscriber_id].update(row.paper_ids)
-                last[row.subscriber_id] = max(row.edition.date, last.get(row.subscriber_id, row.edition.date))
-        due = [reader for reader, day in days.items() if (reader.pk, day) not in taken]
-        rules, wants, mutes = _rules_of(due, {reader: days[reader] for reader in due})
+        for reader_id, day, status, paper_ids in earlier.filter(
+            issue_date__gte=min(oldest, *days.values()) if days else oldest
+        ).values_list("subscriber_id", "issue_date", "status", "paper_ids"):
+            taken.add((reader_id, day))
+            if status in (*Delivery.SENT, *Delivery.OPEN):
+                had[reader_id].update(paper_ids)
+        last = dict(
+            earlier.filter(
+                status__in=[*Delivery.SENT, *Delivery.OPEN], issue_date__lt=max(days.values(), default=oldest)
+            )
+            .values_list("subscriber_id")
+            .annotate(last=Max("edition__date"))
+        )
+        waiting = [reader for reader, day in days.items() if (reader.pk, day) not in taken]
+        fresh = {
+            reader: [_is_fresh(edition, last.get(reader.pk), pool) for edition in pool.editions] for reader in waiting
+        }
+        due = [reader for reader in waiting if any(fresh[reader])]
+        rules, wants, mutes = _rules_of(due, days)
         return cls(
             due=due,
             issue_dates=[days[reader] for reader in due],
+            closes=[_closes(reader, now if issue_date else reader.next_send_at or now) for reader in due],
+            fresh=np.array([fresh[reader] for reader in due], bool).reshape(len(due), len(pool.editions)),
+            held=len(waiting) - len(due),
             rules=rules,
             wants=wants,
             mutes=mutes,
             had=[had[reader.pk] for reader in due],
-            last_edition=[last.get(reader.pk) for reader in due],
-            suppressed=Suppression.objects.blocked(due),
+            suppressed=suppressed,
         )
 
 
@@ -237,27 +274,32 @@ def _rule(preference: Preference) -> Rule:
 
 
 def _rows_for(readers: _Readers, pool: Pool, *, now: datetime) -> list[Delivery]:
-    """A row for each reader for whom an edition is open that they have not been sent."""
-    if not readers.due or not pool.editions:
+    """A row for each of these readers."""
+    if not readers.due:
         return []
-    fresh = np.array([[_is_fresh(edition, last, pool) for edition in pool.editions] for last in readers.last_edition])
-    offered = (fresh.astype(np.float32) @ pool.inside > 0) & pool.may_go
-    papers = pool.against(readers.rules, now=now)
-    muted = (readers.mutes @ papers.matches).toarray() > 0
-    ids = np.array([row.paper_id for row in pool.papers])
-    had = np.array([np.isin(ids, list(papers_had)) for papers_had in readers.had]).reshape(offered.shape)
+    last_digest = np.array([_seconds(reader.last_digest_at) for reader in readers.due])
+    freed = np.isfinite(pool.free_since) & (pool.free_since > last_digest[:, None])
+    ids = np.array([row.paper_id for row in pool.papers], int)
+    had = np.array([np.isin(ids, list(papers)) for papers in readers.had], bool).reshape(len(readers.due), len(ids))
+    offered = ((readers.fresh.astype(np.float32) @ pool.inside > 0) | freed) & pool.may_go & ~had
+    papers = pool.against(readers.rules)
+    allowed = offered & ~((readers.mutes @ papers.matches).toarray() > 0)
     ranking = rank(
         papers,
         ReaderBatch(wants=readers.wants, hype=np.array([reader.hype for reader in readers.due], np.float32)),
-        allowed=offered & ~muted & ~had,
+        allowed=allowed,
         limit=max(reader.max_papers for reader in readers.due),
     )
+    matched = (((readers.wants @ papers.matches).toarray() > 0) & allowed).sum(axis=1)
     answered = _rules_by_paper(papers)
     return [
-        _row(readers, row, pool, answered, ranking, arrived=int(offered[row].sum()), now=now)
+        _row(readers, row, pool, answered, ranking, arrived=int(offered[row].sum()), matched=int(matched[row]), now=now)
         for row in range(len(readers.due))
-        if fresh[row].any()
     ]
+
+
+def _seconds(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else -np.inf
 
 
 def _is_fresh(edition: Edition, last: date | None, pool: Pool) -> bool:
@@ -266,12 +308,20 @@ def _is_fresh(edition: Edition, last: date | None, pool: Pool) -> bool:
 
 
 def _row(
-    readers: _Readers, row: int, pool: Pool, answered: list[set[int]], ranking: Ranking, *, arrived: int, now: datetime
+    readers: _Readers,
+    row: int,
+    pool: Pool,
+    answered: list[set[int]],
+    ranking: Ranking,
+    *,
+    arrived: int,
+    matched: int,
+    now: datetime,
 ) -> Delivery:
     reader = readers.due[row]
     delivery = Delivery(subscriber=reader, issue_date=readers.issue_dates[row], edition=pool.editions[-1])
     chosen = [int(paper) for paper in ranking.order[row, : reader.max_papers] if paper >= 0]
-    if why := _why_not(reader, readers.suppressed, arrived=arrived, chosen=chosen):
+    if why := _why_not(reader, readers.suppressed, delivery.issue_date, arrived=arrived, chosen=chosen):
         delivery.status, delivery.outcome = Delivery.Status.SKIPPED, why
         return delivery
     wanted = readers.wants.indices[readers.wants.indptr[row] : readers.wants.indptr[row + 1]].tolist()
@@ -288,7 +338,7 @@ def _row(
     delivery.paper_ids = [pool.papers[paper].paper_id for paper in chosen]
     delivery.reasons = {
         "arrived": arrived,
-        "matched": int(ranking.eligible[row]),
+        "matched": matched,
         "asked_for": [_in_words(readers.rules[column]) for column in wanted],
         "papers": [[[reason.kind, reason.label, reason.contribution] for reason in some] for some in reasons],
     }
@@ -296,14 +346,14 @@ def _row(
     delivery.subject = subject_line(delivery.issue_date, [pool.papers[paper].card["title"] for paper in picked_first])
     delivery.message_id = message_id("digest", f"{reader.public_id}|{delivery.issue_date}")
     delivery.dated_at = now
-    delivery.not_after = _closes(reader, now)
+    delivery.not_after = readers.closes[row]
     return delivery
 
 
-def _why_not(reader: Subscriber, suppressed: set[int], *, arrived: int, chosen: list[int]) -> str:
+def _why_not(reader: Subscriber, suppressed: set[int], day: date, *, arrived: int, chosen: list[int]) -> str:
     if reader.pk in suppressed:
         return SUPPRESSED
-    if reader.status == Subscriber.Status.PAUSED:
+    if reader.is_paused(day):
         return PAUSED
     if not arrived:
         return NOTHING_CAME
@@ -351,13 +401,15 @@ def _closes(reader: Subscriber, due: datetime) -> datetime:
     return min(due + CATCH_UP, datetime.combine(tomorrow, time(), zone_of(reader.zone)))
 
 
-def _lapsed(reader: Subscriber, now: datetime) -> list[Delivery]:
+def _lapsed(reader: Subscriber, suppressed: set[int], now: datetime) -> list[Delivery]:
     """Rows for the reader's days whose window closed without one; their next instant moves past them."""
     rows = []
+    if reader.next_send_at and now - reader.next_send_at > LONGEST_GAP:
+        reader.next_send_at = now - LONGEST_GAP  # who was away for years is not told of every day
     while reader.next_send_at and _closes(reader, reader.next_send_at) < now:
         day = local_date(reader.zone, reader.next_send_at)
-        outcome = PAUSED if reader.status == Subscriber.Status.PAUSED else TOO_LATE
-        rows.append(Delivery(subscriber=reader, issue_date=day, status=Delivery.Status.SKIPPED, outcome=outcome))
+        why = SUPPRESSED if reader.pk in suppressed else PAUSED if reader.is_paused(day) else TOO_LATE
+        rows.append(Delivery(subscriber=reader, issue_date=day, status=Delivery.Status.SKIPPED, outcome=why))
         _move_on(reader, day, after=reader.last_digest_at or reader.signed_up_at)
     return rows
 
@@ -369,17 +421,26 @@ def _move_on(reader: Subscriber, day: date, *, after: datetime) -> None:
     )
 
 
-def _write(rows: list[Delivery], *, now: datetime) -> None:
-    ready = [row for row in rows if row.status == Delivery.Status.READY]
-    for row in rows:
-        if row.edition:
-            _move_on(row.subscriber, row.issue_date, after=now)
+def _written(rows: list[Delivery], *, newest: int, now: datetime) -> list[Delivery]:
+    """Write these rows, but for readers who got one from another planner since ``newest``, and return them."""
+    readers = {row.subscriber.pk: row.subscriber for row in rows}
     with transaction.atomic():
+        list(Subscriber.objects.filter(pk__in=readers).order_by("pk").select_for_update().values_list("pk"))
+        served = set(
+            Delivery.objects.filter(pk__gt=newest, subscriber__in=readers).values_list("subscriber_id", flat=True)
+        )
+        named = {paper_id for row in rows for paper_id in row.paper_ids}
+        there = set(Paper.objects.filter(pk__in=named).values_list("pk", flat=True))  # some may have been joined since
+        rows = [row for row in rows if row.subscriber_id not in served and there.issuperset(row.paper_ids)]
+        ready = [row for row in rows if row.status == Delivery.Status.READY]
         if ready:
             batch = Batch.objects.create(size=len(ready))
             for row in ready:
                 row.batch = batch
         Delivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
-        Subscriber.objects.bulk_update(
-            {row.subscriber for row in rows}, ["last_issue_date", "next_send_at"], batch_size=100
-        )
+        for row in rows:
+            if row.edition:
+                _move_on(row.subscriber, row.issue_date, after=now)
+        moved = {row.subscriber for row in rows}
+        Subscriber.objects.bulk_update(moved, ["last_issue_date", "next_send_at"], batch_size=100)
+    return rows

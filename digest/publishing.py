@@ -11,12 +11,15 @@ import numpy as np
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from digest import calendar
 from digest.compose import Card, Fact, card_for
 from digest.models import Edition, EditionPaper, Paper, Sighting, Source
 from digest.ranking.trending import Reading, Scores, trending_scores
+from digest.sources import arxiv_rss
 from digest.sources.taxonomy import CATEGORIES
 
 WINDOW = timedelta(days=7)  # how long a paper stays news
+OVERLAP = timedelta(hours=1)  # a reading may begin before an opening and be stored after it
 STILL_TRENDING = 50  # papers of the week that may come back into the candidates
 
 
@@ -64,6 +67,26 @@ def open_edition(day: date, *, now: datetime) -> tuple[Edition, bool]:
         if opened:
             EditionPaper.objects.bulk_create([one.for_edition(edition) for one in frozen], batch_size=500)
     return edition, opened
+
+
+def open_when_ready(now: datetime) -> Edition | None:
+    """Open today's edition (UTC) once every source has given its day, or at the deadline; None otherwise."""
+    day = now.date()
+    if now < calendar.polling_begins(day) or Edition.objects.filter(date=day).exists():
+        return None
+    if now < calendar.deadline(day) and not _is_complete(day, now):
+        return None
+    return open_edition(day, now=now)[0]
+
+
+def _is_complete(day: date, now: datetime) -> bool:
+    """Whether each active source has answered this morning, with that day's announcement where it makes one."""
+    since = calendar.polling_begins(day).isoformat()
+    active = Source.objects.filter(active=True)
+    asked = all(source.last_reading.get("at", "") >= since or calendar.why_none(day) for source in active)
+    return (
+        bool(active) and asked and all(row["state"] == "complete" for row in receipt(day, now=now) if not row["given"])
+    )
 
 
 def candidates(papers: Sequence[Paper], *, now: datetime) -> list[Candidate]:
@@ -147,22 +170,39 @@ def receipt(day: date, *, now: datetime) -> list[dict[str, Any]]:
     for source in Source.objects.all():
         last = source.last_reading
         is_fresh = bool(last) and since < datetime.fromisoformat(last["at"]) <= now
-        if is_fresh:
-            state, expected, stored, why = _state(last, day), last["expected"], last["stored"], last["error"]
-        elif source.active:
-            state, expected, stored, why = "absent", None, 0, ""
-        else:
+        if not (is_fresh or source.active):
             continue
-        rows.append({"source": source.name, "state": state, "expected": expected, "stored": stored, "why": why})
+        state, why = _state(source, last if is_fresh else None, day)
+        expected, stored = (last["expected"], last["stored"]) if is_fresh else (None, 0)
+        rows.append(
+            {
+                "source": source.name,
+                "given": not source.active,  # by hand, as a file
+                "state": state,
+                "expected": expected,
+                "stored": stored,
+                "why": why,
+            }
+        )
     return rows
 
 
-def _state(last: dict[str, Any], day: date) -> str:
+def _state(source: Source, last: dict[str, Any] | None, day: date) -> tuple[str, str]:
+    """How a source stands with that day's news, and why; ``last`` is its reading since the last opening, if any."""
+    is_daily = source.kind == arxiv_rss.KIND  # the others bring papers as they come, with no day to wait for
+    if not last:
+        return ("complete", calendar.why_none(day)) if is_daily and calendar.why_none(day) else ("absent", "")
     if last["error"]:
-        return "failed"
-    if last["announced_on"] and last["announced_on"] < day.isoformat():
-        return "stale"
-    return "partial" if last["expected"] is not None and last["stored"] < last["expected"] else "complete"
+        return "failed", last["error"]
+    if is_daily and not (last["announced_on"] or last["stored"]):
+        return (
+            ("complete", calendar.why_none(day)) if calendar.why_none(day) else ("absent", "Its feed was still empty.")
+        )
+    if is_daily and last["announced_on"] and last["announced_on"] < day.isoformat() and not calendar.why_none(day):
+        return "stale", f"It still showed the papers of {last['announced_on']}."
+    if last["expected"] is not None and last["stored"] < last["expected"]:
+        return "partial", ""
+    return "complete", ""
 
 
 def _last_opening(day: date) -> datetime:
@@ -177,9 +217,9 @@ def _news(day: date, now: datetime) -> QuerySet[Paper]:
     earlier = EditionPaper.objects.filter(paper=OuterRef("pk"), edition__date__lt=day)
     return Paper.objects.filter(
         Exists(shown.filter(announced="")) | (Exists(shown.filter(announced__in=["new", "cross"])) & recent),
-        ~Exists(earlier),  # what came in at the very moment of an opening belongs to the next edition
+        ~Exists(earlier),
         withdrawn_at=None,
-        first_seen_at__gte=_last_opening(day),
+        first_seen_at__gte=_last_opening(day) - OVERLAP,
         first_seen_at__lte=now,
     )
 

@@ -42,6 +42,7 @@ class SubscriberAdmin(admin.ModelAdmin):
 
     list_display = ["email", "status", "zone", "send_hour", "max_papers", "confirmed_at", "last_issue_date"]
     list_filter = ["status", "zone"]
+    ordering = ["email"]
     search_fields = ["email", "public_id"]
     readonly_fields = [
         "public_id", "email", "status", "signed_up_at", "confirmed_at", "confirmation_sent_at", "confirmations_today",

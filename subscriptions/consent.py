@@ -44,10 +44,15 @@ def welcome_demonstration_reader(email: str, *, now: datetime, **choices: object
 
 
 def suppress(email: str, *, reason: str, now: datetime, why: str = "") -> None:
-    """Never write to this address again, whoever it belongs to; the earliest record stays."""
-    Suppression.objects.get_or_create(
-        address_hash=address_hash(email), defaults={"reason": reason, "since": now, "why": why}
-    )
+    """Never write to this address again, whoever it belongs to; a standing record stays, a lifted one stands again."""
+    standing = {"reason": reason, "since": now, "why": why, "lifted_at": None, "lifted_by": ""}
+    with transaction.atomic():
+        row, created = Suppression.objects.get_or_create(address_hash=address_hash(email), defaults=standing)
+        if not created and row.lifted_at is None:
+            return
+        Suppression.objects.filter(pk=row.pk).update(**standing)
+        for public_id in Subscriber.objects.filter(email_key=email_key(email)).values_list("public_id", flat=True):
+            _record(public_id, ConsentEvent.Kind.SUPPRESSED, now=now)
 
 
 def _record(public_id: str, kind: str, *, now: datetime, ip: str | None = None, user_agent: str = "") -> None:

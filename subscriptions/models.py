@@ -6,9 +6,11 @@ import hmac
 import secrets
 import unicodedata
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
+from zoneinfo import available_timezones
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -33,6 +35,17 @@ def address_hash(email: str) -> str:
     return hmac.digest(settings.SUPPRESSION_KEY.encode(), email_key(email).encode(), "sha256").hex()
 
 
+def list_of_phrases(value: object) -> None:
+    """Refuse anything that is not a list of written words: one bad topic would stop every digest."""
+    if not isinstance(value, list) or not all(isinstance(one, str) and one.strip() for one in value):
+        raise ValidationError('Write a list of phrases in quotes, such as ["graph coloring", "extremal"].')
+
+
+def known_zone(value: str) -> None:
+    if value not in available_timezones():
+        raise ValidationError("Write the name of a time zone, such as Europe/Berlin.")
+
+
 class Topic(models.Model):
     """A word of the vocabulary readers choose from; a paper answers to it by category or by keyword."""
 
@@ -40,8 +53,15 @@ class Topic(models.Model):
     name = models.CharField(max_length=80)
     group = models.CharField(max_length=60)
     description = models.CharField(max_length=300, blank=True)
-    categories = models.JSONField(default=list, blank=True, help_text="arXiv categories or archives")
-    keywords = models.JSONField(default=list, blank=True, help_text="phrases, found as whole words")
+    categories = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[list_of_phrases],
+        help_text='arXiv categories or archives: ["cs.RO", "math"]',
+    )
+    keywords = models.JSONField(
+        default=list, blank=True, validators=[list_of_phrases], help_text='found as whole words: ["graph coloring"]'
+    )
     offered = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(default=0)
 
@@ -77,7 +97,9 @@ class Subscriber(models.Model):
     email = models.EmailField(max_length=254)
     email_key = models.CharField(max_length=254, editable=False)
     status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
-    zone = models.CharField(max_length=64, default="UTC", help_text="an IANA name such as Europe/Berlin")
+    zone = models.CharField(
+        max_length=64, default="UTC", validators=[known_zone], help_text="an IANA name such as Europe/Berlin"
+    )
     send_hour = models.PositiveSmallIntegerField(default=7)
     weekdays = models.PositiveSmallIntegerField(default=WEEKDAYS_WORKING, help_text="bits, Monday is 1, Sunday 64")
     max_papers = models.PositiveSmallIntegerField(default=10)
@@ -112,6 +134,10 @@ class Subscriber(models.Model):
 
     def __str__(self) -> str:
         return self.email or f"erased {self.public_id}"
+
+    def is_paused(self, day: date) -> bool:
+        """Whether no digest goes to this reader on that day; a pause may have an end."""
+        return self.status == self.Status.PAUSED and (self.paused_until is None or day < self.paused_until)
 
 
 class Preference(models.Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import tempfile
@@ -10,12 +11,15 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage as Parsed
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from smtplib import SMTPResponseException
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.template.loader import render_to_string
 from django.utils.timezone import now
+
+logger = logging.getLogger(__name__)
 
 SHOWN = 200
 
@@ -28,14 +32,20 @@ class EmailBackend(BaseEmailBackend):
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         for message in email_messages:
             body = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
-            _write(settings.OUTBOX / _name(message), body)
+            try:
+                _write(settings.OUTBOX / _name(message), body)
+            except OSError as error:  # as a mail server would say it: surely not taken, come again
+                raise SMTPResponseException(452, f"The outbox cannot be written: {error.strerror}") from error
             self.written += 1
         return len(email_messages)
 
     def close(self) -> None:
         if self.written:
-            write_index(settings.OUTBOX)
             self.written = 0
+            try:
+                write_index(settings.OUTBOX)
+            except OSError:  # the mails lie there; the next close tries again
+                logger.exception("The index of the outbox cannot be written")
 
 
 def write_index(outbox: Path) -> Path:
@@ -70,7 +80,11 @@ def _name(message: EmailMessage) -> str:
 def _write(path: Path, body: bytes) -> None:
     """All or nothing: a reader of the folder never meets half a mail."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    with os.fdopen(handle, "wb") as file:
-        file.write(body)
-    Path(name).chmod(0o644)
-    Path(name).replace(path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,10 +22,16 @@ def local_date(zone: str, now: datetime) -> date:
 def instant(day: date, hour: int, zone: str) -> datetime:
     """``hour`` o'clock of that local day, in UTC; the first instant after a gap, the first of the two in a fold."""
     local = datetime.combine(day, time(hour), zone_of(zone))
-    back = local.astimezone(UTC).astimezone(local.tzinfo)
-    if back.replace(tzinfo=None) > local.replace(tzinfo=None):  # the clock skipped this hour
-        return back.astimezone(UTC)
-    return local.astimezone(UTC)
+    first, second = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    if first <= second:
+        return first
+    # the clock skipped this hour: somewhere between the two it jumped over it
+    wall = local.replace(tzinfo=None)
+    seconds = range(int((first - second).total_seconds()))
+    skipped = bisect_left(
+        seconds, wall, key=lambda n: (second + timedelta(seconds=n)).astimezone(local.tzinfo).replace(tzinfo=None)
+    )
+    return second + timedelta(seconds=skipped)
 
 
 def next_send_at(*, after: date, now: datetime, hour: int, weekdays: int, zone: str) -> datetime | None:

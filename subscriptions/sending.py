@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -99,11 +100,11 @@ class Door:
         if subscriber.pk not in self._looked_up:
             self.look_up([subscriber])
         if self._looked_up[subscriber.pk]:
-            return "the address is suppressed"
+            return "Mail to this address is suppressed."
         if subscriber.confirmed_at is None and purpose != Purpose.CONFIRMATION:
-            return "the address was never confirmed"
+            return "The address was never confirmed."
         if subscriber.email.endswith(".invalid") and settings.MAIL_PROVIDER != "outbox":
-            return "a demonstration reader gets mail in the outbox only"
+            return "A demonstration reader gets mail in the outbox only."
         return ""
 
 
@@ -158,8 +159,10 @@ def _fate_of(error: Exception) -> Handover:
 
 def _said(error: Exception) -> str:
     lines = str(error).splitlines()
-    return (lines[0] if lines else type(error).__name__)[:200]
+    return _text(lines[0] if lines else type(error).__name__)[:200]
 
 
 def _text(answer: bytes | str) -> str:
-    return answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+    """What a server said, without the addresses it repeats: rows outlive the reader's erasure."""
+    text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+    return re.sub(r"\S+@\S+", "(address)", text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from ipaddress import ip_address
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -50,7 +51,15 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     consent.unsubscribe(
         public_id,
         now=timezone.now(),
-        ip=request.META.get("REMOTE_ADDR") or None,
+        ip=_ip(request),
         user_agent=request.headers.get("User-Agent", ""),
     )
     return render(request, "unsubscribe.html", {"left": True})
+
+
+def _ip(request: HttpRequest) -> str | None:
+    """The caller's address, or None where the web server passes on something else: leaving must not fail on it."""
+    try:
+        return str(ip_address(request.META.get("REMOTE_ADDR", "")))
+    except ValueError:
+        return None

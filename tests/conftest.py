@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.services import house, postgres_url, redis_url  # noqa: F401 (fixtures)
+
 ROOT = Path(__file__).parent.parent
 
 

@@ -22,7 +22,7 @@ MODELS = [model for app in ("digest", "subscriptions") for model in apps.get_app
 @pytest.fixture
 def a_day(settings: Any, tmp_path: Any) -> None:
     """A whole sample day, and a row of what it does not make."""
-    settings.OUTBOX = tmp_path
+    settings.OUTBOX, settings.MODE = tmp_path, "sample"
     call_command("digest", "--date", "2026-03-02")
     reader, paper = Subscriber.objects.all()[0], Paper.objects.all()[0]
     CuratorPick.objects.create(paper=paper, edition_date="2026-03-03", verdict="boost")

@@ -51,6 +51,9 @@ def start(tmp_path: Path, *, code: str = "", command: str = "", **settings: str)
         ({**RELAY, "POSTAL_ADDRESS": ""}, "POSTAL_ADDRESS is empty"),
         ({**RELAY, "SMTP_URL": "mail.example.org"}, "SMTP_URL"),
         ({**RELAY, "SITE_URL": "http://localhost:8000"}, "SITE_URL"),
+        ({**RELAY, "SMTP_URL": "smtp+tls://user:sEcr/et@mail.example.org:587"}, "SMTP_URL is '…'"),
+        ({**RELAY, "SMTP_URL": "smtp://host:port"}, "SMTP_URL is '…'"),
+        ({"SITE_URL": "https://example.org:99999"}, "SITE_URL"),
         ({**RELAY, "DEFAULT_FROM_EMAIL": "Digest <digest@broadsheet.invalid>"}, "DEFAULT_FROM_EMAIL"),
     ],
 )

@@ -5,6 +5,9 @@ A wrong setting stops the start with its name and what would be right (``Imprope
 
 from __future__ import annotations
 
+import os
+import tempfile
+from contextlib import suppress
 from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,7 +19,10 @@ from django.core.management.utils import get_random_secret_key
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environ.Env()
 if (BASE_DIR / ".env").is_file():
-    env.read_env(BASE_DIR / ".env")
+    try:
+        env.read_env(BASE_DIR / ".env")
+    except UnicodeDecodeError as error:
+        raise ImproperlyConfigured("The file .env is not UTF-8 text: write it again from .env.example.") from error
 
 
 def wrong(name: str, value: object, right: str) -> ImproperlyConfigured:
@@ -38,6 +44,8 @@ try:
     OUTBOX.mkdir(parents=True, exist_ok=True)
 except OSError as error:
     raise wrong("BROADSHEET_VAR", str(VAR), f"a folder that can be written to ({error.strerror})") from error
+if not os.access(VAR, os.W_OK):
+    raise wrong("BROADSHEET_VAR", str(VAR), "a folder that this user may write to")
 
 
 def kept_secret(name: str) -> str:
@@ -47,13 +55,14 @@ def kept_secret(name: str) -> str:
             raise wrong(name, "…", f"at least 32 characters long (it has {len(given)})")
         return str(given)
     path = VAR / name.lower()
-    try:
-        with path.open("x") as file:
-            path.chmod(0o600)
+    if not path.exists():
+        handle, draft = tempfile.mkstemp(dir=VAR)  # mode 600
+        with os.fdopen(handle, "w") as file:
             file.write(get_random_secret_key())
-    except FileExistsError:
-        pass
-    return path.read_text().strip()
+        with suppress(FileExistsError):  # of two first starts at once, one lays down the secret for both
+            os.link(draft, path)
+        Path(draft).unlink()
+    return path.read_text()
 
 
 SECRET_KEY = kept_secret("SECRET_KEY")
@@ -79,16 +88,87 @@ def sqlite(name: str) -> dict[str, object]:
     }
 
 
+def postgresql(url: str) -> dict[str, object]:
+    right = "like postgres://user:password@localhost:5432/broadsheet"
+    try:
+        given = environ.Env.db_url_config(url) if url.startswith(("postgres://", "postgresql://")) else {}
+    except ValueError:  # a port that is no number
+        given = {}
+    if not given.get("NAME"):
+        raise wrong("DATABASE_URL", "…", right)  # the value may hold a password
+    options = {"connect_timeout": 10, **given.get("OPTIONS", {})}
+    return {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, **given, "OPTIONS": options}
+
+
 DATABASE_FILES = {"live": "broadsheet", "rehearsal": "rehearsal", "sample": "sample"}
-DATABASES = {"default": sqlite(DATABASE_FILES[MODE])}
+TESTED = "PYTEST_VERSION" in os.environ  # tests never touch the service's own database, whatever .env says
+DATABASE_URL = env.str("TEST_DATABASE_URL" if TESTED else "DATABASE_URL", default="")
+DATABASES = {"default": postgresql(DATABASE_URL) if DATABASE_URL and MODE == "live" else sqlite(DATABASE_FILES[MODE])}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- the worker and its timetable (digest/config/celery.py) ----------------------------------------------------------
+
+tick = env.str("TICK_SECONDS", default="60")  # shorter in tests only
+if not tick.isdecimal() or not 1 <= int(tick) <= 60:
+    raise wrong("TICK_SECONDS", tick, "a number from 1 to 60")
+TICK_SECONDS = int(tick)
+
+REDIS_URL = env.str("TEST_REDIS_URL" if TESTED else "REDIS_URL", default="")
+if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://")):
+    raise wrong("REDIS_URL", "…", "like redis://localhost:6379/0")  # the value may hold a password
+
+# The database is the queue and a message only wakes a worker, so one that is lost or doubled does no harm.
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = False  # True would start a task that kills its worker for ever
+CELERY_TASK_DEFAULT_QUEUE = "ticks"
+CELERY_TASK_ROUTES = {"digest.tasks.deliver": {"queue": "digests"}}  # a long morning must not hold up the minute tick
+CELERY_TASK_SOFT_TIME_LIMIT, CELERY_TASK_TIME_LIMIT = 240, 300
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 60
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 300_000  # KiB
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # it would kill a delivery in mid-mail
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_WORKER_LOG_FORMAT = CELERY_WORKER_TASK_LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a broker that comes back after a day finds the worker waiting
+CELERY_BEAT_SCHEDULER = "digest.config.celery:Timetable"
+
+QUEUE = VAR / "queue"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object]
+if REDIS_URL:
+    CELERY_BROKER_URL = REDIS_URL
+    CELERY_WORKER_DISABLE_PREFETCH = True
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": 900,  # longer than any task may run, else it would run again and again
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+    }
+else:
+    CELERY_BROKER_URL = "filesystem://localhost"
+    CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # its messages would pile up for workers that are gone
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(QUEUE / "waiting"),
+        "data_folder_out": str(QUEUE / "waiting"),
+        "control_folder": str(QUEUE / "control"),
+        "polling_interval": 0.05,
+    }
+    for folder in ("waiting", "control", "taken"):
+        (QUEUE / folder).mkdir(parents=True, exist_ok=True)
 
 # --- who is who ------------------------------------------------------------------------------------------------------
 
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
-site = urlsplit(SITE_URL)
+try:
+    site = urlsplit(SITE_URL)
+    site.port  # noqa: B018 (raises for a port that is none)
+except ValueError:
+    site = urlsplit("")
 if site.scheme not in ("http", "https") or not site.hostname or site.path or site.query:
-    raise wrong("SITE_URL", SITE_URL, "the address readers reach the service at, such as https://digest.example.org")
+    right = "the address readers reach the service at, without a path, such as https://digest.example.org"
+    raise wrong("SITE_URL", SITE_URL, right)
 ALLOWED_HOSTS = [site.hostname, "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SECURE = site.scheme == "https"
@@ -123,9 +203,16 @@ if MAIL_PROVIDER == "outbox":
     EMAIL_BACKEND = "subscriptions.outbox.EmailBackend"
 elif MAIL_PROVIDER == "smtp":
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    if urlsplit(env.str("SMTP_URL")).scheme not in ("smtp", "smtp+tls", "smtp+ssl"):
-        raise wrong("SMTP_URL", "…", "like smtp+tls://user:password@mail.example.org:587 (or smtp://, smtp+ssl://)")
-    globals().update({k: v for k, v in env.email_url("SMTP_URL").items() if k.isupper() and k != "EMAIL_BACKEND"})
+    try:
+        smtp = env.email_url("SMTP_URL") if urlsplit(env.str("SMTP_URL")).scheme.startswith("smtp") else {}
+    except (ValueError, ImproperlyConfigured):
+        smtp = {}
+    if not smtp.get("EMAIL_HOST"):  # the value may hold a password: it is not repeated
+        right = (
+            "like smtp+tls://user:password@mail.example.org:587, or smtp://, smtp+ssl:// (write / in a password as %2F)"
+        )
+        raise wrong("SMTP_URL", "…", right) from None
+    globals().update({name: value for name, value in smtp.items() if name.isupper() and name != "EMAIL_BACKEND"})
 else:
     EMAIL_BACKEND = f"anymail.backends.{MAIL_PROVIDER}.EmailBackend"
     ANYMAIL |= {name: env.str(name) for name in PROVIDERS[MAIL_PROVIDER] if not name.startswith("AWS_")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -26,7 +26,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def add_date(parser: ArgumentParser) -> None:
-    parser.add_argument("--date", dest="day", type=date.fromisoformat, metavar="YYYY-MM-DD", help="the edition's day")
+    parser.add_argument("--date", dest="day", type=_day, metavar="YYYY-MM-DD", help="the edition's day")
+
+
+def _day(text: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = date.min
+    if not 1990 <= day.year <= 2100:
+        raise ArgumentTypeError(f"{text!r} is not a day such as 2026-01-30, from 1990 to 2100")
+    return day
 
 
 def read(paths: Sequence[Path]) -> Read:

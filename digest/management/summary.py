@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 from django.conf import settings
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import track
+from rich.progress import Progress
 from rich.table import Table
 
 from digest.ingest import Reading
 from digest.models import Delivery, Edition, Paper
 from digest.planning import Planned
-from digest.publishing import Candidate
+from digest.publishing import WINDOW, Candidate
 
 MOST_LINES = 8
 T = TypeVar("T")
@@ -30,13 +30,20 @@ def console() -> Console:
     return shown if shown.is_terminal else Console(highlight=False, width=120)
 
 
-def progress(what: str, steps: Iterable[T], *, total: int) -> Iterator[T]:
-    """The steps, with a bar on a terminal's standard error while they are taken."""
+def progress(
+    what: str, steps: Iterable[T], *, total: int | None, name: Callable[[T], str] = lambda step: ""
+) -> Iterator[T]:
+    """The steps, with a bar on a terminal's standard error while they are taken; ``name`` says what is in hand."""
     watching = Console(stderr=True)
-    return iter(track(steps, what, total=total, console=watching, transient=True, disable=not watching.is_terminal))
+    with Progress(console=watching, transient=True, disable=not watching.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        for step in steps:
+            bar.update(task, description=f"{what}: {escape(name(step))}" if name(step) else what)
+            yield step
+            bar.advance(task)
 
 
-def tell_readings(out: Console, readings: Sequence[Reading]) -> None:
+def tell_readings(out: Console, readings: Sequence[Reading], *, day: date) -> None:
     table = Table(title="Sources", title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.add_column("source", overflow="fold")
     for name in ("expected", "stored", "new", "updates", "refused"):
@@ -52,14 +59,18 @@ def tell_readings(out: Console, readings: Sequence[Reading]) -> None:
         )
     out.print(table)
     for reading in readings:
-        for line in _remarks(reading):
+        for line in _remarks(reading, day):
             out.print(f"  {escape(line)}", soft_wrap=True)
 
 
-def _remarks(reading: Reading) -> list[str]:
+def _remarks(reading: Reading, day: date) -> list[str]:
     if reading.error:
         return [f"{reading.source}: refused. {reading.error}"]
     lines = [f"{reading.source}: {note}" for note in reading.notes]
+    if reading.announced_on and day - reading.announced_on > WINDOW:
+        lines.append(f"{reading.source}: announced more than a week before {day}, so none of it is news for that day")
+    if not (reading.stored or reading.refused or reading.notes):
+        lines.append(f"{reading.source}: there is no paper in it")
     reasons = Counter(refused.why for refused in reading.refused)
     for why, count in reasons.most_common(MOST_LINES):
         first = next(refused.what for refused in reading.refused if refused.why == why)
@@ -69,8 +80,9 @@ def _remarks(reading: Reading) -> list[str]:
 
 def tell_edition(out: Console, edition: Edition, *, opened: bool) -> None:
     state = "opened now" if opened else "was open already and stays as it is; papers that came since go to the next"
-    rows = edition.candidates.select_related("paper").order_by("-trending", "paper__identifier")
-    out.print(f"\n[bold]Edition of {edition.date}[/bold] ({state}): {len(rows):,} candidates", soft_wrap=True)
+    rows = edition.candidates.select_related("paper").most_trending_first()
+    count = f"{len(rows):,} candidate{'' if len(rows) == 1 else 's'}"
+    out.print(f"\n[bold]Edition of {edition.date}[/bold] ({state}): {count}", soft_wrap=True)
     _tell_top(out, [(row.trending, row.inputs, row.paper.title) for row in rows])
 
 
@@ -105,12 +117,20 @@ def tell_deliveries(out: Console, deliveries: Sequence[Delivery], *, planned: Pl
     for (status, outcome), count in sorted(counts.items()):
         out.print(f"  {count:,} {status}{f': {escape(outcome)}' if outcome else ''}", soft_wrap=True)
     if not planned.ready:
-        out.print("  Nothing was sent by this run: each reader has a row for this date, and no one gets two.")
+        out.print(f"  Nothing was sent by this run: {_why_nothing(deliveries, planned)}.")
+
+
+def _why_nothing(deliveries: Sequence[Delivery], planned: Planned) -> str:
+    if planned.skipped:
+        return "there was nothing to send"
+    if planned.held:
+        return "its readers wait for an edition that is newer than their last digest"
+    return "each reader has a row for this date, and no one gets two" if deliveries else "nobody is on the list"
 
 
 def tell_outbox(out: Console) -> None:
     serve = "./run serve"
-    if settings.MODE == "rehearsal" or (settings.VAR / "broadsheet.sqlite3").exists():
+    if settings.MODE == "rehearsal" or (settings.MODE == "sample" and (settings.VAR / "broadsheet.sqlite3").exists()):
         serve += f" --{settings.MODE}"
     index = settings.OUTBOX / "index.html"
     shown = str(index.relative_to(Path.cwd()) if index.is_relative_to(Path.cwd()) else index)

@@ -214,3 +214,29 @@ def test_the_mail_carries_one_message_id_and_a_way_to_leave() -> None:
     message: EmailMessage = bodies()[0]
     assert len(message.get_all("Message-ID")) == 1
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_when_the_lease_runs_out_in_a_slow_chunk_the_rest_is_leased_again() -> None:
+    planned(*(reader(f"reader{number}") for number in range(delivering.CHUNK + 5)))
+    moments = iter([NOON] * (delivering.CHUNK + 2) + [LATER] * 99)
+    delivering.deliver_all(clock=lambda: next(moments))
+    assert set(statuses()) == {"accepted"}
+    assert len(mail.outbox) == delivering.CHUNK + 5
+
+
+def test_what_is_past_its_time_does_not_leave() -> None:
+    planned(reader("ada"))
+    delivering.deliver_all(clock=lambda: NOON + timedelta(hours=6))
+    assert (statuses(), mail.outbox) == (["expired"], [])
+
+
+def test_no_address_stays_in_what_a_server_said(failing: dict[str, Exception]) -> None:
+    from smtplib import SMTPRecipientsRefused
+
+    planned(reader("ada"))
+    failing["ada@example.org"] = SMTPRecipientsRefused(
+        {"x": (550, b"5.1.1 <ada@example.org>: Recipient address rejected")}
+    )
+    delivering.deliver_all(clock=clock)
+    assert "Recipient address rejected" in Delivery.objects.get().outcome
+    assert "@" not in Delivery.objects.get().outcome + consent.Suppression.objects.get().why

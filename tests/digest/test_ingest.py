@@ -203,3 +203,79 @@ def test_storing_takes_a_fixed_number_of_queries(django_assert_max_num_queries: 
     papers = [entry(number) for number in range(1, 401)]
     with django_assert_max_num_queries(25):
         store(*papers)
+
+
+def test_two_arxiv_ids_are_two_works_even_with_one_placeholder_doi() -> None:
+    placeholder = "doi:10.1145/1235"
+    store(
+        entry(1, identifiers=("arxiv:2603.00001", placeholder)),
+        entry(2, identifiers=("arxiv:2603.00002", placeholder), title="Another paper"),
+    )
+    assert set(Paper.objects.values_list("title", flat=True)) == {entry(1).title, "Another paper"}
+
+
+def test_a_bare_title_by_someone_else_is_a_paper_of_its_own_whichever_comes_first() -> None:
+    store(entry(7, title="Editorial"))
+    bare = Entry(identifiers=(title_identifier("Editorial"),), title="Editorial", authors=("Cleo Third",))
+    for _ in range(2):
+        store(bare, kind="journal", name="J", url="")
+    assert list(Paper.objects.order_by("pk").values_list("authors", flat=True)) == [
+        ["Ada Example", "Ben Sample"],
+        ["Cleo Third"],
+    ]
+
+
+def test_a_known_work_that_takes_a_bare_title_joins_its_row() -> None:
+    store(
+        Entry(identifiers=(title_identifier("Better title"),), title="Better title"), kind="seed_page", name="P", url=""
+    )
+    store(entry(7, title="First title"))
+    store(entry(7, title="Better title", version=2, announced="replace"))
+    assert list(Paper.objects.values_list("identifier", "title")) == [("arxiv:2603.00007", "Better title")]
+
+
+def test_joining_keeps_the_older_row_the_newer_words_and_a_withdrawal() -> None:
+    store(
+        entry(2, identifiers=("doi:10.5555/abc",), title="As an article", announced=""),
+        kind="journal",
+        name="J",
+        url="",
+    )
+    store(entry(1, title="Second version", version=2, withdrawn=True))
+    article, preprint = Paper.objects.order_by("pk")
+    row = Delivery.objects.create(
+        subscriber=reader("ada"),
+        issue_date=NOON.date(),
+        status="ready",
+        paper_ids=[article.pk, preprint.pk],
+        reasons={"papers": [[["topic", "A", 1.0]], [["topic", "B", 1.0]]]},
+    )
+    store(
+        entry(1, identifiers=("arxiv:2603.00001", "doi:10.5555/abc"), title="Second version", version=2, withdrawn=True)
+    )
+    (paper,) = Paper.objects.all()
+    assert (paper.pk, paper.title, paper.version) == (article.pk, "Second version", 2)
+    assert paper.withdrawn_at is not None
+    row.refresh_from_db()
+    assert (row.paper_ids, len(row.reasons["papers"])) == ([paper.pk], 1)
+
+
+def test_a_name_without_a_letter_stops_nothing() -> None:
+    store(
+        Entry(identifiers=(title_identifier("Editorial"),), title="Editorial", authors=("\u0301",)),
+        kind="journal",
+        name="J",
+        url="",
+    )
+    store(entry(7, title="Editorial"))
+    assert Paper.objects.exists()
+
+
+def test_two_pages_of_one_moment_count_together_and_two_readings_of_one_list_once() -> None:
+    store(entry(1), entry(2), announced_on=None, stated_total=2)
+    store(entry(3), announced_on=None, stated_total=2)
+    assert (Source.objects.get().last_reading["expected"], Source.objects.get().last_reading["stored"]) == (4, 3)
+    later = NOON + timedelta(days=1)
+    for _ in range(2):
+        store(entry(4), entry(5), at=later, announced_on=later.date())
+    assert Source.objects.get().last_reading["stored"] == 2

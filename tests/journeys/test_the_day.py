@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import Client
 
@@ -29,7 +30,14 @@ def outbox(settings: Any, tmp_path: Path) -> Path:
     return tmp_path / "outbox"
 
 
+@pytest.fixture(autouse=True)
+def _sample(settings: Any) -> None:
+    settings.MODE = "sample"
+
+
 def run(capsys: pytest.CaptureFixture[str], name: str = "digest", *arguments: object) -> str:
+    if "--from" in arguments:
+        settings.MODE = "rehearsal"
     call_command(name, *(str(argument) for argument in arguments))
     return capsys.readouterr().out
 
@@ -198,8 +206,11 @@ def test_when_no_file_can_be_read_the_command_fails_and_nothing_is_lost(
     run(capsys)
     papers = Paper.objects.count()
     (tmp_path / "empty.xml").write_bytes(b"")
+    editions = Edition.objects.count()
+    settings.MODE = "rehearsal"
     with pytest.raises(CommandError) as failure:
         call_command("digest", "--from", str(tmp_path / "empty.xml"))
+    assert Edition.objects.count() == editions
     assert failure.value.returncode == 1
     assert Paper.objects.count() == papers
 

@@ -55,3 +55,14 @@ def test_the_record_of_consent_only_grows() -> None:
 def test_a_demonstration_reader_lives_under_invalid_only() -> None:
     with pytest.raises(ValueError, match="invalid"):
         consent.welcome_demonstration_reader("x@example.org", now=NOON)
+
+
+def test_a_suppression_that_was_lifted_stands_again_after_a_complaint() -> None:
+    ada = reader("ada")
+    consent.suppress(ada.email, reason="bounced", now=NOON)
+    Suppression.objects.update(lifted_at=NOON, lifted_by="op")
+    later = NOON + timedelta(days=1)
+    consent.suppress(ada.email, reason="complained", now=later)
+    row = Suppression.objects.get()
+    assert (row.reason, row.since, row.lifted_at) == ("complained", later, None)
+    assert ConsentEvent.objects.filter(public_id=ada.public_id, kind="suppressed").count() == 2

@@ -77,3 +77,9 @@ def test_a_token_page_is_not_kept_indexed_or_passed_on(strict: Client) -> None:
         assert headers["Cache-Control"] == "no-store"
         assert headers["X-Robots-Tag"] == "noindex"
         assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+def test_leaving_works_behind_a_web_server_that_passes_on_no_address(strict: Client) -> None:
+    ada = reader("ada")
+    assert strict.post(link(ada), ONE_CLICK, REMOTE_ADDR="unix:").status_code == 200
+    assert ConsentEvent.objects.get(public_id=ada.public_id).ip is None

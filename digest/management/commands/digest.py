@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
 
 from digest import delivering, ingest, planning, publishing, sample
+from digest.ingest import Reading
 from digest.management import files as given
 from digest.management import summary
-from digest.models import Delivery
+from digest.models import Delivery, Source
 from subscriptions.first_run import lay_down_demonstration_readers, lay_down_topics
 from subscriptions.models import Subscriber
 
@@ -20,42 +24,71 @@ from subscriptions.models import Subscriber
 class Command(BaseCommand):
     help = (
         "Read the day's papers, open its edition, rank it for each reader, send the digests, and tell what was done. "
-        "Without --from it reads the bundled sample day. Exit codes: 0 done, also when there was nothing to do; "
-        "1 no file could be read, or a digest failed; 2 wrong arguments."
+        "Which day: the given files, else the live sources, or the bundled sample day where BROADSHEET_MODE says so. "
+        "Exit codes: 0 done, also when there was nothing to do; 1 no source could be read, or a digest failed; "
+        "2 wrong arguments."
     )
+
+    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
+        return super().create_parser("./run", subcommand, allow_abbrev=False, **options)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         given.add_arguments(parser)
 
     def handle(self, *, files: list[Path] | None, day: date | None, **options: Any) -> None:
+        if bool(files) != (settings.MODE == "rehearsal"):
+            raise CommandError("Files (--from) go with BROADSHEET_MODE=rehearsal, and only they.", returncode=2)
+        if settings.MODE == "live" and day:
+            raise CommandError("Live sources show today only: --date goes with --from or the sample.", returncode=2)
         out = summary.console()
+        feeds: given.Read = {}
         if files:
             feeds = given.read(files)
-            day = day or given.day_of(feeds) or datetime.now(UTC).date()
-        else:
-            day = day or datetime.now(UTC).date()
+            day = day or given.day_of(feeds)
+        day = day or datetime.now(UTC).date()
+        now = datetime.now(UTC) if settings.MODE == "live" else publishing.noon(day)
+        if settings.MODE == "sample":
             feeds = dict(sample.feeds(day))
-            out.print(
-                "No files were given, so this is the bundled sample day: invented papers, whose links lead nowhere."
-            )
-        now = publishing.noon(day)
+            out.print("This is the bundled sample day: invented papers, whose links lead nowhere.")
         topics, readers = lay_down_topics(), lay_down_demonstration_readers(now)
         if topics or readers:
             out.print(f"First run: {topics} topics are on offer, and {readers} demonstration readers have signed up.")
 
-        readings = list(summary.progress("Storing papers", ingest.store_files(feeds, now=now), total=len(feeds)))
-        summary.tell_readings(out, readings)
+        if settings.MODE == "live":
+            readings = list(_refresh(out, now))
+            now = datetime.now(UTC)
+        else:
+            readings = list(summary.progress("Storing papers", ingest.store_files(feeds, now=now), total=len(feeds)))
+        summary.tell_readings(out, readings, day=day)
+        if settings.MODE == "rehearsal" and not any(reading.stored for reading in readings):
+            out.print("\nNo paper was found in what was given, so no edition was opened and nothing was sent.")
+            raise_if_unread(readings)
+            return
         edition, opened = publishing.open_edition(day, now=now)
         summary.tell_edition(out, edition, opened=opened)
 
         on_the_list = Subscriber.objects.on_the_list().values_list("pk", flat=True)
         planned = planning.plan(now, on_the_list, issue_date=day)
+        delivering.sweep(now)
         delivering.deliver_all(clock=lambda: now)
         deliveries = list(Delivery.objects.filter(issue_date=day))
         summary.tell_deliveries(out, deliveries, planned=planned)
         summary.tell_outbox(out)
-
-        if all(reading.error for reading in readings):
-            raise CommandError("None of the given files could be read.", returncode=1)
+        raise_if_unread(readings)
         if any(row.status == Delivery.Status.FAILED for row in deliveries):
             raise CommandError("At least one digest failed; the reason stands above.", returncode=1)
+
+
+def raise_if_unread(readings: list[Reading]) -> None:
+    if all(reading.error for reading in readings):
+        raise CommandError("No source could be read; the reasons stand above.", returncode=1)
+
+
+def _refresh(out: Console, now: datetime) -> Iterator[Reading]:
+    """Fetch every active source, saying what is being waited for."""
+    if laid := ingest.lay_down_sources():
+        out.print(f"First run: {laid} sources were switched on; arXiv asks for three seconds between requests.")
+    yield from summary.progress("Looking for missed days", ingest.fill_gaps(now), total=None)
+    sources = list(Source.objects.filter(active=True))
+    for source in summary.progress("Fetching sources", sources, total=len(sources), name=lambda one: one.name):
+        yield ingest.refresh(source, now=datetime.now(UTC))

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from digest import ingest, publishing, sample
@@ -16,8 +17,9 @@ from digest.management import summary
 
 class Command(BaseCommand):
     help = (
-        "Store the papers of the given files, or of the bundled sample day, and tell per source what was expected, "
-        "stored, new, updated and refused. Exit codes: 0 at least one source was read; 1 none could be read; "
+        "Store the papers of the given files; without any, fetch the live sources whose time has come (or read the "
+        "bundled sample day where BROADSHEET_MODE says so). Tells per source what was expected, stored, new, updated "
+        "and refused. Exit codes: 0 at least one source was read, or none was due; 1 none could be read; "
         "2 wrong arguments."
     )
 
@@ -27,9 +29,12 @@ class Command(BaseCommand):
     def handle(self, *, files: list[Path] | None, day: date | None, **options: Any) -> None:
         feeds = given.read(files) if files else None
         day = day or (given.day_of(feeds) if feeds else None) or datetime.now(UTC).date()
-        feeds = feeds or dict(sample.feeds(day))
-        stored = ingest.store_files(feeds, now=publishing.noon(day))
-        readings = list(summary.progress("Storing papers", stored, total=len(feeds)))
-        summary.tell_readings(summary.console(), readings)
-        if all(reading.error for reading in readings):
+        if feeds is None and settings.MODE == "live":
+            readings = ingest.refresh_due(datetime.now(UTC))
+        else:
+            feeds = feeds or dict(sample.feeds(day))
+            stored = ingest.store_files(feeds, now=publishing.noon(day))
+            readings = list(summary.progress("Storing papers", stored, total=len(feeds)))
+        summary.tell_readings(summary.console(), readings, day=day)
+        if readings and all(reading.error for reading in readings):
             raise CommandError("None of the sources could be read.", returncode=1)

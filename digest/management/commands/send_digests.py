@@ -31,6 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *, day: date | None, reader: str | None, dry_run: bool, **options: Any) -> None:
         now = publishing.noon(day) if day else datetime.now(UTC)
+        day = day or now.date()
         if not Edition.objects.filter(date__gt=now.date() - publishing.WINDOW, date__lte=now.date()).exists():
             raise CommandError(f"No edition is open for {now.date()}: run open_edition first.", returncode=1)
         readers = Subscriber.objects.on_the_list()
@@ -48,8 +49,9 @@ class Command(BaseCommand):
                 transaction.set_rollback(True)
             return
         planned = planning.plan(now, ids, issue_date=day)
-        delivering.deliver_all(clock=(lambda: now) if day else (lambda: datetime.now(UTC)))
-        deliveries = list(Delivery.objects.filter(subscriber__in=ids, issue_date=now.date()))
+        delivering.sweep(now)
+        delivering.deliver_all(clock=lambda: now)
+        deliveries = list(Delivery.objects.filter(subscriber__in=ids, issue_date=day))
         summary.tell_deliveries(out, deliveries, planned=planned)
         if any(row.status == Delivery.Status.FAILED for row in deliveries):
             raise CommandError("At least one digest failed; the reason stands above.", returncode=1)

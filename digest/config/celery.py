@@ -1,0 +1,79 @@
+"""The Celery app, and the timetable: the service's day on one screen.
+
+Only the worker and beat load this module (``celery -A digest.config.celery``); what a reader or an operator does is a
+row that the next tick finds.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+import warnings
+from datetime import UTC, datetime
+from typing import Any
+
+from celery import Celery, signals
+from celery.beat import ScheduleEntry, Scheduler, SchedulingError
+from celery.exceptions import CPendingDeprecationWarning
+from celery.platforms import SecurityWarning
+from celery.schedules import schedule
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "digest.config.settings")
+from django.conf import settings
+
+logger = logging.getLogger(__name__)
+
+
+def since_start() -> datetime:
+    """A clock that nobody can put back: by the wall clock, beat would fall silent for an hour when it is."""
+    return datetime.fromtimestamp(time.monotonic(), UTC)
+
+
+class Timetable(Scheduler):
+    """Keeps nothing on disk, so that each start begins anew, and says it in one line when a message cannot be sent."""
+
+    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+        try:
+            self.apply_async(entry, producer=producer, advance=False)
+        except SchedulingError as error:
+            logger.error("%s Is Redis up? The next minute tries again.", error)
+
+
+EVERY_TICK = schedule(settings.TICK_SECONDS, nowfun=since_start)  # UTC: whose morning it is, the readers' rows know
+EXPIRES = settings.TICK_SECONDS * 5 / 6  # a wake-up that waited longer is made good by the next one
+
+app = Celery("broadsheet")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.conf.task_queues = [Queue(name, routing_key=name) for name in ("ticks", "digests")]
+app.conf.beat_schedule = {
+    name: {"task": f"digest.tasks.{name}", "schedule": EVERY_TICK, "options": {"expires": EXPIRES}}
+    for name in (
+        "refresh",  # fetch the sources whose time has come
+        "open_edition",  # open today's edition when it is complete, or at its deadline
+        "tick",  # take back what dead workers held, plan who is due, wake deliverers
+    )
+}
+
+warnings.filterwarnings("ignore", category=SecurityWarning)  # of root with pickled messages; ours are empty JSON
+
+
+@signals.worker_init.connect
+def stay_on_one_disk(**_: Any) -> None:
+    if not settings.REDIS_URL:  # the broker of files takes each message out of its queue through this folder
+        tempfile.tempdir = str(settings.QUEUE / "taken")
+
+
+@signals.worker_ready.connect
+def worker_ready(**_: Any) -> None:
+    # Of a setting that we chose on purpose; Celery turns these warnings on while it starts.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
+    print("ready", flush=True)  # noqa: T201 (for whoever started it)
+
+
+@signals.beat_init.connect
+def beat_ready(**_: Any) -> None:
+    print("ready: the timetable", flush=True)  # noqa: T201

@@ -1,0 +1,146 @@
+"""What is set up, what is missing, and what to do about it, in the operator's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parseaddr
+from enum import IntEnum
+from urllib.parse import urlsplit
+
+import redis
+from django.conf import settings
+from django.core.mail import get_connection
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from digest.models import Lease, Source
+from subscriptions.models import Subscriber
+
+TICK = "tick"
+TICK_LATE = timedelta(minutes=3)
+SOURCE_QUIET = timedelta(days=2)
+
+
+class Severity(IntEnum):
+    WELL = 0
+    ATTENTION = 1
+    BROKEN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``what`` was looked at, what was ``seen``, and for anything but WELL what to ``do``."""
+
+    severity: Severity
+    what: str
+    seen: str
+    do: str = ""
+
+
+def examine(now: datetime) -> list[Finding]:
+    """Everything that can be looked at from here, in the order in which it should be mended."""
+    database = list(_database())
+    if any(finding.severity == Severity.BROKEN for finding in database):
+        return [*database, *_broker(), *_mail()]
+    return [*database, *_broker(), _beat(now), *_sources(now), *_mail(), *_readers()]
+
+
+def last_tick(now: datetime) -> tuple[datetime | None, bool]:
+    """When the timetable last ended well, and whether that is recent enough."""
+    last = Lease.objects.filter(name=TICK).values_list("last_ok_at", flat=True).first()
+    return last, last is not None and now - last < TICK_LATE
+
+
+def _database() -> Iterator[Finding]:
+    kind = "PostgreSQL" if connection.vendor == "postgresql" else "SQLite"
+    try:
+        executor = MigrationExecutor(connection)
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as error:
+        said = str(error).splitlines()[0]
+        yield Finding(Severity.BROKEN, "database", f"{kind} does not answer: {said}", "Start it, or mend DATABASE_URL.")
+        return
+    if waiting:
+        seen = f"{kind} answers, but {len(waiting)} migrations are waiting"
+        yield Finding(Severity.BROKEN, "database", seen, "Run: ./run manage migrate")
+    else:
+        yield Finding(Severity.WELL, "database", f"{kind} answers and is up to date")
+
+
+def _broker() -> Iterator[Finding]:
+    if not settings.REDIS_URL:
+        yield Finding(Severity.WELL, "broker", "none is needed: work is passed on in files")
+        return
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3) as broker:
+            broker.ping()
+        yield Finding(Severity.WELL, "broker", "Redis answers")
+    except redis.RedisError as error:
+        seen = f"Redis does not answer: {str(error)[:120]}"
+        yield Finding(Severity.BROKEN, "broker", seen, "Start it, or mend REDIS_URL; nothing is lost meanwhile.")
+
+
+def _beat(now: datetime) -> Finding:
+    last, is_recent = last_tick(now)
+    if is_recent:
+        return Finding(Severity.WELL, "timetable", f"ticked last at {last:%Y-%m-%d %H:%M} UTC")
+    seen = f"has not ticked since {last:%Y-%m-%d %H:%M} UTC" if last else "has never ticked"
+    return Finding(Severity.ATTENTION, "timetable", seen, "Run: ./run serve (or the Procfile's worker and beat).")
+
+
+def _sources(now: datetime) -> Iterator[Finding]:
+    active = Source.objects.filter(active=True)
+    if not active.exists():
+        yield Finding(
+            Severity.ATTENTION, "sources", "none is switched on", "Switch some on in the admin, under Sources."
+        )
+        return
+    ill = [source for source in active if source.failures or _is_quiet(source, now)]
+    for source in ill:
+        last = f"{source.last_success_at:%Y-%m-%d %H:%M} UTC" if source.last_success_at else "never"
+        why = source.last_error or "it has been quiet for two days"
+        yield Finding(
+            Severity.ATTENTION,
+            f"source {source.name}",
+            f"{why} (last good reading: {last}; failures in a row: {source.failures})",
+            "It is tried again by itself; if it stays so, look at its address in the admin.",
+        )
+    if not ill:
+        yield Finding(Severity.WELL, "sources", f"all {active.count()} answer")
+
+
+def _is_quiet(source: Source, now: datetime) -> bool:
+    return source.last_success_at is not None and now - source.last_success_at > SOURCE_QUIET
+
+
+def _mail() -> Iterator[Finding]:
+    if settings.MAIL_PROVIDER == "outbox":
+        seen = "is laid down in files and not sent"
+        yield Finding(
+            Severity.ATTENTION, "mail", seen, "Set MAIL_PROVIDER when readers are to get it: docs/operators.md."
+        )
+        return
+    if settings.MAIL_PROVIDER == "smtp":
+        try:
+            with get_connection():
+                pass
+            yield Finding(Severity.WELL, "mail", f"the server {settings.EMAIL_HOST} takes our log-in")
+        except (OSError, ValueError) as error:  # SMTPException is an OSError
+            seen = f"{settings.EMAIL_HOST} does not take it: {str(error)[:120]}"
+            yield Finding(Severity.BROKEN, "mail", seen, "Mend SMTP_URL; digests wait and expire five hours after due.")
+    else:
+        yield Finding(
+            Severity.WELL, "mail", f"goes through {settings.MAIL_PROVIDER}, whose key is set (not tried here)"
+        )
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
+    yield Finding(Severity.WELL, "sender", f"mail comes from {domain}; its SPF, DKIM and DMARC are not looked at yet")
+    if urlsplit(settings.SITE_URL).scheme != "https":
+        seen = f"SITE_URL is {settings.SITE_URL}"
+        yield Finding(Severity.ATTENTION, "links", seen, "Mail programs offer one-click leaving over https only.")
+
+
+def _readers() -> Iterator[Finding]:
+    counts = {status: Subscriber.objects.filter(status=status).count() for status in ("active", "paused", "pending")}
+    yield Finding(Severity.WELL, "readers", ", ".join(f"{count:,} {status}" for status, count in counts.items()))

@@ -1,0 +1,37 @@
+"""Look at the service as a doctor would."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from rich.markup import escape
+
+from digest.doctor import Severity, examine
+from digest.management import summary
+
+MARK = {
+    Severity.WELL: "[green]ok  [/green]",
+    Severity.ATTENTION: "[yellow]look[/yellow]",
+    Severity.BROKEN: "[red]bad [/red]",
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Tell what is set up, what is missing and what to do: database, broker, timetable, sources, mail, readers. "
+        "Exit codes: 0 all is well; 1 something wants a look; 2 wrong arguments; 3 something is broken."
+    )
+    requires_system_checks = []
+    requires_migrations_checks = False
+
+    def handle(self, **options: Any) -> None:
+        out = summary.console()
+        findings = examine(datetime.now(UTC))
+        for finding in findings:
+            out.print(f"{MARK[finding.severity]}  {escape(finding.what)}: {escape(finding.seen)}", soft_wrap=True)
+            if finding.do:
+                out.print(f"      {escape(finding.do)}", soft_wrap=True)
+        sys.exit(max(finding.severity for finding in findings))

@@ -1,0 +1,56 @@
+"""What Celery calls. Tasks take nothing and may run twice without harm: the database is the queue."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from celery import Task, shared_task
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from kombu.exceptions import OperationalError as BrokerGone
+
+from digest import timetable
+
+logger = logging.getLogger(__name__)
+
+
+class Turn(Task):
+    """A task whose failure is one line when a service is gone or a disk full, and a traceback when it is a mistake."""
+
+    abstract = True
+    throws = (OperationalError, InterfaceError, BrokerGone, OSError)
+
+    def on_failure(self, exc: Exception, *args: Any) -> None:
+        if isinstance(exc, self.throws):
+            reason = " ".join(str(exc).split())
+            logger.error("%s could not be done (%s). Nothing is lost; the next minute tries again.", self.name, reason)
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+@shared_task(base=Turn)
+def refresh() -> None:
+    timetable.refresh(clock())
+
+
+@shared_task(base=Turn)
+def open_edition() -> None:
+    timetable.open_edition(clock())
+
+
+@shared_task(base=Turn)
+def tick() -> None:
+    try:
+        timetable.tick(clock())
+    finally:  # what was planned before must leave, even if planning fails now
+        for _ in range(timetable.waiting()):
+            deliver.apply_async(expires=settings.TICK_SECONDS)
+
+
+@shared_task(base=Turn)
+def deliver() -> None:
+    timetable.deliver(clock)

@@ -1,0 +1,174 @@
+"""The service by itself: started as an operator starts it, then left alone until the mail is there, on each back end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import psycopg
+
+from tests.services import LAY_DOWN, ROOT, House, empty_database, free_port, redis_server
+
+PATIENCE = 60.0  # seconds for anything to happen; a good run needs a fraction
+
+STATE = """
+import django; django.setup()
+from digest.models import Delivery, Lease
+print(*(row.status for row in Delivery.objects.all()))
+print(*sorted(lease.name for lease in Lease.objects.exclude(last_ok_at=None)))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    process: subprocess.Popen[str]
+    port: int
+    log: Path
+
+    def tree(self) -> list[int]:
+        """Its process and all that descend from it, and what is left of them once it is gone."""
+        sessions = {self.process.pid, *(int(pid) for pid in _children_of(self.process.pid))}
+        return [pid for pid in _all_processes() if _session_of(pid) in sessions]
+
+
+def _all_processes() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent, group, session of a process; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def _session_of(pid: int) -> int:
+    stat = _stat(pid)
+    return int(stat[3]) if stat and stat[0] != "Z" else 0
+
+
+def _children_of(parent: int) -> list[int]:
+    return [pid for pid in _all_processes() if _stat(pid)[1:2] == [str(parent)]]
+
+
+@contextmanager
+def served(house: House) -> Iterator[Served]:
+    """``./run serve``, less what prepares the machine; killed with all its children when a test goes wrong."""
+    house.run("manage.py", "migrate", "-v0")
+    house.run("manage.py", "collectstatic", "--no-input", "-v0")
+    port, log = free_port(), house.var / "serve.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "serve", "--port", str(port)],
+            cwd=ROOT,
+            env=house.environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    one = Served(process, port, log)
+    try:
+        yield one
+    finally:
+        for pid in one.tree():
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_for(what: Callable[[], object], one: Served) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert one.process.poll() is None, one.log.read_text()
+        assert time.monotonic() < deadline, one.log.read_text()
+        time.sleep(0.1)
+
+
+def test_a_reader_whose_hour_is_now_gets_the_mail_without_a_hand(house: House) -> None:
+    house.run("manage.py", "migrate", "-v0")
+    house.run("-c", LAY_DOWN)
+    with served(house) as service:
+        wait_for(house.mails, service)
+        (mail,) = house.mails()
+        message = message_from_bytes(mail.read_bytes(), policy=policy.default)
+        assert message["To"] == "ada@example.org"
+        with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/", timeout=10) as page:
+            assert page.status == 200
+        wait_for(lambda: "accepted" in house.run("-c", STATE), service)
+        before = service.tree()
+        assert len(before) >= 5  # this process, gunicorn and its worker, Celery and beat
+
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(30) == 0, service.log.read_text()
+        assert [pid for pid in before if _session_of(pid)] == []
+
+    said = service.log.read_text()
+    assert "web    ready" in said
+    assert "worker ready" in said
+    assert "example.org" not in said  # no address of a reader, no link of hers
+    states, leases = house.run("-c", STATE).splitlines()
+    assert states == "accepted"
+    assert "tick" in leases.split()
+    assert len(house.mails()) == 1
+
+
+def test_when_one_process_dies_all_stop_and_the_exit_code_tells(house: House) -> None:
+    with served(house) as service:
+        wait_for(lambda: "worker ready" in service.log.read_text(), service)
+        before = service.tree()
+        worker = next(pid for pid in _children_of(service.process.pid) if "celery" in _words(pid))
+        os.kill(worker, signal.SIGKILL)
+        assert service.process.wait(30) == 1
+        assert [pid for pid in before if _session_of(pid)] == []
+    assert "ended by itself (exit code -9), so all was stopped." in service.log.read_text()
+
+
+def _words(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+
+
+def test_it_outlives_a_broker_and_a_database_that_go_and_come_back(tmp_path: Path, postgres_url: str) -> None:
+    port = free_port()
+    with ExitStack() as redis, empty_database(postgres_url) as database_url:
+        house = House.at(tmp_path, DATABASE_URL=database_url, REDIS_URL=redis.enter_context(redis_server(port)))
+        with served(house) as service, psycopg.connect(postgres_url, autocommit=True) as connection:
+            name = database_url.rpartition("/")[2]
+            wait_for(lambda: "tick" in house.run("-c", STATE), service)
+
+            redis.close()
+            wait_for(lambda: "tick" in told(service, "Is Redis up? The next minute tries again."), service)
+            redis.enter_context(redis_server(port))
+
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+            wait_for(lambda: "digest.tasks.tick" in told(service, "Nothing is lost; the next minute"), service)
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+            house.run("-c", LAY_DOWN)
+            wait_for(lambda: "accepted" in house.run("-c", STATE), service)
+            assert "Traceback" not in service.log.read_text()
+            service.process.send_signal(signal.SIGINT)
+            assert service.process.wait(30) == 0
+    assert len(house.mails()) == 1
+
+
+def told(service: Served, words: str) -> str:
+    return "".join(line for line in service.log.read_text().splitlines(True) if words in line)
+
+
+def test_a_given_day_is_shown_and_does_not_move(tmp_path: Path) -> None:
+    with served(House.at(tmp_path, BROADSHEET_MODE="sample")) as service:
+        wait_for(lambda: "web    ready" in service.log.read_text(), service)
+        assert [_words(pid)[2] for pid in _children_of(service.process.pid)] == ["gunicorn"]
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(30) == 0
+    assert "the pages of the sample day only" in service.log.read_text()

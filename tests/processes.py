@@ -1,0 +1,42 @@
+"""Real processes for tests of who comes first: all begin in one moment."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SET_UP = "import django; django.setup()\n"
+
+
+def start(script: str, *arguments: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    """A process that runs ``script``, which prints "ready" and then waits for a line before its work."""
+    return subprocess.Popen(
+        [sys.executable, "-c", SET_UP + script, *arguments],
+        cwd=ROOT,
+        env=dict(environment),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def go(workers: Sequence[subprocess.Popen[str]]) -> list[str]:
+    """Let all workers begin once all are ready; what each of them printed."""
+    try:
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "ready\n"
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+        said = [worker.communicate()[0] for worker in workers]
+        assert [worker.returncode for worker in workers] == [0] * len(workers)
+        return said
+    finally:
+        for worker in workers:
+            worker.kill()  # nothing happens to one that has ended
+            worker.wait()

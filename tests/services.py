@@ -1,0 +1,198 @@
+"""Private PostgreSQL and Redis on free ports, for tests that need the real thing; nothing of them is left over."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+import psycopg
+import pytest
+import redis
+
+ROOT = Path(__file__).parent.parent
+
+# An edition that is open, and a reader whose hour is now; it is about noon where she lives, so midnight is far.
+LAY_DOWN = """
+import django; django.setup()
+from datetime import UTC, datetime
+from digest import ingest, publishing
+from digest.models import Source
+from tests.factories import entry, feed, reader
+now = datetime.now(UTC)
+shown = feed(entry(1, announced_on=now.date()), entry(2, announced_on=now.date()))
+ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=now)
+publishing.open_edition(now.date(), now=now)
+Source.objects.update(active=False)  # nothing may leave this machine
+ahead = 12 - now.hour
+reader("ada", wants={"category": ["cs.LG"]}, zone=f"Etc/GMT{-ahead:+}" if ahead else "UTC", next_send_at=now)
+"""
+
+
+def missing(what: str) -> NoReturn:
+    """Skip for want of a program; fail where REQUIRE_SERVICES=1 says that all of them are there."""
+    if os.environ.get("REQUIRE_SERVICES") == "1":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """An empty database on a server of its own, or TEST_DATABASE_URL."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield given
+        return
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if not found:
+        missing("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    with postgres(found[-1].parent) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A server of its own, or TEST_REDIS_URL."""
+    if given := os.environ.get("TEST_REDIS_URL"):
+        yield given
+        return
+    with redis_server(free_port()) as url:
+        yield url
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The folder and the environment of one installation."""
+
+    var: Path
+    environment: dict[str, str]
+
+    @classmethod
+    def at(cls, var: Path, **settings: str) -> House:
+        """Bare but for these settings: nothing of the developer's environment or .env."""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "DJANGO_SETTINGS_MODULE": "digest.config.settings",
+            "PYTHONPATH": str(ROOT),
+            "BROADSHEET_VAR": str(var),
+            "BROADSHEET_MODE": "live",
+            "DATABASE_URL": "",
+            "REDIS_URL": "",
+            "MAIL_PROVIDER": "outbox",
+            "TICK_SECONDS": "2",
+        }
+        return cls(var, environment | settings)
+
+    def run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def mails(self) -> list[Path]:
+        return sorted((self.var / "outbox").glob("*.eml"))
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL and Redis"])
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+    if request.param == "SQLite":
+        yield House.at(tmp_path)
+        return
+    redis_url = request.getfixturevalue("redis_url")
+    with empty_database(request.getfixturevalue("postgres_url")) as database_url:
+        yield House.at(tmp_path, DATABASE_URL=database_url, REDIS_URL=redis_url)
+
+
+@contextmanager
+def empty_database(server_url: str) -> Iterator[str]:
+    """A database on that server for one test; gone afterwards, whoever is still connected."""
+    name = f"broadsheet_{secrets.token_hex(4)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield f"{server_url.rpartition('/')[0]}/{name}"
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def postgres(binaries: Path) -> Iterator[str]:
+    port = free_port()
+    server = f"postgres://digest@127.0.0.1:{port}"
+    with _folder() as folder:
+        data = ["-D", f"{folder}/data"]
+        initdb = [binaries / "initdb", *data, "-U", "digest", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
+        with (folder / "initdb.log").open("w") as log:
+            made = _start([*initdb, "--no-sync"], folder, log).wait()
+        assert made == 0, (folder / "initdb.log").read_text()
+        command = [binaries / "postgres", *data, "-p", port, "-k", folder]
+        for setting in ("listen_addresses=127.0.0.1", "fsync=off", "synchronous_commit=off", "full_page_writes=off"):
+            command += ["-c", setting]
+        with _running(command, folder, stop=signal.SIGINT, is_up=lambda: psycopg.connect(f"{server}/postgres").close()):
+            with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+                connection.execute("CREATE DATABASE digest")
+            yield f"{server}/digest"
+
+
+@contextmanager
+def redis_server(port: int) -> Iterator[str]:
+    if not (program := shutil.which("redis-server")):
+        missing("Redis is not installed (Debian: apt-get install redis-server)")
+    url = f"redis://127.0.0.1:{port}/0"
+    with _folder() as folder:
+        command = [program, "--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", ""]
+        with _running(command, folder, stop=signal.SIGTERM, is_up=lambda: redis.Redis.from_url(url).ping()):
+            yield url
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="broadsheet-"))
+    try:
+        if os.getuid() == 0:
+            shutil.chown(folder, "nobody")
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _start(command: Sequence[object], folder: Path, log: IO[str]) -> subprocess.Popen[bytes]:
+    """Root starts servers as nobody: PostgreSQL refuses to run as root."""
+    plain: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
+    words = [str(word) for word in command]
+    return subprocess.Popen(words, cwd=folder, stdout=log, stderr=log, start_new_session=True, **plain)
+
+
+@contextmanager
+def _running(command: Sequence[object], folder: Path, *, stop: int, is_up: Callable[[], object]) -> Iterator[None]:
+    with (folder / "log").open("w") as log:
+        server = _start(command, folder, log)
+    try:
+        while True:
+            try:
+                is_up()
+                break
+            except (psycopg.OperationalError, redis.ConnectionError):
+                assert server.poll() is None, (folder / "log").read_text()
+                time.sleep(0.05)
+        yield
+    finally:
+        server.send_signal(stop)
+        server.wait()

@@ -1,0 +1,191 @@
+"""The timetable and its turns: two beats do no harm, and what goes wrong in one minute is made good in the next."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import time_machine
+from celery.beat import ScheduleEntry
+from django.db import OperationalError
+
+from digest import planning, tasks, timetable
+from digest.config import celery as config
+from digest.models import Batch, Lease
+from tests.factories import NOON
+from tests.processes import go, start
+from tests.services import LAY_DOWN, House
+from tests.test_settings import start as start_with
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def at_once() -> Iterator[None]:
+    """A task that is woken runs there and then."""
+    config.app.conf.task_always_eager = True
+    yield
+    config.app.conf.task_always_eager = False
+
+
+def turn(name: str = "tick") -> Lease:
+    return Lease.objects.get(name=name)
+
+
+# --- the timetable ---------------------------------------------------------------------------------------------------
+
+
+def test_every_entry_of_the_timetable_is_a_task_whose_message_expires_before_the_next_one() -> None:
+    config.app.loader.import_default_modules()
+    for planned in config.app.conf.beat_schedule.values():
+        assert planned["task"] in config.app.tasks
+        assert planned["options"]["expires"] < planned["schedule"].seconds
+
+
+def test_a_clock_that_is_put_back_does_not_silence_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    steady = SimpleNamespace(monotonic=lambda: 1000.0)
+    monkeypatch.setattr(config, "time", steady)
+    with time_machine.travel(NOON):
+        planned = ScheduleEntry(name="tick", task="tick", schedule=config.EVERY_TICK, app=config.app)
+        assert not planned.is_due().is_due
+    steady.monotonic = lambda: 1000.0 + config.EVERY_TICK.seconds
+    with time_machine.travel(NOON - HOUR):
+        assert planned.is_due().is_due
+
+
+# --- turns -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_a_tick_that_went_well_is_remembered_and_gives_its_turn_back() -> None:
+    timetable.tick(NOON)
+    assert (turn().last_ok_at, turn().holder) == (NOON, "")
+
+
+@pytest.mark.django_db
+def test_a_tick_that_another_process_is_at_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    Lease.objects.create(name="tick", holder="another", until=NOON + timedelta(seconds=60))
+    monkeypatch.setattr(planning, "plan", lambda *_: pytest.fail("planned in another's turn"))
+    timetable.tick(NOON)
+    assert turn().holder == "another"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("put_back", [timedelta(minutes=10), HOUR, 24 * HOUR])
+def test_a_clock_that_is_put_back_does_not_leave_the_turn_taken(put_back: timedelta) -> None:
+    timetable.tick(NOON)
+    timetable.tick(NOON - put_back)
+    assert turn().last_ok_at == NOON - put_back
+
+
+@pytest.mark.django_db
+def test_the_turn_of_a_dead_process_ends_by_itself() -> None:
+    timetable.turns.take("tick", holder="dead", now=NOON, hold=timetable.HOLD)
+    timetable.tick(NOON + timetable.HOLD - timedelta(seconds=1))
+    assert turn().holder == "dead"
+    timetable.tick(NOON + timetable.HOLD)
+    assert turn().last_ok_at == NOON + timetable.HOLD
+
+
+# --- what goes wrong -------------------------------------------------------------------------------------------------
+
+
+def broken(*_: object) -> None:
+    raise OperationalError("connection to server failed\n\tIs the server running on that host?")
+
+
+@pytest.mark.django_db
+def test_when_planning_fails_what_was_planned_before_still_leaves_and_the_next_minute_tries_again(
+    at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Batch.objects.create(size=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(planning, "plan", broken)
+        with pytest.raises(OperationalError):
+            tasks.tick()
+    assert Batch.objects.get().status == Batch.Status.DONE
+    assert turn().last_ok_at is None
+    tasks.tick()
+    assert turn().last_ok_at is not None
+
+
+@pytest.mark.django_db
+def test_a_service_that_is_gone_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(planning, "plan", broken)
+    with caplog.at_level(logging.WARNING):
+        tasks.tick.apply()
+    (line,) = caplog.messages
+    assert line == (
+        "digest.tasks.tick could not be done (connection to server failed Is the server running on that host?). "
+        "Nothing is lost; the next minute tries again."
+    )
+
+
+@pytest.mark.django_db
+def test_a_deliverer_is_woken_for_each_open_batch(at_once: None) -> None:
+    for _ in range(3):
+        Batch.objects.create(size=0)
+    tasks.tick()
+    assert {batch.status for batch in Batch.objects.all()} == {Batch.Status.DONE}
+
+
+# --- two at once, on each back end -----------------------------------------------------------------------------------
+
+AT_ONCE = """
+import sys
+from datetime import UTC, datetime
+from digest import planning, timetable
+from digest.models import Delivery
+from subscriptions.models import Subscriber
+now = datetime.now(UTC)
+print("ready", flush=True)
+sys.stdin.readline()
+{}
+"""
+COUNT = "import django; django.setup()\nfrom digest.models import Delivery; print(Delivery.objects.count())"
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        "timetable.tick(now)",  # two beats
+        "planning.plan(now, Subscriber.objects.due(now).values_list('pk', flat=True))",  # and without their turns
+    ],
+)
+def test_two_processes_that_plan_in_one_moment_plan_a_reader_once(house: House, work: str) -> None:
+    house.run("manage.py", "migrate", "-v0")
+    house.run("-c", LAY_DOWN)
+    go([start(AT_ONCE.format(work), environment=house.environment) for _ in range(2)])
+    assert house.run("-c", COUNT).strip() == "1"
+    house.run("-c", "import django; django.setup()\nfrom digest import tasks; tasks.timetable.tick(tasks.clock())")
+    assert house.run("-c", COUNT).strip() == "1"
+
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"DATABASE_URL": "mysql://user:secret@localhost/x"}, "DATABASE_URL is '…', but it must be like postgres://"),
+        ({"DATABASE_URL": "postgres://user:secret@localhost:port/x"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgres://user:secret@localhost"}, "DATABASE_URL"),
+        ({"REDIS_URL": "amqp://user:secret@localhost"}, "REDIS_URL is '…', but it must be like redis://"),
+        ({"TICK_SECONDS": "often"}, "TICK_SECONDS is 'often', but it must be a number from 1 to 60"),
+        ({"TICK_SECONDS": "0"}, "TICK_SECONDS"),
+    ],
+)
+def test_a_wrong_address_stops_the_start_with_its_name_and_without_its_password(
+    tmp_path: Path, environment: dict[str, str], said: str
+) -> None:
+    started = start_with(tmp_path, command="check", **environment)
+    assert started.returncode == 2
+    assert said in started.stderr
+    assert "secret" not in started.stderr
+    assert "Traceback" not in started.stderr
