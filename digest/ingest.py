@@ -12,8 +12,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from django.db import transaction
-from django.db.models import F, Q
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from digest import calendar, fetching, sources, text
@@ -98,12 +98,19 @@ def lay_down_sources() -> int:
 
 def refresh_due(now: datetime, *, clock: Callable[[], datetime] = timezone.now) -> list[Reading]:
     """Refresh the sources whose time has come, as many as a task has time for; the next call goes on."""
-    due = Source.objects.filter(active=True).filter(Q(next_check_at=None) | Q(next_check_at__lte=now))
-    readings = list(fill_gaps(now)) if due.filter(kind=arxiv_rss.KIND).exists() else []
-    for source in due.order_by(F("next_check_at").asc(nulls_first=True), "pk"):
+    due = list(Source.objects.due(now))
+    readings = list(fill_gaps(now)) if any(source.kind == arxiv_rss.KIND for source in due) else []
+    for source in due:
         if clock() - now > LONGEST_REFRESH:
             break
-        readings.append(refresh(source, now=clock()))
+        try:
+            readings.append(refresh(source, now=clock()))
+        except (OperationalError, InterfaceError):  # the database is gone: nothing can be written down now
+            raise
+        except Exception:
+            logger.exception("%s could not be refreshed", source.name)
+            readings.append(note_failure(source, "It could not be stored; the log says why.", now=now))
+            Source.objects.filter(pk=source.pk).update(next_check_at=now + HOURLY)
     return readings
 
 

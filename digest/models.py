@@ -15,6 +15,13 @@ PAUSED = "You paused your digests."
 SUPPRESSED = "Mail to this address is suppressed."
 
 
+class SourceQuerySet(models.QuerySet["Source"]):
+    def due(self, now: datetime) -> SourceQuerySet:
+        """Active sources whose time to be asked has come, who waited longest first."""
+        due = self.filter(Q(next_check_at=None) | Q(next_check_at__lte=now), active=True)
+        return due.order_by(models.F("next_check_at").asc(nulls_first=True), "pk")
+
+
 class Source(models.Model):
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=20, help_text="one of digest.sources.KINDS")
@@ -27,6 +34,8 @@ class Source(models.Model):
     last_error = models.CharField(max_length=500, blank=True)
     last_success_at = models.DateTimeField(null=True, blank=True)
     last_reading = models.JSONField(default=dict, blank=True, help_text="what the last reading expected and stored")
+
+    objects = SourceQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

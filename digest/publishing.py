@@ -70,23 +70,27 @@ def open_edition(day: date, *, now: datetime) -> tuple[Edition, bool]:
 
 
 def open_when_ready(now: datetime) -> Edition | None:
-    """Open today's edition (UTC) once every source has given its day, or at the deadline; None otherwise."""
+    """Open today's edition (UTC) once every source has given its day, or at the deadline; None otherwise.
+
+    After the deadline it waits for those sources only whose time to be asked has come: a service that starts at noon
+    reads the day first.
+    """
     day = now.date()
-    if now < calendar.polling_begins(day) or Edition.objects.filter(date=day).exists():
+    if Edition.objects.filter(date=day).exists():
         return None
-    if now < calendar.deadline(day) and not _is_complete(day, now):
+    if not _is_complete(day, now) and (now < calendar.deadline(day) or Source.objects.due(now).exists()):
         return None
     return open_edition(day, now=now)[0]
 
 
 def _is_complete(day: date, now: datetime) -> bool:
     """Whether each active source has answered this morning, with that day's announcement where it makes one."""
-    since = calendar.polling_begins(day).isoformat()
-    active = Source.objects.filter(active=True)
-    asked = all(source.last_reading.get("at", "") >= since or calendar.why_none(day) for source in active)
-    return (
-        bool(active) and asked and all(row["state"] == "complete" for row in receipt(day, now=now) if not row["given"])
-    )
+    active = list(Source.objects.filter(active=True))
+    is_daily = any(source.kind == arxiv_rss.KIND for source in active)
+    morning = calendar.polling_begins(day) if is_daily else datetime.combine(day, time(), UTC)
+    asked = all(source.last_reading.get("at", "") >= morning.isoformat() for source in active)
+    states = {row["state"] for row in receipt(day, now=now) if not row["given"]}
+    return bool(active) and asked and states <= {"complete"}
 
 
 def candidates(papers: Sequence[Paper], *, now: datetime) -> list[Candidate]:

@@ -23,18 +23,25 @@ import redis
 
 ROOT = Path(__file__).parent.parent
 
-# An edition that is open, and a reader whose hour is now; it is about noon where she lives, so midnight is far.
-LAY_DOWN = """
+# Today's edition, open, so that the service by itself opens no other.
+AN_EDITION = """
 import django; django.setup()
 from datetime import UTC, datetime
 from digest import ingest, publishing
 from digest.models import Source
-from tests.factories import entry, feed, reader
+from tests.factories import entry, feed
 now = datetime.now(UTC)
 shown = feed(entry(1, announced_on=now.date()), entry(2, announced_on=now.date()))
 ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=now)
 publishing.open_edition(now.date(), now=now)
 Source.objects.update(active=False)  # nothing may leave this machine
+"""
+# A reader whose hour is now; it is about noon where she lives, so midnight is far.
+A_READER = """
+import django; django.setup()
+from datetime import UTC, datetime
+from tests.factories import reader
+now = datetime.now(UTC)
 ahead = 12 - now.hour
 reader("ada", wants={"category": ["cs.LG"]}, zone=f"Etc/GMT{-ahead:+}" if ahead else "UTC", next_send_at=now)
 """

@@ -18,7 +18,7 @@ from digest.config import celery as config
 from digest.models import Batch, Lease
 from tests.factories import NOON
 from tests.processes import go, start
-from tests.services import LAY_DOWN, House
+from tests.services import A_READER, AN_EDITION, House
 from tests.test_settings import start as start_with
 
 HOUR = timedelta(hours=1)
@@ -160,7 +160,7 @@ COUNT = "import django; django.setup()\nfrom digest.models import Delivery; prin
 )
 def test_two_processes_that_plan_in_one_moment_plan_a_reader_once(house: House, work: str) -> None:
     house.run("manage.py", "migrate", "-v0")
-    house.run("-c", LAY_DOWN)
+    house.run("-c", AN_EDITION + A_READER)
     go([start(AT_ONCE.format(work), environment=house.environment) for _ in range(2)])
     assert house.run("-c", COUNT).strip() == "1"
     house.run("-c", "import django; django.setup()\nfrom digest import tasks; tasks.timetable.tick(tasks.clock())")

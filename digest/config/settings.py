@@ -178,6 +178,7 @@ if "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1] or any(c in DEFAULT_FROM_EMAIL fo
     raise wrong("DEFAULT_FROM_EMAIL", DEFAULT_FROM_EMAIL, "a sender such as Broadsheet <digest@mail.example.org>")
 POSTAL_ADDRESS = env.str("POSTAL_ADDRESS", default="")
 CONTACT = env.str("CONTACT", default="")
+FETCH_LOOPBACK = env.bool("FETCH_LOOPBACK", default=False)  # for tests: sources on this machine may be fetched
 
 # --- mail: an outbox of files until a provider is named --------------------------------------------------------------
 

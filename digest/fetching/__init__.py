@@ -153,7 +153,7 @@ def _ask_in_turn(
         raise _NotNow(url.host, until)
     rest = ARXIV_REST if name == _turn_of("arxiv.org") else REST
     try:
-        answer = ask(url, headers, limits=limits, seconds=left, loopback=getattr(settings, "FETCH_LOOPBACK", False))
+        answer = ask(url, headers, limits=limits, seconds=left, loopback=settings.FETCH_LOOPBACK)
         rest = max(rest, _asked_pause(answer, clock()) or rest)
         return answer
     finally:

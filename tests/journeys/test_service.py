@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.services import LAY_DOWN, ROOT, House, empty_database, free_port, redis_server
+from tests.services import A_READER, AN_EDITION, ROOT, House, empty_database, free_port, redis_server
 
 PATIENCE = 60.0  # seconds for anything to happen; a good run needs a fraction
 
@@ -95,7 +95,7 @@ def wait_for(what: Callable[[], object], one: Served) -> None:
 
 def test_a_reader_whose_hour_is_now_gets_the_mail_without_a_hand(house: House) -> None:
     house.run("manage.py", "migrate", "-v0")
-    house.run("-c", LAY_DOWN)
+    house.run("-c", AN_EDITION + A_READER)
     with served(house) as service:
         wait_for(house.mails, service)
         (mail,) = house.mails()
@@ -140,6 +140,8 @@ def test_it_outlives_a_broker_and_a_database_that_go_and_come_back(tmp_path: Pat
     port = free_port()
     with ExitStack() as redis, empty_database(postgres_url) as database_url:
         house = House.at(tmp_path, DATABASE_URL=database_url, REDIS_URL=redis.enter_context(redis_server(port)))
+        house.run("manage.py", "migrate", "-v0")
+        house.run("-c", AN_EDITION)
         with served(house) as service, psycopg.connect(postgres_url, autocommit=True) as connection:
             name = database_url.rpartition("/")[2]
             wait_for(lambda: "tick" in house.run("-c", STATE), service)
@@ -153,7 +155,7 @@ def test_it_outlives_a_broker_and_a_database_that_go_and_come_back(tmp_path: Pat
             wait_for(lambda: "digest.tasks.tick" in told(service, "Nothing is lost; the next minute"), service)
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
-            house.run("-c", LAY_DOWN)
+            house.run("-c", A_READER)
             wait_for(lambda: "accepted" in house.run("-c", STATE), service)
             assert "Traceback" not in service.log.read_text()
             service.process.send_signal(signal.SIGINT)

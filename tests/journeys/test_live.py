@@ -1,0 +1,51 @@
+"""From a feed on the network to the mail in the outbox: by one command, and by the service left alone."""
+
+from __future__ import annotations
+
+import signal
+
+from tests.journeys.test_service import served, wait_for
+from tests.services import House
+from tests.web import Answer, serve
+
+ITEM = "<item><title>Robot number {0}</title><link>https://journal.example/{0}</link><description>It is a robot.</description></item>"
+BODY = f'<?xml version="1.0"?><rss version="2.0"><channel><title>Journal</title>{ITEM.format(1)}{ITEM.format(2)}</channel></rss>'
+
+# A source on this machine, and a reader whose hour is now; it is about noon where he lives, so midnight is far.
+LAY_DOWN = """
+import sys, django; django.setup()
+from datetime import UTC, datetime
+from digest.models import Source
+from tests.factories import reader
+Source.objects.create(name="Journal", kind="journal", url=sys.argv[1])
+now = datetime.now(UTC)
+ahead = 12 - now.hour
+reader("ada", wants={"keyword": ["robot"]}, zone=f"Etc/GMT{-ahead:+}" if ahead else "UTC", next_send_at=now)
+"""
+
+
+def test_the_service_left_alone_fetches_opens_ranks_and_sends(house: House) -> None:
+    house.environment["FETCH_LOOPBACK"] = "true"
+    house.run("manage.py", "migrate", "-v0")
+    with serve({"/feed": Answer(BODY.encode())}) as web:
+        house.run("-c", LAY_DOWN, web.url("/feed"))
+        with served(house) as service:
+            wait_for(house.mails, service)
+            service.process.send_signal(signal.SIGINT)
+            assert service.process.wait(30) == 0, service.log.read_text()
+        assert [request.path for request in web.log] == ["/feed"]
+    (mail,) = house.mails()
+    assert "Robot number 2" in mail.read_text()
+
+
+def test_one_command_does_the_same_and_a_second_one_nothing(house: House) -> None:
+    house.environment["FETCH_LOOPBACK"] = "true"
+    house.run("manage.py", "migrate", "-v0")
+    with serve({"/feed": Answer(BODY.encode())}) as web:
+        house.run("-c", LAY_DOWN, web.url("/feed"))
+        said = house.run("manage.py", "digest")
+        assert "2 candidates" in said
+        assert "1 Accepted" in said
+        again = house.run("manage.py", "digest")
+    assert "Nothing was sent by this run: each reader has a row for this date" in again
+    assert len(house.mails()) == 1
