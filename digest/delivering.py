@@ -29,6 +29,7 @@ from subscriptions.sending import Door, Fate, Handover, Purpose
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=300)
+LONGEST_DELIVERY = timedelta(seconds=180)  # then the batch is left to the next worker: tasks end after 240
 CHUNK = 20
 EXPIRED = "It could not leave in time; its papers return to the next digest."
 RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 3, 10, 30, 60)]
@@ -69,8 +70,9 @@ def deliver_all(*, clock: Callable[[], datetime]) -> Outcomes:
 def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
     """Hand over what is ready in a leased batch, chunk by chunk; ends early when the lease is no longer ours."""
     outcomes = Outcomes()
+    until = clock() + LONGEST_DELIVERY
     with Door() as door:
-        while chunk := _take_chunk(batch, clock(), outcomes):
+        while clock() < until and (chunk := _take_chunk(batch, clock(), outcomes)):
             door.look_up(delivery.subscriber for delivery in chunk)
             for delivery, cards in _with_cards(chunk):
                 _settle(delivery, _hand_over(door, delivery, cards), now=clock())

@@ -78,6 +78,8 @@ def open_when_ready(now: datetime) -> Edition | None:
     day = now.date()
     if Edition.objects.filter(date=day).exists():
         return None
+    if not Source.objects.filter(active=True).exists():
+        return None  # an edition of nothing would tell every reader that nothing came in
     if not _is_complete(day, now) and (now < calendar.deadline(day) or Source.objects.due(now).exists()):
         return None
     return open_edition(day, now=now)[0]

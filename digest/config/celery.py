@@ -20,11 +20,15 @@ from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
 from celery.schedules import schedule
 from kombu import Queue
+from kombu.transport import TRANSPORT_ALIASES
+
+from digest.config import broker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "digest.config.settings")
 from django.conf import settings
 
 logger = logging.getLogger(__name__)
+TRANSPORT_ALIASES[broker.SCHEME] = "digest.config.broker:Transport"
 
 
 def since_start() -> datetime:

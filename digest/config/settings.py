@@ -147,7 +147,7 @@ if REDIS_URL:
         "unacked_restore_throttle": 1,
     }
 else:
-    CELERY_BROKER_URL = "filesystem://localhost"
+    CELERY_BROKER_URL = "wholefiles://localhost"  # digest/config/broker.py
     CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # its messages would pile up for workers that are gone
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(QUEUE / "waiting"),

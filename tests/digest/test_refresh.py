@@ -182,3 +182,7 @@ def test_on_a_weekend_the_edition_waits_for_nobody_who_announces_nothing() -> No
     edition = publishing.open_when_ready(saturday)
     assert edition is not None
     assert "weekend" in edition.receipt[0]["why"].lower()
+
+
+def test_where_no_source_is_switched_on_no_empty_edition_opens() -> None:
+    assert publishing.open_when_ready(datetime(2026, 3, 2, 9, tzinfo=UTC)) is None

@@ -18,6 +18,12 @@ import psycopg
 
 from tests.services import A_READER, AN_EDITION, ROOT, House, empty_database, free_port, redis_server
 
+# With a source that is switched off, a start lays down no default ones: no test may ask the world.
+SWITCHED_OFF = """
+import django; django.setup()
+from digest.models import Source
+Source.objects.get_or_create(url="file:none", defaults={"name": "None", "active": False})
+"""
 PATIENCE = 60.0  # seconds for anything to happen; a good run needs a fraction
 
 STATE = """
@@ -66,6 +72,7 @@ def served(house: House) -> Iterator[Served]:
     """``./run serve``, less what prepares the machine; killed with all its children when a test goes wrong."""
     house.run("manage.py", "migrate", "-v0")
     house.run("manage.py", "collectstatic", "--no-input", "-v0")
+    house.run("-c", SWITCHED_OFF)
     port, log = free_port(), house.var / "serve.log"
     with log.open("w") as out:
         process = subprocess.Popen(

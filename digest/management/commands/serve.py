@@ -17,6 +17,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from digest.ingest import lay_down_sources
+from subscriptions.first_run import lay_down_topics
+
 GRACE = 15  # seconds for what is in hand, then the tree is killed
 CELERY = ["-m", "celery", "-q", "-A", "digest.config.celery"]
 WORKER = [*CELERY, "worker", "-l", "warning", "--without-gossip", "--without-mingle", "--without-heartbeat"]
@@ -34,6 +37,9 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="the port of the web pages (%(default)s)")
 
     def handle(self, *, host: str, port: int, **options: Any) -> None:
+        if settings.MODE == "live":
+            lay_down_topics()
+            lay_down_sources()
         what = "with its timetable" if settings.MODE == "live" else f"the pages of the {settings.MODE} day only"
         self.stdout.write(f"Broadsheet, {what}: http://localhost:{port} until Ctrl-C.")
         self.stdout.flush()
