@@ -6,22 +6,19 @@ import dataclasses
 import logging
 import operator
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.db.models import F
-from django.utils import timezone
 
-from digest import calendar, fetching, sources, text
-from digest.backfill import backfill
-from digest.default_sources import SOURCES, request_urls
+from digest import sources, text
 from digest.entry import REPLACE, Entry, title_identifier
 from digest.models import Delivery, Identifier, Paper, Sighting, Source
-from digest.sources import MAX_BYTES, Feed, Refused, SourceUnreadable, arxiv_rss
+from digest.sources import MAX_BYTES, Feed, Refused, SourceUnreadable
 from digest.tagging import Rule, match
 from subscriptions.models import Topic
 
@@ -29,9 +26,6 @@ STRUCTURED_AUTHORS = {"arxiv_api", "arxiv_oai", "hugging_face", "biorxiv_api"}  
 logger = logging.getLogger(__name__)
 
 S = TypeVar("S")
-OFTEN, HOURLY = timedelta(minutes=10), timedelta(hours=1)
-LONGEST_REFRESH = timedelta(seconds=60)  # then no further source is begun: one fetch alone may take three minutes
-MOST_MISSED = 7  # days that are back-filled after an outage
 SLICE = 500  # names a query asks for at once; SQLite allows 32,766 parameters, older ones 999
 
 
@@ -87,118 +81,6 @@ def store_files(feeds: Mapping[str, Feed | SourceUnreadable], *, now: datetime) 
         except Exception:  # nothing of this one is stored; the others go on
             logger.exception("What %s showed could not be stored", source.name)
             yield note_failure(source, "It could not be stored; the log says why.", now=now)
-
-
-def lay_down_sources() -> int:
-    """The default sources, when there is none yet; an operator's own choice is never touched."""
-    if Source.objects.exists():
-        return 0
-    return len(Source.objects.bulk_create([Source(kind=one.kind, name=one.name, url=one.url) for one in SOURCES]))
-
-
-def refresh_due(now: datetime, *, clock: Callable[[], datetime] = timezone.now) -> list[Reading]:
-    """Refresh the sources whose time has come, as many as a task has time for; the next call goes on."""
-    due = list(Source.objects.due(now))
-    readings = list(fill_gaps(now)) if any(source.kind == arxiv_rss.KIND for source in due) else []
-    for source in due:
-        if clock() - now > LONGEST_REFRESH:
-            break
-        try:
-            readings.append(refresh(source, now=clock()))
-        except (OperationalError, InterfaceError):  # the database is gone: nothing can be written down now
-            raise
-        except Exception:
-            logger.exception("%s could not be refreshed", source.name)
-            readings.append(note_failure(source, "It could not be stored; the log says why.", now=now))
-            Source.objects.filter(pk=source.pk).update(next_check_at=now + HOURLY)
-    return readings
-
-
-def refresh(source: Source, *, now: datetime) -> Reading:
-    """Fetch one source, store what it shows, and write on its row how that went and when to come again."""
-    reading = Reading(source=source.name, error="It was not asked.")
-    for url in request_urls(source.url, source.kind, now.date()):
-        fetched = fetching.get(
-            url,
-            now=now,
-            etag=source.etag,
-            last_modified=source.last_modified,
-            failures=source.failures,
-            spread=source.pk,
-        )
-        if fetched.status in ("later", "failed"):
-            row = {"next_check_at": fetched.next_check_at}
-            if fetched.status == "later":
-                Source.objects.filter(pk=source.pk).update(**row, last_error=fetched.why[:500])
-                return Reading(source=source.name, error=fetched.why)
-            reading = note_failure(source, fetched.why, now=now)
-            Source.objects.filter(pk=source.pk).update(**row)
-            return reading
-        reading = _stored(source, fetched, now=now)
-        source.refresh_from_db()
-        validators = (
-            {"etag": "", "last_modified": ""}
-            if reading.error
-            else {
-                "etag": fetched.etag,
-                "last_modified": fetched.last_modified,
-            }
-        )
-        Source.objects.filter(pk=source.pk).update(**validators, next_check_at=_next_check(source, now))
-    return reading
-
-
-def fill_gaps(now: datetime) -> Iterator[Reading]:
-    """Back-fill from arXiv's API the announced days that its feeds show no more, or on a first run not yet."""
-    feeds = list(Source.objects.filter(active=True, kind=arxiv_rss.KIND))
-    known = [day for source in feeds if (day := source.last_reading.get("announced_on"))]
-    today = now.date()
-    last = date.fromisoformat(max(known)) if known else calendar.last_announced_day(today)
-    missed = [last] if not known and calendar.why_none(today) else []
-    day = last + timedelta(days=1)
-    while known and day < today:
-        missed += [day] if calendar.announces(day) else []
-        day += timedelta(days=1)
-    specs = [source.url.rpartition("/")[2] for source in feeds]
-    for day in missed[-MOST_MISSED:]:
-        try:
-            found = backfill(specs, day, get=_get_or_say_why)
-        except SourceUnreadable as error:  # the gap stays open, and is tried again when the feeds are due again
-            yield Reading(source=f"arXiv API for {day}", error=str(error))
-            return
-        for feed in found:
-            yield store(source_named_in(feed, feed.name), feed, now=now)
-
-
-def _get_or_say_why(url: str) -> bytes:
-    fetched = fetching.get(url, now=timezone.now())
-    if fetched.status != "fresh":
-        raise SourceUnreadable(fetched.why)
-    return fetched.body
-
-
-def _stored(source: Source, fetched: fetching.Fetched, *, now: datetime) -> Reading:
-    if fetched.status == "unchanged":
-        last = {**source.last_reading, "at": now.isoformat()}
-        Source.objects.filter(pk=source.pk).update(last_success_at=now, failures=0, last_error="", last_reading=last)
-        return Reading(source=source.name, notes=("unchanged since the last reading",))
-    try:
-        return store(source, sources.read(fetched.body), now=now)
-    except SourceUnreadable as error:
-        return note_failure(source, str(error), now=now)
-
-
-def _next_check(source: Source, now: datetime) -> datetime:
-    """Every ten minutes until the day is there, then hourly; arXiv's feeds not before they change, at midnight."""
-    if source.kind != arxiv_rss.KIND:
-        return now + HOURLY
-    today = now.date()
-    if now < calendar.polling_begins(today):
-        return calendar.polling_begins(today)
-    is_there = (source.last_reading.get("announced_on") or "") >= today.isoformat()
-    if is_there or calendar.why_none(today):
-        return calendar.polling_begins(today + timedelta(days=1))
-    return now + (OFTEN if now < calendar.deadline(today) else HOURLY)
 
 
 def source_named_in(feed: Feed, file_name: str) -> Source:

@@ -442,5 +442,5 @@ def _written(rows: list[Delivery], *, newest: int, now: datetime) -> list[Delive
             if row.edition:
                 _move_on(row.subscriber, row.issue_date, after=now)
         moved = {row.subscriber for row in rows}
-        Subscriber.objects.bulk_update(moved, ["last_issue_date", "next_send_at"], batch_size=100)
+        Subscriber.objects.bulk_update(moved, ["last_issue_date", "next_send_at"], batch_size=500)
     return rows

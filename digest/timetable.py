@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from digest import delivering, ingest, planning, publishing, turns
+from digest import delivering, planning, publishing, refreshing, turns
 from digest.models import Batch, Lease
 from subscriptions.models import Subscriber
 
@@ -37,7 +37,7 @@ def refresh(now: datetime) -> None:
     """Fetch and store the sources whose time has come, one after the other."""
     with _turn("refresh", now) as ours:
         if ours:
-            ingest.refresh_due(now)
+            refreshing.refresh_due(now)
 
 
 def open_edition(now: datetime) -> None:

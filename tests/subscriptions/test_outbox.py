@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from email import message_from_bytes, policy
 from pathlib import Path
+from smtplib import SMTPResponseException
 from typing import Any
 
 import pytest
@@ -52,3 +53,14 @@ def test_the_index_shows_every_mail_and_needs_no_other_file(outbox: Path) -> Non
 def test_nothing_half_written_is_ever_seen(outbox: Path) -> None:
     lay_down("Hello", "<p>Hello</p>")
     assert sorted(path.suffix for path in outbox.iterdir()) == [".eml", ".html"]
+
+
+def test_a_full_disk_is_as_a_server_that_asks_to_come_again(outbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(SMTPResponseException, match="No space left on device") as refused:
+        lay_down("Hello", "<p>Hello</p>")
+    assert refused.value.smtp_code == 452
+    assert list(outbox.iterdir()) == []

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
-from digest import delivering, ingest, planning, publishing, sample
+from digest import delivering, ingest, planning, publishing, refreshing, sample
 from digest.ingest import Reading
 from digest.management import files as given
 from digest.management import summary
@@ -86,9 +86,9 @@ def raise_if_unread(readings: list[Reading]) -> None:
 
 def _refresh(out: Console, now: datetime) -> Iterator[Reading]:
     """Fetch every active source, saying what is being waited for."""
-    if laid := ingest.lay_down_sources():
+    if laid := refreshing.lay_down_sources():
         out.print(f"First run: {laid} sources were switched on; arXiv asks for three seconds between requests.")
-    yield from summary.progress("Looking for missed days", ingest.fill_gaps(now), total=None)
+    yield from summary.progress("Looking for missed days", refreshing.fill_gaps(now), total=None)
     sources = list(Source.objects.filter(active=True))
     for source in summary.progress("Fetching sources", sources, total=len(sources), name=lambda one: one.name):
-        yield ingest.refresh(source, now=datetime.now(UTC))
+        yield refreshing.refresh(source, now=datetime.now(UTC))

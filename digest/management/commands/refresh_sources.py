@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from digest import ingest, publishing, sample
+from digest import ingest, publishing, refreshing, sample
 from digest.management import files as given
 from digest.management import summary
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         feeds = given.read(files) if files else None
         day = day or (given.day_of(feeds) if feeds else None) or datetime.now(UTC).date()
         if feeds is None and settings.MODE == "live":
-            readings = ingest.refresh_due(datetime.now(UTC))
+            readings = refreshing.refresh_due(datetime.now(UTC))
         else:
             feeds = feeds or dict(sample.feeds(day))
             stored = ingest.store_files(feeds, now=publishing.noon(day))

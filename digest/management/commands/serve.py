@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from digest.ingest import lay_down_sources
+from digest.refreshing import lay_down_sources
 from subscriptions.first_run import lay_down_topics
 
 GRACE = 15  # seconds for what is in hand, then the tree is killed

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from digest import fetching, ingest, publishing
+from digest import fetching, publishing, refreshing
 from digest.default_sources import SOURCES
 from digest.models import Edition, Paper, Source
 from tests.factories import NOON
@@ -34,11 +34,11 @@ def journal(url: str, **values: Any) -> Source:
 def test_what_a_source_shows_is_stored_and_asked_for_again_in_an_hour() -> None:
     with serve({"/feed": [Answer(BODY, headers={"ETag": '"one"'}), Answer(status=304)]}) as web:
         source = journal(web.url("/feed"))
-        assert ingest.refresh(source, now=NOON).new == 2
+        assert refreshing.refresh(source, now=NOON).new == 2
         source.refresh_from_db()
         assert (source.etag, source.next_check_at, source.last_success_at) == ('"one"', NOON + timedelta(hours=1), NOON)
         later = NOON + timedelta(hours=1)
-        assert ingest.refresh(source, now=later).notes == ("unchanged since the last reading",)
+        assert refreshing.refresh(source, now=later).notes == ("unchanged since the last reading",)
         assert web.log[1].headers["If-None-Match"] == '"one"'
     source.refresh_from_db()
     assert (source.failures, source.last_reading["at"]) == (0, later.isoformat())
@@ -55,9 +55,9 @@ def test_a_page_instead_of_a_feed_is_told_on_the_row_and_nothing_is_lost() -> No
         }
     ) as web:
         source = journal(web.url("/feed"))
-        ingest.refresh(source, now=NOON)
+        refreshing.refresh(source, now=NOON)
         source.refresh_from_db()
-        assert ingest.refresh(source, now=NOON + timedelta(hours=1)).error
+        assert refreshing.refresh(source, now=NOON + timedelta(hours=1)).error
     source.refresh_from_db()
     assert (source.failures, source.etag) == (1, "")  # or a 304 would make the page look like the feed
     assert "web page" in source.last_error.lower() or "html" in source.last_error.lower()
@@ -69,7 +69,7 @@ def test_a_failing_source_is_left_alone_for_longer_each_time() -> None:
     with serve({"/feed": Answer(status=500)}) as web:
         source = journal(web.url("/feed"))
         for _ in range(3):
-            ingest.refresh(source, now=NOON)
+            refreshing.refresh(source, now=NOON)
             source.refresh_from_db()
             waits.append(source.next_check_at - NOON)
     assert source.failures == 3
@@ -80,7 +80,7 @@ def test_a_failing_source_is_left_alone_for_longer_each_time() -> None:
 def test_a_pause_that_is_asked_for_is_kept_and_is_no_failure() -> None:
     with serve({"/feed": Answer(status=429, headers={"Retry-After": "1800"})}) as web:
         source = journal(web.url("/feed"))
-        ingest.refresh(source, now=datetime.now(UTC))
+        refreshing.refresh(source, now=datetime.now(UTC))
         source.refresh_from_db()
     assert source.failures == 0
     assert source.next_check_at > datetime.now(UTC) + timedelta(minutes=29)
@@ -92,7 +92,7 @@ def test_only_active_sources_whose_time_has_come_are_asked() -> None:
         journal(web.url("/new"))
         journal(web.url("/early"), next_check_at=NOON + timedelta(minutes=1))
         journal(web.url("/off"), active=False)
-        assert len(ingest.refresh_due(NOON, clock=lambda: NOON)) == 2
+        assert len(refreshing.refresh_due(NOON, clock=lambda: NOON)) == 2
         assert [request.path for request in web.log] == ["/new", "/due"]
 
 
@@ -127,27 +127,27 @@ def arxiv_source(**values: Any) -> Source:
 def test_days_missed_in_an_outage_are_back_filled_once(arxiv: list[str]) -> None:
     source = arxiv_source(last_reading={"at": "2026-02-25T05:00:00+00:00", "announced_on": "2026-02-26"})
     tuesday = datetime(2026, 3, 3, 6, tzinfo=UTC)  # Friday 27 and Monday 2 March are missing
-    list(ingest.fill_gaps(tuesday))
+    list(refreshing.fill_gaps(tuesday))
     assert len(arxiv) >= 2
     source.refresh_from_db()
     assert source.last_reading["announced_on"] == "2026-03-02"
     assert Paper.objects.get().title == "A missed paper"
     asked = len(arxiv)
-    list(ingest.fill_gaps(tuesday))
+    list(refreshing.fill_gaps(tuesday))
     assert len(arxiv) == asked
 
 
 def test_a_first_run_on_a_weekend_back_fills_the_last_announced_day(arxiv: list[str]) -> None:
     source = arxiv_source()
-    list(ingest.fill_gaps(datetime(2026, 3, 1, 9, tzinfo=UTC)))  # a Sunday
+    list(refreshing.fill_gaps(datetime(2026, 3, 1, 9, tzinfo=UTC)))  # a Sunday
     source.refresh_from_db()
     assert source.last_reading["announced_on"] == date(2026, 2, 27).isoformat()
 
 
 def test_the_default_sources_are_laid_down_once_and_an_operators_choice_is_kept() -> None:
-    assert ingest.lay_down_sources() == len(SOURCES) <= 30
+    assert refreshing.lay_down_sources() == len(SOURCES) <= 30
     Source.objects.exclude(kind="journal").delete()
-    assert ingest.lay_down_sources() == 0
+    assert refreshing.lay_down_sources() == 0
 
 
 def test_an_edition_opens_when_every_source_has_answered_or_at_the_deadline() -> None:

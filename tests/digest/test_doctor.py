@@ -1,0 +1,87 @@
+"""The doctor says what is missing and what to do; the health page knows the last good tick."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.utils.timezone import now as clock
+
+from digest.doctor import Severity, examine
+from digest.models import Lease, Source
+from tests.factories import NOON, reader
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _no_broker(settings: Any) -> None:
+    settings.REDIS_URL = ""
+
+
+def found(what: str) -> list[tuple[Severity, str]]:
+    return [(one.severity, one.seen) for one in examine(NOON) if one.what.startswith(what)]
+
+
+def test_a_bare_house_is_told_what_is_missing_and_each_time_what_to_do() -> None:
+    findings = examine(NOON)
+    assert {one.what: one.severity for one in findings} == {
+        "database": Severity.WELL,
+        "broker": Severity.WELL,
+        "timetable": Severity.ATTENTION,
+        "sources": Severity.ATTENTION,
+        "mail": Severity.ATTENTION,
+        "readers": Severity.WELL,
+    }
+    assert all(one.do for one in findings if one.severity != Severity.WELL)
+
+
+def test_a_full_house_is_well(settings: Any) -> None:
+    settings.MAIL_PROVIDER, settings.DEFAULT_FROM_EMAIL = "postmark", "Digest <digest@mail.example.org>"
+    settings.SITE_URL = "https://digest.example.org"
+    Lease.objects.create(name="tick", until=NOON, last_ok_at=NOON - timedelta(minutes=1))
+    Source.objects.create(name="Journal", url="https://journal.example", last_success_at=NOON)
+    reader("ada")
+    assert {one.severity for one in examine(NOON)} == {Severity.WELL}
+    assert found("readers") == [(Severity.WELL, "1 active, 0 paused, 0 pending")]
+
+
+def test_an_ill_source_is_named_with_its_reason() -> None:
+    Source.objects.create(name="Journal", url="https://journal.example", failures=3, last_error="It is a web page.")
+    Source.objects.create(name="Quiet", url="https://quiet.example", last_success_at=NOON - timedelta(days=3))
+    said = {one.what: one.seen for one in examine(NOON)}
+    assert "It is a web page." in said["source Journal"]
+    assert "failures in a row: 3" in said["source Journal"]
+    assert "quiet for two days" in said["source Quiet"]
+
+
+def test_a_broker_or_mail_server_that_is_gone_is_broken(settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    settings.MAIL_PROVIDER, settings.EMAIL_HOST, settings.EMAIL_PORT = "smtp", "127.0.0.1", 1
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    assert found("broker")[0][0] == Severity.BROKEN
+    assert found("mail")[0][0] == Severity.BROKEN
+
+
+def test_the_exit_code_is_the_worst_that_was_found(settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        call_command("doctor")
+    assert ended.value.code == 1
+    assert "Set MAIL_PROVIDER when readers are to get it" in capsys.readouterr().out
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    with pytest.raises(SystemExit) as ended:
+        call_command("doctor")
+    assert ended.value.code == 3
+
+
+def test_the_health_page_tells_a_watchdog_when_ticks_stay_away(client: Client) -> None:
+    assert client.get("/health").status_code == 503
+    lease = Lease.objects.create(name="tick", until=clock(), last_ok_at=clock() - timedelta(minutes=1))
+    answer = client.get("/health")
+    assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
+    assert lease.last_ok_at.isoformat().encode() in answer.content
+    Lease.objects.update(last_ok_at=clock() - timedelta(minutes=4))
+    assert client.get("/health").status_code == 503
