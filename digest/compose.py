@@ -302,14 +302,17 @@ def compose(
     )
     picked = sum(_note(reasons) is not None for _, reasons in cards)
     titles = [item.card.title for item in papers]
+    is_voted = any(item.card.facts for item in papers)
     return Digest(
         subject=subject_line(issue_date, titles),
         preheader=shorten(f"Also: {' · '.join(titles[1:])}" if titles[1:] else papers[0].why, 120),
         date_line=f"{issue_date:%A}, {issue_date.day} {issue_date:%B %Y}",
-        overview=_overview(arrived, matched, len(papers) - picked, picked, asked=bool(reader.asked_for)),
+        overview=_overview(
+            arrived, matched, len(papers) - picked, picked, asked=bool(reader.asked_for), voted=is_voted
+        ),
         picks=papers[:picked],
         items=papers[picked:],
-        items_heading="Your papers" if reader.asked_for else "Trending",
+        items_heading="Your papers" if reader.asked_for else "Trending" if is_voted else "New papers",
         receipt=_receipt(sources),
         why_you=_why_you(reader),
         reader=reader,
@@ -371,7 +374,7 @@ def subject_line(day: date, titles: Sequence[str]) -> str:
     return before + shorten(titles[0], SUBJECT_LENGTH - len(before) - len(after)) + after
 
 
-def _overview(arrived: int, matched: int, chosen: int, picked: int, *, asked: bool) -> str:
+def _overview(arrived: int, matched: int, chosen: int, picked: int, *, asked: bool, voted: bool) -> str:
     said = [f"{_plural(arrived, 'new paper')} came in"]
     if asked:
         verb = "match" if matched > 1 else "matches"
@@ -380,7 +383,7 @@ def _overview(arrived: int, matched: int, chosen: int, picked: int, *, asked: bo
             said.append(f"{chosen} {'was' if chosen == 1 else 'were'} chosen for you")
     elif chosen:
         these = "this one is" if chosen == 1 else f"these {chosen} are"
-        said.append(f"{these} from the top of the trending list")
+        said.append(f"{these} {'from the top of the trending list' if voted else 'among them'}")
     if picked:
         said.append(f"the editors picked {picked}")
     return f"{_enumerate(said)}."

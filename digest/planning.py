@@ -85,6 +85,7 @@ class Pool:
     inside: NDArray[np.bool_]  # (E, P)
     may_go: NDArray[np.bool_]  # (P,) not hidden, withdrawn or under embargo
     popularity: NDArray[np.float64]  # (P,)
+    voted: NDArray[np.bool_]  # (P,) whether any source counts votes for it
     pick: NDArray[np.float64]  # (P,)
     notes: dict[int, str]  # row of a picked paper -> the curator's note
     free_since: NDArray[np.float64]  # (P,) when a paper's embargo ended, in seconds; -inf without one
@@ -134,6 +135,7 @@ class Pool:
             popularity=standardised(
                 np.array([np.nan if row.trending is None else row.trending for row in papers], float)
             ),
+            voted=np.array([row.trending is not None for row in papers], bool),
             pick=pick,
             notes=notes,
             free_since=free_since,
@@ -284,6 +286,9 @@ def _rows_for(readers: _Readers, pool: Pool, *, now: datetime) -> list[Delivery]
     offered = ((readers.fresh.astype(np.float32) @ pool.inside > 0) | freed) & pool.may_go & ~had
     papers = pool.against(readers.rules)
     allowed = offered & ~((readers.mutes @ papers.matches).toarray() > 0)
+    # who asked for nothing gets the trending list, and only papers with votes are on it, while there are any
+    on_trending = (np.diff(readers.wants.indptr) == 0) & (offered & pool.voted).any(axis=1)
+    allowed &= ~on_trending[:, None] | pool.voted | (pool.pick >= personal.PICK)
     ranking = rank(
         papers,
         ReaderBatch(wants=readers.wants, hype=np.array([reader.hype for reader in readers.due], np.float32)),

@@ -88,6 +88,26 @@ def test_a_reader_who_asked_for_nothing_gets_the_trending_list() -> None:
     assert Delivery.objects.get().reasons["asked_for"] == []
 
 
+def test_the_trending_list_holds_papers_with_votes_only_while_there_are_any() -> None:
+    ada = reader("ada")
+    publish(
+        entry(1, points=0, announced=""),
+        entry(2, points=80, announced=""),
+        kind="hugging_face",
+        name="HF",
+        url="https://hf.example",
+    )
+    shown = feed(entry(3), entry(4))
+    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON + DAY)
+    tomorrow = publishing.open_edition((NOON + DAY).date(), now=NOON + DAY)[0]
+    assert tomorrow.candidates.count() == 2
+    plan(ada)
+    assert papers_of(ada) == ["Paper number 2 on careful measurement", "Paper number 1 on careful measurement"]
+    Delivery.objects.update(status="accepted")
+    plan(ada, at=NOON + DAY)
+    assert len(papers_of(ada, NOON + DAY)) == 2  # nobody voted: all that is new
+
+
 def test_planning_twice_gives_one_row() -> None:
     ada = reader("ada", wants={"category": ["cs.RO"]})
     publish(ROBOT)
