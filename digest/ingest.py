@@ -18,7 +18,7 @@ from django.db.models import F
 from digest import sources, text
 from digest.entry import REPLACE, Entry, title_identifier
 from digest.models import Delivery, Identifier, Paper, Sighting, Source
-from digest.sources import MAX_BYTES, Feed, Refused, SourceUnreadable
+from digest.sources import MAX_BYTES, Feed, Refused, SourceUnreadable, arxiv_api, arxiv_rss
 from digest.tagging import Rule, match
 from subscriptions.models import Topic
 
@@ -114,14 +114,20 @@ def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
             notes=feed.notes,
         )
         Source.objects.filter(pk=source.pk).update(
-            last_success_at=now, failures=0, last_error="", last_reading=_added_up(source.last_reading, reading, now)
+            last_success_at=now, failures=0, last_error="", last_reading=_added_up(source, feed, reading, now)
         )
     return reading
 
 
-def _added_up(before: dict[str, Any], reading: Reading, now: datetime) -> dict[str, Any]:
-    """What the source's row keeps; two pages of one moment count together, two readings of one list count once."""
-    kept = reading.as_json(now)
+def _added_up(source: Source, feed: Feed, reading: Reading, now: datetime) -> dict[str, Any]:
+    """What the source's row keeps; two pages of one moment count together, two readings of one list count once.
+
+    A missed day that is filled in from the API does not take the place of a newer one.
+    """
+    before, kept = source.last_reading, reading.as_json(now)
+    is_fill = (source.kind, feed.kind) == (arxiv_rss.KIND, arxiv_api.KIND)
+    if is_fill and (before.get("announced_on") or "") > (kept["announced_on"] or ""):
+        return before
     if before.get("at") != kept["at"] or before.get("error"):
         return kept
     add = max if kept["announced_on"] and kept["announced_on"] == before["announced_on"] else operator.add

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 
 from django.db import InterfaceError, OperationalError
+from django.db.models import Min
 from django.utils import timezone
 
 from digest import calendar, fetching, sources
 from digest.backfill import backfill
 from digest.default_sources import SOURCES, request_urls
 from digest.ingest import Reading, note_failure, source_named_in, store
-from digest.models import Source
+from digest.models import Paper, Source
 from digest.sources import SourceUnreadable, arxiv_rss
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def lay_down_sources() -> int:
 def refresh_due(now: datetime, *, clock: Callable[[], datetime] = timezone.now) -> list[Reading]:
     """Refresh the sources whose time has come, as many as a task has time for; the next call goes on."""
     due = list(Source.objects.due(now))
-    readings = list(fill_gaps(now)) if any(source.kind == arxiv_rss.KIND for source in due) else []
+    readings = list(fill_gaps(now, most=1)) if any(source.kind == arxiv_rss.KIND for source in due) else []
     for source in due:
         if clock() - now > LONGEST_REFRESH:
             break
@@ -82,26 +83,33 @@ def refresh(source: Source, *, now: datetime) -> Reading:
     return reading
 
 
-def fill_gaps(now: datetime) -> Iterator[Reading]:
-    """Back-fill from arXiv's API the announced days that its feeds show no more, or on a first run not yet."""
+def fill_gaps(now: datetime, *, most: int) -> Iterator[Reading]:
+    """Back-fill from arXiv's API up to ``most`` of the missed days, oldest first; each takes about half a minute."""
     feeds = list(Source.objects.filter(active=True, kind=arxiv_rss.KIND))
-    known = [day for source in feeds if (day := source.last_reading.get("announced_on"))]
-    today = now.date()
-    last = date.fromisoformat(max(known)) if known else calendar.last_announced_day(today)
-    missed = [last] if not known and calendar.why_none(today) else []
-    day = last + timedelta(days=1)
-    while known and day < today:
-        missed += [day] if calendar.announces(day) else []
-        day += timedelta(days=1)
     specs = [source.url.rpartition("/")[2] for source in feeds]
-    for day in missed[-MOST_MISSED:]:
+    for day in missed_days(now)[:most] if feeds else []:
         try:
             found = backfill(specs, day, get=_get_or_say_why)
-        except SourceUnreadable as error:  # the gap stays open, and is tried again when the feeds are due again
+        except SourceUnreadable as error:  # the day stays missed, and is tried again when the feeds are due again
             yield Reading(source=f"arXiv API for {day}", error=str(error))
             return
         for feed in found:
             yield store(source_named_in(feed, feed.name), feed, now=now)
+
+
+def missed_days(now: datetime) -> list[date]:
+    """The announced days of the past week of which no paper came, since this house first read arXiv.
+
+    On a first run there is none, but on a day without announcement the last announced one, so as not to begin empty.
+    """
+    today = now.date()
+    days = Paper.objects.filter(sightings__source__kind=arxiv_rss.KIND, announced_on__isnull=False)
+    first = days.aggregate(first=Min("announced_on"))["first"]
+    if first is None:
+        return [calendar.last_announced_day(today)] if calendar.why_none(today) else []
+    week = [today - timedelta(days=back) for back in range(MOST_MISSED, 0, -1)]
+    came = set(days.filter(announced_on__gte=week[0]).values_list("announced_on", flat=True).distinct())
+    return [day for day in week if day > first and calendar.announces(day) and day not in came]
 
 
 def _get_or_say_why(url: str) -> bytes:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from digest import fetching, publishing, refreshing
+from digest import fetching, ingest, publishing, refreshing
 from digest.default_sources import SOURCES
 from digest.models import Edition, Paper, Source
-from tests.factories import NOON
+from tests.factories import NOON, entry, feed
 from tests.web import Answer, serve
 
 pytestmark = pytest.mark.django_db(transaction=True)  # a turn may not be taken within a transaction
@@ -96,24 +96,33 @@ def test_only_active_sources_whose_time_has_come_are_asked() -> None:
         assert [request.path for request in web.log] == ["/new", "/due"]
 
 
-@pytest.fixture
-def arxiv(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """arXiv's API in place of the network: what was asked, and one paper for each query."""
-    asked: list[str] = []
+def page_of(number: int, submitted: str) -> bytes:
+    """An answer of arXiv's API with one paper."""
     entry = (
-        "<entry><id>http://arxiv.org/abs/2603.00001v1</id><title>A missed paper</title><summary>Text.</summary>"
-        "<published>2026-02-26T20:00:00Z</published><updated>2026-02-26T20:00:00Z</updated>"
+        f"<entry><id>http://arxiv.org/abs/2603.{number:05}v1</id><title>Missed paper {number}</title><summary>Text.</summary>"
+        f"<published>{submitted}</published><updated>{submitted}</updated>"
         '<category term="cs.LG"/><author><name>Ada Example</name></author></entry>'
     )
-    body = (
+    return (
         '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/">'
         "<title>arXiv Query</title><id>http://arxiv.org/api/x</id><opensearch:totalResults>1</opensearch:totalResults>"
         f"<opensearch:startIndex>0</opensearch:startIndex><opensearch:itemsPerPage>1</opensearch:itemsPerPage>{entry}</feed>"
-    )
+    ).encode()
+
+
+@pytest.fixture
+def arxiv(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """arXiv's API in place of the network: what was asked; each time one paper of that batch. "gone": it fails."""
+    asked: list[str] = []
 
     def get(url: str, **_: Any) -> fetching.Fetched:
         asked.append(url)
-        return fetching.Fetched(status="fresh", body=body.encode())
+        if "gone" in asked:
+            return fetching.Fetched(status="failed", why="Nobody answers.")
+        until = re.search(r"TO(?:\+|%20)(\d{4})(\d\d)(\d\d)", url)
+        assert until
+        submitted = "-".join(until.groups()) + "T12:00:00Z"
+        return fetching.Fetched(status="fresh", body=page_of(len(asked), submitted))
 
     monkeypatch.setattr(fetching, "get", get)
     return asked
@@ -124,24 +133,46 @@ def arxiv_source(**values: Any) -> Source:
     return Source.objects.create(**{"name": "arXiv cs.LG", "kind": "arxiv_rss", "url": url, **values})
 
 
-def test_days_missed_in_an_outage_are_back_filled_once(arxiv: list[str]) -> None:
-    source = arxiv_source(last_reading={"at": "2026-02-25T05:00:00+00:00", "announced_on": "2026-02-26"})
-    tuesday = datetime(2026, 3, 3, 6, tzinfo=UTC)  # Friday 27 and Monday 2 March are missing
-    list(refreshing.fill_gaps(tuesday))
-    assert len(arxiv) >= 2
+def came(*days: date) -> None:
+    """Papers that arXiv's feed announced on these days."""
+    for number, day in enumerate(days):
+        shown = feed(entry(900 + number, announced_on=day), announced_on=day)
+        ingest.store(Source.objects.get(kind="arxiv_rss"), shown, now=NOON)
+
+
+TUESDAY = datetime(2026, 3, 3, 6, tzinfo=UTC)
+
+
+def test_days_missed_in_an_outage_are_back_filled_even_when_today_has_come(arxiv: list[str]) -> None:
+    source = arxiv_source()
+    came(date(2026, 2, 26), date(2026, 3, 3))
+    assert refreshing.missed_days(TUESDAY) == [date(2026, 2, 27), date(2026, 3, 2)]
+    list(refreshing.fill_gaps(TUESDAY, most=1))
+    assert refreshing.missed_days(TUESDAY) == [date(2026, 3, 2)]
+    list(refreshing.fill_gaps(TUESDAY, most=7))
+    assert refreshing.missed_days(TUESDAY) == []
     source.refresh_from_db()
-    assert source.last_reading["announced_on"] == "2026-03-02"
-    assert Paper.objects.get().title == "A missed paper"
+    assert source.last_reading["announced_on"] == "2026-03-03"  # the newest day stays the source's state
     asked = len(arxiv)
-    list(refreshing.fill_gaps(tuesday))
+    list(refreshing.fill_gaps(TUESDAY, most=7))
     assert len(arxiv) == asked
+
+
+def test_a_missed_day_stays_missed_while_the_api_is_gone(arxiv: list[str]) -> None:
+    arxiv_source()
+    came(date(2026, 3, 2 - 1) - timedelta(days=3), date(2026, 3, 3))
+    missed = refreshing.missed_days(TUESDAY)
+    arxiv.append("gone")
+    assert [reading.error for reading in refreshing.fill_gaps(TUESDAY, most=7)] == ["Nobody answers."]
+    assert refreshing.missed_days(TUESDAY) == missed != []
 
 
 def test_a_first_run_on_a_weekend_back_fills_the_last_announced_day(arxiv: list[str]) -> None:
     source = arxiv_source()
-    list(refreshing.fill_gaps(datetime(2026, 3, 1, 9, tzinfo=UTC)))  # a Sunday
+    list(refreshing.fill_gaps(datetime(2026, 3, 1, 9, tzinfo=UTC), most=7))  # a Sunday
     source.refresh_from_db()
-    assert source.last_reading["announced_on"] == date(2026, 2, 27).isoformat()
+    assert source.last_reading["announced_on"] == "2026-02-27"
+    assert refreshing.missed_days(TUESDAY) == [date(2026, 3, 2)]
 
 
 def test_the_default_sources_are_laid_down_once_and_an_operators_choice_is_kept() -> None:

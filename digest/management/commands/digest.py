@@ -88,7 +88,9 @@ def _refresh(out: Console, now: datetime) -> Iterator[Reading]:
     """Fetch every active source, saying what is being waited for."""
     if laid := refreshing.lay_down_sources():
         out.print(f"First run: {laid} sources were switched on; arXiv asks for three seconds between requests.")
-    yield from summary.progress("Looking for missed days", refreshing.fill_gaps(now), total=None)
+    yield from summary.progress(
+        "Looking for missed days", refreshing.fill_gaps(now, most=refreshing.MOST_MISSED), total=None
+    )
     sources = list(Source.objects.filter(active=True))
     for source in summary.progress("Fetching sources", sources, total=len(sources), name=lambda one: one.name):
         yield refreshing.refresh(source, now=datetime.now(UTC))
