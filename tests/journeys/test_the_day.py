@@ -245,3 +245,15 @@ def test_a_curator_picks_and_hides_in_the_admin_and_the_digest_obeys(
 def test_without_an_edition_nothing_can_be_sent_and_the_command_says_what_to_do() -> None:
     with pytest.raises(CommandError, match="run open_edition first"):
         call_command("send_digests")
+
+
+def test_a_new_house_begins_with_topics_and_sources_and_keeps_what_an_operator_chose(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    call_command("first_run")
+    call_command("first_run")
+    assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()] == [
+        f"Laid down: {Topic.objects.count()} topics",
+        "Laid down: 0 topics",
+    ]
+    assert 0 < Source.objects.filter(active=True).count() <= 30

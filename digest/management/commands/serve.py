@@ -15,10 +15,8 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-
-from digest.refreshing import lay_down_sources
-from subscriptions.first_run import lay_down_topics
 
 GRACE = 15  # seconds for what is in hand, then the tree is killed
 CELERY = ["-m", "celery", "-q", "-A", "digest.config.celery"]
@@ -38,8 +36,7 @@ class Command(BaseCommand):
 
     def handle(self, *, host: str, port: int, **options: Any) -> None:
         if settings.MODE == "live":
-            lay_down_topics()
-            lay_down_sources()
+            call_command("first_run", stdout=self.stdout)
         what = "with its timetable" if settings.MODE == "live" else f"the pages of the {settings.MODE} day only"
         self.stdout.write(f"Broadsheet, {what}: http://localhost:{port} until Ctrl-C.")
         self.stdout.flush()
