@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
 
 from subscriptions.models import ConsentEvent, Subscriber, Suppression, address_hash, email_key
+
+
+def confirm(public_id: str, *, now: datetime, ip: str | None = None, user_agent: str = "") -> bool:
+    """The reader says yes to digests: the first one is due at once. True when that changed something."""
+    pending = Subscriber.objects.filter(public_id=public_id, status=Subscriber.Status.PENDING)
+    with transaction.atomic():
+        confirmed = pending.update(status=Subscriber.Status.ACTIVE, confirmed_at=now, next_send_at=now)
+        if confirmed:
+            _record(public_id, ConsentEvent.Kind.CONFIRMED, now=now, ip=ip, user_agent=user_agent)
+    return bool(confirmed)
+
+
+def pause(public_id: str, *, now: datetime, until: date | None = None) -> bool:
+    """No digest for a while; a row a day says so. With ``until`` it ends by itself on that day."""
+    with transaction.atomic():
+        paused = Subscriber.objects.on_the_list().filter(public_id=public_id)
+        changed = paused.update(status=Subscriber.Status.PAUSED, paused_until=until)
+        if changed:
+            _record(public_id, ConsentEvent.Kind.PAUSED, now=now)
+    return bool(changed)
+
+
+def resume(public_id: str, *, now: datetime) -> bool:
+    """The pause is over: the next digest, at the reader's own hour, brings what came meanwhile."""
+    with transaction.atomic():
+        paused = Subscriber.objects.filter(public_id=public_id, status=Subscriber.Status.PAUSED)
+        changed = paused.update(status=Subscriber.Status.ACTIVE, paused_until=None)
+        if changed:
+            _record(public_id, ConsentEvent.Kind.RESUMED, now=now)
+    return bool(changed)
 
 
 def unsubscribe(public_id: str, *, now: datetime, ip: str | None = None, user_agent: str = "") -> bool:

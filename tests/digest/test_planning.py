@@ -426,3 +426,37 @@ def test_someone_away_for_years_is_not_told_of_every_day() -> None:
     ada = reader("ada", next_send_at=NOON - 900 * DAY, signed_up_at=NOON - 901 * DAY)
     publish(ROBOT)
     assert due(ada, at=NOON).skipped <= 32
+
+
+def test_the_first_digest_follows_the_confirmation_from_the_latest_edition_and_the_next_is_half_a_day_away() -> None:
+    ada = reader(
+        "ada", status="pending", confirmed_at=None, next_send_at=None, send_hour=18, wants={"category": ["cs.RO"]}
+    )
+    publish(entry(70, title="Of yesterday", categories=("cs.RO",), announced_on=(NOON - DAY).date()), at=NOON - DAY)
+    publish(ROBOT)
+    assert due(ada, at=NOON) == planning.Planned()
+    consent.confirm(ada.public_id, now=NOON)
+    assert due(ada, at=NOON + timedelta(minutes=1)).ready == 1
+    assert papers_of(ada) == [ROBOT.title]
+    ada.refresh_from_db()
+    assert ada.next_send_at == NOON + DAY + timedelta(hours=6)  # not today at 18:00, six hours on
+
+
+def test_after_a_pause_one_digest_brings_what_came_meanwhile() -> None:
+    ada = reader("ada", wants={"category": ["cs.RO"]}, send_hour=12)
+    for number in range(4):
+        at = NOON + number * DAY
+        publish(entry(80 + number, title=f"Robot {number}", categories=("cs.RO",), announced_on=at.date()), at=at)
+        if number == 1:
+            consent.pause(ada.public_id, now=at)
+        if number == 3:
+            consent.resume(ada.public_id, now=at)
+        due(ada, at=at)
+        Delivery.objects.filter(status="ready").update(status="accepted")
+    assert [status for (status,) in Delivery.objects.order_by("issue_date").values_list("status")] == [
+        "accepted",
+        "skipped",
+        "skipped",
+        "accepted",
+    ]
+    assert set(papers_of(ada, NOON + 3 * DAY)) == {"Robot 1", "Robot 2", "Robot 3"}

@@ -66,3 +66,32 @@ def test_a_suppression_that_was_lifted_stands_again_after_a_complaint() -> None:
     row = Suppression.objects.get()
     assert (row.reason, row.since, row.lifted_at) == ("complained", later, None)
     assert ConsentEvent.objects.filter(public_id=ada.public_id, kind="suppressed").count() == 2
+
+
+def test_confirming_makes_the_first_digest_due_at_once_and_counts_once() -> None:
+    ada = reader("ada", status="pending", confirmed_at=None, next_send_at=None)
+    assert consent.confirm(ada.public_id, now=NOON, ip="192.0.2.1")
+    assert not consent.confirm(ada.public_id, now=NOON + timedelta(hours=1))
+    ada.refresh_from_db()
+    assert (ada.status, ada.confirmed_at, ada.next_send_at) == (Subscriber.Status.ACTIVE, NOON, NOON)
+    assert [event.kind for event in ConsentEvent.objects.filter(public_id=ada.public_id)] == ["confirmed"]
+
+
+def test_who_has_left_is_not_brought_back_by_an_old_confirmation_or_a_resume() -> None:
+    ada = reader("ada")
+    consent.unsubscribe(ada.public_id, now=NOON)
+    assert not consent.confirm(ada.public_id, now=NOON)
+    assert not consent.pause(ada.public_id, now=NOON)
+    assert not consent.resume(ada.public_id, now=NOON)
+    ada.refresh_from_db()
+    assert ada.status == Subscriber.Status.UNSUBSCRIBED
+
+
+def test_a_pause_and_its_end_are_on_record() -> None:
+    ada = reader("ada")
+    assert consent.pause(ada.public_id, now=NOON, until=NOON.date() + timedelta(days=3))
+    ada.refresh_from_db()
+    assert ada.is_paused(NOON.date())
+    assert not ada.is_paused(NOON.date() + timedelta(days=3))
+    assert consent.resume(ada.public_id, now=NOON)
+    assert [event.kind for event in ConsentEvent.objects.all()] == ["paused", "resumed"]
