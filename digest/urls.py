@@ -1,8 +1,8 @@
 from django.urls import path
 
-from digest import views
+from digest.views import public
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("health", views.health, name="health"),
+    path("", public.home, name="home"),
+    path("health", public.health, name="health"),
 ]

@@ -1,8 +1,9 @@
-"""Short signed tokens, one purpose each, and their reading back.
+"""Links that a mail carries: signed tokens, which last, and login tokens, which work once and soon end.
 
-A token is the reader's public id (22 characters) and 16 characters of HMAC-SHA256 (96 bits), so that a whole link stays
-within the 70 columns that a List-Unsubscribe header allows (EMAIL.md 20). It never expires, and outlives a change of
-address and of key as long as the old key stays in SECRET_KEY_FALLBACKS.
+A signed token is the reader's public id (22 characters), the day of a digest where it is about one (4), and 16
+characters of HMAC-SHA256 (96 bits), so that a whole link stays within the 70 columns that a List-Unsubscribe header
+allows (EMAIL.md 20). It has one purpose, never expires, and outlives a change of address and of key as long as the old
+key stays in SECRET_KEY_FALLBACKS. A login token is 128 random bits, of which only the hash is kept.
 """
 
 from __future__ import annotations
@@ -11,37 +12,118 @@ import base64
 import hashlib
 import hmac
 import re
+import secrets
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.urls import reverse
 
-from subscriptions.models import Subscriber
+from subscriptions.models import LoginToken, Subscriber
 
 UNSUBSCRIBE = "unsubscribe"
-_TOKEN = re.compile(r"([A-Za-z0-9_-]{22})([A-Za-z0-9_-]{16})")
+PREFERENCES = "preferences"  # only ever asks for a mail with a sign-in link
+FEEDBACK = "feedback"  # on the papers of one digest
+
+LASTS = {
+    LoginToken.Purpose.CONFIRM: timedelta(hours=48),
+    LoginToken.Purpose.SIGN_IN: timedelta(minutes=30),
+    LoginToken.Purpose.CHANGE_ADDRESS: timedelta(hours=48),
+}
+
+_TOKEN = re.compile(r"([A-Za-z0-9_-]{22})([0-9a-f]{5})?([A-Za-z0-9_-]{16})")
 
 
 class BadLink(Exception):
-    """The token was not made here, or for another purpose."""
+    """The token was not made here, or for another purpose, or is of no use any more."""
 
 
-def token_for(purpose: str, subscriber: Subscriber) -> str:
-    return subscriber.public_id + _seal(purpose, subscriber.public_id, settings.SECRET_KEY)
+class LinkExpired(BadLink):
+    """It was good, and its time is over."""
+
+
+class LinkUsed(BadLink):
+    """It was good, and it works only once."""
+
+
+# Signed tokens -------------------------------------------------------------------------------------------------------
+
+
+def token_for(purpose: str, subscriber: Subscriber, *, day: date | None = None) -> str:
+    about = subscriber.public_id + _written(day)
+    return about + _seal(purpose, about, settings.SECRET_KEY)
 
 
 def read_token(purpose: str, token: str) -> str:
     """The public id that the token was made for; raises BadLink."""
-    match = _TOKEN.fullmatch(token)
-    if match:
-        public_id, seal = match.groups()
-        for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
-            if hmac.compare_digest(seal, _seal(purpose, public_id, key)):
-                return public_id
-    raise BadLink(f"not a link to {purpose}")
+    return _read(purpose, token)[0]
+
+
+def read_day_token(purpose: str, token: str) -> tuple[str, date]:
+    """The public id and the day that the token was made for; raises BadLink."""
+    public_id, day = _read(purpose, token)
+    if day is None:
+        raise BadLink(f"not a link to {purpose}")
+    return public_id, day
 
 
 def unsubscribe_url(subscriber: Subscriber) -> str:
     return settings.SITE_URL + reverse("unsubscribe", args=[token_for(UNSUBSCRIBE, subscriber)])
+
+
+def preferences_url(subscriber: Subscriber) -> str:
+    return settings.SITE_URL + reverse("ask_for_link", args=[token_for(PREFERENCES, subscriber)])
+
+
+def _read(purpose: str, token: str) -> tuple[str, date | None]:
+    if match := _TOKEN.fullmatch(token):
+        public_id, day, seal = match.groups(default="")
+        for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+            if hmac.compare_digest(seal, _seal(purpose, public_id + day, key)):
+                return public_id, date.fromordinal(int(day, 16)) if day else None
+    raise BadLink(f"not a link to {purpose}")
+
+
+def _written(day: date | None) -> str:
+    return f"{day.toordinal():05x}" if day else ""
+
+
+# Login tokens --------------------------------------------------------------------------------------------------------
+
+
+def new_login_token(purpose: LoginToken.Purpose, subscriber: Subscriber, *, now: datetime) -> str:
+    """A new token for that purpose; only its hash is kept, so this is the one time it can be seen."""
+    token = secrets.token_urlsafe(16)
+    LoginToken.objects.create(
+        token_hash=_hash(token), purpose=purpose, subscriber=subscriber, expires_at=now + LASTS[purpose]
+    )
+    return token
+
+
+def login_token(purpose: LoginToken.Purpose, token: str, *, now: datetime) -> LoginToken:
+    """The row of a token that is still good, unchanged; raises BadLink, LinkUsed or LinkExpired."""
+    row = LoginToken.objects.filter(purpose=purpose, token_hash=_hash(token)).select_related("subscriber").first()
+    if row is None:
+        raise BadLink(f"not a link to {purpose}")
+    if row.used_at:
+        raise LinkUsed(f"a link to {purpose} that was used")
+    if row.expires_at <= now:
+        raise LinkExpired(f"a link to {purpose} that has expired")
+    return row
+
+
+def use_login_token(purpose: LoginToken.Purpose, token: str, *, now: datetime) -> LoginToken:
+    """Use a token up, once whoever else tries at the same moment; raises as :func:`login_token` does."""
+    row = login_token(purpose, token, now=now)
+    if not LoginToken.objects.filter(pk=row.pk, used_at=None).update(used_at=now):
+        raise LinkUsed(f"a link to {purpose} that was used")
+    return row
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+# Names and seals -----------------------------------------------------------------------------------------------------
 
 
 def message_id(purpose: str, key: str) -> str:
@@ -54,6 +136,6 @@ def sending_domain() -> str:
     return str(settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> "))
 
 
-def _seal(purpose: str, public_id: str, key: str) -> str:
-    digest = hmac.digest(key.encode(), f"broadsheet.link|{purpose}|{public_id}".encode(), hashlib.sha256)
+def _seal(purpose: str, about: str, key: str) -> str:
+    digest = hmac.digest(key.encode(), f"broadsheet.link|{purpose}|{about}".encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(digest)[:16].decode()

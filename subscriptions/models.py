@@ -228,11 +228,14 @@ class ConsentEventQuerySet(models.QuerySet["ConsentEvent"]):
 class ConsentEvent(models.Model):
     class Kind(models.TextChoices):
         SIGNED_UP = "signed_up"
+        ASKED = "asked", "confirmation mail sent"
         CONFIRMED = "confirmed"
         DEMO = "demo", "demonstration reader laid down"
         PAUSED = "paused"
         RESUMED = "resumed"
+        ADDRESS_CHANGED = "changed", "address changed"
         UNSUBSCRIBED = "unsubscribed"
+        REJOINED = "rejoined", "took leaving back"
         SUPPRESSED = "suppressed"
         ERASED = "erased"
 
@@ -241,7 +244,9 @@ class ConsentEvent(models.Model):
     at = models.DateTimeField()
     ip = models.GenericIPAddressField(null=True, blank=True)
     user_agent = models.CharField(max_length=300, null=True, blank=True)  # noqa: DJ001 (erasure nulls it)
-    wording = models.CharField(max_length=40, blank=True, help_text="version of the words that were agreed to")
+    page = models.CharField(max_length=200, blank=True, help_text="address of the form or page that was used")
+    wording = models.CharField(max_length=40, blank=True, help_text="version and hash of the words that were agreed to")
+    reference = models.CharField(max_length=100, blank=True, help_text="message id of a mail, or number of a token")
 
     objects = ConsentEventQuerySet.as_manager()
 
@@ -271,3 +276,38 @@ class LoginToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} for {self.subscriber_id}"
+
+
+class MailRequest(models.Model):
+    """Someone asked for a mail with a link. A task answers it, so that no page can tell who is known here.
+
+    The row is deleted once it is answered; one that says ``answering`` when its worker is gone is not tried again.
+    """
+
+    class Kind(models.TextChoices):
+        SIGN_UP = "sign_up"
+        SIGN_IN = "sign_in"
+        CHANGE_ADDRESS = "change_address"
+
+    class Status(models.TextChoices):
+        WAITING = "waiting"
+        ANSWERING = "answering"
+
+    kind = models.CharField(max_length=14, choices=Kind)
+    status = models.CharField(max_length=9, choices=Status, default=Status.WAITING)
+    email = models.EmailField(max_length=254, help_text="where the mail is to go")
+    subscriber = models.ForeignKey(Subscriber, models.CASCADE, null=True, blank=True, help_text="a known asker")
+    choices = models.JSONField(default=dict, blank=True, help_text="of a sign-up: Choices.as_json")
+    asked_at = models.DateTimeField()
+    not_before = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    page = models.CharField(max_length=200, blank=True)
+    wording = models.CharField(max_length=40, blank=True)
+    ip = models.GenericIPAddressField(null=True, blank=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["status", "not_before"], name="mail_requests_to_answer")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} asked at {self.asked_at:%Y-%m-%d %H:%M}"
