@@ -33,7 +33,7 @@ def reader_of(request: HttpRequest) -> Subscriber | None:
         return None
     return (
         Subscriber.objects.exclude(status__in=[Subscriber.Status.PENDING, Subscriber.Status.ERASED])
-        .filter(public_id=public_id, key_version=request.session.get(_VERSION))
+        .filter(public_id=public_id, key_version=request.session.get(_VERSION, 0))
         .first()
     )
 
