@@ -145,9 +145,11 @@ def shorten(text: str, limit: int) -> str:
 class Reason:
     """Why a paper is here: one term of its score.
 
-    ``kind`` is ``author``, ``topic``, ``keyword``, ``category``, ``like``, ``trending``, ``pick`` or ``average``; the
-    label is the name, word or code that matched, for a pick the curator's note, else empty. ``contribution`` is the
-    weighted term; a reader's contributions to a paper add up to its score.
+    ``kind`` is ``author``, ``topic``, ``keyword``, ``category``, ``like``, ``trending`` or ``pick``, which are said in
+    words, or ``words``, ``taste``, ``popularity``, ``boost`` or ``average``, which only move a paper: ``taste`` is what
+    more and less did to a paper that does not stand out by it. The label is the name, word or code that matched, for a
+    pick the curator's note, else empty. ``contribution`` is the weighted term; a reader's contributions to a paper add
+    up to its score.
     """
 
     kind: str
@@ -216,11 +218,14 @@ class Reader:
     """Whom the digest is for, as far as the mail shows it.
 
     ``asked_for`` names what the reader wants, in words ("Robotics", "“grasping”", "cs.LG", "Ingrid Solheim-Vargas");
-    empty means that nothing was asked for, and the digest is labelled as the trending list.
+    empty means that nothing was asked for, and the digest is labelled as the trending list. ``feedback_url`` is what
+    the links under each paper begin with (``…/3/more``); where it or ``preferences_url`` is empty, the mail has none.
     """
 
     address: str
     unsubscribe_url: str
+    preferences_url: str = ""
+    feedback_url: str = ""
     asked_for: tuple[str, ...] = ()
     confirmed_on: date | None = None
 

@@ -17,11 +17,13 @@ from typing import Any, cast
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
+from django.urls import reverse
 
+from digest import erasing
 from digest.compose import Card, Reader, Reason, Sender, SourceCount, compose, fit
 from digest.models import PAUSED, SUPPRESSED, Batch, Delivery, EditionPaper
 from subscriptions import consent
-from subscriptions.links import unsubscribe_url
+from subscriptions.links import FEEDBACK, preferences_url, token_for, unsubscribe_url
 from subscriptions.models import Subscriber, Suppression
 from subscriptions.rendering import RenderedEmail
 from subscriptions.sending import Door, Fate, Handover, Purpose
@@ -123,6 +125,8 @@ def email_for(delivery: Delivery, cards: dict[int, Card]) -> RenderedEmail:
         Reader(
             address=delivery.subscriber.email,
             unsubscribe_url=unsubscribe_url(delivery.subscriber),
+            preferences_url=preferences_url(delivery.subscriber),
+            feedback_url=feedback_url(delivery),
             asked_for=tuple(frozen["asked_for"]),
             confirmed_on=delivery.subscriber.confirmed_at.date() if delivery.subscriber.confirmed_at else None,
         ),
@@ -133,6 +137,12 @@ def email_for(delivery: Delivery, cards: dict[int, Card]) -> RenderedEmail:
         sources=source_counts(delivery.edition.receipt if delivery.edition else []),
     )
     return fit(replace(digest, subject=delivery.subject))[1]
+
+
+def feedback_url(delivery: Delivery) -> str:
+    """What the links under a paper begin with: ``/3/more`` follows for the third. One token serves the whole mail."""
+    token = token_for(FEEDBACK, delivery.subscriber, day=delivery.issue_date)
+    return str(settings.SITE_URL + reverse("feedback", args=[token, 1, "more"])).removesuffix("/1/more")
 
 
 def source_counts(receipt: Sequence[dict[str, Any]]) -> list[SourceCount]:
@@ -158,6 +168,8 @@ def _take_chunk(batch: Batch, now: datetime, outcomes: Outcomes) -> list[Deliver
         ready = list(
             batch.deliveries.filter(status=Delivery.Status.READY)
             .select_related("subscriber", "edition")
+            # who leaves at this moment is either seen to have left, or waits until the row says handing_off
+            .select_for_update(of=("subscriber",), no_key=True)
             .order_by("pk")[:CHUNK]
         )
         suppressed = Suppression.objects.blocked([delivery.subscriber for delivery in ready])
@@ -169,6 +181,7 @@ def _take_chunk(batch: Batch, now: datetime, outcomes: Outcomes) -> list[Deliver
             else:
                 outcomes.counts[delivery.status] += 1
         Delivery.objects.bulk_update(ready, ["status", "outcome", "attempts", "handed_over_at"])
+        erasing.forget_the_erased(row for row in ready if row.subscriber.status == Subscriber.Status.ERASED)
     going = [delivery for delivery in ready if delivery.status == Delivery.Status.HANDING_OFF]
     return going or (_take_chunk(batch, now, outcomes) if ready else [])
 
@@ -240,6 +253,7 @@ def _record(chunk: list[Delivery]) -> None:
         Delivery.objects.bulk_update(
             chunk, ["status", "outcome", "provider_message_id", "accepted_at", "not_before"], batch_size=CHUNK
         )
+        erasing.forget_the_erased(chunk)
         sent = [delivery for delivery in chunk if delivery.status == Delivery.Status.ACCEPTED]
         if sent:
             Subscriber.objects.filter(pk__in=[delivery.subscriber_id for delivery in sent]).update(

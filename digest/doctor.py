@@ -136,6 +136,9 @@ def _mail() -> Iterator[Finding]:
         )
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
     yield Finding(Severity.WELL, "sender", f"mail comes from {domain}; its SPF, DKIM and DMARC are not looked at yet")
+    if settings.SECURE and not settings.PROXIES:
+        seen = "SITE_URL is https, so a reverse proxy stands in front, but PROXIES is 0: all visitors count as one"
+        yield Finding(Severity.ATTENTION, "visitors", seen, "Set PROXIES to how many there are, usually 1.")
     if urlsplit(settings.SITE_URL).scheme != "https":
         seen = f"SITE_URL is {settings.SITE_URL}"
         yield Finding(Severity.ATTENTION, "links", seen, "Mail programs offer one-click leaving over https only.")

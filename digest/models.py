@@ -7,6 +7,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from subscriptions.models import Subscriber, Topic
 
@@ -164,12 +165,17 @@ class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
         return self.order_by(models.F("trending").desc(nulls_last=True), "paper__identifier")
 
     def shown(self, now: datetime) -> EditionPaperQuerySet:
-        """Those that may be shown in public: not withdrawn, hidden or under embargo."""
-        judged = CuratorPick.objects.filter(
-            paper=models.OuterRef("paper"), edition_date=models.OuterRef("edition__date")
+        """Those that may be shown in public: not withdrawn, under embargo, or hidden by what was judged of them last.
+
+        As in planning, a paper judged for one edition bears that in the next ones too.
+        """
+        judged = CuratorPick.objects.filter(paper=models.OuterRef("paper"))
+        last = judged.filter(edition_date__lte=now.date()).order_by("-edition_date").values("verdict")[:1]
+        return (
+            self.filter(~models.Exists(judged.filter(embargo_until__gt=now)), paper__withdrawn_at=None)
+            .alias(last_verdict=Coalesce(models.Subquery(last), models.Value("")))
+            .exclude(last_verdict=CuratorPick.Verdict.HIDE)
         )
-        kept_back = judged.filter(Q(verdict="hide") | Q(embargo_until__gt=now))
-        return self.filter(~models.Exists(kept_back), paper__withdrawn_at=None)
 
 
 class EditionPaper(models.Model):

@@ -5,37 +5,32 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from functools import lru_cache
+from datetime import UTC, date, datetime, time, timedelta
 from typing import cast
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef, Window
+from django.db.models.functions import RowNumber
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from digest.compose import Reason, subject_line
+from digest.choosing import Asked, Choice, choose
+from digest.compose import subject_line
 from digest.ingest import topic_rule
-from digest.models import PAUSED, SUPPRESSED, Batch, CuratorPick, Delivery, Edition, EditionPaper, Paper
-from digest.publishing import WINDOW, candidates
-from digest.ranking import personal
-from digest.ranking.features import Archive, PaperMatrix, ReaderBatch, Texts
-from digest.ranking.personal import TERMS, Ranking, rank
-from digest.ranking.trending import standardised
-from digest.tagging import Kind, Rule, match
+from digest.models import PAUSED, SUPPRESSED, Batch, Delivery, Edition, Paper, Verdict
+from digest.pool import Pool, text_of
+from digest.ranking.features import Texts
+from digest.tagging import Kind, Rule
 from subscriptions.links import message_id
 from subscriptions.models import Preference, Subscriber, Suppression
 from subscriptions.schedule import local_date, next_send_at, zone_of
 
 BATCH = 1000  # readers ranked in one computation, and deliveries leased as one row
-ARCHIVE_DAYS, ARCHIVE_SIZE = 45, 10_000  # whose texts say how rare a word is
+VERDICTS = 50  # the latest of a reader's that count
 CATCH_UP = timedelta(hours=5)  # how late a digest may leave
 LONGEST_GAP = timedelta(days=31)  # of missed days that each get a row
-STANDS_OUT = 1.0  # deviations above the day's mean from which a paper is said to be trending
 
-NOTHING_MATCHED = "Nothing that came in matched what you asked for."
-NOTHING_CAME = "No new paper came in."
 TOO_LATE = "Your digest could not be made in time; its papers are in the next one."
 
 
@@ -60,6 +55,7 @@ def plan(now: datetime, subscriber_ids: Iterable[int], *, issue_date: date | Non
     if not ids:
         return planned
     pool = Pool.of_the_week(now)
+    pool.admit()
     for start in range(0, len(ids), BATCH):
         newest = Delivery.objects.aggregate(newest=Max("pk"))["newest"] or 0
         everyone = list(Subscriber.objects.on_the_list().filter(pk__in=ids[start : start + BATCH]).order_by("pk"))
@@ -71,113 +67,6 @@ def plan(now: datetime, subscriber_ids: Iterable[int], *, issue_date: date | Non
         planned.skipped += sum(row.status == Delivery.Status.SKIPPED for row in rows)
         planned.held += readers.held
     return planned
-
-
-# --- the papers ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """The week's E editions laid together: P papers, each with its newest card, and what curators say of them."""
-
-    editions: list[Edition]  # oldest first
-    papers: list[EditionPaper]
-    inside: NDArray[np.bool_]  # (E, P)
-    may_go: NDArray[np.bool_]  # (P,) not hidden, withdrawn or under embargo
-    popularity: NDArray[np.float64]  # (P,)
-    voted: NDArray[np.bool_]  # (P,) whether any source counts votes for it
-    pick: NDArray[np.float64]  # (P,)
-    notes: dict[int, str]  # row of a picked paper -> the curator's note
-    free_since: NDArray[np.float64]  # (P,) when a paper's embargo ended, in seconds; -inf without one
-    archive: Archive
-    texts: Texts
-
-    @classmethod
-    def of_the_week(cls, now: datetime) -> Pool:
-        editions = list(
-            Edition.objects.filter(date__gt=now.date() - WINDOW, date__lte=now.date(), opened_at__lte=now).order_by(
-                "date"
-            )
-        )
-        dates = [edition.date for edition in editions]
-        judged = {
-            one.paper_id: one for one in CuratorPick.objects.filter(edition_date__in=dates).order_by("edition_date")
-        }
-        _admit_picked(editions, judged.values(), now=now)
-        newest: dict[int, EditionPaper] = {}
-        held: dict[int, set[int]] = defaultdict(set)
-        for row in EditionPaper.objects.filter(edition__in=editions).order_by("edition__date").select_related("paper"):
-            newest[row.paper_id] = row
-            held[row.edition_id].add(row.paper_id)
-        papers = list(newest.values())
-        row_of = {paper_id: row for row, paper_id in enumerate(newest)}
-        may_go = np.array([row.paper.withdrawn_at is None for row in papers], bool)
-        pick, notes, free_since = np.zeros(len(papers)), dict[int, str](), np.full(len(papers), -np.inf)
-        for paper_id, one in judged.items():
-            if (place := row_of.get(paper_id)) is None:
-                continue
-            if one.embargo_until:
-                free_since[place] = one.embargo_until.timestamp()
-            if one.verdict == CuratorPick.Verdict.HIDE or (one.embargo_until and one.embargo_until > now):
-                may_go[place] = False
-            elif one.verdict == CuratorPick.Verdict.PICK:
-                pick[place], notes[place] = personal.PICK, one.note
-            else:
-                pick[place] = personal.BOOST
-        archive = _archive(_archive_texts(now)) if papers else Archive.of([])
-        return cls(
-            editions=editions,
-            papers=papers,
-            inside=np.array([[paper in held[edition.pk] for paper in newest] for edition in editions], bool).reshape(
-                len(editions), len(papers)
-            ),
-            may_go=may_go,
-            popularity=standardised(
-                np.array([np.nan if row.trending is None else row.trending for row in papers], float)
-            ),
-            voted=np.array([row.trending is not None for row in papers], bool),
-            pick=pick,
-            notes=notes,
-            free_since=free_since,
-            archive=archive,
-            texts=archive.read(_text(row.paper.title, row.paper.abstract) for row in papers),
-        )
-
-    def against(self, rules: Sequence[Rule]) -> PaperMatrix:
-        """These papers as the ranking sees them, for readers who want any of these rules."""
-        return PaperMatrix.of(
-            self.texts,
-            archive=self.archive,
-            rules=rules,
-            matches=match(rules, [row.paper for row in self.papers]),
-            popularity=self.popularity,
-            pick=self.pick,
-        )
-
-
-def _admit_picked(editions: Sequence[Edition], picks: Iterable[CuratorPick], *, now: datetime) -> None:
-    """A curator may pick a paper that was no candidate: it joins the edition it was picked for."""
-    by_date = {edition.date: edition for edition in editions}
-    for one in picks:
-        edition = by_date[one.edition_date]
-        if one.verdict == CuratorPick.Verdict.PICK and not edition.candidates.filter(paper=one.paper_id).exists():
-            (candidate,) = candidates([one.paper], now=now)
-            EditionPaper.objects.bulk_create([candidate.for_edition(edition)], ignore_conflicts=True)
-
-
-def _archive_texts(now: datetime) -> tuple[str, ...]:
-    recent = Paper.objects.filter(first_seen_at__range=(now - timedelta(days=ARCHIVE_DAYS), now))
-    rows = recent.order_by("-first_seen_at", "-pk").values_list("title", "abstract")[:ARCHIVE_SIZE]
-    return tuple(_text(title, abstract) for title, abstract in rows)
-
-
-@lru_cache(maxsize=1)
-def _archive(texts: tuple[str, ...]) -> Archive:
-    return Archive.of(texts)  # seconds for 10,000 texts, so kept while the texts stay the same
-
-
-def _text(title: str, abstract: str) -> str:
-    return f"{title}. {abstract}"
 
 
 # --- the readers -----------------------------------------------------------------------------------------------------
@@ -192,9 +81,7 @@ class _Readers:
     closes: list[datetime]  # until when their digest may leave
     fresh: NDArray[np.bool_]  # (S, E) editions they have not been sent
     held: int  # others, who wait for a newer edition
-    rules: list[Rule]
-    wants: csr_array  # (S, R)
-    mutes: csr_array  # (S, R)
+    asked: Asked
     had: list[set[int]]  # papers sent before
     suppressed: set[int]
 
@@ -214,7 +101,8 @@ class _Readers:
             if issue_date or (reader.next_send_at and reader.next_send_at <= now)
         }
         # a paper was sent to nobody before it was first seen
-        oldest = min((row.paper.first_seen_at for row in pool.papers), default=now).date() - timedelta(days=2)
+        first = datetime.fromtimestamp(min(pool.first_seen, default=now.timestamp()), UTC)
+        oldest = first.date() - timedelta(days=2)
         earlier = Delivery.objects.filter(subscriber__in=days)
         taken: set[tuple[int, date]] = set()
         had: dict[int, set[int]] = defaultdict(set)
@@ -236,19 +124,52 @@ class _Readers:
             reader: [_is_fresh(edition, last.get(reader.pk), pool) for edition in pool.editions] for reader in waiting
         }
         due = [reader for reader in waiting if any(fresh[reader])]
-        rules, wants, mutes = _rules_of(due, days)
         return cls(
             due=due,
             issue_dates=[days[reader] for reader in due],
             closes=[_closes(reader, now if issue_date else reader.next_send_at or now) for reader in due],
             fresh=np.array([fresh[reader] for reader in due], bool).reshape(len(due), len(pool.editions)),
             held=len(waiting) - len(due),
-            rules=rules,
-            wants=wants,
-            mutes=mutes,
+            asked=_asked_by(due, days, pool),
             had=[had[reader.pk] for reader in due],
             suppressed=suppressed,
         )
+
+
+def _asked_by(readers: Sequence[Subscriber], today: dict[Subscriber, date], pool: Pool) -> Asked:
+    """What these readers ask for: three queries for all of them."""
+    rules, wants, mutes = _rules_of(readers, today)
+    verdicts, judged = _verdicts_of(readers, pool)
+    return Asked(
+        rules=rules,
+        wants=wants,
+        mutes=mutes,
+        hype=np.array([reader.hype for reader in readers], np.float32),
+        most=[reader.max_papers for reader in readers],
+        verdicts=verdicts,
+        judged=judged,
+    )
+
+
+def _verdicts_of(readers: Sequence[Subscriber], pool: Pool) -> tuple[csr_array | None, Texts | None]:
+    """Each reader's latest 50 verdicts (S, L), 1 for more and -1 for less, and the L papers; None where nobody has."""
+    mine = Window(RowNumber(), partition_by="subscriber_id", order_by=["-given_at", "-pk"])
+    latest = Verdict.objects.filter(subscriber__in=readers).annotate(place=mine).filter(place__lte=VERDICTS)
+    given = list(latest.values_list("subscriber_id", "paper_id", "value"))
+    if not given:
+        return None, None
+    judged = Paper.objects.filter(Exists(Verdict.objects.filter(paper=OuterRef("pk"), subscriber__in=readers)))
+    texts = {pk: text_of(title, abstract) for pk, title, abstract in judged.values_list("pk", "title", "abstract")}
+    row_of = {reader.pk: row for row, reader in enumerate(readers)}
+    column_of = {paper_id: column for column, paper_id in enumerate(texts)}
+    cells = [
+        (row_of[reader_id], column_of[paper_id], 1 if value == Verdict.Value.MORE else -1)
+        for reader_id, paper_id, value in given
+        if paper_id in column_of
+    ]
+    rows, columns, values = np.array(cells, int).reshape(-1, 3).T
+    verdicts = csr_array((values.astype(np.float32), (rows, columns)), shape=(len(readers), len(texts)))
+    return verdicts, pool.read(texts.values())
 
 
 def _rules_of(readers: Sequence[Subscriber], today: dict[Subscriber, date]) -> tuple[list[Rule], csr_array, csr_array]:
@@ -281,26 +202,11 @@ def _rows_for(readers: _Readers, pool: Pool, *, now: datetime) -> list[Delivery]
         return []
     last_digest = np.array([_seconds(reader.last_digest_at) for reader in readers.due])
     freed = np.isfinite(pool.free_since) & (pool.free_since > last_digest[:, None])
-    ids = np.array([row.paper_id for row in pool.papers], int)
-    had = np.array([np.isin(ids, list(papers)) for papers in readers.had], bool).reshape(len(readers.due), len(ids))
+    shape = (len(readers.due), len(pool.ids))
+    had = np.array([np.isin(pool.ids, list(papers)) for papers in readers.had], bool).reshape(shape)
     offered = ((readers.fresh.astype(np.float32) @ pool.inside > 0) | freed) & pool.may_go & ~had
-    papers = pool.against(readers.rules)
-    allowed = offered & ~((readers.mutes @ papers.matches).toarray() > 0)
-    # who asked for nothing gets the trending list, and only papers with votes are on it, while there are any
-    on_trending = (np.diff(readers.wants.indptr) == 0) & (offered & pool.voted).any(axis=1)
-    allowed &= ~on_trending[:, None] | pool.voted | (pool.pick >= personal.PICK)
-    ranking = rank(
-        papers,
-        ReaderBatch(wants=readers.wants, hype=np.array([reader.hype for reader in readers.due], np.float32)),
-        allowed=allowed,
-        limit=max(reader.max_papers for reader in readers.due),
-    )
-    matched = (((readers.wants @ papers.matches).toarray() > 0) & allowed).sum(axis=1)
-    answered = _rules_by_paper(papers)
-    return [
-        _row(readers, row, pool, answered, ranking, arrived=int(offered[row].sum()), matched=int(matched[row]), now=now)
-        for row in range(len(readers.due))
-    ]
+    choices = choose(readers.asked, pool, pool.against(readers.asked.rules), offered=offered)
+    return [_row(readers, row, pool, choice, now=now) for row, choice in enumerate(choices)]
 
 
 def _seconds(moment: datetime | None) -> float:
@@ -312,92 +218,33 @@ def _is_fresh(edition: Edition, last: date | None, pool: Pool) -> bool:
     return edition is pool.editions[-1] if last is None else edition.date > last
 
 
-def _row(
-    readers: _Readers,
-    row: int,
-    pool: Pool,
-    answered: list[set[int]],
-    ranking: Ranking,
-    *,
-    arrived: int,
-    matched: int,
-    now: datetime,
-) -> Delivery:
+def _row(readers: _Readers, row: int, pool: Pool, choice: Choice, *, now: datetime) -> Delivery:
     reader = readers.due[row]
     delivery = Delivery(subscriber=reader, issue_date=readers.issue_dates[row], edition=pool.editions[-1])
-    chosen = [int(paper) for paper in ranking.order[row, : reader.max_papers] if paper >= 0]
-    if why := _why_not(reader, readers.suppressed, delivery.issue_date, arrived=arrived, chosen=chosen):
+    if why := _why_not(reader, readers.suppressed, delivery.issue_date, choice):
         delivery.status, delivery.outcome = Delivery.Status.SKIPPED, why
         return delivery
-    wanted = readers.wants.indices[readers.wants.indptr[row] : readers.wants.indptr[row + 1]].tolist()
-    reasons = [
-        _reasons(
-            ranking.contributions[row, place].tolist(),
-            [readers.rules[column] for column in wanted if column in answered[paper]],
-            paper,
-            pool,
-        )
-        for place, paper in enumerate(chosen)
-    ]
     delivery.status = Delivery.Status.READY
-    delivery.paper_ids = [pool.papers[paper].paper_id for paper in chosen]
+    delivery.paper_ids = pool.ids[choice.papers].tolist()
     delivery.reasons = {
-        "arrived": arrived,
-        "matched": matched,
-        "asked_for": [_in_words(readers.rules[column]) for column in wanted],
-        "papers": [[[reason.kind, reason.label, reason.contribution] for reason in some] for some in reasons],
+        "arrived": choice.arrived,
+        "matched": choice.matched,
+        "asked_for": choice.asked_for,
+        "papers": [[[reason.kind, reason.label, reason.contribution] for reason in why] for why in choice.reasons],
     }
-    picked_first = sorted(chosen, key=lambda paper: paper not in pool.notes)
-    delivery.subject = subject_line(delivery.issue_date, [pool.papers[paper].card["title"] for paper in picked_first])
+    delivery.subject = subject_line(delivery.issue_date, [pool.titles[paper] for paper in choice.papers])
     delivery.message_id = message_id("digest", f"{reader.public_id}|{delivery.issue_date}")
     delivery.dated_at = now
     delivery.not_after = readers.closes[row]
     return delivery
 
 
-def _why_not(reader: Subscriber, suppressed: set[int], day: date, *, arrived: int, chosen: list[int]) -> str:
+def _why_not(reader: Subscriber, suppressed: set[int], day: date, choice: Choice) -> str:
     if reader.pk in suppressed:
         return SUPPRESSED
     if reader.is_paused(day):
         return PAUSED
-    if not arrived:
-        return NOTHING_CAME
-    return "" if chosen else NOTHING_MATCHED
-
-
-def _rules_by_paper(papers: PaperMatrix) -> list[set[int]]:
-    by_paper = papers.matches.T.tocsr()
-    return [set(columns.tolist()) for columns in np.split(by_paper.indices, by_paper.indptr[1:-1])]
-
-
-def _reasons(contributions: Sequence[float], matched: Sequence[Rule], paper: int, pool: Pool) -> list[Reason]:
-    """Why this paper: each term of its score, shared among the rules that matched; together they are the score."""
-    kind_of_term = {"topic": "topic", "words": "keyword", "category": "category", "author": "author"}
-    reasons = []
-    for term, value in zip(TERMS, contributions, strict=True):
-        labels = [_label(rule) for rule in matched if rule.kind == kind_of_term.get(term)]
-        if labels:
-            reasons += [Reason(kind_of_term[term], label, round(value / len(labels), 6)) for label in labels]
-        elif value:
-            reasons.append(_unruly(term, value, paper, pool))
-    return reasons
-
-
-def _label(rule: Rule) -> str:
-    return rule.label or rule.key
-
-
-def _in_words(rule: Rule) -> str:
-    return f"“{rule.key}”" if rule.kind == "keyword" else _label(rule)
-
-
-def _unruly(term: str, value: float, paper: int, pool: Pool) -> Reason:
-    """A term that no rule of the reader's stands behind."""
-    if term == "pick":
-        return Reason("pick" if paper in pool.notes else "boost", pool.notes.get(paper, ""), round(value, 6))
-    if term == "trending" and pool.popularity[paper] < STANDS_OUT:
-        return Reason("popularity", "", round(value, 6))
-    return Reason({"like_this": "like"}.get(term, term), "", round(value, 6))
+    return choice.why_nothing
 
 
 def _closes(reader: Subscriber, due: datetime) -> datetime:

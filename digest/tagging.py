@@ -1,18 +1,22 @@
 """What a reader can ask for, and which papers answer: the same rules tag papers, rank, mute and count live.
 
-Phrases and names are found through an index over words, so the work grows with the papers' text and the matches, not
-with papers times rules.
+Phrases and names are found through an index of the papers, so the work grows with their text and the matches, not with
+papers times rules; who asks the same papers again keeps the index.
 """
 
 from __future__ import annotations
 
 import re
+from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from digest.ranking.words import fold, words
@@ -68,53 +72,74 @@ def match(rules: Sequence[Rule], papers: Sequence[Searchable]) -> csr_array:
     both are given, initials included (``J. Doe``, ``Doe, Jane Q.``). A **topic** matches by any of its categories or
     keywords. Any text is accepted; a rule without a word matches nothing.
     """
-    phrases = _Phrases(rules)
-    names = _Names(rules)
-    categories: defaultdict[str, list[int]] = defaultdict(list)
-    for index, rule in enumerate(rules):
+    return Index(papers).match(rules)
+
+
+class Index:
+    """P papers laid out so that a rule costs what it finds and not what the papers say: made once, asked often."""
+
+    def __init__(self, papers: Sequence[Searchable]) -> None:
+        self.size = len(papers)
+        self._places = _Places(text for paper in papers for text in (paper.title, paper.abstract))
+        self._by_category: defaultdict[str, set[int]] = defaultdict(set)
+        by_author: defaultdict[str, list[int]] = defaultdict(list)
+        for row, paper in enumerate(papers):
+            for category in paper.categories:
+                name = fold(category).strip()
+                self._by_category[name].add(row)
+                self._by_category[name.partition(".")[0]].add(row)
+            for author in paper.authors:
+                by_author[author].append(row)
+        self._authors = _Authors(by_author)
+
+    def match(self, rules: Sequence[Rule]) -> csr_array:
+        """Which of the papers answer which rules, as :func:`match` says."""
+        found = [sorted(self._rows(rule)) for rule in rules]
+        columns = np.fromiter(chain.from_iterable(found), np.int64)
+        starts = np.cumsum([0, *map(len, found)])
+        by_rule = csr_array((np.ones(len(columns), np.float32), columns, starts), shape=(len(rules), self.size))
+        return by_rule.T.tocsr()
+
+    def _rows(self, rule: Rule) -> set[int]:
+        rows: set[int] = set()
+        for phrase in rule.phrases:
+            rows.update(self._places.of(tuple(words(phrase))) // 2)
         for category in rule.covered:
-            categories[fold(category).strip()].append(index)
-    columns: list[int] = []
-    starts = [0]
-    for paper in papers:
-        found = phrases.rules_of(phrases.found_in(paper.title) | phrases.found_in(paper.abstract))
-        for category in paper.categories:
-            name = fold(category).strip()
-            found.update(categories.get(name, ()))
-            found.update(categories.get(name.partition(".")[0], ()))
-        for author in paper.authors:
-            found.update(names.like(author))
-        columns.extend(sorted(found))
-        starts.append(len(columns))
-    return csr_array((np.ones(len(columns), np.float32), columns, starts), shape=(len(papers), len(rules)))
+            if name := fold(category).strip():
+                rows |= self._by_category.get(name, set())
+        return rows | self._authors.like(rule.key) if rule.kind == "author" else rows
 
 
-class _Phrases:
-    """The phrases of all rules, found in one walk over a text."""
+class _Places:
+    """Every word of some texts, with every place it stands at; a place of its own parts each text from the next."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        self.rules: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-        lengths: defaultdict[str, set[int]] = defaultdict(set)
-        for index, rule in enumerate(rules):
-            for phrase in rule.phrases:
-                key = tuple(words(phrase))
-                if 0 < len(key) <= LONGEST_PHRASE:
-                    self.rules[key].append(index)
-                    lengths[key[0]].add(len(key))
-        self.lengths = {first: tuple(sorted(found)) for first, found in lengths.items()}
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._numbers: defaultdict[str, int] = defaultdict()
+        self._numbers.default_factory = self._numbers.__len__
+        end = self._numbers[""]
+        said, begins = array("i"), array("q")
+        for text in texts:
+            begins.append(len(said))
+            said.extend([self._numbers[word] for word in words(text)])
+            said.append(end)
+        numbers = np.array(said, np.int32)
+        self._begins = np.array(begins, np.int64)
+        self._places = np.argsort(numbers, kind="stable").astype(np.int32)  # by word, then in order
+        self._starts = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(self._numbers)))])
 
-    def found_in(self, text: str) -> set[tuple[str, ...]]:
-        """The phrases that stand in the text."""
-        line = words(text)
-        here = (
-            tuple(line[place : place + length])
-            for place, word in enumerate(line)
-            for length in self.lengths.get(word, ())
-        )
-        return {phrase for phrase in here if phrase in self.rules}
-
-    def rules_of(self, phrases: Iterable[tuple[str, ...]]) -> set[int]:
-        return {index for phrase in phrases for index in self.rules[phrase]}
+    def of(self, phrase: tuple[str, ...]) -> NDArray[np.int64]:
+        """The numbers of the texts in which these words stand side by side; a text may come more than once."""
+        numbers = [self._numbers.get(word, -1) for word in phrase]
+        if not 0 < len(numbers) <= LONGEST_PHRASE or -1 in numbers:
+            return np.zeros(0, np.int64)
+        lists = [self._places[self._starts[number] : self._starts[number + 1]] for number in numbers]
+        (first, rarest), *others = sorted(enumerate(lists), key=lambda word: len(word[1]))
+        begins = rarest - np.int32(first)
+        for offset, places in others:
+            here = begins + np.int32(offset)
+            found = np.minimum(np.searchsorted(places, here), len(places) - 1)
+            begins = begins[places[found] == here]
+        return np.asarray(np.searchsorted(self._begins, begins, side="right") - 1, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,23 +160,25 @@ class _Name:
         return all(any(_agree(one, name) for name in rest) for one in few)
 
 
-class _Names:
-    """The authors that readers follow, by surname and first letter of the first name."""
+class _Authors:
+    """The authors of some papers, by surname and first letter of the first name; read when one is first looked for."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        self.followed: defaultdict[tuple[str, str], list[tuple[_Name, int]]] = defaultdict(list)
-        self.known: dict[str, tuple[int, ...]] = {}
-        for index, rule in enumerate(rules):
-            if rule.kind == "author" and (name := _name(rule.key)):
-                self.followed[_place(name)].append((name, index))
+    def __init__(self, rows: Mapping[str, Sequence[int]]) -> None:
+        self._rows = rows
 
-    def like(self, author: str) -> tuple[int, ...]:
-        """The rules that this author of a paper answers."""
-        if author not in self.known:
-            name = _name(author) if self.followed else None
-            followed = self.followed.get(_place(name), ()) if name else ()
-            self.known[author] = tuple(index for other, index in followed if name and name.agrees_with(other))
-        return self.known[author]
+    @cached_property
+    def _known(self) -> dict[tuple[str, str], list[tuple[_Name, Sequence[int]]]]:
+        known: defaultdict[tuple[str, str], list[tuple[_Name, Sequence[int]]]] = defaultdict(list)
+        for author, rows in self._rows.items():
+            if name := _name(author):
+                known[_place(name)].append((name, rows))
+        return dict(known)
+
+    def like(self, followed: str) -> set[int]:
+        """The papers of everybody who may bear that name."""
+        name = _name(followed)
+        alike = self._known.get(_place(name), []) if name else []
+        return {row for other, rows in alike if name and name.agrees_with(other) for row in rows}
 
 
 def _place(name: _Name) -> tuple[str, str]:

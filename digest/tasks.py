@@ -12,6 +12,8 @@ from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerGone
 
 from digest import timetable
+from subscriptions import answering
+from subscriptions.tasks import answer
 
 logger = logging.getLogger(__name__)
 
@@ -46,9 +48,16 @@ def open_edition() -> None:
 def tick() -> None:
     try:
         timetable.tick(clock())
-    finally:  # what was planned before must leave, even if planning fails now
+    finally:  # what was planned or asked for before must leave, even if planning fails now
+        if answering.waiting(clock()):
+            answer.apply_async(expires=settings.TICK_SECONDS)
         for _ in range(timetable.waiting()):
             deliver.apply_async(expires=settings.TICK_SECONDS)
+
+
+@shared_task(base=Turn)
+def tidy() -> None:
+    timetable.tidy(clock())
 
 
 @shared_task(base=Turn)

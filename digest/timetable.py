@@ -6,20 +6,33 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from django.conf import settings
+from django.db.models import Max
+
 from digest import delivering, planning, publishing, refreshing, turns
-from digest.models import Batch, Lease
+from digest.models import Batch, Edition, Lease
+from subscriptions import tidying
 from subscriptions.models import Subscriber
 
 HOLD = timedelta(seconds=300)  # as long as a task may run: a turn whose holder died is free again after this
+SELDOM = timedelta(hours=1)  # between two goes at what is in no hurry
 
 
 def tick(now: datetime) -> None:
-    """Take back what dead workers held, then plan every reader whose moment has come, who waited longest first."""
+    """Take back what dead workers held, then plan every reader whose moment has come, who waited longest first.
+
+    A given day does not move on by itself: there, only newcomers get their first digest, from the newest edition.
+    """
     with _turn("tick", now) as ours:
         if ours:
-            delivering.sweep(now)
-            due = Subscriber.objects.due(now).order_by("next_send_at", "pk")
-            planning.plan(now, due.values_list("pk", flat=True))
+            at = _time_of_the_house(now)
+            delivering.sweep(at)
+            if settings.MODE == "live":
+                due = Subscriber.objects.due(now).order_by("next_send_at", "pk")
+                planning.plan(now, due.values_list("pk", flat=True))
+            else:
+                newcomers = Subscriber.objects.due(now).filter(last_issue_date=None)
+                planning.plan(at, newcomers.values_list("pk", flat=True), issue_date=at.date())
 
 
 def waiting() -> int:
@@ -29,8 +42,8 @@ def waiting() -> int:
 
 def deliver(clock: Callable[[], datetime]) -> None:
     """Deliver one batch, if any is open."""
-    if batch := delivering.lease_batch(clock()):
-        delivering.deliver(batch, clock=clock)
+    if batch := delivering.lease_batch(_time_of_the_house(clock())):
+        delivering.deliver(batch, clock=lambda: _time_of_the_house(clock()))
 
 
 def refresh(now: datetime) -> None:
@@ -47,11 +60,26 @@ def open_edition(now: datetime) -> None:
             publishing.open_when_ready(now)
 
 
+def tidy(now: datetime) -> None:
+    """Take out what is of no use any more: sign-ups nobody confirmed, old links, visits that ended."""
+    with _turn("tidy", now, rest=SELDOM) as ours:
+        if ours:
+            tidying.tidy(now)
+
+
+def _time_of_the_house(now: datetime) -> datetime:
+    """Now; where days are given, noon of the newest one that was opened."""
+    if settings.MODE == "live":
+        return now
+    newest = Edition.objects.aggregate(newest=Max("date"))["newest"]
+    return publishing.noon(newest) if newest else now
+
+
 @contextmanager
-def _turn(name: str, now: datetime) -> Iterator[bool]:
-    """Whether the turn is ours; its row remembers when it last went well."""
+def _turn(name: str, now: datetime, *, rest: timedelta = timedelta()) -> Iterator[bool]:
+    """Whether the turn is ours; its row remembers when it last went well, and is not taken again before ``rest``."""
     # One further ahead than anyone holds it was taken before the clock was put back.
-    Lease.objects.filter(name=name, until__gt=now + HOLD).update(until=now)
+    Lease.objects.filter(name=name, until__gt=now + max(HOLD, rest)).update(until=now)
     holder = turns.new_holder()
     if not turns.take(name, holder=holder, now=now, hold=HOLD):
         yield False
@@ -61,4 +89,4 @@ def _turn(name: str, now: datetime) -> Iterator[bool]:
     except BaseException:
         turns.give_back(name, holder=holder, now=now)
         raise
-    turns.done(name, holder=holder, now=now)
+    turns.done(name, holder=holder, now=now, rest=rest)

@@ -1,8 +1,18 @@
-from django.urls import path
+from django.urls import path, re_path
 
-from digest.views import public
+from digest.views import feedback, own, preview, public
 
 urlpatterns = [
     path("", public.home, name="home"),
+    re_path(r"^(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})$", public.day, name="day"),
+    path("search", public.search, name="search"),
+    re_path(
+        r"^f/(?P<token>[^/]+)/(?P<number>[0-9]{1,3})/(?P<wish>more|less|mute)$", feedback.feedback, name="feedback"
+    ),
+    path("preview", preview.preview, name="preview"),
+    path("preferences/receipts", own.receipts, name="receipts"),
+    path("preferences/verdicts", own.verdicts, name="verdicts"),
+    path("preferences/export", own.export, name="export"),
+    path("preferences/erase", own.erase, name="erase"),
     path("health", public.health, name="health"),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 
-from subscriptions.models import ConsentEvent, LoginToken, Preference, Subscriber, Suppression, Topic
+from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Preference, Subscriber, Suppression, Topic
 
 
 class ReadOnly(admin.ModelAdmin):
@@ -46,7 +46,7 @@ class SubscriberAdmin(admin.ModelAdmin):
     search_fields = ["email", "public_id"]
     readonly_fields = [
         "public_id", "email", "status", "signed_up_at", "confirmed_at", "confirmation_sent_at", "confirmations_today",
-        "pending_email", "next_send_at", "last_issue_date", "last_digest_at",
+        "link_sent_at", "links_today", "pending_email", "next_send_at", "last_issue_date", "last_digest_at", "left_at",
     ]  # fmt: skip
     inlines = [PreferenceInline]
 
@@ -85,3 +85,11 @@ class LoginTokenAdmin(ReadOnly):
     list_select_related = ["subscriber"]
     search_fields = ["subscriber__email"]
     exclude = ["token_hash"]
+
+
+@admin.register(MailRequest)
+class MailRequestAdmin(ReadOnly):
+    list_display = ["asked_at", "kind", "status", "attempts", "not_before"]
+    list_filter = ["kind", "status"]
+    search_fields = ["email"]
+    exclude = ["choices"]

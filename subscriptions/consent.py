@@ -1,55 +1,113 @@
-"""Every change of permission to write to a person, each with its row of proof."""
+"""Every change of permission to write to a person, each with its row of proof.
+
+Functions return True when they changed something. Each change is one conditional UPDATE and its event in one
+transaction, so that the same wish twice, or from two places at once, is on record once.
+"""
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from enum import StrEnum
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import Case, F, Q, QuerySet, Value, When
 
-from subscriptions.models import ConsentEvent, Subscriber, Suppression, address_hash, email_key
+from subscriptions.choices import HALF_A_DAY, Choices, choose, next_regular
+from subscriptions.models import (
+    ConsentEvent,
+    LoginToken,
+    MailRequest,
+    Subscriber,
+    Suppression,
+    address_hash,
+    email_key,
+)
+from subscriptions.rendering import one_line
+from subscriptions.schedule import local_date
+
+MONDAY = 0b0000001
+REGRET = timedelta(hours=24)  # how long leaving can be taken back
+
+ON_THE_LIST = (Subscriber.Status.ACTIVE, Subscriber.Status.PAUSED)
+
+_PERSONAL = (  # what a row loses with erasure
+    "email", "email_key", "pending_email", "status", "key_version", "zone", "send_hour", "weekdays", "max_papers",
+    "hype", "paused_until", "next_send_at", "left_at",
+)  # fmt: skip
 
 
-def confirm(public_id: str, *, now: datetime, ip: str | None = None, user_agent: str = "") -> bool:
-    """The reader says yes to digests: the first one is due at once. True when that changed something."""
+class AddressChange(StrEnum):
+    """What became of a wish to be written to elsewhere."""
+
+    CHANGED = "changed"
+    TAKEN = "taken"  # someone subscribes with that address, or did
+    SUPPRESSED = "suppressed"  # mail to that address is refused
+    NOT_ASKED = "not asked"  # this reader asked for no such thing, or is gone
+
+
+# Coming --------------------------------------------------------------------------------------------------------------
+
+
+def sign_up(request: MailRequest, *, now: datetime) -> Subscriber | None:
+    """Someone asked for digests on the form: a pending reader with these choices, until they confirm.
+
+    Who is on the list already is returned as they are, with nothing of theirs changed; None for a suppressed address,
+    of which nothing is kept.
+    """
+    with transaction.atomic():
+        if Suppression.objects.blocking(request.email).exists():
+            return None
+        reader, _ = Subscriber.objects.get_or_create(
+            email_key=email_key(request.email), defaults={"email": request.email, "signed_up_at": now}
+        )
+        reader = Subscriber.objects.select_for_update().get(pk=reader.pk)  # two sign-ups in one moment: one by one
+        if reader.status in ON_THE_LIST:
+            return reader
+        if reader.confirmed_at is None:
+            reader.email = request.email  # another spelling of the same; one that was proven to work stays
+        reader.status = Subscriber.Status.PENDING
+        reader.signed_up_at, reader.next_send_at, reader.paused_until = now, None, None
+        reader.save(update_fields=["email", "status", "signed_up_at", "next_send_at", "paused_until"])
+        choose(reader, Choices.from_json(request.choices), now=now)
+        record(
+            reader.public_id,
+            ConsentEvent.Kind.SIGNED_UP,
+            now=request.asked_at,
+            ip=request.ip,
+            user_agent=request.user_agent,
+            page=request.page,
+            wording=request.wording,
+        )
+        return reader
+
+
+def confirm(
+    public_id: str, *, now: datetime, ip: str | None = None, user_agent: str = "", page: str = "", reference: str = ""
+) -> bool:
+    """The reader says yes to digests. The first one is due at once, unless they had one today or 12 hours ago.
+
+    ``reference`` is the number of the token in the link that was followed.
+    """
     pending = Subscriber.objects.filter(public_id=public_id, status=Subscriber.Status.PENDING)
     with transaction.atomic():
-        confirmed = pending.update(status=Subscriber.Status.ACTIVE, confirmed_at=now, next_send_at=now)
-        if confirmed:
-            _record(public_id, ConsentEvent.Kind.CONFIRMED, now=now, ip=ip, user_agent=user_agent)
-    return bool(confirmed)
-
-
-def pause(public_id: str, *, now: datetime, until: date | None = None) -> bool:
-    """No digest for a while; a row a day says so. With ``until`` it ends by itself on that day."""
-    with transaction.atomic():
-        paused = Subscriber.objects.on_the_list().filter(public_id=public_id)
-        changed = paused.update(status=Subscriber.Status.PAUSED, paused_until=until)
-        if changed:
-            _record(public_id, ConsentEvent.Kind.PAUSED, now=now)
-    return bool(changed)
-
-
-def resume(public_id: str, *, now: datetime) -> bool:
-    """The pause is over: the next digest, at the reader's own hour, brings what came meanwhile."""
-    with transaction.atomic():
-        paused = Subscriber.objects.filter(public_id=public_id, status=Subscriber.Status.PAUSED)
-        changed = paused.update(status=Subscriber.Status.ACTIVE, paused_until=None)
-        if changed:
-            _record(public_id, ConsentEvent.Kind.RESUMED, now=now)
-    return bool(changed)
-
-
-def unsubscribe(public_id: str, *, now: datetime, ip: str | None = None, user_agent: str = "") -> bool:
-    """Let this reader go, at once; True when that changed something. Twice, or for nobody, is the same as once."""
-    listed = Subscriber.objects.filter(
-        public_id=public_id,
-        status__in=[Subscriber.Status.PENDING, Subscriber.Status.ACTIVE, Subscriber.Status.PAUSED],
-    )
-    with transaction.atomic():
-        left = listed.update(status=Subscriber.Status.UNSUBSCRIBED, next_send_at=None)
-        if left:
-            _record(public_id, ConsentEvent.Kind.UNSUBSCRIBED, now=now, ip=ip, user_agent=user_agent)
-    return bool(left)
+        if not pending.update(status=Subscriber.Status.ACTIVE, confirmed_at=now, next_send_at=now, left_at=None):
+            return False
+        reader = Subscriber.objects.get(public_id=public_id)
+        today = local_date(reader.zone, now)
+        had_one = reader.last_digest_at is not None and reader.last_digest_at > now - HALF_A_DAY
+        if had_one or (reader.last_issue_date is not None and reader.last_issue_date >= today):
+            _move_next_digest(reader, now=now)
+        record(
+            public_id,
+            ConsentEvent.Kind.CONFIRMED,
+            now=now,
+            ip=ip,
+            user_agent=user_agent,
+            page=page,
+            reference=reference,
+        )
+    return True
 
 
 def welcome_demonstration_reader(email: str, *, now: datetime, **choices: object) -> tuple[Subscriber, bool]:
@@ -69,8 +127,145 @@ def welcome_demonstration_reader(email: str, *, now: datetime, **choices: object
             },
         )
         if created:
-            _record(reader.public_id, ConsentEvent.Kind.DEMO, now=now)
+            record(reader.public_id, ConsentEvent.Kind.DEMO, now=now)
     return reader, created
+
+
+# Staying -------------------------------------------------------------------------------------------------------------
+
+
+def pause(public_id: str, *, now: datetime, until: date | None = None) -> bool:
+    """No digest for a while; a row a day says so. With ``until`` it ends by itself on that day.
+
+    Who left within a day comes back with it, as paused.
+    """
+    with transaction.atomic():
+        _come_back(public_id, now=now)
+        paused = Subscriber.objects.on_the_list().filter(public_id=public_id)
+        changed = paused.update(status=Subscriber.Status.PAUSED, paused_until=until)
+        if changed:
+            record(public_id, ConsentEvent.Kind.PAUSED, now=now)
+    return bool(changed)
+
+
+def resume(public_id: str, *, now: datetime) -> bool:
+    """The pause is over: the next digest, at the reader's own hour, brings what came meanwhile."""
+    with transaction.atomic():
+        paused = Subscriber.objects.filter(public_id=public_id, status=Subscriber.Status.PAUSED)
+        changed = paused.update(status=Subscriber.Status.ACTIVE, paused_until=None)
+        if changed:
+            record(public_id, ConsentEvent.Kind.RESUMED, now=now)
+    return bool(changed)
+
+
+def weekly(public_id: str, *, now: datetime) -> bool:
+    """A digest on Mondays only, of the whole week. Who left within a day comes back with it."""
+    with transaction.atomic():
+        back = _come_back(public_id, now=now)
+        listed = Subscriber.objects.on_the_list().filter(public_id=public_id)
+        changed = listed.exclude(weekdays=MONDAY).update(weekdays=MONDAY)
+        if changed:
+            _move_next_digest(Subscriber.objects.get(public_id=public_id), now=now)
+    return bool(back or changed)
+
+
+def change_address(
+    public_id: str, *, now: datetime, ip: str | None = None, user_agent: str = "", page: str = "", reference: str = ""
+) -> AddressChange:
+    """Write to the address this reader asked for, from now on; visits begun before end.
+
+    Another's sign-up of that address that was never confirmed gives way; whoever did confirm there keeps it.
+    """
+    with transaction.atomic():
+        readers = Subscriber.objects.exclude(status=Subscriber.Status.ERASED).select_for_update()
+        reader = readers.filter(public_id=public_id).first()
+        if reader is None or not reader.pending_email:
+            return AddressChange.NOT_ASKED
+        if Suppression.objects.blocking(reader.pending_email).exists():
+            return AddressChange.SUPPRESSED
+        new, key = reader.pending_email, email_key(reader.pending_email)
+        others = Subscriber.objects.filter(email_key=key).exclude(pk=reader.pk)
+        vanish(others.filter(status=Subscriber.Status.PENDING, confirmed_at=None))
+        if others.exists():
+            return AddressChange.TAKEN
+        reader.email, reader.email_key, reader.pending_email = new, key, None
+        reader.key_version += 1
+        try:
+            with transaction.atomic():
+                reader.save(update_fields=["email", "email_key", "pending_email", "key_version"])
+        except IntegrityError:  # someone signed up with it in this moment
+            return AddressChange.TAKEN
+        reader.login_tokens.filter(used_at=None).delete()  # they were mailed to the old address
+        record(
+            public_id,
+            ConsentEvent.Kind.ADDRESS_CHANGED,
+            now=now,
+            ip=ip,
+            user_agent=user_agent,
+            page=page,
+            reference=reference,
+        )
+    return AddressChange.CHANGED
+
+
+def ask_for_address(reader: Subscriber, email: str) -> bool:
+    """This reader wants to be written to at ``email``, which is to be confirmed; links sent for an earlier wish end.
+
+    False, with nothing kept, for an address that mail is refused to.
+    """
+    if Suppression.objects.blocking(email).exists():
+        return False
+    with transaction.atomic():
+        asked = Subscriber.objects.exclude(status=Subscriber.Status.ERASED).filter(pk=reader.pk)
+        changed = asked.update(pending_email=email)
+        # else a link that went to one address would bring the digests to another
+        LoginToken.objects.filter(subscriber=reader, purpose=LoginToken.Purpose.CHANGE_ADDRESS).delete()
+    return bool(changed)
+
+
+def _move_next_digest(reader: Subscriber, *, now: datetime) -> None:
+    Subscriber.objects.filter(pk=reader.pk).update(next_send_at=next_regular(reader, now=now))
+
+
+# Leaving -------------------------------------------------------------------------------------------------------------
+
+
+def unsubscribe(public_id: str, *, now: datetime, ip: str | None = None, user_agent: str = "", page: str = "") -> bool:
+    """Let this reader go, at once. Twice, or for nobody, is the same as once."""
+    listed = Subscriber.objects.filter(public_id=public_id, status__in=[Subscriber.Status.PENDING, *ON_THE_LIST])
+    with transaction.atomic():
+        left = listed.update(
+            left_at=Case(When(status__in=ON_THE_LIST, then=Value(now)), default=F("left_at")),
+            status=Subscriber.Status.UNSUBSCRIBED,
+            next_send_at=None,
+        )
+        if left:
+            record(public_id, ConsentEvent.Kind.UNSUBSCRIBED, now=now, ip=ip, user_agent=user_agent, page=page)
+    return bool(left)
+
+
+def rejoin(public_id: str, *, now: datetime, ip: str | None = None, user_agent: str = "", page: str = "") -> bool:
+    """Take leaving back within a day of it: digests go on at the next regular hour. False when it is too late."""
+    with transaction.atomic():
+        return _come_back(public_id, now=now, ip=ip, user_agent=user_agent, page=page)
+
+
+def _come_back(public_id: str, *, now: datetime, ip: str | None = None, user_agent: str = "", page: str = "") -> bool:
+    gone = Subscriber.objects.filter(
+        public_id=public_id,
+        status__in=[Subscriber.Status.UNSUBSCRIBED, Subscriber.Status.PENDING],  # pending: someone signed them up since
+        left_at__gt=now - REGRET,
+        confirmed_at__isnull=False,
+    )
+    reader = gone.first()
+    if reader is None or Suppression.objects.blocking(reader.email).exists():
+        return False
+    if not gone.update(status=Subscriber.Status.ACTIVE, paused_until=None, left_at=None):
+        return False
+    reader.status = Subscriber.Status.ACTIVE
+    _move_next_digest(reader, now=now)
+    record(public_id, ConsentEvent.Kind.REJOINED, now=now, ip=ip, user_agent=user_agent, page=page)
+    return True
 
 
 def suppress(email: str, *, reason: str, now: datetime, why: str = "") -> None:
@@ -82,8 +277,71 @@ def suppress(email: str, *, reason: str, now: datetime, why: str = "") -> None:
             return
         Suppression.objects.filter(pk=row.pk).update(**standing)
         for public_id in Subscriber.objects.filter(email_key=email_key(email)).values_list("public_id", flat=True):
-            _record(public_id, ConsentEvent.Kind.SUPPRESSED, now=now)
+            record(public_id, ConsentEvent.Kind.SUPPRESSED, now=now)
 
 
-def _record(public_id: str, kind: str, *, now: datetime, ip: str | None = None, user_agent: str = "") -> None:
-    ConsentEvent.objects.create(public_id=public_id, kind=kind, at=now, ip=ip, user_agent=user_agent[:300] or None)
+def erase(public_id: str, *, now: datetime) -> bool:
+    """Take out everything personal, at once and for good: what stays is a row without a name and the record of consent.
+
+    A suppression of the address stays too, as a keyed hash, so that whoever signs it up again is not written to.
+    """
+    with transaction.atomic():
+        readers = Subscriber.objects.exclude(status=Subscriber.Status.ERASED).select_for_update()
+        reader = readers.filter(public_id=public_id).first()
+        if reader is None:
+            return False
+        reader.preferences.all().delete()
+        reader.login_tokens.all().delete()
+        MailRequest.objects.filter(Q(subscriber=reader) | Q(email__iexact=reader.email)).delete()
+        Suppression.objects.filter(address_hash=address_hash(reader.email)).update(why="")  # may name it
+        _forget_visits([public_id])
+        nobody = Subscriber(
+            email="",
+            email_key=f"erased:{public_id}",
+            status=Subscriber.Status.ERASED,
+            key_version=reader.key_version + 1,
+        )
+        for name in _PERSONAL:
+            setattr(reader, name, getattr(nobody, name))
+        reader.save(update_fields=_PERSONAL)
+        record(public_id, ConsentEvent.Kind.ERASED, now=now)
+    return True
+
+
+def vanish(never_confirmed: QuerySet[Subscriber]) -> int:
+    """Take out sign-ups that nobody confirmed; that somebody asked stays on record, without whence."""
+    people = dict(never_confirmed.values_list("pk", "public_id"))
+    _forget_visits(people.values())
+    Subscriber.objects.filter(pk__in=people).delete()
+    return len(people)
+
+
+# The record ----------------------------------------------------------------------------------------------------------
+
+
+def record(
+    public_id: str,
+    kind: str,
+    *,
+    now: datetime,
+    ip: str | None = None,
+    user_agent: str = "",
+    page: str = "",
+    wording: str = "",
+    reference: str = "",
+) -> None:
+    """Write down one event; what a browser says of itself is cut to its column and rid of controls."""
+    ConsentEvent.objects.create(
+        public_id=public_id,
+        kind=kind,
+        at=now,
+        ip=ip,
+        user_agent=one_line(user_agent)[:300] or None,
+        page=one_line(page)[:200],
+        wording=wording,
+        reference=reference,
+    )
+
+
+def _forget_visits(public_ids: Iterable[str]) -> None:
+    ConsentEvent.objects.filter(public_id__in=list(public_ids)).update(ip=None, user_agent=None)

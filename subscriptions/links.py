@@ -119,6 +119,11 @@ def use_login_token(purpose: LoginToken.Purpose, token: str, *, now: datetime) -
     return row
 
 
+def withdraw_login_token(token: str) -> None:
+    """The mail that was to carry this token did not leave."""
+    LoginToken.objects.filter(token_hash=_hash(token)).delete()
+
+
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 

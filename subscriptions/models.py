@@ -113,6 +113,9 @@ class Subscriber(models.Model):
     confirmed_at = models.DateTimeField(null=True, blank=True)
     confirmation_sent_at = models.DateTimeField(null=True, blank=True)
     confirmations_today = models.PositiveSmallIntegerField(default=0)
+    link_sent_at = models.DateTimeField(null=True, blank=True)  # of a mail with a link to sign in
+    links_today = models.PositiveSmallIntegerField(default=0)
+    left_at = models.DateTimeField(null=True, blank=True)  # the list; may be taken back for a day
     key_version = models.PositiveSmallIntegerField(default=1, editable=False)
 
     objects = SubscriberQuerySet.as_manager()
@@ -187,6 +190,10 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         hashes = {address_hash(subscriber.email): subscriber.pk for subscriber in subscribers}
         standing = self.filter(address_hash__in=hashes, lifted_at=None)
         return {hashes[value] for value in standing.values_list("address_hash", flat=True)}
+
+    def blocking(self, email: str) -> SuppressionQuerySet:
+        """The standing record of this address, if there is one."""
+        return self.filter(address_hash=address_hash(email), lifted_at=None)
 
 
 class Suppression(models.Model):
@@ -301,6 +308,7 @@ class MailRequest(models.Model):
     asked_at = models.DateTimeField()
     not_before = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    changed_at = models.DateTimeField(null=True, blank=True, help_text="when what was asked for was written down")
     page = models.CharField(max_length=200, blank=True)
     wording = models.CharField(max_length=40, blank=True)
     ip = models.GenericIPAddressField(null=True, blank=True)
@@ -311,3 +319,17 @@ class MailRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} asked at {self.asked_at:%Y-%m-%d %H:%M}"
+
+
+class CacheRow(models.Model):
+    """A row of Django's DatabaseCache, for houses without Redis: a table like the others, so that migrate makes it."""
+
+    cache_key = models.CharField(max_length=255, primary_key=True)
+    value = models.TextField()
+    expires = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "cache"
+
+    def __str__(self) -> str:
+        return self.cache_key

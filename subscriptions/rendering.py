@@ -14,8 +14,9 @@ from markupsafe import Markup, escape
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "email"
 COLUMNS = 78  # of the text part, RFC 5322 section 2.1.1
 
-# Controls, bidirectional overrides and isolates, line and paragraph separators, lone surrogates, non-characters.
-_UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+# Controls, bidirectional overrides and isolates, line and paragraph separators, lone surrogates, the marks of a Hole,
+# non-characters.
+_UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ue000\ue001\ufffe\uffff]")
 _LONG_RUN = re.compile(r"[^ \n]{60}(?=[^ \n])")
 _LONG_LINE = re.compile(r"([^\n\0]{60,120}?) ")  # bounded, so that a text without spaces is not read again and again
 
@@ -27,6 +28,18 @@ class RenderedEmail:
     subject: str
     text: str
     html: str
+
+
+class Hole(str):
+    """Stands in a render for a value to come, and remembers the filters on the way (:mod:`subscriptions.prepared`)."""
+
+    __slots__ = ()
+
+    def __new__(cls, name: str, *steps: str) -> Hole:
+        return super().__new__(cls, f"\ue000{'|'.join((name, *steps))}\ue001")
+
+    def through(self, step: str) -> Hole:
+        return Hole(self[1:-1], step)
 
 
 def render_email(name: str, *, subject: str, **context: object) -> RenderedEmail:

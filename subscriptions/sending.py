@@ -34,7 +34,8 @@ ADDRESS_IS_GONE = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
 
 class Purpose(TextChoices):
     DIGEST = "digest"
-    CONFIRMATION = "confirmation"
+    CONFIRMATION = "confirmation"  # a link that proves an address
+    SIGN_IN = "sign_in"
 
 
 class Fate(StrEnum):
@@ -77,12 +78,24 @@ class Door:
         self._looked_up = {reader.pk: reader.pk in blocked for reader in readers}
 
     def send(
-        self, subscriber: Subscriber, email: RenderedEmail, *, purpose: Purpose, message_id: str, dated_at: datetime
+        self,
+        subscriber: Subscriber,
+        email: RenderedEmail,
+        *,
+        purpose: Purpose,
+        message_id: str,
+        dated_at: datetime,
+        address: str = "",
     ) -> Handover:
-        """Hand one mail over, once; never raises for what a server or provider answers."""
-        if refusal := self._refusal(subscriber, purpose):
+        """Hand one mail over, once; never raises for what a server or provider answers.
+
+        ``address`` is where it goes if not to the reader's own: an address that is yet to be theirs.
+        """
+        if refusal := self._refusal(subscriber, purpose, address):
             return Handover(Fate.REFUSED, refusal)
-        message = _message(subscriber, email, purpose=purpose, message_id=message_id, dated_at=dated_at)
+        message = _message(
+            subscriber, email, purpose=purpose, message_id=message_id, dated_at=dated_at, address=address
+        )
         try:
             self._connection.open()
         except (AnymailConfigurationError, smtplib.SMTPException, OSError) as error:
@@ -96,20 +109,26 @@ class Door:
         status = getattr(message, "anymail_status", None)
         return Handover(Fate.ACCEPTED, provider_message_id=str(getattr(status, "message_id", None) or ""))
 
-    def _refusal(self, subscriber: Subscriber, purpose: Purpose) -> str:
-        if subscriber.pk not in self._looked_up:
+    def _refusal(self, subscriber: Subscriber, purpose: Purpose, address: str) -> str:
+        if not address and subscriber.pk not in self._looked_up:
             self.look_up([subscriber])
-        if self._looked_up[subscriber.pk]:
+        if Suppression.objects.blocking(address).exists() if address else self._looked_up[subscriber.pk]:
             return "Mail to this address is suppressed."
         if subscriber.confirmed_at is None and purpose != Purpose.CONFIRMATION:
             return "The address was never confirmed."
-        if subscriber.email.endswith(".invalid") and settings.MAIL_PROVIDER != "outbox":
+        if (address or subscriber.email).endswith(".invalid") and settings.MAIL_PROVIDER != "outbox":
             return "A demonstration reader gets mail in the outbox only."
         return ""
 
 
 def _message(
-    subscriber: Subscriber, email: RenderedEmail, *, purpose: Purpose, message_id: str, dated_at: datetime
+    subscriber: Subscriber,
+    email: RenderedEmail,
+    *,
+    purpose: Purpose,
+    message_id: str,
+    dated_at: datetime,
+    address: str = "",
 ) -> EmailMultiAlternatives:
     headers = {"Message-ID": message_id, "Date": format_datetime(dated_at), "Auto-Submitted": "auto-generated"}
     if purpose == Purpose.DIGEST:
@@ -121,7 +140,7 @@ def _message(
             "X-Auto-Response-Suppress": "All",
         }
     message = EmailMultiAlternatives(
-        email.subject, email.text, settings.DEFAULT_FROM_EMAIL, [subscriber.email], headers=headers
+        email.subject, email.text, settings.DEFAULT_FROM_EMAIL, [address or subscriber.email], headers=headers
     )
     message.attach_alternative(email.html, "text/html")
     message.encoding = SEVEN_BIT

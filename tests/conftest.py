@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +32,10 @@ def _static_files_as_they_lie(settings: Any) -> None:
     """Pages are tested without collectstatic: their stylesheet's name needs no fingerprint here."""
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+
+
+@pytest.fixture(autouse=True)
+def _no_papers_kept_from_another_test() -> None:
+    """Previews keep the week's papers in the process, where a test's database is not to be found again."""
+    if previewing := sys.modules.get("digest.previewing"):
+        previewing.forget()

@@ -54,6 +54,9 @@ def start(tmp_path: Path, *, code: str = "", command: str = "", **settings: str)
         ({**RELAY, "SMTP_URL": "smtp+tls://user:sEcr/et@mail.example.org:587"}, "SMTP_URL is '…'"),
         ({**RELAY, "SMTP_URL": "smtp://host:port"}, "SMTP_URL is '…'"),
         ({"SITE_URL": "https://example.org:99999"}, "SITE_URL"),
+        ({"PROXIES": "-1"}, "PROXIES is '-1', but it must be how many reverse proxies"),
+        ({"PROXIES": "²"}, "PROXIES"),
+        ({"PROXIES": "yes"}, "PROXIES"),
         ({**RELAY, "DEFAULT_FROM_EMAIL": "Digest <digest@broadsheet.invalid>"}, "DEFAULT_FROM_EMAIL"),
     ],
 )
@@ -105,6 +108,33 @@ def test_each_provider_is_chosen_by_environment_and_can_be_opened(
     code = "from django.core.mail import get_connection; c = get_connection(); print(type(c).__module__)"
     started = start(tmp_path, code=code, **environment)
     assert started.stdout.strip() == backend.removesuffix(".EmailBackend"), started.stderr
+
+
+VISITS = """
+from django.conf import settings as s
+print(s.CACHES["default"]["BACKEND"].rpartition(".")[2], s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.SESSION_COOKIE_SECURE,
+      s.SESSION_COOKIE_HTTPONLY, s.SESSION_COOKIE_SAMESITE, getattr(s, "SECURE_PROXY_SSL_HEADER", None))
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "DatabaseCache visit csrf False True Lax None"),
+        (
+            {**RELAY, "PROXIES": "1", "REDIS_URL": "redis://localhost/0"},
+            "RedisCache __Host-visit __Host-csrf True True Lax ('HTTP_X_FORWARDED_PROTO', 'https')",
+        ),
+        (
+            {"REDIS_URL": "redis://localhost/0", "BROADSHEET_MODE": "sample"},
+            "DatabaseCache visit csrf False True Lax None",
+        ),
+    ],
+)
+def test_visits_and_their_counts_are_kept_as_the_house_allows(
+    tmp_path: Path, environment: dict[str, str], said: str
+) -> None:
+    assert start(tmp_path, code=VISITS, **environment).stdout.strip() == said
 
 
 def test_a_rehearsal_never_leaves_the_house(tmp_path: Path) -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import time_machine
 from celery.beat import ScheduleEntry
+from django.core import mail
 from django.db import OperationalError
 
-from digest import planning, tasks, timetable
+from digest import ingest, planning, publishing, tasks, timetable
 from digest.config import celery as config
-from digest.models import Batch, Lease
-from tests.factories import NOON
+from digest.models import Batch, Delivery, Lease
+from subscriptions import answering
+from subscriptions.models import MailRequest
+from tests.factories import NOON, entry, feed, reader
 from tests.processes import go, start
 from tests.services import A_READER, AN_EDITION, House
 from tests.test_settings import start as start_with
@@ -133,6 +137,57 @@ def test_a_deliverer_is_woken_for_each_open_batch(at_once: None) -> None:
         Batch.objects.create(size=0)
     tasks.tick()
     assert {batch.status for batch in Batch.objects.all()} == {Batch.Status.DONE}
+
+
+# --- newcomers -------------------------------------------------------------------------------------------------------
+
+
+def ask_to_sign_in(email: str = "ada@example.org") -> None:
+    now = datetime.now(UTC)
+    answering.ask(MailRequest.Kind.SIGN_IN, email=email, now=now, page="/sign-in", ip=None, user_agent="")
+
+
+@pytest.mark.django_db
+def test_who_waits_for_a_mail_with_a_link_gets_it_with_the_tick_even_when_planning_fails(
+    at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader("ada")
+    ask_to_sign_in()
+    monkeypatch.setattr(planning, "plan", broken)
+    with pytest.raises(OperationalError):
+        tasks.tick()
+    assert [message.to for message in mail.outbox] == [["ada@example.org"]]
+
+
+@pytest.mark.django_db
+def test_once_an_hour_what_is_of_no_use_any_more_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    days: list[datetime] = []
+    monkeypatch.setattr(timetable.tidying, "tidy", days.append)
+    for minutes in (0, 1, 59, 60, 61):
+        timetable.tidy(NOON + timedelta(minutes=minutes))
+    assert days == [NOON, NOON + HOUR]
+
+
+@pytest.mark.django_db
+def test_on_a_given_day_newcomers_get_its_edition_at_once_and_others_nothing_more(at_once: None, settings: Any) -> None:
+    settings.MODE = "rehearsal"
+    day = NOON - timedelta(days=250)  # long before newcomers came
+    shown = feed(entry(1, announced_on=day.date()))
+    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=day)
+    publishing.open_edition(day.date(), now=day)
+    old = reader("old", wants={"category": ["cs.LG"]}, last_issue_date=day.date(), last_digest_at=day)
+    for hours in range(3):
+        with time_machine.travel(NOON + hours * HOUR, tick=False):
+            if hours == 1:
+                reader("new", wants={"category": ["cs.LG"]}, next_send_at=datetime.now(UTC))
+            tasks.tick()
+    delivery = Delivery.objects.get()
+    assert (delivery.subscriber.email, delivery.status, delivery.issue_date) == (
+        "new@example.org", "accepted", day.date(),
+    )  # fmt: skip
+    assert [message.to for message in mail.outbox] == [["new@example.org"]]
+    old.refresh_from_db()
+    assert old.next_send_at == NOON
 
 
 # --- two at once, on each back end -----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The Celery app, and the timetable: the service's day on one screen.
 
-Only the worker and beat load this module (``celery -A digest.config.celery``); what a reader or an operator does is a
-row that the next tick finds.
+The worker and beat load this module (``celery -A digest.config.celery``), and the web process, to wake a worker for a
+row that it wrote: one that does not hear it finds the row with the next tick.
 """
 
 from __future__ import annotations
@@ -52,17 +52,25 @@ EXPIRES = settings.TICK_SECONDS * 5 / 6  # a wake-up that waited longer is made 
 app = Celery("broadsheet")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.conf.task_queues = [Queue(name, routing_key=name) for name in ("ticks", "digests")]
+app.conf.task_queues = [Queue(name, routing_key=name) for name in ("mail", "ticks", "digests")]
+STEPS = [
+    "refresh",  # fetch the sources whose time has come
+    "open_edition",  # open today's edition when it is complete, or at its deadline
+    "tick",  # take back what dead workers held, plan who is due, wake deliverers and who answers visitors
+    "tidy",  # once an hour, take out what is of no use any more
+]
 app.conf.beat_schedule = {
     name: {"task": f"digest.tasks.{name}", "schedule": EVERY_TICK, "options": {"expires": EXPIRES}}
-    for name in (
-        "refresh",  # fetch the sources whose time has come
-        "open_edition",  # open today's edition when it is complete, or at its deadline
-        "tick",  # take back what dead workers held, plan who is due, wake deliverers
-    )
+    for name in STEPS
+    if settings.MODE == "live" or name not in ("refresh", "open_edition")  # a given day does not move on by itself
 }
 
 warnings.filterwarnings("ignore", category=SecurityWarning)  # of root with pickled messages; ours are empty JSON
+
+
+@signals.setup_logging.connect
+def log_as_everywhere(**_: Any) -> None:
+    """Logging is set up by the settings, with their masks; Celery's own would replace it."""
 
 
 @signals.worker_init.connect

@@ -114,6 +114,8 @@ if not tick.isdecimal() or not 1 <= int(tick) <= 60:
 TICK_SECONDS = int(tick)
 
 REDIS_URL = env.str("TEST_REDIS_URL" if TESTED else "REDIS_URL", default="")
+if MODE != "live":
+    REDIS_URL = ""  # a given day's worker must not take the real days' messages
 if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://")):
     raise wrong("REDIS_URL", "…", "like redis://localhost:6379/0")  # the value may hold a password
 
@@ -123,7 +125,10 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = False  # True would start a task that kills its worker for ever
 CELERY_TASK_DEFAULT_QUEUE = "ticks"
-CELERY_TASK_ROUTES = {"digest.tasks.deliver": {"queue": "digests"}}  # a long morning must not hold up the minute tick
+CELERY_TASK_ROUTES = {  # a long morning must not hold up the minute tick, nor either of them a newcomer
+    "subscriptions.tasks.answer": {"queue": "mail"},
+    "digest.tasks.deliver": {"queue": "digests"},
+}
 CELERY_TASK_SOFT_TIME_LIMIT, CELERY_TASK_TIME_LIMIT = 240, 300
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 60
@@ -131,12 +136,11 @@ CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 300_000  # KiB
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # it would kill a delivery in mid-mail
 CELERY_WORKER_REDIRECT_STDOUTS = False
-CELERY_WORKER_LOG_FORMAT = CELERY_WORKER_TASK_LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a broker that comes back after a day finds the worker waiting
 CELERY_BEAT_SCHEDULER = "digest.config.celery:Timetable"
 
-QUEUE = VAR / "queue"
+QUEUE = VAR / ("queue" if MODE == "live" else f"queue-{MODE}")
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object]
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
@@ -145,6 +149,7 @@ if REDIS_URL:
         "visibility_timeout": 900,  # longer than any task may run, else it would run again and again
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
+        "queue_order_strategy": "priority",  # in the order of digest/config/celery.py
     }
 else:
     CELERY_BROKER_URL = "wholefiles://localhost"  # digest/config/broker.py
@@ -231,6 +236,23 @@ if MAIL_PROVIDER != "outbox":
     if site.hostname in ("localhost", "127.0.0.1", "::1"):
         raise wrong("SITE_URL", SITE_URL, "an address that readers can reach, since mail leaves for real")
 
+# --- visitors are counted in a cache that all processes share -------------------------------------------------------
+
+CACHES: dict[str, dict[str, object]] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "broadsheet.visitors",
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+    }
+    if REDIS_URL
+    else {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",  # the table of subscriptions.models.CacheRow
+        "OPTIONS": {"MAX_ENTRIES": 50_000},
+    }
+}
+
 # --- Django ----------------------------------------------------------------------------------------------------------
 
 ROOT_URLCONF = "digest.config.urls"
@@ -239,6 +261,7 @@ INSTALLED_APPS = [
     "digest",
     "subscriptions",
     "anymail",
+    "django_htmx",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -249,6 +272,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "digest.config.headers.say_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -256,7 +280,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
 ]
+CSRF_FAILURE_VIEW = "digest.config.errors.forbidden_form"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.jinja2.Jinja2",
@@ -293,10 +319,36 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
+proxies = env.str("PROXIES", default="0").strip()
+if not proxies.isdecimal() or not proxies.isascii() or int(proxies) > 9:
+    raise wrong("PROXIES", proxies, "how many reverse proxies stand in front of the web process, 0 to 9")
+PROXIES = int(proxies)
+if PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_HTTPONLY, SESSION_COOKIE_SAMESITE = True, "Lax"  # Lax: a link in a mail leads to a signed-in page
+# A name that begins so is taken from this very host and over https only, not from a neighbour under the same domain.
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = ("__Host-visit", "__Host-csrf") if SECURE else ("visit", "csrf")
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# --- logs: without tokens and addresses ------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"masked": {"()": "digest.config.logs.Masked", "format": "%(asctime)s %(levelname)s %(message)s"}},
+    "filters": {"mistakes": {"()": "digest.config.logs.Mistakes"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "masked"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "django": {"handlers": [], "level": "WARNING", "propagate": True},
+        "django.request": {"level": "ERROR", "filters": ["mistakes"]},  # not each page that somebody looked for in vain
+        "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
+    },
+}
+
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",
     "security.W008",

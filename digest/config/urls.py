@@ -8,3 +8,8 @@ urlpatterns = [
     path("", include("subscriptions.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "digest.config.errors.bad_request"
+handler403 = "digest.config.errors.forbidden"
+handler404 = "digest.config.errors.not_found"
+handler500 = "digest.config.errors.broken"

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from digest.ranking.words import telling_words
 
@@ -25,6 +25,7 @@ Ints = NDArray[np.int64]
 K1, B = 1.5, 0.75  # BM25: how soon repetition stops counting, and how much long texts are held back
 MIN_PAPERS, MAX_SHARE = 2, 0.2  # a TF-IDF column is in at least 2 texts and at most a fifth of them
 ECHOES = 100  # archive papers that stand for what a typed word means
+FEW = 64  # rows of weights up to which one sum over all papers, row by row, is cheaper than products of whole matrices
 WORD_WEIGHT = {"keyword": 1.0, "topic": 0.5}  # by kind of rule; a topic's words are ours, not the reader's
 
 
@@ -111,22 +112,101 @@ class Archive:
         return Texts(_bm25(counts, self.rarity, self.average_length), _tfidf(grams, self.idf))
 
 
+class Likeness:
+    """How alike P papers are: (P, P) products of TF-IDF rows, the archive's mean taken off the first.
+
+    ``offset`` (P,) is that mean's product with each paper. The whole matrix is worked out once many readers ask.
+    """
+
+    def __init__(self, tfidf: csr_array, offset: Floats) -> None:
+        self.tfidf, self.offset = tfidf, offset
+        self._whole: Floats | None = None
+
+    def to(self, weights: csr_array) -> Floats:
+        """``weights @ likeness``, dense (S, P), for weights (S, P)."""
+        if weights.shape[0] <= FEW:
+            return through(weights, self.tfidf, self.tfidf, self.offset)
+        if self._whole is None:
+            self._whole = (self.tfidf @ self.tfidf.T).toarray() - self.offset
+        return np.asarray(weights @ self._whole)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day's P papers before anybody has asked for anything. Made by :meth:`of`, kept while the papers stay the same.
+
+    ``postings`` (V, P) is ``texts.bm25`` the other way round; the rest is as in :class:`PaperMatrix`.
+    """
+
+    texts: Texts
+    archive: Archive
+    postings: csr_array
+    likeness: Likeness
+    popularity: Floats
+    pick: Floats
+
+    @staticmethod
+    def of(
+        texts: Texts,
+        *,
+        archive: Archive,
+        popularity: NDArray[np.floating] | None = None,
+        pick: NDArray[np.floating] | None = None,
+    ) -> Day:
+        """The day of these papers. Raises ValueError when a number is not finite or not there for each paper."""
+        return Day(
+            texts=texts,
+            archive=archive,
+            postings=texts.bm25.T.tocsr(),
+            likeness=Likeness(texts.tfidf, texts.tfidf @ archive.mean),
+            popularity=_by_paper(popularity, len(texts), "popularity"),
+            pick=_by_paper(pick, len(texts), "pick"),
+        )
+
+    def against(self, rules: Sequence[Asked], matches: csr_array) -> PaperMatrix:
+        """The day against its rules. ``matches`` is (P, R) as ``tagging.match`` gives it.
+
+        Costs a millisecond or two for each of a few rules with words, .2 ms for each of many. Raises ValueError when
+        shapes do not fit.
+        """
+        size, offset = len(self.texts), self.likeness.offset
+        if matches.shape != (size, len(rules)):
+            raise ValueError(f"matches is {matches.shape}, not {size} papers by {len(rules)} rules")
+        asked = _asked(rules, self.archive)
+        weight = np.array([WORD_WEIGHT.get(rule.kind, 0) for rule in rules], np.float32)
+        words = (asked @ self.postings).tocsr()
+        words.data *= np.repeat(weight, np.diff(words.indptr))
+        echoes = _strongest(asked @ self.archive.postings)
+        echo = through(echoes, self.archive.texts.tfidf, self.texts.tfidf, offset)
+        return PaperMatrix(
+            kinds=np.array([rule.kind for rule in rules], np.str_),
+            matches=csr_array(matches.T, dtype=np.float32),
+            words=words,
+            echo=echo * weight[:, None],
+            likeness=self.likeness,
+            offset=offset,
+            popularity=self.popularity,
+            pick=self.pick,
+            texts=self.texts,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class PaperMatrix:
     """A day's P papers as ``rank`` needs them, against the R rules that readers may want. Made by :meth:`of`.
 
     ``kinds`` (R,) is each rule's kind; ``matches`` (R, P) is 1 where a paper answers a rule; ``words`` (R, P) is the
     BM25 score of the rule's words and ``echo`` (R, P) the likeness to the archive papers those words find.
-    ``likeness`` (P, P) compares papers with papers. A likeness is a product of TF-IDF rows, the archive's mean taken
-    off the first; ``offset`` (P,) is that mean's product with each paper. ``popularity`` (P,) is a z-score, 0 where
-    nobody votes; ``pick`` (P,) is 0 or one of personal.PICK and personal.BOOST.
+    ``likeness`` compares papers with papers; ``offset`` (P,) is the archive mean's product with each paper.
+    ``popularity`` (P,) is a z-score, 0 where nobody votes; ``pick`` (P,) is 0 or one of personal.PICK and
+    personal.BOOST.
     """
 
     kinds: NDArray[np.str_]
     matches: csr_array
     words: csr_array
     echo: Floats
-    likeness: Floats
+    likeness: Likeness
     offset: Floats
     popularity: Floats
     pick: Floats
@@ -145,30 +225,20 @@ class PaperMatrix:
         popularity: NDArray[np.floating] | None = None,
         pick: NDArray[np.floating] | None = None,
     ) -> PaperMatrix:
-        """The day against its rules. ``matches`` is (P, R) as ``tagging.match`` gives it; the rest is by paper.
+        """These papers as a day of their own, against these rules: :class:`Day` says what fits and what is raised."""
+        return Day.of(papers, archive=archive, popularity=popularity, pick=pick).against(rules, matches)
 
-        Costs some .1 CPU s for 1,000 papers and .2 ms for each rule with words: once a day for all rules, or for one
-        new reader's few. Raises ValueError when shapes do not fit or a number is not finite.
-        """
-        size = len(papers)
-        if matches.shape != (size, len(rules)):
-            raise ValueError(f"matches is {matches.shape}, not {size} papers by {len(rules)} rules")
-        asked = _asked(rules, archive)
-        weight = np.array([WORD_WEIGHT.get(rule.kind, 0) for rule in rules], np.float32)
-        words = (asked @ papers.bm25.T).tocsr()
-        words.data *= np.repeat(weight, np.diff(words.indptr))
-        offset = papers.tfidf @ archive.mean
-        echo = through(_strongest(asked @ archive.postings), archive.texts.tfidf, papers.tfidf, offset)
-        return PaperMatrix(
-            kinds=np.array([rule.kind for rule in rules], np.str_),
-            matches=csr_array(matches.T, dtype=np.float32),
-            words=words,
-            echo=echo * weight[:, None],
-            likeness=(papers.tfidf @ papers.tfidf.T).toarray() - offset,
-            offset=offset,
-            popularity=_by_paper(popularity, size, "popularity"),
-            pick=_by_paper(pick, size, "pick"),
-            texts=papers,
+    @staticmethod
+    def together(parts: Sequence[PaperMatrix]) -> PaperMatrix:
+        """The rules of all parts, one after the other; the parts are of one day, and there is at least one."""
+        if len(parts) == 1:
+            return parts[0]
+        return replace(
+            parts[0],
+            kinds=np.concatenate([part.kinds for part in parts]),
+            matches=vstack([part.matches for part in parts], format="csr"),
+            words=vstack([part.words for part in parts], format="csr"),
+            echo=np.concatenate([part.echo for part in parts]),
         )
 
 
@@ -193,8 +263,13 @@ class ReaderBatch:
 def through(weights: csr_array, left: csr_array, right: csr_array, offset: Floats | float = 0) -> Floats:
     """``weights @ (left @ right.T - offset)``, dense (A, P), for weights (A, N), left (N, W) and right (P, W).
 
-    Goes by blocks of 1,000 rows of ``left``, and only through those that have a weight: memory stays flat.
+    Few rows of weights become rows of W first. Many go by blocks of 1,000 rows of ``left``, and only through those
+    that have a weight: memory stays flat.
     """
+    if weights.shape[0] <= FEW:
+        profiles, sums = csr_array(weights @ left), np.asarray(weights.sum(axis=1), np.float32)
+        products = [right @ profiles[[row]].toarray()[0] - total * offset for row, total in enumerate(sums)]
+        return np.array(products, np.float32).reshape(len(products), right.shape[0])
     result = np.zeros((weights.shape[0], right.shape[0]), np.float32)
     across, by_row = right.T.tocsr(), weights.tocsc()
     used = np.flatnonzero(np.diff(by_row.indptr))

@@ -42,7 +42,8 @@ class Ranking:
 
     ``order`` (S, limit) holds paper rows, -1 where there is no further paper; ``scores`` (S, limit) and
     ``contributions`` (S, limit, TERMS) are 0 there, and a paper's contributions add up to its score. ``eligible`` (S,)
-    counts the papers above the floor. ``asked_for_nothing`` (S,) marks readers who got the trending list.
+    counts the papers above the floor. ``asked_for_nothing`` (S,) marks readers who got the trending list. ``alike``
+    (S, limit) marks papers that stand out of the day by their likeness to what the reader liked.
     """
 
     order: Ints
@@ -50,6 +51,7 @@ class Ranking:
     contributions: NDArray[np.float64]
     eligible: Ints
     asked_for_nothing: NDArray[np.bool_]
+    alike: NDArray[np.bool_]
 
 
 def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_], limit: int) -> Ranking:
@@ -69,6 +71,7 @@ def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_
         contributions=np.zeros((count, limit, len(TERMS))),
         eligible=np.zeros(count, np.int64),
         asked_for_nothing=(np.diff(readers.wants.indptr) == 0) & (likes == 0),
+        alike=np.zeros((count, limit), np.bool_),
     )
     if not (count and size and limit):
         return ranking
@@ -77,7 +80,7 @@ def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_
     by_popularity[np.lexsort((np.arange(size), -papers.popularity))] = np.arange(size)
     for start in range(0, count, BLOCK):
         block = slice(start, min(start + BLOCK, count))
-        scores, eligible, terms = _score(papers, readers, wanted, taste, likes, block)
+        scores, eligible, alike, terms = _score(papers, readers, wanted, taste, likes, block)
         if not readers.floor:
             eligible[:] = True
         eligible[ranking.asked_for_nothing[block]] = True
@@ -87,6 +90,7 @@ def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_
         here = (start + rows, positions)
         ranking.order[here] = columns
         ranking.scores[here] = scores[rows, columns]
+        ranking.alike[here] = alike[rows, columns]
         for index, term in enumerate(terms):
             ranking.contributions[*here, index] = np.broadcast_to(term, scores.shape)[rows, columns]
         ranking.contributions[*here, -1] = ranking.scores[here] - ranking.contributions[here].sum(axis=1)
@@ -117,8 +121,11 @@ class _Wanted:
 
 def _score(
     papers: PaperMatrix, readers: ReaderBatch, wanted: _Wanted, tastes: Floats | None, likes: Ints, block: slice
-) -> tuple[Floats, NDArray[np.bool_], tuple[Floats, ...]]:
-    """Scores (S, P), what is above the floor (S, P), and the terms but the last, each (S, P), (S, 1) or (P,)."""
+) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_], tuple[Floats, ...]]:
+    """Scores, what is above the floor and what is like the liked, (S, P); the terms but the last, each (S, P) or less.
+
+    A term is (S, 1) or (P,) where it is the same for all papers or for all readers.
+    """
     wants = wanted.wants[block]
     known = likes[block, None]
     hits = {kind: wants[:, columns] @ matches for kind, (columns, matches) in wanted.matches.items()}
@@ -127,7 +134,7 @@ def _score(
 
     base = said if taste is None else said * _weight_of_words(known) + taste
     spread = _inverse_deviation(base)
-    feedback = _unit(_standing_out((base - base.mean(axis=1, keepdims=True)) * spread) @ papers.likeness)
+    feedback = _unit(papers.likeness.to(_standing_out((base - base.mean(axis=1, keepdims=True)) * spread)))
     feedback *= FEEDBACK / (1 + known / np.float32(5))
     if taste is None:
         words, like_this = said * spread + feedback, np.zeros((len(said), 1), np.float32)
@@ -147,10 +154,11 @@ def _score(
     for term in (topic, category, author, trending, papers.pick):
         scores += term
     eligible = (hits["topic"] + hits["keyword"] + hits["category"] + hits["author"] > 0) | (papers.pick >= PICK)
+    alike = np.zeros(scores.shape, np.bool_)
     if taste is not None:
-        only_likes = (known > 0) & (np.diff(wants.indptr)[:, None] == 0)
-        eligible |= only_likes & (_unit(taste - taste.mean(axis=1, keepdims=True)) >= LIKE_THIS)
-    return scores, eligible, terms
+        alike = (known > 0) & (_unit(taste - taste.mean(axis=1, keepdims=True)) >= LIKE_THIS)
+        eligible |= alike & (np.diff(wants.indptr)[:, None] == 0)
+    return scores, eligible, alike, terms
 
 
 def _taste(papers: PaperMatrix, readers: ReaderBatch) -> Floats | None:

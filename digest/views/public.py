@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Any
+
+from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from digest.compose import Card
+from digest import searching
 from digest.doctor import last_tick
-from digest.models import Edition
+from digest.models import Edition, EditionPaper
+from digest.ranking.trending import GRACE_HOURS, GRAVITY
+from digest.views.cards import shown
+from subscriptions.forms import SignUpForm
 
 SHOWN = 50
 NOT_KEPT = {"Cache-Control": "no-store"}
@@ -17,11 +24,40 @@ NOT_KEPT = {"Cache-Control": "no-store"}
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """The latest edition's papers in trending order."""
+    """The way in, and under it the latest edition's papers, most trending first."""
     edition = Edition.objects.first()
-    rows = edition.candidates.shown(timezone.now()).most_trending_first()[:SHOWN] if edition else []
-    papers = [(Card.from_json(row.card), row.trending) for row in rows]
-    return render(request, "home.html", {"edition": edition, "papers": papers})
+    return render(request, "home.html", {"form": SignUpForm(now=timezone.now()), **_edition_page(request, edition)})
+
+
+@require_safe
+def day(request: HttpRequest, day: str) -> HttpResponse:
+    """An older edition's papers, most trending first; a day without one leads to those around it."""
+    try:
+        wanted = date.fromisoformat(day)
+    except ValueError:  # the 31st of February
+        return render(request, "no_day.html", {"day": None}, status=404)
+    if edition := Edition.objects.filter(date=wanted).first():
+        return render(request, "day.html", _edition_page(request, edition))
+    return render(request, "no_day.html", {"day": wanted, **_days_around(wanted)}, status=404)
+
+
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    """Papers of all editions that have all the words of ``q``, best first."""
+    now = timezone.now()
+    found = searching.search(request.GET.get("q", ""), now=now)
+    page = _page(request, found.papers)
+    newest = {
+        row.paper_id: row
+        for row in EditionPaper.objects.filter(paper__in=list(page))
+        .shown(now)
+        .select_related("paper", "edition")
+        .order_by("edition__date")
+    }
+    rows = [newest[paper_id] for paper_id in page if paper_id in newest]
+    papers = [(one, row.edition) for one, row in zip(shown(rows), rows, strict=True)]
+    context = {"q": " ".join(found.words), "found": found, "page": page, "papers": papers}
+    return render(request, "search.html", context)
 
 
 @require_safe
@@ -30,3 +66,31 @@ def health(request: HttpRequest) -> HttpResponse:
     last, is_recent = last_tick(timezone.now())
     body = f"{'well' if is_recent else 'late'}\nlast good tick: {last.isoformat() if last else 'never'}\n"
     return HttpResponse(body, status=200 if is_recent else 503, content_type="text/plain", headers=NOT_KEPT)
+
+
+def _edition_page(request: HttpRequest, edition: Edition | None) -> dict[str, object]:
+    """What a page of an edition shows: its papers from the place that ``page`` asks for, and the days around it."""
+    if edition is None:
+        return {"edition": None}
+    rows = edition.candidates.shown(timezone.now()).most_trending_first().select_related("paper")
+    page = _page(request, rows)
+    return {
+        "edition": edition,
+        "papers": shown(page),
+        "page": page,
+        "formula": {"gravity": GRAVITY, "grace": int(GRACE_HOURS)},
+        **_days_around(edition.date),
+    }
+
+
+def _days_around(day: date) -> dict[str, Edition | None]:
+    """The editions before and after a day."""
+    return {
+        "earlier": Edition.objects.filter(date__lt=day).order_by("-date").first(),
+        "later": Edition.objects.filter(date__gt=day).order_by("date").first(),
+    }
+
+
+def _page(request: HttpRequest, rows: Any) -> Page:
+    """The page that was asked for; the first or the last one for a number that is none of theirs."""
+    return Paginator(rows, SHOWN).get_page(request.GET.get("page"))

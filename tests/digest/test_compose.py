@@ -35,6 +35,8 @@ MONDAY = date(2026, 11, 23)
 ADA = Reader(
     address="ada.okafor@example.org",
     unsubscribe_url="https://papers.example.org/u/8fKx2LmQz1",
+    preferences_url="https://papers.example.org/p/8fKx2LmQz1",
+    feedback_url="https://papers.example.org/f/" + "8fKx2LmQz1" * 4 + "abc",
     asked_for=("Robotics", "“grasping”"),
     confirmed_on=date(2026, 5, 12),
 )
@@ -157,7 +159,7 @@ def test_a_link_that_is_not_plain_web_or_too_long_is_left_out(url: str) -> None:
 
     email = mail(url=url)
     assert Outline(email.html).titles() == ["Everything in Its Place, Part 1"]
-    assert len(Outline(email.html).addresses) == 3  # unsubscribe twice, and the site
+    assert len(Outline(email.html).addresses) == 7  # unsubscribe twice, more, less, mute, preferences, and the site
 
 
 def test_a_link_keeps_its_meaning_in_ascii() -> None:
@@ -305,6 +307,26 @@ def test_the_footer_says_who_why_and_how_to_leave() -> None:
         assert "You asked for Robotics and “grasping”." in words
         assert "4 Harbour Street, 20457 Hamburg" in words
         assert part.count(ADA.unsubscribe_url) == 2
+        assert part.count(ADA.preferences_url) == 1
+
+
+def test_each_paper_has_links_for_more_less_and_mute_by_the_number_it_is_shown_under() -> None:
+    cards = [(a_card(1), ROBOTICS), (a_card(2), [Reason("pick", "Look.")])]
+    email = fit(a_digest(cards))[1]
+    wanted = [f"{ADA.feedback_url}/{number}/{wish}" for number in (1, 2) for wish in ("more", "less", "mute")]
+
+    assert [url for _, url in Outline(email.html).addresses if url.startswith(ADA.feedback_url)] == wanted
+    assert re.findall(rf"^ *({re.escape(ADA.feedback_url)}\S+)$", email.text, flags=re.M) == wanted
+
+
+def test_where_no_reader_is_known_the_mail_has_no_links_for_one() -> None:
+    email = fit(a_digest(reader=replace(ADA, preferences_url="", feedback_url="")))[1]
+
+    for part in (email.html, email.text):
+        assert "like this" not in part
+        assert "Mute" not in part
+        assert "Preferences" not in part
+        assert "/more" not in part
 
 
 def test_a_digest_without_papers_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +12,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from digest import delivering, ingest, planning, publishing
+from digest.compose import Card, Reason, reason_in_words
 from digest.entry import Entry
-from digest.models import CuratorPick, Delivery, Edition, Paper
+from digest.models import CuratorPick, Delivery, Edition, Paper, Verdict
+from digest.pool import Pool
+from digest.ranking.features import ReaderBatch
+from digest.ranking.personal import rank
 from subscriptions import consent
 from subscriptions.models import Preference, Subscriber
 from tests.factories import NOON, entry, feed, reader, topic, want
@@ -267,6 +272,162 @@ def test_a_digest_has_at_most_as_many_papers_as_its_reader_wants() -> None:
     publish(*(entry(number) for number in range(1, 41)))
     plan(ada, ben)
     assert [len(row.paper_ids) for row in Delivery.objects.order_by("subscriber")] == [3, 25]
+
+
+def test_the_papers_of_a_row_are_in_the_order_of_the_mail() -> None:
+    """The links of a mail name a paper by its number there, and the row is where that number is looked up."""
+    ada = reader("ada", wants={"author": ["Ingrid Solheim-Vargas"], "category": ["cs"]})
+    publish(ROBOT, GRAPHS, LANGUAGE, STARS)
+    for title, verdict in ((GRAPHS.title, "pick"), (LANGUAGE.title, "boost")):
+        CuratorPick.objects.create(paper=Paper.objects.get(title=title), edition_date=TODAY, verdict=verdict, note="N.")
+    plan(ada)
+    assert papers_of(ada)[:2] == [GRAPHS.title, STARS.title]
+    row = Delivery.objects.get()
+    cards = {one.paper_id: Card.from_json(one.card) for one in row.edition.candidates.all()}
+    text = delivering.email_for(row, cards).text
+    places = [text.index(title) for title in papers_of(ada)]
+    assert places == sorted(places)
+    assert [reasons[0][0] for reasons in row.reasons["papers"]][1] == "author"  # reasons moved along
+
+
+# --- more and less ---------------------------------------------------------------------------------------------------
+
+CLOTH = entry(31, title="A robot folds towels", abstract="Grasping cloth with two arms.", categories=("cs.RO",))
+LEGS = entry(32, title="A robot walks on ice", abstract="Legs slip on frozen ground.", categories=("cs.RO",))
+DRONES = entry(33, title="A robot flies in wind", abstract="Rotors tilt in gusts.", categories=("cs.RO",))
+SHIRTS = entry(34, title="Folding shirts", abstract="A robot grasps cloth with two arms.", categories=("cs.RO",))
+OTHERS = [  # so many that a word of four robots is a rare one
+    entry(
+        50 + number, title=f"Lemma {number} of {field}", abstract=f"We prove it for {field}.", categories=("math.CO",)
+    )
+    for number, field in enumerate(["primes", "knots", "trees", "maps", "rings", "groups", "sheaves", "braids"] * 4)
+]
+
+
+def judge(one: Subscriber, title: str, value: str, at: Any = NOON) -> Verdict:
+    return Verdict.objects.create(subscriber=one, paper=Paper.objects.get(title=title), value=value, given_at=at)
+
+
+def tomorrow_for(mona: Subscriber) -> tuple[list[str], dict[str, dict[str, float]]]:
+    """Mona's digest of the next day: the titles in their order, and what each kind of reason contributes to each."""
+    Delivery.objects.filter(subscriber=mona, issue_date=TODAY + DAY).delete()
+    plan(mona, at=NOON + DAY)
+    row = Delivery.objects.get(subscriber=mona, issue_date=TODAY + DAY)
+    titles = papers_of(mona, NOON + DAY)
+    why = {
+        title: {kind: value for kind, _, value in reasons}
+        for title, reasons in zip(titles, row.reasons["papers"], strict=True)
+    }
+    return titles, why
+
+
+def monas_second_day() -> Subscriber:
+    """Mona reads robotics; she had one digest, and on the next day four robots and other papers come in."""
+    mona = reader("mona", wants={"category": ["cs.RO"]})
+    publish(ROBOT)
+    plan(mona)
+    Delivery.objects.update(status="accepted")
+    later = [replace(one, announced_on=TODAY + DAY) for one in (LEGS, DRONES, CLOTH, SHIRTS, *OTHERS)]
+    publish(*later, at=NOON + DAY)
+    return mona
+
+
+def test_more_brings_papers_like_it_to_the_front_and_the_reason_says_so_until_it_is_taken_back() -> None:
+    mona = monas_second_day()
+    before, unsaid = tomorrow_for(mona)
+    assert {CLOTH.title, SHIRTS.title} != set(before[:2])
+    assert not any({"like", "taste"} & set(why) for why in unsaid.values())
+    verdict = judge(mona, ROBOT.title, "more")
+    after, why = tomorrow_for(mona)
+    assert set(after[:2]) == {CLOTH.title, SHIRTS.title}
+    assert set(after) == set(before)  # a like hides nothing, and lets nothing in that was not asked for
+    scores = [sum(why[title].values()) for title in after]
+    assert scores == sorted(scores, reverse=True)
+    assert why[after[0]]["like"] > 0
+    row = Delivery.objects.get(issue_date=TODAY + DAY)
+    said = [reason_in_words(Reason(*reason) for reason in reasons) for reasons in row.reasons["papers"]]
+    assert said[0] == "Matches your category cs.RO; close to papers you asked for more of."
+    assert said[-1] == "Matches your category cs.RO."
+    verdict.delete()
+    assert tomorrow_for(mona) == (before, unsaid)
+
+
+def test_less_moves_papers_like_it_down_and_says_nothing_about_it() -> None:
+    mona = monas_second_day()
+    before, unsaid = tomorrow_for(mona)
+    verdict = judge(mona, ROBOT.title, "less")
+    after, why = tomorrow_for(mona)
+    assert set(after[-2:]) == {CLOTH.title, SHIRTS.title} != set(before[-2:])
+    assert set(after) == set(before)
+    assert why[after[-1]]["taste"] < 0
+    row = Delivery.objects.get(issue_date=TODAY + DAY)
+    for reasons in row.reasons["papers"]:
+        assert reason_in_words(Reason(*reason) for reason in reasons) == "Matches your category cs.RO."
+    verdict.delete()
+    assert tomorrow_for(mona) == (before, unsaid)
+
+
+def test_the_contributions_of_a_reader_with_verdicts_add_up_to_the_scores() -> None:
+    mona = monas_second_day()
+    judge(mona, ROBOT.title, "more")
+    judge(mona, OTHERS[0].title, "less")
+    pool = Pool.of_the_week(NOON + DAY)
+    asked = planning._asked_by([mona], {mona: TODAY + DAY}, pool)
+    readers = ReaderBatch(wants=asked.wants, hype=asked.hype, verdicts=asked.verdicts, liked=asked.judged)
+    allowed = pool.inside[-1:] & pool.may_go
+    ranking = rank(pool.against(asked.rules), readers, allowed=allowed, limit=10)
+    _, why = tomorrow_for(mona)
+    assert [sum(one.values()) for one in why.values()] == pytest.approx(ranking.scores[0, : len(why)], abs=1e-5)
+    assert all({"like", "taste"} & set(one) for one in why.values())
+
+
+def test_who_is_known_by_likes_alone_gets_papers_like_them_and_the_mail_says_that_this_was_asked_for() -> None:
+    mona = monas_second_day()
+    mona.preferences.all().delete()
+    judge(mona, ROBOT.title, "more")
+    titles, _ = tomorrow_for(mona)
+    assert set(titles) == {CLOTH.title, SHIRTS.title}
+    frozen = Delivery.objects.get(issue_date=TODAY + DAY).reasons
+    assert (frozen["asked_for"], frozen["matched"]) == (["more like a paper you chose"], 2)
+    Verdict.objects.update(value="less")  # who only ever said less has asked for nothing: the day's list
+    titles, _ = tomorrow_for(mona)
+    assert len(titles) == 10
+
+
+def test_the_latest_fifty_verdicts_count_and_each_readers_are_their_own() -> None:
+    mona = monas_second_day()
+    nils = reader("nils", wants={"category": ["cs.RO"]})
+    old = judge(mona, ROBOT.title, "more", at=NOON - DAY)
+    papers = [Paper(identifier=f"arxiv:2601.{n:05}", title=f"Filler {n}", first_seen_at=NOON) for n in range(50)]
+    Paper.objects.bulk_create(papers)
+    Verdict.objects.bulk_create(Verdict(subscriber=mona, paper=one, value="less", given_at=NOON) for one in papers)
+    pool = Pool.of_the_week(NOON + DAY)
+    verdicts, judged = planning._verdicts_of([nils, mona], pool)
+    assert verdicts is not None
+    assert verdicts.toarray().sum(axis=1).tolist() == [0, -50]
+    assert verdicts.shape[1] == len(judged)
+    old.given_at = NOON + DAY
+    old.save()
+    verdicts, _ = planning._verdicts_of([nils, mona], pool)
+    assert verdicts.toarray().sum(axis=1).tolist() == [0, -48]
+
+
+def test_verdicts_take_two_queries_however_many_readers_gave_them_and_one_where_nobody_did(
+    django_assert_num_queries: Any,
+) -> None:
+    publish(ROBOT, GRAPHS, LANGUAGE, STARS)
+    pool = Pool.of_the_week(NOON)
+    readers, papers = many(300, start=0), list(Paper.objects.all())
+    with django_assert_num_queries(1):
+        assert planning._verdicts_of(readers, pool) == (None, None)
+    Verdict.objects.bulk_create(
+        Verdict(subscriber=one, paper=paper, value="more", given_at=NOON) for one in readers for paper in papers
+    )
+    with django_assert_num_queries(2):
+        assert planning._verdicts_of(readers, pool)[0].shape == (300, 4)
+
+
+# --- by the thousand -------------------------------------------------------------------------------------------------
 
 
 def many(count: int, *, start: int) -> list[Subscriber]:

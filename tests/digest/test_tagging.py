@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from digest.tagging import Rule, match
+from digest.ranking.words import fold, words
+from digest.tagging import LONGEST_PHRASE, Index, Rule, _name, match
 from tests.texts import Text
 
 
@@ -167,3 +170,66 @@ def test_thousands_of_rules_and_papers_agree_with_one_at_a_time() -> None:
     for paper, rule in rng.integers(0, [200, 2000], (100, 2)):
         expected = any(f" {rules[rule].key} " in f" {text} " for text in (papers[paper].title, papers[paper].abstract))
         assert bool(found[paper, rule]) is expected
+
+
+PIECES = st.sampled_from(
+    [
+        "graph",
+        "Graphs",
+        "neural",
+        "network",
+        "networks",
+        "self-supervised",
+        "C++",
+        "3D",
+        "\u00e9tale",
+        "\x00",
+        "of",
+        ",",
+        "-",
+        "\u202e",
+    ]
+)
+LINES = st.lists(PIECES, max_size=8).map(" ".join)
+NAMES = st.sampled_from(
+    ["Jane Doe", "J. Doe", "Doe, Jane Q.", "JP Serre", "Jean-Pierre Serre", "Li Wei", "Wei", "", ","]
+)
+CODES = st.sampled_from(["cs.LG", "cs.lg", "cs", "math", "math.CA", "math-ph", ".", "", " cs.RO "])
+RULES = st.one_of(
+    LINES.map(lambda phrase: Rule("keyword", phrase)),
+    CODES.map(lambda code: Rule("category", code)),
+    NAMES.map(lambda name: Rule("author", name)),
+    st.builds(
+        lambda codes, phrases: Rule("topic", "t", "T", tuple(codes), tuple(phrases)),
+        st.lists(CODES, max_size=2),
+        st.lists(LINES, max_size=3),
+    ),
+)
+TEXTS = st.builds(Text, LINES, LINES, st.lists(NAMES, max_size=3), st.lists(CODES, max_size=3))
+
+
+def answers_read_word_by_word(rule: Rule, paper: Text) -> bool:
+    """What ``match`` says of itself, without an index."""
+    for phrase in rule.phrases:
+        wanted = words(phrase)
+        for line in (words(paper.title), words(paper.abstract)):
+            starts = range(len(line) - len(wanted) + 1)
+            if 0 < len(wanted) <= LONGEST_PHRASE and any(line[at : at + len(wanted)] == wanted for at in starts):
+                return True
+    for code in (fold(code).strip() for code in rule.covered):
+        if code and any(code in (own, own.partition(".")[0]) for own in (fold(c).strip() for c in paper.categories)):
+            return True
+    name = _name(rule.key) if rule.kind == "author" else None
+    return bool(name) and any(name.agrees_with(other) for other in map(_name, paper.authors) if other)
+
+
+@given(st.lists(RULES, max_size=6), st.lists(TEXTS, max_size=6))
+@settings(max_examples=400, deadline=None)
+def test_the_index_finds_what_reading_every_paper_word_by_word_finds(rules: list[Rule], papers: list[Text]) -> None:
+    index = Index(papers)
+    found = index.match(rules).toarray()
+    assert found.shape == (len(papers), len(rules))
+    for row, paper in enumerate(papers):
+        for column, rule in enumerate(rules):
+            assert bool(found[row, column]) is answers_read_word_by_word(rule, paper), (rule, paper)
+    assert (index.match(rules[::-1]).toarray() == found[:, ::-1]).all()  # asked again, and in another order

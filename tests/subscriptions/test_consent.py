@@ -1,12 +1,20 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from django.db import IntegrityError
+from django.apps import apps
+from django.db import IntegrityError, transaction
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from subscriptions import consent
-from subscriptions.models import ConsentEvent, Subscriber, Suppression
+from subscriptions.choices import Choices, choose
+from subscriptions.consent import AddressChange
+from subscriptions.links import new_login_token
+from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber, Suppression
+from subscriptions.tidying import tidy
 from tests.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
@@ -80,9 +88,12 @@ def test_confirming_makes_the_first_digest_due_at_once_and_counts_once() -> None
 def test_who_has_left_is_not_brought_back_by_an_old_confirmation_or_a_resume() -> None:
     ada = reader("ada")
     consent.unsubscribe(ada.public_id, now=NOON)
+    later = NOON + timedelta(days=1)
     assert not consent.confirm(ada.public_id, now=NOON)
-    assert not consent.pause(ada.public_id, now=NOON)
     assert not consent.resume(ada.public_id, now=NOON)
+    assert not consent.pause(ada.public_id, now=later)
+    assert not consent.weekly(ada.public_id, now=later)
+    assert not consent.rejoin(ada.public_id, now=later)
     ada.refresh_from_db()
     assert ada.status == Subscriber.Status.UNSUBSCRIBED
 
@@ -95,3 +106,230 @@ def test_a_pause_and_its_end_are_on_record() -> None:
     assert not ada.is_paused(NOON.date() + timedelta(days=3))
     assert consent.resume(ada.public_id, now=NOON)
     assert [event.kind for event in ConsentEvent.objects.all()] == ["paused", "resumed"]
+
+
+# --- coming ----------------------------------------------------------------------------------------------------------
+
+
+def sign_up(email: str = "ada@example.org", *, now: datetime = NOON) -> Subscriber:
+    request = MailRequest(kind="sign_up", email=email, choices=Choices().as_json(), asked_at=now)
+    signed_up = consent.sign_up(request, now=now)
+    assert signed_up
+    return signed_up
+
+
+def test_who_comes_back_twelve_hours_after_a_digest_or_later_gets_one_at_once_else_at_their_hour() -> None:
+    monday_evening = NOON + timedelta(hours=8)
+    for hours, due in [(13, monday_evening), (11, NOON + timedelta(hours=19))]:
+        ada = reader(f"ada{hours}", send_hour=7, last_digest_at=monday_evening - timedelta(hours=hours))
+        consent.unsubscribe(ada.public_id, now=monday_evening)
+        sign_up(ada.email, now=monday_evening)
+        assert consent.confirm(ada.public_id, now=monday_evening)
+        ada.refresh_from_db()
+        assert ada.next_send_at == due
+
+
+def test_who_comes_back_on_a_day_that_has_its_row_waits_for_the_next() -> None:
+    ada = reader("ada", send_hour=7, last_issue_date=NOON.date())
+    consent.unsubscribe(ada.public_id, now=NOON)
+    sign_up(ada.email)
+    assert consent.confirm(ada.public_id, now=NOON)
+    ada.refresh_from_db()
+    assert ada.next_send_at == NOON + timedelta(hours=19)
+
+
+def test_the_token_that_was_pressed_is_on_record() -> None:
+    ada = sign_up()
+    consent.confirm(ada.public_id, now=NOON, ip="192.0.2.1", user_agent="Firefox", page="/c/", reference="17")
+    event = ConsentEvent.objects.get(kind="confirmed")
+    assert (event.page, event.reference) == ("/c/", "17")
+
+
+def test_what_a_browser_says_of_itself_is_kept_short_and_printable() -> None:
+    consent.unsubscribe(reader("ada").public_id, now=NOON, user_agent="a\0b\r\nc\u202e\ud800" + "x" * 10_000)
+    agent = ConsentEvent.objects.get().user_agent
+    assert agent is not None
+    assert agent.startswith("ab cxxx")
+    assert len(agent) == 300
+
+
+# --- leaving, and taking it back -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["active", "paused"])
+def test_leaving_can_be_taken_back_for_a_day(status: str) -> None:
+    ada = reader("ada", status=status, send_hour=7, last_issue_date=NOON.date())
+    consent.unsubscribe(ada.public_id, now=NOON)
+    assert consent.rejoin(ada.public_id, now=NOON + timedelta(hours=23))
+    assert not consent.rejoin(ada.public_id, now=NOON + timedelta(hours=23))
+    ada.refresh_from_db()
+    assert (ada.status, ada.next_send_at) == ("active", NOON + timedelta(hours=43))
+    assert [event.kind for event in ConsentEvent.objects.all()] == ["unsubscribed", "rejoined"]
+
+
+def test_leaving_is_not_taken_back_for_a_suppressed_address() -> None:
+    ada = reader("ada")
+    consent.unsubscribe(ada.public_id, now=NOON)
+    consent.suppress(ada.email, reason="complained", now=NOON)
+    assert not consent.rejoin(ada.public_id, now=NOON)
+    assert not consent.pause(ada.public_id, now=NOON)
+    assert not consent.weekly(ada.public_id, now=NOON)
+
+
+def test_a_stranger_who_signs_a_leaver_up_again_does_not_stop_them_from_taking_it_back() -> None:
+    ada = reader("ada")
+    consent.unsubscribe(ada.public_id, now=NOON)
+    sign_up(ada.email)
+    assert consent.rejoin(ada.public_id, now=NOON + timedelta(hours=1))
+
+
+def test_leaving_before_confirming_is_no_way_in() -> None:
+    for ada in (sign_up(), sign_up("left-long-ago@example.org")):
+        if ada.email.startswith("left"):
+            Subscriber.objects.filter(pk=ada.pk).update(confirmed_at=NOON - timedelta(days=90))
+        consent.unsubscribe(ada.public_id, now=NOON)
+        for way in (consent.rejoin, consent.pause, consent.weekly, consent.resume):
+            assert not way(ada.public_id, now=NOON)
+
+
+def test_a_pause_or_a_weekly_digest_instead_of_leaving_takes_leaving_back() -> None:
+    ada, ben = reader("ada"), reader("ben", send_hour=7, last_issue_date=NOON.date())
+    for one in (ada, ben):
+        consent.unsubscribe(one.public_id, now=NOON)
+    assert consent.pause(ada.public_id, now=NOON, until=NOON.date() + timedelta(days=28))
+    assert consent.weekly(ben.public_id, now=NOON)
+    ada.refresh_from_db()
+    ben.refresh_from_db()
+    assert (ada.status, ada.paused_until) == ("paused", NOON.date() + timedelta(days=28))
+    assert (ben.status, ben.weekdays) == ("active", 1)
+    assert ben.next_send_at == NOON + timedelta(days=7, hours=-5)
+    assert [event.kind for event in ConsentEvent.objects.filter(public_id=ada.public_id)] == [
+        "unsubscribed", "rejoined", "paused",
+    ]  # fmt: skip
+
+
+# --- another address -------------------------------------------------------------------------------------------------
+
+
+def test_a_new_address_takes_the_place_of_the_old_one_and_ends_visits_and_links() -> None:
+    ada = reader("ada", pending_email="Ada@new.example")
+    new_login_token(LoginToken.Purpose.SIGN_IN, ada, now=NOON)
+    assert consent.change_address(ada.public_id, now=NOON, reference="3") == AddressChange.CHANGED
+    assert consent.change_address(ada.public_id, now=NOON) == AddressChange.NOT_ASKED
+    ada.refresh_from_db()
+    assert (ada.email, ada.email_key, ada.pending_email) == ("Ada@new.example", "ada@new.example", None)
+    assert ada.key_version == 2
+    assert not ada.login_tokens.exists()
+    assert [event.kind for event in ConsentEvent.objects.all()] == ["changed"]
+
+
+def test_only_the_spelling_of_an_address_may_change_too() -> None:
+    ada = reader("ada", pending_email="Ada@example.org")
+    assert consent.change_address(ada.public_id, now=NOON) == AddressChange.CHANGED
+
+
+@pytest.mark.parametrize("status", ["active", "paused", "unsubscribed", "pending"])
+def test_an_address_that_somebody_confirmed_stays_theirs(status: str) -> None:
+    ben = reader("ben", status=status)
+    ada = reader("ada", pending_email=ben.email)
+    assert consent.change_address(ada.public_id, now=NOON) == AddressChange.TAKEN
+    ada.refresh_from_db()
+    assert (ada.email, ada.key_version) == ("ada@example.org", 1)
+
+
+def test_a_sign_up_that_nobody_confirmed_gives_way() -> None:
+    sign_up("ben@example.org")
+    ada = reader("ada", pending_email="ben@example.org")
+    assert consent.change_address(ada.public_id, now=NOON) == AddressChange.CHANGED
+    assert Subscriber.objects.count() == 1
+
+
+def test_a_suppressed_address_takes_no_digests() -> None:
+    consent.suppress("ben@example.org", reason="bounced", now=NOON)
+    ada = reader("ada", pending_email="ben@example.org")
+    assert consent.change_address(ada.public_id, now=NOON) == AddressChange.SUPPRESSED
+
+
+# --- erasure ---------------------------------------------------------------------------------------------------------
+
+
+def test_erasure_leaves_nothing_personal_and_a_suppression_outlives_it() -> None:
+    ada = reader("ada", wants={"keyword": ["bees"]}, zone="Asia/Tokyo", pending_email="ada@new.example")
+    consent.unsubscribe(ada.public_id, now=NOON, ip="192.0.2.1", user_agent="Firefox")
+    new_login_token(LoginToken.Purpose.SIGN_IN, ada, now=NOON)
+    for email in ("ADA@example.org", "else@example.org"):
+        MailRequest.objects.create(kind="sign_in", email=email, asked_at=NOON, ip="192.0.2.1")
+    consent.suppress(ada.email, reason="complained", now=NOON)
+
+    assert consent.erase(ada.public_id, now=NOON)
+    assert not consent.erase(ada.public_id, now=NOON)
+    ada.refresh_from_db()
+    assert (ada.email, ada.pending_email, ada.status, ada.next_send_at) == ("", None, "erased", None)
+    assert (ada.zone, ada.key_version) == ("UTC", 2)
+    assert [(event.kind, event.ip, event.user_agent) for event in ConsentEvent.objects.all()] == [
+        ("unsubscribed", None, None), ("suppressed", None, None), ("erased", None, None),
+    ]  # fmt: skip
+    everything = [list(model.objects.values()) for model in apps.get_models() if model is not ConsentEvent]
+    assert "ada" not in str(everything)
+    assert "bees" not in str(everything)
+    assert MailRequest.objects.get().email == "else@example.org"
+    assert not ada.login_tokens.exists()
+
+    request = MailRequest(kind="sign_up", email="ada@example.org", choices=Choices().as_json(), asked_at=NOON)
+    assert consent.sign_up(request, now=NOON) is None
+    assert Subscriber.objects.count() == 1
+
+
+def test_whoever_was_erased_may_begin_anew_as_somebody_else() -> None:
+    ada, ben = reader("ada"), reader("ben")
+    for one in (ada, ben):
+        consent.erase(one.public_id, now=NOON)
+    assert sign_up(ada.email).public_id != ada.public_id
+    for way in (consent.confirm, consent.rejoin, consent.pause, consent.unsubscribe):
+        assert not way(ben.public_id, now=NOON)
+
+
+# --- no digest without a yes -----------------------------------------------------------------------------------------
+
+WAYS = {
+    "sign up": lambda one, now: consent.sign_up(
+        MailRequest(kind="sign_up", email=one.email or "new@example.org", choices=Choices().as_json(), asked_at=now),
+        now=now,
+    ),
+    "confirm": lambda one, now: consent.confirm(one.public_id, now=now),
+    "pause": lambda one, now: consent.pause(one.public_id, now=now),
+    "resume": lambda one, now: consent.resume(one.public_id, now=now),
+    "weekly": lambda one, now: consent.weekly(one.public_id, now=now),
+    "leave": lambda one, now: consent.unsubscribe(one.public_id, now=now),
+    "rejoin": lambda one, now: consent.rejoin(one.public_id, now=now),
+    "choose": lambda one, now: choose(one, Choices(send_hour=9), now=now),
+    "new address": lambda one, now: (
+        consent.ask_for_address(one, "new@example.org"),
+        consent.change_address(one.public_id, now=now),
+    ),
+    "tidy": lambda one, now: tidy(now),
+    "suppress": lambda one, now: one.email and consent.suppress(one.email, reason="by_hand", now=now),
+    "erase": lambda one, now: consent.erase(one.public_id, now=now),
+}
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(sorted(WAYS)), st.sampled_from([0, 1, 13, 25, 200])), min_size=1, max_size=12
+    )
+)
+@hypothesis_settings(max_examples=200, deadline=None)
+def test_whatever_happens_nobody_is_due_whose_last_word_was_not_yes(steps: list[tuple[str, int]]) -> None:
+    with transaction.atomic():
+        now = NOON
+        sign_up("ada@example.org", now=now)
+        for name, hours in steps:
+            now += timedelta(hours=hours)
+            for one in Subscriber.objects.all():
+                WAYS[name](one, now)
+        for due in Subscriber.objects.due(now + timedelta(days=30)):
+            said = list(ConsentEvent.objects.filter(public_id=due.public_id).values_list("kind", flat=True))
+            assert "confirmed" in said
+            words = [kind for kind in said if kind in ("confirmed", "unsubscribed", "rejoined", "erased", "signed_up")]
+            assert words[-1] in ("confirmed", "rejoined")
+        transaction.set_rollback(True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from smtplib import SMTPAuthenticationError, SMTPDataError, SMTPRecipientsRefused, SMTPServerDisconnected
@@ -17,9 +17,9 @@ from aiosmtpd.controller import Controller
 from anymail.exceptions import AnymailConfigurationError, AnymailRecipientsRefused, AnymailRequestsAPIError
 from django.core import mail
 
-from subscriptions import consent, sending
+from subscriptions import answering, consent, sending
 from subscriptions.links import UNSUBSCRIBE, message_id, token_for
-from subscriptions.models import Subscriber
+from subscriptions.models import MailRequest, Subscriber
 from subscriptions.rendering import RenderedEmail
 from subscriptions.sending import Door, Fate, Handover, Purpose
 from tests.factories import NOON, reader
@@ -113,6 +113,44 @@ def test_the_door_refuses_the_suppressed_the_unconfirmed_and_the_invented(sink: 
     consent.suppress(ada.email, reason="complained", now=NOON)
     assert [send(person).fate for person in (ada, ben, demo)] == [Fate.REFUSED] * 3
     assert sink.received == []
+
+
+def test_an_address_that_is_yet_to_be_a_readers_is_looked_up_itself(sink: Sink) -> None:
+    ada = reader("ada")
+
+    def send_to(address: str) -> Fate:
+        with Door() as door:
+            return door.send(
+                ada, EMAIL, purpose=Purpose.CONFIRMATION, message_id="<1@x>", dated_at=NOON, address=address
+            ).fate
+
+    assert send_to("ada@new.example") == Fate.ACCEPTED
+    assert parsed(sink.received[0])["To"] == "ada@new.example"
+    assert send_to("ada@readers.invalid") == Fate.REFUSED
+    consent.suppress("Ada@new.example", reason="bounced", now=NOON)
+    assert send_to("ada@new.example") == Fate.REFUSED
+    consent.suppress(ada.email, reason="bounced", now=NOON)  # where she was no longer works: she may go elsewhere
+    assert send_to("ada@other.example") == Fate.ACCEPTED
+    assert len(sink.received) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "times"),
+    [("550 5.1.1 who?", [0, 0, 0]), ("451 later", [0, 0, 1])],
+)
+def test_a_mail_with_a_link_is_tried_again_where_the_server_asks_for_patience_only(
+    sink: Sink, answer: str, times: list[int]
+) -> None:
+    reader("ada")
+    sink.refuse["ada@example.org"] = answer
+    answering.ask(MailRequest.Kind.SIGN_IN, email="ada@example.org", now=NOON, page="", ip=None, user_agent="")
+    received = []
+    for minutes in (0, 0.5, 1):
+        answering.answer_all(NOON + timedelta(minutes=minutes))
+        received.append(len(sink.received))
+        if minutes == 0.5:
+            sink.refuse.clear()
+    assert received == times
 
 
 @pytest.mark.parametrize(

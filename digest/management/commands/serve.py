@@ -18,6 +18,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from subscriptions.first_run import lay_down_topics
+
 GRACE = 15  # seconds for what is in hand, then the tree is killed
 CELERY = ["-m", "celery", "-q", "-A", "digest.config.celery"]
 WORKER = [*CELERY, "worker", "-l", "warning", "--without-gossip", "--without-mingle", "--without-heartbeat"]
@@ -25,7 +27,8 @@ WORKER = [*CELERY, "worker", "-l", "warning", "--without-gossip", "--without-min
 
 class Command(BaseCommand):
     help = (
-        "Serve the web pages, and on real days also fetch, open editions and send, until Ctrl-C. "
+        "Serve the web pages, answer those who sign up, and on real days also fetch, open editions and send, "
+        "until Ctrl-C. "
         "Exit codes: 0 stopped on request; 1 one of its processes ended by itself; 2 wrong arguments or settings."
     )
     requires_system_checks = ()
@@ -37,7 +40,10 @@ class Command(BaseCommand):
     def handle(self, *, host: str, port: int, **options: Any) -> None:
         if settings.MODE == "live":
             call_command("first_run", stdout=self.stdout)
-        what = "with its timetable" if settings.MODE == "live" else f"the pages of the {settings.MODE} day only"
+            what = "with its timetable"
+        else:
+            lay_down_topics()
+            what = f"the {settings.MODE} day, which does not move on; who signs up gets it into the outbox"
         self.stdout.write(f"Broadsheet, {what}: http://localhost:{port} until Ctrl-C.")
         self.stdout.flush()
         with _stop_signals() as stop, _running(_processes(host, port)) as children:
@@ -50,11 +56,13 @@ class Command(BaseCommand):
 def _processes(host: str, port: int) -> dict[str, list[str]]:
     """The arguments to Python for each process of this configuration."""
     web = ["-m", "gunicorn", "-c", "python:digest.config.gunicorn", "--bind", f"{host}:{port}"]
-    if settings.MODE != "live":
-        return {"web": web}  # a given day does not move by itself
     if settings.REDIS_URL:
-        beat = [*CELERY, "beat", "-l", "warning", "--pidfile="]
-        return {"web": web, "worker": [*WORKER, "-P", "prefork", "-c", "2"], "beat": beat}
+        return {
+            "web": web,
+            "worker": [*WORKER, "-P", "prefork", "-c", "2"],
+            "mail": [*WORKER, "-P", "threads", "-c", "1", "-Q", "mail", "-n", "mail@%h"],
+            "beat": [*CELERY, "beat", "-l", "warning", "--pidfile="],
+        }
     return {"web": web, "worker": [*WORKER, "-B", "-P", "threads", "-c", "4"]}
 
 

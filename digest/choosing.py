@@ -1,0 +1,149 @@
+"""Choose: the papers of a digest in their order, and why each is there. Planning and previews share it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from digest.compose import Reason
+from digest.pool import Pool
+from digest.ranking import personal
+from digest.ranking.features import PaperMatrix, ReaderBatch, Texts
+from digest.ranking.personal import TERMS, rank
+from digest.tagging import Rule
+
+NOTHING_MATCHED = "Nothing that came in matched what you asked for."
+NOTHING_CAME = "No new paper came in."
+STANDS_OUT = 1.0  # deviations above the day's mean from which a paper is said to be trending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What S readers ask for: R rules that they want or mute, and L papers that they want more of or less."""
+
+    rules: list[Rule]
+    wants: csr_array  # (S, R)
+    mutes: csr_array  # (S, R)
+    hype: NDArray[np.float32]  # (S,)
+    most: list[int]  # papers in each reader's digest
+    verdicts: csr_array | None = None  # (S, L), 1 for more and -1 for less
+    judged: Texts | None = None  # (L,)
+
+    @property
+    def likes(self) -> NDArray[np.int64]:
+        """How many papers each reader wants more of (S,)."""
+        if self.verdicts is None:
+            return np.zeros(len(self.most), np.int64)
+        return np.asarray((self.verdicts > 0).sum(axis=1), np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One reader's papers, as rows of the pool in the order shown, and why each; what the first sentence says."""
+
+    papers: list[int]
+    reasons: list[list[Reason]]
+    arrived: int
+    matched: int
+    asked_for: list[str]
+
+    @property
+    def why_nothing(self) -> str:
+        """Why no paper was chosen, in a sentence; empty where one was."""
+        if not self.arrived:
+            return NOTHING_CAME
+        return "" if self.papers else NOTHING_MATCHED
+
+
+def choose(asked: Asked, pool: Pool, papers: PaperMatrix, *, offered: NDArray[np.bool_]) -> list[Choice]:
+    """The digest of each reader from the papers ``offered`` (S, P); ``papers`` is the pool against the rules."""
+    allowed = offered & ~((asked.mutes @ papers.matches).toarray() > 0)
+    likes = asked.likes
+    wants_nothing = np.diff(asked.wants.indptr) == 0
+    # who asked for nothing gets the trending list, and only papers with votes are on it, while there are any
+    on_trending = wants_nothing & (likes == 0) & (offered & pool.voted).any(axis=1)
+    allowed &= ~on_trending[:, None] | pool.voted | (pool.pick >= personal.PICK)
+    readers = ReaderBatch(wants=asked.wants, hype=asked.hype, verdicts=asked.verdicts, liked=asked.judged)
+    ranking = rank(papers, readers, allowed=allowed, limit=max(asked.most, default=0))
+    matched = (((asked.wants @ papers.matches).toarray() > 0) & allowed).sum(axis=1)
+    by_likes = wants_nothing & (likes > 0)
+    matched[by_likes] = ranking.eligible[by_likes] - (allowed & (pool.pick >= personal.PICK)).sum(axis=1)[by_likes]
+    rules_of = papers.matches.T.tocsr()
+    choices = []
+    for reader, most in enumerate(asked.most):
+        wanted = asked.wants.indices[asked.wants.indptr[reader] : asked.wants.indptr[reader + 1]].tolist()
+        chosen = [
+            (
+                int(paper),
+                _reasons(
+                    ranking.contributions[reader, place].tolist(),
+                    [asked.rules[column] for column in _both(wanted, rules_of, int(paper))],
+                    int(paper),
+                    pool,
+                    alike=bool(ranking.alike[reader, place]),
+                ),
+            )
+            for place, paper in enumerate(ranking.order[reader, :most])
+            if paper >= 0
+        ]
+        chosen.sort(key=lambda one: one[0] not in pool.notes)  # picks first, as they are shown
+        choices.append(
+            Choice(
+                papers=[paper for paper, _ in chosen],
+                reasons=[reasons for _, reasons in chosen],
+                arrived=int(offered[reader].sum()),
+                matched=int(matched[reader]),
+                asked_for=[in_words(asked.rules[column]) for column in wanted] or _likes_in_words(int(likes[reader])),
+            )
+        )
+    return choices
+
+
+def in_words(rule: Rule) -> str:
+    """What a rule asks for, as a reader would say it: ``Robotics``, ``“grasping”``, ``cs.LG``."""
+    return f"“{rule.key}”" if rule.kind == "keyword" else _label(rule)
+
+
+def _likes_in_words(likes: int) -> list[str]:
+    """What a reader asked for who is known by likes alone."""
+    return [f"more like {f'{likes} papers' if likes > 1 else 'a paper'} you chose"] if likes else []
+
+
+def _label(rule: Rule) -> str:
+    return rule.label or rule.key
+
+
+def _both(wanted: Sequence[int], rules_of: csr_array, paper: int) -> list[int]:
+    """The wanted rules that the paper answers, in the order wanted."""
+    answered = set(rules_of.indices[rules_of.indptr[paper] : rules_of.indptr[paper + 1]].tolist())
+    return [column for column in wanted if column in answered]
+
+
+def _reasons(
+    contributions: Sequence[float], matched: Sequence[Rule], paper: int, pool: Pool, *, alike: bool
+) -> list[Reason]:
+    """Why this paper: each term of its score, shared among the rules that matched; together they are the score."""
+    kind_of_term = {"topic": "topic", "words": "keyword", "category": "category", "author": "author"}
+    reasons = []
+    for term, value in zip(TERMS, contributions, strict=True):
+        labels = [_label(rule) for rule in matched if rule.kind == kind_of_term.get(term)]
+        if labels:
+            reasons += [Reason(kind_of_term[term], label, round(value / len(labels), 6)) for label in labels]
+        elif value:
+            reasons.append(_unruly(term, value, paper, pool, alike=alike))
+    return reasons
+
+
+def _unruly(term: str, value: float, paper: int, pool: Pool, *, alike: bool) -> Reason:
+    """A term that no rule of the reader's stands behind."""
+    if term == "pick":
+        return Reason("pick" if paper in pool.notes else "boost", pool.notes.get(paper, ""), round(value, 6))
+    if term == "trending" and pool.popularity[paper] < STANDS_OUT:
+        return Reason("popularity", "", round(value, 6))
+    if term == "like_this":
+        return Reason("like" if alike else "taste", "", round(value, 6))
+    return Reason(term, "", round(value, 6))

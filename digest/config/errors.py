@@ -1,0 +1,33 @@
+"""The pages of what went wrong, in the house style."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+PLAIN = "<!doctype html><html lang=en><title>Something went wrong</title><h1>Something went wrong here</h1>"
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "400.html", status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "403.html", status=403)
+
+
+def forbidden_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """For a form without its CSRF token (the setting CSRF_FAILURE_VIEW)."""
+    return render(request, "403.html", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "404.html", status=404)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """Whatever broke may break this page too, so there is one that needs nothing."""
+    try:
+        return render(request, "500.html", status=500)
+    except Exception:
+        return HttpResponse(PLAIN, status=500)

@@ -1,0 +1,49 @@
+"""Log lines without what must not be in them: secrets of links, addresses of people, query strings."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+from gunicorn.glogging import Logger
+
+# The paths of links in mails, /c/TOKEN or /f/TOKEN/3/more, in whatever they are quoted.
+_LINK = re.compile(r"(/[a-z]/|%2F[a-z]%2F)[^\s/?&'\"<>]+", re.IGNORECASE)
+# Whatever looks like a token without its path: base64 of 22 characters or more with capitals, small letters and digits.
+_TOKEN = re.compile(
+    r"(?<![\w-])(?=[\w-]{0,200}[A-Z])(?=[\w-]{0,200}[a-z])(?=[\w-]{0,200}[0-9])[A-Za-z0-9_-]{22,}(?![\w-])"
+)
+_ADDRESS = re.compile(r"[^\s@<>'\"(),;:/]{1,256}(?:@|%40)[^\s@<>'\"(),;:/]{1,256}", re.IGNORECASE)
+_QUERY = re.compile(r"(?<=[\w/.-])\?[^\s'\"<>]+")
+
+
+def masked(text: str) -> str:
+    """The text as it may be written down."""
+    text = _LINK.sub(r"\1…", text)
+    text = _QUERY.sub("?…", text)
+    text = _ADDRESS.sub("(address)", text)
+    return _TOKEN.sub("…", text)
+
+
+class Mistakes(logging.Filter):
+    """Lets pages through that failed by our mistake; /health says 503 on purpose, and says it often."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return bool(record.exc_info) or getattr(record, "status_code", 500) == 500
+
+
+class Masked(logging.Formatter):
+    """Masks a whole record: its message, its arguments, its traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
+class GunicornLogger(Logger):
+    """gunicorn's own, masked."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(Masked(self.error_fmt, self.datefmt))

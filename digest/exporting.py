@@ -1,0 +1,100 @@
+"""All that is kept about one reader, as plain values for a JSON file; docs/your-data.md describes its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from digest.models import Delivery, Paper
+from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber, Suppression
+from subscriptions.wording import words
+
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+PROFILE = (
+    *("public_id", "email", "pending_email", "status", "zone", "send_hour", "max_papers", "hype", "paused_until"),
+    *("signed_up_at", "confirmation_sent_at", "confirmed_at", "link_sent_at", "left_at"),
+    *("last_issue_date", "last_digest_at", "next_send_at"),
+)
+
+
+def everything_of(reader: Subscriber, *, now: datetime) -> dict[str, Any]:
+    """Strings, numbers, lists and dicts; times are ISO 8601 in UTC. Secrets are left out: hashes of links and keys."""
+    deliveries = list(reader.deliveries.select_related("edition").prefetch_related("events").order_by("issue_date"))
+    named = {paper_id for row in deliveries for paper_id in row.paper_ids}
+    papers = Paper.objects.only("title", "url", "identifier").in_bulk(list(named))
+    return {
+        "made_at": _plain(now),
+        "profile": _profile(reader),
+        "choices": [
+            {
+                "kind": row.kind,
+                "value": row.topic.name if row.topic else row.value,
+                "stance": row.stance,
+                "until": _plain(row.until),
+            }
+            for row in reader.preferences.select_related("topic").order_by("pk")
+        ],
+        "consent": [
+            {
+                **_values(row, "kind", "at", "ip", "user_agent", "page", "wording", "reference"),
+                "words": words(row.wording),
+            }
+            for row in ConsentEvent.objects.filter(public_id=reader.public_id).order_by("at", "pk")
+        ],
+        "deliveries": [_delivery(row, papers) for row in deliveries],
+        "verdicts": [
+            {"paper": _paper(row.paper), "value": row.value, "given_at": _plain(row.given_at)}
+            for row in reader.verdicts.select_related("paper").order_by("given_at", "pk")
+        ],
+        "mails_asked_for": [
+            _values(row, "kind", "email", "asked_at", "page", "wording", "ip", "user_agent")
+            for row in MailRequest.objects.filter(subscriber=reader).order_by("asked_at", "pk")
+        ],
+        "links_mailed": [
+            _values(row, "purpose", "expires_at", "used_at")
+            for row in LoginToken.objects.filter(subscriber=reader).order_by("expires_at", "pk")
+        ],
+        "address_is_suppressed": reader.pk in Suppression.objects.blocked([reader]),
+    }
+
+
+def _profile(reader: Subscriber) -> dict[str, Any]:
+    days = [day for number, day in enumerate(DAYS) if reader.weekdays >> number & 1]
+    return {**_values(reader, *PROFILE), "weekdays": days}
+
+
+def _delivery(row: Delivery, papers: Mapping[int, Paper]) -> dict[str, Any]:
+    frozen = row.reasons if isinstance(row.reasons, dict) else {}
+    reasons = frozen.get("papers", [])
+    return {
+        **_values(row, "issue_date", "status", "outcome", "subject", "message_id", "provider_message_id", "attempts"),
+        **_values(row, "dated_at", "handed_over_at", "accepted_at"),
+        "edition": _plain(row.edition.date) if row.edition else None,
+        "new_papers": frozen.get("arrived"),
+        "matching_papers": frozen.get("matched"),
+        "asked_for": frozen.get("asked_for", []),
+        "papers": [
+            {
+                **(_paper(papers[paper_id]) if paper_id in papers else {}),
+                "reasons": [
+                    {"kind": kind, "label": label, "contribution": contribution}
+                    for kind, label, contribution in (reasons[place] if place < len(reasons) else [])
+                ],
+            }
+            for place, paper_id in enumerate(row.paper_ids)
+        ],
+        "events": [_values(event, "kind", "at", "raw") for event in row.events.all()],
+    }
+
+
+def _paper(paper: Paper) -> dict[str, Any]:
+    return _values(paper, "identifier", "title", "url")
+
+
+def _values(row: object, *names: str) -> dict[str, Any]:
+    return {name: _plain(getattr(row, name)) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,78 @@
+"""One person's proof of consent, for them or for whoever asks by what right they are written to."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from subscriptions.models import ConsentEvent, Subscriber, Suppression, email_key
+from subscriptions.wording import words
+
+
+class Command(BaseCommand):
+    help = (
+        "Print every change of one person's permission to be written to: when (UTC), by what page, to which words, "
+        "from where, with which mail. Nothing is changed. "
+        "Exit codes: 0 printed; 1 nobody is known by that name; 2 wrong arguments."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        who = parser.add_mutually_exclusive_group(required=True)
+        who.add_argument("--address", metavar="A", help="their e-mail address")
+        dash = "write --reader=ID, since one may begin with a dash"
+        who.add_argument("--reader", metavar="PUBLIC_ID", help=f"the id that all their links begin with; {dash}")
+
+    def handle(self, *, address: str | None, reader: str | None, **options: Any) -> None:
+        person = self._person(address, reader)
+        public_id = person.public_id if person else reader or ""
+        events = list(ConsentEvent.objects.filter(public_id=public_id)) if public_id else []
+        if address is not None and (suppression := _suppression(address)):
+            self.stdout.write(suppression)
+        if person is None and not events:
+            name = "by that address" if address is not None else "by that id"
+            hint = (
+                "; whoever was erased, or never confirmed, is known by their id only." if address is not None else "."
+            )
+            raise CommandError(f"Nobody is known {name}{hint}", returncode=1)
+        self.stdout.write(f"reader    {public_id}")
+        if person and person.email:
+            self.stdout.write(f"address   {person.email}")
+        status = person.get_status_display() if person else "gone: the sign-up was not confirmed"
+        self.stdout.write(f"status    {status}")
+        if not events:
+            self.stdout.write("\nNo event is on record.")
+        for event in events:
+            self.stdout.write("")
+            self.stdout.write(f"{_moment(event.at)} {str(event.get_kind_display()).lower()}")
+            for name, value in _details(event):
+                self.stdout.write(f"  {name:7} {value}")
+
+    def _person(self, address: str | None, reader: str | None) -> Subscriber | None:
+        if address is not None:
+            return Subscriber.objects.filter(email_key=email_key(address)).first()
+        return Subscriber.objects.filter(public_id=reader).first()
+
+
+def _details(event: ConsentEvent) -> list[tuple[str, str]]:
+    named = [
+        ("page", event.page),
+        ("words", f"{event.wording}: “{words(event.wording)}”" if event.wording else ""),
+        ("from", event.ip or ""),
+        ("browser", event.user_agent or ""),
+        ("mail" if event.kind == ConsentEvent.Kind.ASKED else "link", event.reference),
+    ]
+    return [(name, value) for name, value in named if value]
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _suppression(address: str) -> str:
+    row = Suppression.objects.blocking(address).first()
+    if row is None:
+        return ""
+    return f"Mail to this address is suppressed since {_moment(row.since)}: {row.get_reason_display()}."

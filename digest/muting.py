@@ -1,0 +1,124 @@
+"""Mute what a paper has: its authors, topics, categories, or a word; and take that back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from digest.models import Paper
+from digest.ranking.words import fold, telling_words
+from digest.sources.taxonomy import CATEGORIES
+from subscriptions.fields import MOST_PHRASES, CategoryList, NameList, PhraseList
+from subscriptions.models import Preference, Subscriber, Topic
+from subscriptions.rendering import one_line
+
+MOST_AUTHORS, MOST_WORDS = 40, 6  # that are offered
+MOST_READ = 200  # of a paper by thousands
+FULL = MOST_PHRASES  # muted things of one kind: as many as the form of the preferences takes
+
+
+class CannotMute(Exception):
+    """With a sentence for the reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing that can be muted: as a row holds it, and in words."""
+
+    kind: str  # Preference.Kind
+    value: str  # a topic's slug, or the word, category or name
+    label: str
+    topic: Topic | None = None
+
+    @property
+    def name(self) -> str:
+        """What a form sends for it."""
+        return f"{self.kind}:{self.value}"
+
+
+def choices_of(paper: Paper) -> list[Choice]:
+    """What this paper could be muted by, authors first: one query, for its topics.
+
+    A name or category that the form of the preferences could not show again is left out.
+    """
+    authors = [name for name in _distinct(paper.authors) if _shows_again(NameList(), name)]
+    categories = [code for code in _distinct(paper.categories) if _shows_again(CategoryList(), code)]
+    return [
+        *[Choice(Preference.Kind.AUTHOR, name, name) for name in authors[:MOST_AUTHORS]],
+        *[Choice(Preference.Kind.TOPIC, topic.slug, topic.name, topic) for topic in paper.topics.all()],
+        *[Choice(Preference.Kind.CATEGORY, code, f"{code} {CATEGORIES.get(code, '')}".strip()) for code in categories],
+        *[Choice(Preference.Kind.KEYWORD, word, f"“{word}”") for word in _words_to_offer(paper.title)],
+    ]
+
+
+def _distinct(values: Iterable[object]) -> list[str]:
+    return list(dict.fromkeys(one_line(str(value)) for value in values))[:MOST_READ]
+
+
+def _shows_again(field: PhraseList, value: str) -> bool:
+    try:
+        return list(field.clean(value)) == [value]
+    except ValidationError:
+        return False
+
+
+def words_to_mute(typed: str) -> list[Choice]:
+    """Typed words or phrases, between commas or on lines; raises CannotMute for what would match nothing."""
+    try:
+        phrases = PhraseList().clean(typed)
+    except ValidationError as error:
+        raise CannotMute(" ".join(error.messages)) from None
+    return [Choice(Preference.Kind.KEYWORD, phrase, f"“{phrase}”") for phrase in phrases]
+
+
+def mute(reader: Subscriber, choices: Iterable[Choice]) -> tuple[list[int], list[int]]:
+    """Mute these things for this reader: the rows that were made, and those that were wanted until now.
+
+    What is muted already stays as it is. Raises CannotMute, and writes nothing, for a reader who has too many rows.
+    """
+    made, turned = list[int](), list[int]()
+    with transaction.atomic():
+        Subscriber.objects.select_for_update().get(pk=reader.pk)  # two presses at once take turns
+        rows = {
+            (row.kind, row.topic_id or fold(row.value)): row for row in Preference.objects.filter(subscriber=reader)
+        }
+        for choice in choices:
+            key = (choice.kind, choice.topic.pk if choice.topic else fold(choice.value))
+            row = rows.get(key)
+            if row is not None and row.stance == Preference.Stance.MUTE:
+                continue
+            if sum(one.kind == choice.kind and one.stance == Preference.Stance.MUTE for one in rows.values()) >= FULL:
+                raise CannotMute(f"You already mute {FULL} of these. Take some back in your preferences first.")
+            if row is None:
+                rows[key] = row = Preference.objects.create(
+                    subscriber=reader,
+                    kind=choice.kind,
+                    topic=choice.topic,
+                    value="" if choice.topic else choice.value,
+                    stance=Preference.Stance.MUTE,
+                )
+                made.append(row.pk)
+            else:
+                row.stance = Preference.Stance.MUTE
+                row.save(update_fields=["stance"])
+                turned.append(row.pk)
+    return made, turned
+
+
+def unmute(reader: Subscriber, *, made: Sequence[int], turned: Sequence[int]) -> None:
+    """Take back what :func:`mute` did, as far as it still stands: made rows go, turned ones are wanted again."""
+    muted = Preference.objects.filter(subscriber=reader, stance=Preference.Stance.MUTE)
+    with transaction.atomic():
+        muted.filter(pk__in=made).delete()
+        muted.filter(pk__in=turned).update(stance=Preference.Stance.WANT)
+
+
+def _words_to_offer(title: str) -> list[str]:
+    """The longest telling words of a title, in its order."""
+    found = dict.fromkeys(word for word in re.findall(r"[^\W\d_][\w’'-]{3,39}", one_line(title)) if telling_words(word))
+    longest = sorted(found, key=len, reverse=True)[:MOST_WORDS]
+    return [word for word in found if word in longest]

@@ -1,0 +1,170 @@
+"""The week's editions laid together: the papers that a digest may draw from, and what curators say of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from django.db.models import QuerySet
+from django.db.models.fields.json import KT
+from numpy.typing import NDArray
+
+from digest.models import CuratorPick, Edition, EditionPaper, Paper
+from digest.publishing import WINDOW, candidates
+from digest.ranking import personal
+from digest.ranking.features import Archive, Day, PaperMatrix, Texts
+from digest.ranking.trending import standardised
+from digest.tagging import Index, Rule
+
+ARCHIVE_DAYS, ARCHIVE_SIZE = 45, 10_000  # whose texts say how rare a word is
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The week's E editions laid together: P papers, each with its newest card, and what curators say of them."""
+
+    editions: list[Edition]  # oldest first
+    ids: NDArray[np.int64]  # (P,) of Paper
+    row_of: dict[int, int]  # the other way round
+    titles: list[str]  # as on the cards
+    first_seen: NDArray[np.float64]  # (P,) in seconds
+    index: Index
+    newcomers: list[EditionPaper]  # those among them that a curator picked and that are in no edition's rows yet
+    inside: NDArray[np.bool_]  # (E, P)
+    may_go: NDArray[np.bool_]  # (P,) not hidden, withdrawn or under embargo
+    popularity: NDArray[np.float64]  # (P,)
+    voted: NDArray[np.bool_]  # (P,) whether any source counts votes for it
+    pick: NDArray[np.float64]  # (P,)
+    notes: dict[int, str]  # row of a picked paper -> the curator's note
+    free_since: NDArray[np.float64]  # (P,) when a paper's embargo ended, in seconds; -inf without one
+    day: Day
+
+    @classmethod
+    def of_the_week(cls, now: datetime) -> Pool:
+        """The pool as it stands; reads only, so that a preview may be made of it."""
+        editions = editions_of_the_week(now)
+        judged = judgements(editions)
+        rows = list(_rows_of(editions))
+        newcomers = _picked_beyond(rows, editions, judged.values(), now=now)
+        date_of = {edition.pk: edition.date for edition in editions}
+        newest: dict[int, EditionPaper] = {}
+        held: dict[int, set[int]] = defaultdict(set)
+        for row in sorted([*rows, *newcomers], key=lambda row: date_of[row.edition_id]):
+            newest[row.paper_id] = row
+            held[row.edition_id].add(row.paper_id)
+        papers = [row.paper for row in newest.values()]
+        row_of = {paper_id: row for row, paper_id in enumerate(newest)}
+        trending = np.array([np.nan if row.trending is None else row.trending for row in newest.values()], float)
+        archive = _archive(_archive_texts(now)) if papers else Archive.of([])
+        texts = archive.read(text_of(paper.title, paper.abstract) for paper in papers)
+        withdrawn = {paper.pk for paper in papers if paper.withdrawn_at is not None}
+        return cls(
+            editions=editions,
+            ids=np.array(list(newest), np.int64),
+            row_of=row_of,
+            titles=[getattr(row, "card_title", None) or row.card["title"] for row in newest.values()],
+            first_seen=np.array([paper.first_seen_at.timestamp() for paper in papers], float),
+            index=Index(papers),
+            newcomers=newcomers,
+            inside=np.array([[paper in held[edition.pk] for paper in newest] for edition in editions], bool).reshape(
+                len(editions), len(papers)
+            ),
+            popularity=standardised(trending),
+            voted=~np.isnan(trending),
+            day=Day.of(texts, archive=archive, popularity=standardised(trending)),
+            **_judged(row_of, judged, withdrawn, now=now),
+        )
+
+    def judged_again(self, judged: dict[int, CuratorPick], withdrawn: Iterable[int], *, now: datetime) -> Pool:
+        """The same papers, and what is said of them now."""
+        return replace(self, **_judged(self.row_of, judged, withdrawn, now=now))
+
+    def admit(self) -> None:
+        """Write down the newcomers, so that their cards are found when the mails are made."""
+        EditionPaper.objects.bulk_create(self.newcomers, ignore_conflicts=True)
+
+    def against(self, rules: Sequence[Rule]) -> PaperMatrix:
+        """These papers as the ranking sees them, for readers who want any of these rules."""
+        return self.with_picks(self.day.against(rules, self.index.match(rules)))
+
+    def with_picks(self, papers: PaperMatrix) -> PaperMatrix:
+        """The matrix with what curators say now."""
+        return replace(papers, pick=self.pick.astype(np.float32))
+
+    def read(self, texts: Iterable[str]) -> Texts:
+        """Other texts, so that they can be compared with these papers."""
+        return self.day.archive.read(texts)
+
+
+def editions_of_the_week(now: datetime) -> list[Edition]:
+    """Oldest first."""
+    week = Edition.objects.filter(date__gt=now.date() - WINDOW, date__lte=now.date(), opened_at__lte=now)
+    return list(week.order_by("date"))
+
+
+def judgements(editions: Iterable[Edition]) -> dict[int, CuratorPick]:
+    """What curators say, by paper; of two days' judgements the latest counts."""
+    dates = [edition.date for edition in editions]
+    return {one.paper_id: one for one in CuratorPick.objects.filter(edition_date__in=dates).order_by("edition_date")}
+
+
+def text_of(title: str, abstract: str) -> str:
+    return f"{title}. {abstract}"
+
+
+def _rows_of(editions: Iterable[Edition]) -> QuerySet[EditionPaper]:
+    """The editions' rows, oldest first, without the bulk of their cards."""
+    rows = EditionPaper.objects.filter(edition__in=editions).order_by("edition__date", "pk").select_related("paper")
+    return rows.annotate(card_title=KT("card__title")).defer("card", "inputs")
+
+
+def _picked_beyond(
+    rows: Sequence[EditionPaper], editions: Sequence[Edition], picks: Iterable[CuratorPick], *, now: datetime
+) -> list[EditionPaper]:
+    """A curator may pick a paper that was no candidate: it joins the edition it was picked for."""
+    by_date: dict[date, Edition] = {edition.date: edition for edition in editions}
+    there = {(row.edition_id, row.paper_id) for row in rows}
+    joining = {
+        one.paper_id: by_date[one.edition_date]
+        for one in picks
+        if one.verdict == CuratorPick.Verdict.PICK and (by_date[one.edition_date].pk, one.paper_id) not in there
+    }
+    made = candidates(list(Paper.objects.filter(pk__in=joining).order_by("pk")), now=now) if joining else []
+    return [candidate.for_edition(joining[candidate.paper.pk]) for candidate in made]
+
+
+def _judged(
+    row_of: dict[int, int], judged: dict[int, CuratorPick], withdrawn: Iterable[int], *, now: datetime
+) -> dict[str, Any]:
+    """The columns that change while an edition is open."""
+    may_go = np.ones(len(row_of), bool)
+    may_go[[row_of[paper_id] for paper_id in withdrawn if paper_id in row_of]] = False
+    pick, notes, free_since = np.zeros(len(row_of)), dict[int, str](), np.full(len(row_of), -np.inf)
+    for paper_id, one in judged.items():
+        if (place := row_of.get(paper_id)) is None:
+            continue
+        if one.embargo_until:
+            free_since[place] = one.embargo_until.timestamp()
+        if one.verdict == CuratorPick.Verdict.HIDE or (one.embargo_until and one.embargo_until > now):
+            may_go[place] = False
+        elif one.verdict == CuratorPick.Verdict.PICK:
+            pick[place], notes[place] = personal.PICK, one.note
+        else:
+            pick[place] = personal.BOOST
+    return {"may_go": may_go, "pick": pick, "notes": notes, "free_since": free_since}
+
+
+def _archive_texts(now: datetime) -> tuple[str, ...]:
+    recent = Paper.objects.filter(first_seen_at__range=(now - timedelta(days=ARCHIVE_DAYS), now))
+    rows = recent.order_by("-first_seen_at", "-pk").values_list("title", "abstract")[:ARCHIVE_SIZE]
+    return tuple(text_of(title, abstract) for title, abstract in rows)
+
+
+@lru_cache(maxsize=1)
+def _archive(texts: tuple[str, ...]) -> Archive:
+    return Archive.of(texts)  # seconds for 10,000 texts, so kept while the texts stay the same

@@ -1,0 +1,267 @@
+"""Preview: the latest edition as a digest for choices that nobody has saved yet. Nothing is written.
+
+The papers are chosen by the functions of the real run. What takes seconds, the week's texts as matrices and the index
+of its papers, is kept in the process and made anew when an edition opens or its papers change; what curators say and
+what was withdrawn is asked for each preview.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, cast
+
+import numpy as np
+from django.db.models import Count, Max, Sum
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from digest.choosing import Asked, Choice, choose, in_words
+from digest.compose import Card, Digest, Item, Reader, Sender, compose
+from digest.ingest import topic_rule
+from digest.models import CuratorPick, Edition, EditionPaper, Paper
+from digest.pool import Pool, editions_of_the_week, judgements
+from digest.publishing import WINDOW, noon
+from digest.ranking.features import PaperMatrix
+from digest.tagging import Index, Kind, Rule
+from subscriptions.choices import Choices
+from subscriptions.models import Preference, Topic
+
+KEPT_RULES = 500  # each takes four bytes a paper: what all visitors of an hour type, and every topic
+NEW_PAPERS = timedelta(hours=1)  # how long papers that came in after an edition may be missing from the counts
+
+NO_EDITION = "There is no edition yet. The first one opens when its papers have come in."
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """How many papers of the last seven days one wish would have found, or a muted one taken out."""
+
+    label: str
+    count: int
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What the digest of ``day``, the latest edition, would hold; ``why_nothing`` is a sentence where it holds none.
+
+    ``left_out`` holds the fields of a form that could not be used, each with what is wrong with it.
+    """
+
+    day: date | None
+    digest: Digest | None
+    why_nothing: str
+    matched: tuple[Matched, ...]
+    left_out: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def papers(self) -> tuple[Item, ...]:
+        """In the order of the mail, picks first."""
+        return self.digest.papers if self.digest else ()
+
+
+def preview(choices: Choices, *, now: datetime) -> Preview:
+    """What someone who confirmed these choices at ``now`` would be sent first."""
+    state = _State.of(now)
+    if not state.editions:
+        return Preview(day=None, digest=None, why_nothing=NO_EDITION, matched=())
+    week, now = _this_week(state), state.now
+    asked = _asked(choices)
+    answers = [week.answer(rule) for rule in asked.rules]
+    pool = week.pool.judged_again(state.judged, state.withdrawn, now=now)
+    papers = PaperMatrix.together([answer.papers for answer in answers] or [week.unasked])
+    # as planning has it for a first digest: the latest edition, and what an embargo held back until now
+    offered = (pool.inside[-1] | np.isfinite(pool.free_since)) & pool.may_go
+    (choice,) = choose(asked, pool, pool.with_picks(papers), offered=offered[None, :])
+    counted = week.counted(state.withdrawn, now=now)
+    muted = set(asked.mutes.indices.tolist())
+    day = pool.editions[-1].date
+    return Preview(
+        day=day,
+        digest=_composed(choice, pool, day) if choice.papers else None,
+        why_nothing=choice.why_nothing,
+        matched=tuple(
+            Matched(in_words(rule), int(counted[answer.rows].sum()), column in muted)
+            for column, (rule, answer) in enumerate(zip(asked.rules, answers, strict=True))
+        ),
+    )
+
+
+def warm(now: datetime) -> None:
+    """Lay the week's papers ready, so that no visitor waits for it."""
+    if (state := _State.of(now)).editions:
+        _this_week(state)
+
+
+def forget() -> None:
+    """Keep nothing: for tests, whose databases come and go."""
+    global _kept
+    _kept = None
+
+
+# --- what was asked for ----------------------------------------------------------------------------------------------
+
+
+def _asked(choices: Choices) -> Asked:
+    """The choices as one reader's; a topic that is not there is passed over, as it is when choices are saved."""
+    wishes = {(wish.kind, wish.value): wish for wish in choices.wishes}.values()
+    topics = {}
+    if any(wish.kind == Preference.Kind.TOPIC for wish in wishes):
+        topics = {topic.slug: topic_rule(topic) for topic in Topic.objects.all()}
+    columns: dict[Rule, int] = {}
+    chosen: dict[str, list[int]] = {Preference.Stance.WANT: [], Preference.Stance.MUTE: []}
+    for wish in wishes:
+        is_topic = wish.kind == Preference.Kind.TOPIC
+        rule = topics.get(wish.value) if is_topic else Rule(cast(Kind, wish.kind), wish.value)
+        if rule:
+            chosen[wish.stance].append(columns.setdefault(rule, len(columns)))
+    wants, mutes = (_row(found, len(columns)) for found in chosen.values())
+    return Asked(
+        rules=list(columns),
+        wants=wants,
+        mutes=mutes,
+        hype=np.array([choices.hype], np.float32),
+        most=[choices.max_papers],
+    )
+
+
+def _row(columns: Sequence[int], width: int) -> csr_array:
+    return csr_array((np.ones(len(columns), np.float32), (np.zeros(len(columns), int), columns)), shape=(1, width))
+
+
+def _composed(choice: Choice, pool: Pool, day: date) -> Digest:
+    ids = pool.ids[choice.papers].tolist()
+    frozen = EditionPaper.objects.filter(paper__in=ids, edition__in=pool.editions).order_by("edition__date", "pk")
+    newest = {row.paper_id: row.card for row in [*pool.newcomers, *frozen]}
+    found = [(newest[one], why) for one, why in zip(ids, choice.reasons, strict=True) if one in newest]
+    return compose(
+        [(Card.from_json(card), why) for card, why in found],
+        Reader(address="", unsubscribe_url="", asked_for=tuple(choice.asked_for)),
+        issue_date=day,
+        sender=Sender(name="", site_url="", postal_address=""),
+        arrived=choice.arrived,
+        matched=choice.matched,
+    )
+
+
+# --- what is kept ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the tables say at ``now``, in a few small queries; ``key`` is another when the papers are.
+
+    Where no edition opened for a week, as in a rehearsal of an older day, ``now`` is when the latest one did.
+    """
+
+    now: datetime
+    editions: list[Edition]
+    judged: dict[int, CuratorPick]
+    withdrawn: list[int]
+    key: tuple[Any, ...]
+    newest: int
+
+    @classmethod
+    def of(cls, now: datetime) -> _State:
+        editions = editions_of_the_week(now)
+        if not editions and (latest := Edition.objects.filter(opened_at__lte=now, date__lt=now.date()).first()):
+            now = max(latest.opened_at, noon(latest.date))
+            editions = editions_of_the_week(now)
+        judged = judgements(editions)
+        its_rows = EditionPaper.objects.filter(edition__in=editions[-1:])
+        said = its_rows.aggregate(Count("pk"), Max("pk"), Sum("paper__version"))
+        # of the older ones only what an embargo held back may be shown
+        held_back = [paper_id for paper_id, one in judged.items() if one.embargo_until]
+        old = Paper.objects.filter(pk__in=held_back, withdrawn_at__isnull=False).values_list("pk", flat=True)
+        new = its_rows.filter(paper__withdrawn_at__isnull=False).values_list("paper_id", flat=True)
+        picked = {
+            (one.paper_id, one.edition_date) for one in judged.values() if one.verdict == CuratorPick.Verdict.PICK
+        }
+        return cls(
+            now=now,
+            editions=editions,
+            judged=judged,
+            withdrawn=[*new, *(old if held_back else ())],
+            key=(*((edition.pk, edition.opened_at) for edition in editions), *said.values(), frozenset(picked)),
+            newest=Paper.objects.aggregate(newest=Max("pk"))["newest"] or 0,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """One rule against the week's papers."""
+
+    papers: PaperMatrix  # with that rule alone
+    rows: NDArray[np.int64]  # of the week's papers, that it matches
+
+
+class _Week:
+    """The week's papers laid out: the pool of its editions, then those first seen in it that are in no edition."""
+
+    def __init__(self, state: _State) -> None:
+        self.key, self.newest, self.made_at = state.key, state.newest, state.now
+        now = state.now
+        self.pool = Pool.of_the_week(now)
+        self.unasked = self.pool.against([])
+        seen = Paper.objects.filter(first_seen_at__range=(now - WINDOW, now), withdrawn_at=None).order_by("pk")
+        others = list(
+            seen.exclude(pk__in=EditionPaper.objects.filter(edition__in=self.pool.editions).values("paper")).only(
+                "title", "abstract", "authors", "categories", "first_seen_at"
+            )
+        )
+        others = [paper for paper in others if paper.pk not in self.pool.row_of]  # newcomers
+        self._others = Index(others)
+        self._ids = np.append(self.pool.ids, [paper.pk for paper in others]).astype(np.int64)
+        seen_at = [paper.first_seen_at.timestamp() for paper in others]
+        self._first_seen = np.append(self.pool.first_seen, seen_at)
+        self._stands = np.isin(self._ids, list(seen.values_list("pk", flat=True)))
+        self._answers: OrderedDict[Rule, _Answer] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def is_of(self, state: _State) -> bool:
+        is_recent = self.newest == state.newest or abs(state.now - self.made_at) < NEW_PAPERS
+        return self.key == state.key and is_recent
+
+    def answer(self, rule: Rule) -> _Answer:
+        """Worked out once for all visitors who ask for it."""
+        with self._lock:
+            if answer := self._answers.get(rule):
+                self._answers.move_to_end(rule)
+                return answer
+        papers = self.pool.against([rule])
+        others = np.flatnonzero(np.diff(self._others.match([rule]).indptr)) + len(self.pool.ids)
+        answer = _Answer(papers, np.concatenate([papers.matches.indices, others]))
+        with self._lock:
+            self._answers[rule] = answer
+            while len(self._answers) > KEPT_RULES:
+                self._answers.popitem(last=False)
+        return answer
+
+    def counted(self, withdrawn: Sequence[int], *, now: datetime) -> NDArray[np.bool_]:
+        """Which of the week's papers were first seen in the seven days before ``now`` and are not withdrawn."""
+        recent = (self._first_seen > (now - WINDOW).timestamp()) & (self._first_seen <= now.timestamp())
+        return np.asarray(recent & self._stands & ~np.isin(self._ids, withdrawn), np.bool_)
+
+
+_kept: _Week | None = None
+_making = threading.Lock()
+
+
+def _this_week(state: _State) -> _Week:
+    """The week that is kept; when it is out of date one visitor makes it anew, and the others get the old meanwhile."""
+    global _kept
+    kept = _kept
+    if kept and kept.is_of(state):
+        return kept
+    if not _making.acquire(blocking=kept is None) and kept:
+        return kept
+    try:
+        if not (_kept and _kept.is_of(state)):  # it was made while we waited
+            _kept = _Week(state)
+        return _kept
+    finally:
+        _making.release()

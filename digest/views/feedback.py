@@ -1,0 +1,119 @@
+"""More, less and mute: the pages behind the links under each paper of a mail. Only a press of their button acts."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+
+from digest import muting
+from digest.compose import TITLE_LENGTH, shorten
+from digest.models import Delivery, Paper, Verdict
+from subscriptions import visitors
+from subscriptions.fields import LONGEST_PHRASE, clean_text
+from subscriptions.links import FEEDBACK, BadLink, read_day_token
+from subscriptions.models import Subscriber
+from subscriptions.pages import token_page
+
+MUTE, UNDO = "mute", "undo"
+
+
+@token_page
+def feedback(request: HttpRequest, token: str, number: str, wish: str) -> HttpResponse:
+    """Of the paper of that number in that digest: more, less, or mute something about it."""
+    public_id, day = read_day_token(FEEDBACK, token)
+    reader, paper = _paper_of(public_id, day, int(number))
+    page = {
+        "title": shorten(paper.title, TITLE_LENGTH),
+        "wish": wish,
+        "gets_none": reader.status == Subscriber.Status.UNSUBSCRIBED,
+        "mute_url": reverse("feedback", args=[token, number, MUTE]),
+    }
+    if request.method == "POST" and visitors.too_many(request, "feedback"):
+        return render(request, "429.html", status=429)
+    if wish == MUTE:
+        return _mute(request, reader, paper, page, salt=f"mute|{token}|{number}")
+    return _judge(request, reader, paper, page, wish=wish)
+
+
+def _paper_of(public_id: str, day: date, number: int) -> tuple[Subscriber, Paper]:
+    """Whose link it is and which paper it is about; raises BadLink where either is gone."""
+    delivery = (
+        Delivery.objects.filter(subscriber__public_id=public_id, issue_date=day)
+        .exclude(subscriber__status=Subscriber.Status.ERASED)
+        .select_related("subscriber")
+        .first()
+    )
+    if delivery is None or not 1 <= number <= len(delivery.paper_ids):
+        raise BadLink("no paper of a digest")
+    if (paper := Paper.objects.filter(pk=delivery.paper_ids[number - 1]).first()) is None:
+        raise BadLink("a paper that is gone")
+    return delivery.subscriber, paper
+
+
+# More and less -------------------------------------------------------------------------------------------------------
+
+
+def _judge(
+    request: HttpRequest, reader: Subscriber, paper: Paper, page: dict[str, object], *, wish: str
+) -> HttpResponse:
+    """``before`` is what was said of this paper until the button was pressed: what Undo goes back to."""
+    mine = Verdict.objects.filter(subscriber=reader, paper=paper)
+    current = mine.values_list("value", flat=True).first() or ""
+    if request.method != "POST":
+        state = {"state": "done", "before": ""} if current == wish else {"state": "ask", "before": current}
+        return render(request, "feedback.html", page | state)
+    before, do = request.POST.get("before", ""), request.POST.get("do", "")
+    if before not in Verdict.Value.values or before == wish:
+        before = ""
+    if do not in (wish, UNDO):
+        return render(request, "feedback.html", page | {"state": "ask", "before": before}, status=400)
+    if do == wish:
+        if current != wish:
+            Verdict.objects.update_or_create(
+                subscriber=reader, paper=paper, defaults={"value": wish, "given_at": timezone.now()}
+            )
+        return render(request, "feedback.html", page | {"state": "done", "before": before})
+    if before:
+        mine.filter(value=wish).update(value=before)
+    else:
+        mine.filter(value=wish).delete()
+    return render(request, "feedback.html", page | {"state": "undone", "before": before})
+
+
+# Mute ----------------------------------------------------------------------------------------------------------------
+
+
+def _mute(
+    request: HttpRequest, reader: Subscriber, paper: Paper, page: dict[str, object], *, salt: str
+) -> HttpResponse:
+    choices = muting.choices_of(paper)
+    form = {"choices": choices, "chosen": [], "word": "", "problem": ""}
+    do = request.POST.get("do", "")
+    if do not in (MUTE, UNDO):
+        status = 400 if request.method == "POST" else 200
+        return render(request, "mute.html", page | form | {"state": "ask"}, status=status)
+    if do == UNDO:
+        try:
+            made, turned = signing.loads(request.POST.get("undo", ""), salt=salt)
+        except signing.BadSignature:
+            raise BadLink("not what was muted here") from None
+        muting.unmute(reader, made=made, turned=turned)
+        return render(request, "mute.html", page | form | {"state": "undone"})
+    chosen = set(request.POST.getlist("what"))
+    wishes = [choice for choice in choices if choice.name in chosen]
+    try:
+        wishes += muting.words_to_mute(request.POST.get("word", ""))
+        if not wishes:
+            raise muting.CannotMute("Nothing was chosen. Tick what you want to see no more, or type a word.")
+        made, turned = muting.mute(reader, wishes)
+    except muting.CannotMute as error:
+        typed = clean_text(request.POST.get("word", "")[:LONGEST_PHRASE])
+        again = {"chosen": [choice.name for choice in wishes], "word": typed, "problem": str(error)}
+        return render(request, "mute.html", page | form | again | {"state": "ask"}, status=422)
+    undo = signing.dumps([made, turned], salt=salt) if made or turned else ""
+    return render(request, "mute.html", page | form | {"state": "done", "muted": wishes, "undo": undo})

@@ -1,0 +1,123 @@
+"""What a signed-in reader can see and take: what was sent and why not, what they said, all their data, and an end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from digest import erasing
+from digest.compose import TITLE_LENGTH, safe_link, shorten
+from digest.exporting import everything_of
+from digest.models import Delivery, Verdict
+from subscriptions.models import Subscriber
+from subscriptions.schedule import local_date
+from subscriptions.sessions import reader_page
+from subscriptions.visitors import too_many
+
+ROWS = 60  # on one page
+
+# status -> what became of a digest, in the reader's words; ``outcome`` says it better where it says anything
+BECAME = {
+    Delivery.Status.READY: "On its way.",
+    Delivery.Status.HANDING_OFF: "On its way.",
+    Delivery.Status.RETRY_WAIT: "On its way: your mail server asked us to try again.",
+    Delivery.Status.ACCEPTED: "Sent.",
+    Delivery.Status.DELIVERED: "Sent.",
+    Delivery.Status.BOUNCED: "Sent, and returned by your mail server.",
+    Delivery.Status.COMPLAINED: "Sent, and reported as spam.",
+    Delivery.Status.UNKNOWN: "It may have been sent; we do not send it twice.",
+    Delivery.Status.FAILED: "It could not be sent.",
+    Delivery.Status.EXPIRED: "It could not leave in time.",
+    Delivery.Status.SKIPPED: "No digest.",
+}
+IN_OUR_WORDS = (Delivery.Status.SKIPPED, Delivery.Status.EXPIRED)  # whose outcome was written for readers
+
+
+@require_safe
+@reader_page
+def receipts(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
+    """Every issue date: what was sent, or why nothing was."""
+    rows = reader.deliveries.select_related("edition").order_by("-issue_date", "-pk")
+    page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
+    return render(request, "receipts.html", {"page": page, "receipts": [_receipt(row) for row in page]})
+
+
+def _receipt(row: Delivery) -> dict[str, Any]:
+    status = Delivery.Status(row.status)
+    is_sent = status in Delivery.SENT
+    return {
+        "date": row.issue_date,
+        "is_sent": is_sent,
+        "became": (row.outcome if status in IN_OUR_WORDS else "") or BECAME[status],
+        "papers": len(row.paper_ids) if is_sent else 0,
+        "subject": row.subject if is_sent else "",
+        "edition": row.edition.date if row.edition and is_sent else None,
+    }
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@reader_page
+def verdicts(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
+    """The papers that a reader asked for more or less of; each can be taken back."""
+    taken_back = None
+    if request.method == "POST":
+        if too_many(request, "preferences"):
+            return render(request, "429.html", status=429)
+        number = request.POST.get("verdict", "")
+        if number.isascii() and number.isdecimal() and len(number) < 16:
+            taken_back = reader.verdicts.select_related("paper").filter(pk=int(number)).first()
+            reader.verdicts.filter(pk=int(number)).delete()
+    rows = reader.verdicts.select_related("paper").order_by("-given_at", "-pk")
+    page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "verdicts": [_judged(row) for row in page],
+        "taken_back": taken_back and _judged(taken_back),
+    }
+    return render(request, "verdicts.html", context)
+
+
+def _judged(row: Verdict) -> dict[str, Any]:
+    return {
+        "number": row.pk,
+        "title": shorten(row.paper.title, TITLE_LENGTH),
+        "link": safe_link(row.paper.url),
+        "value": Verdict.Value(row.value).label,
+        "date": row.given_at.date(),
+    }
+
+
+@require_safe
+@reader_page
+def export(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
+    """All that is kept about a reader, as a JSON file."""
+    now = timezone.now()
+    body = json.dumps(everything_of(reader, now=now), ensure_ascii=False, indent=2)
+    name = f"broadsheet-{local_date(reader.zone, now)}.json"
+    return HttpResponse(
+        body.encode("utf-8", "replace"),
+        content_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"},
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@reader_page
+def erase(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
+    """What erasing does, and on a ticked box and a press, the doing of it."""
+    if request.method != "POST":
+        return render(request, "erase.html", {"problem": ""})
+    if too_many(request, "erase"):
+        return render(request, "429.html", status=429)
+    if request.POST.get("sure") != "yes":
+        problem = "Nothing was erased: tick the box first if you are sure."
+        return render(request, "erase.html", {"problem": problem}, status=422)
+    erasing.erase(reader, now=timezone.now())
+    request.session.flush()  # its row is gone already, so nothing may be saved into it
+    return render(request, "erased.html")

@@ -1,0 +1,52 @@
+"""What a visitor's digest would look like: a fragment for htmx, or the whole page where there is no JavaScript."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from digest import previewing
+from digest.previewing import Preview
+from subscriptions.forms import ChoicesForm, SignUpForm
+from subscriptions.sessions import reader_of
+from subscriptions.views.joining import TOO_MANY, sign_up_page
+from subscriptions.views.tuning import preferences_page
+from subscriptions.visitors import too_many
+
+
+@never_cache
+@require_POST
+def preview(request: HttpRequest) -> HttpResponse:
+    """The latest edition for the choices of a form that is not sent yet; what is wrong in it is left out and said."""
+    now = timezone.now()
+    is_readers = request.POST.get("page") == "preferences"
+    form = ChoicesForm(request.POST) if is_readers else SignUpForm.posted(request.POST, now=now)
+    refused = too_many(request, "preview")
+    made = None if refused else _preview_of(form)
+    status, problem = (429, TOO_MANY) if refused else (200, "")
+    _forgive(form)
+    if "HX-Request" in request.headers:
+        return render(request, "preview.html", {"preview": made, "problem": problem}, status=status)
+    if not is_readers:
+        return sign_up_page(request, form, now=now, preview=made, problem=problem, status=status)
+    if reader := reader_of(request):
+        return preferences_page(request, reader, form=form, preview=made, problem=problem, status=status)
+    return HttpResponse(status=303, headers={"Location": redirect("sign_in").url})
+
+
+def _preview_of(form: ChoicesForm) -> Preview:
+    made = previewing.preview(form.choices(), now=timezone.now())
+    wrong = [(name, " ".join(map(str, form.errors[name]))) for name in ChoicesForm.base_fields if name in form.errors]
+    return replace(made, left_out=tuple(wrong))
+
+
+def _forgive(form: ChoicesForm) -> None:
+    """Take back what is only wrong in a form that is being sent: no address yet, and the traps for programs."""
+    for name in {*form.errors} - {*ChoicesForm.base_fields} | {NON_FIELD_ERRORS}:
+        form.errors.pop(name, None)

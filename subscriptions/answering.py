@@ -1,0 +1,280 @@
+"""Requests for a mail with a link, taken down by a page and answered by a task.
+
+The page writes the same row whoever the address belongs to, so that neither its words nor its pace tell who is known
+here; only the answer knows. A row is claimed before anything leaves and gone once it is answered, so that a worker
+that dies in between mails nobody twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.urls import reverse
+
+from subscriptions import allowance, consent, visitors
+from subscriptions.choices import Choices
+from subscriptions.domains import takes_no_mail
+from subscriptions.links import LASTS, message_id, new_login_token, withdraw_login_token
+from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber, Suppression, email_key
+from subscriptions.rendering import RenderedEmail, one_line, render_email
+from subscriptions.sending import Door, Fate, Handover, Purpose
+
+logger = logging.getLogger(__name__)
+
+TASK = "subscriptions.tasks.answer"
+AGAIN_AFTER = [timedelta(minutes=minutes) for minutes in (1, 3, 10, 30)]  # so there are five tries
+USEFUL = {  # an answer later than this would surprise more than help
+    MailRequest.Kind.SIGN_UP: timedelta(hours=24),
+    MailRequest.Kind.SIGN_IN: timedelta(hours=1),
+    MailRequest.Kind.CHANGE_ADDRESS: timedelta(hours=24),
+}
+LONGEST = 150.0  # seconds of one run; the next goes on
+
+_Kind, _Link = MailRequest.Kind, LoginToken.Purpose
+
+
+def ask(
+    kind: MailRequest.Kind,
+    *,
+    email: str,
+    now: datetime,
+    page: str,
+    ip: str | None,
+    user_agent: str,
+    choices: Choices | None = None,
+    subscriber: Subscriber | None = None,
+    wording: str = "",
+) -> None:
+    """Take down a request and wake its answer once that is committed; never raises when the broker is away."""
+    MailRequest.objects.create(
+        kind=kind,
+        email=email,
+        subscriber=subscriber,
+        choices=choices.as_json() if choices else {},
+        asked_at=now,
+        page=one_line(page)[:200],
+        wording=wording,
+        ip=ip,
+        user_agent=one_line(user_agent)[:300],
+    )
+    transaction.on_commit(_wake)
+
+
+def _wake() -> None:
+    """Tell a worker; one that does not hear it finds the row with the next minute's tick."""
+    hurry = {"max_retries": 1, "interval_start": 0, "socket_connect_timeout": 1, "socket_timeout": 1}
+    try:
+        with current_app.connection(
+            settings.CELERY_BROKER_URL, transport_options=hurry, connect_timeout=1
+        ) as connection:
+            current_app.send_task(TASK, queue="mail", connection=connection, retry=False, expires=settings.TICK_SECONDS)
+    except Exception as error:  # each transport has its own; the row is there, whatever it was
+        logger.warning("No worker was woken (%s); the next minute's tick answers.", type(error).__name__)
+
+
+# Answering -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mail:
+    """What answers a request: a template for a reader, at ``address`` if that is not yet theirs, with one link."""
+
+    reader: Subscriber
+    address: str
+    template: str
+    link: LoginToken.Purpose
+    taken: tuple[allowance.Taken, ...]
+
+
+def answer_all(now: datetime) -> Counter[str]:
+    """Answer every request whose time has come, oldest first; how many ended how, by fate or ``nothing to send``."""
+    counts: Counter[str] = Counter()
+    started = time.monotonic()
+    with Door() as door:
+        while time.monotonic() - started < LONGEST and (request := _claim(now)):
+            counts[_answer(request, door, now)] += 1
+    if counts:
+        logger.info("Requests for mail answered: %s", ", ".join(f"{n} {fate}" for fate, n in sorted(counts.items())))
+    return counts
+
+
+def waiting(now: datetime) -> bool:
+    """Whether a request's time has come."""
+    return _due(now).exists()
+
+
+def _due(now: datetime) -> QuerySet[MailRequest]:
+    ready = Q(not_before=None) | Q(not_before__lte=now)
+    return MailRequest.objects.filter(ready, status=MailRequest.Status.WAITING)
+
+
+def _claim(now: datetime) -> MailRequest | None:
+    """Take the oldest request that waits for this worker alone: one conditional UPDATE."""
+    for number in _due(now).order_by("asked_at", "pk").values_list("pk", flat=True)[:20]:
+        ours = MailRequest.objects.filter(pk=number, status=MailRequest.Status.WAITING)
+        if ours.update(status=MailRequest.Status.ANSWERING, attempts=F("attempts") + 1):
+            return MailRequest.objects.filter(pk=number).select_related("subscriber").first()
+    return None
+
+
+def _answer(request: MailRequest, door: Door, now: datetime) -> str:
+    """Make the change that was asked for, then mail the link to it; the link's secret exists only from here on."""
+    try:
+        if _is_of_no_use(request, now):
+            mail = None
+        else:
+            with transaction.atomic():
+                mail = _ANSWERS[_Kind(request.kind)](request, now)
+                token = new_login_token(mail.link, mail.reader, now=now) if mail else ""
+                MailRequest.objects.filter(pk=request.pk).update(changed_at=now)
+    except Exception:  # surely nothing left
+        logger.exception("A request for a mail with a link could not be answered")
+        _try_again(request, now=now)
+        return Fate.LATER
+    if mail is None:
+        request.delete()
+        return "nothing to send"
+    handover = _hand_over(mail, token, request, door, now)
+    if handover.fate not in (Fate.ACCEPTED, Fate.UNKNOWN):
+        logger.warning("A mail with a link did not leave (%s): %s", handover.fate, handover.detail)
+        withdraw_login_token(token)
+    if handover.fate == Fate.LATER:
+        for taken in mail.taken:
+            allowance.give_back(taken)
+        _try_again(request, now=now)
+    else:
+        request.delete()
+    return handover.fate
+
+
+def _is_of_no_use(request: MailRequest, now: datetime) -> bool:
+    if now - request.asked_at > USEFUL[_Kind(request.kind)]:
+        return True
+    may_be_new = request.kind != _Kind.SIGN_IN and settings.MAIL_PROVIDER != "outbox"
+    return may_be_new and takes_no_mail(request.email.rpartition("@")[2])
+
+
+def _try_again(request: MailRequest, *, now: datetime) -> None:
+    if request.attempts > len(AGAIN_AFTER):
+        request.delete()
+        return
+    MailRequest.objects.filter(pk=request.pk).update(
+        status=MailRequest.Status.WAITING, not_before=now + AGAIN_AFTER[request.attempts - 1]
+    )
+
+
+def _hand_over(mail: _Mail, token: str, request: MailRequest, door: Door, now: datetime) -> Handover:
+    name = message_id("link", f"{request.pk}|{request.attempts}")
+    door.look_up([mail.reader])
+    handover = door.send(
+        mail.reader,
+        compose(mail.template, link=mail.link, token=token),
+        purpose=Purpose.SIGN_IN if mail.link == _Link.SIGN_IN else Purpose.CONFIRMATION,
+        message_id=name,
+        dated_at=now,
+        address=mail.address,
+    )
+    if mail.link == _Link.CONFIRM and handover.fate in (Fate.ACCEPTED, Fate.UNKNOWN):
+        consent.record(mail.reader.public_id, ConsentEvent.Kind.ASKED, now=now, reference=name)
+    return handover
+
+
+# What answers each kind ----------------------------------------------------------------------------------------------
+
+
+def _sign_up(request: MailRequest, now: datetime) -> _Mail | None:
+    reader = consent.sign_up(request, now=now) if request.changed_at is None else _known(request.email)
+    if reader is None or reader.status not in (Subscriber.Status.PENDING, *consent.ON_THE_LIST):
+        return None
+    return _mail("confirm" if reader.status == Subscriber.Status.PENDING else "already", reader, now=now)
+
+
+def _sign_in(request: MailRequest, now: datetime) -> _Mail | None:
+    reader = _known(request.email)
+    if reader is None:
+        return None
+    return _mail("confirm" if reader.status == Subscriber.Status.PENDING else "sign_in", reader, now=now)
+
+
+def _change_address(request: MailRequest, now: datetime) -> _Mail | None:
+    reader = request.subscriber
+    if reader is None:
+        return None
+    if request.changed_at is None:
+        if visitors.asked_too_often_about(request.email, now=now) or not consent.ask_for_address(reader, request.email):
+            return None
+    elif reader.pending_email != request.email:  # they changed their mind since
+        return None
+    return _mail("change_address", reader, now=now, address=request.email)
+
+
+_ANSWERS: dict[str, Callable[[MailRequest, datetime], _Mail | None]] = {
+    _Kind.SIGN_UP: _sign_up,
+    _Kind.SIGN_IN: _sign_in,
+    _Kind.CHANGE_ADDRESS: _change_address,
+}
+
+
+def _known(email: str) -> Subscriber | None:
+    if Suppression.objects.blocking(email).exists():
+        return None
+    return Subscriber.objects.filter(email_key=email_key(email)).first()
+
+
+def _mail(template: str, reader: Subscriber, *, now: datetime, address: str = "") -> _Mail | None:
+    """That mail, if nobody who would get it has had too many: the reader, and who else is known at the address."""
+    link = LINK[template]
+    kind = allowance.SIGN_INS if link == _Link.SIGN_IN else allowance.CONFIRMATIONS
+    there = Subscriber.objects.filter(email_key=email_key(address)).exclude(pk=reader.pk) if address else ()
+    taken: list[allowance.Taken] = []
+    for one in (reader, *there):
+        if (part := allowance.take(kind, one, now=now)) is None:
+            for before in taken:
+                allowance.give_back(before)
+            return None
+        taken.append(part)
+    return _Mail(reader=reader, address=address, template=template, link=link, taken=tuple(taken))
+
+
+# The mails -----------------------------------------------------------------------------------------------------------
+
+LINK = {
+    "confirm": _Link.CONFIRM,
+    "already": _Link.SIGN_IN,
+    "sign_in": _Link.SIGN_IN,
+    "change_address": _Link.CHANGE_ADDRESS,
+}
+SUBJECTS = {
+    "confirm": "Confirm your daily digest",
+    "already": "You are subscribed already",
+    "sign_in": "Your link to your preferences",
+    "change_address": "Confirm your new address",
+}
+_PAGES = {_Link.CONFIRM: "confirm", _Link.SIGN_IN: "magic_link", _Link.CHANGE_ADDRESS: "change_address"}
+
+
+def compose(template: str, *, link: LoginToken.Purpose, token: str) -> RenderedEmail:
+    """The mail of that name. Nothing that a visitor typed is in it: it may go to somebody who never asked."""
+    return render_email(
+        template,
+        subject=SUBJECTS[template],
+        url=settings.SITE_URL + reverse(_PAGES[link], args=[token]),
+        lasts=_in_words(LASTS[link]),
+        sender_name="Broadsheet",
+        site_url=settings.SITE_URL,
+        postal_address=settings.POSTAL_ADDRESS,
+    )
+
+
+def _in_words(time_left: timedelta) -> str:
+    minutes = int(time_left.total_seconds()) // 60
+    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"

@@ -1,0 +1,259 @@
+"""The forms of the reader's pages: what to read, when, and where it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.core import signing
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+
+from subscriptions.choices import Choices, Wish
+from subscriptions.fields import Address, CategoryList, NameList, PhraseList, same, shown
+from subscriptions.models import Topic
+from subscriptions.zones import known_zones
+
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+HOURS = range(4, 21)
+TOO_QUICK = timedelta(seconds=2)
+STALE = timedelta(hours=24)
+LONGEST_PAUSE = timedelta(days=366)
+BAIT = "website"  # a field that people do not see; what fills it in is a program
+OPENED_SALT = "broadsheet.form.opened"
+
+Data = Mapping[str, Any] | QueryDict | None
+
+
+class ChoicesForm(forms.Form):
+    """What a reader wants and when; without an address. :meth:`choices` is made of whatever is valid so far."""
+
+    topics = forms.MultipleChoiceField(required=False)
+    keywords = PhraseList()
+    authors = NameList()
+    categories = CategoryList()
+    muted = PhraseList()
+    muted_authors = NameList()
+    muted_categories = CategoryList()
+    muted_topics = forms.MultipleChoiceField(required=False)
+    weekdays = forms.MultipleChoiceField(
+        choices=[(str(number), day) for number, day in enumerate(DAYS)],
+        error_messages={
+            "required": "Tick at least one day of the week.",
+            "invalid_choice": "Tick days from Monday to Sunday.",
+        },
+    )
+    send_hour = forms.TypedChoiceField(
+        choices=[(str(hour), f"{hour:02}:00") for hour in HOURS],
+        coerce=int,
+        error_messages={
+            "required": "Choose an hour from 04:00 to 20:00.",
+            "invalid_choice": "Choose an hour from 04:00 to 20:00.",
+        },
+    )
+    zone = forms.CharField(error_messages={"required": "Choose your time zone from the list."})
+    max_papers = forms.IntegerField(
+        min_value=3,
+        max_value=25,
+        error_messages=dict.fromkeys(
+            ("required", "invalid", "min_value", "max_value"), "Write a number of papers from 3 to 25."
+        ),
+    )
+    hype = forms.IntegerField(
+        min_value=0,
+        max_value=100,
+        error_messages=dict.fromkeys(
+            ("required", "invalid", "min_value", "max_value"), "Choose a weight from 0 (none) to 100 (a lot)."
+        ),
+    )
+
+    def __init__(self, data: Data = None, *, initial: Mapping[str, Any] | None = None, **options: Any) -> None:
+        super().__init__(data, initial={**values_of(Choices()), **(initial or {})}, **options)
+        for name in ("topics", "muted_topics"):
+            if name in self.fields:
+                self.fields[name].choices = self._slugs  # type: ignore[attr-defined]
+                self.fields[name].error_messages["invalid_choice"] = (
+                    "One of these topics is not on offer any more: choose again."
+                )
+
+    @cached_property
+    def all_topics(self) -> list[Topic]:
+        return list(Topic.objects.all())
+
+    def _slugs(self) -> list[tuple[str, str]]:
+        return [(topic.slug, topic.name) for topic in self.all_topics]
+
+    def topic_groups(self, name: str = "topics") -> list[tuple[str, list[tuple[Topic, bool]]]]:
+        """(group, [(topic, chosen)]): those on offer, and those that this reader has though they no longer are."""
+        chosen = {str(slug) for slug in self[name].value() or ()}
+        groups: dict[str, list[tuple[Topic, bool]]] = {}
+        for topic in self.all_topics:
+            if topic.offered or topic.slug in chosen:
+                groups.setdefault(topic.group, []).append((topic, topic.slug in chosen))
+        return list(groups.items())
+
+    def clean_zone(self) -> str:
+        zone = str(self.cleaned_data["zone"])
+        if zone not in known_zones():
+            raise ValidationError(f"{shown(zone)} is not a time zone we know: choose one from the list.")
+        return zone
+
+    def clean(self) -> dict[str, Any]:
+        for wanted in ("keywords", "authors", "categories", "topics"):
+            self._refuse_both(wanted, MUTED[wanted])
+        return self.cleaned_data
+
+    def _refuse_both(self, wanted: str, muted: str) -> None:
+        """The same thing wanted and muted: said next to the muted one, which is taken out of what is valid."""
+        wishes = {same(value) for value in self.cleaned_data.get(wanted, ())}
+        both = [value for value in self.cleaned_data.get(muted, ()) if same(value) in wishes]
+        if both:
+            names = dict(self._slugs()) if muted == "muted_topics" else {}
+            said = ", ".join(shown(names.get(value, value)) for value in both[:3])
+            self.add_error(muted, f"{said} is both wanted and muted: take it out of one of the two.")
+
+    def choices(self) -> Choices:
+        """The valid fields' values, and the defaults of the others."""
+        self.is_valid()
+        given = self.cleaned_data if self.is_bound else {}
+        simple: dict[str, Any] = {
+            name: given[name] for name in ("zone", "send_hour", "max_papers", "hype") if name in given
+        }
+        if "weekdays" in given:
+            simple["weekdays"] = sum(1 << int(day) for day in set(given["weekdays"]))
+        return Choices(**simple, wishes=tuple(_wishes(given)))
+
+
+MUTED = {  # field of what is wanted -> field of what is muted
+    "keywords": "muted",
+    "authors": "muted_authors",
+    "categories": "muted_categories",
+    "topics": "muted_topics",
+}
+WISHES = {  # field -> kind and stance of its wishes
+    "topics": ("topic", "want"),
+    "keywords": ("keyword", "want"),
+    "authors": ("author", "want"),
+    "categories": ("category", "want"),
+    "muted": ("keyword", "mute"),
+    "muted_authors": ("author", "mute"),
+    "muted_categories": ("category", "mute"),
+    "muted_topics": ("topic", "mute"),
+}
+
+
+def _wishes(given: Mapping[str, Any]) -> Iterable[Wish]:
+    for name, (kind, stance) in WISHES.items():
+        for value in dict.fromkeys(given.get(name, ())):
+            yield Wish(kind, value, stance)
+
+
+def values_of(choices: Choices) -> dict[str, Any]:
+    """What a form's fields show for these choices."""
+    values: dict[str, Any] = {
+        "weekdays": [str(day) for day in range(7) if choices.weekdays >> day & 1],
+        "send_hour": choices.send_hour,
+        "zone": choices.zone,
+        "max_papers": choices.max_papers,
+        "hype": choices.hype,
+    }
+    for name, (kind, stance) in WISHES.items():
+        values[name] = [wish.value for wish in choices.wishes if (wish.kind, wish.stance) == (kind, stance)]
+    return values
+
+
+class SignUpForm(ChoicesForm):
+    """Choices, an address, and two traps for programs; ``now`` is when the form is shown or was posted."""
+
+    email = Address(label="E-mail address")
+    website = forms.CharField(required=False)
+    opened = forms.CharField(required=False)
+    muted_authors = None  # type: ignore[assignment]
+    muted_categories = None  # type: ignore[assignment]
+    muted_topics = None  # type: ignore[assignment]
+
+    def __init__(self, data: Data = None, *, now: datetime, **options: Any) -> None:
+        super().__init__(data, **options)
+        self.now = now
+
+    @classmethod
+    def posted(cls, data: QueryDict, *, now: datetime) -> SignUpForm:
+        """The form that was posted; the home page's short box brings the default choices, and its zone if known."""
+        if "short" not in data:
+            return cls(data, now=now)
+        values = values_of(Choices())
+        if (zone := data.get("zone", "")) in known_zones():
+            values["zone"] = zone
+        values |= {name: data.get(name, "") for name in ("email", BAIT, "opened")}
+        full = QueryDict(mutable=True)
+        for name, value in values.items():
+            if isinstance(value, list):
+                full.setlist(name, value)
+            else:
+                full[name] = str(value)
+        return cls(full, now=now)
+
+    def opened_stamp(self) -> str:
+        """The hidden field's value: when this form was first shown, signed; renewed after a day."""
+        given = self._opened()
+        if given is None or self.now - given > STALE:
+            return signing.dumps(int(self.now.timestamp()), salt=OPENED_SALT)
+        return str(self.data["opened"])
+
+    def _opened(self) -> datetime | None:
+        try:
+            seconds = signing.loads(str(self.data.get("opened", "")), salt=OPENED_SALT)
+            return datetime.fromtimestamp(seconds, self.now.tzinfo)
+        except (signing.BadSignature, ValueError, TypeError, OverflowError, OSError):
+            return None
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        if self.cleaned_data.get(BAIT):
+            raise ValidationError(
+                "A field that people do not see was filled in. Please empty it and send the form again."
+            )
+        opened = self._opened()
+        if opened is None or self.now - opened < TOO_QUICK:
+            raise ValidationError("That was very quick: please press the button once more.")
+        return self.cleaned_data
+
+
+class AddressForm(forms.Form):
+    """An address alone: to sign in, or to move to."""
+
+    email = Address(label="E-mail address", error_messages={"required": "Write your e-mail address."})
+
+
+class PauseForm(forms.Form):
+    """Until when no digest is wanted: a day, or so many weeks from ``today``, the reader's own."""
+
+    weeks = forms.TypedChoiceField(
+        choices=[(1, "one week"), (2, "two weeks"), (4, "four weeks")],
+        coerce=int,
+        required=False,
+        empty_value=None,
+        error_messages={"invalid_choice": "Choose one, two or four weeks."},
+    )
+    until = forms.DateField(
+        required=False,
+        input_formats=["%Y-%m-%d"],
+        error_messages={"invalid": "Choose a day from the calendar, or write it like 2027-01-31."},
+    )
+
+    def __init__(self, data: Data = None, *, today: date, **options: Any) -> None:
+        super().__init__(data, **options)
+        self.today = today
+
+    def clean(self) -> dict[str, Any]:
+        until = self.cleaned_data.get("until")
+        if weeks := self.cleaned_data.get("weeks"):
+            self.cleaned_data["until"] = self.today + timedelta(weeks=weeks)
+        elif until is None and not self.errors:
+            self.add_error("until", "Choose the day on which the digest is to come again.")
+        elif until is not None and not self.today < until <= self.today + LONGEST_PAUSE:
+            self.add_error("until", "Choose a day after today and within a year.")
+        return self.cleaned_data

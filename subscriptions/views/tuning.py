@@ -1,0 +1,169 @@
+"""A signed-in reader's own pages: choices, a pause, the address."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from subscriptions import answering, consent
+from subscriptions.choices import Choices, choose
+from subscriptions.fields import same
+from subscriptions.forms import AddressForm, ChoicesForm, PauseForm, values_of
+from subscriptions.links import UNSUBSCRIBE, BadLink, login_token, token_for, use_login_token
+from subscriptions.models import LoginToken, MailRequest, Subscriber
+from subscriptions.pages import see_other, token_page
+from subscriptions.schedule import local_date, zone_of
+from subscriptions.sessions import reader_page
+from subscriptions.views.joining import TOO_MANY
+from subscriptions.views.visiting import masked
+from subscriptions.visitors import ip_of, too_many
+from subscriptions.zones import place_of, zones_to_choose
+
+DONE = {
+    "saved": "Your choices are saved.",
+    "paused": "Your digest is paused.",
+    "resumed": "The pause is over.",
+    "address": "If this address can be used, a mail with a link is on its way to it. Until you open that link, your "
+    "digest goes where it went.",
+}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@reader_page
+def preferences(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
+    """Everything a reader chose, to be changed."""
+    if request.method != "POST":
+        return preferences_page(request, reader)
+    form = ChoicesForm(request.POST)
+    if not form.is_valid():
+        return preferences_page(request, reader, form=form, status=422)
+    if too_many(request, "preferences"):
+        return preferences_page(request, reader, form=form, problem=TOO_MANY, status=429)
+    choose(reader, form.choices(), now=timezone.now())
+    return see_other("preferences", "?done=saved")
+
+
+@require_POST
+@reader_page
+def pause(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
+    """No digest until a day, or for some weeks."""
+    now = timezone.now()
+    form = PauseForm(request.POST, today=local_date(reader.zone, now))
+    if not form.is_valid():
+        return preferences_page(request, reader, pausing=form, status=422)
+    if too_many(request, "preferences"):
+        return preferences_page(request, reader, pausing=form, problem=TOO_MANY, status=429)
+    consent.pause(reader.public_id, now=now, until=form.cleaned_data["until"])
+    return see_other("preferences", "?done=paused")
+
+
+@require_POST
+@reader_page
+def resume(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
+    consent.resume(reader.public_id, now=timezone.now())
+    return see_other("preferences", "?done=resumed")
+
+
+@require_POST
+@reader_page
+def address(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
+    """Ask for the digest to go elsewhere: a link goes to the new address, and opening it is what changes anything."""
+    form = AddressForm(request.POST)
+    if form.is_valid() and same(form.cleaned_data["email"]) == same(reader.email):
+        form.add_error("email", "Your digest already goes to this address: write another one.")
+    if not form.is_valid():
+        return preferences_page(request, reader, moving=form, status=422)
+    email = form.cleaned_data["email"]
+    if too_many(request, "address", email=email):
+        return preferences_page(request, reader, moving=form, problem=TOO_MANY, status=429)
+    answering.ask(
+        MailRequest.Kind.CHANGE_ADDRESS,
+        email=email,
+        now=timezone.now(),
+        page=reverse("preferences"),
+        ip=ip_of(request),
+        user_agent=request.headers.get("User-Agent", ""),
+        subscriber=reader,
+    )
+    return see_other("preferences", "?done=address")
+
+
+@token_page
+def change_address(request: HttpRequest, token: str) -> HttpResponse:
+    """A button in the mail to the new address; pressed, the digest goes there."""
+    now, purpose = timezone.now(), LoginToken.Purpose.CHANGE_ADDRESS
+    row = login_token(purpose, token, now=now)
+    if not row.subscriber.pending_email:
+        raise BadLink("no change of address is pending")
+    if request.method != "POST":
+        return render(request, "change_address.html", {"masked": masked(row.subscriber.pending_email)})
+    if too_many(request, "link"):
+        return render(request, "429.html", status=429)
+    with transaction.atomic():
+        row = use_login_token(purpose, token, now=now)
+        became = consent.change_address(
+            row.subscriber.public_id,
+            now=now,
+            ip=ip_of(request),
+            user_agent=request.headers.get("User-Agent", ""),
+            page="/a/",
+            reference=str(row.pk),
+        )
+    if became == consent.AddressChange.NOT_ASKED:
+        raise BadLink("no change of address is pending")
+    changed = became == consent.AddressChange.CHANGED
+    return render(request, "address_changed.html", {"changed": changed}, status=200 if changed else 409)
+
+
+def preferences_page(
+    request: HttpRequest,
+    reader: Subscriber,
+    *,
+    form: ChoicesForm | None = None,
+    pausing: PauseForm | None = None,
+    moving: AddressForm | None = None,
+    problem: str = "",
+    preview: object = None,
+    status: int = 200,
+) -> HttpResponse:
+    """A reader's page with what was typed; ``preview`` is for ``preview.html``."""
+    now = timezone.now()
+    today = local_date(reader.zone, now)
+    context: dict[str, Any] = {
+        "reader": reader,
+        "form": form or ChoicesForm(initial=values_of(Choices.of(reader))),
+        "pausing": pausing or PauseForm(today=today),
+        "moving": moving or AddressForm(),
+        "zones": zones_to_choose(now.date()),
+        "problem": problem,
+        "preview": preview,
+        "done": DONE.get(request.GET.get("done", ""), ""),
+        "next_digest": _next_digest(reader, now),
+        "is_paused": reader.is_paused(today),
+        "leave": reverse("unsubscribe", args=[token_for(UNSUBSCRIBE, reader)]),
+    }
+    return render(request, "preferences.html", context, status=status)
+
+
+def _next_digest(reader: Subscriber, now: datetime) -> str:
+    """When the next digest is due, in the reader's own words for time."""
+    if reader.status == Subscriber.Status.UNSUBSCRIBED:
+        return "You have left: no digest is sent to you."
+    if reader.is_paused(local_date(reader.zone, now)):
+        until = reader.paused_until
+        return (
+            f"Your digest is paused until {until:%A}, {until.day} {until:%B %Y}." if until else "Your digest is paused."
+        )
+    if reader.next_send_at is None:
+        return "No digest is due."
+    if reader.next_send_at <= now:
+        return "Your next digest is being made."
+    due = reader.next_send_at.astimezone(zone_of(reader.zone))
+    return f"Your next digest is due on {due:%A}, {due.day} {due:%B}, at {due:%H:%M} ({place_of(reader.zone)} time)."

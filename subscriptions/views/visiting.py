@@ -1,0 +1,91 @@
+"""Signing in without a password: ask for a link, open it, press its button."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from subscriptions import answering, sessions
+from subscriptions.forms import AddressForm
+from subscriptions.links import PREFERENCES, BadLink, login_token, read_token, use_login_token
+from subscriptions.models import LoginToken, MailRequest, Subscriber
+from subscriptions.pages import see_other, token_page
+from subscriptions.views.joining import TOO_MANY
+from subscriptions.visitors import ip_of, too_many
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """An address; the answer is the same whoever it belongs to."""
+    form = AddressForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        return render(request, "sign_in.html", {"form": form, "problem": ""}, status=422 if form.is_bound else 200)
+    email = form.cleaned_data["email"]
+    if too_many(request, "sign_in", email=email):
+        return render(request, "sign_in.html", {"form": form, "problem": TOO_MANY}, status=429)
+    _ask(request, email)
+    return see_other("sign_in_sent")
+
+
+@require_safe
+def sign_in_sent(request: HttpRequest) -> HttpResponse:
+    return render(request, "sign_in_sent.html")
+
+
+@token_page
+def ask_for_link(request: HttpRequest, token: str) -> HttpResponse:
+    """Where the footer of a digest leads: a button that mails a sign-in link to the reader of that digest."""
+    public_id = read_token(PREFERENCES, token)
+    known = Subscriber.objects.exclude(status=Subscriber.Status.ERASED)
+    reader = known.filter(public_id=public_id).first()
+    email = reader.email if reader else ""
+    if request.method != "POST":
+        return render(request, "ask_for_link.html", {"masked": masked(email), "problem": ""})
+    if too_many(request, "sign_in", email=email):
+        return render(request, "ask_for_link.html", {"masked": masked(email), "problem": TOO_MANY}, status=429)
+    if reader:
+        _ask(request, email, reader)
+    return see_other("sign_in_sent")
+
+
+@token_page
+def magic_link(request: HttpRequest, token: str) -> HttpResponse:
+    """A button; pressed, a visit begins. Opening the page, as scanners of mail do, begins nothing."""
+    now, purpose = timezone.now(), LoginToken.Purpose.SIGN_IN
+    if request.method != "POST":
+        login_token(purpose, token, now=now)
+        return render(request, "magic_link.html")
+    if too_many(request, "link"):
+        return render(request, "429.html", status=429)
+    reader = use_login_token(purpose, token, now=now).subscriber
+    if reader.status in (Subscriber.Status.PENDING, Subscriber.Status.ERASED):
+        raise BadLink("nobody to sign in")
+    sessions.begin(request, reader)
+    return see_other("preferences")
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    sessions.end(request)
+    return see_other("home")
+
+
+def masked(email: str) -> str:
+    """``a…@example.org``: enough to know one's own address by."""
+    local, _, domain = email.rpartition("@")
+    return f"{local[:1]}…@{domain}" if local else ""
+
+
+def _ask(request: HttpRequest, email: str, reader: Subscriber | None = None) -> None:
+    answering.ask(
+        MailRequest.Kind.SIGN_IN,
+        email=email,
+        now=timezone.now(),
+        page=reverse("sign_in"),
+        ip=ip_of(request),
+        user_agent=request.headers.get("User-Agent", ""),
+        subscriber=reader,
+    )

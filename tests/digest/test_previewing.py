@@ -1,0 +1,393 @@
+"""A preview is the first digest of whoever confirms these choices, and leaves no trace."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from digest import delivering, ingest, planning, previewing, publishing
+from digest.compose import Card, Reason, compose
+from digest.entry import Entry
+from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
+from digest.previewing import preview
+from subscriptions.choices import Choices, Wish, choose
+from subscriptions.models import Subscriber
+from tests.factories import NOON, entry, feed, reader, topic
+
+pytestmark = pytest.mark.django_db
+TODAY = NOON.date()
+DAY = timedelta(days=1)
+
+ROBOT = entry(1, title="A robot that folds laundry", abstract="Grasping cloth is hard.", categories=("cs.RO",))
+GRAPHS = entry(2, title="Colouring planar graphs", abstract="Four colours are enough.", categories=("math.CO",))
+LANGUAGE = entry(3, title="Small language models", abstract="They read little and well.", categories=("cs.CL",))
+STARS = entry(
+    4,
+    title="A star that hums",
+    abstract="We listen to it.",
+    categories=("astro-ph.SR",),
+    authors=("Ingrid Solheim-Vargas",),
+)
+ROBOTICS = Wish("topic", "robotics")
+
+
+def publish(*entries: Entry, at: datetime = NOON, **values: Any) -> Edition:
+    shown = feed(*entries, **values)
+    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=at)
+    return publishing.open_edition(at.date(), now=at)[0]
+
+
+def a_day() -> Edition:
+    topic("Robotics", categories=["cs.RO"], keywords=["laundry"])
+    publish(
+        entry(5, points=40, announced="", title="Applauded", abstract="A language model.", categories=()),
+        entry(6, points=2, announced="", title="Noticed", abstract="A graph.", categories=()),
+        kind="hugging_face",
+        name="Hugging Face daily papers",
+        url="https://hf.example",
+        at=NOON - DAY,
+    )
+    shown = feed(
+        entry(7, points=90, announced="", title="Loved", abstract="A robot with a language model.", categories=()),
+        kind="hugging_face",
+        name="Hugging Face daily papers",
+        url="https://hf.example",
+    )
+    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    return publish(ROBOT, GRAPHS, LANGUAGE, STARS)
+
+
+def judge(title: str, verdict: str, **values: Any) -> CuratorPick:
+    paper = Paper.objects.get(title=title)
+    return CuratorPick.objects.create(paper=paper, edition_date=TODAY, verdict=verdict, **values)
+
+
+def titles(choices: Choices, now: datetime = NOON) -> list[str]:
+    return [item.card.title for item in preview(choices, now=now).papers]
+
+
+def wanting(*wishes: Wish, **values: Any) -> Choices:
+    return Choices(wishes=wishes, **values)
+
+
+CATEGORIES = wanting(Wish("category", "cs"), Wish("category", "math"), Wish("category", "astro-ph"))
+
+
+# --- the same as the real run ----------------------------------------------------------------------------------------
+
+
+def planned(choices: Choices) -> tuple[Delivery, list[list[Reason]]]:
+    """What the run gives somebody who has just confirmed these choices."""
+    mona = reader("mona", next_send_at=NOON)
+    choose(mona, choices, now=NOON)
+    planning.plan(NOON, [mona.pk])
+    row = Delivery.objects.get(subscriber=mona)
+    papers = row.reasons["papers"] if row.reasons else []
+    return row, [[Reason(*reason) for reason in reasons] for reasons in papers]
+
+
+def agrees_with_the_real_run(choices: Choices) -> None:
+    shown = preview(choices, now=NOON)
+    row, reasons = planned(choices)
+    if row.status == Delivery.Status.SKIPPED:
+        assert (shown.papers, shown.why_nothing) == ((), row.outcome)
+        return
+    cards = dict(EditionPaper.objects.filter(paper__in=row.paper_ids).values_list("paper", "card"))
+    mailed = compose(
+        [(Card.from_json(cards[one]), why) for one, why in zip(row.paper_ids, reasons, strict=True)],
+        delivering.Reader(address="", unsubscribe_url="", asked_for=tuple(row.reasons["asked_for"])),
+        issue_date=TODAY,
+        sender=delivering.sender(),
+        arrived=row.reasons["arrived"],
+        matched=row.reasons["matched"],
+    )
+    assert shown.day == TODAY
+    assert shown.papers == mailed.papers  # cards, numbers, why and notes
+    assert shown.digest.overview == mailed.overview
+    assert shown.digest.items_heading == mailed.items_heading
+
+
+WISHES = st.lists(
+    st.sampled_from(
+        [
+            ROBOTICS,
+            Wish("topic", "no-such-topic"),
+            Wish("category", "cs"),
+            Wish("category", "math.CO"),
+            Wish("author", "I. Solheim-Vargas"),
+            Wish("author", "Ada Example"),
+            Wish("keyword", "language model"),
+            Wish("keyword", "graph"),
+            Wish("keyword", "volcano"),
+            Wish("keyword", "robot", "mute"),
+            Wish("topic", "robotics", "mute"),
+            Wish("author", "B. Sample", "mute"),
+        ]
+    ),
+    max_size=8,
+)
+
+
+@given(wishes=WISHES, hype=st.integers(0, 100), most=st.integers(3, 25), judged=st.booleans())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_preview_is_what_a_newly_confirmed_reader_is_sent(
+    wishes: list[Wish], hype: int, most: int, judged: bool
+) -> None:
+    Subscriber.objects.all().delete()
+    for model in (CuratorPick, Edition, Paper):
+        model.objects.all().delete()
+    previewing.forget()
+    a_day()
+    if judged:
+        judge(GRAPHS.title, "pick", note="Short and clear.")
+        judge(LANGUAGE.title, "hide")
+        judge(STARS.title, "boost")
+        judge("Applauded", "boost", embargo_until=NOON - DAY / 24)  # of yesterday, free since an hour
+    agrees_with_the_real_run(wanting(*wishes, hype=hype, max_papers=most))
+
+
+def test_a_picked_paper_that_was_no_candidate_is_shown_and_not_written_down() -> None:
+    a_day()
+    classic = entry(9, title="An old classic", announced="replace", version=3)
+    shown = feed(classic)
+    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    judge("An old classic", "pick", note="Read it again.")
+    before = everything()
+    first = preview(wanting(ROBOTICS), now=NOON).papers[0]
+    assert (first.card.title, first.note) == ("An old classic", "Read it again.")
+    assert everything() == before
+    agrees_with_the_real_run(wanting(ROBOTICS))
+    assert EditionPaper.objects.filter(paper__title="An old classic").exists()  # the run writes it
+
+
+def everything() -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table."""
+    tables = connection.introspection.table_names()
+    with connection.cursor() as cursor:
+        rows = {}
+        for table in tables:
+            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608 (our own tables)
+            rows[table] = sorted(map(repr, cursor.fetchall()))
+    assert {model._meta.db_table for model in apps.get_models()} <= set(rows)
+    return rows
+
+
+def test_a_preview_writes_nothing() -> None:
+    a_day()
+    judge(GRAPHS.title, "pick")
+    reader("mona", wants={"category": ["cs.RO"]})
+    before = everything()
+    for choices in (CATEGORIES, Choices(), wanting(ROBOTICS), wanting(Wish("keyword", "volcano"))):
+        preview(choices, now=NOON)
+        previewing.forget()
+    assert everything() == before
+
+
+# --- what must not be shown ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_warm", [False, True])
+def test_what_is_withdrawn_hidden_or_under_embargo_is_not_shown(is_warm: bool) -> None:
+    a_day()
+    if is_warm:
+        assert {ROBOT.title, GRAPHS.title, STARS.title} <= set(titles(CATEGORIES))
+    Paper.objects.filter(title=ROBOT.title).update(withdrawn_at=NOON)
+    judge(GRAPHS.title, "hide")
+    held = judge(STARS.title, "pick", embargo_until=NOON + DAY)
+    assert titles(CATEGORIES) == [LANGUAGE.title]
+    assert titles(CATEGORIES, NOON + DAY)[0] == STARS.title  # when it has ended
+    Paper.objects.filter(title=STARS.title).update(withdrawn_at=NOON)
+    assert titles(CATEGORIES, NOON + DAY) == [LANGUAGE.title]
+    held.delete()
+
+
+def test_an_older_paper_that_an_embargo_held_back_and_that_was_withdrawn_is_not_shown() -> None:
+    publish(GRAPHS, at=NOON - DAY)
+    publish(ROBOT)
+    graphs = Paper.objects.get(title=GRAPHS.title)
+    CuratorPick.objects.create(
+        paper=graphs, edition_date=(NOON - DAY).date(), verdict="boost", embargo_until=NOON - DAY / 2
+    )
+    assert set(titles(CATEGORIES)) == {ROBOT.title, GRAPHS.title}
+    Paper.objects.filter(pk=graphs.pk).update(withdrawn_at=NOON)
+    assert titles(CATEGORIES) == [ROBOT.title]
+
+
+def test_a_new_pick_its_note_and_its_taking_back_show_at_once() -> None:
+    a_day()
+    assert GRAPHS.title not in titles(wanting(ROBOTICS))
+    pick = judge(GRAPHS.title, "pick", note="Short.")
+    assert preview(wanting(ROBOTICS), now=NOON).papers[0].note == "Short."
+    CuratorPick.objects.filter(pk=pick.pk).update(note="Clear.")
+    assert preview(wanting(ROBOTICS), now=NOON).papers[0].note == "Clear."
+    pick.delete()
+    assert GRAPHS.title not in titles(wanting(ROBOTICS))
+
+
+# --- what is kept ----------------------------------------------------------------------------------------------------
+
+
+def test_a_new_edition_is_shown_as_soon_as_it_opens() -> None:
+    a_day()
+    assert preview(wanting(ROBOTICS), now=NOON).day == TODAY
+    later = NOON + DAY
+    publish(entry(20, title="A robot of tomorrow", categories=("cs.RO",), announced_on=later.date()), at=later)
+    assert preview(wanting(ROBOTICS), now=later).day == later.date()
+    assert titles(wanting(ROBOTICS), later) == ["A robot of tomorrow"]
+
+
+def test_a_new_version_of_a_paper_is_read_anew() -> None:
+    a_day()
+    assert titles(wanting(Wish("keyword", "towels"))) == []
+    Paper.objects.filter(title=ROBOT.title).update(version=2, abstract="It folds towels.")
+    assert titles(wanting(Wish("keyword", "towels"))) == [ROBOT.title]
+
+
+def test_once_warm_the_texts_are_not_read_again(django_assert_max_num_queries: Any) -> None:
+    a_day()
+    previewing.warm(NOON)
+    kept = previewing._kept
+    Paper.objects.update(abstract="")  # no edition, pick or version says so
+    with django_assert_max_num_queries(8):
+        assert ROBOT.title in titles(wanting(ROBOTICS, Wish("keyword", "grasping")))
+    assert previewing._kept is kept
+
+
+def test_many_rules_are_asked_of_the_papers_once_and_the_oldest_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    a_day()
+    monkeypatch.setattr(previewing, "KEPT_RULES", 5)
+    many = [wanting(ROBOTICS, *(Wish("keyword", f"word {n}{m}") for m in range(4))) for n in range(10)]
+    first = [titles(choices) for choices in many]
+    assert len(previewing._kept._answers) == 5
+    assert [titles(choices) for choices in many] == first
+
+
+def test_while_one_visitor_waits_for_the_new_week_the_others_get_the_old_one() -> None:
+    a_day()
+    previewing.warm(NOON)
+    later = NOON + DAY
+    publish(entry(20, title="A robot of tomorrow", categories=("cs.RO",), announced_on=later.date()), at=later)
+    with previewing._making:  # somebody is making it
+        assert preview(wanting(ROBOTICS), now=later).day == TODAY
+        judge(ROBOT.title, "hide")
+        assert ROBOT.title not in titles(wanting(ROBOTICS), later)  # the old papers, and what is said of them now
+    assert preview(wanting(ROBOTICS), now=later).day == later.date()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_visitors_at_once_get_what_they_asked_for_and_the_week_is_made_once() -> None:
+    a_day()
+    wishes = [
+        (ROBOTICS, ROBOT.title),
+        (Wish("category", "math.CO"), GRAPHS.title),
+        (Wish("category", "cs.CL"), LANGUAGE.title),
+    ]
+    expected = {title: titles(wanting(wish)) for wish, title in wishes}
+    previewing.forget()
+    found: list[tuple[str, list[str]]] = []
+
+    def visit(wish: Wish, title: str) -> None:
+        try:
+            found.append((title, titles(wanting(wish))))
+        finally:
+            connection.close()
+
+    visitors = [threading.Thread(target=visit, args=wishes[n % 3]) for n in range(9)]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    assert len(found) == 9
+    assert all(got == expected[title] for title, got in found)
+
+
+# --- how much each wish finds ----------------------------------------------------------------------------------------
+
+
+def counts(choices: Choices, now: datetime = NOON) -> dict[str, int]:
+    return {one.label: one.count for one in preview(choices, now=now).matched}
+
+
+def test_each_wish_says_how_many_papers_of_the_last_week_it_would_have_found() -> None:
+    a_day()
+    wishes = wanting(
+        ROBOTICS,
+        Wish("keyword", "language model"),
+        Wish("author", "I. Solheim-Vargas"),
+        Wish("category", "cs"),
+        Wish("keyword", "volcano"),
+        Wish("keyword", "robot", "mute"),
+    )
+    assert counts(wishes) == {
+        "Robotics": 1,
+        "“language model”": 3,
+        "I. Solheim-Vargas": 1,
+        "cs": 2,
+        "“volcano”": 0,
+        "“robot”": 2,
+    }
+    assert [one.label for one in preview(wishes, now=NOON).matched if one.muted] == ["“robot”"]
+
+
+def test_the_last_week_is_counted_whether_or_not_a_paper_was_in_an_edition() -> None:
+    a_day()
+    week = Wish("keyword", "comet")
+    ages: Iterable[timedelta] = (timedelta(hours=1), timedelta(days=6, hours=23), timedelta(days=7, hours=1), -DAY)
+    for number, age in enumerate(ages):
+        Paper.objects.create(identifier=f"url:https://c.example/{number}", title="A comet", first_seen_at=NOON - age)
+    Paper.objects.create(identifier="url:https://c.example/w", title="A comet", first_seen_at=NOON, withdrawn_at=NOON)
+    assert counts(wanting(week)) == {"“comet”": 2}
+    assert counts(wanting(week), NOON + timedelta(hours=2)) == {"“comet”": 1}  # one has grown too old meanwhile
+    Paper.objects.filter(title=ROBOT.title).update(withdrawn_at=NOON)
+    assert counts(wanting(ROBOTICS)) == {"Robotics": 0}
+
+
+def test_papers_that_came_in_since_are_counted_after_an_hour() -> None:
+    a_day()
+    assert counts(wanting(Wish("keyword", "comet"))) == {"“comet”": 0}
+    Paper.objects.create(identifier="url:https://c.example/", title="A comet", first_seen_at=NOON)
+    assert counts(wanting(Wish("keyword", "comet")), NOON + timedelta(hours=1)) == {"“comet”": 1}
+
+
+# --- bad days and bad input ------------------------------------------------------------------------------------------
+
+
+def test_without_an_edition_a_sentence_says_so() -> None:
+    shown = preview(wanting(ROBOTICS), now=NOON)
+    assert (shown.day, shown.papers, shown.matched) == (None, (), ())
+    assert shown.why_nothing == "There is no edition yet. The first one opens when its papers have come in."
+
+
+def test_of_a_service_that_slept_for_weeks_the_latest_edition_is_shown() -> None:
+    a_day()
+    later = NOON + 40 * DAY
+    shown = preview(wanting(ROBOTICS), now=later)
+    assert shown.day == TODAY
+    assert [item.card.title for item in shown.papers] == [ROBOT.title]
+    assert counts(wanting(ROBOTICS), later) == {"Robotics": 1}
+
+
+def test_an_edition_without_papers_is_a_day() -> None:
+    publish()
+    shown = preview(wanting(Wish("keyword", "robot")), now=NOON)
+    assert (shown.day, shown.papers, shown.why_nothing) == (TODAY, (), "No new paper came in.")
+
+
+@pytest.mark.parametrize(
+    "value", ["", "\x00", "\ud800", "\u202egnp.exe", "word " * 2000, "x" * 10_000, "a\r\nBcc: b", "%", "'; --"]
+)
+@pytest.mark.parametrize("kind", ["topic", "keyword", "author", "category"])
+def test_hostile_wishes_find_nothing_and_break_nothing(kind: str, value: str) -> None:
+    a_day()
+    shown = preview(wanting(Wish(kind, value), Wish(kind, value, "mute"), ROBOTICS), now=NOON)
+    assert [item.card.title for item in shown.papers] == [ROBOT.title]

@@ -1,0 +1,87 @@
+"""What is offered after leaving; leaving itself is in test_views."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+
+from subscriptions.links import UNSUBSCRIBE, token_for
+from subscriptions.models import ConsentEvent, Subscriber
+from tests.factories import NOON, reader
+
+pytestmark = pytest.mark.django_db
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
+
+
+@pytest.fixture(autouse=True)
+def _noon() -> Any:
+    with time_machine.travel(NOON, tick=False):
+        yield
+
+
+@pytest.fixture
+def ada() -> Subscriber:
+    return reader("ada")
+
+
+@pytest.fixture
+def link(ada: Subscriber) -> str:
+    return "/u/" + token_for(UNSUBSCRIBE, ada)
+
+
+def test_something_else_is_offered_after_leaving_and_not_before(link: str) -> None:
+    before = Client().get(link).content.decode()
+    after = Client().post(link, ONE_CLICK).content.decode()
+    for word in ("undo", "pause", "weekly"):
+        assert f'value="{word}"' in after
+        assert word not in before.lower()
+
+
+@pytest.mark.parametrize(
+    ("do", "said", "status", "weekdays", "until"),
+    [
+        ("undo", "You are back on the list", "active", 127, None),
+        ("pause", "Your digest rests for four weeks", "paused", 127, date(2026, 3, 30)),
+        ("weekly", "One digest a week it is", "active", 1, None),
+    ],
+)
+def test_what_is_chosen_instead_is_done(
+    ada: Subscriber, link: str, do: str, said: str, status: str, weekdays: int, until: date | None
+) -> None:
+    Client().post(link, ONE_CLICK)
+    answer = Client(enforce_csrf_checks=True).post(link, {"do": do})
+    assert said in answer.content.decode()
+    assert "ada@example.org" not in answer.content.decode()
+    ada.refresh_from_db()
+    assert (ada.status, ada.weekdays, ada.paused_until) == (status, weekdays, until)
+    assert ada.next_send_at is not None
+    kinds = list(ConsentEvent.objects.values_list("kind", flat=True))
+    assert kinds[:2] == [ConsentEvent.Kind.UNSUBSCRIBED, ConsentEvent.Kind.REJOINED]
+
+
+def test_leaving_cannot_be_taken_back_a_day_later(ada: Subscriber, link: str) -> None:
+    Client().post(link, ONE_CLICK)
+    with time_machine.travel(NOON + timedelta(hours=25), tick=False):
+        for do in ("undo", "pause", "weekly"):
+            assert "cannot be taken back" in Client().post(link, {"do": do}).content.decode()
+    ada.refresh_from_db()
+    assert ada.status == Subscriber.Status.UNSUBSCRIBED
+
+
+def test_nothing_comes_back_for_someone_we_no_longer_know(ada: Subscriber, link: str) -> None:
+    ada.delete()
+    for do in ("undo", "pause", "weekly"):
+        answer = Client().post(link, {"do": do})
+        assert (answer.status_code, "cannot be taken back" in answer.content.decode()) == (200, True)
+    assert not ConsentEvent.objects.exists()
+
+
+@pytest.mark.parametrize("do", ["erase", "", "\x00", "x" * 10_000])
+def test_the_link_gives_leave_for_nothing_else(ada: Subscriber, link: str, do: str) -> None:
+    assert Client().post(link, {"do": do}).status_code == 400
+    ada.refresh_from_db()
+    assert ada.status == Subscriber.Status.ACTIVE

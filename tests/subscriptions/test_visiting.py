@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.cache import cache
+from django.test import Client
+
+from subscriptions.links import PREFERENCES, new_login_token, token_for
+from subscriptions.models import LoginToken, MailRequest, Subscriber
+from subscriptions.views.visiting import masked
+from tests.factories import NOON, reader
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _noon() -> Any:
+    cache.clear()
+    with time_machine.travel(NOON, tick=False):
+        yield
+
+
+@pytest.fixture
+def visitor() -> Client:
+    return Client()
+
+
+def magic(ada: Subscriber) -> str:
+    return "/s/" + new_login_token(LoginToken.Purpose.SIGN_IN, ada, now=NOON)
+
+
+def test_asking_for_a_link_is_answered_the_same_for_everybody(visitor: Client) -> None:
+    reader("ada")
+    reader("ben", status=Subscriber.Status.UNSUBSCRIBED)
+    answers = []
+    for name in ("ada", "ben", "nobody"):
+        answer = visitor.post("/sign-in", {"email": f"{name}@example.org"}, follow=True)
+        answers.append((answer.redirect_chain, answer.content, dict(answer.headers)))
+    assert answers == [answers[0]] * 3
+    assert {row.kind for row in MailRequest.objects.all()} == {"sign_in"}
+    assert MailRequest.objects.count() == 3
+
+
+def test_an_address_that_is_none_is_said_so(visitor: Client) -> None:
+    answer = visitor.post("/sign-in", {"email": "ada@localhost"})
+    assert answer.status_code == 422
+    assert 'aria-invalid="true"' in answer.content.decode()
+    assert 'value="ada@localhost"' in answer.content.decode()
+    assert not MailRequest.objects.exists()
+
+
+def test_asking_too_often_is_refused(visitor: Client) -> None:
+    answers = [visitor.post("/sign-in", {"email": "ada@example.org"}).status_code for _ in range(30)]
+    assert (answers[0], answers[-1]) == (303, 429)
+
+
+def test_the_link_in_a_digest_mails_a_link_and_never_shows_the_address(visitor: Client) -> None:
+    ada = reader("ada")
+    link = "/p/" + token_for(PREFERENCES, ada)
+    page = visitor.get(link).content.decode()
+    assert "a…@example.org" in page
+    assert "ada@example.org" not in page
+    assert not MailRequest.objects.exists()
+    answer = visitor.post(link)
+    assert (answer.status_code, answer["Location"]) == (303, "/sign-in/sent")
+    asked = MailRequest.objects.get()
+    assert (asked.kind, asked.email, asked.subscriber) == ("sign_in", "ada@example.org", ada)
+
+
+@pytest.mark.parametrize("status", ["erased", "gone"])
+def test_the_link_of_someone_we_no_longer_know_answers_the_same_and_asks_for_nothing(
+    visitor: Client, status: str
+) -> None:
+    ada = reader("ada")
+    link = "/p/" + token_for(PREFERENCES, ada)
+    known = visitor.post(link)
+    MailRequest.objects.all().delete()
+    if status == "gone":
+        ada.delete()
+    else:
+        Subscriber.objects.update(status="erased", email="")
+    assert visitor.get(link).status_code == 200
+    unknown = visitor.post(link)
+    assert (unknown.status_code, unknown.content, unknown["Location"]) == (303, known.content, known["Location"])
+    assert not MailRequest.objects.exists()
+
+
+def test_a_visit_begins_with_the_button_and_not_with_the_link(visitor: Client) -> None:
+    link = magic(reader("ada"))
+    for method in (visitor.get, visitor.head, visitor.options):
+        method(link)
+    assert not visitor.cookies
+    assert LoginToken.objects.get().used_at is None
+    answer = visitor.post(link)
+    assert (answer.status_code, answer["Location"]) == (303, "/preferences")
+    assert visitor.get("/preferences").status_code == 200
+
+
+def test_a_link_signs_in_once_and_for_half_an_hour(visitor: Client) -> None:
+    ada = reader("ada")
+    used, late = magic(ada), magic(ada)
+    visitor.post(used)
+    assert "This link was used" in visitor.post(used).content.decode()
+    with time_machine.travel(NOON + timedelta(minutes=30), tick=False):
+        answer = Client().post(late)
+    assert answer.status_code == 410
+    assert "This link has expired" in answer.content.decode()
+
+
+@pytest.mark.parametrize("status", [Subscriber.Status.PENDING, Subscriber.Status.ERASED])
+def test_nobody_is_signed_in_who_is_no_reader(visitor: Client, status: str) -> None:
+    ada = reader("ada")
+    link = magic(ada)
+    Subscriber.objects.update(status=status)
+    assert visitor.post(link).status_code == 400
+    assert visitor.get("/preferences").status_code == 302
+
+
+def test_signing_out_ends_the_visit_and_takes_a_form_of_this_site() -> None:
+    ada, strict = reader("ada"), Client(enforce_csrf_checks=True)
+    strict.post(magic(ada))
+    assert strict.post("/sign-out").status_code == 403
+    assert strict.get("/sign-out").status_code == 405
+    lenient = Client()
+    lenient.post(magic(ada))
+    assert lenient.post("/sign-out").status_code == 303
+    assert lenient.get("/preferences").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [("ada@example.org", "a…@example.org"), ("x@b.de", "x…@b.de"), ("", ""), ("a@b@c.de", "a…@c.de")],
+)
+def test_an_address_is_masked(address: str, shown: str) -> None:
+    assert masked(address) == shown

@@ -1,0 +1,225 @@
+"""A visitor with a real browser: what she sees, what she presses, the mails she gets; and what must never be seen."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, Route
+
+from tests.services import ROOT, House, free_port
+from tests.serving import Served, served, wait_for
+
+PICTURES = ROOT / "var" / "pictures" / "web"
+WIDTHS = 320, 375, 1280
+PICTURED = 375, 1280
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+# Two days of the bundled invented papers: half of the files came yesterday, the others today.
+TWO_DAYS = """
+import django; django.setup()
+from datetime import UTC, datetime, timedelta
+from digest import ingest, publishing, sample
+from digest.models import Source
+from subscriptions.first_run import lay_down_topics
+lay_down_topics()
+now = datetime.now(UTC)
+feeds = sample.feeds(now.date())
+early = [name for name in feeds if name < "arxiv-cs.D"]
+for moment, names in [(now - timedelta(days=1), early), (now, [name for name in feeds if name not in early])]:
+    day = sample.feeds(moment.date())
+    list(ingest.store_files({name: day[name] for name in names}, now=moment))
+    publishing.open_edition(moment.date(), now=moment)
+Source.objects.update(active=False)  # nothing may leave this machine
+"""
+SIDEWAYS = "() => document.documentElement.scrollWidth > innerWidth"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A running service and the mails it has sent."""
+
+    house: House
+    service: Served
+
+    @property
+    def url(self) -> str:
+        return self.service.url
+
+    def mails_to(self, address: str) -> list[EmailMessage]:
+        """Oldest first."""
+        mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in self.house.mails()]
+        mine = [mail for mail in mails if isinstance(mail, EmailMessage) and mail["To"] == address]
+        return sorted(mine, key=lambda mail: mail["Date"].datetime)
+
+    def next_mail(self, address: str, *, after: int = 0) -> EmailMessage:
+        """The mail to that address that comes after so many others: waits for it."""
+        return wait_for(lambda: self.mails_to(address)[after:], self.service)[0]
+
+    def let_time_pass(self) -> None:
+        """So much that everybody may be mailed a link again."""
+        self.run(
+            "from subscriptions.models import Subscriber\n"
+            "Subscriber.objects.update(confirmation_sent_at=None, link_sent_at=None, confirmations_today=0, links_today=0)"
+        )
+
+    def run(self, script: str) -> str:
+        """What a script prints that runs with Django beside the service."""
+        return self.house.run("-c", "import django; django.setup()\n" + script)
+
+
+@contextmanager
+def site_at(var: Path, **settings: str) -> Iterator[Site]:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    house = House.at(
+        var, TICK_SECONDS="1", SITE_URL=address, PROXIES="1", **settings
+    )  # so that a visitor may say whence
+    house.run("manage.py", "migrate", "-v0")
+    house.run("-c", TWO_DAYS)
+    with served(house, port=port) as service:
+        wait_for(lambda: "worker ready" in service.log.read_text(), service)
+        wait_for(lambda: "web    ready" in service.log.read_text(), service)
+        yield Site(house, service)
+
+
+def links(mail: EmailMessage) -> list[str]:
+    """Every address in a mail: of both parts and of the headers, each once."""
+    text = "\n".join(str(mail.get(name, "")) for name in ("List-Unsubscribe", "List-Help", "List-Archive"))
+    for part in mail.walk():
+        if isinstance(part, EmailMessage) and part.get_content_maintype() == "text":
+            text += "\n" + part.get_content()
+    found = re.findall(r"""https?://[^\s<>"']+""", text.replace("&amp;", "&"))
+    return list(dict.fromkeys(address.rstrip(".,)") for address in found))
+
+
+def link(mail: EmailMessage, path: str) -> str:
+    """The first address in a mail whose path begins so."""
+    return next(address for address in links(mail) if urlsplit(address).path.startswith(path))
+
+
+@dataclass  # without slots: Playwright keeps a note of its own on whose methods it calls
+class Visitor:
+    """One browser profile. ``wrong`` collects what no page may show; leaving it with anything in it fails."""
+
+    site: Site
+    context: BrowserContext
+    page: Page
+    wrong: list[str] = field(default_factory=list)
+    looked_at: set[str] = field(default_factory=set)
+
+    @classmethod
+    @contextmanager
+    def with_browser(cls, browser: Browser, site: Site, **options: Any) -> Iterator[Visitor]:
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 800},
+            locale="en-GB",
+            timezone_id="Europe/Berlin",
+            extra_http_headers={"X-Forwarded-For": f"10.{secrets.randbelow(256)}.{secrets.randbelow(256)}.7"},
+            **options,
+        )
+        context.set_default_timeout(20_000)
+        visitor = cls(site, context, context.new_page())
+        context.route("**/*", visitor._only_here)
+        context.on("console", visitor._heard)
+        context.on("weberror", lambda error: visitor.wrong.append(f"script: {error.error}"))
+        context.on("response", visitor._answered)
+        yield visitor
+        context.close()
+        assert not visitor.wrong, "\n".join(dict.fromkeys(visitor.wrong))
+
+    def _only_here(self, route: Route) -> None:
+        if route.request.url.startswith(self.site.url + "/"):
+            route.continue_()
+        else:
+            self.wrong.append(f"asked another host: {route.request.url}")
+            route.abort()
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        expected = (
+            "the server responded with a status of 4",
+            "htmx:sendAbort",
+            "htmx:afterRequest",
+        )  # or gave up waiting
+        if message.type in ("error", "warning") and not any(words in message.text for words in expected):
+            self.wrong.append(f"console on {message.location.get('url')}: {message.text}")
+
+    def _answered(self, response: Response) -> None:
+        is_page = response.request.resource_type == "document"
+        if response.status >= (500 if is_page else 400):
+            self.wrong.append(f"{response.status} from {response.url}")
+
+    # what she does --------------------------------------------------------------------------------------------------
+
+    def open(self, path: str) -> Page:
+        self.page.goto(path if path.startswith("http") else self.site.url + path)
+        return self.page
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def follow(self, name: str) -> None:
+        self.page.get_by_role("link", name=name, exact=True).click()
+
+    def sign_up(self, address: str, *, topics: Sequence[str] = ()) -> None:
+        """Fill in the long form as far as needed, and send it."""
+        self.open("/subscribe")
+        for name in topics:
+            self.page.locator("#id_topics").get_by_role("checkbox", name=name, exact=True).check()
+        self.page.locator("form [name=email]").fill(address)
+        self.page.wait_for_timeout(2_100)  # nobody is faster than that
+        self.press("Subscribe")
+        self.page.wait_for_url("**/subscribe/sent")
+
+    def mail(self, address: str, *, after: int = 0) -> EmailMessage:
+        return self.site.next_mail(address, after=after)
+
+    # what is looked at ----------------------------------------------------------------------------------------------
+
+    def look(self, name: str) -> None:
+        """Picture this page in each width and scheme; note what axe finds, and whether it scrolls sideways."""
+        if name in self.looked_at:
+            return
+        self.looked_at.add(name)
+        self.page.wait_for_load_state()
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        before = self.page.viewport_size
+        for scheme, width in product(SCHEMES, WIDTHS):
+            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            self.page.set_viewport_size({"width": width, "height": 800})
+            if self.page.evaluate(SIDEWAYS):
+                self.wrong.append(f"{name} scrolls sideways at {width} pixels ({_widest(self.page)})")
+            if width in PICTURED:
+                path = PICTURES / f"{name}-{width}-{scheme}.png"
+                self.page.screenshot(path=path, full_page=True, animations="disabled")
+                self.wrong += [f"{name}, {scheme}, {width} px: {found}" for found in _axe(self.page)]
+        self.page.emulate_media(color_scheme="light")
+        if before:
+            self.page.set_viewport_size(before)
+
+
+def _axe(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']} ({one['impact']}): {one['help']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
+        for one in found
+        for node in one["nodes"][:3]
+    ]
+
+
+def _widest(page: Page) -> str:
+    return str(
+        page.evaluate("""() => { const out = [...document.querySelectorAll("body *")]
+            .filter((one) => one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.outerHTML.slice(0, 80));
+            return out.slice(0, 2).join(" | "); }""")
+    )
