@@ -64,18 +64,19 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
-def wrap(text: str, indent: int = 0, first: str = "") -> str:
-    """Fill lines of at most 78 characters, indented by ``indent`` spaces, with ``first`` in the first one's margin."""
-    text, margin = one_line(text), first.ljust(indent)
-    if len(margin) + len(text) <= COLUMNS:  # most names and titles, and textwrap is slow
-        return margin + text
-    return textwrap.fill(
-        text,
-        width=COLUMNS,
-        initial_indent=margin,
-        subsequent_indent=" " * indent,
-        break_on_hyphens=False,
-    )
+def wrap(text: str, indent: int = 0, *, hang: bool = False) -> str:
+    """Fill lines of at most 78 characters, indented by ``indent`` spaces; with ``hang`` the first one has its margin."""
+    text, margin = one_line(text), " " * indent
+    if indent + len(text) > COLUMNS:  # most names and titles are shorter, and textwrap is slow
+        text = textwrap.fill(
+            text, width=COLUMNS, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
+        ).removeprefix(margin)
+    return text if hang else margin + text
+
+
+def margin(number: object, width: int) -> str:
+    """``3.`` in that many columns."""
+    return f"{number}.".ljust(width)
 
 
 def fold(text: str) -> Markup:
@@ -99,5 +100,5 @@ def _environment() -> Environment:
         # Markup has been through here already, as the output of a macro or of fold.
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
-    environment.filters |= {"fold": fold, "wrap": wrap}
+    environment.filters |= {"fold": fold, "wrap": wrap, "margin": margin}
     return environment

@@ -8,7 +8,7 @@ import pytest
 from jinja2 import TemplateNotFound, UndefinedError
 
 from digest.compose import Fact, Reader, Reason, Sender, card_for, compose
-from subscriptions.rendering import COLUMNS, fold, one_line, printable, render_email, wrap
+from subscriptions.rendering import COLUMNS, fold, one_line, margin, printable, render_email, wrap
 
 
 def a_digest():
@@ -90,7 +90,7 @@ def test_a_folded_text_has_short_lines_and_loses_nothing(text: str) -> None:
 
 
 def test_wrapping_keeps_to_the_columns_and_puts_the_number_in_the_margin() -> None:
-    lines = wrap("A title of many words that goes on " * 5 + "x" * 300, 4, first="12.").split("\n")
+    lines = (margin(12, 4) + wrap("A title of many words that goes on " * 5 + "x" * 300, 4, hang=True)).split("\n")
 
     assert lines[0].startswith("12. A title")
     assert all(line.startswith("    ") for line in lines[1:])
