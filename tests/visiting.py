@@ -58,9 +58,9 @@ class Site:
 
     def mails_to(self, address: str) -> list[EmailMessage]:
         """Oldest first."""
-        mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in self.house.mails()]
-        mine = [mail for mail in mails if isinstance(mail, EmailMessage) and mail["To"] == address]
-        return sorted(mine, key=lambda mail: mail["Date"].datetime)
+        paths = sorted(self.house.mails(), key=lambda path: path.stat().st_mtime_ns)
+        mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in paths]
+        return [mail for mail in mails if isinstance(mail, EmailMessage) and mail["To"] == address]
 
     def next_mail(self, address: str, *, after: int = 0) -> EmailMessage:
         """The mail to that address that comes after so many others: waits for it."""

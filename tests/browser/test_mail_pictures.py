@@ -3,24 +3,16 @@ pictures show that the mail holds together, not that Outlook agrees. They are le
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Route, sync_playwright
+from playwright.sync_api import Browser, Route
 
 from digest.compose import Fact, Reader, Reason, Sender, SourceCount, card_for, compose, fit
 
 PICTURES = Path(__file__).parents[2] / "var" / "pictures"
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--font-render-hinting=none"),
-    "--hide-scrollbars",
-]
 GRIPPERS = (
     "We ask how much of the skill of a gripper lies in the hand and how much in the table under it. Over 14,000 trials "
     "with eleven hands we find that placing is the harder half. A simple rule that looks at the free space first, and "
@@ -132,6 +124,8 @@ def html() -> str:
         Reader(
             address="ada.okafor@example.org",
             unsubscribe_url="https://papers.example.org/u/8fKx2LmQz1",
+            preferences_url="https://papers.example.org/p/8fKx2LmQz1",
+            feedback_url="https://papers.example.org/f/8fKx2LmQz1",
             asked_for=("Robotics", "Machine learning", "“grasping”", "Ingrid Solheim-Vargas"),
             confirmed_on=date(2026, 5, 12),
         ),
@@ -154,21 +148,6 @@ def html() -> str:
     return fit(digest)[1].html
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-    if chromium is None:
-        reason = "no chromium: install Debian's, or set CHROMIUM to its path"
-        if os.environ.get("REQUIRE_SERVICES") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 def look(browser: Browser, page_html: str, name: str, *, width: int, scheme: str = "light") -> tuple[bool, float, list]:
     """Draw the mail, keep the picture, and tell whether it scrolls sideways, its least contrast and its small links."""
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, locale="en-GB")
@@ -181,6 +160,7 @@ def look(browser: Browser, page_html: str, name: str, *, width: int, scheme: str
     context.route("**/*", refuse)
     page = context.new_page()
     page.set_content(page_html, wait_until="load")
+    PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / f"{name}.png", full_page=True, animations="disabled")
     scrolls = page.evaluate("document.documentElement.scrollWidth > innerWidth")
     seen = scrolls, page.evaluate(LEAST_CONTRAST), page.evaluate(SMALL_TARGETS)

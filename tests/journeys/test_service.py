@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from email import message_from_bytes, policy
 from pathlib import Path
 
 import psycopg
 
-from tests.services import A_READER, AN_EDITION, ROOT, House, empty_database, free_port, redis_server
-
-# With a source that is switched off, a start lays down no default ones: no test may ask the world.
-SWITCHED_OFF = """
-import django; django.setup()
-from digest.models import Source
-Source.objects.get_or_create(url="file:none", defaults={"name": "None", "active": False})
-"""
-PATIENCE = 60.0  # seconds for anything to happen; a good run needs a fraction
+from tests.services import A_READER, AN_EDITION, House, empty_database, free_port, redis_server
+from tests.serving import Served, children_of, served, session_of, wait_for
 
 STATE = """
 import django; django.setup()
@@ -32,72 +20,6 @@ from digest.models import Delivery, Lease
 print(*(row.status for row in Delivery.objects.all()))
 print(*sorted(lease.name for lease in Lease.objects.exclude(last_ok_at=None)))
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    process: subprocess.Popen[str]
-    port: int
-    log: Path
-
-    def tree(self) -> list[int]:
-        """Its process and all that descend from it, and what is left of them once it is gone."""
-        sessions = {self.process.pid, *(int(pid) for pid in _children_of(self.process.pid))}
-        return [pid for pid in _all_processes() if _session_of(pid) in sessions]
-
-
-def _all_processes() -> list[int]:
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-
-
-def _stat(pid: int) -> list[str]:
-    """State, parent, group, session of a process; empty when it is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
-def _session_of(pid: int) -> int:
-    stat = _stat(pid)
-    return int(stat[3]) if stat and stat[0] != "Z" else 0
-
-
-def _children_of(parent: int) -> list[int]:
-    return [pid for pid in _all_processes() if _stat(pid)[1:2] == [str(parent)]]
-
-
-@contextmanager
-def served(house: House) -> Iterator[Served]:
-    """``./run serve``, less what prepares the machine; killed with all its children when a test goes wrong."""
-    house.run("manage.py", "migrate", "-v0")
-    house.run("manage.py", "collectstatic", "--no-input", "-v0")
-    house.run("-c", SWITCHED_OFF)
-    port, log = free_port(), house.var / "serve.log"
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve", "--port", str(port)],
-            cwd=ROOT,
-            env=house.environment,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    one = Served(process, port, log)
-    try:
-        yield one
-    finally:
-        for pid in one.tree():
-            os.kill(pid, signal.SIGKILL)
-        process.wait()
-
-
-def wait_for(what: Callable[[], object], one: Served) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert one.process.poll() is None, one.log.read_text()
-        assert time.monotonic() < deadline, one.log.read_text()
-        time.sleep(0.1)
 
 
 def test_a_reader_whose_hour_is_now_gets_the_mail_without_a_hand(house: House) -> None:
@@ -116,7 +38,7 @@ def test_a_reader_whose_hour_is_now_gets_the_mail_without_a_hand(house: House) -
 
         service.process.send_signal(signal.SIGINT)
         assert service.process.wait(30) == 0, service.log.read_text()
-        assert [pid for pid in before if _session_of(pid)] == []
+        assert [pid for pid in before if session_of(pid)] == []
 
     said = service.log.read_text()
     assert "web    ready" in said
@@ -132,10 +54,10 @@ def test_when_one_process_dies_all_stop_and_the_exit_code_tells(house: House) ->
     with served(house) as service:
         wait_for(lambda: "worker ready" in service.log.read_text(), service)
         before = service.tree()
-        worker = next(pid for pid in _children_of(service.process.pid) if "celery" in _words(pid))
+        worker = next(pid for pid in children_of(service.process.pid) if "celery" in _words(pid))
         os.kill(worker, signal.SIGKILL)
         assert service.process.wait(30) == 1
-        assert [pid for pid in before if _session_of(pid)] == []
+        assert [pid for pid in before if session_of(pid)] == []
     assert "ended by itself (exit code -9), so all was stopped." in service.log.read_text()
 
 
@@ -177,7 +99,7 @@ def told(service: Served, words: str) -> str:
 def test_a_given_day_is_shown_and_does_not_move(tmp_path: Path) -> None:
     with served(House.at(tmp_path, BROADSHEET_MODE="sample")) as service:
         wait_for(lambda: "web    ready" in service.log.read_text(), service)
-        assert [_words(pid)[2] for pid in _children_of(service.process.pid)] == ["gunicorn"]
+        wait_for(lambda: "worker ready" in service.log.read_text(), service)
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(30) == 0
-    assert "the pages of the sample day only" in service.log.read_text()
+    assert "the sample day, which does not move on" in service.log.read_text()

@@ -1,0 +1,60 @@
+"""A month of invented papers for benchmarks: their sentences are the bundled day's, strewn with rare invented words."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from digest import ingest, publishing, sample
+from digest.entry import Entry
+from digest.models import Paper, Source
+from subscriptions.first_run import lay_down_topics
+from tests.factories import feed
+
+DAYS, A_DAY, VOTED = 25, 800, 60  # 20,000 papers; as many as Hugging Face shows of a day have votes
+SYLLABLES = "ba ce di fo gu la me ni po ru sa te vi xo zu kra ste phi tron gen".split()
+
+
+def fill(*, now: datetime | None = None, days: int = DAYS, a_day: int = A_DAY) -> int:
+    """Store and open that many days' editions, the last one today's; how many papers there are then."""
+    now = now or datetime.now(UTC)
+    lay_down_topics()
+    dice = random.Random(4)  # noqa: S311 (the same month each time)
+    for ago in reversed(range(days)):
+        moment = now - timedelta(days=ago)
+        papers = list(_papers(dice, moment, number=(days - ago) * a_day, count=a_day))
+        shown = feed(*papers, name="arXiv", url="https://rss.arxiv.org/rss/all", announced_on=moment.date())
+        ingest.store(ingest.source_named_in(shown, "all.xml"), shown, now=moment)
+        voted = [replace(one, points=dice.randrange(1, 120), comments=dice.randrange(9)) for one in papers[:VOTED]]
+        votes = feed(*voted, kind="hugging_face", name="Hugging Face daily papers", url="https://huggingface.co/papers")
+        ingest.store(ingest.source_named_in(votes, "papers.json"), votes, now=moment)
+        publishing.open_edition(moment.date(), now=moment)
+    Source.objects.update(active=False)  # nothing may leave this machine
+    return Paper.objects.count()
+
+
+def _papers(dice: random.Random, moment: datetime, *, number: int, count: int) -> Iterator[Entry]:
+    real = [entry for found in sample.feeds(moment.date()).values() for entry in found.entries if entry.abstract]
+    sentences = [sentence for entry in real for sentence in entry.abstract.split(". ") if len(sentence) > 30]
+    for one in range(number, number + count):
+        model = dice.choice(real)
+        words = [part for sentence in dice.sample(sentences, 6) for part in (sentence + ".", _rare(dice))]
+        yield Entry(
+            identifiers=(f"arxiv:26{moment.month:02}.{one:05}",),
+            title=f"{_rare(dice).capitalize()} and {_rare(dice)}: {model.title}",
+            abstract=" ".join(words),
+            authors=tuple(
+                f"{dice.choice('ABCDEFGH')}. {_rare(dice).capitalize()}" for _ in range(dice.randrange(1, 8))
+            ),
+            categories=model.categories or ("cs.LG",),
+            url=f"https://arxiv.org/abs/26{moment.month:02}.{one:05}",
+            announced="new",
+            announced_on=moment.date(),
+        )
+
+
+def _rare(dice: random.Random) -> str:
+    """A word of three or four syllables: some are common, most are seen a few times in the month."""
+    return "".join(dice.choice(SYLLABLES) for _ in range(dice.choice((3, 3, 4))))

@@ -1,0 +1,144 @@
+"""How fast the pages answer fifty visitors at once, over 20,000 papers: ``python -m tests.benchmarks.visitors [FOLDER]``.
+
+The pages are served as configured, on the same machine as the visitors. With a FOLDER the papers are kept for the next
+time. The second table is the pace of the sign-up's answer for addresses of four kinds: it must not tell them apart.
+"""
+
+# ruff: noqa: S311, T201 (a script that prints, and whose dice keep no secret)
+from __future__ import annotations
+
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.asking import Asker, at_once, hidden_fields
+from tests.processes import SET_UP
+from tests.services import House, free_port
+from tests.serving import web_alone
+
+VISITORS, EACH = 50, 12
+WORDS = "protein robot graph language galaxy privacy climate proof qubit vaccine market speech image planning".split()
+TOPICS = (
+    "machine-learning language vision robotics statistics neuroscience databases security probability finance".split()
+)
+SIGN_UPS = 40  # of each kind of address
+
+KNOWN = f"""
+from tests.factories import reader
+from subscriptions import consent
+from subscriptions.models import Subscriber
+from datetime import UTC, datetime
+if not Subscriber.objects.filter(email="active0@readers.example").exists():
+    for number in range({SIGN_UPS}):
+        reader(f"active{{number}}", email=f"active{{number}}@readers.example", next_send_at=None)
+        reader(f"pending{{number}}", email=f"pending{{number}}@readers.example", status="pending", next_send_at=None,
+               confirmed_at=None)
+        consent.suppress(f"suppressed{{number}}@readers.example", reason="bounced", now=datetime.now(UTC))
+"""
+
+
+def main(folder: Path) -> None:
+    port = free_port()
+    house = House.at(folder, SITE_URL=f"http://127.0.0.1:{port}", PROXIES="1")
+    house.run("manage.py", "migrate", "-v0")
+    house.run("manage.py", "collectstatic", "--no-input", "-v0")
+    count = "from digest.models import Paper; print(Paper.objects.count())"
+    if int(house.run("-c", SET_UP + count)) < 20_000:
+        house.run("-c", SET_UP + "from tests.benchmarks import archive; archive.fill()")
+    papers = int(house.run("-c", SET_UP + count))
+    house.run("-c", SET_UP + KNOWN)
+    with web_alone(house, port=port) as service:
+        print(f"{papers:,} papers; {VISITORS} visitors at once, {EACH} requests each; times in ms\n")
+        print(f"{'page':<24}{'median':>8}{'p95':>8}{'slowest':>9}{'a second':>10}")
+        for name, visit in [
+            ("home", lambda asker, form, dice: asker.get("/")),
+            ("search", lambda asker, form, dice: asker.get(f"/search?q={dice.choice(WORDS)}+{dice.choice(WORDS)}")),
+            ("sign-up", lambda asker, form, dice: asker.get("/subscribe")),
+            ("preview", _preview),
+        ]:
+            _warm(service.url, visit)
+            times, took = _crowd(service.url, visit)
+            print(f"{name:<24}" + _row(times) + f"{len(times) / took:>10.1f}")
+        print(f"\n{'sign-up answered to':<24}{'median':>8}{'p95':>8}{'slowest':>9}   (one after the other)")
+        for kind, times in _paces(service.url).items():
+            print(f"{kind:<24}" + _row(times))
+
+
+Visit = Callable[[Asker, dict[str, str], random.Random], object]
+
+
+def _preview(asker: Asker, form: dict[str, str], dice: random.Random) -> object:
+    """One redrawing of the preview, for choices that nobody else has."""
+    fields = [("csrfmiddlewaretoken", form["csrfmiddlewaretoken"]), ("page", "sign_up")]
+    fields += [("topics", topic) for topic in dice.sample(TOPICS, 3)]
+    fields += [("keywords", f"{', '.join(dice.sample(WORDS, 3))}, number {dice.random():.6f}")]
+    fields += [("weekdays", "0"), ("send_hour", "7"), ("zone", "UTC"), ("max_papers", "10"), ("hype", "50")]
+    return asker.post("/preview", fields)
+
+
+def _warm(site: str, visit: Visit) -> None:
+    asker = Asker(site)
+    form = hidden_fields(asker.get("/subscribe").text)
+    for _ in range(3):
+        visit(asker, form, random.Random(0))
+    asker.close()
+
+
+def _crowd(site: str, visit: Visit) -> tuple[list[float], float]:
+    """Seconds of every request, and of all together; each visitor keeps a connection open, as browsers do."""
+    askers = [Asker(site, network=f"10.{number}.{random.randrange(256)}.5") for number in range(VISITORS)]
+    forms = [hidden_fields(asker.get("/subscribe").text) for asker in askers]
+
+    def stay(number: int) -> list[float]:
+        dice, times = random.Random(number), []
+        for _ in range(EACH):
+            began = time.perf_counter()
+            answer = visit(askers[number], forms[number], dice)
+            times.append(time.perf_counter() - began)
+            assert answer.status == 200, answer.status  # type: ignore[attr-defined]
+        return times
+
+    began = time.perf_counter()
+    times = at_once([lambda number=number: stay(number) for number in range(VISITORS)])  # type: ignore[misc]
+    took = time.perf_counter() - began
+    for asker in askers:
+        asker.close()
+    return [one for some in times for one in some], took
+
+
+def _paces(site: str) -> dict[str, list[float]]:
+    """Seconds of the sign-up's answer by kind of address, the kinds in turn; every answer is the same bytes."""
+    times: dict[str, list[float]] = {kind: [] for kind in ("new", "pending", "active", "suppressed")}
+    answers = set()
+    form = hidden_fields((first := Asker(site)).get("/").text)
+    time.sleep(2.1)  # nobody is faster than that
+    for number in range(SIGN_UPS):
+        for kind in times:
+            asker = Asker(site, cookies=dict(first.cookies))
+            asker.get("/health")  # the connection is there before the clock starts
+            fields = {**form, "short": "1", "zone": "UTC", "email": f"{kind}{number}@readers.example", "website": ""}
+            began = time.perf_counter()
+            answer = asker.post("/subscribe", [*fields.items()])
+            times[kind].append(time.perf_counter() - began)
+            answers.add((answer.status, answer.headers["Location"], answer.body))
+            asker.close()
+    assert len(answers) == 1, answers
+    assert {status for status, _, _ in answers} == {303}
+    return times
+
+
+def _row(times: list[float]) -> str:
+    p95 = statistics.quantiles(times, n=20)[-1]
+    return f"{statistics.median(times) * 1000:>8.0f}{p95 * 1000:>8.0f}{max(times) * 1000:>9.0f}"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            main(Path(folder))

@@ -1,0 +1,59 @@
+"""Debian's Chromium for the browser tests, and a running service for it to visit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.services import empty_database, missing
+from tests.visiting import Site, Visitor, site_at
+
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--font-render-hinting=none"),
+    "--hide-scrollbars",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Last of all: Playwright leaves an event loop running in this thread, in which Django refuses its database."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: here in item.path.parents)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    chromium = shutil.which(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+    if chromium is None:
+        missing("no chromium: install Debian's, or set CHROMIUM to its path")
+    return {"executable_path": chromium, "args": FLAGS}
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The service on SQLite, with two days of invented papers; each test uses readers of its own."""
+    with site_at(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def large_site(tmp_path_factory: pytest.TempPathFactory, postgres_url: str, redis_url: str) -> Iterator[Site]:
+    """The same on PostgreSQL and Redis."""
+    with (
+        empty_database(postgres_url) as database_url,
+        site_at(tmp_path_factory.mktemp("large-site"), DATABASE_URL=database_url, REDIS_URL=redis_url) as site,
+    ):
+        yield site
+
+
+@pytest.fixture
+def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
+    """Somebody with a browser, for whom every page must be free of errors and ask nobody else for anything."""
+    with Visitor.with_browser(browser, site) as visitor:
+        yield visitor
