@@ -233,10 +233,11 @@ def _known(email: str) -> Subscriber | None:
 def _mail(template: str, reader: Subscriber, *, now: datetime, address: str = "") -> _Mail | None:
     """That mail, if nobody who would get it has had too many: the reader, and who else is known at the address."""
     link = LINK[template]
-    kind = allowance.SIGN_INS if link == _Link.SIGN_IN else allowance.CONFIRMATIONS
+    # a new address may be asked for right after signing up; how often one is mailed, ask_for_address's caller counts
+    own = allowance.CONFIRMATIONS if link == _Link.CONFIRM else allowance.SIGN_INS
     there = Subscriber.objects.filter(email_key=email_key(address)).exclude(pk=reader.pk) if address else ()
     taken: list[allowance.Taken] = []
-    for one in (reader, *there):
+    for kind, one in ((own, reader), *((allowance.CONFIRMATIONS, other) for other in there)):
         if (part := allowance.take(kind, one, now=now)) is None:
             for before in taken:
                 allowance.give_back(before)

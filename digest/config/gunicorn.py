@@ -10,6 +10,7 @@ from typing import Any
 wsgi_app = "digest.config.wsgi"
 worker_class = "gthread"
 threads = 4
+keepalive = 10  # seconds; after the usual 2 a browser that reuses a connection meets a closed one
 control_socket_disable = True  # it would lie in the user's home
 loglevel = "warning"
 logger_class = "digest.config.logs.GunicornLogger"  # there is no access log: it would hold the tokens of all links

@@ -18,7 +18,7 @@ from digest.ranking.trending import GRACE_HOURS, GRAVITY
 from digest.views.cards import shown
 from subscriptions.forms import SignUpForm
 
-SHOWN = 50
+SHOWN = 25
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 

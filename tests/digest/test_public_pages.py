@@ -103,12 +103,12 @@ def test_an_edition_without_papers_says_so() -> None:
     assert "No new paper came in for this day." in page("/")
 
 
-def test_papers_come_fifty_to_a_page_and_no_number_breaks_it() -> None:
-    publish(*(entry(number) for number in range(1, 121)))
+def test_papers_come_by_the_page_and_no_number_breaks_it() -> None:
+    publish(*(entry(number) for number in range(1, 61)))
     pages = {number: headings(page(f"/?page={number}")) for number in (1, 2, 3)}
-    assert [len(found) for found in pages.values()] == [50, 50, 20]
-    assert len({title for found in pages.values() for title in found}) == 120
-    assert 'start="51"' in page("/?page=2")
+    assert [len(found) for found in pages.values()] == [25, 25, 10]
+    assert len({title for found in pages.values() for title in found}) == 60
+    assert 'start="26"' in page("/?page=2")
     assert headings(page("/")) == headings(page("/?page=x\0")) == headings(page("/?page=" + "9" * 5000)) == pages[1]
     assert headings(page("/?page=99")) == headings(page("/?page=-1")) == pages[3]
 
@@ -185,7 +185,7 @@ def test_a_search_keeps_its_words_on_the_next_page() -> None:
     publish(*(entry(number, title=f"R&D {number} = gain") for number in range(1, 61)))
     html = page("/search?q=R%26D+gain+%3D")
     assert 'href="?q=R%26D%20gain%20%3D&amp;page=2"' in html
-    assert len(headings(page("/search?q=R%26D%20gain%20%3D&page=2"))) == 10
+    assert len(headings(page("/search?q=R%26D%20gain%20%3D&page=2"))) == 25
 
 
 @pytest.mark.parametrize(
