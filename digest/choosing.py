@@ -18,6 +18,7 @@ from digest.tagging import Rule
 
 NOTHING_MATCHED = "Nothing that came in matched what you asked for."
 NOTHING_CAME = "No new paper came in."
+ALSO = 3  # papers that the line of what else is trending holds
 STANDS_OUT = 1.0  # deviations above the day's mean from which a paper is said to be trending
 
 
@@ -43,13 +44,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One reader's papers, as rows of the pool in the order shown, and why each; what the first sentence says."""
+    """One reader's papers, as rows of the pool in the order shown, and why each; what the first sentence says.
+
+    ``also`` are the most trending of the other papers offered, for a reader who asked for something.
+    """
 
     papers: list[int]
     reasons: list[list[Reason]]
     arrived: int
     matched: int
     asked_for: list[str]
+    also: list[int]
 
     @property
     def why_nothing(self) -> str:
@@ -73,6 +78,9 @@ def choose(asked: Asked, pool: Pool, papers: PaperMatrix, *, offered: NDArray[np
     by_likes = wants_nothing & (likes > 0)
     matched[by_likes] = ranking.eligible[by_likes] - (allowed & (pool.pick >= personal.PICK)).sum(axis=1)[by_likes]
     rules_of = papers.matches.T.tocsr()
+    by_votes = np.lexsort((np.arange(len(pool.ids)), -pool.popularity))
+    by_votes = by_votes[pool.has_votes[by_votes]]
+    asked_for_something = ~wants_nothing | (likes > 0)
     choices = []
     for reader, most in enumerate(asked.most):
         wanted = asked.wants.indices[asked.wants.indptr[reader] : asked.wants.indptr[reader + 1]].tolist()
@@ -91,6 +99,8 @@ def choose(asked: Asked, pool: Pool, papers: PaperMatrix, *, offered: NDArray[np
             if paper >= 0
         ]
         chosen.sort(key=lambda one: one[0] not in pool.notes)  # picks first, as they are shown
+        others = by_votes[allowed[reader, by_votes]][: most + ALSO].tolist() if asked_for_something[reader] else []
+        shown = {paper for paper, _ in chosen}
         choices.append(
             Choice(
                 papers=[paper for paper, _ in chosen],
@@ -98,6 +108,7 @@ def choose(asked: Asked, pool: Pool, papers: PaperMatrix, *, offered: NDArray[np
                 arrived=int(offered[reader].sum()),
                 matched=int(matched[reader]),
                 asked_for=[in_words(asked.rules[column]) for column in wanted] or _likes_in_words(int(likes[reader])),
+                also=[paper for paper in others if paper not in shown][:ALSO],
             )
         )
     return choices

@@ -9,23 +9,19 @@ from __future__ import annotations
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
-from django.urls import reverse
+from django.db.models import Case, F, Q, Value, When
 
 from digest import erasing
-from digest.compose import Card, Reader, Reason, Sender, SourceCount, compose, fit
-from digest.models import PAUSED, SUPPRESSED, Batch, Delivery, EditionPaper
+from digest.mails import Mails
+from digest.models import PAUSED, SUPPRESSED, Batch, Delivery
 from subscriptions import consent
-from subscriptions.links import FEEDBACK, preferences_url, token_for, unsubscribe_url
 from subscriptions.models import Subscriber, Suppression
-from subscriptions.rendering import RenderedEmail
 from subscriptions.sending import Door, Fate, Handover, Purpose
 
 logger = logging.getLogger(__name__)
@@ -34,6 +30,7 @@ LEASE = timedelta(seconds=300)
 LONGEST_DELIVERY = timedelta(seconds=180)  # then the batch is left to the next worker: tasks end after 240
 CHUNK = 20
 EXPIRED = "It could not leave in time; its papers return to the next digest."
+EXPIRED_WITH_NOTHING = "It could not leave in time; it had no paper for you."
 RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 3, 10, 30, 60)]
 
 
@@ -42,10 +39,6 @@ class Outcomes:
     """How many deliveries ended how, by status."""
 
     counts: Counter[str] = field(default_factory=Counter)
-
-
-def sender() -> Sender:
-    return Sender(name="Broadsheet", site_url=settings.SITE_URL, postal_address=settings.POSTAL_ADDRESS)
 
 
 def lease_batch(now: datetime) -> Batch | None:
@@ -73,11 +66,13 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
     """Hand over what is ready in a leased batch, chunk by chunk; ends early when the lease is no longer ours."""
     outcomes = Outcomes()
     until = clock() + LONGEST_DELIVERY
+    mails = Mails()
     with Door() as door:
         while clock() < until and (chunk := _take_chunk(batch, clock(), outcomes)):
             door.look_up(delivery.subscriber for delivery in chunk)
-            for delivery, cards in _with_cards(chunk):
-                _settle(delivery, _hand_over(door, delivery, cards), now=clock())
+            mails.read_cards(chunk)
+            for delivery in chunk:
+                _settle(delivery, _hand_over(door, delivery, mails), now=clock())
                 outcomes.counts[delivery.status] += 1
             _record(chunk)
     left = batch.deliveries.filter(status=Delivery.Status.READY).exists()  # the lease ran out in a slow chunk
@@ -100,7 +95,7 @@ def sweep(now: datetime) -> Outcomes:
         )
         outcomes.counts[Delivery.Status.EXPIRED] = late.update(
             status=Delivery.Status.EXPIRED,
-            outcome=EXPIRED,
+            outcome=Case(When(paper_ids=[], then=Value(EXPIRED_WITH_NOTHING)), default=Value(EXPIRED)),
         )
         again = Delivery.objects.filter(status=Delivery.Status.RETRY_WAIT).filter(
             Q(not_before=None) | Q(not_before__lte=now)
@@ -112,51 +107,6 @@ def sweep(now: datetime) -> Outcomes:
                 status=Delivery.Status.READY, batch=batch
             )
     return outcomes
-
-
-def email_for(delivery: Delivery, cards: dict[int, Card]) -> RenderedEmail:
-    """The mail of a delivery from what was frozen in its row and its edition: the same each time it is made."""
-    frozen = delivery.reasons
-    digest = compose(
-        [
-            (cards[paper_id], [Reason(*reason) for reason in reasons])
-            for paper_id, reasons in zip(delivery.paper_ids, frozen["papers"], strict=True)
-        ],
-        Reader(
-            address=delivery.subscriber.email,
-            unsubscribe_url=unsubscribe_url(delivery.subscriber),
-            preferences_url=preferences_url(delivery.subscriber),
-            feedback_url=feedback_url(delivery),
-            asked_for=tuple(frozen["asked_for"]),
-            confirmed_on=delivery.subscriber.confirmed_at.date() if delivery.subscriber.confirmed_at else None,
-        ),
-        issue_date=delivery.issue_date,
-        sender=sender(),
-        arrived=frozen["arrived"],
-        matched=frozen["matched"],
-        sources=source_counts(delivery.edition.receipt if delivery.edition else []),
-    )
-    return fit(replace(digest, subject=delivery.subject))[1]
-
-
-def feedback_url(delivery: Delivery) -> str:
-    """What the links under a paper begin with: ``/3/more`` follows for the third. One token serves the whole mail."""
-    token = token_for(FEEDBACK, delivery.subscriber, day=delivery.issue_date)
-    return str(settings.SITE_URL + reverse("feedback", args=[token, 1, "more"])).removesuffix("/1/more")
-
-
-def source_counts(receipt: Sequence[dict[str, Any]]) -> list[SourceCount]:
-    """The receipt as readers see it; a file that an operator gave and that was of no use is not their concern."""
-    return [
-        SourceCount(
-            name=row["source"],
-            stored=row["stored"],
-            expected=row["expected"],
-            late=row["state"] in ("stale", "absent", "failed"),
-        )
-        for row in receipt
-        if not (row["given"] and row["state"] == "failed")
-    ]
 
 
 def _take_chunk(batch: Batch, now: datetime, outcomes: Outcomes) -> list[Delivery]:
@@ -190,7 +140,7 @@ def _last_look(delivery: Delivery, suppressed: set[int], now: datetime) -> tuple
     """The status this digest goes on with, and why it must not leave after all, or an empty string."""
     reader = delivery.subscriber
     if delivery.not_after and delivery.not_after < now:
-        return Delivery.Status.EXPIRED, EXPIRED
+        return Delivery.Status.EXPIRED, EXPIRED if delivery.paper_ids else EXPIRED_WITH_NOTHING
     if reader.pk in suppressed:
         return Delivery.Status.SKIPPED, SUPPRESSED
     if reader.is_paused(delivery.issue_date):
@@ -200,23 +150,9 @@ def _last_look(delivery: Delivery, suppressed: set[int], now: datetime) -> tuple
     return Delivery.Status.HANDING_OFF, ""
 
 
-def _with_cards(chunk: list[Delivery]) -> list[tuple[Delivery, dict[int, Card]]]:
-    """Each delivery with its frozen cards, the newest card of a paper first; one query for the chunk."""
-    wanted = {paper_id for delivery in chunk for paper_id in delivery.paper_ids}
-    rows = EditionPaper.objects.filter(paper__in=wanted).select_related("edition").order_by("edition__date")
-    frozen = [(row.paper_id, row.edition.date, Card.from_json(row.card)) for row in rows]
-    return [
-        (
-            delivery,
-            {paper: card for paper, date, card in frozen if delivery.edition and date <= delivery.edition.date},
-        )
-        for delivery in chunk
-    ]
-
-
-def _hand_over(door: Door, delivery: Delivery, cards: dict[int, Card]) -> Handover:
+def _hand_over(door: Door, delivery: Delivery, mails: Mails) -> Handover:
     try:
-        email = email_for(delivery, cards)
+        email = mails.email_for(delivery)
     except Exception:  # one digest that cannot be made must not stop the others
         logger.exception("Delivery %s could not be composed", delivery.pk)
         return Handover(Fate.FAILED, "This digest could not be composed; the service's log says why.")
@@ -226,6 +162,7 @@ def _hand_over(door: Door, delivery: Delivery, cards: dict[int, Card]) -> Handov
         purpose=Purpose.DIGEST,
         message_id=cast(str, delivery.message_id),  # a ready row has both
         dated_at=cast(datetime, delivery.dated_at),
+        issue_date=delivery.issue_date,
     )
 
 

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
+from django.db.models import Q
+
 from digest.models import Delivery, Paper
+from subscriptions.forms import DAYS
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber, Suppression
 from subscriptions.wording import words
 
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 PROFILE = (
-    *("public_id", "email", "pending_email", "status", "zone", "send_hour", "max_papers", "hype", "paused_until"),
-    *("signed_up_at", "confirmation_sent_at", "confirmed_at", "link_sent_at", "left_at"),
+    *("public_id", "email", "pending_email", "status", "zone", "send_hour", "max_papers", "hype", "quiet_days"),
+    *("paused_until", "signed_up_at", "confirmation_sent_at", "confirmed_at", "link_sent_at"),
+    *("pending_since", "left_at", "left_as"),
     *("last_issue_date", "last_digest_at", "next_send_at"),
 )
 
@@ -21,7 +24,7 @@ PROFILE = (
 def everything_of(reader: Subscriber, *, now: datetime) -> dict[str, Any]:
     """Strings, numbers, lists and dicts; times are ISO 8601 in UTC. Secrets are left out: hashes of links and keys."""
     deliveries = list(reader.deliveries.select_related("edition").prefetch_related("events").order_by("issue_date"))
-    named = {paper_id for row in deliveries for paper_id in row.paper_ids}
+    named = {paper_id for row in deliveries for paper_id in [*row.paper_ids, *_frozen(row).get("also", ())]}
     papers = Paper.objects.only("title", "url", "identifier").in_bulk(list(named))
     return {
         "made_at": _plain(now),
@@ -48,11 +51,13 @@ def everything_of(reader: Subscriber, *, now: datetime) -> dict[str, Any]:
             for row in reader.verdicts.select_related("paper").order_by("given_at", "pk")
         ],
         "mails_asked_for": [
-            _values(row, "kind", "email", "asked_at", "page", "wording", "ip", "user_agent")
-            for row in MailRequest.objects.filter(subscriber=reader).order_by("asked_at", "pk")
+            _values(row, "kind", "email", "asked_at", "page", "wording", "ip", "user_agent", "choices")
+            for row in MailRequest.objects.filter(Q(subscriber=reader) | Q(email__iexact=reader.email)).order_by(
+                "asked_at", "pk"
+            )
         ],
         "links_mailed": [
-            _values(row, "purpose", "expires_at", "used_at")
+            _values(row, "purpose", "expires_at", "used_at", "choices")
             for row in LoginToken.objects.filter(subscriber=reader).order_by("expires_at", "pk")
         ],
         "address_is_suppressed": reader.pk in Suppression.objects.blocked([reader]),
@@ -65,7 +70,7 @@ def _profile(reader: Subscriber) -> dict[str, Any]:
 
 
 def _delivery(row: Delivery, papers: Mapping[int, Paper]) -> dict[str, Any]:
-    frozen = row.reasons if isinstance(row.reasons, dict) else {}
+    frozen = _frozen(row)
     reasons = frozen.get("papers", [])
     return {
         **_values(row, "issue_date", "status", "outcome", "subject", "message_id", "provider_message_id", "attempts"),
@@ -84,8 +89,15 @@ def _delivery(row: Delivery, papers: Mapping[int, Paper]) -> dict[str, Any]:
             }
             for place, paper_id in enumerate(row.paper_ids)
         ],
+        "also_trending": [_paper(papers[paper_id]) for paper_id in frozen.get("also", ()) if paper_id in papers],
+        "why_nothing": row.why_nothing,
+        "occasion": frozen.get("occasion", ""),
         "events": [_values(event, "kind", "at", "raw") for event in row.events.all()],
     }
+
+
+def _frozen(row: Delivery) -> dict[str, Any]:
+    return row.reasons if isinstance(row.reasons, dict) else {}
 
 
 def _paper(paper: Paper) -> dict[str, Any]:

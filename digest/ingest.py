@@ -378,9 +378,13 @@ def _merge_rows(paper: Paper, other: Paper) -> None:
     paper.first_seen_at = min(paper.first_seen_at, other.first_seen_at)
     since = (paper.first_seen_at - timedelta(days=2)).date()
     for delivery in Delivery.objects.filter(issue_date__gte=since).only("paper_ids", "reasons").iterator():
-        if other.pk in delivery.paper_ids:  # or the work could be sent again under its other row
+        if other.pk in _named_in(delivery):  # or the work could be sent again under its other row
             _rename(delivery, other.pk, paper.pk)
     other.delete()
+
+
+def _named_in(delivery: Delivery) -> list[int]:
+    return [*delivery.paper_ids, *(delivery.reasons.get("also", ()) if delivery.reasons else ())]
 
 
 def _rename(delivery: Delivery, old: int, new: int) -> None:
@@ -392,6 +396,8 @@ def _rename(delivery: Delivery, old: int, new: int) -> None:
     delivery.paper_ids = list(kept)
     if delivery.reasons:
         delivery.reasons["papers"] = list(kept.values())
+        also = dict.fromkeys(new if paper_id == old else paper_id for paper_id in delivery.reasons.get("also", ()))
+        delivery.reasons["also"] = [paper_id for paper_id in also if paper_id not in kept]
     Delivery.objects.filter(pk=delivery.pk).update(paper_ids=delivery.paper_ids, reasons=delivery.reasons)
 
 

@@ -269,6 +269,11 @@ class Delivery(models.Model):
     def __str__(self) -> str:
         return f"{self.issue_date} to {self.subscriber_id}: {self.status}"
 
+    @property
+    def why_nothing(self) -> str:
+        """Why it has no paper, in a sentence, where its mail tells a reader who wishes to be told; else empty."""
+        return "" if self.paper_ids or not self.reasons else self.reasons.get("nothing", "")
+
 
 class DeliveryEvent(models.Model):
     """What a mail provider told us, raw, before anything is made of it."""

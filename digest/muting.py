@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -15,6 +16,7 @@ from digest.sources.taxonomy import CATEGORIES
 from subscriptions.fields import MOST_PHRASES, CategoryList, NameList, PhraseList
 from subscriptions.models import Preference, Subscriber, Topic
 from subscriptions.rendering import one_line
+from subscriptions.schedule import local_date
 
 MOST_AUTHORS, MOST_WORDS = 40, 6  # that are offered
 MOST_READ = 200  # of a paper by thousands
@@ -75,17 +77,20 @@ def words_to_mute(typed: str) -> list[Choice]:
     return [Choice(Preference.Kind.KEYWORD, phrase, f"“{phrase}”") for phrase in phrases]
 
 
-def mute(reader: Subscriber, choices: Iterable[Choice]) -> tuple[list[int], list[int]]:
+def mute(reader: Subscriber, choices: Iterable[Choice], *, now: datetime) -> tuple[list[int], list[int]]:
     """Mute these things for this reader: the rows that were made, and those that were wanted until now.
 
-    What is muted already stays as it is. Raises CannotMute, and writes nothing, for a reader who has too many rows.
+    What is muted already stays as it is; what was wanted or muted until a day that is over is made anew. Raises
+    CannotMute, and writes nothing, for a reader who has too many rows or who was erased.
     """
     made, turned = list[int](), list[int]()
     with transaction.atomic():
-        Subscriber.objects.select_for_update().get(pk=reader.pk)  # two presses at once take turns
-        rows = {
-            (row.kind, row.topic_id or fold(row.value)): row for row in Preference.objects.filter(subscriber=reader)
-        }
+        present = Subscriber.objects.exclude(status=Subscriber.Status.ERASED).filter(pk=reader.pk)
+        if not present.select_for_update():  # two presses at once take turns, and erasure has the last word
+            raise CannotMute("Nothing is kept about this reader any more, so nothing can be muted.")
+        mine = Preference.objects.filter(subscriber=reader)
+        mine.filter(until__lt=local_date(reader.zone, now)).delete()
+        rows = {(row.kind, row.topic_id or fold(row.value)): row for row in mine}
         for choice in choices:
             key = (choice.kind, choice.topic.pk if choice.topic else fold(choice.value))
             row = rows.get(key)
@@ -103,8 +108,8 @@ def mute(reader: Subscriber, choices: Iterable[Choice]) -> tuple[list[int], list
                 )
                 made.append(row.pk)
             else:
-                row.stance = Preference.Stance.MUTE
-                row.save(update_fields=["stance"])
+                row.stance, row.until = Preference.Stance.MUTE, None
+                row.save(update_fields=["stance", "until"])
                 turned.append(row.pk)
     return made, turned
 

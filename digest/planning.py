@@ -6,31 +6,33 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef, Window
+from django.db.models import Exists, Max, OuterRef, Q, Window
 from django.db.models.functions import RowNumber
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from digest.choosing import Asked, Choice, choose
+from digest.choosing import NOTHING_CAME, NOTHING_MATCHED, Asked, Choice, choose
 from digest.compose import subject_line
 from digest.ingest import topic_rule
 from digest.models import PAUSED, SUPPRESSED, Batch, Delivery, Edition, Paper, Verdict
 from digest.pool import Pool, text_of
 from digest.ranking.features import Texts
 from digest.tagging import Kind, Rule
+from subscriptions.choices import HALF_A_DAY
 from subscriptions.links import message_id
 from subscriptions.models import Preference, Subscriber, Suppression
-from subscriptions.schedule import local_date, next_send_at, zone_of
+from subscriptions.schedule import instant, local_date, next_send_at, rhythm_in_words, zone_of
 
 BATCH = 1000  # readers ranked in one computation, and deliveries leased as one row
 VERDICTS = 50  # the latest of a reader's that count
 CATCH_UP = timedelta(hours=5)  # how late a digest may leave
 LONGEST_GAP = timedelta(days=31)  # of missed days that each get a row
 
+TOO_SOON = "Two digests are never less than 12 hours apart; the papers of this one are in the next."
 TOO_LATE = "Your digest could not be made in time; its papers are in the next one."
 
 
@@ -60,9 +62,9 @@ def plan(now: datetime, subscriber_ids: Iterable[int], *, issue_date: date | Non
         newest = Delivery.objects.aggregate(newest=Max("pk"))["newest"] or 0
         everyone = list(Subscriber.objects.on_the_list().filter(pk__in=ids[start : start + BATCH]).order_by("pk"))
         suppressed = Suppression.objects.blocked(everyone)
-        lapsed = [] if issue_date else [row for reader in everyone for row in _lapsed(reader, suppressed, now)]
+        passed = [] if issue_date else _passed(everyone, suppressed, now)
         readers = _Readers.among(everyone, pool, suppressed, now=now, issue_date=issue_date)
-        rows = _written([*lapsed, *_rows_for(readers, pool, now=now)], newest=newest, now=now)
+        rows = _written([*passed, *_rows_for(readers, pool, now=now)], newest=newest)
         planned.ready += sum(row.status == Delivery.Status.READY for row in rows)
         planned.skipped += sum(row.status == Delivery.Status.SKIPPED for row in rows)
         planned.held += readers.held
@@ -83,6 +85,8 @@ class _Readers:
     held: int  # others, who wait for a newer edition
     asked: Asked
     had: list[set[int]]  # papers sent before
+    new: list[bool]  # who was never sent a digest
+    looked: list[date | None]  # their last issue date on which papers were looked through for them
     suppressed: set[int]
 
     @classmethod
@@ -112,13 +116,17 @@ class _Readers:
             taken.add((reader_id, day))
             if status in (*Delivery.SENT, *Delivery.OPEN):
                 had[reader_id].update(paper_ids)
-        last = dict(
-            earlier.filter(
-                status__in=[*Delivery.SENT, *Delivery.OPEN], issue_date__lt=max(days.values(), default=oldest)
-            )
+        sent = Q(status__in=[*Delivery.SENT, *Delivery.OPEN])
+        nothing = Q(status=Delivery.Status.SKIPPED, outcome__in=[NOTHING_CAME, NOTHING_MATCHED])
+        ends = (
+            earlier.filter(sent | nothing, issue_date__lt=max(days.values(), default=oldest))
             .values_list("subscriber_id")
-            .annotate(last=Max("edition__date"))
+            .annotate(last=Max("edition__date", filter=sent), looked=Max("issue_date"))
         )
+        last: dict[int, date | None] = {}
+        looked: dict[int, date] = {}
+        for reader_id, its_edition, issue in ends:
+            last[reader_id], looked[reader_id] = its_edition, issue
         waiting = [reader for reader, day in days.items() if (reader.pk, day) not in taken]
         fresh = {
             reader: [_is_fresh(edition, last.get(reader.pk), pool) for edition in pool.editions] for reader in waiting
@@ -127,11 +135,18 @@ class _Readers:
         return cls(
             due=due,
             issue_dates=[days[reader] for reader in due],
-            closes=[_closes(reader, now if issue_date else reader.next_send_at or now) for reader in due],
+            closes=[
+                min(now + CATCH_UP, _midnight(reader, now))
+                if issue_date
+                else _closes(reader, reader.next_send_at or now)
+                for reader in due
+            ],
             fresh=np.array([fresh[reader] for reader in due], bool).reshape(len(due), len(pool.editions)),
             held=len(waiting) - len(due),
             asked=_asked_by(due, days, pool),
             had=[had[reader.pk] for reader in due],
+            new=[last.get(reader.pk) is None and reader.last_digest_at is None for reader in due],
+            looked=[looked.get(reader.pk) for reader in due],
             suppressed=suppressed,
         )
 
@@ -231,6 +246,9 @@ def _row(readers: _Readers, row: int, pool: Pool, choice: Choice, *, now: dateti
         "matched": choice.matched,
         "asked_for": choice.asked_for,
         "papers": [[[reason.kind, reason.label, reason.contribution] for reason in why] for why in choice.reasons],
+        "nothing": choice.why_nothing,
+        "also": pool.ids[choice.also].tolist(),
+        **_occasion(readers, row, pool),
     }
     delivery.subject = subject_line(delivery.issue_date, [pool.titles[paper] for paper in choice.papers])
     delivery.message_id = message_id("digest", f"{reader.public_id}|{delivery.issue_date}")
@@ -244,13 +262,70 @@ def _why_not(reader: Subscriber, suppressed: set[int], day: date, choice: Choice
         return SUPPRESSED
     if reader.is_paused(day):
         return PAUSED
-    return choice.why_nothing
+    return "" if reader.quiet_days else choice.why_nothing
+
+
+def _occasion(readers: _Readers, row: int, pool: Pool) -> dict[str, Any]:
+    """What a digest says of itself first, as frozen in its row: that it is the first one, or that it catches up.
+
+    It catches up when no papers were looked through for the reader on the last of their days before, and it draws from
+    more days than lie between the two; ``since`` is the first of them.
+    """
+    reader, today, looked = readers.due[row], readers.issue_dates[row], readers.looked[row]
+    if readers.new[row]:
+        rhythm = rhythm_in_words(weekdays=reader.weekdays, hour=reader.send_hour)
+        return {"occasion": "first", "rhythm": rhythm, "most": reader.max_papers}
+    oldest = pool.editions[int(readers.fresh[row].argmax())].date
+    between = _days_since_the_day_before(today, reader.weekdays)
+    was_missed = looked is None or looked < today - timedelta(days=between)
+    if was_missed and (pool.editions[-1].date - oldest).days >= between:
+        return {"occasion": "catch_up", "since": oldest.isoformat()}
+    return {"occasion": ""}
+
+
+def _days_since_the_day_before(today: date, weekdays: int) -> int:
+    """How long ago the last of these weekdays before today was: 1 to 7 days."""
+    return next((back for back in range(1, 7) if weekdays >> (today - timedelta(days=back)).weekday() & 1), 7)
 
 
 def _closes(reader: Subscriber, due: datetime) -> datetime:
-    """Until when a digest that was due then may leave: five hours on, and not beyond the reader's midnight."""
-    tomorrow = local_date(reader.zone, due) + timedelta(days=1)
-    return min(due + CATCH_UP, datetime.combine(tomorrow, time(), zone_of(reader.zone)))
+    """Until when a digest that was due then may leave: five hours on, and not beyond the reader's midnight.
+
+    Midnight does not end the wait of someone who confirmed in the evening: only a digest at the reader's hour has to
+    leave on its day.
+    """
+    is_regular = due == instant(local_date(reader.zone, due), reader.send_hour, reader.zone)
+    return min(due + CATCH_UP, _midnight(reader, due)) if is_regular else due + CATCH_UP
+
+
+def _midnight(reader: Subscriber, now: datetime) -> datetime:
+    """When the reader's day ends."""
+    tomorrow = local_date(reader.zone, now) + timedelta(days=1)
+    return datetime.combine(tomorrow, time(), zone_of(reader.zone))
+
+
+def _passed(everyone: Sequence[Subscriber], suppressed: set[int], now: datetime) -> list[Delivery]:
+    """Rows for the days of these readers that pass without a digest; their next instants move past them.
+
+    Those are the days whose window has closed, and one that comes less than half a day after a digest.
+    """
+    rows = [row for reader in everyone for row in _lapsed(reader, suppressed, now)]
+    due = [reader for reader in everyone if reader.next_send_at and reader.next_send_at <= now]
+    fed = _fed_since(now - HALF_A_DAY, due)
+    for reader in due:
+        while reader.pk in fed and reader.next_send_at and reader.next_send_at <= now:
+            rows.append(_passing(reader, suppressed, TOO_SOON))
+    return rows
+
+
+def _fed_since(since: datetime, readers: Sequence[Subscriber]) -> set[int]:
+    """Who among these has a digest that left later than that, or may leave or have left."""
+    recent = Delivery.objects.filter(
+        Q(accepted_at__gt=since) | Q(accepted_at=None, dated_at__gt=since),
+        subscriber__in=readers,
+        status__in=[*Delivery.SENT, *Delivery.OPEN],
+    )
+    return set(recent.values_list("subscriber_id", flat=True))
 
 
 def _lapsed(reader: Subscriber, suppressed: set[int], now: datetime) -> list[Delivery]:
@@ -259,31 +334,52 @@ def _lapsed(reader: Subscriber, suppressed: set[int], now: datetime) -> list[Del
     if reader.next_send_at and now - reader.next_send_at > LONGEST_GAP:
         reader.next_send_at = now - LONGEST_GAP  # who was away for years is not told of every day
     while reader.next_send_at and _closes(reader, reader.next_send_at) < now:
-        day = local_date(reader.zone, reader.next_send_at)
-        why = SUPPRESSED if reader.pk in suppressed else PAUSED if reader.is_paused(day) else TOO_LATE
-        rows.append(Delivery(subscriber=reader, issue_date=day, status=Delivery.Status.SKIPPED, outcome=why))
-        _move_on(reader, day, after=reader.last_digest_at or reader.signed_up_at)
+        rows.append(_passing(reader, suppressed, TOO_LATE))
     return rows
 
 
-def _move_on(reader: Subscriber, day: date, *, after: datetime) -> None:
-    reader.last_issue_date = day
+def _passing(reader: Subscriber, suppressed: set[int], why: str) -> Delivery:
+    """A row that says why the day on which the reader is due has no digest; they are due on their next one then."""
+    assert reader.next_send_at  # noqa: S101 (only who is due passes a day)
+    day = local_date(reader.zone, reader.next_send_at)
+    why = SUPPRESSED if reader.pk in suppressed else PAUSED if reader.is_paused(day) else why
+    _move_on(reader, day)
+    return Delivery(subscriber=reader, issue_date=day, status=Delivery.Status.SKIPPED, outcome=why)
+
+
+def _move_on(reader: Subscriber, day: date) -> None:
+    """This reader has a row for that day: they are due on their next one."""
+    last = max(day, reader.last_issue_date or day)
+    reader.last_issue_date = last
     reader.next_send_at = next_send_at(
-        after=day, now=after, hour=reader.send_hour, weekdays=reader.weekdays, zone=reader.zone
+        after=last,
+        now=datetime.min.replace(tzinfo=UTC),  # whatever the time: a day that was missed has its row too
+        hour=reader.send_hour,
+        weekdays=reader.weekdays,
+        zone=reader.zone,
     )
 
 
-def _written(rows: list[Delivery], *, newest: int, now: datetime) -> list[Delivery]:
-    """Write these rows, but for readers who got one from another planner since ``newest``, and return them."""
-    readers = {row.subscriber.pk: row.subscriber for row in rows}
+def _written(rows: list[Delivery], *, newest: int) -> list[Delivery]:
+    """Write these rows, and return them.
+
+    Left out is who got one from another planner since ``newest``, or is not on the list any more; of the others the
+    rhythm is read again, which may be another by now.
+    """
+    people = {row.subscriber_id for row in rows}
     with transaction.atomic():
-        list(Subscriber.objects.filter(pk__in=readers).order_by("pk").select_for_update().values_list("pk"))
+        listed = Subscriber.objects.on_the_list().filter(pk__in=people).order_by("pk").select_for_update()
+        readers = {reader.pk: reader for reader in listed}
         served = set(
-            Delivery.objects.filter(pk__gt=newest, subscriber__in=readers).values_list("subscriber_id", flat=True)
+            Delivery.objects.filter(pk__gt=newest, subscriber__in=people).values_list("subscriber_id", flat=True)
         )
         named = {paper_id for row in rows for paper_id in row.paper_ids}
         there = set(Paper.objects.filter(pk__in=named).values_list("pk", flat=True))  # some may have been joined since
-        rows = [row for row in rows if row.subscriber_id not in served and there.issuperset(row.paper_ids)]
+        rows = [
+            row
+            for row in rows
+            if row.subscriber_id in readers and row.subscriber_id not in served and there.issuperset(row.paper_ids)
+        ]
         ready = [row for row in rows if row.status == Delivery.Status.READY]
         if ready:
             batch = Batch.objects.create(size=len(ready))
@@ -291,8 +387,7 @@ def _written(rows: list[Delivery], *, newest: int, now: datetime) -> list[Delive
                 row.batch = batch
         Delivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
         for row in rows:
-            if row.edition:
-                _move_on(row.subscriber, row.issue_date, after=now)
-        moved = {row.subscriber for row in rows}
+            _move_on(readers[row.subscriber_id], row.issue_date)
+        moved = {readers[row.subscriber_id] for row in rows}
         Subscriber.objects.bulk_update(moved, ["last_issue_date", "next_send_at"], batch_size=500)
     return rows

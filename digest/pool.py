@@ -39,6 +39,7 @@ class Pool:
     may_go: NDArray[np.bool_]  # (P,) not hidden, withdrawn or under embargo
     popularity: NDArray[np.float64]  # (P,)
     voted: NDArray[np.bool_]  # (P,) whether any source counts votes for it
+    has_votes: NDArray[np.bool_]  # (P,) whether it counts any
     pick: NDArray[np.float64]  # (P,)
     notes: dict[int, str]  # row of a picked paper -> the curator's note
     free_since: NDArray[np.float64]  # (P,) when a paper's embargo ended, in seconds; -inf without one
@@ -76,6 +77,7 @@ class Pool:
             ),
             popularity=standardised(trending),
             voted=~np.isnan(trending),
+            has_votes=np.array([_votes(row) > 0 for row in newest.values()], bool),
             day=Day.of(texts, archive=archive, popularity=standardised(trending)),
             **_judged(row_of, judged, withdrawn, now=now),
         )
@@ -107,10 +109,26 @@ def editions_of_the_week(now: datetime) -> list[Edition]:
     return list(week.order_by("date"))
 
 
-def judgements(editions: Iterable[Edition]) -> dict[int, CuratorPick]:
-    """What curators say, by paper; of two days' judgements the latest counts."""
-    dates = [edition.date for edition in editions]
-    return {one.paper_id: one for one in CuratorPick.objects.filter(edition_date__in=dates).order_by("edition_date")}
+def judgements(editions: Iterable[Edition], recent: Iterable[CuratorPick] | None = None) -> dict[int, CuratorPick]:
+    """What curators say for these editions, by paper; of two days' judgements the latest counts.
+
+    ``recent`` are those of :func:`judgements_since`, where they are there already.
+    """
+    dates = {edition.date for edition in editions}
+    if recent is None:
+        recent = CuratorPick.objects.filter(edition_date__in=dates).order_by("edition_date")
+    return {one.paper_id: one for one in recent if one.edition_date in dates}
+
+
+def judgements_since(day: date) -> list[CuratorPick]:
+    """What curators said for the days after that one, oldest first: also for editions that have not opened."""
+    return list(CuratorPick.objects.filter(edition_date__gt=day).order_by("edition_date"))
+
+
+def is_held_back(judgement: CuratorPick, now: datetime) -> bool:
+    """Whether its paper may not be shown: hidden, or under embargo still."""
+    embargo = judgement.embargo_until
+    return judgement.verdict == CuratorPick.Verdict.HIDE or (embargo is not None and embargo > now)
 
 
 def text_of(title: str, abstract: str) -> str:
@@ -120,7 +138,13 @@ def text_of(title: str, abstract: str) -> str:
 def _rows_of(editions: Iterable[Edition]) -> QuerySet[EditionPaper]:
     """The editions' rows, oldest first, without the bulk of their cards."""
     rows = EditionPaper.objects.filter(edition__in=editions).order_by("edition__date", "pk").select_related("paper")
-    return rows.annotate(card_title=KT("card__title")).defer("card", "inputs")
+    return rows.annotate(card_title=KT("card__title"), votes=KT("inputs__points")).defer("card", "inputs")
+
+
+def _votes(row: EditionPaper) -> float:
+    """The votes its score was made of; 0 without any."""
+    votes = getattr(row, "votes", None) if "inputs" in row.get_deferred_fields() else row.inputs.get("points")
+    return float(votes or 0)
 
 
 def _picked_beyond(
@@ -150,7 +174,7 @@ def _judged(
             continue
         if one.embargo_until:
             free_since[place] = one.embargo_until.timestamp()
-        if one.verdict == CuratorPick.Verdict.HIDE or (one.embargo_until and one.embargo_until > now):
+        if is_held_back(one, now):
             may_go[place] = False
         elif one.verdict == CuratorPick.Verdict.PICK:
             pick[place], notes[place] = personal.PICK, one.note

@@ -22,14 +22,15 @@ from scipy.sparse import csr_array
 from digest.choosing import Asked, Choice, choose, in_words
 from digest.compose import Card, Digest, Item, Reader, Sender, compose
 from digest.ingest import topic_rule
-from digest.models import CuratorPick, Edition, EditionPaper, Paper
-from digest.pool import Pool, editions_of_the_week, judgements
+from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
+from digest.pool import Pool, editions_of_the_week, is_held_back, judgements, judgements_since
 from digest.publishing import WINDOW, noon
 from digest.ranking.features import PaperMatrix
 from digest.tagging import Index, Kind, Rule
 from subscriptions.choices import Choices
-from subscriptions.models import Preference, Topic
+from subscriptions.models import Preference, Subscriber, Topic
 
+MOST_RULES = 100  # of one preview: each new one is looked for in every paper of the week
 KEPT_RULES = 500  # each takes four bytes a paper: what all visitors of an hour type, and every topic
 NEW_PAPERS = timedelta(hours=1)  # how long papers that came in after an edition may be missing from the counts
 
@@ -49,7 +50,8 @@ class Matched:
 class Preview:
     """What the digest of ``day``, the latest edition, would hold; ``why_nothing`` is a sentence where it holds none.
 
-    ``left_out`` holds the fields of a form that could not be used, each with what is wrong with it.
+    ``left_out`` holds the fields of a form that could not be used, each with what is wrong with it. ``is_cut`` says
+    that only the first MOST_RULES of the wishes were looked at.
     """
 
     day: date | None
@@ -57,6 +59,7 @@ class Preview:
     why_nothing: str
     matched: tuple[Matched, ...]
     left_out: tuple[tuple[str, str], ...] = ()
+    is_cut: bool = False
 
     @property
     def papers(self) -> tuple[Item, ...]:
@@ -64,8 +67,12 @@ class Preview:
         return self.digest.papers if self.digest else ()
 
 
-def preview(choices: Choices, *, now: datetime) -> Preview:
-    """What someone who confirmed these choices at ``now`` would be sent first."""
+def preview(choices: Choices, *, now: datetime, reader: Subscriber | None = None) -> Preview:
+    """What someone who confirmed these choices at ``now`` would be sent first.
+
+    For a ``reader`` without what came to them in the digests of earlier editions; what they said of papers is not
+    counted.
+    """
     state = _State.of(now)
     if not state.editions:
         return Preview(day=None, digest=None, why_nothing=NO_EDITION, matched=())
@@ -76,10 +83,13 @@ def preview(choices: Choices, *, now: datetime) -> Preview:
     papers = PaperMatrix.together([answer.papers for answer in answers] or [week.unasked])
     # as planning has it for a first digest: the latest edition, and what an embargo held back until now
     offered = (pool.inside[-1] | np.isfinite(pool.free_since)) & pool.may_go
-    (choice,) = choose(asked, pool, pool.with_picks(papers), offered=offered[None, :])
-    counted = week.counted(state.withdrawn, now=now)
-    muted = set(asked.mutes.indices.tolist())
     day = pool.editions[-1].date
+    if reader:
+        offered &= ~np.isin(pool.ids, _sent_before(day, reader))
+    (choice,) = choose(asked, pool, pool.with_picks(papers), offered=offered[None, :])
+    # a count must not tell of a paper that may not be shown
+    counted = week.counted([*state.withdrawn, *state.held_back], now=now)
+    muted = set(asked.mutes.indices.tolist())
     return Preview(
         day=day,
         digest=_composed(choice, pool, day) if choice.papers else None,
@@ -88,6 +98,7 @@ def preview(choices: Choices, *, now: datetime) -> Preview:
             Matched(in_words(rule), int(counted[answer.rows].sum()), column in muted)
             for column, (rule, answer) in enumerate(zip(asked.rules, answers, strict=True))
         ),
+        is_cut=len(choices.wishes) > MOST_RULES,
     )
 
 
@@ -108,7 +119,7 @@ def forget() -> None:
 
 def _asked(choices: Choices) -> Asked:
     """The choices as one reader's; a topic that is not there is passed over, as it is when choices are saved."""
-    wishes = {(wish.kind, wish.value): wish for wish in choices.wishes}.values()
+    wishes = {(wish.kind, wish.value): wish for wish in choices.wishes[:MOST_RULES]}.values()
     topics = {}
     if any(wish.kind == Preference.Kind.TOPIC for wish in wishes):
         topics = {topic.slug: topic_rule(topic) for topic in Topic.objects.all()}
@@ -131,6 +142,12 @@ def _asked(choices: Choices) -> Asked:
 
 def _row(columns: Sequence[int], width: int) -> csr_array:
     return csr_array((np.ones(len(columns), np.float32), (np.zeros(len(columns), int), columns)), shape=(1, width))
+
+
+def _sent_before(day: date, reader: Subscriber) -> list[int]:
+    """The papers of this reader's digests of editions before that day."""
+    sent = Delivery.objects.filter(subscriber=reader, status__in=[*Delivery.SENT, *Delivery.OPEN])
+    return [one for ids in sent.filter(edition__date__lt=day).values_list("paper_ids", flat=True) for one in ids]
 
 
 def _composed(choice: Choice, pool: Pool, day: date) -> Digest:
@@ -161,6 +178,7 @@ class _State:
     now: datetime
     editions: list[Edition]
     judged: dict[int, CuratorPick]
+    held_back: list[int]  # hidden or under embargo, for whichever edition
     withdrawn: list[int]
     key: tuple[Any, ...]
     newest: int
@@ -171,12 +189,13 @@ class _State:
         if not editions and (latest := Edition.objects.filter(opened_at__lte=now, date__lt=now.date()).first()):
             now = max(latest.opened_at, noon(latest.date))
             editions = editions_of_the_week(now)
-        judged = judgements(editions)
+        recent = judgements_since(now.date() - WINDOW)
+        judged = judgements(editions, recent)
         its_rows = EditionPaper.objects.filter(edition__in=editions[-1:])
         said = its_rows.aggregate(Count("pk"), Max("pk"), Sum("paper__version"))
         # of the older ones only what an embargo held back may be shown
-        held_back = [paper_id for paper_id, one in judged.items() if one.embargo_until]
-        old = Paper.objects.filter(pk__in=held_back, withdrawn_at__isnull=False).values_list("pk", flat=True)
+        freed = [paper_id for paper_id, one in judged.items() if one.embargo_until]
+        old = Paper.objects.filter(pk__in=freed, withdrawn_at__isnull=False).values_list("pk", flat=True)
         new = its_rows.filter(paper__withdrawn_at__isnull=False).values_list("paper_id", flat=True)
         picked = {
             (one.paper_id, one.edition_date) for one in judged.values() if one.verdict == CuratorPick.Verdict.PICK
@@ -185,7 +204,8 @@ class _State:
             now=now,
             editions=editions,
             judged=judged,
-            withdrawn=[*new, *(old if held_back else ())],
+            held_back=[one.paper_id for one in recent if is_held_back(one, now)],
+            withdrawn=[*new, *(old if freed else ())],
             key=(*((edition.pk, edition.opened_at) for edition in editions), *said.values(), frozenset(picked)),
             newest=Paper.objects.aggregate(newest=Max("pk"))["newest"] or 0,
         )
@@ -241,10 +261,10 @@ class _Week:
                 self._answers.popitem(last=False)
         return answer
 
-    def counted(self, withdrawn: Sequence[int], *, now: datetime) -> NDArray[np.bool_]:
-        """Which of the week's papers were first seen in the seven days before ``now`` and are not withdrawn."""
+    def counted(self, without: Sequence[int], *, now: datetime) -> NDArray[np.bool_]:
+        """Which of the week's papers were first seen in the seven days before ``now``, ``without`` some of them."""
         recent = (self._first_seen > (now - WINDOW).timestamp()) & (self._first_seen <= now.timestamp())
-        return np.asarray(recent & self._stands & ~np.isin(self._ids, withdrawn), np.bool_)
+        return np.asarray(recent & self._stands & ~np.isin(self._ids, without), np.bool_)
 
 
 _kept: _Week | None = None

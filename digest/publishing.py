@@ -123,6 +123,7 @@ def card_of(paper: Paper, inputs: dict[str, Any], *, source: str) -> Card:
         source="arXiv" if paper.identifier.startswith("arxiv:") else source,
         category=paper.primary_category,
         category_name=CATEGORIES.get(paper.primary_category, ""),
+        categories=paper.categories,
         published=paper.announced_on or (paper.published_at.date() if paper.published_at else None),
         facts=[fact for fact in facts if fact.count],
     )

@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from digest.views import feedback, own, preview, public
+from digest.views import copy, feedback, own, preview, public
 
 urlpatterns = [
     path("", public.home, name="home"),
@@ -9,6 +9,7 @@ urlpatterns = [
     re_path(
         r"^f/(?P<token>[^/]+)/(?P<number>[0-9]{1,3})/(?P<wish>more|less|mute)$", feedback.feedback, name="feedback"
     ),
+    path("d/<str:token>", copy.web_copy, name="web_copy"),
     path("preview", preview.preview, name="preview"),
     path("preferences/receipts", own.receipts, name="receipts"),
     path("preferences/verdicts", own.verdicts, name="verdicts"),

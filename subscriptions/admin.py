@@ -5,7 +5,16 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 
-from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Preference, Subscriber, Suppression, Topic
+from subscriptions.models import (
+    ConsentEvent,
+    Knock,
+    LoginToken,
+    MailRequest,
+    Preference,
+    Subscriber,
+    Suppression,
+    Topic,
+)
 
 
 class ReadOnly(admin.ModelAdmin):
@@ -46,12 +55,16 @@ class SubscriberAdmin(admin.ModelAdmin):
     search_fields = ["email", "public_id"]
     readonly_fields = [
         "public_id", "email", "status", "signed_up_at", "confirmed_at", "confirmation_sent_at", "confirmations_today",
-        "link_sent_at", "links_today", "pending_email", "next_send_at", "last_issue_date", "last_digest_at", "left_at",
+        "link_sent_at", "links_today", "pending_email", "pending_since", "next_send_at", "last_issue_date",
+        "last_digest_at", "left_at", "left_as",
     ]  # fmt: skip
     inlines = [PreferenceInline]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False  # who wants to be gone is erased: the record of consent and each day's numbers stay
 
 
 @admin.register(Preference)
@@ -84,7 +97,7 @@ class LoginTokenAdmin(ReadOnly):
     list_filter = ["purpose"]
     list_select_related = ["subscriber"]
     search_fields = ["subscriber__email"]
-    exclude = ["token_hash"]
+    exclude = ["token_hash", "choices"]
 
 
 @admin.register(MailRequest)
@@ -93,3 +106,9 @@ class MailRequestAdmin(ReadOnly):
     list_filter = ["kind", "status"]
     search_fields = ["email"]
     exclude = ["choices"]
+
+
+@admin.register(Knock)
+class KnockAdmin(ReadOnly):
+    list_display = ["name", "until", "count"]
+    search_fields = ["name"]

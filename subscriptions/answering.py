@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.urls import reverse
 
 from subscriptions import allowance, consent, visitors
@@ -37,6 +37,7 @@ USEFUL = {  # an answer later than this would surprise more than help
     MailRequest.Kind.SIGN_IN: timedelta(hours=1),
     MailRequest.Kind.CHANGE_ADDRESS: timedelta(hours=24),
 }
+NEXT_TRY = timedelta(minutes=15)  # for who had their share of mails
 LONGEST = 150.0  # seconds of one run; the next goes on
 
 _Kind, _Link = MailRequest.Kind, LoginToken.Purpose
@@ -95,8 +96,15 @@ class _Mail:
     taken: tuple[allowance.Taken, ...]
 
 
+class _NotYet(Exception):
+    """Whoever would get this mail had their share: it waits."""
+
+
 def answer_all(now: datetime) -> Counter[str]:
-    """Answer every request whose time has come, oldest first; how many ended how, by fate or ``nothing to send``."""
+    """Answer every request whose time has come; how many ended how, by fate or ``nothing to send``.
+
+    Who wants to sign in comes first: they wait before a page, and their answers ask no name server; then the oldest.
+    """
     counts: Counter[str] = Counter()
     started = time.monotonic()
     with Door() as door:
@@ -118,8 +126,9 @@ def _due(now: datetime) -> QuerySet[MailRequest]:
 
 
 def _claim(now: datetime) -> MailRequest | None:
-    """Take the oldest request that waits for this worker alone: one conditional UPDATE."""
-    for number in _due(now).order_by("asked_at", "pk").values_list("pk", flat=True)[:20]:
+    """Take the first request that waits for this worker alone: one conditional UPDATE."""
+    first = Case(When(kind=_Kind.SIGN_IN, then=Value(0)), default=Value(1))
+    for number in _due(now).order_by(first, "asked_at", "pk").values_list("pk", flat=True)[:20]:
         ours = MailRequest.objects.filter(pk=number, status=MailRequest.Status.WAITING)
         if ours.update(status=MailRequest.Status.ANSWERING, attempts=F("attempts") + 1):
             return MailRequest.objects.filter(pk=number).select_related("subscriber").first()
@@ -134,8 +143,13 @@ def _answer(request: MailRequest, door: Door, now: datetime) -> str:
         else:
             with transaction.atomic():
                 mail = _ANSWERS[_Kind(request.kind)](request, now)
-                token = new_login_token(mail.link, mail.reader, now=now) if mail else ""
+                token = _new_token(mail, request, now) if mail else ""
                 MailRequest.objects.filter(pk=request.pk).update(changed_at=now)
+    except _NotYet:
+        MailRequest.objects.filter(pk=request.pk).update(
+            status=MailRequest.Status.WAITING, not_before=now + NEXT_TRY, attempts=F("attempts") - 1
+        )
+        return Fate.LATER
     except Exception:  # surely nothing left
         logger.exception("A request for a mail with a link could not be answered")
         _try_again(request, now=now)
@@ -154,6 +168,12 @@ def _answer(request: MailRequest, door: Door, now: datetime) -> str:
     else:
         request.delete()
     return handover.fate
+
+
+def _new_token(mail: _Mail, request: MailRequest, now: datetime) -> str:
+    """The link's secret; what was typed on the form is held with it until the link is followed."""
+    typed = request.choices if mail.link == _Link.CONFIRM else None
+    return new_login_token(mail.link, mail.reader, now=now, choices=typed or None)
 
 
 def _is_of_no_use(request: MailRequest, now: datetime) -> bool:
@@ -193,9 +213,9 @@ def _hand_over(mail: _Mail, token: str, request: MailRequest, door: Door, now: d
 
 def _sign_up(request: MailRequest, now: datetime) -> _Mail | None:
     reader = consent.sign_up(request, now=now) if request.changed_at is None else _known(request.email)
-    if reader is None or reader.status not in (Subscriber.Status.PENDING, *consent.ON_THE_LIST):
+    if reader is None:
         return None
-    return _mail("confirm" if reader.status == Subscriber.Status.PENDING else "already", reader, now=now)
+    return _mail("already" if reader.status in consent.ON_THE_LIST else "confirm", reader, now=now)
 
 
 def _sign_in(request: MailRequest, now: datetime) -> _Mail | None:
@@ -206,15 +226,16 @@ def _sign_in(request: MailRequest, now: datetime) -> _Mail | None:
 
 
 def _change_address(request: MailRequest, now: datetime) -> _Mail | None:
-    reader = request.subscriber
-    if reader is None:
+    asked = Subscriber.objects.select_for_update().filter(mailrequest=request, pending_email=request.email)
+    if (reader := asked.first()) is None:  # they changed their mind since, or are gone
         return None
-    if request.changed_at is None:
-        if visitors.asked_too_often_about(request.email, now=now) or not consent.ask_for_address(reader, request.email):
-            return None
-    elif reader.pending_email != request.email:  # they changed their mind since
+    if Suppression.objects.blocking(request.email).exists():
         return None
-    return _mail("change_address", reader, now=now, address=request.email)
+    if request.changed_at is None and visitors.asked_too_often_about(request.email, now=now):
+        return None
+    if (mail := _mail("change_address", reader, now=now, address=request.email)) is None:
+        raise _NotYet
+    return mail
 
 
 _ANSWERS: dict[str, Callable[[MailRequest, datetime], _Mail | None]] = {
@@ -233,7 +254,7 @@ def _known(email: str) -> Subscriber | None:
 def _mail(template: str, reader: Subscriber, *, now: datetime, address: str = "") -> _Mail | None:
     """That mail, if nobody who would get it has had too many: the reader, and who else is known at the address."""
     link = LINK[template]
-    # a new address may be asked for right after signing up; how often one is mailed, ask_for_address's caller counts
+    # a new address may be asked for right after signing up; how often one is mailed, asked_too_often_about counts
     own = allowance.CONFIRMATIONS if link == _Link.CONFIRM else allowance.SIGN_INS
     there = Subscriber.objects.filter(email_key=email_key(address)).exclude(pk=reader.pk) if address else ()
     taken: list[allowance.Taken] = []

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from subscriptions.models import WEEKDAYS_WORKING, Preference, Subscriber, Topic
-from subscriptions.schedule import local_date, next_send_at
+from subscriptions.schedule import instant, local_date, next_send_at
 
 HALF_A_DAY = timedelta(hours=12)  # two digests are never closer than this
+SAVED = ("zone", "send_hour", "weekdays", "max_papers", "hype", "quiet_days", "next_send_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,17 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """When, how many and what. ``weekdays`` are bits, Monday is 1; ``hype`` is 0 to 100."""
+    """When, how many and what. ``weekdays`` are bits, Monday is 1; ``hype`` is 0 to 100.
+
+    ``quiet_days`` asks for a mail on days with nothing for the reader, too.
+    """
 
     zone: str = "UTC"
     send_hour: int = 7
     weekdays: int = WEEKDAYS_WORKING
     max_papers: int = 10
     hype: int = 50
+    quiet_days: bool = False
     wishes: tuple[Wish, ...] = field(default=())
 
     def as_json(self) -> dict[str, Any]:
@@ -43,48 +49,89 @@ class Choices:
         return cls(**{**values, "wishes": tuple(Wish(*wish) for wish in values["wishes"])})
 
     @classmethod
-    def of(cls, reader: Subscriber) -> Choices:
-        """What this reader's rows say: two queries."""
-        rows = reader.preferences.select_related("topic").order_by("pk")
+    def of(cls, reader: Subscriber, *, today: date | None = None) -> Choices:
+        """What this reader's rows say, without the wishes that ended before ``today``: two queries."""
+        standing = Q(until=None) | Q(until__gte=today) if today else Q()
+        rows = reader.preferences.filter(standing).select_related("topic").order_by("pk")
         return cls(
             zone=reader.zone,
             send_hour=reader.send_hour,
             weekdays=reader.weekdays,
             max_papers=reader.max_papers,
             hype=reader.hype,
+            quiet_days=reader.quiet_days,
             wishes=tuple(Wish(row.kind, row.topic.slug if row.topic else row.value, row.stance) for row in rows),
         )
 
 
-def choose(reader: Subscriber, choices: Choices, *, now: datetime) -> None:
-    """Make these choices this reader's own: what stays keeps its row, and a new hour or zone moves the next digest."""
+def choose(reader: Subscriber, choices: Choices, *, now: datetime) -> bool:
+    """Make these choices this reader's own: what stays keeps its row, and a new hour or zone moves the next digest.
+
+    ``reader`` is read again first, so that neither the planner nor erasure is overwritten. False, with nothing
+    written, for someone who was erased.
+    """
     with transaction.atomic():
-        when = (reader.zone, reader.send_hour, reader.weekdays)
+        try:
+            reader.refresh_from_db(from_queryset=Subscriber.objects.select_for_update())
+        except Subscriber.DoesNotExist:  # a sign-up that nobody confirmed in time
+            return False
+        if reader.status == Subscriber.Status.ERASED:
+            return False
+        when, due = (reader.zone, reader.send_hour, reader.weekdays), reader.next_send_at
         reader.zone, reader.send_hour, reader.weekdays = choices.zone, choices.send_hour, choices.weekdays
-        reader.max_papers, reader.hype = choices.max_papers, choices.hype
-        is_due = reader.next_send_at is not None and reader.next_send_at <= now  # a first digest is on its way
-        if when != (reader.zone, reader.send_hour, reader.weekdays) and not is_due:
+        reader.max_papers, reader.hype, reader.quiet_days = choices.max_papers, choices.hype, choices.quiet_days
+        is_moved = when != (reader.zone, reader.send_hour, reader.weekdays)
+        if due is None:
             reader.next_send_at = next_regular(reader, now=now)
-        reader.save(update_fields=["zone", "send_hour", "weekdays", "max_papers", "hype", "next_send_at"])
-        _wish(reader, choices.wishes)
+        elif is_moved and due > now:  # else a digest is on its way
+            reader.next_send_at = now if _is_owed(reader, due, now=now) else next_regular(reader, now=now)
+        reader.save(update_fields=SAVED)
+        _wish(reader, choices.wishes, today=local_date(reader.zone, now))
+    return True
 
 
 def next_regular(reader: Subscriber, *, now: datetime) -> datetime | None:
-    """The reader's next instant: on a local date without a digest, 12 hours after the last; None off the list."""
+    """The reader's next instant from ``now`` on, on a local date that has no row yet; None off the list.
+
+    Whether it lies 12 hours after the last digest is for the planner to see, who knows what was sent.
+    """
     if reader.status not in (Subscriber.Status.ACTIVE, Subscriber.Status.PAUSED):
         return None
     yesterday = local_date(reader.zone, now) - timedelta(days=1)
-    last = reader.last_digest_at or now - HALF_A_DAY
     return next_send_at(
         after=max(yesterday, reader.last_issue_date or yesterday),
-        now=max(last, now - HALF_A_DAY),
+        now=now - HALF_A_DAY,
         hour=reader.send_hour,
         weekdays=reader.weekdays,
         zone=reader.zone,
     )
 
 
-def _wish(reader: Subscriber, wishes: Iterable[Wish]) -> None:
+def next_digest(reader: Subscriber) -> datetime | None:
+    """The instant of the reader's next digest as far as is known: a day that comes too soon after the last has none."""
+    due, last = reader.next_send_at, reader.last_digest_at
+    if due is None or last is None or due >= last + HALF_A_DAY:
+        return due
+    return next_send_at(
+        after=local_date(reader.zone, due), now=last, hour=reader.send_hour, weekdays=reader.weekdays, zone=reader.zone
+    )
+
+
+def _is_owed(reader: Subscriber, due: datetime, *, now: datetime) -> bool:
+    """Whether today's digest was still to come, and its new hour is over: it comes at once, or the day would have none.
+
+    ``due`` is when it was to come.
+    """
+    today = local_date(reader.zone, now)
+    return (
+        local_date(reader.zone, due) == today
+        and bool(reader.weekdays >> today.weekday() & 1)
+        and (reader.last_issue_date is None or reader.last_issue_date < today)
+        and instant(today, reader.send_hour, reader.zone) < now
+    )
+
+
+def _wish(reader: Subscriber, wishes: Iterable[Wish], *, today: date) -> None:
     topics = {
         topic.slug: topic for topic in Topic.objects.filter(slug__in=[w.value for w in wishes if w.kind == "topic"])
     }
@@ -92,7 +139,8 @@ def _wish(reader: Subscriber, wishes: Iterable[Wish]) -> None:
     kept = set()
     for row in reader.preferences.select_related("topic"):
         name = (row.kind, row.topic.slug if row.topic else row.value)
-        if name in asked and asked[name].stance == row.stance:
+        has_ended = row.until is not None and row.until < today
+        if name in asked and asked[name].stance == row.stance and not has_ended:
             kept.add(name)
         else:
             row.delete()

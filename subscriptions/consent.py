@@ -1,7 +1,8 @@
 """Every change of permission to write to a person, each with its row of proof.
 
-Functions return True when they changed something. Each change is one conditional UPDATE and its event in one
-transaction, so that the same wish twice, or from two places at once, is on record once.
+Functions return True when they changed something; ``proof`` is what :func:`record` keeps of a press. Each change is one
+conditional UPDATE and its event in one transaction, so that the same wish twice, or from two places at once, is on
+record once.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import F, Q, QuerySet
 
 from subscriptions.choices import HALF_A_DAY, Choices, choose, next_regular
 from subscriptions.models import (
@@ -32,8 +34,8 @@ REGRET = timedelta(hours=24)  # how long leaving can be taken back
 ON_THE_LIST = (Subscriber.Status.ACTIVE, Subscriber.Status.PAUSED)
 
 _PERSONAL = (  # what a row loses with erasure
-    "email", "email_key", "pending_email", "status", "key_version", "zone", "send_hour", "weekdays", "max_papers",
-    "hype", "paused_until", "next_send_at", "left_at",
+    "email", "email_key", "pending_email", "pending_since", "status", "key_version", "zone", "send_hour", "weekdays",
+    "max_papers", "hype", "quiet_days", "paused_until", "next_send_at", "left_at", "left_as",
 )  # fmt: skip
 
 
@@ -52,24 +54,20 @@ class AddressChange(StrEnum):
 def sign_up(request: MailRequest, *, now: datetime) -> Subscriber | None:
     """Someone asked for digests on the form: a pending reader with these choices, until they confirm.
 
-    Who is on the list already is returned as they are, with nothing of theirs changed; None for a suppressed address,
-    of which nothing is kept.
+    Whoever is known already is returned as they are: what was typed about them is held with the link to confirm, since
+    anybody may have typed it. None for a suppressed address, of which nothing is kept.
     """
     with transaction.atomic():
         if Suppression.objects.blocking(request.email).exists():
             return None
-        reader, _ = Subscriber.objects.get_or_create(
-            email_key=email_key(request.email), defaults={"email": request.email, "signed_up_at": now}
-        )
-        reader = Subscriber.objects.select_for_update().get(pk=reader.pk)  # two sign-ups in one moment: one by one
+        reader, is_new = _row_of(request.email, now=now)
         if reader.status in ON_THE_LIST:
             return reader
-        if reader.confirmed_at is None:
-            reader.email = request.email  # another spelling of the same; one that was proven to work stays
-        reader.status = Subscriber.Status.PENDING
-        reader.signed_up_at, reader.next_send_at, reader.paused_until = now, None, None
-        reader.save(update_fields=["email", "status", "signed_up_at", "next_send_at", "paused_until"])
-        choose(reader, Choices.from_json(request.choices), now=now)
+        if is_new:
+            choose(reader, Choices.from_json(request.choices), now=now)
+        elif reader.confirmed_at is None:
+            reader.status, reader.signed_up_at = Subscriber.Status.PENDING, now
+            reader.save(update_fields=["status", "signed_up_at"])
         record(
             reader.public_id,
             ConsentEvent.Kind.SIGNED_UP,
@@ -82,31 +80,41 @@ def sign_up(request: MailRequest, *, now: datetime) -> Subscriber | None:
         return reader
 
 
-def confirm(
-    public_id: str, *, now: datetime, ip: str | None = None, user_agent: str = "", page: str = "", reference: str = ""
-) -> bool:
+def _row_of(email: str, *, now: datetime) -> tuple[Subscriber, bool]:
+    """Whoever has this address, locked; a new row, and True, for nobody."""
+    key, is_new = email_key(email), False
+    while True:  # whoever is erased in this moment has it no more
+        if reader := Subscriber.objects.select_for_update().filter(email_key=key).first():
+            return reader, is_new
+        _, is_new = Subscriber.objects.get_or_create(email_key=key, defaults={"email": email, "signed_up_at": now})
+
+
+def confirm(public_id: str, *, now: datetime, token: LoginToken | None = None, **proof: Any) -> bool:
     """The reader says yes to digests. The first one is due at once, unless they had one today or 12 hours ago.
 
-    ``reference`` is the number of the token in the link that was followed.
+    ``token`` is the link that was followed: the choices held with it become the reader's, and it brings back who had
+    left, since leaving ends all links from before.
     """
-    pending = Subscriber.objects.filter(public_id=public_id, status=Subscriber.Status.PENDING)
+    may_come = [Subscriber.Status.PENDING, Subscriber.Status.UNSUBSCRIBED] if token else [Subscriber.Status.PENDING]
     with transaction.atomic():
-        if not pending.update(status=Subscriber.Status.ACTIVE, confirmed_at=now, next_send_at=now, left_at=None):
+        if not Subscriber.objects.filter(public_id=public_id, status__in=may_come).update(
+            status=Subscriber.Status.ACTIVE,
+            confirmed_at=now,
+            next_send_at=now,
+            paused_until=None,
+            left_at=None,
+            left_as="",
+        ):
             return False
+        if token and token.choices:
+            choose(Subscriber.objects.get(public_id=public_id), Choices.from_json(token.choices), now=now)
         reader = Subscriber.objects.get(public_id=public_id)
         today = local_date(reader.zone, now)
         had_one = reader.last_digest_at is not None and reader.last_digest_at > now - HALF_A_DAY
         if had_one or (reader.last_issue_date is not None and reader.last_issue_date >= today):
             _move_next_digest(reader, now=now)
-        record(
-            public_id,
-            ConsentEvent.Kind.CONFIRMED,
-            now=now,
-            ip=ip,
-            user_agent=user_agent,
-            page=page,
-            reference=reference,
-        )
+        _links_to_confirm(public_id).filter(used_at=None).update(used_at=now)
+        record(public_id, ConsentEvent.Kind.CONFIRMED, now=now, reference=str(token.pk) if token else "", **proof)
     return True
 
 
@@ -134,44 +142,38 @@ def welcome_demonstration_reader(email: str, *, now: datetime, **choices: object
 # Staying -------------------------------------------------------------------------------------------------------------
 
 
-def pause(public_id: str, *, now: datetime, until: date | None = None) -> bool:
-    """No digest for a while; a row a day says so. With ``until`` it ends by itself on that day.
-
-    Who left within a day comes back with it, as paused.
-    """
+def pause(public_id: str, *, now: datetime, until: date | None = None, **proof: Any) -> bool:
+    """No digest for a while; a row a day says so. With ``until`` it ends by itself on that day."""
+    listed = Subscriber.objects.on_the_list().filter(public_id=public_id)
     with transaction.atomic():
-        _come_back(public_id, now=now)
-        paused = Subscriber.objects.on_the_list().filter(public_id=public_id)
-        changed = paused.update(status=Subscriber.Status.PAUSED, paused_until=until)
+        changed = listed.update(status=Subscriber.Status.PAUSED, paused_until=until)
         if changed:
-            record(public_id, ConsentEvent.Kind.PAUSED, now=now)
+            record(public_id, ConsentEvent.Kind.PAUSED, now=now, **proof)
     return bool(changed)
 
 
-def resume(public_id: str, *, now: datetime) -> bool:
+def resume(public_id: str, *, now: datetime, **proof: Any) -> bool:
     """The pause is over: the next digest, at the reader's own hour, brings what came meanwhile."""
     with transaction.atomic():
         paused = Subscriber.objects.filter(public_id=public_id, status=Subscriber.Status.PAUSED)
         changed = paused.update(status=Subscriber.Status.ACTIVE, paused_until=None)
         if changed:
-            record(public_id, ConsentEvent.Kind.RESUMED, now=now)
+            record(public_id, ConsentEvent.Kind.RESUMED, now=now, **proof)
     return bool(changed)
 
 
-def weekly(public_id: str, *, now: datetime) -> bool:
-    """A digest on Mondays only, of the whole week. Who left within a day comes back with it."""
+def weekly(public_id: str, *, now: datetime, **proof: Any) -> bool:
+    """A digest on Mondays only, of the whole week."""
+    listed = Subscriber.objects.on_the_list().filter(public_id=public_id)
     with transaction.atomic():
-        back = _come_back(public_id, now=now)
-        listed = Subscriber.objects.on_the_list().filter(public_id=public_id)
         changed = listed.exclude(weekdays=MONDAY).update(weekdays=MONDAY)
         if changed:
             _move_next_digest(Subscriber.objects.get(public_id=public_id), now=now)
-    return bool(back or changed)
+            record(public_id, ConsentEvent.Kind.WEEKLY, now=now, **proof)
+    return bool(changed)
 
 
-def change_address(
-    public_id: str, *, now: datetime, ip: str | None = None, user_agent: str = "", page: str = "", reference: str = ""
-) -> AddressChange:
+def change_address(public_id: str, *, now: datetime, reference: str = "", **proof: Any) -> AddressChange:
     """Write to the address this reader asked for, from now on; visits begun before end.
 
     Another's sign-up of that address that was never confirmed gives way; whoever did confirm there keeps it.
@@ -188,39 +190,30 @@ def change_address(
         vanish(others.filter(status=Subscriber.Status.PENDING, confirmed_at=None))
         if others.exists():
             return AddressChange.TAKEN
-        reader.email, reader.email_key, reader.pending_email = new, key, None
+        reader.email, reader.email_key, reader.pending_email, reader.pending_since = new, key, None, None
         reader.key_version += 1
         try:
             with transaction.atomic():
-                reader.save(update_fields=["email", "email_key", "pending_email", "key_version"])
+                reader.save(update_fields=["email", "email_key", "pending_email", "pending_since", "key_version"])
         except IntegrityError:  # someone signed up with it in this moment
             return AddressChange.TAKEN
         reader.login_tokens.filter(used_at=None).delete()  # they were mailed to the old address
-        record(
-            public_id,
-            ConsentEvent.Kind.ADDRESS_CHANGED,
-            now=now,
-            ip=ip,
-            user_agent=user_agent,
-            page=page,
-            reference=reference,
-        )
+        record(public_id, ConsentEvent.Kind.ADDRESS_CHANGED, now=now, reference=reference, **proof)
     return AddressChange.CHANGED
 
 
-def ask_for_address(reader: Subscriber, email: str) -> bool:
-    """This reader wants to be written to at ``email``, which is to be confirmed; links sent for an earlier wish end.
+def ask_for_address(reader: Subscriber, email: str, *, now: datetime) -> None:
+    """This reader wants to be written to at ``email``, which is to be confirmed; links for an earlier wish end.
 
-    False, with nothing kept, for an address that mail is refused to.
+    Kept whatever the address, so that what the reader sees does not tell who else is known here.
     """
-    if Suppression.objects.blocking(email).exists():
-        return False
     with transaction.atomic():
         asked = Subscriber.objects.exclude(status=Subscriber.Status.ERASED).filter(pk=reader.pk)
-        changed = asked.update(pending_email=email)
+        asked.update(pending_email=email, pending_since=now)
         # else a link that went to one address would bring the digests to another
         LoginToken.objects.filter(subscriber=reader, purpose=LoginToken.Purpose.CHANGE_ADDRESS).delete()
-    return bool(changed)
+        waiting = MailRequest.objects.filter(subscriber=reader, status=MailRequest.Status.WAITING)
+        waiting.filter(kind=MailRequest.Kind.CHANGE_ADDRESS).delete()
 
 
 def _move_next_digest(reader: Subscriber, *, now: datetime) -> None:
@@ -230,42 +223,38 @@ def _move_next_digest(reader: Subscriber, *, now: datetime) -> None:
 # Leaving -------------------------------------------------------------------------------------------------------------
 
 
-def unsubscribe(public_id: str, *, now: datetime, ip: str | None = None, user_agent: str = "", page: str = "") -> bool:
-    """Let this reader go, at once. Twice, or for nobody, is the same as once."""
+def unsubscribe(public_id: str, *, now: datetime, **proof: Any) -> bool:
+    """Let this reader go, at once, and end every link to confirm. Twice, or for nobody, is the same as once."""
     listed = Subscriber.objects.filter(public_id=public_id, status__in=[Subscriber.Status.PENDING, *ON_THE_LIST])
     with transaction.atomic():
-        left = listed.update(
-            left_at=Case(When(status__in=ON_THE_LIST, then=Value(now)), default=F("left_at")),
-            status=Subscriber.Status.UNSUBSCRIBED,
-            next_send_at=None,
-        )
+        left = listed.update(left_at=now, left_as=F("status"), status=Subscriber.Status.UNSUBSCRIBED, next_send_at=None)
+        _links_to_confirm(public_id).delete()
         if left:
-            record(public_id, ConsentEvent.Kind.UNSUBSCRIBED, now=now, ip=ip, user_agent=user_agent, page=page)
+            record(public_id, ConsentEvent.Kind.UNSUBSCRIBED, now=now, **proof)
     return bool(left)
 
 
-def rejoin(public_id: str, *, now: datetime, ip: str | None = None, user_agent: str = "", page: str = "") -> bool:
-    """Take leaving back within a day of it: digests go on at the next regular hour. False when it is too late."""
-    with transaction.atomic():
-        return _come_back(public_id, now=now, ip=ip, user_agent=user_agent, page=page)
-
-
-def _come_back(public_id: str, *, now: datetime, ip: str | None = None, user_agent: str = "", page: str = "") -> bool:
+def rejoin(public_id: str, *, now: datetime, **proof: Any) -> bool:
+    """Take leaving back within a day of it: all is as it was, a pause too. False when it is too late."""
     gone = Subscriber.objects.filter(
         public_id=public_id,
-        status__in=[Subscriber.Status.UNSUBSCRIBED, Subscriber.Status.PENDING],  # pending: someone signed them up since
+        status=Subscriber.Status.UNSUBSCRIBED,
         left_at__gt=now - REGRET,
-        confirmed_at__isnull=False,
+        left_as__in=ON_THE_LIST,
     )
-    reader = gone.first()
-    if reader is None or Suppression.objects.blocking(reader.email).exists():
-        return False
-    if not gone.update(status=Subscriber.Status.ACTIVE, paused_until=None, left_at=None):
-        return False
-    reader.status = Subscriber.Status.ACTIVE
-    _move_next_digest(reader, now=now)
-    record(public_id, ConsentEvent.Kind.REJOINED, now=now, ip=ip, user_agent=user_agent, page=page)
+    with transaction.atomic():
+        reader = gone.first()
+        if reader is None or Suppression.objects.blocking(reader.email).exists():
+            return False
+        if not gone.update(status=F("left_as"), left_at=None, left_as=""):
+            return False
+        _move_next_digest(Subscriber.objects.get(pk=reader.pk), now=now)
+        record(public_id, ConsentEvent.Kind.REJOINED, now=now, **proof)
     return True
+
+
+def _links_to_confirm(public_id: str) -> QuerySet[LoginToken]:
+    return LoginToken.objects.filter(subscriber__public_id=public_id, purpose=LoginToken.Purpose.CONFIRM)
 
 
 def suppress(email: str, *, reason: str, now: datetime, why: str = "") -> None:

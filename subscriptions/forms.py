@@ -21,6 +21,7 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 HOURS = range(4, 21)
 TOO_QUICK = timedelta(seconds=2)
 STALE = timedelta(hours=24)
+TOO_OLD = timedelta(days=7)
 LONGEST_PAUSE = timedelta(days=366)
 BAIT = "website"  # a field that people do not see; what fills it in is a program
 OPENED_SALT = "broadsheet.form.opened"
@@ -69,6 +70,7 @@ class ChoicesForm(forms.Form):
             ("required", "invalid", "min_value", "max_value"), "Choose a weight from 0 (none) to 100 (a lot)."
         ),
     )
+    quiet_days = forms.BooleanField(required=False)
 
     def __init__(self, data: Data = None, *, initial: Mapping[str, Any] | None = None, **options: Any) -> None:
         super().__init__(data, initial={**values_of(Choices()), **(initial or {})}, **options)
@@ -120,7 +122,7 @@ class ChoicesForm(forms.Form):
         self.is_valid()
         given = self.cleaned_data if self.is_bound else {}
         simple: dict[str, Any] = {
-            name: given[name] for name in ("zone", "send_hour", "max_papers", "hype") if name in given
+            name: given[name] for name in ("zone", "send_hour", "max_papers", "hype", "quiet_days") if name in given
         }
         if "weekdays" in given:
             simple["weekdays"] = sum(1 << int(day) for day in set(given["weekdays"]))
@@ -159,6 +161,7 @@ def values_of(choices: Choices) -> dict[str, Any]:
         "zone": choices.zone,
         "max_papers": choices.max_papers,
         "hype": choices.hype,
+        "quiet_days": choices.quiet_days,
     }
     for name, (kind, stance) in WISHES.items():
         values[name] = [wish.value for wish in choices.wishes if (wish.kind, wish.stance) == (kind, stance)]
@@ -219,6 +222,8 @@ class SignUpForm(ChoicesForm):
         opened = self._opened()
         if opened is None or self.now - opened < TOO_QUICK:
             raise ValidationError("That was very quick: please press the button once more.")
+        if self.now - opened > TOO_OLD:
+            raise ValidationError("This form was open for more than a week: please press the button once more.")
         return self.cleaned_data
 
 

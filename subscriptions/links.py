@@ -14,15 +14,20 @@ import hmac
 import re
 import secrets
 from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.urls import reverse
+from django.utils.encoding import punycode
 
 from subscriptions.models import LoginToken, Subscriber
 
 UNSUBSCRIBE = "unsubscribe"
 PREFERENCES = "preferences"  # only ever asks for a mail with a sign-in link
 FEEDBACK = "feedback"  # on the papers of one digest
+WEB_COPY = "copy"  # only ever shows one digest
 
 LASTS = {
     LoginToken.Purpose.CONFIRM: timedelta(hours=48),
@@ -67,11 +72,31 @@ def read_day_token(purpose: str, token: str) -> tuple[str, date]:
 
 
 def unsubscribe_url(subscriber: Subscriber) -> str:
-    return settings.SITE_URL + reverse("unsubscribe", args=[token_for(UNSUBSCRIBE, subscriber)])
+    return _url("unsubscribe", token_for(UNSUBSCRIBE, subscriber))
 
 
 def preferences_url(subscriber: Subscriber) -> str:
-    return settings.SITE_URL + reverse("ask_for_link", args=[token_for(PREFERENCES, subscriber)])
+    return _url("ask_for_link", token_for(PREFERENCES, subscriber))
+
+
+def web_copy_url(subscriber: Subscriber, day: date) -> str:
+    return _url("web_copy", token_for(WEB_COPY, subscriber, day=day))
+
+
+def feedback_url(subscriber: Subscriber, day: date) -> str:
+    """What the links under a paper begin with: ``/3/more`` follows for the third. One token serves the whole mail."""
+    token = token_for(FEEDBACK, subscriber, day=day)
+    return _url("feedback", token)
+
+
+def _url(page: str, token: str) -> str:
+    return f"{settings.SITE_URL}{_before_token(page)}{token}"
+
+
+@cache  # a mail has four of them, and Django takes longer for one than for its seal
+def _before_token(page: str) -> str:
+    more = {"number": 1, "wish": "more"} if page == "feedback" else {}
+    return reverse(page, kwargs={"token": "TOKEN", **more}).partition("TOKEN")[0]
 
 
 def _read(purpose: str, token: str) -> tuple[str, date | None]:
@@ -90,11 +115,20 @@ def _written(day: date | None) -> str:
 # Login tokens --------------------------------------------------------------------------------------------------------
 
 
-def new_login_token(purpose: LoginToken.Purpose, subscriber: Subscriber, *, now: datetime) -> str:
-    """A new token for that purpose; only its hash is kept, so this is the one time it can be seen."""
+def new_login_token(
+    purpose: LoginToken.Purpose, subscriber: Subscriber, *, now: datetime, choices: dict[str, Any] | None = None
+) -> str:
+    """A new token for that purpose; only its hash is kept, so this is the one time it can be seen.
+
+    ``choices`` are those of a sign-up, as JSON, held until it is confirmed.
+    """
     token = secrets.token_urlsafe(16)
     LoginToken.objects.create(
-        token_hash=_hash(token), purpose=purpose, subscriber=subscriber, expires_at=now + LASTS[purpose]
+        token_hash=_hash(token),
+        purpose=purpose,
+        subscriber=subscriber,
+        expires_at=now + LASTS[purpose],
+        choices=choices,
     )
     return token
 
@@ -113,9 +147,12 @@ def login_token(purpose: LoginToken.Purpose, token: str, *, now: datetime) -> Lo
 
 def use_login_token(purpose: LoginToken.Purpose, token: str, *, now: datetime) -> LoginToken:
     """Use a token up, once whoever else tries at the same moment; raises as :func:`login_token` does."""
-    row = login_token(purpose, token, now=now)
-    if not LoginToken.objects.filter(pk=row.pk, used_at=None).update(used_at=now):
-        raise LinkUsed(f"a link to {purpose} that was used")
+    reader = login_token(purpose, token, now=now).subscriber_id
+    with transaction.atomic():
+        # the reader first, then their links: as leaving and erasing lock them, else two could wait for each other
+        Subscriber.objects.select_for_update().filter(pk=reader).first()
+        row = login_token(purpose, token, now=now)
+        LoginToken.objects.filter(pk=row.pk).update(used_at=now)
     return row
 
 
@@ -134,11 +171,16 @@ def _hash(token: str) -> str:
 def message_id(purpose: str, key: str) -> str:
     """``<d.{26 characters}@domain>``, the same for each try of the mail that ``key`` names, and not to be guessed."""
     digest = hmac.digest(settings.SECRET_KEY.encode(), f"{purpose}|{key}".encode(), "sha256")
-    return f"<d.{base64.b32encode(digest).decode()[:26].lower()}@{sending_domain()}>"
+    return f"<d.{base64.b32encode(digest).decode()[:26].lower()}@{sending_domain(purpose)}>"
 
 
-def sending_domain() -> str:
-    return str(settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> "))
+def sender_of(purpose: str) -> str:
+    """Who sends digests; mails with a link may have a sender of their own, whose reputation digests do not touch."""
+    return str((purpose != "digest" and settings.TRANSACTIONAL_FROM_EMAIL) or settings.DEFAULT_FROM_EMAIL)
+
+
+def sending_domain(purpose: str = "digest") -> str:
+    return punycode(sender_of(purpose).rpartition("@")[2].strip("> "))
 
 
 def _seal(purpose: str, about: str, key: str) -> str:

@@ -104,8 +104,10 @@ class Subscriber(models.Model):
     weekdays = models.PositiveSmallIntegerField(default=WEEKDAYS_WORKING, help_text="bits, Monday is 1, Sunday 64")
     max_papers = models.PositiveSmallIntegerField(default=10)
     hype = models.PositiveSmallIntegerField(default=50, help_text="weight of popularity, 0 to 100")
+    quiet_days = models.BooleanField(default=False, help_text="write on days with nothing for them, too")
     paused_until = models.DateField(null=True, blank=True)
     pending_email = models.EmailField(max_length=254, null=True, blank=True)  # noqa: DJ001 (absent is not empty)
+    pending_since = models.DateTimeField(null=True, blank=True)
     next_send_at = models.DateTimeField(null=True, blank=True)
     last_issue_date = models.DateField(null=True, blank=True)
     last_digest_at = models.DateTimeField(null=True, blank=True)
@@ -116,6 +118,7 @@ class Subscriber(models.Model):
     link_sent_at = models.DateTimeField(null=True, blank=True)  # of a mail with a link to sign in
     links_today = models.PositiveSmallIntegerField(default=0)
     left_at = models.DateTimeField(null=True, blank=True)  # the list; may be taken back for a day
+    left_as = models.CharField(max_length=12, blank=True, help_text="status before leaving")
     key_version = models.PositiveSmallIntegerField(default=1, editable=False)
 
     objects = SubscriberQuerySet.as_manager()
@@ -129,14 +132,14 @@ class Subscriber(models.Model):
                 name="an_active_subscriber_has_confirmed",
             ),
             models.CheckConstraint(condition=Q(send_hour__range=(4, 20)), name="a_digest_leaves_between_4_and_20"),
-            models.CheckConstraint(condition=Q(weekdays__range=(0, 127)), name="a_week_has_seven_days"),
+            models.CheckConstraint(condition=Q(weekdays__range=(1, 127)), name="a_week_has_one_to_seven_days"),
             models.CheckConstraint(condition=Q(max_papers__range=(3, 25)), name="a_digest_has_3_to_25_papers"),
             models.CheckConstraint(condition=Q(hype__range=(0, 100)), name="hype_is_0_to_100"),
         ]
         indexes = [models.Index(fields=["next_send_at"], name="who_is_due")]
 
     def __str__(self) -> str:
-        return self.email or f"erased {self.public_id}"
+        return self.public_id  # the admin's log of changes keeps it for good, so it must not be the address
 
     def is_paused(self, day: date) -> bool:
         """Whether no digest goes to this reader on that day; a pause may have an end."""
@@ -181,7 +184,7 @@ class Preference(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.stance} {self.kind} {self.value or self.topic}"
+        return f"{self.stance} {self.kind}"  # not what: the admin's log of changes would keep it beyond erasure
 
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
@@ -240,6 +243,7 @@ class ConsentEvent(models.Model):
         DEMO = "demo", "demonstration reader laid down"
         PAUSED = "paused"
         RESUMED = "resumed"
+        WEEKLY = "weekly", "a digest a week"
         ADDRESS_CHANGED = "changed", "address changed"
         UNSUBSCRIBED = "unsubscribed"
         REJOINED = "rejoined", "took leaving back"
@@ -277,6 +281,7 @@ class LoginToken(models.Model):
     subscriber = models.ForeignKey(Subscriber, models.CASCADE, related_name="login_tokens")
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
+    choices = models.JSONField(null=True, blank=True, help_text="of a sign-up, held until it is confirmed")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["token_hash"], name="a_token_is_issued_once")]
@@ -321,15 +326,15 @@ class MailRequest(models.Model):
         return f"{self.kind} asked at {self.asked_at:%Y-%m-%d %H:%M}"
 
 
-class CacheRow(models.Model):
-    """A row of Django's DatabaseCache, for houses without Redis: a table like the others, so that migrate makes it."""
+class Knock(models.Model):
+    """How often something was done from one network, or about one address, in the time that ends at ``until``."""
 
-    cache_key = models.CharField(max_length=255, primary_key=True)
-    value = models.TextField()
-    expires = models.DateTimeField(db_index=True)
+    name = models.CharField(max_length=60)
+    until = models.DateTimeField(db_index=True)
+    count = models.PositiveIntegerField(default=1)
 
     class Meta:
-        db_table = "cache"
+        constraints = [models.UniqueConstraint(fields=["name", "until"], name="knocks_are_counted_in_one_row")]
 
     def __str__(self) -> str:
-        return self.cache_key
+        return f"{self.count} until {self.until:%Y-%m-%d %H:%M}"

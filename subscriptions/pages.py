@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -31,32 +32,35 @@ def token_page(view: View) -> View:
 
     Its forms carry no CSRF token: without a referrer browsers send ``Origin: null``, which Django refuses. The token
     in the address is the permission, and a browser that says that another site sent the form is refused.
-    A BadLink that the view raises becomes a page that says what to do.
+    A BadLink that the view raises becomes a page that says what to do. A view's own content policy is kept.
     """
 
+    taken = require_http_methods(["GET", "HEAD", "POST"])(view)
+
     @csrf_exempt
-    @require_http_methods(["GET", "HEAD", "POST"])
     @wraps(view)
     def page(request: HttpRequest, token: str, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             response = (
                 render(request, "403.html", status=403)
                 if request.method == "POST" and _is_sent_by_another_site(request)
-                else view(request, token, *args, **kwargs)
+                else taken(request, token, *args, **kwargs)
             )
         except BadLink as error:
             response = _bad_link(request, error)
         response["Referrer-Policy"] = "no-referrer"
         response["Cache-Control"] = "no-store"
         response["X-Robots-Tag"] = "noindex"
-        response["Content-Security-Policy"] = POLICY
+        response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
 
     return page
 
 
 def _is_sent_by_another_site(request: HttpRequest) -> bool:
-    if request.headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none"):
+    ours = ("null", settings.SITE_URL, f"{request.scheme}://{request.get_host()}")
+    says_so = request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
+    if not says_so and request.headers.get("Origin", "null") in ours:
         return False
     name, value = ONE_CLICK
     is_one_click = bool(request.resolver_match and request.resolver_match.url_name == "unsubscribe")

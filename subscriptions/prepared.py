@@ -8,8 +8,8 @@ any two characters (RFC 2045 section 6.7).
 from __future__ import annotations
 
 import re
-from binascii import b2a_qp
-from collections.abc import Callable, Mapping, Sequence
+from binascii import a2b_qp, b2a_qp
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,14 +20,10 @@ Step = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A rendered text: encoded pieces, and between each two of them the name of a hole and what its value goes through.
+    """A rendered and encoded text with ``%b`` for each hole, and the holes' names and what their values go through."""
 
-    ``size`` is the length of the pieces in octets, decoded.
-    """
-
-    pieces: tuple[bytes, ...]
+    template: bytes
     holes: tuple[tuple[str, Step], ...]
-    size: int
 
     @classmethod
     def of(cls, rendered: str, step: Callable[[tuple[str, ...]], Step]) -> Prepared:
@@ -36,27 +32,23 @@ class Prepared:
         ``step`` turns the names that a hole remembers into what is to be done to its value.
         """
         parts = _HOLE.split(rendered)
-        names = [tuple(part.split("|")) for part in parts[1::2]]
+        names = [part.split("|") for part in parts[1::2]]
         return cls(
-            pieces=tuple(encoded(part) for part in parts[::2]),
+            template=b"%b".join(encoded(part).replace(b"%", b"%%") for part in parts[::2]),
             holes=tuple((name, step(tuple(steps))) for name, *steps in names),
-            size=sum(len(part.encode()) for part in parts[::2]),
         )
 
-    def filled(self, values: Mapping[str, str | Sequence[bytes]]) -> list[bytes]:
-        """The pieces with these values in the holes, to be joined: lines of at most 76 octets, ended by CRLF.
+    def filled(self, values: Mapping[str, str | bytes]) -> bytes:
+        """The text with these values in the holes, in lines of at most 76 octets, each ended by CRLF.
 
-        A value is a text, or pieces that are encoded already.
+        A value is a text, or bytes that are encoded already. Raises KeyError for a hole without a value.
         """
-        out = [self.pieces[0]]
-        for (name, step), piece in zip(self.holes, self.pieces[1:], strict=True):
-            value = values[name]
-            if isinstance(value, str):
-                out.append(_encoded_after(step, value))
-            else:
-                out.extend(value)
-            out.append(piece)
-        return out
+        return self.template % tuple(
+            [
+                value if isinstance(value := values[name], bytes) else _encoded_after(step, value)
+                for name, step in self.holes
+            ]
+        )
 
 
 def encoded(text: str) -> bytes:
@@ -74,3 +66,24 @@ def encoded(text: str) -> bytes:
 @lru_cache(maxsize=20_000)
 def _encoded_after(step: Step, value: str) -> bytes:
     return encoded(step(value))  # of two readers' mails most reasons are the same
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedEmail:
+    """A :class:`~subscriptions.rendering.RenderedEmail` whose two parts are encoded already."""
+
+    subject: str
+    encoded_text: bytes
+    encoded_html: bytes
+
+    @property
+    def text(self) -> str:
+        return decoded(self.encoded_text)
+
+    @property
+    def html(self) -> str:
+        return decoded(self.encoded_html)
+
+
+def decoded(quoted: bytes) -> str:
+    return a2b_qp(quoted).decode().replace("\r\n", "\n")

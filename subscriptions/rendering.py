@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
+from subscriptions.prepared import Prepared, Step
+
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "email"
 COLUMNS = 78  # of the text part, RFC 5322 section 2.1.1
 
-# Controls, bidirectional overrides and isolates, line and paragraph separators, lone surrogates, the marks of a Hole,
-# non-characters.
-_UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ue000\ue001\ufffe\uffff]")
+# Controls, bidirectional overrides and isolates, line and paragraph separators, lone surrogates, non-characters; and
+# the marks of a Hole.
+_DISGUISES = "\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff"
+_UNPRINTABLE = re.compile(f"[{_DISGUISES}\ue000\ue001]")
+_UNPRINTABLE_BUT_MARKS = re.compile(f"[{_DISGUISES}]")
 _LONG_RUN = re.compile(r"[^ \n]{60}(?=[^ \n])")
 _LONG_LINE = re.compile(r"([^\n\0]{60,120}?) ")  # bounded, so that a text without spaces is not read again and again
 
@@ -28,18 +34,6 @@ class RenderedEmail:
     subject: str
     text: str
     html: str
-
-
-class Hole(str):
-    """Stands in a render for a value to come, and remembers the filters on the way (:mod:`subscriptions.prepared`)."""
-
-    __slots__ = ()
-
-    def __new__(cls, name: str, *steps: str) -> Hole:
-        return super().__new__(cls, f"\ue000{'|'.join((name, *steps))}\ue001")
-
-    def through(self, step: str) -> Hole:
-        return Hole(self[1:-1], step)
 
 
 def render_email(name: str, *, subject: str, **context: object) -> RenderedEmail:
@@ -65,13 +59,13 @@ def one_line(text: str) -> str:
 
 
 def wrap(text: str, indent: int = 0, *, hang: bool = False) -> str:
-    """Fill lines of at most 78 characters, indented by ``indent`` spaces; with ``hang`` the first one has its margin."""
-    text, margin = one_line(text), " " * indent
+    """Fill lines of at most 78 characters, indented by ``indent`` spaces; with ``hang`` all but the first."""
+    text, blank = one_line(text), " " * indent
     if indent + len(text) > COLUMNS:  # most names and titles are shorter, and textwrap is slow
         text = textwrap.fill(
-            text, width=COLUMNS, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
-        ).removeprefix(margin)
-    return text if hang else margin + text
+            text, width=COLUMNS, initial_indent=blank, subsequent_indent=blank, break_on_hyphens=False
+        ).removeprefix(blank)
+    return text if hang else blank + text
 
 
 def margin(number: object, width: int) -> str:
@@ -89,6 +83,54 @@ def fold(text: str) -> Markup:
     return escape(_LONG_LINE.sub("\\1\n", marked)).replace("\0", Markup("<wbr\n>"))
 
 
+class Hole(str):
+    """Stands in a render for a value to come, and remembers the filters on the way to its place."""
+
+    __slots__ = ()
+
+    def __new__(cls, name: str, *steps: str) -> Hole:
+        return super().__new__(cls, f"\ue000{'|'.join((name, *steps))}\ue001")
+
+    def through(self, step: str) -> Hole:
+        return Hole(self[1:-1], step)
+
+
+def prepare(template: str, macro: str = "", **context: object) -> Prepared:
+    """Render a template, or one macro of it, for many mails: each :class:`Hole` in ``context`` is filled later."""
+    found = _environment().get_template(template)
+    rendered = str(getattr(found.module, macro)(**context)) if macro else found.render(context)
+    return Prepared.of(rendered, partial(_step, html=template.endswith(".html")))
+
+
+@cache  # one for each filter of a template: a step is known by its identity
+def _step(names: tuple[str, ...], *, html: bool) -> Step:
+    filters = [_kept_for_holes[name] for name in names]
+
+    def done_to(value: str) -> str:
+        text = printable(value)
+        for each in filters:
+            text = each(text)
+        return str(escape(text)) if html else text
+
+    return done_to
+
+
+_kept_for_holes: dict[str, Step] = {}
+
+
+def _or_kept(name: str, change: Callable[..., str]) -> Callable[..., str]:
+    """The filter, which leaves a hole open and notes on it what is to be done to the value."""
+
+    def filtered(value: Any, *arguments: object, **options: object) -> str:
+        if not isinstance(value, Hole):
+            return change(value, *arguments, **options)
+        step = f"{name}{arguments}{options}"
+        _kept_for_holes[step] = lambda text: change(text, *arguments, **options)
+        return value.through(step)
+
+    return filtered
+
+
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     environment = Environment(
@@ -97,8 +139,10 @@ def _environment() -> Environment:
         autoescape=select_autoescape(["html"], default=False),
         trim_blocks=True,
         lstrip_blocks=True,
-        # Markup has been through here already, as the output of a macro or of fold.
-        finalize=lambda value: printable(value) if type(value) is str else value,
+        # Markup has been through here already, as the output of a macro or of fold; a text's macros give plain strings,
+        # which may hold marks: what comes from outside lost its own in a filter.
+        finalize=lambda value: _UNPRINTABLE_BUT_MARKS.sub("", value) if type(value) is str else value,
     )
-    environment.filters |= {"fold": fold, "wrap": wrap, "margin": margin}
+    filters: dict[str, Callable[..., str]] = {"fold": fold, "wrap": wrap, "margin": margin}
+    environment.filters |= {name: _or_kept(name, change) for name, change in filters.items()}
     return environment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from calendar import day_name
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -44,3 +45,13 @@ def next_send_at(*, after: date, now: datetime, hour: int, weekdays: int, zone: 
         if weekdays >> day.weekday() & 1 and (due := instant(day, hour, zone)) >= now + timedelta(hours=12):
             return due
     return None
+
+
+def rhythm_in_words(*, weekdays: int, hour: int) -> str:
+    """``every day at 07:00``, ``on weekdays at 07:00``, ``on Mondays and Fridays at 07:00``; empty without a day."""
+    days = [f"{day}s" for number, day in enumerate(day_name) if weekdays >> number & 1]
+    if not days:
+        return ""
+    which = " and ".join(part for part in (", ".join(days[:-1]), days[-1]) if part)
+    which = {0b1111111: "every day", 0b0011111: "on weekdays"}.get(weekdays, f"on {which}")
+    return f"{which} at {hour:02}:00"

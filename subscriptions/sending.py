@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import smtplib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from email.charset import QP, Charset
-from email.utils import format_datetime
+from datetime import date, datetime
 from enum import StrEnum
 from types import TracebackType
 
@@ -19,15 +18,18 @@ from anymail.exceptions import (
     AnymailRecipientsRefused,
 )
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import get_connection
 from django.db.models import TextChoices
 
-from subscriptions.links import sending_domain, unsubscribe_url
+from subscriptions.headers import headers_of
+from subscriptions.letter import Letter
+from subscriptions.links import sender_of
 from subscriptions.models import Subscriber, Suppression
+from subscriptions.prepared import JoinedEmail
+from subscriptions.providers import adapt
 from subscriptions.rendering import RenderedEmail
 
-SEVEN_BIT = Charset("utf-8")
-SEVEN_BIT.body_encoding = QP  # Django's own choice, 8bit, breaks a DKIM signature at the first relay that re-encodes
+logger = logging.getLogger(__name__)
 
 ADDRESS_IS_GONE = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
 
@@ -80,22 +82,33 @@ class Door:
     def send(
         self,
         subscriber: Subscriber,
-        email: RenderedEmail,
+        email: RenderedEmail | JoinedEmail,
         *,
         purpose: Purpose,
         message_id: str,
         dated_at: datetime,
+        issue_date: date | None = None,
         address: str = "",
     ) -> Handover:
         """Hand one mail over, once; never raises for what a server or provider answers.
 
-        ``address`` is where it goes if not to the reader's own: an address that is yet to be theirs.
+        ``issue_date`` is a digest's day, if not that of ``dated_at``. ``address`` is where it goes if not to the
+        reader's own: an address that is yet to be theirs.
         """
         if refusal := self._refusal(subscriber, purpose, address):
             return Handover(Fate.REFUSED, refusal)
-        message = _message(
-            subscriber, email, purpose=purpose, message_id=message_id, dated_at=dated_at, address=address
-        )
+        try:
+            message = letter_to(
+                subscriber,
+                email,
+                message_id=message_id,
+                dated_at=dated_at,
+                issue_date=(issue_date or dated_at.date()) if purpose == Purpose.DIGEST else None,
+                address=address,
+            )
+        except Exception as error:  # an address or a word that no mail can hold: nothing was handed to anybody
+            logger.warning("A mail could not be written: %s", _said(error))
+            return Handover(Fate.FAILED, f"The mail could not be written: {_said(error)}")
         try:
             self._connection.open()
         except (AnymailConfigurationError, smtplib.SMTPException, OSError) as error:
@@ -107,6 +120,8 @@ class Door:
             self._connection.close()
             return _fate_of(error)
         status = getattr(message, "anymail_status", None)
+        if getattr(status, "status", None) == {"failed"}:  # Mailjet's answer with status 400, for which nobody raises
+            return Handover(Fate.FAILED, "The mail provider did not take this message.")
         return Handover(Fate.ACCEPTED, provider_message_id=str(getattr(status, "message_id", None) or ""))
 
     def _refusal(self, subscriber: Subscriber, purpose: Purpose, address: str) -> str:
@@ -121,30 +136,33 @@ class Door:
         return ""
 
 
-def _message(
+def letter_to(
     subscriber: Subscriber,
-    email: RenderedEmail,
+    email: RenderedEmail | JoinedEmail,
     *,
-    purpose: Purpose,
     message_id: str,
     dated_at: datetime,
+    issue_date: date | None = None,
     address: str = "",
-) -> EmailMultiAlternatives:
-    headers = {"Message-ID": message_id, "Date": format_datetime(dated_at), "Auto-Submitted": "auto-generated"}
-    if purpose == Purpose.DIGEST:
-        headers |= {
-            "List-Id": f"Broadsheet <digest.{sending_domain()}>",
-            "List-Unsubscribe": f"<{unsubscribe_url(subscriber)}>",
-            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-            "Precedence": "bulk",
-            "X-Auto-Response-Suppress": "All",
-        }
-    message = EmailMultiAlternatives(
-        email.subject, email.text, settings.DEFAULT_FROM_EMAIL, [address or subscriber.email], headers=headers
+) -> Letter:
+    """A mail that can be handed over, a digest if it has an ``issue_date``; the same arguments give the same octets.
+
+    Raises ValueError for what cannot be written.
+    """
+    kind = "digest" if issue_date else "link"
+    sender, address = sender_of(kind), address or subscriber.email
+    headers = headers_of(
+        subscriber,
+        email.subject,
+        sender=sender,
+        address=address,
+        message_id=message_id,
+        dated_at=dated_at,
+        issue_date=issue_date,
     )
-    message.attach_alternative(email.html, "text/html")
-    message.encoding = SEVEN_BIT
-    return message
+    letter = Letter(email, headers, sender=sender, address=address)
+    adapt(letter, settings.MAIL_PROVIDER, reference=message_id.strip("<>").partition("@")[0], tag=kind)
+    return letter
 
 
 def _fate_of(error: Exception) -> Handover:
@@ -167,9 +185,15 @@ def _fate_of(error: Exception) -> Handover:
             return Handover(Fate.NO_SUCH_ADDRESS, "The mail provider refused the address.")
         case AnymailConfigurationError():
             return Handover(Fate.LATER, f"The mail provider is not set up: {_said(error)}")
-        case AnymailAPIError(status_code=401 | 403 | 429 as code):
+        case (
+            AnymailAPIError(status_code=401 | 403 | 429 as code)
+            | AnymailAPIError(response={"ResponseMetadata": {"HTTPStatusCode": 401 | 403 | 429 as code}})
+        ):
             return Handover(Fate.LATER, f"The mail provider answered {code}.")
-        case AnymailAPIError(status_code=int(code)) if 400 <= code < 500:
+        case (
+            AnymailAPIError(status_code=int(code))
+            | AnymailAPIError(response={"ResponseMetadata": {"HTTPStatusCode": int(code)}})  # Amazon's
+        ) if 400 <= code < 500:
             return Handover(Fate.FAILED, f"The mail provider answered {code}: {_said(error)}")
         case AnymailError() if not isinstance(error, AnymailAPIError):
             return Handover(Fate.FAILED, f"The mail provider cannot take this message: {_said(error)}")

@@ -1,4 +1,4 @@
-"""A reader's visit after a magic link: begun by POST only, short, and ended by leaving, erasure or a new address."""
+"""A reader's visit after a magic link: begun by POST only, short, and ended by erasure or a new address."""
 
 from __future__ import annotations
 

@@ -1,24 +1,24 @@
-"""Who is asking, and how often: limits that spare readers' inboxes and the house, counted in the shared cache."""
+"""Who is asking, and how often: limits that spare readers' inboxes and the house, counted in the database.
+
+Nobody's web form is closed because of what others wrote about their address: only networks are counted here, and how
+often one inbox is mailed a link is the reader's own allowance.
+"""
 
 from __future__ import annotations
 
 import hmac
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
-from django.db import transaction
+from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
-from redis.exceptions import RedisError
 
-from subscriptions.models import email_key
-
-logger = logging.getLogger(__name__)
+from subscriptions.models import Knock, email_key
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -31,8 +31,8 @@ class Limit:
     every: timedelta
 
 
-# What a POST is for -> what one network (an IPv4 address, an IPv6 /64) may do, and what may be done about one address.
-# Leaving is not among them: it is never refused.
+# What a POST is for -> what one network (an IPv4 address, an IPv6 /64) may do. Leaving is not among them: it is never
+# refused.
 NETWORK = {
     "sign_up": Limit(10, HOUR),
     "sign_in": Limit(20, HOUR),
@@ -41,14 +41,9 @@ NETWORK = {
     "preferences": Limit(240, HOUR),
     "feedback": Limit(120, HOUR),
     "preview": Limit(600, HOUR),
-    "export": Limit(20, HOUR),
     "erase": Limit(20, HOUR),
 }
-ADDRESS = {
-    "sign_up": Limit(5, DAY),
-    "sign_in": Limit(10, DAY),
-    "address": Limit(5, DAY),
-}
+WIDER = 5  # times as much an IPv6 /48 may do, which one customer of a host may have for themselves
 NEW_ADDRESS = Limit(3, DAY)  # mails to one address that readers want to be theirs, whoever they are
 
 
@@ -63,53 +58,39 @@ def ip_of(request: HttpRequest) -> str | None:
     return str(address) if address else None
 
 
-def too_many(request: HttpRequest, what: str, *, email: str = "") -> bool:
-    """Count one POST of this kind for its network and, where it is about one, for the address; True is over a limit.
+def proof(request: HttpRequest, page: str) -> dict[str, Any]:
+    """What the record of consent keeps of a press."""
+    return {"ip": ip_of(request), "user_agent": request.headers.get("User-Agent", ""), "page": page}
 
-    Counted whatever the answer, so that knocking on goes on being refused. Without its cache the house stays open: the
-    limits that keep inboxes from being flooded are in the database.
-    """
-    limits = list(_limits(what, ip_of(request), email))
-    try:
-        over = [_count(key, limit, now=timezone.now()) > limit.most for key, limit in limits]
-    except RedisError as error:
-        logger.warning("Visitors are not counted: Redis is away (%s).", type(error).__name__)
-        return False
-    return any(over)
+
+def too_many(request: HttpRequest, what: str) -> bool:
+    """Count one POST of this kind for its networks; True is over a limit."""
+    now, ip = timezone.now(), ip_of(request)
+    return any(not _take(f"{what}|{_sealed(network)}", limit, now=now) for network, limit in _limits(ip, NETWORK[what]))
 
 
 def asked_too_often_about(email: str, *, now: datetime) -> bool:
     """Count one mail to an address that a reader says will be theirs; True when it had its share today."""
-    try:
-        return _count(f"new|address|{_sealed(email_key(email))}", NEW_ADDRESS, now=now) > NEW_ADDRESS.most
-    except RedisError as error:
-        logger.warning("Changes of address are not counted: Redis is away (%s).", type(error).__name__)
-        return False
+    return not _take(f"new address|{_sealed(email_key(email))}", NEW_ADDRESS, now=now)
 
 
-def _limits(what: str, ip: str | None, email: str) -> Iterator[tuple[str, Limit]]:
-    """The keys to count under; neither names a person."""
-    if ip and what in NETWORK:
-        yield f"{what}|network|{_sealed(_network(ip))}", NETWORK[what]
-    if email and what in ADDRESS:
-        yield f"{what}|address|{_sealed(email_key(email))}", ADDRESS[what]
+def _limits(ip: str | None, limit: Limit) -> Iterator[tuple[str, Limit]]:
+    if ip and "." in ip:
+        yield ip, limit
+    elif ip:
+        yield str(ip_network(f"{ip}/64", strict=False)), limit
+        yield str(ip_network(f"{ip}/48", strict=False)), Limit(WIDER * limit.most, limit.every)
 
 
-def _count(key: str, limit: Limit, *, now: datetime) -> int:
-    """How many there have been within the limit's time, with this one."""
+def _take(name: str, limit: Limit, *, now: datetime) -> bool:
+    """One more, if the limit leaves room: one UPDATE counts and asks, so that two at once cannot take the same."""
     seconds = int(limit.every.total_seconds())
-    key = f"{key}|{int(now.timestamp()) // seconds}"
-    with transaction.atomic():  # the cache of a house without Redis is a table, where reading and adding are two steps
-        if cache.add(key, 1, timeout=seconds):
-            return 1
-        try:
-            return int(cache.incr(key))
-        except ValueError:  # it went in this very moment
-            return 1
-
-
-def _network(ip: str) -> str:
-    return str(ip_network(ip if "." in ip else f"{ip}/64", strict=False))
+    until = datetime.fromtimestamp((int(now.timestamp()) // seconds + 1) * seconds, UTC)
+    room = Knock.objects.filter(name=name, until=until, count__lt=limit.most)
+    if room.update(count=F("count") + 1):
+        return True
+    _, is_first = Knock.objects.get_or_create(name=name, until=until)
+    return is_first or bool(room.update(count=F("count") + 1))  # another's first came between
 
 
 def _sealed(text: str) -> str:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
 from django.test import Client
 from django.utils.timezone import now
 
+from digest import erasing
 from digest.models import CuratorPick, Delivery, DeliveryEvent, Lease, Paper, Verdict
 from subscriptions import consent
-from subscriptions.models import CacheRow, LoginToken, MailRequest, Subscriber
+from subscriptions.models import Knock, LoginToken, MailRequest, Subscriber
+from tests.factories import reader
 
 pytestmark = pytest.mark.django_db
-MODELS = [
-    model
-    for app in ("digest", "subscriptions")
-    for model in apps.get_app_config(app).get_models()
-    if model is not CacheRow  # counts that nobody looks at
-]
+MODELS = [model for app in ("digest", "subscriptions") for model in apps.get_app_config(app).get_models()]
 
 
 @pytest.fixture
@@ -35,6 +34,7 @@ def a_day(settings: Any, tmp_path: Any) -> None:
     Verdict.objects.create(subscriber=reader, paper=paper, value="more", given_at=now())
     Lease.objects.create(name="tick", until=now())
     LoginToken.objects.create(token_hash="h" * 64, purpose="confirm", subscriber=reader, expires_at=now())
+    Knock.objects.create(name="erase|0", until=now())
     MailRequest.objects.create(kind="sign_in", email="ada@example.org", asked_at=now())
     consent.suppress("gone@example.org", reason="bounced", now=now())
 
@@ -61,6 +61,26 @@ def test_what_the_product_records_is_looked_at_and_not_changed(a_day: None, admi
         assert admin_client.get(f"/admin/digest/{name}/add/").status_code == 403
     for name in ("consentevent", "suppression", "logintoken", "mailrequest"):
         assert admin_client.get(f"/admin/subscriptions/{name}/add/").status_code == 403
+
+
+def test_what_staff_mended_names_nobody_who_was_erased_since(admin_client: Client) -> None:
+    ada = reader("ada", wants={"keyword": ["bees"]})
+    form = {
+        **{"zone": "UTC", "send_hour": 8, "weekdays": 127, "max_papers": 10, "hype": 50, "paused_until": ""},
+        **{"preferences-TOTAL_FORMS": 1, "preferences-INITIAL_FORMS": 0, "preferences-0-subscriber": ada.pk},
+        **{"preferences-0-kind": "keyword", "preferences-0-value": "wasps", "preferences-0-stance": "want"},
+    }
+    assert admin_client.post(f"/admin/subscriptions/subscriber/{ada.pk}/change/", form).status_code == 302
+    erasing.erase(ada, now=now())
+    said = str(list(LogEntry.objects.values_list("object_repr", "change_message")))
+    assert ada.public_id in said
+    assert not re.search("ada@|bees|wasps", said)
+
+
+def test_nobody_is_deleted_past_consent_and_the_days_numbers(admin_client: Client) -> None:
+    ada = reader("ada")
+    assert admin_client.post(f"/admin/subscriptions/subscriber/{ada.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert Subscriber.objects.exists()
 
 
 def test_lists_take_a_fixed_number_of_queries(

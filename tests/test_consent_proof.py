@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 
 from subscriptions import answering, consent, wording
 from subscriptions.choices import Choices
-from subscriptions.models import MailRequest, Subscriber
+from subscriptions.models import LoginToken, MailRequest, Subscriber
 from tests.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,8 @@ def test_the_proof_tells_every_step_in_its_order(capsys: pytest.CaptureFixture[s
     )
     answering.answer_all(NOON)
     ada = Subscriber.objects.get()
-    consent.confirm(ada.public_id, now=NOON, ip="192.0.2.2", user_agent="Phone", page="/c/", reference="1")
+    token = LoginToken.objects.get()
+    consent.confirm(ada.public_id, now=NOON, token=token, ip="192.0.2.2", user_agent="Phone", page="/c/")
     call_command("consent_proof", address="ADA@example.org")
     said = capsys.readouterr().out
     assert said == (
@@ -48,7 +49,7 @@ def test_the_proof_tells_every_step_in_its_order(capsys: pytest.CaptureFixture[s
         "  page    /c/\n"
         "  from    192.0.2.2\n"
         "  browser Phone\n"
-        "  link    1\n"
+        f"  link    {token.pk}\n"
     )
     call_command("consent_proof", f"--reader={ada.public_id}")
     assert capsys.readouterr().out == said

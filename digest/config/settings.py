@@ -6,6 +6,7 @@ A wrong setting stops the start with its name and what would be right (``Imprope
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from contextlib import suppress
 from email.utils import parseaddr
@@ -178,9 +179,18 @@ ALLOWED_HOSTS = [site.hostname, "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SECURE = site.scheme == "https"
 
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Broadsheet <digest@broadsheet.invalid>")
-if "@" not in parseaddr(DEFAULT_FROM_EMAIL)[1] or any(c in DEFAULT_FROM_EMAIL for c in "\r\n"):
-    raise wrong("DEFAULT_FROM_EMAIL", DEFAULT_FROM_EMAIL, "a sender such as Broadsheet <digest@mail.example.org>")
+
+def sender(name: str, default: str) -> str:
+    """``Name <address>``, or an address."""
+    given = env.str(name, default="") or default
+    address = parseaddr(given)[1]
+    if given and (not re.fullmatch(r"[!-?A-~]+@[^@\s]+", address) or not given.isprintable()):
+        raise wrong(name, given, "a sender such as Broadsheet <digest@mail.example.org>")
+    return str(given)
+
+
+DEFAULT_FROM_EMAIL = sender("DEFAULT_FROM_EMAIL", "Broadsheet <digest@broadsheet.invalid>")
+TRANSACTIONAL_FROM_EMAIL = sender("TRANSACTIONAL_FROM_EMAIL", "")  # of mails with a link; empty: the same
 POSTAL_ADDRESS = env.str("POSTAL_ADDRESS", default="")
 CONTACT = env.str("CONTACT", default="")
 FETCH_LOOPBACK = env.bool("FETCH_LOOPBACK", default=False)  # for tests: sources on this machine may be fetched
@@ -202,7 +212,10 @@ MAIL_PROVIDER = one_of("MAIL_PROVIDER", tuple(PROVIDERS))
 if MODE != "live":
     MAIL_PROVIDER = "outbox"  # a rehearsal never leaves the house
 EMAIL_TIMEOUT = 30
+POSTMARK_DIGEST_STREAM = env.str("POSTMARK_DIGEST_STREAM", default="")
 ANYMAIL: dict[str, object] = {"REQUESTS_TIMEOUT": (10, 30)}
+# boto3 would send again by itself after a cut connection, and a reader would get two
+SES: dict[str, object] = {"config": {"retries": {"total_max_attempts": 1}, "connect_timeout": 10, "read_timeout": 30}}
 if missing := [name for name in PROVIDERS[MAIL_PROVIDER] if not env.str(name, default="")]:
     raise ImproperlyConfigured(f"MAIL_PROVIDER={MAIL_PROVIDER} needs {' and '.join(missing)}: see .env.example.")
 if MAIL_PROVIDER == "outbox":
@@ -223,7 +236,7 @@ else:
     EMAIL_BACKEND = f"anymail.backends.{MAIL_PROVIDER}.EmailBackend"
     ANYMAIL |= {name: env.str(name) for name in PROVIDERS[MAIL_PROVIDER] if not name.startswith("AWS_")}
     if MAIL_PROVIDER == "amazon_ses":
-        ANYMAIL["AMAZON_SES_CLIENT_PARAMS"] = {"region_name": env.str("AWS_REGION")}
+        ANYMAIL["AMAZON_SES_CLIENT_PARAMS"] = SES | {"region_name": env.str("AWS_REGION")}
     elif MAIL_PROVIDER == "mailgun":
         ANYMAIL["MAILGUN_API_URL"] = env.str("MAILGUN_API_URL", default="https://api.mailgun.net/v3")
 if MAIL_PROVIDER != "outbox":
@@ -231,27 +244,14 @@ if MAIL_PROVIDER != "outbox":
         raise ImproperlyConfigured(
             "The setting POSTAL_ADDRESS is empty, but mail that leaves the house says where its sender can be found."
         )
-    if parseaddr(DEFAULT_FROM_EMAIL)[1].endswith((".invalid", ".example")):
-        raise wrong("DEFAULT_FROM_EMAIL", DEFAULT_FROM_EMAIL, "an address of a domain you send from")
+    for name, given in (
+        ("DEFAULT_FROM_EMAIL", DEFAULT_FROM_EMAIL),
+        ("TRANSACTIONAL_FROM_EMAIL", TRANSACTIONAL_FROM_EMAIL),
+    ):
+        if parseaddr(given)[1].endswith((".invalid", ".example")):
+            raise wrong(name, given, "an address of a domain you send from")
     if site.hostname in ("localhost", "127.0.0.1", "::1"):
         raise wrong("SITE_URL", SITE_URL, "an address that readers can reach, since mail leaves for real")
-
-# --- visitors are counted in a cache that all processes share -------------------------------------------------------
-
-CACHES: dict[str, dict[str, object]] = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "KEY_PREFIX": "broadsheet.visitors",
-        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
-    }
-    if REDIS_URL
-    else {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "cache",  # the table of subscriptions.models.CacheRow
-        "OPTIONS": {"MAX_ENTRIES": 50_000},
-    }
-}
 
 # --- Django ----------------------------------------------------------------------------------------------------------
 

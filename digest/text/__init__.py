@@ -1,5 +1,6 @@
 """Text as sources write it -> text as readers read it: the one room for TeX, HTML, names, sentences and accents."""
 
+from digest.text.marks import visible
 from digest.text.names import clean_name, fold, split_authors
 from digest.text.reading import clean, clean_abstract
 from digest.text.residue import RESIDUE, lost_words
@@ -15,4 +16,5 @@ __all__ = [
     "sentences",
     "snippet",
     "split_authors",
+    "visible",
 ]

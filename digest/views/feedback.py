@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from django.core import signing
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -74,15 +75,24 @@ def _judge(
         return render(request, "feedback.html", page | {"state": "ask", "before": before}, status=400)
     if do == wish:
         if current != wish:
-            Verdict.objects.update_or_create(
-                subscriber=reader, paper=paper, defaults={"value": wish, "given_at": timezone.now()}
-            )
+            _keep(reader, paper, wish)
         return render(request, "feedback.html", page | {"state": "done", "before": before})
     if before:
         mine.filter(value=wish).update(value=before)
     else:
         mine.filter(value=wish).delete()
     return render(request, "feedback.html", page | {"state": "undone", "before": before})
+
+
+def _keep(reader: Subscriber, paper: Paper, wish: str) -> None:
+    """Write down what a reader said of a paper; raises BadLink for one who was erased meanwhile."""
+    with transaction.atomic():
+        present = Subscriber.objects.exclude(status=Subscriber.Status.ERASED).filter(pk=reader.pk)
+        if not present.select_for_update():
+            raise BadLink("a reader who is gone")
+        Verdict.objects.update_or_create(
+            subscriber=reader, paper=paper, defaults={"value": wish, "given_at": timezone.now()}
+        )
 
 
 # Mute ----------------------------------------------------------------------------------------------------------------
@@ -110,7 +120,7 @@ def _mute(
         wishes += muting.words_to_mute(request.POST.get("word", ""))
         if not wishes:
             raise muting.CannotMute("Nothing was chosen. Tick what you want to see no more, or type a word.")
-        made, turned = muting.mute(reader, wishes)
+        made, turned = muting.mute(reader, wishes, now=timezone.now())
     except muting.CannotMute as error:
         typed = clean_text(request.POST.get("word", "")[:LONGEST_PHRASE])
         again = {"chosen": [choice.name for choice in wishes], "word": typed, "problem": str(error)}

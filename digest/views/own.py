@@ -8,6 +8,7 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -15,6 +16,7 @@ from digest import erasing
 from digest.compose import TITLE_LENGTH, safe_link, shorten
 from digest.exporting import everything_of
 from digest.models import Delivery, Verdict
+from subscriptions.links import WEB_COPY, token_for
 from subscriptions.models import Subscriber
 from subscriptions.schedule import local_date
 from subscriptions.sessions import reader_page
@@ -43,7 +45,7 @@ IN_OUR_WORDS = (Delivery.Status.SKIPPED, Delivery.Status.EXPIRED)  # whose outco
 @reader_page
 def receipts(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     """Every issue date: what was sent, or why nothing was."""
-    rows = reader.deliveries.select_related("edition").order_by("-issue_date", "-pk")
+    rows = reader.deliveries.order_by("-issue_date", "-pk")
     page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
     return render(request, "receipts.html", {"page": page, "receipts": [_receipt(row) for row in page]})
 
@@ -55,10 +57,15 @@ def _receipt(row: Delivery) -> dict[str, Any]:
         "date": row.issue_date,
         "is_sent": is_sent,
         "became": (row.outcome if status in IN_OUR_WORDS else "") or BECAME[status],
+        "why_nothing": row.why_nothing if is_sent else "",
         "papers": len(row.paper_ids) if is_sent else 0,
         "subject": row.subject if is_sent else "",
-        "edition": row.edition.date if row.edition and is_sent else None,
+        "read": _copy_path(row) if is_sent and (row.paper_ids or row.why_nothing) else "",
     }
+
+
+def _copy_path(row: Delivery) -> str:
+    return reverse("web_copy", args=[token_for(WEB_COPY, row.subscriber, day=row.issue_date)])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -119,5 +126,5 @@ def erase(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
         problem = "Nothing was erased: tick the box first if you are sure."
         return render(request, "erase.html", {"problem": problem}, status=422)
     erasing.erase(reader, now=timezone.now())
-    request.session.flush()  # its row is gone already, so nothing may be saved into it
+    request.session.flush()  # of this visit neither a row nor a cookie stays
     return render(request, "erased.html")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -14,6 +14,8 @@ from django.views.decorators.http import require_POST
 from digest import previewing
 from digest.previewing import Preview
 from subscriptions.forms import ChoicesForm, SignUpForm
+from subscriptions.models import Subscriber
+from subscriptions.pages import see_other
 from subscriptions.sessions import reader_of
 from subscriptions.views.joining import TOO_MANY, sign_up_page
 from subscriptions.views.tuning import preferences_page
@@ -27,21 +29,22 @@ def preview(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     is_readers = request.POST.get("page") == "preferences"
     form = ChoicesForm(request.POST) if is_readers else SignUpForm.posted(request.POST, now=now)
+    reader = reader_of(request) if is_readers else None
     refused = too_many(request, "preview")
-    made = None if refused else _preview_of(form)
+    made = None if refused else _preview_of(form, reader)
     status, problem = (429, TOO_MANY) if refused else (200, "")
     _forgive(form)
     if "HX-Request" in request.headers:
         return render(request, "preview.html", {"preview": made, "problem": problem}, status=status)
     if not is_readers:
         return sign_up_page(request, form, now=now, preview=made, problem=problem, status=status)
-    if reader := reader_of(request):
+    if reader:
         return preferences_page(request, reader, form=form, preview=made, problem=problem, status=status)
-    return HttpResponse(status=303, headers={"Location": redirect("sign_in").url})
+    return see_other("sign_in")
 
 
-def _preview_of(form: ChoicesForm) -> Preview:
-    made = previewing.preview(form.choices(), now=timezone.now())
+def _preview_of(form: ChoicesForm, reader: Subscriber | None) -> Preview:
+    made = previewing.preview(form.choices(), now=timezone.now(), reader=reader)
     wrong = [(name, " ".join(map(str, form.errors[name]))) for name in ChoicesForm.base_fields if name in form.errors]
     return replace(made, left_out=tuple(wrong))
 

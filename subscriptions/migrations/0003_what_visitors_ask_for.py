@@ -10,17 +10,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='CacheRow',
-            fields=[
-                ('cache_key', models.CharField(max_length=255, primary_key=True, serialize=False)),
-                ('value', models.TextField()),
-                ('expires', models.DateTimeField(db_index=True)),
-            ],
-            options={
-                'db_table': 'cache',
-            },
-        ),
         migrations.AddField(
             model_name='mailrequest',
             name='changed_at',

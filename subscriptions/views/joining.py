@@ -11,12 +11,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from subscriptions import answering, consent, sessions, wording
+from subscriptions.choices import next_digest
 from subscriptions.forms import ChoicesForm, SignUpForm
-from subscriptions.links import BadLink, login_token, use_login_token
+from subscriptions.links import LinkUsed, login_token, use_login_token
 from subscriptions.models import LoginToken, MailRequest, Subscriber
 from subscriptions.pages import see_other, token_page
-from subscriptions.visitors import ip_of, too_many
-from subscriptions.zones import zones_to_choose
+from subscriptions.schedule import local_date, zone_of
+from subscriptions.visitors import proof, too_many
+from subscriptions.zones import place_of, zones_to_choose
 
 TOO_MANY = "Too many requests have come from here in a short time. What you wrote is kept: please try again in an hour."
 
@@ -30,16 +32,13 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     form = SignUpForm.posted(request.POST, now=now)
     if not form.is_valid():
         return sign_up_page(request, form, now=now, status=422)
-    email = form.cleaned_data["email"]
-    if too_many(request, "sign_up", email=email):
+    if too_many(request, "sign_up"):
         return sign_up_page(request, form, now=now, status=429, problem=TOO_MANY)
     answering.ask(
         MailRequest.Kind.SIGN_UP,
-        email=email,
+        email=form.cleaned_data["email"],
         now=now,
-        page=request.path,
-        ip=ip_of(request),
-        user_agent=request.headers.get("User-Agent", ""),
+        **proof(request, request.path),
         choices=form.choices(),
         wording=wording.VERSION,
     )
@@ -62,19 +61,29 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "429.html", status=429)
     with transaction.atomic():
         row = use_login_token(purpose, token, now=now)
-        consent.confirm(
-            row.subscriber.public_id,
-            now=now,
-            ip=ip_of(request),
-            user_agent=request.headers.get("User-Agent", ""),
-            page="/c/",
-            reference=str(row.pk),
-        )
-    reader = Subscriber.objects.on_the_list().filter(pk=row.subscriber_id).first()
-    if reader is None:  # they left, or were erased, after the mail went out
-        raise BadLink("nobody to confirm")
+        if not consent.confirm(row.subscriber.public_id, now=now, token=row, **proof(request, "/c/")):
+            raise LinkUsed("on the list already")  # a link to confirm begins no other visit than the first
+    reader = Subscriber.objects.get(pk=row.subscriber_id)
     sessions.begin(request, reader)
-    return render(request, "confirmed.html")
+    is_due = reader.next_send_at is not None and reader.next_send_at <= now
+    return render(request, "confirmed.html", {"is_due": is_due, "next_digest": next_digest_in_words(reader, now)})
+
+
+def next_digest_in_words(reader: Subscriber, now: datetime) -> str:
+    """When the next digest is due, in the reader's own words for time."""
+    if reader.status == Subscriber.Status.UNSUBSCRIBED:
+        return "You have left: no digest is sent to you."
+    if reader.is_paused(local_date(reader.zone, now)):
+        until = reader.paused_until
+        return (
+            f"Your digest is paused until {until:%A}, {until.day} {until:%B %Y}." if until else "Your digest is paused."
+        )
+    if (due := next_digest(reader)) is None:
+        return "No digest is due."
+    if due <= now:
+        return "Your next digest is being made."
+    due = due.astimezone(zone_of(reader.zone))
+    return f"Your next digest is due on {due:%A}, {due.day} {due:%B}, at {due:%H:%M} ({place_of(reader.zone)} time)."
 
 
 def sign_up_page(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -14,7 +15,7 @@ from subscriptions.links import UNSUBSCRIBE, read_token
 from subscriptions.models import Subscriber
 from subscriptions.pages import ONE_CLICK, token_page
 from subscriptions.schedule import local_date
-from subscriptions.visitors import ip_of
+from subscriptions.visitors import proof
 
 A_WHILE = timedelta(weeks=4)
 INSTEAD = ("undo", "pause", "weekly")
@@ -26,28 +27,25 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     public_id = read_token(UNSUBSCRIBE, token)
     if request.method != "POST":
         return render(request, "unsubscribe.html", {"left": False})
-    if (do := request.POST.get("do")) in INSTEAD:
-        return render(request, "instead.html", {"do": do, "done": _instead(request, public_id, do)})
     name, value = ONE_CLICK
-    if request.POST.get(name) != value:
+    now, whence = timezone.now(), proof(request, "/u/")
+    if request.POST.get(name) == value:  # whatever else is in it: this one may come from another site
+        consent.unsubscribe(public_id, now=now, **whence)
+        return render(request, "unsubscribe.html", {"left": True})
+    if (do := request.POST.get("do")) not in INSTEAD:
         return render(request, "unsubscribe.html", {"left": False}, status=400)
-    consent.unsubscribe(public_id, now=timezone.now(), **_proof(request))
-    return render(request, "unsubscribe.html", {"left": True})
+    reader = _instead(public_id, do, now, whence)
+    rests = reader is not None and reader.is_paused(local_date(reader.zone, now))
+    return render(request, "instead.html", {"do": do, "done": reader is not None, "rests": rests})
 
 
-def _instead(request: HttpRequest, public_id: str, do: str) -> bool:
-    """Take leaving back, or come back paused or weekly; whether the reader is on the list now."""
-    now = timezone.now()
-    zones = Subscriber.objects.filter(public_id=public_id).values_list("zone", flat=True)
-    if do == "undo":
-        consent.rejoin(public_id, now=now, **_proof(request))
-    elif do == "weekly":
-        consent.weekly(public_id, now=now)
-    elif (zone := zones.first()) is not None:
-        consent.pause(public_id, now=now, until=local_date(zone, now) + A_WHILE)
-    return Subscriber.objects.on_the_list().filter(public_id=public_id).exists()
-
-
-def _proof(request: HttpRequest) -> dict[str, Any]:
-    """What the record of consent keeps of a press."""
-    return {"ip": ip_of(request), "user_agent": request.headers.get("User-Agent", ""), "page": "/u/"}
+def _instead(public_id: str, do: str, now: datetime, whence: dict[str, Any]) -> Subscriber | None:
+    """Take leaving back, and then pause or have less; the reader, if they are on the list now."""
+    listed = Subscriber.objects.on_the_list().filter(public_id=public_id)
+    with transaction.atomic():
+        consent.rejoin(public_id, now=now, **whence)
+        if do == "weekly":
+            consent.weekly(public_id, now=now, **whence)
+        elif do == "pause" and (reader := listed.first()):
+            consent.pause(public_id, now=now, until=local_date(reader.zone, now) + A_WHILE, **whence)
+    return listed.first()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -19,12 +18,12 @@ from subscriptions.forms import AddressForm, ChoicesForm, PauseForm, values_of
 from subscriptions.links import UNSUBSCRIBE, BadLink, login_token, token_for, use_login_token
 from subscriptions.models import LoginToken, MailRequest, Subscriber
 from subscriptions.pages import see_other, token_page
-from subscriptions.schedule import local_date, zone_of
+from subscriptions.schedule import local_date
 from subscriptions.sessions import reader_page
-from subscriptions.views.joining import TOO_MANY
+from subscriptions.views.joining import TOO_MANY, next_digest_in_words
 from subscriptions.views.visiting import masked
-from subscriptions.visitors import ip_of, too_many
-from subscriptions.zones import place_of, zones_to_choose
+from subscriptions.visitors import proof, too_many
+from subscriptions.zones import zones_to_choose
 
 DONE = {
     "saved": "Your choices are saved.",
@@ -60,15 +59,16 @@ def pause(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
         return preferences_page(request, reader, pausing=form, status=422)
     if too_many(request, "preferences"):
         return preferences_page(request, reader, pausing=form, problem=TOO_MANY, status=429)
-    consent.pause(reader.public_id, now=now, until=form.cleaned_data["until"])
-    return see_other("preferences", "?done=paused")
+    until, whence = form.cleaned_data["until"], proof(request, request.path)
+    paused = consent.pause(reader.public_id, now=now, until=until, **whence)
+    return see_other("preferences", "?done=paused" if paused else "")
 
 
 @require_POST
 @reader_page
 def resume(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
-    consent.resume(reader.public_id, now=timezone.now())
-    return see_other("preferences", "?done=resumed")
+    resumed = consent.resume(reader.public_id, now=timezone.now(), **proof(request, request.path))
+    return see_other("preferences", "?done=resumed" if resumed else "")
 
 
 @require_POST
@@ -80,18 +80,18 @@ def address(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
         form.add_error("email", "Your digest already goes to this address: write another one.")
     if not form.is_valid():
         return preferences_page(request, reader, moving=form, status=422)
-    email = form.cleaned_data["email"]
-    if too_many(request, "address", email=email):
+    if too_many(request, "address"):
         return preferences_page(request, reader, moving=form, problem=TOO_MANY, status=429)
-    answering.ask(
-        MailRequest.Kind.CHANGE_ADDRESS,
-        email=email,
-        now=timezone.now(),
-        page=reverse("preferences"),
-        ip=ip_of(request),
-        user_agent=request.headers.get("User-Agent", ""),
-        subscriber=reader,
-    )
+    email, now = form.cleaned_data["email"], timezone.now()
+    with transaction.atomic():
+        consent.ask_for_address(reader, email, now=now)
+        answering.ask(
+            MailRequest.Kind.CHANGE_ADDRESS,
+            email=email,
+            now=now,
+            subscriber=reader,
+            **proof(request, reverse("preferences")),
+        )
     return see_other("preferences", "?done=address")
 
 
@@ -109,12 +109,7 @@ def change_address(request: HttpRequest, token: str) -> HttpResponse:
     with transaction.atomic():
         row = use_login_token(purpose, token, now=now)
         became = consent.change_address(
-            row.subscriber.public_id,
-            now=now,
-            ip=ip_of(request),
-            user_agent=request.headers.get("User-Agent", ""),
-            page="/a/",
-            reference=str(row.pk),
+            row.subscriber.public_id, now=now, reference=str(row.pk), **proof(request, "/a/")
         )
     if became == consent.AddressChange.NOT_ASKED:
         raise BadLink("no change of address is pending")
@@ -138,32 +133,15 @@ def preferences_page(
     today = local_date(reader.zone, now)
     context: dict[str, Any] = {
         "reader": reader,
-        "form": form or ChoicesForm(initial=values_of(Choices.of(reader))),
+        "form": form or ChoicesForm(initial=values_of(Choices.of(reader, today=today))),
         "pausing": pausing or PauseForm(today=today),
         "moving": moving or AddressForm(),
         "zones": zones_to_choose(now.date()),
         "problem": problem,
         "preview": preview,
         "done": DONE.get(request.GET.get("done", ""), ""),
-        "next_digest": _next_digest(reader, now),
+        "next_digest": next_digest_in_words(reader, now),
         "is_paused": reader.is_paused(today),
         "leave": reverse("unsubscribe", args=[token_for(UNSUBSCRIBE, reader)]),
     }
     return render(request, "preferences.html", context, status=status)
-
-
-def _next_digest(reader: Subscriber, now: datetime) -> str:
-    """When the next digest is due, in the reader's own words for time."""
-    if reader.status == Subscriber.Status.UNSUBSCRIBED:
-        return "You have left: no digest is sent to you."
-    if reader.is_paused(local_date(reader.zone, now)):
-        until = reader.paused_until
-        return (
-            f"Your digest is paused until {until:%A}, {until.day} {until:%B %Y}." if until else "Your digest is paused."
-        )
-    if reader.next_send_at is None:
-        return "No digest is due."
-    if reader.next_send_at <= now:
-        return "Your next digest is being made."
-    due = reader.next_send_at.astimezone(zone_of(reader.zone))
-    return f"Your next digest is due on {due:%A}, {due.day} {due:%B}, at {due:%H:%M} ({place_of(reader.zone)} time)."

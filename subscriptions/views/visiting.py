@@ -14,7 +14,7 @@ from subscriptions.links import PREFERENCES, BadLink, login_token, read_token, u
 from subscriptions.models import LoginToken, MailRequest, Subscriber
 from subscriptions.pages import see_other, token_page
 from subscriptions.views.joining import TOO_MANY
-from subscriptions.visitors import ip_of, too_many
+from subscriptions.visitors import proof, too_many
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -23,10 +23,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     form = AddressForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return render(request, "sign_in.html", {"form": form, "problem": ""}, status=422 if form.is_bound else 200)
-    email = form.cleaned_data["email"]
-    if too_many(request, "sign_in", email=email):
+    if too_many(request, "sign_in"):
         return render(request, "sign_in.html", {"form": form, "problem": TOO_MANY}, status=429)
-    _ask(request, email)
+    _ask(request, form.cleaned_data["email"])
     return see_other("sign_in_sent")
 
 
@@ -41,13 +40,12 @@ def ask_for_link(request: HttpRequest, token: str) -> HttpResponse:
     public_id = read_token(PREFERENCES, token)
     known = Subscriber.objects.exclude(status=Subscriber.Status.ERASED)
     reader = known.filter(public_id=public_id).first()
-    email = reader.email if reader else ""
     if request.method != "POST":
-        return render(request, "ask_for_link.html", {"masked": masked(email), "problem": ""})
-    if too_many(request, "sign_in", email=email):
-        return render(request, "ask_for_link.html", {"masked": masked(email), "problem": TOO_MANY}, status=429)
+        return render(request, "ask_for_link.html", {"problem": ""})
+    if too_many(request, "sign_in"):
+        return render(request, "ask_for_link.html", {"problem": TOO_MANY}, status=429)
     if reader:
-        _ask(request, email, reader)
+        _ask(request, reader.email, reader)
     return see_other("sign_in_sent")
 
 
@@ -74,9 +72,9 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 
 def masked(email: str) -> str:
-    """``a…@example.org``: enough to know one's own address by."""
+    """``a…@example.org``: enough to know one's own address by, and never all of it."""
     local, _, domain = email.rpartition("@")
-    return f"{local[:1]}…@{domain}" if local else ""
+    return f"{local[:1] if len(local) > 1 else ''}…@{domain}" if local else ""
 
 
 def _ask(request: HttpRequest, email: str, reader: Subscriber | None = None) -> None:
@@ -84,8 +82,6 @@ def _ask(request: HttpRequest, email: str, reader: Subscriber | None = None) -> 
         MailRequest.Kind.SIGN_IN,
         email=email,
         now=timezone.now(),
-        page=reverse("sign_in"),
-        ip=ip_of(request),
-        user_agent=request.headers.get("User-Agent", ""),
         subscriber=reader,
+        **proof(request, reverse("sign_in")),
     )

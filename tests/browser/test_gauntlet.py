@@ -19,8 +19,6 @@ from subscriptions import answering
 from tests.serving import web_alone
 from tests.visiting import Site, Visitor, link, links, site_at
 
-CACHE = "cache"
-
 
 @pytest.fixture(scope="module")
 def quiet_site(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[tuple[Site, dict, list]]:
@@ -66,14 +64,10 @@ def own_links(site: Site, mails: dict[str, EmailMessage]) -> list[str]:
 
 
 def every_table(site: Site) -> dict[str, list[str]]:
-    """Every row of every table but the cache's."""
+    """Every row of every table."""
     with closing(sqlite3.connect(f"file:{site.house.var}/broadsheet.sqlite3?mode=ro", uri=True)) as database:
         names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {
-            name: sorted(map(repr, database.execute(f'SELECT * FROM "{name}"')))  # noqa: S608
-            for name in names
-            if name != CACHE
-        }
+        return {name: sorted(map(repr, database.execute(f'SELECT * FROM "{name}"'))) for name in names}  # noqa: S608
 
 
 def ask(method: str, address: str, cookies: list | None) -> tuple[int, str]:
@@ -110,7 +104,7 @@ def test_no_address_of_any_mail_changes_anything_when_it_is_asked_for(quiet_site
                     assert ask("GET", further, cookies if signed_in else None)[0] < 500
         assert every_table(site) == before, address
     purposes = {urlsplit(address).path[:3] for _, address in asked}
-    assert {"/u/", "/p/", "/f/", "/c/", "/s/", "/a/"} <= purposes
+    assert {"/u/", "/p/", "/f/", "/d/", "/c/", "/s/", "/a/"} <= purposes
     assert {code for method, code in codes if method == "GET"} == {200}  # each link is a good one
     print(f"\n{len(asked)} requests, {len(before)} tables: every row as it was.")  # noqa: T201
 

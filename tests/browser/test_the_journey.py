@@ -114,6 +114,11 @@ def test_a_reader_finds_it_signs_up_tunes_it_and_leaves(visitor: Visitor, site: 
     visitor.open("/preferences/receipts")
     expect(page.get_by_role("main")).to_contain_text("Sent.")
     visitor.look("receipts")
+    page.get_by_role("main").locator("a[href^='/d/']").click()
+    assert page.url in links(digest)
+    expect(page.get_by_role("heading", level=3).first).to_be_visible()
+    visitor.look("web-copy")
+    assert "okafor" not in page.content().lower()
 
     # More, less and mute from the mail, each to be taken back
     feedback = {
@@ -194,6 +199,8 @@ from subscriptions.models import Subscriber, Preference
 print(Subscriber.objects.filter(email__in={[ada, new]!r}).count(), Preference.objects.count())
 """)
     assert left.split()[0] == "0"
+    visitor.open(link(digest, "/d/"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("This link does not work")
     visitor.open("/nowhere")
     visitor.look("not-found")
     assert_log_is_discreet(site, ada, new)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
+from unicodedata import normalize
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,12 +25,15 @@ from digest.compose import (
     SourceCount,
     card_for,
     compose,
+    compose_nothing,
+    email_of_nothing,
     fit,
     reason_in_words,
     safe_link,
     shorten,
 )
 from subscriptions.rendering import RenderedEmail
+from tests.mails.mails import WORST
 
 MONDAY = date(2026, 11, 23)
 ADA = Reader(
@@ -122,6 +126,13 @@ def test_a_card_comes_back_from_json_as_it_went() -> None:
     assert Card.from_json(json.loads(json.dumps(card.as_json()))) == card
 
 
+def test_a_card_that_was_frozen_before_there_were_more_categories_is_read() -> None:
+    frozen = a_card().as_json()
+    del frozen["also_in"]
+
+    assert Card.from_json(frozen) == a_card()
+
+
 def test_up_to_five_authors_are_named_and_of_more_the_first_three_and_the_last() -> None:
     names = list("ABCDEFGH")
 
@@ -132,12 +143,36 @@ def test_up_to_five_authors_are_named_and_of_more_the_first_three_and_the_last()
 
 
 def test_a_card_says_where_and_when_the_paper_appeared() -> None:
-    assert a_card().place == "arXiv · cs.RO Robotics · 20 Nov 2026"
-    assert a_card(category="", category_name="", published=None).place == "arXiv"
+    assert a_card().seen == "arXiv · 20 Nov 2026"
+    assert a_card(published=None).seen == "arXiv"
+    assert a_card(source="", published=None).seen == ""
+
+
+def test_a_card_names_its_first_category_and_gives_the_codes_of_three_others() -> None:
+    assert a_card().categories == ("cs.RO Robotics",)
+    codes = ["cs.LG", "cs.RO", "cs.LG", "", "stat.ML", "math.ST", "cs.AI"]
+    assert a_card(categories=codes).categories == ("cs.RO Robotics", "cs.LG", "stat.ML", "math.ST")
+    assert a_card(category="", category_name="").categories == ()
+
+
+def test_a_snippet_has_two_sentences_where_one_says_little() -> None:
+    first, second = "We ask how it is. " + "x" * 300 + ".", "Y" * 230 + "."
+
+    assert a_card(abstract=f"{first} {second} More.").snippet == f"{first} {second}"
+    assert a_card(abstract="x" * 400 + ". " + second).snippet == "x" * 400 + "."
 
 
 def test_a_paper_without_a_title_goes_by_its_identifier() -> None:
     assert a_card(title=" ").title == "arxiv:2600.00001"
+    assert a_card(title="\u200b\u2060\xad\u202e").title == "arxiv:2600.00001"
+
+
+def test_accents_are_not_piled_over_the_lines_around_them() -> None:
+    card = a_card(title="Z" + "\u0325" * 200 + "algo", authors=["E\u0325\u0301 Ok"], abstract="Y" + "\u0325" * 99 + ".")
+
+    assert card.title == "Z" + "\u0325" * 3 + "algo"
+    assert card.authors == (normalize("NFC", "E\u0325\u0301 Ok"),)
+    assert card.snippet == "Y" + "\u0325" * 3 + "."
 
 
 @pytest.mark.parametrize(
@@ -201,8 +236,13 @@ def test_text_is_shortened_at_a_word() -> None:
         ),
         (
             [Reason("topic", "Robotics", 1)],
-            [UPVOTES, Fact(1, "comment", "Hugging Face"), Fact(1340, "star", "GitHub"), Fact(0, "point", "Nowhere")],
-            "Matches your topic Robotics. 73 upvotes and 1 comment on Hugging Face, 1,340 stars on GitHub.",
+            [UPVOTES, Fact(12, "comment", "Hugging Face"), Fact(1340, "star", "GitHub"), Fact(0, "point", "Nowhere")],
+            "Matches your topic Robotics. 73 upvotes and 12 comments on Hugging Face, 1,340 stars on GitHub.",
+        ),
+        (
+            [Reason("topic", "Robotics", 1)],
+            [Fact(2, "upvote", "Hugging Face"), Fact(1, "comment", "Hugging Face"), Fact(3, "star", "GitHub")],
+            "Matches your topic Robotics.",
         ),
         ([], [], "On today’s list of new papers."),
     ],
@@ -243,6 +283,7 @@ def test_the_subject_is_one_short_line(title: str) -> None:
         (38, 10, 0, "412 new papers came in, 38 match what you asked for and 10 were chosen for you."),
         (38, 10, 2, "412 new papers came in, 38 match what you asked for, 10 were chosen for you and the editors picked 2."),
         (3, 3, 0, "412 new papers came in and 3 match what you asked for."),
+        (412, 10, 0, "412 new papers came in, all match what you asked for and 10 were chosen for you."),
         (1, 1, 0, "412 new papers came in and 1 matches what you asked for."),
         (0, 0, 1, "412 new papers came in, none matches what you asked for and the editors picked 1."),
     ],
@@ -291,11 +332,91 @@ def test_the_receipt_says_what_is_missing_first_and_names_late_sources() -> None
     ]
 
     assert a_digest(sources=sources).receipt == (
+        "Not complete: 2 announced papers are missing and 1 source is late.",
         "Read for this digest: arXiv cs.RO: 38 of 40 · arXiv cs.LG: 40 of 40 · bioRxiv: 1,212.",
         "Late: medRxiv. What a late source brings comes in a later digest.",
     )
     many = a_digest(sources=[SourceCount(f"arXiv cs.{n}", 10, 10) for n in range(155)]).receipt
-    assert many[0].endswith(" · 143 other sources: 1,430.")
+    assert many[0] == "Complete: every source gave all that it announced."
+    assert many[1].endswith(" · 143 other sources: 1,430.")
+
+
+def test_a_day_is_called_complete_only_as_far_as_sources_say_what_they_had() -> None:
+    silent, whole = SourceCount("bioRxiv", 1212), SourceCount("arXiv cs.LG", 40, 40)
+
+    assert a_digest(sources=[whole, silent]).receipt[0] == "Complete, as far as sources say how much they have."
+    assert a_digest(sources=[silent]).receipt == ("Read for this digest: bioRxiv: 1,212.",)
+    assert a_digest(sources=[]).receipt == ()
+
+
+def test_the_first_digest_says_what_to_expect_how_to_tune_it_and_how_to_leave() -> None:
+    ada = replace(ADA, rhythm="on weekdays at 07:00", most=10)
+    digest = a_digest(reader=ada, occasion="first")
+    email = fit(digest)[1]
+
+    assert digest.opening == (
+        "This is your first digest. The next ones come on weekdays at 07:00, with at most 10 papers each. The links "
+        "under each paper tune what comes next. To change anything, use Preferences at the foot; to leave, "
+        "Unsubscribe, there and at the top."
+    )
+    for part in (email.html, email.text):
+        assert digest.opening in " ".join(part.split())
+    assert "come on the days you chose. The" in a_digest(occasion="first").opening
+
+
+def test_a_digest_that_catches_up_says_from_when_it_draws() -> None:
+    digest = a_digest(occasion="catch_up", since=date(2026, 11, 12))
+
+    assert digest.opening == "Catching up: this digest chooses from every paper since Thursday, 12 November."
+    for part in (fit(digest)[1].html, fit(digest)[1].text):
+        assert digest.opening in " ".join(part.split())
+    assert a_digest().opening == a_digest(occasion="catch_up").opening == ""
+
+
+def test_what_else_is_trending_follows_with_its_links_and_votes() -> None:
+    also = [a_card(90, facts=[UPVOTES]), a_card(91, facts=[Fact(2, "upvote", "Hugging Face")]), a_card(92, url="")]
+    email = fit(a_digest(also=also))[1]
+    told = ["Also trending", also[0].title, "73 upvotes on Hugging Face", also[1].title, also[2].title]
+
+    assert Outline(email.html).headings[-1] == ["h2", "Also trending"]
+    for part in (email.html, email.text):
+        assert sorted(told, key=part.index) == told
+        assert part.index(also[0].title) < part.index(also[0].url if part is email.text else "73 upvotes")
+        assert "2 upvotes" not in part
+    assert "Also trending" not in fit(a_digest())[1].text
+
+
+def test_a_web_copy_is_linked_at_the_top_and_at_the_foot() -> None:
+    email = fit(a_digest(reader=replace(ADA, web_url="https://papers.example.org/d/1")))[1]
+
+    assert [url for _, url in Outline(email.html).addresses].count("https://papers.example.org/d/1") == 2
+    assert re.findall("^(.*)\nhttps://papers.example.org/d/1$", email.text, flags=re.M) == ["Read on the web:"]
+    assert "on the web" not in fit(a_digest())[1].html
+
+
+def test_a_day_with_nothing_says_so_and_why_and_what_was_read() -> None:
+    nothing = compose_nothing(
+        "Nothing that came in matched what you asked for.",
+        replace(ADA, web_url="https://papers.example.org/d/1"),
+        issue_date=MONDAY,
+        sender=BROADSHEET,
+        sources=[SourceCount("arXiv cs.LG", 40, 40)],
+        also=[a_card(90)],
+    )
+    email = email_of_nothing(nothing)
+
+    assert email.subject == "23 Nov: nothing for you today"
+    assert [words for _, words in Outline(email.html).headings] == ["Monday, 23 November 2026", "Also trending"]
+    for part in (email.html, email.text):
+        words = " ".join(part.split())
+        assert "Nothing that came in matched what you asked for." in words
+        assert "You asked to be told on such days, too; your preferences change that." in words
+        assert "arXiv cs.LG: 40 of 40." in words
+        assert "because this address was confirmed on 12 May 2026" in words
+        assert part.count(ADA.unsubscribe_url) == 2
+        assert part.count(ADA.preferences_url) == 1
+        assert a_card(90).url in part
+        assert "/more" not in part
 
 
 def test_the_footer_says_who_why_and_how_to_leave() -> None:
@@ -388,8 +509,7 @@ def test_no_style_is_pure_black_or_white_and_the_sheet_is_small() -> None:
     html = fit(a_digest())[1].html
 
     assert not re.search(r"#(000|fff)\b|#(000000|ffffff)\b", html, flags=re.I)
-    assert html.count("<style>") == 1
-    assert html.index("</style>") < html.index("</head>")
+    assert html.rindex("</style>") < html.index("</head>")
     assert len(re.search("<style>(.*)</style>", html, flags=re.S)[1]) < 2_000
 
 
@@ -465,6 +585,21 @@ def test_a_newline_in_a_title_cannot_forge_a_part_of_the_text() -> None:
     assert "\nhttps://evil" not in text
 
 
+def built(html: str) -> list[str]:
+    """The tags of a mail in order, without the places where a long word may break and the chips."""
+    return [tag for tag in Outline(html).tags if tag not in ("wbr", "span")]
+
+
+@pytest.mark.parametrize("name", WORST)
+def test_the_worst_paper_is_built_as_an_ordinary_one(name: str) -> None:
+    lines_without = {"p": sum(not WORST[name].get(part, "x") for part in ("abstract", "authors"))}
+    lines_without["p"] += name == "nothing to be seen"  # its author
+    ordinary, worst = built(mail().html), built(mail(**WORST[name]).html)
+
+    assert worst.count("p") == ordinary.count("p") - lines_without["p"]
+    assert [tag for tag in worst if tag != "p"] == [tag for tag in ordinary if tag != "p"]
+
+
 # The budget
 
 
@@ -515,3 +650,37 @@ def test_the_worst_paper_25_times_stays_within_the_budget_and_says_what_is_left_
     for part in (email.html, email.text):
         assert (f"{fitted.left_out} more than fit into one e-mail." in part) == (fitted.left_out > 0)
     assert fitted.subject == digest.subject
+
+
+def test_what_is_left_out_is_on_the_web_where_there_is_a_copy() -> None:
+    digest = a_digest(reader=replace(ADA, web_url="https://papers.example.org/d/1"))
+
+    fitted, email = fit(digest, limit=len(fit(a_digest([(a_card(), ROBOTICS)] * 5))[1].html))
+
+    assert fitted.left_out > 0
+    assert f'href="https://papers.example.org/d/1">{fitted.left_out} more on the web</a>' in email.html
+    assert f"{fitted.left_out} more on the web:\nhttps://papers.example.org/d/1\n" in email.text
+
+
+def test_everything_around_the_papers_counts_too() -> None:
+    letter = "'"
+    also = [a_card(n, title=letter * 10_000, url="https://example.org/" + "x" * 800) for n in range(3)]
+    cards = [(a_card(n, abstract=letter * 9_000), ROBOTICS) for n in range(25)]
+    sources = [SourceCount(letter * 900, 1, 2) for _ in range(40)]
+    reader = replace(ADA, asked_for=(letter * 100,) * 100, rhythm=letter * 900, most=25)
+
+    fitted, email = fit(a_digest(cards, reader, also=also, sources=sources, occasion="first"), limit=40_000)
+
+    assert len(email.html.encode()) <= 40_000
+    assert fitted.also == tuple(also)
+    assert fitted.papers
+
+
+def test_a_shortened_abstract_ends_at_a_sentence() -> None:
+    digest = a_digest(
+        [(a_card(n, abstract="One short sentence. " + "A long one " * 30 + "."), ROBOTICS) for n in range(9)]
+    )
+
+    fitted = fit(digest, limit=len(fit(digest)[1].html) - 100)[0]
+
+    assert fitted.papers[-1].card.snippet == "One short sentence."

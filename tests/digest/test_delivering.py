@@ -11,9 +11,10 @@ from django.core import mail
 from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend as Memory
 
-from digest import delivering, ingest, planning, publishing
-from digest.models import Batch, Delivery
+from digest import delivering, ingest, mails, planning, publishing
+from digest.models import Batch, Delivery, Paper
 from subscriptions import consent
+from subscriptions.links import unsubscribe_url
 from subscriptions.models import Subscriber
 from tests.factories import NOON, entry, feed, reader
 
@@ -89,9 +90,8 @@ def test_the_mail_is_what_was_frozen_in_the_row() -> None:
 
 def test_composing_twice_gives_the_same_mail() -> None:
     (row,) = planned(reader("ada", wants={"category": ["cs.LG"]}))
-    ((_, cards),) = delivering._with_cards([Delivery.objects.select_related("subscriber", "edition").get()])
     row = Delivery.objects.select_related("subscriber", "edition").get()
-    assert delivering.email_for(row, cards) == delivering.email_for(row, cards)
+    assert mails.email_for(row) == mails.email_for(row)
 
 
 @pytest.mark.parametrize(
@@ -240,3 +240,122 @@ def test_no_address_stays_in_what_a_server_said(failing: dict[str, Exception]) -
     delivering.deliver_all(clock=clock)
     assert "Recipient address rejected" in Delivery.objects.get().outcome
     assert "@" not in Delivery.objects.get().outcome + consent.Suppression.objects.get().why
+
+
+# Occasions -----------------------------------------------------------------------------------------------------------
+
+
+def voted(*votes: int) -> None:
+    """Today's edition of papers with so many votes each; the first is paper 1."""
+    shown = feed(
+        *(entry(number, points=points, announced="") for number, points in enumerate(votes, 1)),
+        kind="hugging_face",
+        name="Hugging Face",
+        url="https://hf.example",
+    )
+    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    publishing.open_edition(NOON.date(), now=NOON)
+
+
+def delivered(*readers: Subscriber) -> tuple[str, str]:
+    """Plan today's mails and send them; the text and the HTML of the first."""
+    planning.plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
+    delivering.deliver_all(clock=clock)
+    message = bodies()[0]
+    return tuple(message.get_body((part,)).get_content() for part in ("plain", "html"))
+
+
+def title(number: int) -> str:
+    return f"Paper number {number} on careful measurement"
+
+
+def test_what_else_is_trending_is_in_both_parts() -> None:
+    voted(80, 70, 60, 50, 40)
+    for part in delivered(reader("ada", wants={"keyword": ["number 5"]})):
+        words = " ".join(part.split())
+        assert all(title(number) in words for number in (1, 2, 3, 5))
+        assert title(4) not in words
+
+
+def test_a_first_digest_says_how_it_goes_on_and_the_next_does_not() -> None:
+    ada = reader("ada", send_hour=9, weekdays=0b11111, max_papers=12)
+    planned(ada)
+    row = Delivery.objects.select_related("subscriber", "edition").get()
+    said = " ".join(mails.email_for(row).text.split())
+    assert "This is your first digest." in said
+    assert "on weekdays at 09:00, with at most 12 papers each" in said
+    Subscriber.objects.update(send_hour=4, max_papers=3)
+    row = Delivery.objects.select_related("subscriber", "edition").get()
+    assert " ".join(mails.email_for(row).text.split()) == said  # each try gives the same mail
+    row.reasons |= {"occasion": ""}
+    assert "first digest" not in mails.email_for(row).text
+
+
+def test_a_digest_that_catches_up_says_since_when() -> None:
+    planned(reader("ada"))
+    row = Delivery.objects.select_related("subscriber", "edition").get()
+    row.reasons |= {"occasion": "catch_up", "since": "2026-02-26"}
+    assert "since Thursday, 26 February" in " ".join(mails.email_for(row).text.split())
+
+
+def test_a_row_from_before_there_were_occasions_gives_a_mail() -> None:
+    planned(reader("ada", wants={"category": ["cs.LG"]}))
+    row = Delivery.objects.get()
+    old = {name: row.reasons[name] for name in ("arrived", "matched", "asked_for", "papers")}
+    Delivery.objects.update(reasons=old)
+    delivering.deliver_all(clock=clock)
+    assert statuses() == ["accepted"]
+
+
+def test_a_mail_for_a_quiet_day_says_why_and_what_was_trending_and_how_to_leave() -> None:
+    voted(80, 70, 60)
+    ada = reader("ada", wants={"keyword": ["volcano"]}, quiet_days=True)
+    for part in delivered(ada):
+        words = " ".join(part.split())
+        assert "Nothing that came in matched what you asked for." in words
+        assert all(title(number) in words for number in (1, 2, 3))
+        assert unsubscribe_url(ada) in part
+    (message,) = bodies()
+    assert (message["Subject"], message["Message-ID"]) == (
+        "2 Mar: nothing for you today",
+        Delivery.objects.get().message_id,
+    )
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    ada.refresh_from_db()
+    assert (statuses(), ada.last_digest_at) == (["accepted"], NOON)
+    delivering.deliver_all(clock=clock)
+    assert len(mail.outbox) == 1
+
+
+def test_a_mail_for_a_day_without_papers_is_the_same_at_each_try() -> None:
+    publishing.open_edition(NOON.date(), now=NOON)
+    ada = reader("ada", quiet_days=True)
+    planning.plan(NOON, [ada.pk], issue_date=NOON.date())
+    row = Delivery.objects.select_related("subscriber", "edition").get()
+    first, second = (mails.email_for(row) for _ in range(2))
+    assert first == second
+    assert "No new paper came in." in first.text
+
+
+@pytest.mark.parametrize("by_a_sweep", [True, False])
+def test_a_mail_without_papers_that_could_not_leave_promises_none(by_a_sweep: bool) -> None:
+    ada, ben = reader("ada", wants={"keyword": ["volcano"]}, quiet_days=True), reader("ben")
+    planned(ada, ben)
+    late = NOON + timedelta(hours=6)
+    if by_a_sweep:
+        delivering.sweep(late)
+    delivering.deliver_all(clock=lambda: late)
+    outcomes = dict(Delivery.objects.values_list("subscriber__email", "outcome"))
+    assert set(statuses()) == {"expired"}
+    assert outcomes["ada@example.org"] == "It could not leave in time; it had no paper for you."
+    assert outcomes["ben@example.org"] == "It could not leave in time; its papers return to the next digest."
+
+
+def test_what_else_is_trending_may_be_gone_by_the_time_the_mail_is_made() -> None:
+    voted(80, 70, 60)
+    ada = reader("ada", wants={"keyword": ["number 3"]})
+    planning.plan(NOON, [ada.pk], issue_date=NOON.date())
+    Paper.objects.get(title=title(1)).delete()
+    delivering.deliver_all(clock=clock)
+    text = " ".join(bodies()[0].get_body(("plain",)).get_content().split())
+    assert (title(1) in text, title(2) in text, title(3) in text) == (False, True, True)

@@ -8,31 +8,26 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from digest import delivering, ingest, planning, publishing
+from digest import erasing, ingest, mails, muting, planning, publishing
 from digest.models import Delivery, Paper, Verdict
 from digest.muting import FULL
+from digest.views import feedback
 from subscriptions import consent
 from subscriptions.choices import Choices, choose
 from subscriptions.fields import LONGEST_PHRASE
 from subscriptions.forms import ChoicesForm, values_of
-from subscriptions.links import FEEDBACK, PREFERENCES, UNSUBSCRIBE, token_for
+from subscriptions.links import FEEDBACK, PREFERENCES, UNSUBSCRIBE, BadLink, token_for
 from subscriptions.models import ConsentEvent, Preference, Subscriber
 from tests.factories import NOON, entry, feed, reader, topic, want
 from tests.rows import every_row
 
 pytestmark = pytest.mark.django_db
 TITLE = "Paper number 1 on careful measurement"
-
-
-@pytest.fixture(autouse=True)
-def _a_fresh_hour() -> None:
-    cache.clear()
 
 
 @pytest.fixture
@@ -246,6 +241,37 @@ def test_a_form_that_cannot_be_followed_gets_a_sentence_and_writes_nothing(
     assert list(every_row()) == before
 
 
+def test_nothing_is_kept_of_a_press_that_comes_after_erasure() -> None:
+    sent(ada := reader("ada"))
+    stale, paper = Subscriber.objects.get(), Paper.objects.all()[0]
+    erasing.erase(ada, now=NOON)
+    with pytest.raises(muting.CannotMute, match="Nothing is kept about this reader"):
+        muting.mute(stale, muting.choices_of(paper), now=NOON)
+    with pytest.raises(BadLink):
+        feedback._keep(stale, paper, "more")
+    assert not Preference.objects.exists()
+    assert not Verdict.objects.exists()
+
+
+@pytest.mark.parametrize("stance", ["mute", "want"])
+def test_what_ended_is_muted_anew_and_undo_takes_it_back(stance: str) -> None:
+    ada = reader("ada")
+    want(ada, "author", "Ada Example", stance=stance)
+    ada.preferences.update(until=NOON.date() - timedelta(days=1))
+    author = muting.Choice("author", "Ada Example", "Ada Example")
+    made, turned = muting.mute(ada, [author], now=NOON)
+    assert list(ada.preferences.values_list("stance", "value", "until")) == [("mute", "Ada Example", None)]
+    muting.unmute(ada, made=made, turned=turned)
+    assert not ada.preferences.exists()
+
+
+def test_what_was_wanted_until_a_day_to_come_is_muted_for_good() -> None:
+    ada = reader("ada", wants={"author": ["Ada Example"]})
+    ada.preferences.update(until=NOON.date())
+    muting.mute(ada, [muting.Choice("author", "Ada Example", "Ada Example")], now=NOON)
+    assert list(ada.preferences.values_list("stance", "until")) == [("mute", None)]
+
+
 def test_a_full_list_takes_no_more_and_nothing_of_that_form_is_kept(press: Client) -> None:
     sent(ada := reader("ada"))
     want(ada, "keyword", *(f"word {number}" for number in range(FULL)), stance="mute")
@@ -358,8 +384,8 @@ def test_too_many_presses_are_told_to_wait(press: Client) -> None:
 
 def test_the_links_of_the_mail_lead_to_the_papers_beside_them(press: Client) -> None:
     sent(ada := reader("ada"))
-    ((row, cards),) = delivering._with_cards([Delivery.objects.select_related("subscriber", "edition").get()])
-    text = delivering.email_for(row, cards).text
+    row = Delivery.objects.select_related("subscriber", "edition").get()
+    text = mails.email_for(row).text
     shown = dict(re.findall(r"^(\d+)\. +(.+)$", text, flags=re.M))
     links = re.findall(r"^ +https?://[^/]+(/f/\S+/(\d+)/(?:more|less|mute))$", text, flags=re.M)
     assert len(links) == 9
@@ -387,7 +413,6 @@ class TestAnything(TestCase):
         ),
     )
     def test_anything_can_be_posted(self, wish: str, data: dict[str, str]) -> None:
-        cache.clear()
         ada = Subscriber.objects.filter(email="ada@example.org").first() or reader("ada")
         if not Delivery.objects.exists():
             sent(ada)

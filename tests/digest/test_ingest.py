@@ -242,7 +242,18 @@ def test_joining_keeps_the_older_row_the_newer_words_and_a_withdrawal() -> None:
         url="",
     )
     store(entry(1, title="Second version", version=2, withdrawn=True))
-    article, preprint = Paper.objects.order_by("pk")
+    store(entry(3, title="Another"))
+    article, preprint, other = Paper.objects.order_by("pk")
+    ben, eve = (
+        Delivery.objects.create(
+            subscriber=reader(name),
+            issue_date=NOON.date(),
+            status="ready",
+            paper_ids=its,
+            reasons={"papers": [[] for _ in its], "also": also},
+        )
+        for name, its, also in (("ben", [other.pk], [preprint.pk, article.pk]), ("eve", [article.pk], [preprint.pk]))
+    )
     row = Delivery.objects.create(
         subscriber=reader("ada"),
         issue_date=NOON.date(),
@@ -253,11 +264,13 @@ def test_joining_keeps_the_older_row_the_newer_words_and_a_withdrawal() -> None:
     store(
         entry(1, identifiers=("arxiv:2603.00001", "doi:10.5555/abc"), title="Second version", version=2, withdrawn=True)
     )
-    (paper,) = Paper.objects.all()
+    (paper,) = Paper.objects.exclude(pk=other.pk)
     assert (paper.pk, paper.title, paper.version) == (article.pk, "Second version", 2)
     assert paper.withdrawn_at is not None
     row.refresh_from_db()
     assert (row.paper_ids, len(row.reasons["papers"])) == ([paper.pk], 1)
+    assert Delivery.objects.get(pk=ben.pk).reasons["also"] == [paper.pk]  # what else is trending is named once
+    assert Delivery.objects.get(pk=eve.pk).reasons["also"] == []  # and not if it is in the digest
 
 
 def test_a_name_without_a_letter_stops_nothing() -> None:

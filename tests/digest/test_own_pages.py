@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 from django.contrib.sessions.models import Session
 from django.core import mail
-from django.core.cache import cache
 from django.test import Client
 
-from digest import delivering, erasing, ingest, planning, publishing
+from digest import delivering, erasing, ingest, mails, planning, publishing
 from digest.models import Delivery, DeliveryEvent, Edition, Paper, Verdict
 from subscriptions import consent
 from subscriptions.links import new_login_token
@@ -35,11 +34,6 @@ from tests.rows import every_row
 pytestmark = pytest.mark.django_db
 IP, BROWSER = "203.0.113.77", "Mozilla/5.0 (Ada's own)"
 OWN = ["receipts", "verdicts", "export", "erase"]
-
-
-@pytest.fixture(autouse=True)
-def _a_fresh_hour() -> None:
-    cache.clear()
 
 
 def visit(row: Subscriber, *, checks: bool = False) -> Client:
@@ -158,6 +152,22 @@ def test_every_day_has_a_line_newest_first_with_what_was_sent_or_why_not() -> No
     assert "smtp" not in said
 
 
+def test_a_mail_that_said_that_there_was_nothing_has_a_line_that_says_so() -> None:
+    ada = reader("ada", wants={"keyword": ["volcano"]}, quiet_days=True)
+    publish(1, 2)
+    planning.plan(NOON, [ada.pk], issue_date=NOON.date())
+    delivering.deliver_all(clock=lambda: NOON)
+    said = words(visit(ada).get("/preferences/receipts"))
+    assert "Mon, 2 Mar 2026 Sent. Nothing that came in matched what you asked for. 2 Mar: nothing for you today" in said
+    data = json.loads(visit(ada).get("/preferences/export").content)
+    assert data["profile"]["quiet_days"] is True
+    (row,) = data["deliveries"]
+    assert (row["papers"], row["why_nothing"]) == ([], "Nothing that came in matched what you asked for.")
+    erasing.erase(ada, now=NOON)
+    ada.refresh_from_db()
+    assert (ada.quiet_days, Delivery.objects.get().why_nothing) == (False, "")
+
+
 def test_receipts_come_in_pages_at_the_cost_of_a_few_queries(django_assert_max_num_queries: Any) -> None:
     ada = reader("ada")
     edition = Edition.objects.create(date=NOON.date(), opened_at=NOON)
@@ -244,6 +254,16 @@ def test_the_export_has_all_that_is_kept() -> None:
     assert data["mails_asked_for"][0]["ip"] == IP
     assert data["links_mailed"][0]["purpose"] == "sign_in"
     assert data["address_is_suppressed"] is True
+
+
+def test_the_export_has_what_somebody_asked_for_with_ones_address_and_typed_on_the_form() -> None:
+    ada = a_full_life()
+    typed = {"wishes": [["keyword", "kelp", "want"]]}
+    MailRequest.objects.create(kind="sign_up", email=ada.email.upper(), choices=typed, asked_at=NOON)
+    new_login_token(LoginToken.Purpose.CONFIRM, ada, now=NOON, choices=typed)
+    data = json.loads(visit(ada).get("/preferences/export").content)
+    assert [row["choices"] for row in data["mails_asked_for"] if row["kind"] == "sign_up"] == [typed]
+    assert [row["choices"] for row in data["links_mailed"] if row["purpose"] == "confirm"] == [typed]
 
 
 def test_every_key_of_the_export_is_documented(request: pytest.FixtureRequest) -> None:
@@ -365,14 +385,14 @@ def test_a_digest_that_was_being_handed_over_while_its_reader_was_erased_leaves_
     ada = reader("ada", wants={"keyword": ["measurement"]})
     publish(1, 2)
     planning.plan(NOON, [ada.pk], issue_date=NOON.date())
-    make = delivering.email_for
+    make = mails.Mails.email_for
 
     def erased_meanwhile(*args: Any) -> Any:
         email = make(*args)
         erasing.erase(ada, now=NOON)
         return email
 
-    monkeypatch.setattr(delivering, "email_for", erased_meanwhile)
+    monkeypatch.setattr(mails.Mails, "email_for", erased_meanwhile)
     delivering.deliver_all(clock=lambda: NOON)
     row = Delivery.objects.get()
     assert (row.status, row.paper_ids, row.reasons, row.subject) == ("accepted", [], [], "")

@@ -10,9 +10,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from digest import delivering, ingest, planning, publishing
-from digest.compose import Card, Reason, reason_in_words
+from digest import delivering, ingest, mails, planning, publishing
+from digest.choosing import NOTHING_CAME, NOTHING_MATCHED
+from digest.compose import Reason, reason_in_words
 from digest.entry import Entry
 from digest.models import CuratorPick, Delivery, Edition, Paper, Verdict
 from digest.pool import Pool
@@ -283,8 +286,7 @@ def test_the_papers_of_a_row_are_in_the_order_of_the_mail() -> None:
     plan(ada)
     assert papers_of(ada)[:2] == [GRAPHS.title, STARS.title]
     row = Delivery.objects.get()
-    cards = {one.paper_id: Card.from_json(one.card) for one in row.edition.candidates.all()}
-    text = delivering.email_for(row, cards).text
+    text = mails.email_for(row).text
     places = [text.index(title) for title in papers_of(ada)]
     assert places == sorted(places)
     assert [reasons[0][0] for reasons in row.reasons["papers"]][1] == "author"  # reasons moved along
@@ -621,3 +623,308 @@ def test_after_a_pause_one_digest_brings_what_came_meanwhile() -> None:
         "accepted",
     ]
     assert set(papers_of(ada, NOON + 3 * DAY)) == {"Robot 1", "Robot 2", "Robot 3"}
+
+
+# What else is trending -----------------------------------------------------------------------------------------------
+
+
+def voted(*votes: int, at: Any = NOON, **values: Any) -> Edition:
+    """An edition of papers with so many votes each; the first is paper 1."""
+    entries = [entry(number, points=points, announced="", **values) for number, points in enumerate(votes, 1)]
+    return publish(*entries, at=at, kind="hugging_face", name="HF", url="https://hf.example")
+
+
+def title(number: int) -> str:
+    return f"Paper number {number} on careful measurement"
+
+
+def also_of(one: Subscriber, at: Any = NOON) -> list[str]:
+    row = Delivery.objects.get(subscriber=one, issue_date=at.date())
+    titles = dict(Paper.objects.values_list("pk", "title"))
+    return [titles[paper] for paper in row.reasons["also"]]
+
+
+def test_also_are_the_most_trending_papers_that_the_reader_did_not_ask_for() -> None:
+    ada = reader("ada", wants={"category": ["cs.RO"]})
+    publish(ROBOT, GRAPHS)
+    voted(0, 0, 5, 80, 20, 40)  # ROBOT and GRAPHS are papers 1 and 2
+    Edition.objects.all().delete()
+    publishing.open_edition(TODAY, now=NOON)
+    plan(ada)
+    assert papers_of(ada) == [ROBOT.title]
+    assert also_of(ada) == [title(4), title(6), title(5)]
+
+
+def test_what_the_reader_muted_had_or_may_not_see_yet_and_what_has_no_votes_is_not_among_also() -> None:
+    ada = reader("ada", wants={"keyword": ["number 1"]}, max_papers=3)
+    want(ada, "keyword", "number 2", stance="mute")
+    voted(90, 80, 70, 60, 50, 0)
+    for number, values in ((3, {"verdict": "hide"}), (4, {"verdict": "boost", "embargo_until": NOON + DAY})):
+        CuratorPick.objects.create(paper=Paper.objects.get(title=title(number)), edition_date=TODAY, **values)
+    plan(ada)
+    assert papers_of(ada) == [title(1)]
+    assert also_of(ada) == [title(5)]
+
+
+def test_who_is_on_the_trending_list_gets_no_also() -> None:
+    ada, ben = reader("ada", max_papers=3), reader("ben", max_papers=3, wants={"keyword": ["number 1"]})
+    voted(9, 8, 7, 6, 5, 4)
+    plan(ada, ben)
+    assert (len(papers_of(ada)), also_of(ada)) == (3, [])
+    assert also_of(ben) == [title(2), title(3), title(4)]
+
+
+def test_what_was_asked_for_and_did_not_fit_may_be_among_also() -> None:
+    ada = reader("ada", max_papers=3, hype=0, wants={"category": ["cs.LG"]})
+    voted(9, 8, 7, 6, 5, 4)
+    plan(ada)
+    assert len(also_of(ada)) == 3
+    assert not set(also_of(ada)) & set(papers_of(ada))
+
+
+# Quiet days ----------------------------------------------------------------------------------------------------------
+
+
+def test_who_asked_for_it_is_told_on_a_quiet_day() -> None:
+    ada, ben = (
+        reader("ada", wants={"keyword": ["volcano"]}, quiet_days=True),
+        reader("ben", wants={"keyword": ["volcano"]}),
+    )
+    voted(3, 9)
+    assert plan(ada, ben) == planning.Planned(ready=1, skipped=1)
+    row = Delivery.objects.get(subscriber=ada)
+    assert (row.status, row.paper_ids, row.why_nothing) == ("ready", [], NOTHING_MATCHED)
+    assert (row.subject, row.outcome) == ("2 Mar: nothing for you today", "")
+    assert (row.batch_id, row.message_id, row.not_after) != (None, None, None)
+    assert also_of(ada) == [title(2), title(1)]
+    assert outcome(ben) == ("skipped", NOTHING_MATCHED)
+
+
+def test_on_a_day_without_papers_the_mail_says_so() -> None:
+    ada = reader("ada", quiet_days=True)
+    publish()
+    assert plan(ada).ready == 1
+    assert (Delivery.objects.get().why_nothing, also_of(ada)) == (NOTHING_CAME, [])
+
+
+@pytest.mark.parametrize(("values", "why"), [({"status": "paused"}, planning.PAUSED), ({}, planning.SUPPRESSED)])
+def test_a_quiet_day_writes_to_nobody_who_is_not_to_be_written_to(values: dict[str, Any], why: str) -> None:
+    ada = reader("ada", wants={"keyword": ["volcano"]}, quiet_days=True, **values)
+    if not values:
+        consent.suppress(ada.email, reason="complained", now=NOON)
+    publish(ROBOT)
+    assert plan(ada) == planning.Planned(skipped=1)
+    assert outcome(ada) == ("skipped", why)
+
+
+def test_a_mail_without_papers_is_a_digest_of_its_edition() -> None:
+    ada = reader("ada", wants={"keyword": ["volcano", "robot"]}, quiet_days=True, send_hour=12)
+    publish(GRAPHS)
+    assert due(ada, at=NOON).ready == 1
+    delivered(at=NOON)
+    assert due(ada, at=NOON + DAY) == planning.Planned(held=1)  # until an edition newer than that one opens
+    tomorrow = replace(ROBOT, announced_on=TODAY + DAY)
+    publish(tomorrow, at=NOON + DAY)
+    assert due(ada, at=NOON + DAY).ready == 1
+    assert (papers_of(ada, NOON + DAY), occasion_of(ada, NOON + DAY)) == ([ROBOT.title], "")
+
+
+def test_a_digest_is_never_empty_without_saying_why() -> None:
+    ada = reader("ada", wants={"category": ["cs.RO"]}, quiet_days=True)
+    publish(ROBOT, GRAPHS)
+    plan(ada)
+    row = Delivery.objects.get()
+    assert (papers_of(ada), row.why_nothing) == ([ROBOT.title], "")
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "quiet_days": st.booleans(),
+                "status": st.sampled_from(["active", "active", "paused"]),
+                "wants": st.sampled_from([None, {"keyword": ["volcano"]}, {"category": ["cs.RO"]}]),
+            }
+        ),
+        max_size=5,
+    )
+)
+def test_every_reader_who_is_due_is_planned_skipped_or_held(people: list[dict[str, Any]]) -> None:
+    Subscriber.objects.all().delete()
+    if not Edition.objects.exists():
+        publish(ROBOT, GRAPHS)
+    readers = [reader(f"reader{number}", **values) for number, values in enumerate(people)]
+    told = [
+        one.quiet_days or values["wants"] != {"keyword": ["volcano"]}
+        for one, values in zip(readers, people, strict=True)
+    ]
+    ready = [tell and one.status == "active" for one, tell in zip(readers, told, strict=True)]
+    planned = plan(*readers)
+    assert planned == planning.Planned(ready=sum(ready), skipped=len(readers) - sum(ready))
+    for row in Delivery.objects.all():
+        is_ready = row.status == Delivery.Status.READY
+        assert is_ready == (bool(row.paper_ids) or bool(row.why_nothing))
+        assert is_ready != bool(row.outcome)
+
+
+# Occasions -----------------------------------------------------------------------------------------------------------
+
+
+def occasion_of(one: Subscriber, at: Any) -> str:
+    frozen = Delivery.objects.get(subscriber=one, issue_date=at.date()).reasons
+    return f"{frozen['occasion']} {frozen.get('since', '')}".strip()
+
+
+def delivered(*, at: Any, status: str = "accepted") -> None:
+    readers = Delivery.objects.filter(status="ready").values_list("subscriber")
+    if status == "accepted":
+        Subscriber.objects.filter(pk__in=readers).update(last_digest_at=at)
+    Delivery.objects.filter(status="ready").update(status=status)
+
+
+def robot_of(at: Any) -> Entry:
+    day = at.date()
+    return entry(900 + day.day, title=f"Robot of {day}", categories=("cs.RO",), announced_on=day)
+
+
+def week_of(ada: Subscriber, *, days: int, without: tuple[int, ...] = (), lost: tuple[int, ...] = ()) -> list[str]:
+    """The occasions of Ada's digests, by day from Monday on.
+
+    On the days ``without`` no program runs, and the digests of those ``lost`` could not be sent.
+    """
+    occasions = []
+    for number in range(days):
+        at = NOON + number * DAY
+        publish(robot_of(at), at=at)
+        ada.refresh_from_db()
+        if number in without or not ada.weekdays >> at.weekday() & 1:
+            occasions.append("-")
+            continue
+        due(ada, at=at)
+        row = Delivery.objects.filter(subscriber=ada, issue_date=at.date(), status="ready").first()
+        occasions.append(occasion_of(ada, at) if row else "-")
+        delivered(at=at, status="failed" if number in lost else "accepted")
+    return occasions
+
+
+ROBOTS: dict[str, Any] = {"wants": {"category": ["cs.RO"]}, "send_hour": 12}
+DAILY, WORKING, MONDAYS, TWICE = 0b1111111, 0b0011111, 0b0000001, 0b0010001
+
+
+def test_the_first_digest_says_so_and_how_it_goes_on() -> None:
+    ada = reader("ada", **ROBOTS, weekdays=WORKING, max_papers=7)
+    publish(ROBOT)
+    plan(ada)
+    frozen = Delivery.objects.get().reasons
+    assert (frozen["occasion"], frozen["rhythm"], frozen["most"]) == ("first", "on weekdays at 12:00", 7)
+
+
+def test_only_one_digest_is_the_first() -> None:
+    assert week_of(reader("ada", **ROBOTS), days=3) == ["first", "", ""]
+
+
+def test_after_a_first_digest_that_was_not_sent_the_next_is_the_first() -> None:
+    assert week_of(reader("ada", **ROBOTS), days=3, lost=(0,)) == ["first", "first", ""]
+
+
+def test_a_digest_that_may_have_left_was_the_first() -> None:
+    ada = reader("ada", **ROBOTS)
+    publish(ROBOT)
+    due(ada, at=NOON)
+    delivered(at=NOON, status="unknown")
+    publish(robot_of(NOON + DAY), at=NOON + DAY)
+    due(ada, at=NOON + DAY)
+    assert occasion_of(ada, NOON + DAY) == ""
+
+
+def test_a_rehearsal_of_an_older_day_is_not_the_first_digest_of_who_had_one() -> None:
+    ada = reader("ada", **ROBOTS)
+    publish(ROBOT)
+    plan(ada)
+    delivered(at=NOON)
+    before = NOON - 9 * DAY
+    publish(robot_of(before), at=before)
+    plan(ada, at=before)
+    assert occasion_of(ada, before) == ""
+
+
+@pytest.mark.parametrize(
+    ("weekdays", "occasions"),
+    [
+        (DAILY, ["first", *[""] * 8]),
+        (WORKING, ["first", *[""] * 4, "-", "-", "", ""]),  # Monday draws from Saturday on
+        (MONDAYS, ["first", *["-"] * 6, "", "-"]),
+        (TWICE, ["first", "-", "-", "-", "", "-", "-", "", "-"]),
+    ],
+)
+def test_in_the_readers_own_rhythm_nothing_catches_up(weekdays: int, occasions: list[str]) -> None:
+    assert week_of(reader("ada", **ROBOTS, weekdays=weekdays), days=9) == occasions
+
+
+@pytest.mark.parametrize(
+    ("weekdays", "gap", "occasions"),
+    [
+        (DAILY, {"without": (1, 2)}, ["first", "-", "-", "catch_up 2026-03-03", ""]),
+        (DAILY, {"lost": (1,)}, ["first", "", "catch_up 2026-03-03", "", ""]),
+        (TWICE, {"without": (4,)}, ["first", "-", "-", "-", "-", "-", "-", "catch_up 2026-03-03", "-"]),
+        (WORKING, {"without": (7,)}, ["first", *[""] * 4, "-", "-", "-", "catch_up 2026-03-07"]),
+    ],
+)
+def test_after_days_that_were_missed_a_digest_says_from_when_it_draws(
+    weekdays: int, gap: dict[str, Any], occasions: list[str]
+) -> None:
+    assert week_of(reader("ada", **ROBOTS, weekdays=weekdays), days=len(occasions), **gap) == occasions
+
+
+def test_after_a_pause_the_digest_catches_up() -> None:
+    ada = reader("ada", **ROBOTS)
+    for number in range(5):
+        at = NOON + number * DAY
+        publish(robot_of(at), at=at)
+        if number == 1:
+            consent.pause(ada.public_id, now=at, until=(NOON + 3 * DAY).date())
+        due(ada, at=at)
+        delivered(at=at)
+    assert [occasion_of(ada, NOON + number * DAY) for number in (0, 3, 4)] == ["first", "catch_up 2026-03-03", ""]
+
+
+def test_days_on_which_nothing_matched_are_not_caught_up() -> None:
+    ada = reader("ada", **ROBOTS)
+    for number in range(4):
+        at = NOON + number * DAY
+        shown = robot_of(at) if number in (0, 3) else replace(robot_of(at), categories=("math.CO",), title="Knots")
+        publish(shown, at=at)
+        due(ada, at=at)
+        delivered(at=at)
+    assert [row.status for row in Delivery.objects.order_by("issue_date")] == [
+        "accepted",
+        "skipped",
+        "skipped",
+        "accepted",
+    ]
+    assert occasion_of(ada, NOON + 3 * DAY) == ""
+
+
+def test_papers_of_a_day_that_brought_nothing_come_when_the_reader_asks_for_them() -> None:
+    ada = reader("ada", **ROBOTS)
+    for number, shown in enumerate((ROBOT, replace(GRAPHS, announced_on=TODAY + DAY), robot_of(NOON + 2 * DAY))):
+        at = NOON + number * DAY
+        publish(shown, at=at)
+        if number == 2:
+            want(ada, "category", "math")
+        due(ada, at=at)
+        delivered(at=at)
+    assert outcome(ada, NOON + DAY) == ("skipped", NOTHING_MATCHED)
+    assert GRAPHS.title in papers_of(ada, NOON + 2 * DAY)
+
+
+def test_a_day_without_an_edition_leaves_nothing_to_catch_up() -> None:
+    ada = reader("ada", **ROBOTS)
+    publish(ROBOT)
+    due(ada, at=NOON)
+    delivered(at=NOON)
+    at = NOON + 2 * DAY  # no edition opened on Tuesday
+    publish(robot_of(at), at=at)
+    assert due(ada, at=at) == planning.Planned(ready=1, skipped=1)
+    assert occasion_of(ada, at) == ""

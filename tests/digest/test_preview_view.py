@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from digest import ingest, publishing
-from digest.models import CuratorPick, Paper
+from digest.models import CuratorPick, Delivery, Edition, Paper
 from subscriptions import visitors
 from subscriptions.visitors import Limit
 from tests.digest.test_previewing import everything
@@ -95,7 +95,9 @@ def test_a_preview_of_any_form_leaves_every_table_as_it_was(client: Client, htmx
     before = everything()
     post(client, htmx=htmx, email="mona@example.org", topics=["robotics"])
     after = everything()
-    assert {table for table in after if after[table] != before[table]} <= {"cache"}  # visitors are counted there
+    assert {table for table in after if after[table] != before[table]} <= {
+        "subscriptions_knock",
+    }  # visitors are counted there
 
 
 def test_only_a_post_with_a_csrf_token_is_answered() -> None:
@@ -103,6 +105,13 @@ def test_only_a_post_with_a_csrf_token_is_answered() -> None:
     assert strict.get(reverse("preview")).status_code == 405
     assert strict.head(reverse("preview")).status_code == 405
     assert strict.post(reverse("preview"), FORM).status_code == 403
+
+
+def test_a_form_with_hundreds_of_wishes_is_told_what_its_preview_looks_at(client: Client) -> None:
+    _, page = post(client, keywords="\n".join(f"word{n}" for n in range(99)), muted="ash\ndust")
+    assert "looks at the first 100 of your topics, words, names and categories only" in words_of(page)
+    _, page = post(client, keywords="\n".join(f"word{n}" for n in range(99)))
+    assert "looks at the first" not in words_of(page)
 
 
 # --- without JavaScript ----------------------------------------------------------------------------------------------
@@ -141,6 +150,23 @@ def test_a_signed_in_reader_gets_their_own_page_back(client: Client) -> None:
     assert ROBOT.title in page
     assert "laundry</textarea>" in page
     assert [row.value for row in mona.preferences.all()] == ["math"]
+
+
+def test_on_their_own_page_a_reader_sees_what_is_left_after_their_earlier_digests(client: Client) -> None:
+    mona = reader("mona", wants={"category": ["cs.RO", "math"]})
+    robot, graphs = Paper.objects.get(title=ROBOT.title), Paper.objects.get(title=GRAPHS.title)
+    today = Edition.objects.get()
+    earlier = Edition.objects.create(date=today.date - timedelta(days=1), opened_at=today.opened_at)
+    sent = {"subscriber": mona, "status": "accepted"}
+    Delivery.objects.create(**sent, issue_date=earlier.date, edition=earlier, paper_ids=[robot.pk])
+    Delivery.objects.create(**sent, issue_date=today.date, edition=today, paper_ids=[graphs.pk])
+    session = client.session
+    session["reader"], session["reader_key_version"] = mona.public_id, mona.key_version
+    session.save()
+    wishes = {"keywords": "laundry\ngraphs"}
+    _, own = post(client, page="preferences", **wishes)
+    assert (ROBOT.title in own, "Graphs &amp; colours" in own) == (False, True)
+    assert ROBOT.title in post(client, page="sign_up", **wishes)[1]
 
 
 def test_a_reader_whose_visit_is_over_is_asked_to_sign_in(client: Client) -> None:
@@ -193,7 +219,7 @@ def test_any_value_in_any_field_gets_a_page_and_writes_nothing(client: Client, f
         assert status == 200
         assert "<script>" not in page
     after = everything()
-    assert {table for table in after if after[table] != before[table]} <= {"cache"}
+    assert {table for table in after if after[table] != before[table]} <= {"subscriptions_knock"}
 
 
 def test_who_asks_too_often_gets_a_sentence_and_keeps_what_was_typed(

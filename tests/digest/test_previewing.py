@@ -13,8 +13,8 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import delivering, ingest, planning, previewing, publishing
-from digest.compose import Card, Reason, compose
+from digest import ingest, mails, planning, previewing, publishing
+from digest.compose import Card, Reader, Reason, compose
 from digest.entry import Entry
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
 from digest.previewing import preview
@@ -103,9 +103,9 @@ def agrees_with_the_real_run(choices: Choices) -> None:
     cards = dict(EditionPaper.objects.filter(paper__in=row.paper_ids).values_list("paper", "card"))
     mailed = compose(
         [(Card.from_json(cards[one]), why) for one, why in zip(row.paper_ids, reasons, strict=True)],
-        delivering.Reader(address="", unsubscribe_url="", asked_for=tuple(row.reasons["asked_for"])),
+        Reader(address="", unsubscribe_url="", asked_for=tuple(row.reasons["asked_for"])),
         issue_date=TODAY,
-        sender=delivering.sender(),
+        sender=mails.sender(),
         arrived=row.reasons["arrived"],
         matched=row.reasons["matched"],
     )
@@ -230,6 +230,57 @@ def test_a_new_pick_its_note_and_its_taking_back_show_at_once() -> None:
     assert preview(wanting(ROBOTICS), now=NOON).papers[0].note == "Clear."
     pick.delete()
     assert GRAPHS.title not in titles(wanting(ROBOTICS))
+
+
+COMET = wanting(Wish("keyword", "comet"))
+
+
+@pytest.mark.parametrize("where", ["edition", "no edition", "tomorrow"])
+@pytest.mark.parametrize("is_warm", [False, True])
+def test_no_count_tells_of_a_paper_that_is_hidden_or_under_embargo(where: str, is_warm: bool) -> None:
+    comet = entry(40, title="A comet", categories=("astro-ph.EP",))
+    if where == "edition":
+        publish(comet)
+    else:
+        publish(ROBOT)
+        Paper.objects.create(identifier="url:https://c.example/", title="A comet", first_seen_at=NOON)
+    if is_warm:
+        assert counts(COMET) == {"“comet”": 1}
+    paper = Paper.objects.get(title="A comet")
+    day = TODAY + (where == "tomorrow") * DAY
+    said = CuratorPick.objects.create(paper=paper, edition_date=day, verdict="pick", embargo_until=NOON + DAY)
+    assert counts(COMET) == {"“comet”": 0}
+    CuratorPick.objects.filter(pk=said.pk).update(verdict="hide", embargo_until=None)
+    assert counts(COMET) == {"“comet”": 0}
+    CuratorPick.objects.filter(pk=said.pk).update(verdict="boost")
+    assert counts(COMET) == {"“comet”": 1}
+
+
+def test_a_reader_is_not_shown_what_came_in_an_earlier_digest_but_what_came_today() -> None:
+    mona = reader("mona", wants={"category": ["cs.RO"]})
+    publish(ROBOT, at=NOON - DAY)
+    planning.plan(NOON - DAY, [mona.pk], issue_date=TODAY - DAY)
+    Delivery.objects.update(status="accepted")
+    judge_of = Paper.objects.get(title=ROBOT.title)
+    CuratorPick.objects.create(
+        paper=judge_of, edition_date=TODAY - DAY, verdict="boost", embargo_until=NOON - DAY
+    )  # so that a newcomer's first digest may hold it
+    publish(entry(20, title="A robot of today", categories=("cs.RO",)))
+    planning.plan(NOON, [mona.pk], issue_date=TODAY)
+    Delivery.objects.update(status="accepted")
+    robots = wanting(Wish("category", "cs.RO"))
+    assert set(titles(robots)) == {ROBOT.title, "A robot of today"}
+    shown = preview(robots, now=NOON, reader=mona)
+    assert [item.card.title for item in shown.papers] == ["A robot of today"]
+
+
+def test_of_very_many_wishes_the_first_hundred_are_looked_at() -> None:
+    a_day()
+    many = [Wish("keyword", f"word{number}") for number in range(600)]
+    shown = preview(wanting(ROBOTICS, *many), now=NOON)
+    assert (len(shown.matched), shown.is_cut, len(previewing._kept._answers)) == (100, True, 100)
+    assert [item.card.title for item in shown.papers] == [ROBOT.title]
+    assert not preview(wanting(ROBOTICS, *many[:99]), now=NOON).is_cut
 
 
 # --- what is kept ----------------------------------------------------------------------------------------------------

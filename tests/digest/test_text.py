@@ -305,6 +305,8 @@ def test_sentences_do_not_end_at_abbreviations_initials_and_decimals() -> None:
 def test_a_snippet_is_whole_sentences_that_fit() -> None:
     assert snippet("One is. Two is. Three is. Four is.") == "One is. Two is. Three is."
     assert snippet("One is. Two is much longer.", limit=20) == "One is."
+    assert snippet("One is. Two is much longer. Three.", limit=20, for_two=30) == "One is. Two is much longer."
+    assert snippet("One is. Two is. Three is much longer.", limit=20, for_two=90) == "One is. Two is."
     assert snippet("One sentence that is too long, and more.", limit=32) == "One sentence that is too long…"
     assert snippet("x" * 50, limit=10) == "x" * 9 + "…"
     assert snippet("  ") == ""

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from email import message_from_bytes
 from smtplib import SMTPDataError, SMTPServerDisconnected
 from typing import Any
 
@@ -16,6 +17,7 @@ import dns.resolver
 import dns.rrset
 import pytest
 from django.core import mail
+from django.db import transaction
 from django.test import Client
 
 from subscriptions import answering, consent, links, wording
@@ -30,7 +32,7 @@ GRAPHS = Choices(zone="Europe/Berlin", send_hour=6, max_papers=5, wishes=(Wish("
 
 
 def ask(kind: MailRequest.Kind = KIND.SIGN_UP, *, now: datetime = NOON, **values: Any) -> None:
-    asked = {
+    asked: dict[str, Any] = {
         "email": "ada@example.org",
         "page": "/subscribe",
         "ip": "192.0.2.1",
@@ -38,7 +40,10 @@ def ask(kind: MailRequest.Kind = KIND.SIGN_UP, *, now: datetime = NOON, **values
         "choices": GRAPHS if kind == KIND.SIGN_UP else None,
         "wording": wording.VERSION if kind == KIND.SIGN_UP else "",
     }
-    answering.ask(kind, now=now, **{**asked, **values})
+    asked |= values
+    if kind == KIND.CHANGE_ADDRESS:
+        consent.ask_for_address(asked["subscriber"], asked["email"], now=now)
+    answering.ask(kind, now=now, **asked)
 
 
 def ask_and_answer(kind: MailRequest.Kind = KIND.SIGN_UP, *, now: datetime = NOON, **values: Any) -> list[Any]:
@@ -101,13 +106,45 @@ def test_who_is_on_the_list_keeps_everything_and_gets_a_link_to_their_preference
     assert not ConsentEvent.objects.exists()
 
 
-def test_who_had_left_is_pending_again_until_they_confirm_anew() -> None:
+def press(message: Any, *, now: datetime = NOON) -> bool:
+    token = links.use_login_token(LINK.CONFIRM, token_in(message), now=now)
+    return consent.confirm(token.subscriber.public_id, now=now, token=token)
+
+
+def test_who_had_left_is_as_they_left_until_they_confirm_anew() -> None:
     before = reader("ada", wants={"keyword": ["bees"]})
     consent.unsubscribe(before.public_id, now=NOON - 30 * DAY)
+    kept = list(Subscriber.objects.values()), Choices.of(before)
     (message,) = ask_and_answer()
     assert message.subject == "Confirm your daily digest"
-    assert (ada().public_id, ada().status, ada().next_send_at) == (before.public_id, "pending", None)
+    changed = {"confirmation_sent_at", "confirmations_today"}
+    rows = [{name: value for name, value in row.items() if name not in changed} for row in Subscriber.objects.values()]
+    assert rows == [{name: value for name, value in row.items() if name not in changed} for row in kept[0]]
+    assert Choices.of(ada()) == kept[1]
+    assert press(message)
+    assert (ada().public_id, ada().status, ada().next_send_at) == (before.public_id, "active", NOON)
     assert Choices.of(ada()) == GRAPHS
+
+
+def test_who_had_left_and_was_signed_up_by_somebody_gets_a_link_to_sign_in() -> None:
+    consent.unsubscribe(reader("ada").public_id, now=NOON)
+    ask_and_answer()
+    (message,) = ask_and_answer(KIND.SIGN_IN)
+    assert message.subject == "Your link to your preferences"
+
+
+def test_a_link_to_confirm_from_before_leaving_brings_nobody_back() -> None:
+    (message,) = ask_and_answer()
+    (reminder,) = ask_and_answer(KIND.SIGN_IN, now=NOON + HOUR)
+    assert press(message, now=NOON + HOUR)
+    consent.unsubscribe(ada().public_id, now=NOON + HOUR)
+    with pytest.raises(links.BadLink):
+        press(reminder, now=NOON + HOUR)
+    (anew,) = ask_and_answer(now=NOON + 2 * HOUR)
+    consent.unsubscribe(ada().public_id, now=NOON + 2 * HOUR)  # the old link, once more
+    with pytest.raises(links.BadLink):
+        press(anew, now=NOON + 2 * HOUR)
+    assert ada().status == "unsubscribed"
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -124,10 +161,16 @@ def test_nothing_is_kept_of_and_nothing_sent_to_a_suppressed_address(kind: MailR
     assert not LoginToken.objects.exists()
 
 
-def test_the_last_of_two_forms_counts_while_nothing_is_confirmed() -> None:
-    ask_and_answer()
-    assert ask_and_answer(now=NOON + MINUTE, choices=Choices(max_papers=20)) == []
-    assert ada().max_papers == 20
+def test_of_two_forms_that_one_counts_whose_link_is_pressed() -> None:
+    (first,) = ask_and_answer()
+    (second,) = ask_and_answer(now=NOON + HOUR, choices=Choices(max_papers=20))
+    assert Choices.of(ada()) == GRAPHS
+    with transaction.atomic():
+        assert press(first, now=NOON + HOUR)
+        assert Choices.of(ada()) == GRAPHS
+        transaction.set_rollback(True)
+    assert press(second, now=NOON + HOUR)
+    assert Choices.of(ada()) == Choices(max_papers=20)
 
 
 def test_nothing_a_visitor_typed_is_in_the_mail() -> None:
@@ -221,12 +264,34 @@ def test_a_link_sent_to_one_new_address_never_brings_the_digests_to_another() ->
         links.use_login_token(LINK.CHANGE_ADDRESS, token_in(first), now=NOON + HOUR)
 
 
-def test_a_suppressed_address_can_be_nobodys_new_one() -> None:
+def test_a_suppressed_address_can_be_nobodys_new_one_and_does_not_show_it() -> None:
     consent.suppress("gone@example.org", reason=Suppression.Reason.BOUNCED, now=NOON)
     one = reader("ada")
     assert ask_and_answer(KIND.CHANGE_ADDRESS, email="gone@example.org", subscriber=one) == []
     one.refresh_from_db()
-    assert one.pending_email is None
+    assert one.pending_email == "gone@example.org"
+    assert not MailRequest.objects.exists()
+
+
+def test_a_new_address_whose_mail_would_be_one_too_many_gets_it_later() -> None:
+    one = reader("ada")
+    assert len(ask_and_answer(KIND.SIGN_IN)) == 1
+    asked = {"email": "ada@new.example", "subscriber": one, "now": NOON + MINUTE}
+    assert ask_and_answer(KIND.CHANGE_ADDRESS, **asked) == []
+    assert ask_and_answer(KIND.CHANGE_ADDRESS, **asked) == []  # in place of the first
+    answering.answer_all(NOON + 16 * MINUTE)
+    assert [message.to for message in mail.outbox[1:]] == [["ada@new.example"]]
+    assert not MailRequest.objects.exists()
+
+
+def test_who_has_no_mails_left_today_gets_a_link_to_the_new_address_tomorrow() -> None:
+    one = reader("ada", link_sent_at=NOON - HOUR, links_today=10)
+    assert ask_and_answer(KIND.CHANGE_ADDRESS, email="ada@new.example", subscriber=one) == []
+    for quarters in range(1, 13 * 4):
+        answering.answer_all(NOON + quarters * 15 * MINUTE)
+    (message,) = mail.outbox
+    assert message.to == ["ada@new.example"]
+    assert links.login_token(LINK.CHANGE_ADDRESS, token_in(message), now=NOON + DAY).subscriber == one
 
 
 # --- when mail cannot leave ------------------------------------------------------------------------------------------
@@ -308,6 +373,16 @@ def test_an_answer_that_comes_too_late_is_not_given() -> None:
     answering.answer_all(NOON + HOUR + MINUTE)
     assert mail.outbox == []
     assert not MailRequest.objects.exists()
+
+
+def test_signing_in_comes_before_what_came_earlier(name_server: dict[str, str], settings: Any) -> None:
+    settings.MAIL_PROVIDER = "smtp"
+    reader("ada")
+    for number in range(30):
+        ask(email=f"somebody{number}@unheard-of.example")
+    ask(KIND.SIGN_IN, now=NOON + MINUTE)
+    answering.answer_all(NOON + MINUTE)
+    assert mail.outbox[0].to == ["ada@example.org"]
 
 
 def test_one_request_that_fails_holds_up_no_other_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -413,7 +488,7 @@ def test_a_mail_with_a_link_says_what_it_is_for_how_long_it_lasts_and_what_if_it
 
 def test_a_mail_with_a_link_is_no_list_mail() -> None:
     (message,) = ask_and_answer()
-    headers = message.message()
+    headers = message_from_bytes(message.message().as_bytes())
     assert [name for name in headers if name.lower().startswith(("list-", "precedence"))] == []
     assert headers["Auto-Submitted"] == "auto-generated"
 

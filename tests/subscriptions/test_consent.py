@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.apps import apps
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from subscriptions import consent
-from subscriptions.choices import Choices, choose
+from subscriptions.choices import Choices, Wish, choose
 from subscriptions.consent import AddressChange
-from subscriptions.links import new_login_token
+from subscriptions.links import new_login_token, use_login_token
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber, Suppression
 from subscriptions.tidying import tidy
 from tests.factories import NOON, reader
@@ -118,13 +120,19 @@ def sign_up(email: str = "ada@example.org", *, now: datetime = NOON) -> Subscrib
     return signed_up
 
 
+def confirm(one: Subscriber, *, now: datetime = NOON, **proof: str) -> bool:
+    """Follow a link that was mailed just now."""
+    token = new_login_token(LoginToken.Purpose.CONFIRM, one, now=now, choices=Choices().as_json())
+    row = use_login_token(LoginToken.Purpose.CONFIRM, token, now=now)
+    return consent.confirm(one.public_id, now=now, token=row, **proof)
+
+
 def test_who_comes_back_twelve_hours_after_a_digest_or_later_gets_one_at_once_else_at_their_hour() -> None:
     monday_evening = NOON + timedelta(hours=8)
     for hours, due in [(13, monday_evening), (11, NOON + timedelta(hours=19))]:
         ada = reader(f"ada{hours}", send_hour=7, last_digest_at=monday_evening - timedelta(hours=hours))
         consent.unsubscribe(ada.public_id, now=monday_evening)
-        sign_up(ada.email, now=monday_evening)
-        assert consent.confirm(ada.public_id, now=monday_evening)
+        assert confirm(sign_up(ada.email, now=monday_evening), now=monday_evening)
         ada.refresh_from_db()
         assert ada.next_send_at == due
 
@@ -132,17 +140,15 @@ def test_who_comes_back_twelve_hours_after_a_digest_or_later_gets_one_at_once_el
 def test_who_comes_back_on_a_day_that_has_its_row_waits_for_the_next() -> None:
     ada = reader("ada", send_hour=7, last_issue_date=NOON.date())
     consent.unsubscribe(ada.public_id, now=NOON)
-    sign_up(ada.email)
-    assert consent.confirm(ada.public_id, now=NOON)
+    assert confirm(sign_up(ada.email))
     ada.refresh_from_db()
     assert ada.next_send_at == NOON + timedelta(hours=19)
 
 
 def test_the_token_that_was_pressed_is_on_record() -> None:
-    ada = sign_up()
-    consent.confirm(ada.public_id, now=NOON, ip="192.0.2.1", user_agent="Firefox", page="/c/", reference="17")
+    assert confirm(sign_up(), ip="192.0.2.1", user_agent="Firefox", page="/c/")
     event = ConsentEvent.objects.get(kind="confirmed")
-    assert (event.page, event.reference) == ("/c/", "17")
+    assert (event.page, event.reference) == ("/c/", str(LoginToken.objects.get().pk))
 
 
 def test_what_a_browser_says_of_itself_is_kept_short_and_printable() -> None:
@@ -157,13 +163,15 @@ def test_what_a_browser_says_of_itself_is_kept_short_and_printable() -> None:
 
 
 @pytest.mark.parametrize("status", ["active", "paused"])
-def test_leaving_can_be_taken_back_for_a_day(status: str) -> None:
-    ada = reader("ada", status=status, send_hour=7, last_issue_date=NOON.date())
+def test_leaving_can_be_taken_back_for_a_day_and_all_is_as_it_was(status: str) -> None:
+    until = NOON.date() + timedelta(days=30) if status == "paused" else None
+    ada = reader("ada", status=status, paused_until=until, send_hour=7, last_issue_date=NOON.date())
     consent.unsubscribe(ada.public_id, now=NOON)
     assert consent.rejoin(ada.public_id, now=NOON + timedelta(hours=23))
     assert not consent.rejoin(ada.public_id, now=NOON + timedelta(hours=23))
     ada.refresh_from_db()
-    assert (ada.status, ada.next_send_at) == ("active", NOON + timedelta(hours=43))
+    assert (ada.status, ada.paused_until, ada.next_send_at) == (status, until, NOON + timedelta(hours=43))
+    assert (ada.left_at, ada.left_as) == (None, "")
     assert [event.kind for event in ConsentEvent.objects.all()] == ["unsubscribed", "rejoined"]
 
 
@@ -176,11 +184,31 @@ def test_leaving_is_not_taken_back_for_a_suppressed_address() -> None:
     assert not consent.weekly(ada.public_id, now=NOON)
 
 
-def test_a_stranger_who_signs_a_leaver_up_again_does_not_stop_them_from_taking_it_back() -> None:
+def test_a_stranger_who_signs_a_leaver_up_again_changes_nothing_of_theirs_even_when_they_take_leaving_back() -> None:
+    ada = reader("ada", wants={"keyword": ["mine"]}, zone="Europe/Berlin")
+    consent.unsubscribe(ada.public_id, now=NOON)
+    left, chosen = list(Subscriber.objects.values()), Choices.of(ada)
+    typed = Choices(zone="Asia/Tokyo", wishes=(Wish("keyword", "spam"),)).as_json()
+    consent.sign_up(MailRequest(kind="sign_up", email=ada.email, choices=typed, asked_at=NOON), now=NOON)
+    assert list(Subscriber.objects.values()) == left
+    assert consent.rejoin(ada.public_id, now=NOON + timedelta(hours=1))
+    assert Choices.of(Subscriber.objects.get()) == chosen
+
+
+def test_whoever_is_erased_while_they_are_signed_up_again_stays_erased(monkeypatch: pytest.MonkeyPatch) -> None:
     ada = reader("ada")
     consent.unsubscribe(ada.public_id, now=NOON)
-    sign_up(ada.email)
-    assert consent.rejoin(ada.public_id, now=NOON + timedelta(hours=1))
+    look = QuerySet.select_for_update
+
+    def erase_first(rows: QuerySet[Subscriber], **options: Any) -> QuerySet[Subscriber]:
+        monkeypatch.undo()
+        consent.erase(ada.public_id, now=NOON)
+        return look(rows, **options)
+
+    monkeypatch.setattr(QuerySet, "select_for_update", erase_first)
+    assert sign_up(ada.email).pk != ada.pk
+    ada.refresh_from_db()
+    assert (ada.status, ada.email) == ("erased", "")
 
 
 def test_leaving_before_confirming_is_no_way_in() -> None:
@@ -192,20 +220,22 @@ def test_leaving_before_confirming_is_no_way_in() -> None:
             assert not way(ada.public_id, now=NOON)
 
 
-def test_a_pause_or_a_weekly_digest_instead_of_leaving_takes_leaving_back() -> None:
-    ada, ben = reader("ada"), reader("ben", send_hour=7, last_issue_date=NOON.date())
-    for one in (ada, ben):
-        consent.unsubscribe(one.public_id, now=NOON)
-    assert consent.pause(ada.public_id, now=NOON, until=NOON.date() + timedelta(days=28))
-    assert consent.weekly(ben.public_id, now=NOON)
-    ada.refresh_from_db()
+def test_a_pause_or_a_weekly_digest_takes_no_leaving_back() -> None:
+    ada = reader("ada")
+    consent.unsubscribe(ada.public_id, now=NOON)
+    assert not consent.pause(ada.public_id, now=NOON)
+    assert not consent.weekly(ada.public_id, now=NOON)
+    assert [event.kind for event in ConsentEvent.objects.all()] == ["unsubscribed"]
+
+
+def test_a_weekly_digest_comes_on_mondays_and_is_on_record() -> None:
+    ben = reader("ben", send_hour=7, last_issue_date=NOON.date())
+    assert consent.weekly(ben.public_id, now=NOON, ip="192.0.2.1", page="/u/")
+    assert not consent.weekly(ben.public_id, now=NOON)
     ben.refresh_from_db()
-    assert (ada.status, ada.paused_until) == ("paused", NOON.date() + timedelta(days=28))
     assert (ben.status, ben.weekdays) == ("active", 1)
     assert ben.next_send_at == NOON + timedelta(days=7, hours=-5)
-    assert [event.kind for event in ConsentEvent.objects.filter(public_id=ada.public_id)] == [
-        "unsubscribed", "rejoined", "paused",
-    ]  # fmt: skip
+    assert list(ConsentEvent.objects.values_list("kind", "ip", "page")) == [("weekly", "192.0.2.1", "/u/")]
 
 
 # --- another address -------------------------------------------------------------------------------------------------
@@ -296,7 +326,10 @@ WAYS = {
         MailRequest(kind="sign_up", email=one.email or "new@example.org", choices=Choices().as_json(), asked_at=now),
         now=now,
     ),
-    "confirm": lambda one, now: consent.confirm(one.public_id, now=now),
+    "mail a link": lambda one, now: new_login_token(LoginToken.Purpose.CONFIRM, one, now=now),
+    "confirm": lambda one, now: consent.confirm(
+        one.public_id, now=now, token=one.login_tokens.filter(purpose="confirm", used_at=None).first()
+    ),
     "pause": lambda one, now: consent.pause(one.public_id, now=now),
     "resume": lambda one, now: consent.resume(one.public_id, now=now),
     "weekly": lambda one, now: consent.weekly(one.public_id, now=now),
@@ -304,7 +337,7 @@ WAYS = {
     "rejoin": lambda one, now: consent.rejoin(one.public_id, now=now),
     "choose": lambda one, now: choose(one, Choices(send_hour=9), now=now),
     "new address": lambda one, now: (
-        consent.ask_for_address(one, "new@example.org"),
+        consent.ask_for_address(one, "new@example.org", now=now),
         consent.change_address(one.public_id, now=now),
     ),
     "tidy": lambda one, now: tidy(now),

@@ -85,11 +85,32 @@ def test_a_saved_form_shows_what_was_saved_and_saves_the_same_again() -> None:
     assert again.choices() == choices
 
 
+def test_quiet_days_are_asked_for_by_a_tick_and_by_nothing_else() -> None:
+    ticked, not_ticked = ChoicesForm(query({**WHEN, "quiet_days": "on"})), ChoicesForm(query(WHEN))
+    assert (ticked.choices().quiet_days, not_ticked.choices().quiet_days) == (True, False)
+    assert sign_up(quiet_days="on").choices().quiet_days
+    assert not SignUpForm.posted(query({"short": "1", "email": "ada@example.org"}), now=LATER).choices().quiet_days
+    ada = reader("ada")
+    for form in (ticked, not_ticked):
+        choose(ada, form.choices(), now=NOON)
+        saved = Choices.of(Subscriber.objects.get())
+        assert saved == form.choices()
+        assert ChoicesForm(initial=values_of(saved))["quiet_days"].value() is saved.quiet_days
+
+
+def test_choices_kept_from_before_there_were_quiet_days_are_read() -> None:
+    kept = Choices(quiet_days=True).as_json()
+    assert Choices.from_json(kept) == Choices(quiet_days=True)
+    del kept["quiet_days"]
+    assert Choices.from_json(kept) == Choices()
+
+
 def test_nothing_is_ticked_for_a_newcomer_but_the_working_days() -> None:
     topic("Robotics")
     form = SignUpForm(now=NOON)
     assert [chosen for _, members in form.topic_groups() for _, chosen in members] == [False]
     assert form["weekdays"].value() == ["0", "1", "2", "3", "4"]
+    assert not form["quiet_days"].value()
 
 
 @pytest.mark.parametrize(
@@ -185,6 +206,15 @@ def test_a_form_that_lay_open_for_days_is_taken_and_its_stamp_renewed() -> None:
     assert old.opened_stamp() != opened
 
 
+def test_a_form_that_lay_open_for_weeks_takes_one_press_more() -> None:
+    now = NOON + timedelta(days=8)
+    fields = {"email": "ada@example.org", **WHEN}
+    old = SignUpForm.posted(query({**fields, "opened": SignUpForm(now=NOON).opened_stamp()}), now=now)
+    assert "please press the button once more" in old.non_field_errors()[0]
+    again = SignUpForm.posted(query({**fields, "opened": old.opened_stamp()}), now=now + timedelta(seconds=5))
+    assert again.is_valid()
+
+
 @pytest.mark.parametrize("opened", ["", "1772452800", "1772452800:x", "\x00", "x" * 10_000, "eyJhIjoxfQ:1:x"])
 def test_an_invented_stamp_counts_as_very_quick_and_is_replaced(opened: str) -> None:
     form = sign_up(opened=opened)
@@ -263,7 +293,7 @@ FIELDS = st.fixed_dictionaries(
             ("email", "website", "opened", "keywords", "authors", "categories", "muted", "muted_authors"), typed
         ),
         **dict.fromkeys(("send_hour", "max_papers", "hype"), typed | st.integers(-3, 130).map(str)),
-        **dict.fromkeys(("topics", "muted_topics", "weekdays"), several),
+        **dict.fromkeys(("topics", "muted_topics", "weekdays", "quiet_days"), several),
         "zone": typed | st.sampled_from(["Europe/Berlin", "UTC"]),
         "short": st.just("1"),
     },

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.core.cache import cache
 from django.test import Client
 
 from subscriptions import consent, wording
@@ -20,7 +19,6 @@ WHEN = {"weekdays": ["0", "2"], "send_hour": "6", "zone": "Europe/Berlin", "max_
 
 @pytest.fixture(autouse=True)
 def _noon() -> Any:
-    cache.clear()
     with time_machine.travel(NOON, tick=False):
         yield
 
@@ -71,6 +69,7 @@ def test_a_sign_up_is_taken_down_with_everything_that_was_chosen(visitor: Client
         "weekdays": 0b101,
         "max_papers": 8,
         "hype": 20,
+        "quiet_days": False,
         "wishes": [["topic", "robotics", "want"], ["keyword", "blockchain", "mute"]],
     }
     assert not Subscriber.objects.exists()  # the answer to it is a task's
@@ -90,7 +89,6 @@ def test_the_answer_is_the_same_bytes_for_new_pending_active_and_suppressed(
     consent.suppress("cleo@example.org", reason="complained", now=NOON)
     answers = []
     for name in ("ada", "ben", "cleo", "dora"):
-        cache.clear()
         answer = visitor.post("/subscribe", filled(email=f"{name}@example.org"), follow=True)
         answers.append((answer.redirect_chain, answer.status_code, answer.content, dict(answer.headers)))
     assert answers == [answers[0]] * 4
@@ -140,6 +138,13 @@ def test_a_form_from_elsewhere_is_refused_in_the_house_style() -> None:
     assert not MailRequest.objects.exists()
 
 
+def test_a_stranger_does_not_close_the_form_to_the_one_whose_address_they_write(visitor: Client) -> None:
+    eve = Client(REMOTE_ADDR="203.0.113.9")
+    for _ in range(20):
+        eve.post("/subscribe", filled())
+    assert visitor.post("/subscribe", filled()).status_code == 303
+
+
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 def test_other_methods_are_not_taken(visitor: Client, method: str) -> None:
     assert getattr(visitor, method)("/subscribe").status_code == 405
@@ -172,6 +177,31 @@ def test_a_link_that_was_used_says_that_all_is_well(visitor: Client) -> None:
     for answer in (visitor.get(link), visitor.post(link)):
         assert answer.status_code == 410
         assert "This is confirmed already" in answer.content.decode()
+
+
+def test_pressing_one_of_two_links_ends_the_other(visitor: Client) -> None:
+    ada, link = pending()
+    other = "/c/" + new_login_token(LoginToken.Purpose.CONFIRM, ada, now=NOON)
+    visitor.post(link)
+    stranger = Client()
+    for answer in (stranger.get(other), stranger.post(other)):
+        assert (answer.status_code, "This is confirmed already" in answer.content.decode()) == (410, True)
+    assert stranger.get("/preferences").status_code == 302
+
+
+def test_a_link_to_confirm_is_no_way_to_sign_in_for_two_days(visitor: Client) -> None:
+    link = "/c/" + new_login_token(LoginToken.Purpose.CONFIRM, reader("ada"), now=NOON - timedelta(hours=47))
+    assert visitor.post(link).status_code == 410
+    assert visitor.get("/preferences").status_code == 302
+
+
+def test_the_page_promises_a_digest_within_minutes_to_those_who_get_one(visitor: Client) -> None:
+    assert "within minutes" in visitor.post(pending("ben")[1]).content.decode()
+    ada, link = pending()
+    Subscriber.objects.filter(pk=ada.pk).update(last_issue_date=NOON.date(), last_digest_at=NOON - timedelta(hours=2))
+    page = Client().post(link).content.decode()
+    assert "within minutes" not in page
+    assert "Your next digest is due on Tuesday, 3 March, at 07:00 (UTC time)." in page
 
 
 def test_a_link_that_has_expired_leads_back_to_the_form(visitor: Client) -> None:

@@ -60,7 +60,28 @@ def test_what_is_chosen_instead_is_done(
     assert (ada.status, ada.weekdays, ada.paused_until) == (status, weekdays, until)
     assert ada.next_send_at is not None
     kinds = list(ConsentEvent.objects.values_list("kind", flat=True))
-    assert kinds[:2] == [ConsentEvent.Kind.UNSUBSCRIBED, ConsentEvent.Kind.REJOINED]
+    also = {"undo": [], "pause": ["paused"], "weekly": ["weekly"]}
+    assert kinds == ["unsubscribed", "rejoined", *also[do]]
+    assert set(ConsentEvent.objects.values_list("ip", "page")) == {("127.0.0.1", "/u/")}
+
+
+def test_a_pause_outlasts_leaving_and_undo_and_the_page_says_so(ada: Subscriber, link: str) -> None:
+    until = date(2026, 4, 1)
+    Subscriber.objects.update(status="paused", paused_until=until)
+    for do, said in [("undo", "your digest is paused, as it was"), ("weekly", "Once your pause is over")]:
+        Client().post(link, ONE_CLICK)
+        assert said in Client().post(link, {"do": do}).content.decode()
+        ada.refresh_from_db()
+        assert (ada.status, ada.paused_until) == ("paused", until)
+
+
+@pytest.mark.parametrize("do", ["undo", "pause", "weekly"])
+def test_one_click_leaves_whatever_else_another_site_puts_into_it(ada: Subscriber, link: str, do: str) -> None:
+    for _ in range(2):
+        answer = Client().post(link, {**ONE_CLICK, "do": do}, HTTP_SEC_FETCH_SITE="cross-site")
+        assert "You are unsubscribed" in answer.content.decode()
+        ada.refresh_from_db()
+        assert ada.status == Subscriber.Status.UNSUBSCRIBED
 
 
 def test_leaving_cannot_be_taken_back_a_day_later(ada: Subscriber, link: str) -> None:

@@ -26,7 +26,7 @@ def links(ada: Subscriber) -> list[str]:
 
 def test_a_page_behind_a_token_gives_nothing_away() -> None:
     for path in links(reader("ada", pending_email="ada@new.example.org")):
-        for answer in (Client().get(path), Client().post(path)):
+        for answer in (Client().get(path), Client().options(path), Client().put(path), Client().post(path)):
             assert answer["Referrer-Policy"] == "no-referrer"
             assert answer["Cache-Control"] == "no-store"
             assert answer["X-Robots-Tag"] == "noindex"
@@ -45,6 +45,20 @@ def test_another_sites_form_is_refused(site: str) -> None:
     assert not LoginToken.objects.exclude(used_at=None).exists()
     assert not ConsentEvent.objects.exists()
     assert not MailRequest.objects.exists()
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://testserver.evil.example", "https://testserver", ""])
+def test_another_sites_form_is_refused_by_its_origin_where_browsers_say_nothing_else(origin: str) -> None:
+    ada = reader("ada", pending_email="ada@new.example.org")
+    for path in links(ada):
+        assert Client().post(path, {"do": "pause"}, HTTP_ORIGIN=origin).status_code == 403
+    assert not LoginToken.objects.exclude(used_at=None).exists()
+
+
+@pytest.mark.parametrize("origin", ["http://testserver", "http://localhost:8000", "null"])
+def test_our_own_origin_is_taken(origin: str) -> None:
+    path = "/p/" + token_for(PREFERENCES, reader("ada"))
+    assert Client().post(path, HTTP_ORIGIN=origin).status_code == 303
 
 
 @pytest.mark.parametrize("site", ["same-origin", "none", None])

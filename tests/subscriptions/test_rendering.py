@@ -8,7 +8,7 @@ import pytest
 from jinja2 import TemplateNotFound, UndefinedError
 
 from digest.compose import Fact, Reader, Reason, Sender, card_for, compose
-from subscriptions.rendering import COLUMNS, fold, one_line, margin, printable, render_email, wrap
+from subscriptions.rendering import COLUMNS, fold, margin, one_line, printable, render_email, wrap
 
 
 def a_digest():

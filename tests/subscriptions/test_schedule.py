@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+import pytest
+
 from subscriptions.models import WEEKDAYS_ALL, WEEKDAYS_WORKING
-from subscriptions.schedule import instant, local_date, next_send_at, zone_of
+from subscriptions.schedule import instant, local_date, next_send_at, rhythm_in_words, zone_of
 
 
 def test_seven_o_clock_stays_seven_o_clock_when_the_clocks_change() -> None:
@@ -34,3 +36,22 @@ def test_a_zone_that_is_no_more_counts_as_utc() -> None:
     assert zone_of("Mars/Olympus").key == "UTC"
     assert zone_of("../../etc/passwd").key == "UTC"
     assert local_date("Pacific/Auckland", datetime(2026, 3, 2, 12, tzinfo=UTC)) == date(2026, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("weekdays", "words"),
+    [
+        (0b1111111, "every day at 07:00"),
+        (0b0011111, "on weekdays at 07:00"),
+        (0b0000001, "on Mondays at 07:00"),
+        (0b1100000, "on Saturdays and Sundays at 07:00"),
+        (0b0010101, "on Mondays, Wednesdays and Fridays at 07:00"),
+        (0, ""),
+    ],
+)
+def test_a_rhythm_is_said_in_words(weekdays: int, words: str) -> None:
+    assert rhythm_in_words(weekdays=weekdays, hour=7) == words
+
+
+def test_every_rhythm_fits_into_a_sentence() -> None:
+    assert max(len(rhythm_in_words(weekdays=weekdays, hour=20)) for weekdays in range(128)) <= 80

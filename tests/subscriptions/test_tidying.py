@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.sessions.models import Session
-from django.core.cache import cache
 
 from subscriptions import consent
 from subscriptions.choices import Choices
 from subscriptions.links import new_login_token
-from subscriptions.models import CacheRow, ConsentEvent, LoginToken, MailRequest, Subscriber
+from subscriptions.models import ConsentEvent, Knock, LoginToken, MailRequest, Subscriber
 from subscriptions.tidying import tidy
 from tests.factories import NOON, reader
 
@@ -45,6 +44,7 @@ def test_a_former_reader_who_did_not_confirm_again_is_as_before() -> None:
     ada = reader("ada")
     consent.unsubscribe(ada.public_id, now=NOON - 90 * DAY)
     sign_up(ada.email)
+    tidy(NOON + DAY)
     tidy(NOON + 7 * DAY)
     ada.refresh_from_db()
     assert (ada.status, ada.email) == ("unsubscribed", "ada@example.org")
@@ -67,10 +67,12 @@ def test_links_go_a_week_after_they_ended() -> None:
     assert not LoginToken.objects.exists()
 
 
-def test_a_new_address_that_nobody_confirmed_is_forgotten_with_its_link() -> None:
+@pytest.mark.parametrize("is_mailed", [True, False])
+def test_a_new_address_that_nobody_confirmed_is_forgotten_whether_a_link_was_mailed_or_not(is_mailed: bool) -> None:
     ada = reader("ada")
-    consent.ask_for_address(ada, "ada@new.example")
-    new_login_token(LoginToken.Purpose.CHANGE_ADDRESS, ada, now=NOON)
+    consent.ask_for_address(ada, "ada@new.example", now=NOON)
+    if is_mailed:
+        new_login_token(LoginToken.Purpose.CHANGE_ADDRESS, ada, now=NOON)
     tidy(NOON + DAY)
     ada.refresh_from_db()
     assert ada.pending_email == "ada@new.example"
@@ -95,8 +97,8 @@ def test_visits_and_counts_that_are_over_go(settings: Any) -> None:
             visit["reader"] = "x"
             visit.set_expiry(seconds)
             visit.save()
-            cache.set(f"count{seconds}", 1, timeout=seconds)
+            Knock.objects.create(name="erase", until=NOON + timedelta(seconds=seconds))
     with time_machine.travel(NOON + DAY, tick=False):
         tidy(NOON + DAY)
     assert Session.objects.count() == 1
-    assert [row.cache_key for row in CacheRow.objects.all()] == [":1:count259200"]
+    assert [row.until for row in Knock.objects.all()] == [NOON + 3 * DAY]

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
-from django.core.cache import cache
 from django.test import Client
 
+from subscriptions import answering, consent, tidying
 from subscriptions.choices import Choices, Wish
 from subscriptions.links import new_login_token
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber
@@ -20,7 +21,6 @@ TOMORROW = datetime(2026, 3, 3, 6, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _noon() -> Any:
-    cache.clear()
     with time_machine.travel(NOON, tick=False):
         yield
 
@@ -68,6 +68,15 @@ def test_saving_changes_what_was_chosen_and_says_so(ada: Subscriber, visit: Clie
         hype=20,
         wishes=(Wish("topic", "robotics"), Wish("author", "Ben Sample", "mute")),
     )
+
+
+def test_who_wants_a_mail_on_quiet_days_ticks_a_box_and_takes_it_back(ada: Subscriber, visit: Client) -> None:
+    box = re.compile(r'<input type="checkbox" name="quiet_days"[^>]*?( checked)?>')
+    for typed in ({"quiet_days": "on"}, {}):
+        visit.post("/preferences", {**WHEN, **typed})
+        ada.refresh_from_db()
+        (checked,) = box.findall(visit.get("/preferences").content.decode())
+        assert (ada.quiet_days, bool(checked)) == (bool(typed), bool(typed))
 
 
 def test_a_form_saved_wrongly_keeps_what_was_typed_and_changes_nothing(ada: Subscriber, visit: Client) -> None:
@@ -160,6 +169,40 @@ def test_who_has_left_is_told_so_and_not_that_a_digest_is_due(ada: Subscriber, v
     leave = page.partition('action="/u/')[2].partition('"')[0]
     assert Client().post("/u/" + leave, {"List-Unsubscribe": "One-Click"}).status_code == 200
     assert "You have left: no digest is sent to you." in visit.get("/preferences").content.decode()
+
+
+def test_a_pause_brings_nobody_back_who_left(ada: Subscriber, visit: Client) -> None:
+    consent.unsubscribe(ada.public_id, now=NOON)
+    for path in ("pause", "resume"):
+        page = visit.post(f"/preferences/{path}", {"weeks": "1"}, follow=True).content.decode()
+        assert "notice good" not in page
+        assert "You have left" in page
+        assert 'action="/preferences/pause"' not in page
+    ada.refresh_from_db()
+    assert ada.status == Subscriber.Status.UNSUBSCRIBED
+    assert list(ConsentEvent.objects.values_list("kind", flat=True)) == ["unsubscribed"]
+
+
+def test_a_pause_and_its_end_are_on_record_with_whence_they_came(visit: Client) -> None:
+    for path in ("pause", "resume"):
+        visit.post(f"/preferences/{path}", {"weeks": "1"}, HTTP_USER_AGENT="Browser 1")
+    assert list(ConsentEvent.objects.values_list("kind", "ip", "user_agent", "page")) == [
+        ("paused", "127.0.0.1", "Browser 1", "/preferences/pause"),
+        ("resumed", "127.0.0.1", "Browser 1", "/preferences/resume"),
+    ]
+
+
+def test_what_is_shown_of_a_change_tells_nobody_whether_mail_is_refused_there(visit: Client) -> None:
+    consent.suppress("gone@example.org", reason="complained", now=NOON)
+    reader("known")
+    shown = set()
+    for name in ("gone", "known", "nobody"):
+        visit.post("/preferences/address", {"email": f"{name}@example.org"})
+        answering.answer_all(NOON)
+        tidying.tidy(NOON + timedelta(hours=47))
+        page = visit.get("/preferences").content.decode()
+        shown.add(page.partition(f"A change to <strong>{name}@example.org</strong>")[2].partition("</p>")[0])
+    assert shown == {" waits for a link: it is mailed there, if that address can be used."}
 
 
 def test_every_form_of_the_page_needs_its_token(ada: Subscriber) -> None:

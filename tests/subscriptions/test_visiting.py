@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.core.cache import cache
 from django.test import Client
 
 from subscriptions.links import PREFERENCES, new_login_token, token_for
@@ -18,7 +17,6 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _noon() -> Any:
-    cache.clear()
     with time_machine.travel(NOON, tick=False):
         yield
 
@@ -57,12 +55,19 @@ def test_asking_too_often_is_refused(visitor: Client) -> None:
     assert (answers[0], answers[-1]) == (303, 429)
 
 
+def test_nobody_can_lock_a_reader_out_by_asking_in_their_name(visitor: Client) -> None:
+    ada, eve = reader("ada"), Client(REMOTE_ADDR="203.0.113.9")
+    for _ in range(40):
+        eve.post("/sign-in", {"email": ada.email})
+    assert visitor.post("/sign-in", {"email": ada.email}).status_code == 303
+    assert visitor.post("/p/" + token_for(PREFERENCES, ada)).status_code == 303
+
+
 def test_the_link_in_a_digest_mails_a_link_and_never_shows_the_address(visitor: Client) -> None:
     ada = reader("ada")
     link = "/p/" + token_for(PREFERENCES, ada)
     page = visitor.get(link).content.decode()
-    assert "a…@example.org" in page
-    assert "ada@example.org" not in page
+    assert "example.org" not in page
     assert not MailRequest.objects.exists()
     answer = visitor.post(link)
     assert (answer.status_code, answer["Location"]) == (303, "/sign-in/sent")
@@ -132,7 +137,12 @@ def test_signing_out_ends_the_visit_and_takes_a_form_of_this_site() -> None:
 
 @pytest.mark.parametrize(
     ("address", "shown"),
-    [("ada@example.org", "a…@example.org"), ("x@b.de", "x…@b.de"), ("", ""), ("a@b@c.de", "a…@c.de")],
+    [
+        ("ada@example.org", "a…@example.org"),
+        ("x@janedoe.example", "…@janedoe.example"),
+        ("", ""),
+        ("a@b@c.de", "a…@c.de"),
+    ],
 )
 def test_an_address_is_masked(address: str, shown: str) -> None:
     assert masked(address) == shown

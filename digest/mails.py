@@ -1,0 +1,152 @@
+"""A delivery's row -> its mail, from what was frozen in the row and in its edition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from django.conf import settings
+
+from digest.compose import (
+    Card,
+    Digest,
+    Nothing,
+    Reader,
+    Reason,
+    Sender,
+    SourceCount,
+    compose,
+    compose_nothing,
+    email_of_nothing,
+    fit,
+)
+from digest.models import Delivery, EditionPaper
+from digest.press import Press
+from subscriptions.links import feedback_url, preferences_url, unsubscribe_url, web_copy_url
+from subscriptions.prepared import JoinedEmail
+from subscriptions.rendering import RenderedEmail
+
+
+def sender() -> Sender:
+    return Sender(name="Broadsheet", site_url=settings.SITE_URL, postal_address=settings.POSTAL_ADDRESS)
+
+
+class Mails:
+    """The mails of many deliveries: what they share is read and rendered once. Grows with papers, not with readers."""
+
+    def __init__(self) -> None:
+        self._press = Press()
+        self._cards: dict[int, list[tuple[date, Card]]] = {}  # by paper, oldest edition first
+
+    def read_cards(self, deliveries: Sequence[Delivery]) -> None:
+        """Read the frozen cards of these deliveries' papers that were not read before: one query, or none."""
+        unread = {paper_id for delivery in deliveries for paper_id in _papers_of(delivery)} - self._cards.keys()
+        self._cards |= {paper_id: [] for paper_id in unread}
+        if not unread:
+            return
+        rows = EditionPaper.objects.filter(paper__in=unread).order_by("edition__date")
+        for paper_id, day, card in rows.values_list("paper_id", "edition__date", "card"):
+            self._cards[paper_id].append((day, Card.from_json(card)))
+
+    def cards_of(self, delivery: Delivery) -> dict[int, Card]:
+        """Each paper's newest card as of the delivery's edition; a deleted paper has none."""
+        last = delivery.edition.date if delivery.edition else date.min
+        known = ((paper_id, self._cards[paper_id]) for paper_id in _papers_of(delivery))
+        newest = ((paper_id, [card for day, card in cards if day <= last][-1:]) for paper_id, cards in known)
+        return {paper_id: card for paper_id, cards in newest for card in cards}
+
+    def email_for(self, delivery: Delivery) -> RenderedEmail | JoinedEmail:
+        """The mail of a delivery from what was frozen in its row and its edition: the same each time it is made."""
+        cards, reader = self.cards_of(delivery), reader_of(delivery)
+        if delivery.why_nothing:
+            return email_of_nothing(nothing_of(delivery, cards, reader))
+        digest = digest_of(delivery, cards, reader)
+        return self._press.print(digest) or fit(digest)[1]
+
+
+def cards_of(delivery: Delivery) -> dict[int, Card]:
+    """The frozen cards of one delivery."""
+    mails = Mails()
+    mails.read_cards([delivery])
+    return mails.cards_of(delivery)
+
+
+def email_for(delivery: Delivery) -> RenderedEmail | JoinedEmail:
+    """The mail of one delivery."""
+    mails = Mails()
+    mails.read_cards([delivery])
+    return mails.email_for(delivery)
+
+
+def _papers_of(delivery: Delivery) -> list[int]:
+    return [*delivery.paper_ids, *(delivery.reasons or {}).get("also", ())]
+
+
+def digest_of(delivery: Delivery, cards: dict[int, Card], reader: Reader) -> Digest:
+    """What a delivery says, for its mail and for its copy on the web, which differ in their ``reader`` alone."""
+    frozen = delivery.reasons
+    digest = compose(
+        [
+            (cards[paper_id], [Reason(*reason) for reason in reasons])
+            for paper_id, reasons in zip(delivery.paper_ids, frozen["papers"], strict=True)
+        ],
+        reader,
+        issue_date=delivery.issue_date,
+        sender=sender(),
+        arrived=frozen["arrived"],
+        matched=frozen["matched"],
+        sources=source_counts(delivery.edition.receipt if delivery.edition else []),
+        also=_also(delivery, cards),
+        occasion=frozen.get("occasion", ""),
+        since=date.fromisoformat(frozen["since"]) if frozen.get("since") else None,
+    )
+    return replace(digest, subject=delivery.subject)
+
+
+def nothing_of(delivery: Delivery, cards: dict[int, Card], reader: Reader) -> Nothing:
+    """What a delivery without papers says; the same for its mail and its copy but for their ``reader``."""
+    nothing = compose_nothing(
+        delivery.why_nothing,
+        reader,
+        issue_date=delivery.issue_date,
+        sender=sender(),
+        sources=source_counts(delivery.edition.receipt if delivery.edition else []),
+        also=_also(delivery, cards),
+    )
+    return replace(nothing, subject=delivery.subject)
+
+
+def _also(delivery: Delivery, cards: dict[int, Card]) -> list[Card]:
+    """What else is trending: cards frozen with the row, but for papers that are gone since."""
+    return [cards[paper_id] for paper_id in delivery.reasons.get("also", ()) if paper_id in cards]
+
+
+def reader_of(delivery: Delivery) -> Reader:
+    """Whom a delivery is for, with every link that their mail carries."""
+    return Reader(
+        address=delivery.subscriber.email,
+        unsubscribe_url=unsubscribe_url(delivery.subscriber),
+        preferences_url=preferences_url(delivery.subscriber),
+        feedback_url=feedback_url(delivery.subscriber, delivery.issue_date),
+        web_url=web_copy_url(delivery.subscriber, delivery.issue_date),
+        asked_for=tuple(delivery.reasons["asked_for"]),
+        rhythm=delivery.reasons.get("rhythm", ""),
+        most=delivery.reasons.get("most", 0),
+        confirmed_on=delivery.subscriber.confirmed_at.date() if delivery.subscriber.confirmed_at else None,
+    )
+
+
+def source_counts(receipt: Sequence[dict[str, Any]]) -> list[SourceCount]:
+    """The receipt as readers see it; a file that an operator gave and that was of no use is not their concern."""
+    return [
+        SourceCount(
+            name=row["source"],
+            stored=row["stored"],
+            expected=row["expected"],
+            late=row["state"] in ("stale", "absent", "failed"),
+        )
+        for row in receipt
+        if not (row["given"] and row["state"] == "failed")
+    ]

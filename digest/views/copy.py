@@ -1,0 +1,80 @@
+"""A digest on the web as it was mailed, for whoever has its link: the same words, and nothing that is its reader's."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import fields, replace
+from datetime import date
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from digest import mails
+from digest.compose import Card, Reader, email_of_nothing, fit
+from digest.models import Delivery
+from subscriptions.links import WEB_COPY, BadLink, read_day_token
+from subscriptions.models import Subscriber
+from subscriptions.pages import token_page
+from subscriptions.views.visiting import masked
+
+# A mail's styles are in its elements, and nothing of it is in another file.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+LEFT = (*Delivery.SENT, Delivery.Status.HANDING_OFF)  # a mail can be open before its row says that it was accepted
+NO_LIMIT = sys.maxsize  # nothing is cut off here: what the mail left out is shown
+ONE_OF_MANY, THE_PAGE = '<div role="article"', '<div role="main"'  # in a mail program, and here
+CLEARED = "Why each paper was chosen is not kept any longer."
+
+
+@token_page
+@require_safe
+def web_copy(request: HttpRequest, token: str) -> HttpResponse:
+    """What was mailed, as it was mailed: hidden or withdrawn since, a paper stays, since the mail still shows it too.
+
+    A copy that changed would not be one; the page of the edition shows what is shown today.
+    """
+    delivery, cards = _sent(*read_day_token(WEB_COPY, token))
+    page = _html(delivery, cards).replace(ONE_OF_MANY, THE_PAGE, 1)
+    return HttpResponse(page, headers={"Content-Security-Policy": POLICY})
+
+
+def _sent(public_id: str, day: date) -> tuple[Delivery, dict[int, Card]]:
+    """The digest that left for that reader on that day, and its cards; raises BadLink where there is none."""
+    delivery = (
+        Delivery.objects.filter(subscriber__public_id=public_id, issue_date=day, status__in=LEFT)
+        .exclude(subscriber__status=Subscriber.Status.ERASED)
+        .select_related("subscriber", "edition")
+        .first()
+    )
+    if delivery is None:
+        raise BadLink("no digest left that day")
+    return delivery, mails.cards_of(delivery)
+
+
+def _html(delivery: Delivery, cards: dict[int, Card]) -> str:
+    """The mail's HTML without what only its reader may see or do: a copy is passed on."""
+    has_counts = "arrived" in (delivery.reasons or {})
+    _keep_what_is_left(delivery, cards)
+    reader = mails.reader_of(delivery)
+    links: dict[str, Any] = {part.name: "" for part in fields(Reader) if part.name.endswith("_url")}
+    reader = replace(reader, address=masked(reader.address), **links)
+    if delivery.why_nothing:
+        return email_of_nothing(mails.nothing_of(delivery, cards, reader)).html
+    digest = mails.digest_of(delivery, cards, reader)
+    if not has_counts:  # nor does anybody know what was asked for
+        digest = replace(digest, overview=CLEARED, items_heading="Papers", why_you=f"Sent to {reader.address}.")
+    return fit(digest, limit=NO_LIMIT)[1].html
+
+
+def _keep_what_is_left(delivery: Delivery, cards: dict[int, Card]) -> None:
+    """Make the row, which is never saved, one that can be composed: reasons are cleared, papers deleted by hand.
+
+    Raises BadLink where no paper is left of those it had.
+    """
+    frozen = {"arrived": 0, "matched": 0, "asked_for": [], **(delivery.reasons or {})}
+    reasons = frozen.get("papers") or [[] for _ in delivery.paper_ids]
+    left = [(paper, why) for paper, why in zip(delivery.paper_ids, reasons, strict=True) if paper in cards]
+    if not left and not delivery.why_nothing:
+        raise BadLink("a digest whose papers are gone")
+    delivery.paper_ids = [paper for paper, _ in left]
+    delivery.reasons = {**frozen, "papers": [why for _, why in left]}

@@ -1,0 +1,129 @@
+"""What the headers of a mail say, and how they are written: the same octets on each try."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date, datetime
+from email.charset import Charset
+from email.utils import format_datetime, parseaddr
+from functools import lru_cache
+from itertools import chain, repeat
+from urllib.parse import quote
+
+from django.conf import settings
+from django.core.mail.message import sanitize_address
+
+from subscriptions.links import sending_domain, unsubscribe_url, web_copy_url
+from subscriptions.models import Subscriber
+
+COLUMNS = 76
+LONGEST = 998  # RFC 5322 section 2.1.1
+
+_UTF_8 = Charset("utf-8")
+_MAY_FOLD = ("From", "Subject")  # programs that look for one-click addresses read lines, not headers
+_PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+
+
+def headers_of(
+    subscriber: Subscriber,
+    subject: str,
+    *,
+    sender: str,
+    address: str,
+    message_id: str,
+    dated_at: datetime,
+    issue_date: date | None = None,
+) -> list[tuple[str, str]]:
+    """Names and values, each name once, in the order they are written; a mail with an ``issue_date`` is a digest.
+
+    Raises ValueError for an address that cannot be written.
+    """
+    headers = [
+        ("From", _mailbox(sender)),
+        ("To", _recipient(address)),
+        ("Subject", subject),
+        ("Date", format_datetime(dated_at)),
+        ("Message-ID", message_id),
+        ("MIME-Version", "1.0"),
+        ("Auto-Submitted", "auto-generated"),
+    ]
+    if issue_date:
+        domain = sending_domain()
+        site = f"<{settings.SITE_URL}/>"
+        headers += [
+            ("List-Id", f"Broadsheet <digest.{domain}>"),
+            ("List-Unsubscribe", f"<{unsubscribe_url(subscriber)}>"),
+            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+            ("List-Help", site),
+            ("List-Owner", _owner(settings.CONTACT, sender)),
+            ("List-Archive", f"<{web_copy_url(subscriber, issue_date)}>"),
+            ("List-Post", "NO"),
+            ("Precedence", "bulk"),
+            ("X-Auto-Response-Suppress", "All"),
+            ("Feedback-ID", f"{issue_date:%Y%m%d}:digest:bulk:{_short(domain)}"),
+        ]
+    return headers
+
+
+def header_lines(headers: Iterable[tuple[str, str]]) -> bytes:
+    """Seven-bit lines, each ended by CRLF; From and Subject are folded at 76 columns, the others never.
+
+    Raises ValueError for a value that would break a line or holds what has no place in one.
+    """
+    return "".join(_line(name, value) for name, value in headers).encode("ascii")
+
+
+def _line(name: str, value: str) -> str:
+    if name == "Subject" and (not value.isascii() or "=?" in value):
+        room = chain([COLUMNS - len("Subject: ")], repeat(COLUMNS - 1))
+        value = " ".join(word for word in _UTF_8.header_encode_lines(value, room) if word)
+    if not value.isascii() or not value.isprintable():
+        raise ValueError(f"{name} holds what no header may hold")
+    lines = _folded(f"{name}:", value) if name in _MAY_FOLD else [f"{name}: {value}"]
+    if any(len(line) > LONGEST for line in lines):
+        raise ValueError(f"{name} is too long for a header")
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _folded(start: str, value: str) -> list[str]:
+    """Lines that are broken at spaces; the first never ends right after the colon, which some programs misread."""
+    lines = [start]
+    for word in value.split(" "):
+        if word and lines[-1] != start and len(lines[-1]) + 1 + len(word) > COLUMNS:
+            lines.append("")
+        lines[-1] += f" {word}"
+    return lines
+
+
+@lru_cache(maxsize=8)
+def _mailbox(written: str) -> str:
+    """``Name <address>``, the name as RFC 2047 asks for."""
+    return " ".join(sanitize_address(written, "utf-8").split())
+
+
+def _recipient(address: str) -> str:
+    """The bare address: a name in front of it would be one more thing that can break."""
+    if _PLAIN_ADDRESS.fullmatch(address):
+        return address
+    try:
+        bare = str(sanitize_address(address, "utf-8"))
+    except ValueError:  # whose words repeat the address
+        bare = ""
+    if "@" not in bare or bare.endswith(">") or not address.rpartition("@")[0].isascii():  # it would be encoded
+        raise ValueError("this is not an address, or not one that every mail server can write to")
+    return bare
+
+
+@lru_cache(maxsize=8)
+def _owner(contact: str, sender: str) -> str:
+    """Where to write to about the list; the contact may be a page's address, too."""
+    address = parseaddr(contact)[1]
+    if not _PLAIN_ADDRESS.fullmatch(address):
+        address = parseaddr(sender)[1]
+    return f"<mailto:{quote(address, safe='@')}>"
+
+
+def _short(domain: str) -> str:
+    """A sender's name of the 5 to 15 characters that Gmail's feedback loop takes, the same for ever."""
+    return ("digest" + re.sub(r"[^a-z0-9]", "", domain.lower()))[-15:]

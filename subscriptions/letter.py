@@ -1,0 +1,93 @@
+"""A mail as Django's mail API takes it, its octets written here: seven-bit, CRLF, and the same on each try."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.message import EmailAlternative
+
+from subscriptions.headers import header_lines
+from subscriptions.prepared import JoinedEmail, encoded
+from subscriptions.rendering import RenderedEmail
+
+
+class Letter(EmailMultiAlternatives):
+    """``headers`` are those of :func:`subscriptions.headers.headers_of`.
+
+    Raises ValueError for what cannot be written; whoever holds a Letter can hand it over.
+    """
+
+    # what Anymail reads (subscriptions.providers)
+    metadata: dict[str, str]
+    tags: list[str]
+    track_opens: bool
+    track_clicks: bool
+    esp_extra: dict[str, object]
+
+    def __init__(
+        self, email: RenderedEmail | JoinedEmail, headers: list[tuple[str, str]], *, sender: str, address: str
+    ) -> None:
+        ours = {name: value for name, value in headers if name not in ("From", "To", "Subject", "MIME-Version")}
+        self._email = email
+        super().__init__(email.subject, "", sender, [address], headers=ours)
+        # "=_" cannot stand in quoted-printable, so the boundary is never found within a part
+        boundary = "=_" + re.sub(r"[^a-z0-9]", "", ours["Message-ID"].partition("@")[0].removeprefix("<d."))
+        content_type = f'multipart/alternative; boundary="{boundary}"'
+        self._head = header_lines([*headers, ("Content-Type", content_type)])
+        self._parts = _parts(email, boundary.encode())
+
+    def message(self) -> Octets:  # type: ignore[override]
+        return Octets(self._head, self._parts)
+
+    # Only providers that take words instead of octets ask for these; Django's constructor sets them, to nothing.
+
+    @property
+    def body(self) -> str:
+        return self._email.text
+
+    @body.setter
+    def body(self, value: Any) -> None:
+        pass
+
+    @property
+    def alternatives(self) -> Any:
+        return [EmailAlternative(self._email.html, "text/html")]
+
+    @alternatives.setter
+    def alternatives(self, value: Any) -> None:
+        pass
+
+
+class Octets:
+    """A finished mail, as backends expect of a MIME message; Anymail's for Amazon SES adds headers of its own."""
+
+    def __init__(self, head: bytes, parts: bytes) -> None:
+        self._head, self._parts = head, parts
+        self._added: list[tuple[str, str]] = []
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._added.append((name, value))
+
+    add_header = __setitem__
+
+    def walk(self) -> Iterator[Any]:
+        """The parts that are yet to be made seven-bit: none."""
+        return iter(())
+
+    def as_bytes(self, unixfrom: bool = False, linesep: str = "\r\n") -> bytes:
+        """With CRLF, whatever is asked for: no other line end is right in a mail."""
+        return b"".join((self._head, header_lines(self._added), b"\r\n", self._parts))
+
+
+def _parts(email: RenderedEmail | JoinedEmail, boundary: bytes) -> bytes:
+    if isinstance(email, JoinedEmail):
+        text, html = email.encoded_text, email.encoded_html
+    else:
+        text, html = encoded(email.text), encoded(email.html)
+    head = b'--%b\r\nContent-Type: text/%b; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+    return b"".join(
+        (head % (boundary, b"plain"), text, b"\r\n", head % (boundary, b"html"), html, b"\r\n--", boundary, b"--\r\n")
+    )

@@ -1,0 +1,33 @@
+"""What mail providers want said in their own way; Anymail does the rest."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from subscriptions.letter import Letter
+
+AS_OCTETS = ("outbox", "smtp", "amazon_ses")  # they take the mail as it is; the others take words and write it anew
+
+# A mail with one of these is refused as a whole (Mailjet's error send-0011); it names and dates mails itself.
+NOT_TAKEN = {"mailjet": {"Message-ID", "List-Id"}}
+TRACKERS = ("mailgun", "mailjet", "postmark", "sparkpost")  # the others track only where their own settings say so
+
+
+def adapt(letter: Letter, provider: str, *, reference: str, tag: str) -> None:
+    """Make a letter one that this provider takes, and whose headers and links arrive as they are.
+
+    ``reference`` comes back with each event; it may be seen by the reader. ``tag`` is the stream, digest or link.
+    """
+    letter.metadata, letter.tags = {"reference": reference}, [tag]
+    if provider in AS_OCTETS:
+        return
+    dropped = {"Date"} | NOT_TAKEN.get(provider, set())  # who writes the mail dates it
+    letter.extra_headers = {name: value for name, value in letter.extra_headers.items() if name not in dropped}
+    if provider in TRACKERS:
+        letter.track_opens = letter.track_clicks = False
+    if provider == "postmark":
+        letter.extra_headers["X-PM-KeepID"] = "true"  # else it puts a Message-ID of its own
+        if tag == "digest" and settings.POSTMARK_DIGEST_STREAM:
+            letter.esp_extra = {"MessageStream": settings.POSTMARK_DIGEST_STREAM}
+    elif provider == "sparkpost":
+        letter.esp_extra = {"options": {"transactional": True}}  # else it puts its own List-Unsubscribe over ours

@@ -1,0 +1,96 @@
+"""The press prints what a full render makes: the same words, for every reader, from pieces that were made once."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from digest.compose import HTML_BYTES, Card, Digest, Fact, Reader, Reason, Sender, SourceCount, card_for, compose, fit
+from digest.press import Press
+
+CARDS = [
+    card_for(
+        identifier=f"arxiv:2603.{number:05}",
+        title=title,
+        authors=[f"Ada {letter}" for letter in "ABCDEF"],
+        url=f"https://arxiv.org/abs/2603.{number:05}?100%=1&x=<y>",
+        abstract="We measure. " * 50,
+        source="arXiv",
+        category="cs.LG",
+        category_name="Machine Learning",
+        facts=[Fact(73, "upvote", "Hugging Face")],
+    )
+    for number, title in enumerate(
+        [
+            "Ünï <b>cödé</b> & 100 % of it",
+            "\ue000why\ue001 a mark",
+            "{{ 7*7 }} %s %b",
+            "日本語 🎉 " * 20,
+            "=?utf-8?q?x?=",
+        ],
+        1,
+    )
+]
+
+
+def a_digest(name: str, *, picks: int = 1, cards: list[Card] = CARDS, occasion: str = "", links: bool = True) -> Digest:
+    urls = {part: f"https://x.example/{part[0]}/{name}{part[0] * 38}" for part in ("feedback_url", "web_url")}
+    reader = Reader(
+        address=f"{name}@example.org",
+        unsubscribe_url=f"https://x.example/u/{name}",
+        preferences_url=f"https://x.example/p/{name}" if links else "",
+        asked_for=(f"topic of {name}", "“50 % <i>”") if picks else (),
+        confirmed_on=date(2026, 1, 1),
+        **(urls if links else {}),
+    )
+    reasons = [
+        [Reason("pick", "A note, 5 % é", 2000.0)] if place < picks else [Reason("topic", f"{name} & <co>", 1.0)]
+        for place in range(len(cards))
+    ]
+    return compose(
+        list(zip(cards, reasons, strict=True)),
+        reader,
+        issue_date=date(2026, 3, 2),
+        sender=Sender(name="Broadsheet", site_url="https://x.example", postal_address="1 Reading Lane"),
+        arrived=412,
+        matched=9,
+        sources=[SourceCount("arXiv cs.LG", 40, 41)],
+        also=cards[:2],
+        occasion=occasion,
+    )
+
+
+@pytest.mark.parametrize("picks", [0, 1, 5])
+@pytest.mark.parametrize("occasion", ["", "first"])
+@pytest.mark.parametrize("links", [True, False])
+def test_a_printed_mail_has_the_words_of_a_full_render(picks: int, occasion: str, links: bool) -> None:
+    press = Press()
+    for name in ("ada", "ben", "Zoë & <i> 5 %"):
+        digest = a_digest(name, picks=picks, occasion=occasion, links=links)
+        printed, full = press.print(digest), fit(digest)[1]
+        assert printed is not None
+        assert printed.subject == full.subject
+        assert printed.text.strip() == full.text.strip()
+        assert printed.html.strip() == full.html.strip()
+        assert max(map(len, printed.encoded_html.split(b"\r\n"))) <= 76
+        assert max(map(len, printed.encoded_text.split(b"\r\n"))) <= 76
+        assert printed.encoded_html.isascii()
+
+
+def test_no_reader_finds_anything_of_another_in_their_mail() -> None:
+    press = Press()
+    press.print(a_digest("adelheid"))
+    printed = press.print(a_digest("ben"))
+    assert printed is not None
+    assert "adelheid" not in printed.text + printed.html
+
+
+def test_what_is_too_large_is_left_to_be_made_lighter() -> None:
+    many = [
+        card_for(identifier=f"title:{n}", title="日" * 290, authors=[], url="", abstract="本語。" * 150, source="S")
+        for n in range(60)
+    ]
+    digest = a_digest("ada", cards=many, picks=0)
+    assert Press().print(digest) is None
+    assert len(fit(digest)[1].html.encode()) <= HTML_BYTES

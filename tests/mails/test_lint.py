@@ -1,0 +1,208 @@
+"""Every kind of mail uses only what Gmail, Outlook, Apple Mail and Yahoo show, or what can be done without."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+
+import pytest
+
+from tests.mails.lint import STYLE_BYTES, Found, look_through
+from tests.mails.mails import mails, templates_of_mails
+
+# What some of these programs do not show, or show in part, and what their readers have instead. A line that no mail
+# needs any more fails too.
+FALL_BACKS = {
+    # the style sheet, which holds the dark colours, the narrow margins and the corners of the chips, and nothing else
+    "html-style": "Gmail in a phone's browser and with other accounts drops it: each element bears its own light style.",
+    "css-at-media": "Without it the light palette and the wide margins stay.",
+    "css-at-media-prefers-color-scheme": "Gmail, Yahoo and Word invert by themselves or stay light: both keep 4.5:1.",
+    "html-meta-color-scheme": "Only Apple Mail heeds it; the others go by the media query or by themselves.",
+    "css-selector-class": "Classes serve what the style sheet holds, and no more.",
+    "css-selector-attribute": "[data-ogsc] is Outlook's own mark of its dark mode, used by the programs that set it.",
+    "css-selector-descendant": "Only below [data-ogsc].",
+    "css-important": "Only in the style sheet, in lower case; Word, which wants a space before it, knows no media query.",
+    # the frame
+    "html-doctype": "Word draws no differently with or without it; Yahoo on Android puts its own there.",
+    "html-body": "Its colour stands on the outermost table too; its margin is then the program's own.",
+    "html-role": "For screen readers: without it a table for layout is read out as a table, in the same order.",
+    "html-lang": "Not on cells in Yahoo; it stands on html and on the div around everything.",
+    "html-dir": "Word passes over it on links; it stands on headings and paragraphs, and signs find their own way.",
+    "html-align": "Outlook on a Mac does not float tables left or right: ours is centred, or a cell.",
+    "html-width": "Word does not scale it at 120 dpi: the mail is narrower there, and whole.",
+    "css-width": "Word heeds it on cells, which is where it stands, and the attribute says the same.",
+    "css-max-width": "Word heeds it on tables, and has its own table of 640 in a conditional comment; Yahoo on iOS is narrow.",
+    "css-text-align": "start is not known everywhere: left is said before it.",
+    # blocks
+    "css-margin": "No negative and no auto margins are used, and none on span or body matters.",
+    "css-padding": "Word pads cells only: what needs room is a cell, the button too; a chip has spaces inside.",
+    "css-border": "Word draws lines of up to 8 pixels, surely on cells, and only cells have one.",
+    "css-border-radius": "Word draws a chip with corners.",
+    "css-display": "block and inline-block give links a larger target; without them they are as large as their words.",
+    "css-display-none": "Where it is not heeded the line for the list of mails is shown on top: true words of this digest.",
+    "css-max-height": "The same line is hidden by mso-hide in Word.",
+    "css-overflow": "The same line; nothing else overflows.",
+    "css-line-height": "Word takes it as a minimum; lines stand further apart.",
+    # words
+    "css-font-size": "In pixels, which all know.",
+    "css-font-weight": "600 and normal: bold or not.",
+    "css-letter-spacing": "Small and positive, in pixels.",
+    "css-text-decoration": "none: where it is not heeded a link is underlined.",
+    "css-white-space": "nowrap keeps a number of two digits in one line; its cell is wide enough.",
+    "css-word-break": "Very long words get a <wbr> each 60 characters too.",
+    "html-wbr": "Word and Gmail on iOS break very long words by themselves or widen the mail; no title is refused for it.",
+}
+
+BARE = """<!doctype html><html lang="en" dir="ltr"><head><meta charset="utf-8">
+<meta name="color-scheme" content="light dark"><title>Today</title>{head}</head>
+<body><h1>Today</h1>{body}</body></html>"""
+
+
+def found_in(*, head: str = "", body: str = "") -> Found:
+    return look_through(BARE.format(head=head, body=body))
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Found]:
+    return {name: look_through(mail.html) for name, mail in mails().items()}
+
+
+def test_every_kind_of_mail_is_looked_at(found: dict[str, Found]) -> None:
+    assert {re.sub("-.*", "", name) for name in found} == templates_of_mails()
+
+
+def test_no_mail_relies_on_what_a_program_does_not_show(found: dict[str, Found]) -> None:
+    without = {
+        f"{name}: {slug} ({mail.features[slug]})"
+        for name, mail in found.items()
+        for slug in mail.short_of("n") | mail.short_of("a")
+        if slug not in FALL_BACKS
+    }
+    assert without == set()
+
+
+def test_every_fall_back_is_needed(found: dict[str, Found]) -> None:
+    needed = set(chain.from_iterable(mail.short_of("n") | mail.short_of("a") for mail in found.values()))
+    assert set(FALL_BACKS) - needed == set()
+
+
+def test_everything_in_every_mail_is_either_tested_by_caniemail_or_listed_as_untested(found: dict[str, Found]) -> None:
+    assert {name: mail.unknown for name, mail in found.items() if mail.unknown} == {}
+
+
+def test_every_mail_keeps_the_rules_of_a_mail(found: dict[str, Found]) -> None:
+    assert {name: mail.broken for name, mail in found.items() if mail.broken} == {}
+
+
+# The lint itself ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("declaration", "feature"),
+    [
+        ("display:grid", "css-display-grid"),
+        ("display: flex", "css-display-flex"),
+        ("border-radius:4px", "css-border-radius"),
+        ("width:calc(100% - 8px)", "css-unit-calc"),
+        ("color:var(--ink)", "css-variables"),
+        ("font-family:system-ui", "css-sytem-ui"),
+        ("position:absolute", "css-position"),
+        ("background-image:linear-gradient(red,blue)", "css-linear-gradient"),
+        ("width:50vw", "css-unit-vw"),
+        ("font-size:max(1em,16px)", "css-function-max"),
+    ],
+)
+def test_a_style_that_some_program_does_not_show_is_seen(declaration: str, feature: str) -> None:
+    assert feature in found_in(body=f'<p style="{declaration}">x</p>').short_of("n")
+    assert feature in found_in(head=f"<style>@media print{{.a{{{declaration}}}}}</style>").short_of("n")
+
+
+@pytest.mark.parametrize(
+    ("css", "feature"),
+    [
+        ("@font-face{font-style:italic}", "css-at-font-face"),
+        ("@import 'a.css'; p{color:red}", "css-at-import"),
+        ("@supports (color:red){p{color:red}}", "css-at-supports"),
+        ("p:nth-child(2){color:red}", "css-pseudo-class-nth-child"),
+        ("p::after{color:red}", "css-pseudo-element-after"),
+        ("p:has(a){color:red}", "css-pseudo-class-has"),
+        ("a > b{color:red}", "css-selector-child"),
+        ("a + b{color:red}", "css-selector-adjacent-sibling"),
+        ("a[href~=x]{color:red}", "css-selector-attribute"),
+        (".a.b{color:red}", "css-selector-chaining"),
+        ("p{a{color:red}}", "css-nesting"),
+    ],
+)
+def test_a_rule_that_some_program_does_not_know_is_seen(css: str, feature: str) -> None:
+    assert feature in found_in(head=f"<style>{css}</style>").short_of("n")
+
+
+@pytest.mark.parametrize(
+    ("html", "feature"),
+    [
+        ("<svg></svg>", "html-svg"),
+        ("<main></main>", "html-semantics"),
+        ("<p hidden>x</p>", "html-hidden"),
+        ("<button>x</button>", "html-button-submit"),
+    ],
+)
+def test_an_element_that_some_program_does_not_show_is_seen(html: str, feature: str) -> None:
+    assert feature in found_in(body=html).short_of("n")
+
+
+@pytest.mark.parametrize(
+    ("html", "unknown"),
+    [
+        ("<blink>x</blink>", "element blink"),
+        ('<p style="corner-shape:squircle">x</p>', "property corner-shape"),
+        ("<p onclick='x()'>x</p>", "attribute onclick"),
+        ('<!--[if mso]><v:rect strokecolor="red"></v:rect><![endif]-->', "element v"),
+    ],
+)
+def test_what_is_in_no_list_is_named(html: str, unknown: str) -> None:
+    assert unknown in found_in(body=html).unknown
+
+
+def test_unknown_rules_queries_and_pseudo_classes_are_named() -> None:
+    css = "@layer a{p{color:red}} @media (update:slow){p{color:red}} p:blank{color:red}"
+    assert found_in(head=f"<style>{css}</style>").unknown == {"at-rule layer", "media query update", "pseudo :blank"}
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<script>1</script>",
+        "<form></form>",
+        "<iframe></iframe>",
+        '<img src="https://example.org/pixel.gif" alt="">',
+        "<table><tr><td>x</td></tr></table>",
+        "<h1>Twice</h1>",
+        "<h3>Too deep</h3>",
+        '<a href="https://example.org/">Click here</a>',
+        '<a href="https://example.org/"></a>',
+        '<a href="/relative">Paper</a>',
+        '<a href="javascript:x()">Paper</a>',
+        "<style>p{color:red}</style>",
+        '<p style="background:url(https://example.org/x)">x</p>',
+        "<p><b>x</p></b>",
+        "<table role=presentation>",
+    ],
+)
+def test_what_breaks_a_rule_is_named(html: str) -> None:
+    assert found_in(body=html).broken
+
+
+def test_a_heavy_style_sheet_is_named() -> None:
+    assert found_in(head=f"<style>{'p{color:red}' * (STYLE_BYTES // 12)}</style>").broken
+
+
+@pytest.mark.parametrize(
+    "missing",
+    ["<!doctype html>", ' lang="en"', ' dir="ltr"', '<meta charset="utf-8">', "Today", "</h1>", "color-scheme"],
+)
+def test_what_every_mail_must_have_is_missed(missing: str) -> None:
+    assert look_through(BARE.format(head="", body="").replace(missing, "")).broken
+
+
+def test_a_mail_of_nothing_special_is_found_in_order() -> None:
+    assert found_in(body='<p>Words and a <a href="https://example.org/">link</a>.</p>').broken == []

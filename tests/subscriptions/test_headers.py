@@ -1,0 +1,170 @@
+"""Header lines as octets: what they may hold, where they may fold, and that every parser reads the same out of them."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from email import message_from_bytes, policy
+from email.header import decode_header, make_header
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from subscriptions import prepared
+from subscriptions.headers import header_lines, headers_of
+from subscriptions.letter import Letter
+from subscriptions.models import Subscriber
+from subscriptions.prepared import JoinedEmail
+from subscriptions.rendering import RenderedEmail, one_line
+from tests.factories import NOON
+
+ADA = Subscriber(public_id="A" * 22, email="ada@example.org")
+SENDER = "Broadsheet <digest@mail.example.org>"
+EMAIL = RenderedEmail("2 Mar: Ünïcode", "Größe – “wie oft?”\n", "<p>Größe – “wie oft?”</p>\n")
+
+
+def headers(*, subject: str = "2 Mar: One", sender: str = SENDER, address: str = ADA.email) -> list[tuple[str, str]]:
+    return headers_of(
+        ADA, subject, sender=sender, address=address, message_id="<d.abc@mail.example.org>", dated_at=NOON,
+        issue_date=date(2026, 3, 2),
+    )  # fmt: skip
+
+
+def read(lines: bytes, name: str) -> str:
+    """As a reader's program shows it."""
+    return str(message_from_bytes(lines + b"\r\n", policy=policy.default)[name])
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "2 Mar: Ordinary words",
+        "2 Mar: " + "word " * 14 + "end",
+        "2 Mar: " + "W" * 71,
+        "2 Mar: " + "触覚と視覚の統合" * 8,
+        "2 Mar: 🧪" + "é" * 60,
+        "2 Mar: =?utf-8?q?not_encoded?=",
+        "2 Mar: two  spaces",
+    ],
+)
+def test_a_subject_is_read_as_it_was_meant_and_its_lines_are_short(subject: str) -> None:
+    lines = header_lines([("Subject", subject)])
+    assert read(lines, "Subject") == subject
+    first, *others = lines.removesuffix(b"\r\n").split(b"\r\n")
+    assert re.match(rb"Subject: \S", first)
+    assert all(re.match(rb" \S", line) for line in others)
+    assert all(len(line) <= 76 for line in (first, *others) if b"WWW" not in line)
+
+
+@given(st.text(min_size=1, max_size=200).map(lambda text: one_line(text).strip()))
+def test_any_subject_comes_through(subject: str) -> None:
+    lines = header_lines([("Subject", subject)])
+    assert lines.isascii()
+    assert not re.search(rb"\r(?!\n)|(?<!\r)\n|\n(?![ \t]|$)", lines)
+    assert read(lines, "Subject") == subject
+
+
+@pytest.mark.parametrize("value", ["a\r\nBcc: eve@example.org", "a\nb", "a\rb", "a\0b", "a\x1bb", "\ud800", "W" * 999])
+@pytest.mark.parametrize("name", ["Subject", "List-Id"])
+def test_what_would_break_a_line_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValueError):
+        header_lines([(name, value)])
+
+
+def test_only_from_and_subject_are_folded(settings: Any) -> None:
+    settings.SITE_URL = "https://a-rather-long-name-for-a-host.papers.example.org"
+    lines = header_lines(headers(subject="2 Mar: " + "word " * 14, sender=f"{'Größe der Zeitung ' * 5}<d@example.org>"))
+    folded = re.findall(rb"^([\w-]+):[^\r\n]*\r\n[ \t]", lines, re.M)
+    assert folded == [b"From", b"Subject"]
+    said = str(make_header(decode_header(message_from_bytes(lines)["From"])))
+    assert said == f"{'Größe der Zeitung ' * 5}<d@example.org>"
+    assert not re.search(rb"^[\w-]+:\s*\r\n", lines, re.M)
+
+
+@pytest.mark.parametrize(
+    ("address", "written"),
+    [
+        ("o'hara+papers@example.org", "o'hara+papers@example.org"),
+        ('"ada, the first"@example.org', '"ada, the first"@example.org'),
+        ("ada@bücher.example", "ada@xn--bcher-kva.example"),
+    ],
+)
+def test_an_address_is_written_bare(address: str, written: str) -> None:
+    assert dict(headers(address=address))["To"] == written
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "ada",
+        "ada@example.org\r\nBcc: eve@example.org",
+        "ada@example.org, eve@example.org",
+        "Ada, “the first” 🧪 <ada@example.org>",
+        "ädä@example.org",
+        "ada\0@example.org",
+        "ada@example.org\ud800",
+    ],
+)
+def test_an_address_that_no_header_can_hold_is_refused(address: str) -> None:
+    with pytest.raises(ValueError):
+        header_lines(headers(address=address))
+
+
+@pytest.mark.parametrize(
+    ("domain", "name"),
+    [
+        ("mail.example.org", "tmailexampleorg"),
+        ("x.io", "digestxio"),
+        ("a-very-long-name.papers.example.org", "apersexampleorg"),
+    ],
+)
+def test_the_feedback_loop_knows_the_sender_by_5_to_15_characters(settings: Any, domain: str, name: str) -> None:
+    settings.DEFAULT_FROM_EMAIL = f"Broadsheet <digest@{domain}>"
+    assert dict(headers())["Feedback-ID"] == f"20260302:digest:bulk:{name}"
+    assert 5 <= len(name) <= 15
+
+
+@pytest.mark.parametrize(
+    ("contact", "owner"),
+    [
+        ("", "<mailto:digest@mail.example.org>"),
+        ("Editor <editor@example.org>", "<mailto:editor@example.org>"),
+        ("https://example.org/@editor", "<mailto:digest@mail.example.org>"),
+        ("a@b.org>\r\nBcc: eve@example.org", "<mailto:a@b.org>"),
+    ],
+)
+def test_the_owner_is_whom_to_contact(settings: Any, contact: str, owner: str) -> None:
+    settings.CONTACT = contact
+    assert dict(headers())["List-Owner"] == owner
+
+
+def test_a_letter_is_the_same_octets_each_time_however_its_parts_were_made() -> None:
+    joined = JoinedEmail(EMAIL.subject, prepared.encoded(EMAIL.text), prepared.encoded(EMAIL.html))
+    first, second, third = (
+        Letter(email, headers(subject=email.subject), sender=SENDER, address=ADA.email).message().as_bytes()
+        for email in (EMAIL, EMAIL, joined)
+    )
+    assert first == second == third
+    text, html = message_from_bytes(first, policy=policy.default).iter_parts()
+    assert (text.get_content().replace("\r\n", "\n"), html.get_content().replace("\r\n", "\n")) == (
+        EMAIL.text,
+        EMAIL.html,
+    )
+
+
+def test_no_part_can_hold_the_boundary_between_them() -> None:
+    boundary = "--=_abc"
+    email = RenderedEmail("2 Mar: One", f"{boundary}\n{boundary}--\n", f"<p>\n{boundary}\n</p>\n")
+    raw = Letter(email, headers(), sender=SENDER, address=ADA.email).message().as_bytes()
+    mail = message_from_bytes(raw, policy=policy.default)
+    assert mail.get_boundary() == "=_abc"
+    assert [part.get_content().replace("\r\n", "\n") for part in mail.iter_parts()] == [email.text, email.html]
+    assert max(len(line) for line in raw.partition(b"\r\n\r\n")[2].split(b"\r\n")) <= 76
+
+
+def test_a_word_that_no_octets_can_hold_is_refused_before_anything_leaves() -> None:
+    with pytest.raises(ValueError):
+        Letter(RenderedEmail("One", "\ud800\n", "<p>x</p>\n"), headers(), sender=SENDER, address=ADA.email)
