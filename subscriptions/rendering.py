@@ -98,7 +98,7 @@ class Hole(str):
 def prepare(template: str, macro: str = "", **context: object) -> Prepared:
     """Render a template, or one macro of it, for many mails: each :class:`Hole` in ``context`` is filled later."""
     found = _environment().get_template(template)
-    rendered = str(getattr(found.module, macro)(**context)) if macro else found.render(context)
+    rendered = str(getattr(found.module, macro)(**context)) if macro else found.render(context).strip() + "\n"
     return Prepared.of(rendered, partial(_step, html=template.endswith(".html")))
 
 
