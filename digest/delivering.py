@@ -8,30 +8,43 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections import Counter
-from collections.abc import Callable
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import cast
+from typing import TypeVar, cast
 
-from django.db import transaction
-from django.db.models import Case, F, Q, Value, When
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Case, F, Q, QuerySet, Value, When
 
-from digest import erasing
+from digest import erasing, gate
 from digest.mails import Mails
 from digest.models import PAUSED, SUPPRESSED, Batch, Delivery
 from subscriptions import consent
+from subscriptions.fates import Fate, Handover
+from subscriptions.letter import Letter
 from subscriptions.models import Subscriber, Suppression
-from subscriptions.sending import Door, Fate, Handover, Purpose
+from subscriptions.providers import may_be_asked_again
+from subscriptions.sending import Door, Purpose
 
 logger = logging.getLogger(__name__)
+Key = TypeVar("Key")
 
-LEASE = timedelta(seconds=300)
-LONGEST_DELIVERY = timedelta(seconds=180)  # then the batch is left to the next worker: tasks end after 240
-CHUNK = 20
+LEASE = timedelta(seconds=settings.LEASE_SECONDS)
+LONGEST_DELIVERY = LEASE * 0.2  # then the batch is left to the next worker, so that one that is stopped ends in time
+LONGEST_CHUNK = LEASE * 0.2  # what was not tried by then stays ready; the last answer may take 40 seconds more
+CHUNK: int = settings.MAILS_AT_ONCE  # mails that are handed over, and may be left unknown, together
+BATCH = 1000  # deliveries that are leased as one row
 EXPIRED = "It could not leave in time; its papers return to the next digest."
 EXPIRED_WITH_NOTHING = "It could not leave in time; it had no paper for you."
+STOPPED = "The worker stopped while this mail was being handed over."
+POISON = "This digest stopped every worker that took it."
 RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 3, 10, 30, 60)]
+MOST_LEASES = 3  # of a batch of one that stops its worker each time
+WRITE_AGAIN_AFTER = (0.1, 0.5, 1, 2, 5, 10, 15, 20)  # seconds: within the time of a task
+SETTLED = ("status", "outcome", "answer", "attempts", "accepted_at", "not_before", "handed_over_at")
 
 
 @dataclass(slots=True)
@@ -42,98 +55,199 @@ class Outcomes:
 
 
 def lease_batch(now: datetime) -> Batch | None:
-    """Take the oldest open batch for this worker: one conditional UPDATE, so that no two workers hold one batch."""
-    for batch in Batch.objects.filter(status=Batch.Status.OPEN).order_by("pk")[:10]:
-        token = secrets.token_hex(16)
-        taken = Batch.objects.filter(pk=batch.pk, status=Batch.Status.OPEN).update(
-            status=Batch.Status.LEASED, token=token, lease_until=now + LEASE, attempts=F("attempts") + 1
+    """Take the oldest batch that is due for this worker, so that no two workers hold one batch.
+
+    A conditional UPDATE decides; where the database can, the others do not even look at a row that is being taken.
+    """
+    skips = connection.features.has_select_for_update_skip_locked
+    with transaction.atomic():
+        due = Batch.objects.due(now)
+        batch = (due.select_for_update(skip_locked=True) if skips else due).first()
+        taken = batch and Batch.objects.filter(pk=batch.pk, status=Batch.Status.OPEN).update(
+            status=Batch.Status.LEASED,
+            token=secrets.token_hex(16),
+            lease_until=now + LEASE,
+            not_before=None,
+            attempts=F("attempts") + 1,
         )
-        if taken:
-            batch.refresh_from_db()
-            return batch
-    return None
+    if not batch or not taken:
+        return None
+    batch.refresh_from_db()
+    return batch
 
 
 def deliver_all(*, clock: Callable[[], datetime]) -> Outcomes:
-    """Deliver every open batch."""
+    """Deliver every batch that is due."""
     total = Outcomes()
-    while batch := lease_batch(clock()):
+    while gate.closed_until(clock()) is None and (batch := lease_batch(clock())):
         total.counts += deliver(batch, clock=clock).counts
     return total
 
 
 def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
-    """Hand over what is ready in a leased batch, chunk by chunk; ends early when the lease is no longer ours."""
+    """Hand over what is ready in a leased batch, chunk by chunk.
+
+    Ends early when the lease is no longer ours, when the time of a task is over, or when the gate closes; the rest of
+    the batch is then open again, with the time at which to go on.
+    """
     outcomes = Outcomes()
     until = clock() + LONGEST_DELIVERY
     mails = Mails()
-    with Door() as door:
-        while clock() < until and (chunk := _take_chunk(batch, clock(), outcomes)):
-            door.look_up(delivery.subscriber for delivery in chunk)
+    again: datetime | None = None
+    with Door(at_once=CHUNK) as door:
+        while (now := clock()) < until:
+            permit = gate.permit(CHUNK, now=now)
+            if not permit.mails:
+                again = permit.again
+                break
+            if not (chunk := _take_chunk(batch, door, now, outcomes, most=permit.mails)):
+                break
             mails.read_cards(chunk)
-            for delivery in chunk:
-                _settle(delivery, _hand_over(door, delivery, mails), now=clock())
-                outcomes.counts[delivery.status] += 1
-            _record(chunk)
-    left = batch.deliveries.filter(status=Delivery.Status.READY).exists()  # the lease ran out in a slow chunk
-    status = Batch.Status.OPEN if left else Batch.Status.DONE
-    Batch.objects.filter(pk=batch.pk, token=batch.token).update(status=status, token="", lease_until=None)
+            written = [_letter(door, delivery, mails) for delivery in chunk]
+            stop = now + LONGEST_CHUNK
+            taken = iter(
+                door.hand_over(
+                    [letter for letter in written if isinstance(letter, Letter)],
+                    pace=permit.pace,
+                    in_time=lambda stop=stop: clock() < stop,  # type: ignore[misc]
+                )
+            )
+            handovers = [next(taken) if isinstance(one, Letter) else one for one in written]
+            _record(chunk, handovers, taken_at=now, now=clock())
+            outcomes.counts.update(delivery.status for delivery in chunk)
+            gate.learn(handovers, now=clock())
+    _give_back(batch, again)
     return outcomes
+
+
+def _give_back(batch: Batch, again: datetime | None) -> None:
+    """Done, or open again where something is still ready in it."""
+    left = batch.deliveries.filter(status=Delivery.Status.READY).exists()
+    Batch.objects.filter(pk=batch.pk, token=batch.token).update(
+        status=Batch.Status.OPEN if left else Batch.Status.DONE,
+        token="",
+        lease_until=None,
+        not_before=again,
+        attempts=0,
+    )
+
+
+# --- what is left behind ---------------------------------------------------------------------------------------------
 
 
 def sweep(now: datetime) -> Outcomes:
-    """Give back batches whose lease ran out: what was being handed over is unknown, what is due again is batched."""
+    """Give back batches whose lease ran out, end what is too late, and batch what is due for another try."""
     outcomes = Outcomes()
     with transaction.atomic():
-        lost = Batch.objects.filter(status=Batch.Status.LEASED, lease_until__lt=now)
-        outcomes.counts[Delivery.Status.UNKNOWN] = Delivery.objects.filter(
-            batch__in=lost, status=Delivery.Status.HANDING_OFF
-        ).update(status=Delivery.Status.UNKNOWN, outcome="The worker stopped while this mail was being handed over.")
-        lost.update(status=Batch.Status.OPEN, token="", lease_until=None)
-        late = Delivery.objects.filter(
-            status__in=[Delivery.Status.READY, Delivery.Status.RETRY_WAIT], not_after__lt=now
-        )
-        outcomes.counts[Delivery.Status.EXPIRED] = late.update(
-            status=Delivery.Status.EXPIRED,
-            outcome=Case(When(paper_ids=[], then=Value(EXPIRED_WITH_NOTHING)), default=Value(EXPIRED)),
-        )
-        again = Delivery.objects.filter(status=Delivery.Status.RETRY_WAIT).filter(
-            Q(not_before=None) | Q(not_before__lte=now)
-        )
-        ids = list(again.values_list("pk", flat=True)[:1000])
-        if ids:
+        lost = list(Batch.objects.select_for_update().filter(status=Batch.Status.LEASED, lease_until__lt=now))
+        held = Delivery.objects.filter(batch__in=lost, status=Delivery.Status.HANDING_OFF)
+        again = [row.pk for row in held if _may_repeat(row, now)]
+        held.filter(pk__in=again).update(status=Delivery.Status.RETRY_WAIT, not_before=now, outcome=STOPPED)
+        outcomes.counts[Delivery.Status.UNKNOWN] = held.update(status=Delivery.Status.UNKNOWN, outcome=STOPPED)
+        for batch in lost:
+            _halve(batch, outcomes)
+        outcomes.counts[Delivery.Status.EXPIRED] += _expire(now, outcomes)
+    if unknown := outcomes.counts[Delivery.Status.UNKNOWN]:
+        logger.error("%d mails may have left, which nobody can tell: %s They are not sent again.", unknown, STOPPED)
+    due = Delivery.objects.filter(Q(not_before=None) | Q(not_before__lte=now), status=Delivery.Status.RETRY_WAIT)
+    while ids := list(due.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        with transaction.atomic():
             batch = Batch.objects.create(size=len(ids))
-            outcomes.counts[Delivery.Status.READY] = again.filter(pk__in=ids).update(
-                status=Delivery.Status.READY, batch=batch
-            )
+            ready = due.filter(pk__in=ids).update(status=Delivery.Status.READY, batch=batch)
+        outcomes.counts[Delivery.Status.READY] += ready
     return outcomes
 
 
-def _take_chunk(batch: Batch, now: datetime, outcomes: Outcomes) -> list[Delivery]:
+def _halve(batch: Batch, outcomes: Outcomes) -> None:
+    """Open a lost batch again, in two halves, so that one mail that stops its worker does not strand the rest."""
+    ready = list(batch.deliveries.filter(status=Delivery.Status.READY).order_by("pk").values_list("pk", flat=True))
+    if len(ready) == 1 and batch.attempts >= MOST_LEASES:
+        batch.deliveries.filter(pk__in=ready).update(status=Delivery.Status.FAILED, outcome=POISON)
+        outcomes.counts[Delivery.Status.FAILED] += 1
+        ready = []
+    half = ready[(len(ready) + 1) // 2 :]
+    if half:
+        other = Batch.objects.create(size=len(half))
+        Delivery.objects.filter(pk__in=half).update(batch=other)
+    Batch.objects.filter(pk=batch.pk).update(
+        status=Batch.Status.OPEN if ready else Batch.Status.DONE,
+        token="",
+        lease_until=None,
+        attempts=0 if half else batch.attempts,
+        size=len(ready) - len(half),
+    )
+
+
+def _expire(now: datetime, outcomes: Outcomes) -> int:
+    """End what can leave no more; what may have left before stays unknown."""
+    late = Delivery.objects.filter(status__in=[Delivery.Status.READY, Delivery.Status.RETRY_WAIT], not_after__lt=now)
+    outcomes.counts[Delivery.Status.UNKNOWN] += late.filter(handed_over_at__isnull=False).update(
+        status=Delivery.Status.UNKNOWN
+    )
+    return late.update(
+        status=Delivery.Status.EXPIRED,
+        outcome=Case(When(paper_ids=[], then=Value(EXPIRED_WITH_NOTHING)), default=Value(EXPIRED)),
+    )
+
+
+def _may_repeat(delivery: Delivery, now: datetime) -> bool:
+    """Whether its provider knows a mail that it has taken before, still."""
+    since = delivery.handed_over_at
+    is_in_time = delivery.not_after is None or now < delivery.not_after
+    if since is None or not is_in_time or delivery.provider != settings.MAIL_PROVIDER:
+        return False
+    return delivery.attempts <= len(RETRY_AFTER) and may_be_asked_again(delivery.provider, now - since)
+
+
+# --- a chunk ---------------------------------------------------------------------------------------------------------
+
+
+def _take_chunk(batch: Batch, door: Door, now: datetime, outcomes: Outcomes, *, most: int) -> list[Delivery]:
     """The next deliveries of the batch, after a last look at their readers, marked as being handed over."""
-    with transaction.atomic():
-        held = Batch.objects.filter(pk=batch.pk, token=batch.token, status=Batch.Status.LEASED, lease_until__gt=now)
-        if not held.update(lease_until=now + LEASE):
-            return []
-        ready = list(
-            batch.deliveries.filter(status=Delivery.Status.READY)
-            .select_related("subscriber", "edition")
-            # who leaves at this moment is either seen to have left, or waits until the row says handing_off
-            .select_for_update(of=("subscriber",), no_key=True)
-            .order_by("pk")[:CHUNK]
+    going: list[Delivery] = []
+    while not going:
+        with transaction.atomic():
+            held = Batch.objects.filter(pk=batch.pk, token=batch.token, status=Batch.Status.LEASED, lease_until__gt=now)
+            if not held.update(lease_until=now + LEASE):
+                return []
+            ready = list(
+                batch.deliveries.filter(status=Delivery.Status.READY)
+                .select_related("subscriber")
+                # who leaves at this moment is either seen to have left, or waits until the row says handing_off
+                .select_for_update(of=("subscriber",), no_key=True)
+                .order_by("pk")[:most]
+            )
+            if not ready:
+                return []
+            suppressed = door.look_up(delivery.subscriber for delivery in ready)
+            for delivery in ready:
+                delivery.status, delivery.outcome = _last_look(delivery, suppressed, now)
+                if delivery.status != Delivery.Status.HANDING_OFF and delivery.handed_over_at:
+                    delivery.status = Delivery.Status.UNKNOWN  # an earlier try may have left
+            going = [delivery for delivery in ready if delivery.status == Delivery.Status.HANDING_OFF]
+            _mark(going, now)
+            for (status, outcome), rows in _alike(ready, lambda row: (row.status, row.outcome)):
+                if status != Delivery.Status.HANDING_OFF:
+                    _these(rows).update(status=status, outcome=outcome)
+                    outcomes.counts[status] += len(rows)
+            erasing.forget_the_erased(row for row in ready if row.subscriber.status == Subscriber.Status.ERASED)
+    return going
+
+
+def _mark(going: Sequence[Delivery], now: datetime) -> None:
+    """Write down that these are being handed over: from here on they may have left."""
+    for delivery in going:
+        delivery.attempts += 1
+        delivery.handed_over_at = delivery.handed_over_at or now
+        delivery.provider = settings.MAIL_PROVIDER
+    for handed_over_at, rows in _alike(going, lambda row: row.handed_over_at):
+        _these(rows).update(
+            status=Delivery.Status.HANDING_OFF,
+            outcome="",
+            attempts=F("attempts") + 1,
+            handed_over_at=handed_over_at,
+            provider=settings.MAIL_PROVIDER,
         )
-        suppressed = Suppression.objects.blocked([delivery.subscriber for delivery in ready])
-        for delivery in ready:
-            delivery.status, delivery.outcome = _last_look(delivery, suppressed, now)
-            delivery.attempts += 1
-            if delivery.status == Delivery.Status.HANDING_OFF:
-                delivery.handed_over_at = now
-            else:
-                outcomes.counts[delivery.status] += 1
-        Delivery.objects.bulk_update(ready, ["status", "outcome", "attempts", "handed_over_at"])
-        erasing.forget_the_erased(row for row in ready if row.subscriber.status == Subscriber.Status.ERASED)
-    going = [delivery for delivery in ready if delivery.status == Delivery.Status.HANDING_OFF]
-    return going or (_take_chunk(batch, now, outcomes) if ready else [])
 
 
 def _last_look(delivery: Delivery, suppressed: set[int], now: datetime) -> tuple[str, str]:
@@ -150,13 +264,13 @@ def _last_look(delivery: Delivery, suppressed: set[int], now: datetime) -> tuple
     return Delivery.Status.HANDING_OFF, ""
 
 
-def _hand_over(door: Door, delivery: Delivery, mails: Mails) -> Handover:
+def _letter(door: Door, delivery: Delivery, mails: Mails) -> Letter | Handover:
     try:
         email = mails.email_for(delivery)
     except Exception:  # one digest that cannot be made must not stop the others
         logger.exception("Delivery %s could not be composed", delivery.pk)
         return Handover(Fate.FAILED, "This digest could not be composed; the service's log says why.")
-    return door.send(
+    return door.letter(
         delivery.subscriber,
         email,
         purpose=Purpose.DIGEST,
@@ -166,33 +280,93 @@ def _hand_over(door: Door, delivery: Delivery, mails: Mails) -> Handover:
     )
 
 
-def _settle(delivery: Delivery, handover: Handover, *, now: datetime) -> None:
-    delivery.outcome = handover.detail[:300]
+def _settle(delivery: Delivery, handover: Handover, *, taken_at: datetime, now: datetime) -> None:
+    """What a delivery's row says once a hand-over that began at ``taken_at`` has ended so."""
+    delivery.outcome, delivery.answer = handover.detail[:300], handover.answer[:20]
     delivery.provider_message_id = handover.provider_message_id[:200]
+    delivery.not_before = None
     match handover.fate:
         case Fate.ACCEPTED:
             delivery.status, delivery.accepted_at = Delivery.Status.ACCEPTED, now
+            return
+        case Fate.NOT_TRIED:
+            delivery.status = Delivery.Status.READY
+            delivery.attempts -= 1
         case Fate.LATER if delivery.attempts <= len(RETRY_AFTER):
-            wait = RETRY_AFTER[delivery.attempts - 1]
-            delivery.status, delivery.not_before = Delivery.Status.RETRY_WAIT, now + wait
+            delivery.status = Delivery.Status.RETRY_WAIT
+        case Fate.UNKNOWN if _may_repeat(delivery, now):
+            delivery.status = Delivery.Status.RETRY_WAIT
+        case Fate.UNKNOWN:
+            delivery.status = Delivery.Status.UNKNOWN
         case Fate.REFUSED:
             delivery.status = Delivery.Status.SKIPPED
         case Fate.FAILED | Fate.NO_SUCH_ADDRESS | Fate.LATER:
             delivery.status = Delivery.Status.FAILED
-        case Fate.UNKNOWN:
-            delivery.status = Delivery.Status.UNKNOWN
-    if handover.fate == Fate.NO_SUCH_ADDRESS:
-        consent.suppress(delivery.subscriber.email, reason=Suppression.Reason.BOUNCED, now=now, why=delivery.outcome)
+    if delivery.status == Delivery.Status.RETRY_WAIT:
+        wait = RETRY_AFTER[delivery.attempts - 1] * (0.8 + delivery.pk % 5 / 10)  # not all in one moment
+        delivery.not_before = now + max(wait, handover.retry_after or timedelta())
+    if handover.fate == Fate.UNKNOWN:
+        return
+    if delivery.handed_over_at != taken_at and delivery.status in (Delivery.Status.FAILED, Delivery.Status.SKIPPED):
+        delivery.status = Delivery.Status.UNKNOWN  # an earlier try may have left
+    elif delivery.handed_over_at == taken_at and delivery.status != Delivery.Status.FAILED:
+        delivery.handed_over_at = None  # this one surely did not
 
 
-def _record(chunk: list[Delivery]) -> None:
+def _record(chunk: Sequence[Delivery], handovers: Sequence[Handover], *, taken_at: datetime, now: datetime) -> None:
+    """Write down what became of a chunk; while the database is away, try the writing again and never the sending."""
+    gone = []
+    for delivery, handover in zip(chunk, handovers, strict=True):
+        _settle(delivery, handover, taken_at=taken_at, now=now)
+        if handover.fate == Fate.NO_SUCH_ADDRESS:
+            gone.append(delivery)
+    for pause in (*WRITE_AGAIN_AFTER, None):
+        try:
+            _write(chunk, gone, now=now)
+            return
+        except (OperationalError, InterfaceError) as error:
+            if pause is None or connection.in_atomic_block:
+                raise
+            why = " ".join(str(error).split())
+            logger.warning("What became of %d mails cannot be written yet: %s", len(chunk), why)
+            connection.close()
+            time.sleep(pause)
+
+
+def _write(chunk: Sequence[Delivery], gone: Sequence[Delivery], *, now: datetime) -> None:
     with transaction.atomic():
-        Delivery.objects.bulk_update(
-            chunk, ["status", "outcome", "provider_message_id", "accepted_at", "not_before"], batch_size=CHUNK
-        )
-        erasing.forget_the_erased(chunk)
-        sent = [delivery for delivery in chunk if delivery.status == Delivery.Status.ACCEPTED]
-        if sent:
-            Subscriber.objects.filter(pk__in=[delivery.subscriber_id for delivery in sent]).update(
-                last_digest_at=max(delivery.accepted_at for delivery in sent if delivery.accepted_at)
+        for values, rows in _alike(chunk, lambda row: tuple(getattr(row, name) for name in SETTLED)):
+            status = cast(Delivery.Status, values[0])
+            _these(rows).filter(status__in=KNOWS_LESS.get(status, MAY_HAVE_LEFT)).update(
+                **dict(zip(SETTLED, values, strict=True))
             )
+        named = [delivery for delivery in chunk if delivery.provider_message_id]
+        Delivery.objects.bulk_update(named, ["provider_message_id"], batch_size=100)
+        erasing.forget_the_erased(chunk)
+        Subscriber.objects.filter(
+            pk__in=[delivery.subscriber_id for delivery in chunk if delivery.status == Delivery.Status.ACCEPTED]
+        ).update(last_digest_at=now)
+        for delivery in gone:
+            consent.suppress(
+                delivery.subscriber.email, reason=Suppression.Reason.BOUNCED, now=now, why=delivery.outcome
+            )
+
+
+# What a row may say for this worker to know better: since the chunk was taken, an event may have told what became of a
+# mail, or the sweep given up on it.
+MAY_HAVE_LEFT = (Delivery.Status.HANDING_OFF, Delivery.Status.UNKNOWN)
+KNOWS_LESS = {
+    Delivery.Status.ACCEPTED: (*MAY_HAVE_LEFT, Delivery.Status.RETRY_WAIT, Delivery.Status.READY),
+}
+
+
+def _these(rows: Sequence[Delivery]) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(pk__in=[row.pk for row in rows])
+
+
+def _alike(rows: Sequence[Delivery], what: Callable[[Delivery], Key]) -> Iterable[tuple[Key, list[Delivery]]]:
+    """Rows of which the same is to be written, each group one statement."""
+    groups: dict[Key, list[Delivery]] = defaultdict(list)
+    for row in rows:
+        groups[what(row)].append(row)
+    return groups.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 
@@ -22,7 +22,7 @@ from digest.compose import (
     email_of_nothing,
     fit,
 )
-from digest.models import Delivery, EditionPaper
+from digest.models import Delivery, Edition, EditionPaper
 from digest.press import Press
 from subscriptions.links import feedback_url, preferences_url, unsubscribe_url, web_copy_url
 from subscriptions.prepared import JoinedEmail
@@ -39,9 +39,15 @@ class Mails:
     def __init__(self) -> None:
         self._press = Press()
         self._cards: dict[int, list[tuple[date, Card]]] = {}  # by paper, oldest edition first
+        self._editions: dict[int, Edition] = {}
 
     def read_cards(self, deliveries: Sequence[Delivery]) -> None:
-        """Read the frozen cards of these deliveries' papers that were not read before: one query, or none."""
+        """Read these deliveries' editions and frozen cards that were not read before: a query for each, or none."""
+        without = [one for one in deliveries if one.edition_id and not Delivery.edition.is_cached(one)]
+        if unread_editions := {one.edition_id for one in without} - self._editions.keys():
+            self._editions |= Edition.objects.in_bulk(unread_editions)
+        for delivery in without:
+            delivery.edition = self._editions[cast(int, delivery.edition_id)]
         unread = {paper_id for delivery in deliveries for paper_id in _papers_of(delivery)} - self._cards.keys()
         self._cards |= {paper_id: [] for paper_id in unread}
         if not unread:

@@ -198,6 +198,13 @@ class EditionPaper(models.Model):
         return f"{self.paper_id} in {self.edition_id}"
 
 
+class BatchQuerySet(models.QuerySet["Batch"]):
+    def due(self, now: datetime) -> BatchQuerySet:
+        """Open ones whose time has come, the oldest first."""
+        due = self.filter(Q(not_before=None) | Q(not_before__lte=now), status=Batch.Status.OPEN)
+        return due.order_by("pk")
+
+
 class Batch(models.Model):
     """Up to 1,000 deliveries that one worker leases as one row."""
 
@@ -209,8 +216,11 @@ class Batch(models.Model):
     status = models.CharField(max_length=6, choices=Status, default=Status.OPEN)
     token = models.CharField(max_length=32, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="how often it was leased")
     size = models.PositiveSmallIntegerField(default=0)
+
+    objects = BatchQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "batches"
@@ -252,7 +262,14 @@ class Delivery(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     not_before = models.DateTimeField(null=True, blank=True)
     not_after = models.DateTimeField(null=True, blank=True)
-    handed_over_at = models.DateTimeField(null=True, blank=True)
+    handed_over_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        db_index=True,
+        help_text="when it may have left; emptied where it surely was not taken and another try comes",
+    )
+    provider = models.CharField(max_length=20, blank=True, help_text="through whom it was handed over last")
+    answer = models.CharField(max_length=20, blank=True, help_text="what was answered, in short: 5.1.1, 429")
     accepted_at = models.DateTimeField(null=True, blank=True)
     provider_message_id = models.CharField(max_length=200, blank=True)
     outcome = models.CharField(max_length=300, blank=True, help_text="why, in words a reader understands")
@@ -291,6 +308,29 @@ class DeliveryEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} for {self.delivery_id}"
+
+
+class Provider(models.Model):
+    """How digests leave through one mail provider: whether somebody paused them, its breaker, and its pace."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running"
+        PAUSED = "paused"
+
+    name = models.CharField(max_length=20, help_text="as MAIL_PROVIDER names it")
+    status = models.CharField(max_length=7, choices=Status, default=Status.RUNNING)
+    held_until = models.DateTimeField(null=True, blank=True, help_text="nothing is handed over before this")
+    why = models.CharField(max_length=300, blank=True, help_text="why it was paused or held last")
+    counted_since = models.DateTimeField(null=True, blank=True, help_text="refusals before this are not counted")
+    slowness = models.PositiveSmallIntegerField(default=0, help_text="how often its rate was halved")
+    slowed_at = models.DateTimeField(null=True, blank=True)
+    next_at = models.DateTimeField(null=True, blank=True, help_text="when its rate lets the next mail go")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name"], name="a_provider_is_one_row")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Verdict(models.Model):

@@ -51,7 +51,7 @@ def tick() -> None:
     finally:  # what was planned or asked for before must leave, even if planning fails now
         if answering.waiting(clock()):
             answer.apply_async(expires=settings.TICK_SECONDS)
-        for _ in range(timetable.waiting()):
+        for _ in range(timetable.waiting(clock())):
             deliver.apply_async(expires=settings.TICK_SECONDS)
 
 
@@ -62,4 +62,5 @@ def tidy() -> None:
 
 @shared_task(base=Turn)
 def deliver() -> None:
-    timetable.deliver(clock)
+    if (pause := timetable.deliver(clock)) is not None:
+        deliver.apply_async(countdown=pause.total_seconds(), expires=pause.total_seconds() + settings.TICK_SECONDS)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Max
 
-from digest import delivering, planning, publishing, refreshing, turns
+from digest import delivering, gate, planning, publishing, refreshing, turns
 from digest.models import Batch, Edition, Lease
 from subscriptions import tidying
 from subscriptions.models import Subscriber
@@ -35,15 +35,26 @@ def tick(now: datetime) -> None:
                 planning.plan(at, newcomers.values_list("pk", flat=True), issue_date=at.date())
 
 
-def waiting() -> int:
-    """How many batches wait for a deliverer."""
-    return Batch.objects.filter(status=Batch.Status.OPEN).count()
+def waiting(now: datetime) -> int:
+    """How many batches could be delivered now."""
+    at = _time_of_the_house(now)
+    return 0 if gate.closed_until(at) else Batch.objects.due(at).count()
 
 
-def deliver(clock: Callable[[], datetime]) -> None:
-    """Deliver one batch, if any is open."""
-    if batch := delivering.lease_batch(_time_of_the_house(clock())):
-        delivering.deliver(batch, clock=lambda: _time_of_the_house(clock()))
+def deliver(clock: Callable[[], datetime]) -> timedelta | None:
+    """Deliver one batch, if one is due; how soon somebody should go on with it, None when it is done or waits long."""
+
+    def time_of_the_house() -> datetime:
+        return _time_of_the_house(clock())
+
+    if gate.closed_until(time_of_the_house()) or not (batch := delivering.lease_batch(time_of_the_house())):
+        return None
+    delivering.deliver(batch, clock=time_of_the_house)
+    batch.refresh_from_db(fields=["status", "not_before"])
+    if batch.status != Batch.Status.OPEN:
+        return None
+    pause = max(batch.not_before - time_of_the_house(), timedelta()) if batch.not_before else timedelta()
+    return pause if pause < timedelta(seconds=settings.TICK_SECONDS) else None
 
 
 def refresh(now: datetime) -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from hashlib import sha256
+from uuid import UUID
+
 from django.conf import settings
 
 from subscriptions.letter import Letter
 
 AS_OCTETS = ("outbox", "smtp", "amazon_ses")  # they take the mail as it is; the others take words and write it anew
+IN_TURN = ("outbox", "smtp")  # over one connection; the others by several at a time
+
+# For so long a mail that was handed over before is known by its key, and not sent a second time.
+KEY_LASTS = {"resend": timedelta(hours=24), "brevo": timedelta(minutes=30)}
+MARGIN = timedelta(minutes=2)
 
 # A mail with one of these is refused as a whole (Mailjet's error send-0011); it names and dates mails itself.
 NOT_TAKEN = {"mailjet": {"Message-ID", "List-Id"}}
@@ -25,9 +34,16 @@ def adapt(letter: Letter, provider: str, *, reference: str, tag: str) -> None:
     letter.extra_headers = {name: value for name, value in letter.extra_headers.items() if name not in dropped}
     if provider in TRACKERS:
         letter.track_opens = letter.track_clicks = False
-    if provider == "postmark":
+    if provider == "brevo":
+        letter.extra_headers["idempotencyKey"] = str(UUID(bytes=sha256(reference.encode()).digest()[:16]))
+    elif provider == "postmark":
         letter.extra_headers["X-PM-KeepID"] = "true"  # else it puts a Message-ID of its own
         if tag == "digest" and settings.POSTMARK_DIGEST_STREAM:
             letter.esp_extra = {"MessageStream": settings.POSTMARK_DIGEST_STREAM}
     elif provider == "sparkpost":
         letter.esp_extra = {"options": {"transactional": True}}  # else it puts its own List-Unsubscribe over ours
+
+
+def may_be_asked_again(provider: str, since: timedelta) -> bool:
+    """Whether a mail that may have left so long ago can be handed over again without being sent twice."""
+    return since < KEY_LASTS.get(provider, timedelta()) - MARGIN

@@ -93,13 +93,13 @@ def test_it_starts_with_nothing_set_and_keeps_its_secrets(tmp_path: Path) -> Non
     ("environment", "backend"),
     [
         ({}, "subscriptions.outbox.EmailBackend"),
-        (RELAY, "django.core.mail.backends.smtp.EmailBackend"),
+        (RELAY, "subscriptions.smtp.EmailBackend"),
         ({"AWS_REGION": "eu-central-1"}, "anymail.backends.amazon_ses.EmailBackend"),
         ({"BREVO_API_KEY": "k"}, "anymail.backends.brevo.EmailBackend"),
         ({"MAILGUN_API_KEY": "k", "MAILGUN_SENDER_DOMAIN": "d"}, "anymail.backends.mailgun.EmailBackend"),
         ({"MAILJET_API_KEY": "k", "MAILJET_SECRET_KEY": "s"}, "anymail.backends.mailjet.EmailBackend"),
         ({"POSTMARK_SERVER_TOKEN": "t"}, "anymail.backends.postmark.EmailBackend"),
-        ({"RESEND_API_KEY": "k"}, "anymail.backends.resend.EmailBackend"),
+        ({"RESEND_API_KEY": "k"}, "subscriptions.resend.EmailBackend"),
         ({"SPARKPOST_API_KEY": "k"}, "anymail.backends.sparkpost.EmailBackend"),
     ],
 )
@@ -107,7 +107,7 @@ def test_each_provider_is_chosen_by_environment_and_can_be_opened(
     tmp_path: Path, environment: dict[str, str], backend: str
 ) -> None:
     if environment and environment is not RELAY:
-        environment = {**RELAY, "MAIL_PROVIDER": backend.split(".")[2], **environment}
+        environment = {**RELAY, "MAIL_PROVIDER": backend.split(".")[-2], **environment}
     code = "from django.core.mail import get_connection; c = get_connection(); print(type(c).__module__)"
     started = start(tmp_path, code=code, **environment)
     assert started.stdout.strip() == backend.removesuffix(".EmailBackend"), started.stderr

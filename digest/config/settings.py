@@ -113,6 +113,10 @@ tick = env.str("TICK_SECONDS", default="60")  # shorter in tests only
 if not tick.isdecimal() or not 1 <= int(tick) <= 60:
     raise wrong("TICK_SECONDS", tick, "a number from 1 to 60")
 TICK_SECONDS = int(tick)
+lease = env.str("LEASE_SECONDS", default="300")  # shorter in tests only
+if not lease.isdecimal() or not 5 <= int(lease) <= 300:
+    raise wrong("LEASE_SECONDS", lease, "a number from 5 to 300")
+LEASE_SECONDS = int(lease)
 
 REDIS_URL = env.str("TEST_REDIS_URL" if TESTED else "REDIS_URL", default="")
 if MODE != "live":
@@ -211,7 +215,20 @@ PROVIDERS: dict[str, tuple[str, ...]] = {  # Anymail's backend -> the settings i
 MAIL_PROVIDER = one_of("MAIL_PROVIDER", tuple(PROVIDERS))
 if MODE != "live":
     MAIL_PROVIDER = "outbox"  # a rehearsal never leaves the house
-EMAIL_TIMEOUT = 30
+# Mails a second that a provider takes by its own word for a new account; none for those that only speak of fair use.
+RATES = {"amazon_ses": 10.0, "resend": 2.0}
+rate = env.str("MAIL_RATE", default=str(RATES.get(MAIL_PROVIDER, "")))
+try:
+    MAIL_RATE = float(rate) if rate else None
+except ValueError:
+    MAIL_RATE = 0.0
+if MAIL_RATE is not None and not 0.01 <= MAIL_RATE <= 10_000:
+    raise wrong("MAIL_RATE", rate, "how many mails a second may be handed over, such as 14")
+at_once = env.str("MAILS_AT_ONCE", default="20")
+if not at_once.isdecimal() or not 1 <= int(at_once) <= 100:
+    raise wrong("MAILS_AT_ONCE", at_once, "a number from 1 to 100")
+MAILS_AT_ONCE = int(at_once)
+EMAIL_TIMEOUT = 10  # for a connection; an answer may take longer (subscriptions/smtp.py)
 POSTMARK_DIGEST_STREAM = env.str("POSTMARK_DIGEST_STREAM", default="")
 ANYMAIL: dict[str, object] = {"REQUESTS_TIMEOUT": (10, 30)}
 # boto3 would send again by itself after a cut connection, and a reader would get two
@@ -221,7 +238,7 @@ if missing := [name for name in PROVIDERS[MAIL_PROVIDER] if not env.str(name, de
 if MAIL_PROVIDER == "outbox":
     EMAIL_BACKEND = "subscriptions.outbox.EmailBackend"
 elif MAIL_PROVIDER == "smtp":
-    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_BACKEND = "subscriptions.smtp.EmailBackend"
     try:
         smtp = env.email_url("SMTP_URL") if urlsplit(env.str("SMTP_URL")).scheme.startswith("smtp") else {}
     except (ValueError, ImproperlyConfigured):
@@ -233,7 +250,8 @@ elif MAIL_PROVIDER == "smtp":
         raise wrong("SMTP_URL", "…", right) from None
     globals().update({name: value for name, value in smtp.items() if name.isupper() and name != "EMAIL_BACKEND"})
 else:
-    EMAIL_BACKEND = f"anymail.backends.{MAIL_PROVIDER}.EmailBackend"
+    ours = "subscriptions" if MAIL_PROVIDER == "resend" else "anymail.backends"
+    EMAIL_BACKEND = f"{ours}.{MAIL_PROVIDER}.EmailBackend"
     ANYMAIL |= {name: env.str(name) for name in PROVIDERS[MAIL_PROVIDER] if not name.startswith("AWS_")}
     if MAIL_PROVIDER == "amazon_ses":
         ANYMAIL["AMAZON_SES_CLIENT_PARAMS"] = SES | {"region_name": env.str("AWS_REGION")}

@@ -12,10 +12,12 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend as Memory
 
 from digest import delivering, ingest, mails, planning, publishing
+from digest.delivering import CHUNK
 from digest.models import Batch, Delivery, Paper
 from subscriptions import consent
 from subscriptions.links import unsubscribe_url
 from subscriptions.models import Subscriber
+from subscriptions.sending import Door
 from tests.factories import NOON, entry, feed, reader
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +34,11 @@ def planned(*readers: Subscriber, papers: int = 4) -> list[Delivery]:
     publishing.open_edition(NOON.date(), now=NOON)
     planning.plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
     return list(Delivery.objects.order_by("pk"))
+
+
+def dies_handing_over(batch: Batch, most: int = CHUNK, at: datetime = NOON) -> None:
+    """A worker that is gone once its chunk is marked, before any of it has left."""
+    delivering._take_chunk(batch, Door(), at, delivering.Outcomes(), most=most)
 
 
 def statuses() -> list[str]:
@@ -131,15 +138,14 @@ def test_a_worker_whose_lease_is_over_hands_nothing_over() -> None:
 
 
 def test_what_a_dead_worker_was_handing_over_is_unknown_and_the_rest_goes_on() -> None:
-    planned(*(reader(f"reader{number}") for number in range(delivering.CHUNK + 2)))
+    planned(*(reader(f"reader{number}") for number in range(CHUNK + 2)))
     batch = delivering.lease_batch(NOON)
     assert batch is not None
-    delivering._take_chunk(batch, NOON, delivering.Outcomes())  # and here it dies
-    assert delivering.sweep(LATER).counts["unknown"] == delivering.CHUNK
+    dies_handing_over(batch)
+    assert delivering.sweep(LATER).counts["unknown"] == CHUNK
     delivering.deliver_all(clock=lambda: LATER)
     assert len(mail.outbox) == 2
     assert sorted(set(statuses())) == ["accepted", "unknown"]
-    assert Batch.objects.get().attempts == 2
 
 
 def test_a_server_that_asks_for_patience_is_asked_again_with_the_same_mail(failing: dict[str, Exception]) -> None:
@@ -149,7 +155,8 @@ def test_a_server_that_asks_for_patience_is_asked_again_with_the_same_mail(faili
     failing["ada@example.org"] = SMTPDataError(451, b"later")
     delivering.deliver_all(clock=clock)
     row.refresh_from_db()
-    assert (row.status, row.not_before) == ("retry_wait", NOON + timedelta(minutes=1))
+    assert row.status == "retry_wait"
+    assert timedelta(seconds=48) <= row.not_before - NOON <= timedelta(seconds=72)
     failing.clear()
     soon = NOON + timedelta(minutes=2)
     assert delivering.sweep(soon).counts["ready"] == 1
@@ -202,8 +209,8 @@ def test_one_digest_that_cannot_be_composed_does_not_stop_the_others() -> None:
 
 
 def test_delivering_takes_queries_by_the_chunk_and_none_by_the_reader(django_assert_max_num_queries: Any) -> None:
-    planned(*(reader(f"reader{number}") for number in range(3 * delivering.CHUNK)))
-    with django_assert_max_num_queries(3 * 14 + 12):
+    planned(*(reader(f"reader{number}") for number in range(3 * CHUNK)))
+    with django_assert_max_num_queries(3 * 15 + 15):
         delivering.deliver_all(clock=clock)
     assert len(mail.outbox) == 60
 
@@ -217,11 +224,11 @@ def test_the_mail_carries_one_message_id_and_a_way_to_leave() -> None:
 
 
 def test_when_the_lease_runs_out_in_a_slow_chunk_the_rest_is_leased_again() -> None:
-    planned(*(reader(f"reader{number}") for number in range(delivering.CHUNK + 5)))
-    moments = iter([NOON] * (delivering.CHUNK + 2) + [LATER] * 99)
+    planned(*(reader(f"reader{number}") for number in range(CHUNK + 5)))
+    moments = iter([NOON] * (CHUNK // 2) + [LATER] * 99)  # one for each mail, and some around them
     delivering.deliver_all(clock=lambda: next(moments))
     assert set(statuses()) == {"accepted"}
-    assert len(mail.outbox) == delivering.CHUNK + 5
+    assert len(mail.outbox) == CHUNK + 5
 
 
 def test_what_is_past_its_time_does_not_leave() -> None:

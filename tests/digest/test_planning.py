@@ -462,8 +462,8 @@ def test_planning_and_delivering_take_queries_by_the_chunk_and_none_by_the_reade
     # SQLite takes some fifty rows at a time, PostgreSQL 500; mails are handed over 20 at a time
     assert taken[1000][0] - taken[100][0] <= 900 / 40
     chunks = {count: count / delivering.CHUNK for count in taken}
-    by_the_chunk = {count: (queries - 12) / chunks[count] for count, (_, queries) in taken.items()}
-    assert by_the_chunk[1000] <= by_the_chunk[100] + 1 <= 14
+    by_the_chunk = {count: (queries - 15) / chunks[count] for count, (_, queries) in taken.items()}
+    assert by_the_chunk[1000] <= by_the_chunk[100] + 1 <= 15
 
 
 # --- by the reader's own clock ---------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from aiosmtpd.controller import Controller
 from anymail.exceptions import AnymailConfigurationError, AnymailRecipientsRefused, AnymailRequestsAPIError
 from django.core import mail
 
-from subscriptions import answering, consent, sending
+from subscriptions import answering, consent, fates
 from subscriptions.links import UNSUBSCRIBE, message_id, token_for
 from subscriptions.models import MailRequest, Subscriber
 from subscriptions.rendering import RenderedEmail
@@ -209,7 +209,7 @@ def answered(status: int) -> requests.Response:
     ],
 )
 def test_every_error_is_accepted_refused_or_unknown_and_unknown_is_the_default(error: Exception, fate: Fate) -> None:
-    assert sending._fate_of(error).fate == fate
+    assert fates.fate_of(error).fate == fate
 
 
 def test_mails_reach_the_door_only() -> None:

@@ -1,0 +1,151 @@
+"""Whether digests may leave through the mail provider, and how fast: pause, breaker and rate, one row for all workers.
+
+The rows of deliveries and batches wait by their ``not_before``; no worker sleeps for it (SENDING.md section g).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from digest.models import Delivery, Provider
+from subscriptions.fates import Fate, Handover, Trouble
+from subscriptions.sending import Pace
+
+logger = logging.getLogger(__name__)
+
+MINUTE = timedelta(minutes=1)
+BREAK = timedelta(minutes=15)
+LAST, MOST_REFUSED = 500, 25  # of so many mails, more refused than this open the breaker: 5 %
+EQUAL = 10  # answers in a row that say the same of our reputation
+PATIENCE = timedelta(seconds=5)  # that a worker waits for its turn; for longer, the batch does
+BURST = 2  # seconds of the rate that one chunk may hold
+FASTEST_SLOWED = 20.0  # mails a second, where no rate is set and the provider says that we are too fast
+SLOW_FOR = timedelta(minutes=5)  # then the rate doubles again
+SLOWEST = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """How many mails may go now, and at what pace; with none, not before ``again``."""
+
+    mails: int
+    pace: Pace = field(default_factory=Pace)
+    again: datetime | None = None
+
+
+def permit(most: int, *, now: datetime) -> Permit:
+    """Leave for up to ``most`` mails; where there is a rate, their time is taken from everybody else's."""
+    provider = _provider()
+    if held := _held_until(provider, now):
+        return Permit(0, again=held)
+    rate = rate_of(provider, now=now)
+    if rate is None:
+        return Permit(most)
+    with transaction.atomic():
+        provider = Provider.objects.select_for_update().get(pk=provider.pk)
+        begin = max(provider.next_at or now, now)
+        if begin > now + timedelta(hours=1):  # taken by a clock that has since been put right
+            begin = now
+        if begin > now + PATIENCE:
+            return Permit(0, again=begin)
+        mails = max(1, min(most, math.floor(rate * BURST)))
+        provider.next_at = begin + timedelta(seconds=mails / rate)
+        provider.save(update_fields=["next_at"])
+    return Permit(mails, Pace(wait=(begin - now).total_seconds(), gap=1 / rate))
+
+
+def closed_until(now: datetime) -> datetime | None:
+    """Until when nothing leaves, as far as that is known; None when the gate is open."""
+    return _held_until(_provider(), now)
+
+
+def rate_of(provider: Provider, *, now: datetime) -> float | None:
+    """Mails a second: as set, halved for each time the provider found us too fast of late; None is no limit."""
+    halved = provider.slowness - ((now - provider.slowed_at) // SLOW_FOR if provider.slowed_at else 0)
+    if halved <= 0:
+        rate: float | None = settings.MAIL_RATE
+        return rate
+    return max(SLOWEST, (settings.MAIL_RATE or 2 * FASTEST_SLOWED) / 2.0**halved)
+
+
+def learn(handovers: Iterable[Handover], *, now: datetime) -> None:
+    """Make of what became of a chunk's mails what it says of all others; call it once their rows are written."""
+    handovers = list(handovers)
+    troubles = Counter(handover.trouble for handover in handovers)
+    if troubles[Trouble.TOO_FAST]:
+        _slow_down(now)
+    if troubles[Trouble.OURS]:
+        first = next(handover for handover in handovers if handover.trouble == Trouble.OURS)
+        hold(BREAK, f"{first.detail} Every other mail would fare the same.", now=now)
+    elif handovers and troubles[Trouble.UNREACHABLE] == len(handovers):
+        hold(MINUTE, handovers[0].detail, now=now)
+    elif any(handover.fate in (Fate.FAILED, Fate.NO_SUCH_ADDRESS) and handover.answer for handover in handovers):
+        _look_back(now)
+
+
+def pause(why: str) -> None:
+    """Nothing more leaves after the chunks in hand, until somebody resumes."""
+    Provider.objects.filter(pk=_provider().pk).update(status=Provider.Status.PAUSED, why=why[:300])
+
+
+def resume(*, now: datetime) -> None:
+    """Let mail leave again, whether somebody paused it or the breaker holds it; old refusals count no more."""
+    Provider.objects.filter(pk=_provider().pk).update(
+        status=Provider.Status.RUNNING, held_until=None, counted_since=now, why=""
+    )
+
+
+def hold(time: timedelta, why: str, *, now: datetime) -> None:
+    """Open the breaker for so long."""
+    rows = Provider.objects.filter(pk=_provider().pk)
+    rows.update(held_until=now + time, why=why[:300], counted_since=now)
+    logger.error("No digest leaves through %s before %s: %s", settings.MAIL_PROVIDER, f"{now + time:%H:%M} UTC", why)
+
+
+def _provider() -> Provider:
+    return Provider.objects.get_or_create(name=settings.MAIL_PROVIDER)[0]
+
+
+def _held_until(provider: Provider, now: datetime) -> datetime | None:
+    if provider.status == Provider.Status.PAUSED:
+        return now + MINUTE
+    held = provider.held_until
+    # one further ahead than anything is held was written by a clock that has since been put right
+    return held if held and now < held <= now + BREAK else None
+
+
+def _slow_down(now: datetime) -> None:
+    with transaction.atomic():
+        provider = Provider.objects.select_for_update().get(pk=_provider().pk)
+        if provider.slowed_at and now - provider.slowed_at < timedelta(seconds=5):
+            return  # the answers to one burst are one answer
+        rate = rate_of(provider, now=now) or 2 * FASTEST_SLOWED
+        halved = max(0, provider.slowness - ((now - provider.slowed_at) // SLOW_FOR if provider.slowed_at else 0))
+        provider.slowness, provider.slowed_at = (halved + 1 if rate > SLOWEST else halved), now
+        provider.save(update_fields=["slowness", "slowed_at"])
+    logger.warning("%s finds us too fast; %.2g mails a second from now on.", settings.MAIL_PROVIDER, rate / 2)
+
+
+def _look_back(now: datetime) -> None:
+    """Open the breaker when too many of the last mails were refused."""
+    provider = _provider()
+    since = max(provider.counted_since or now - timedelta(days=1), now - timedelta(days=1))
+    answered = Delivery.objects.filter(provider=provider.name, handed_over_at__gt=since).exclude(
+        status=Delivery.Status.HANDING_OFF
+    )
+    last = list(answered.order_by("-handed_over_at", "-pk").values_list("status", "answer")[:LAST])
+    refused = sum(status in (Delivery.Status.FAILED, Delivery.Status.BOUNCED) for status, _ in last)
+    if refused > MOST_REFUSED:
+        hold(BREAK, f"{refused} of the last {len(last)} mails were refused.", now=now)
+        return
+    answers = {answer for _, answer in last[:EQUAL]}
+    if len(last) >= EQUAL and len(answers) == 1 and (answer := answers.pop()).startswith("5.7."):
+        hold(BREAK, f"The last {EQUAL} mails were refused with {answer}, which is about our reputation.", now=now)

@@ -1,0 +1,195 @@
+"""What became of a mail, as far as an answer or an error tells: SENDING.md section e is this module's table."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any
+
+from anymail.exceptions import (
+    AnymailAPIError,
+    AnymailConfigurationError,
+    AnymailError,
+    AnymailRecipientsRefused,
+)
+
+ADDRESS_IS_GONE = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
+MAILBOX_IS_FULL = "5.2.2"
+LONGEST_WAIT = timedelta(hours=24)  # that a provider may ask for
+_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")  # RFC 3463
+# of requests' and botocore's errors: the connection was never made, so nothing can have left
+_NEVER_CONNECTED = frozenset(
+    "ConnectTimeout SSLError NewConnectionError NameResolutionError EndpointConnectionError ConnectTimeoutError".split()
+)
+
+
+class Fate(StrEnum):
+    ACCEPTED = "accepted"
+    REFUSED = "refused"  # by our own door, before anything was tried
+    NOT_TRIED = "not tried"  # there was no time left for it
+    LATER = "later"  # surely not taken; another try may work
+    FAILED = "failed"  # surely not taken; another try would fail too
+    NO_SUCH_ADDRESS = "no such address"
+    UNKNOWN = "unknown"  # may have left
+
+
+class Trouble(StrEnum):
+    """What an answer says of the way all mail leaves by, beside the one mail."""
+
+    NONE = ""
+    OURS = "ours"  # a log-in or a setting: every other mail would fare the same
+    UNREACHABLE = "unreachable"
+    TOO_FAST = "too fast"
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What became of one mail. ``detail`` is one sentence, without the address.
+
+    ``answer`` is what was said in short: an SMTP status (``5.1.1``, ``451``), an HTTP status, or ``no answer``;
+    ``retry_after`` how long the provider asks us to wait.
+    """
+
+    fate: Fate
+    detail: str = ""
+    provider_message_id: str = ""
+    answer: str = ""
+    trouble: Trouble = Trouble.NONE
+    retry_after: timedelta | None = None
+
+
+class NothingLeft(smtplib.SMTPServerDisconnected):
+    """The connection to the mail server broke before a byte of the mail had left."""
+
+
+def fate_of(error: Exception) -> Handover:
+    """What became of the mail whose hand-over raised this. What is not known for sure is UNKNOWN."""
+    match error:
+        case smtplib.SMTPResponseException() | smtplib.SMTPRecipientsRefused():
+            return _answered(error)
+        case NothingLeft():
+            return no_connection(error)
+        case AnymailRecipientsRefused():
+            return Handover(Fate.NO_SUCH_ADDRESS, "The mail provider refused the address.", answer="refused")
+        case AnymailConfigurationError():
+            return Handover(
+                Fate.LATER, f"The mail provider is not set up: {said(error)}", answer="set-up", trouble=Trouble.OURS
+            )
+        case AnymailAPIError():
+            return _answered_by_http(error)
+        case AnymailError():
+            return Handover(Fate.FAILED, f"The mail provider cannot take this message: {said(error)}", answer="message")
+    return Handover(Fate.UNKNOWN, f"It is not known whether the mail left: {said(error)}", answer="no answer")
+
+
+def no_connection(error: Exception) -> Handover:
+    """Of a mail for which the server could not be reached, or did not let us in."""
+    if isinstance(error, smtplib.SMTPAuthenticationError | AnymailConfigurationError):
+        return fate_of(error)
+    return Handover(
+        Fate.LATER,
+        f"No connection to the mail server: {said(error)}",
+        answer="no connection",
+        trouble=Trouble.UNREACHABLE,
+    )
+
+
+def _answered(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused) -> Handover:
+    """By a mail server, in SMTP."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        ((code, text),) = [(code, _text(text)) for code, text in error.recipients.values()][:1]
+    else:
+        code, text = error.smtp_code, _text(error.smtp_error)
+    status = found[0] if (found := _STATUS.match(text)) else ""
+    answer, words = status or str(code), f"{code} {text}"[:200]
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        detail = f"The mail server does not accept our log-in: {words}"
+        return Handover(Fate.LATER, detail, answer=answer, trouble=Trouble.OURS)
+    if code // 100 == 2:
+        return Handover(Fate.ACCEPTED, words, answer=answer)  # smtplib raises for all but 250
+    if code // 100 == 4 or status == MAILBOX_IS_FULL:
+        trouble = Trouble.TOO_FAST if code == 454 else Trouble.NONE
+        return Handover(Fate.LATER, f"The mail server asks for patience: {words}", answer=answer, trouble=trouble)
+    of_the_address = isinstance(error, smtplib.SMTPRecipientsRefused) and status in ADDRESS_IS_GONE
+    fate = Fate.NO_SUCH_ADDRESS if of_the_address else Fate.FAILED
+    return Handover(fate, f"The mail server refused: {words}", answer=answer)
+
+
+def _answered_by_http(error: AnymailAPIError) -> Handover:
+    code = _http_status(error)
+    if code is None:
+        causes = {type(cause).__name__ for cause in _causes(error)}
+        if causes & _NEVER_CONNECTED:
+            return Handover(
+                Fate.LATER,
+                "No connection to the mail provider.",
+                answer="no connection",
+                trouble=Trouble.UNREACHABLE,
+            )
+        return Handover(Fate.UNKNOWN, f"It is not known whether the mail left: {said(error)}", answer="no answer")
+    answer, detail = str(code), f"The mail provider answered {code}"
+    if code in (401, 403):
+        return Handover(Fate.LATER, f"{detail}.", answer=answer, trouble=Trouble.OURS)
+    if code == 429 or _is_throttled(error):
+        return Handover(
+            Fate.LATER, f"{detail}.", answer=answer, trouble=Trouble.TOO_FAST, retry_after=_retry_after(error)
+        )
+    if 400 <= code < 500 and code not in (408, 409):  # 409: another request with this mail's key is under way
+        return Handover(Fate.FAILED, f"{detail}: {said(error)}", answer=answer)
+    return Handover(Fate.UNKNOWN, f"{detail}; it is not known whether the mail left.", answer=answer)
+
+
+def _http_status(error: AnymailAPIError) -> int | None:
+    response: Any = error.response
+    if isinstance(response, dict):  # Amazon's
+        return response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return error.status_code
+
+
+def _is_throttled(error: AnymailAPIError) -> bool:
+    response: Any = error.response
+    code = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
+    return code in ("ThrottlingException", "Throttling", "TooManyRequestsException")
+
+
+def _retry_after(error: AnymailAPIError) -> timedelta | None:
+    """Seconds, or a date by the provider's own clock (RFC 9110 section 10.2.3)."""
+    headers = getattr(error.response, "headers", None) or {}
+    given = str(headers.get("Retry-After", "")).strip()
+    try:
+        if given.isascii() and given.isdecimal():
+            wait = timedelta(seconds=int(given))
+        else:
+            theirs = parsedate_to_datetime(headers.get("Date", "")) if headers.get("Date") else datetime.now(UTC)
+            wait = parsedate_to_datetime(given) - theirs
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(wait, timedelta()), LONGEST_WAIT)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error, what caused it, and what these carry, as urllib3 hides the reason in its own."""
+    causes: list[BaseException] = []
+    waiting: list[Any] = [error]
+    while waiting and len(causes) < 20:
+        one = waiting.pop()
+        if isinstance(one, BaseException) and one not in causes:
+            causes.append(one)
+            waiting += [one.__cause__, getattr(one, "reason", None), *one.args]
+    return causes
+
+
+def said(error: Exception) -> str:
+    """The first line of what an error says."""
+    lines = str(error).splitlines()
+    return _text(lines[0] if lines else type(error).__name__)[:200]
+
+
+def _text(answer: bytes | str) -> str:
+    """What a server said, without the addresses it repeats: rows outlive the reader's erasure."""
+    text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+    return re.sub(r"\S+@\S+", "(address)", text)

@@ -1,0 +1,129 @@
+"""Django's SMTP backend, for mails of one recipient each: it knows whether a mail can have left when something breaks.
+
+The three commands before a mail go in one packet where the server takes that (PIPELINING, RFC 2920), so that a mail
+costs two round trips.
+"""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from django.core.mail import EmailMessage
+from django.core.mail.backends import smtp
+from django.core.mail.message import sanitize_address
+
+from subscriptions.fates import NothingLeft
+
+MAILS_A_CONNECTION = 100
+READ_SECONDS = 30  # EMAIL_TIMEOUT is for the connection, which a server gives at once or not at all
+
+
+class Plain(smtplib.SMTP):
+    def sendmail(  # type: ignore[override]
+        self, from_addr: str, to_addrs: Sequence[str], msg: bytes, *options: Any, **more: Any
+    ) -> dict[str, tuple[int, bytes]]:
+        """Hand one mail, lines ended by CRLF, to one recipient.
+
+        Raises NothingLeft where the connection broke before any of the mail was written; another OSError that is no
+        answer (no SMTPResponseException, no SMTPRecipientsRefused) means that it may have left.
+        """
+        (recipient,) = to_addrs
+        try:
+            self._open_envelope(from_addr, recipient)
+        except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused):
+            raise
+        except (smtplib.SMTPException, OSError) as error:
+            self.close()
+            raise NothingLeft(str(error) or type(error).__name__) from error
+        lines = msg.replace(b"\r\n.", b"\r\n..")
+        if lines.startswith(b"."):
+            lines = b"." + lines
+        self.send(lines + (b".\r\n" if lines.endswith(b"\r\n") else b"\r\n.\r\n"))
+        code, text = self.getreply()
+        if code != 250:
+            if code == 421:
+                self.close()
+            raise smtplib.SMTPDataError(code, text)
+        return {}
+
+    def _open_envelope(self, sender: str, recipient: str) -> None:
+        """Up to the server's "354 go ahead"."""
+        self.ehlo_or_helo_if_needed()
+        commands = [f"MAIL FROM:{smtplib.quoteaddr(sender)}", f"RCPT TO:{smtplib.quoteaddr(recipient)}", "DATA"]
+        if any("\r" in command or "\n" in command for command in commands):
+            raise ValueError("an address holds a line break")
+        if self.has_extn("pipelining"):
+            self.send("".join(f"{command}\r\n" for command in commands))
+            mail, rcpt, data = [self.getreply() for _ in commands]
+        else:
+            mail, rcpt, data = [self.docmd(command) for command in commands]
+        if mail[0] == 250 and rcpt[0] // 100 == 2 and data[0] == 354:
+            return
+        if data[0] == 354:  # it would take a mail for nobody: better to begin anew
+            self.close()
+        else:
+            self._forget()
+        if mail[0] != 250:
+            raise smtplib.SMTPSenderRefused(*mail, sender)
+        if rcpt[0] // 100 != 2:
+            raise smtplib.SMTPRecipientsRefused({recipient: rcpt})
+        raise smtplib.SMTPDataError(*data)
+
+    def _forget(self) -> None:
+        with suppress(smtplib.SMTPServerDisconnected):
+            self.rset()
+
+
+class Encrypted(Plain, smtplib.SMTP_SSL):
+    pass
+
+
+class EmailBackend(smtp.EmailBackend):
+    """One mail at a time over a kept connection, which is made anew after MAILS_A_CONNECTION mails."""
+
+    handed = 0
+
+    @property
+    def connection_class(self) -> type[smtplib.SMTP]:
+        return Encrypted if self.use_ssl else Plain
+
+    def open(self) -> bool | None:
+        if self.connection is not None and (self.handed >= MAILS_A_CONNECTION or self.connection.sock is None):
+            self.close()
+        is_new = super().open()
+        if is_new and self.connection is not None and self.connection.sock:
+            self.connection.sock.settimeout(READ_SECONDS)
+            self.handed = 0
+        return is_new
+
+    def close(self) -> None:
+        with suppress(OSError):  # every mail's fate is known by now; a server that takes no leave changes nothing
+            super().close()
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        for message in email_messages:
+            self._hand_over(message)
+        return len(email_messages)
+
+    def _hand_over(self, message: EmailMessage) -> None:
+        octets = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
+        sender = sanitize_address(message.from_email, "utf-8")
+        recipients = [sanitize_address(address, "utf-8") for address in message.recipients()]
+        is_kept = not self.open()
+        self.handed += 1
+        try:
+            self._send_octets(sender, recipients, octets)
+        except (NothingLeft, smtplib.SMTPSenderRefused) as error:
+            has_hung_up = isinstance(error, NothingLeft) or error.smtp_code == 421
+            if not (is_kept and has_hung_up):  # which a server may do to a connection that was idle
+                raise
+            self.close()
+            self.open()
+            self._send_octets(sender, recipients, octets)
+
+    def _send_octets(self, sender: str, recipients: list[str], octets: bytes) -> None:
+        assert self.connection is not None  # noqa: S101 (open raises otherwise)
+        self.connection.sendmail(sender, recipients, octets)
