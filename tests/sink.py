@@ -22,11 +22,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 # Where it can misbehave: at the greeting, in its answers to commands, when a mail's content begins to come, and after
@@ -45,9 +45,9 @@ PATIENCE = 60.0
 class Rule:
     """One way to misbehave at one stage: for the next few, or for a share of all; for ever without either.
 
-    ``refuse`` answers ``code`` and ``text`` instead. ``stall`` waits so many ``seconds``, or until released; at the end
-    the mail is taken before the wait. ``cut`` closes the connection; at the end, ``taken`` says whether the mail counts.
-    ``to`` narrows it to recipients that contain it, where there is a recipient yet.
+    ``refuse`` answers ``code`` and ``text`` instead. ``stall`` waits so many ``seconds``, or until released. ``cut``
+    closes the connection. At the end, ``taken`` says whether the mail counts all the same; without it, one that is
+    refused does not, the others do. ``to`` narrows it to recipients that contain it, where there is a recipient yet.
     """
 
     do: str
@@ -55,7 +55,8 @@ class Rule:
     code: int = 451
     text: str = "4.3.0 Try again later"
     seconds: float | None = None
-    taken: bool = True
+    taken: bool | None = None
+    headers: dict[str, str] = field(default_factory=dict)  # of an HTTP answer
     next: int | None = None
     share: float = 1.0
     seed: int = 0
@@ -68,6 +69,10 @@ class Rule:
         if self.do == "refuse" and self.at == "content":
             raise ValueError("content is refused at its end")
         self._draw = random.Random(self.seed)  # noqa: S311 (a seeded choice, no secret)
+
+    @property
+    def is_taken(self) -> bool:
+        return self.do != "refuse" if self.taken is None else self.taken
 
     def strikes(self, recipients: Sequence[bytes]) -> bool:
         if self.next == 0 or (self.to and not any(self.to.encode() in one for one in recipients)):
@@ -91,13 +96,11 @@ def cut(at: str, **when: Any) -> dict[str, Any]:
     return {"do": "cut", "at": at, **when}
 
 
-# --- the server ------------------------------------------------------------------------------------------------------
+# --- a server that can be told ----------------------------------------------------------------------------------------
 
 
 class Client:
-    """A connection: what came and was not read yet, what is to be answered, and the mail under way."""
-
-    __slots__ = ("answer", "held", "held_at", "in_content", "input", "looked", "recipients", "socket", "stage")
+    """A connection: what came and was not read yet, what is to be answered, and for whom the mail under way is."""
 
     def __init__(self, socket: socket.socket) -> None:
         self.socket = socket
@@ -105,33 +108,99 @@ class Client:
         self.recipients: list[bytes] = []
         self.in_content = False
         self.looked = 0  # so far the content's end was looked for
-        self.held = False  # it is kept waiting: nothing more is read of what came
-        self.held_at = ""
-        self.stage = b""  # what is answered when the wait is over
+        self.held_at = ""  # the stage at which it is kept waiting: nothing more is read of what came
+        self.then = b""  # what is answered when the wait is over
+
+    @property
+    def is_open(self) -> bool:
+        return self.socket.fileno() >= 0
 
 
 class Server:
-    def __init__(
-        self, *, port: int, log: IO[bytes] | None, keep: Path | None, keep_most: int, words: list[str]
-    ) -> None:
-        self._log, self._keep, self._keep_most = log, keep, keep_most
-        self._ehlo = "".join(f"250-{word}\r\n" for word in ["sink.example", *words]).encode() + b"250 SIZE 52428800\r\n"
+    """One thread and one epoll: reads, counts, logs, and misbehaves; what is spoken is a subclass's."""
+
+    greeting = b""
+
+    def __init__(self, *, port: int = 0, log: Path | None = None, keep: Path | None = None, keep_most: int = 0) -> None:
+        self._log = log.open("ab", buffering=0) if log else None  # no line is lost when it is killed
+        self._keep, self._keep_most = keep, keep_most
         self._rules: list[Rule] = []
         self._waits: list[tuple[float | None, Client]] = []
         self._clients: dict[int, Client] = {}
         self._controls: dict[int, tuple[socket.socket, bytearray]] = {}
         self._epoll = select.epoll()
-        self._mail, self._control = (socket.create_server(("127.0.0.1", at), backlog=1024) for at in (port, 0))
-        for listening in (self._mail, self._control):
+        self._door, self._control = (socket.create_server(("127.0.0.1", at), backlog=1024) for at in (port, 0))
+        for listening in (self._door, self._control):
             listening.setblocking(False)
             self._epoll.register(listening, select.EPOLLIN)
         self._view = memoryview(bytearray(1 << 20))
-        self.port, self.control = self._mail.getsockname()[1], self._control.getsockname()[1]
-        self.ids: Counter[bytes] = Counter()
-        self.recipients: Counter[bytes] = Counter()
-        self.struck: Counter[str] = Counter()
-        self.mails = self.octets = self.connections = 0
-        self.first = self.last = 0.0
+        self.port, self.control = self._door.getsockname()[1], self._control.getsockname()[1]
+        self._ids: Counter[bytes] = Counter()
+        self._recipients: Counter[bytes] = Counter()
+        self._struck: Counter[str] = Counter()
+        self._mails = self._octets = self._connections = 0
+        self._first = self._last = 0.0
+
+    # --- for the subclass
+
+    def read(self, client: Client) -> bool:
+        """Read one thing of what came, and answer it; False when there is not enough yet."""
+        raise NotImplementedError
+
+    def refusal(self, rule: Rule) -> bytes:
+        raise NotImplementedError
+
+    def reply(self, client: Client, stage: str, normal: bytes) -> bool:
+        """Answer, or misbehave as told; whether the client may go on."""
+        return self.act(client, stage, normal, self.struck(stage, client.recipients) if self._rules else None)
+
+    def struck(self, stage: str, recipients: Sequence[bytes]) -> Rule | None:
+        for rule in self._rules:
+            if rule.at == stage and rule.strikes(recipients):
+                self._struck[f"{rule.do} {stage}"] += 1
+                return rule
+        return None
+
+    def act(self, client: Client, stage: str, normal: bytes, rule: Rule | None) -> bool:
+        if rule is None:
+            client.answer += normal
+            return True
+        if rule.do == "stall":
+            self._flush(client)
+            client.held_at, client.then = stage, normal
+            self._waits.append((None if rule.seconds is None else time.monotonic() + rule.seconds, client))
+            return True
+        if rule.do == "refuse":
+            client.answer += self.refusal(rule)
+            if rule.code != 421:
+                return False
+        self.drop(client)
+        return False
+
+    def take(self, name: bytes, recipients: list[bytes], size: int) -> None:
+        """Count a mail, and write its line."""
+        now = time.time()
+        self._ids[name] += 1
+        self._recipients.update(recipients)
+        self._mails += 1
+        self._octets += size
+        self._first = self._first or now
+        self._last = now
+        if self._log:
+            self._log.write(b"%.6f %s %s\n" % (now, name, b" ".join(recipients)))
+
+    def keep(self, content: Callable[[], bytes]) -> None:
+        """Lay down the mail that was just taken, if mails are kept."""
+        if self._keep and self._mails <= self._keep_most:
+            (self._keep / f"{self._mails:07}").write_bytes(content())
+
+    def drop(self, client: Client) -> None:
+        """Say what is still to be said, and close the connection."""
+        self._flush(client)
+        if client.is_open:
+            self._clients.pop(client.socket.fileno(), None)
+            client.socket.close()
+        self._waits = [(until, one) for until, one in self._waits if one is not client]
 
     # --- the loop
 
@@ -139,12 +208,12 @@ class Server:
         """Serve until told to end; with a ``leash``, also when standard input closes, as when a parent dies."""
         if leash:
             self._epoll.register(0, select.EPOLLIN | select.EPOLLHUP)
-        mail, control = self._mail.fileno(), self._control.fileno()
+        door, control = self._door.fileno(), self._control.fileno()
         while True:
             for number, _ in self._epoll.poll(self._until_next()):
                 if client := self._clients.get(number):
-                    self._read(client)
-                elif number == mail:
+                    self._receive(client)
+                elif number == door:
                     self._greet()
                 elif number == control:
                     heard = self._control.accept()[0]
@@ -166,19 +235,18 @@ class Server:
 
     def _greet(self) -> None:
         try:
-            accepted = self._mail.accept()[0]
+            accepted = self._door.accept()[0]
         except OSError:  # gone again
             return
         accepted.setblocking(False)
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client = Client(accepted)
-        self._clients[accepted.fileno()] = client
+        client = self._clients[accepted.fileno()] = Client(accepted)
         self._epoll.register(accepted, select.EPOLLIN)
-        self.connections += 1
-        self._reply(client, "greeting", b"220 sink.example ESMTP\r\n")
+        self._connections += 1
+        self.reply(client, "greeting", self.greeting)
         self._flush(client)
 
-    def _read(self, client: Client) -> None:
+    def _receive(self, client: Client) -> None:
         try:
             size = client.socket.recv_into(self._view)
         except BlockingIOError:
@@ -186,141 +254,26 @@ class Server:
         except OSError:
             size = 0
         if not size:
-            self._drop(client)
+            self.drop(client)
             return
         client.input += self._view[:size]
         self._advance(client)
 
     def _advance(self, client: Client) -> None:
-        while client.input and not client.held and client.socket.fileno() >= 0:
-            if not (self._content(client) if client.in_content else self._command(client)):
-                break
+        while client.input and not client.held_at and client.is_open and self.read(client):
+            pass
         self._flush(client)
 
     def _flush(self, client: Client) -> None:
-        if client.answer and client.socket.fileno() >= 0:
+        if client.answer and client.is_open:
             with suppress(OSError):  # one that reads no answers misses them
                 client.socket.send(client.answer)
             client.answer.clear()
 
-    def _drop(self, client: Client) -> None:
-        if client.socket.fileno() >= 0:
-            self._clients.pop(client.socket.fileno(), None)
-            client.socket.close()
-        self._waits = [(until, one) for until, one in self._waits if one is not client]
-
-    # --- SMTP
-
-    def _command(self, client: Client) -> bool:
-        end = client.input.find(b"\n")
-        if end < 0:
-            return False
-        line = bytes(client.input[: end + 1]).strip()
-        del client.input[: end + 1]
-        verb = line[:4].upper()
-        if verb == b"MAIL":
-            client.recipients = []
-            self._reply(client, "mail", b"250 2.1.0 Ok\r\n")
-        elif verb == b"RCPT":
-            address = line.partition(b"<")[2].partition(b">")[0]
-            client.recipients.append(address)
-            if not self._reply(client, "rcpt", b"250 2.1.5 Ok\r\n"):
-                client.recipients.remove(address)
-        elif verb == b"DATA":
-            if not client.recipients:
-                client.answer += b"554 5.5.1 No valid recipients\r\n"
-            elif self._reply(client, "data", b"354 End data with a dot\r\n"):
-                client.in_content, client.looked = True, -1
-        elif verb in (b"EHLO", b"HELO"):
-            self._reply(client, "ehlo", self._ehlo if verb == b"EHLO" else b"250 sink.example\r\n")
-        elif verb == b"RSET":
-            client.recipients = []
-            client.answer += b"250 2.0.0 Ok\r\n"
-        elif verb == b"NOOP":
-            client.answer += b"250 2.0.0 Ok\r\n"
-        elif verb == b"QUIT":
-            client.answer += b"221 2.0.0 Bye\r\n"
-            self._flush(client)
-            self._drop(client)
-        else:
-            client.answer += b"502 5.5.2 Not known here\r\n"
-        return True
-
-    def _content(self, client: Client) -> bool:
-        """Look for the end of the mail's content; whether it was there."""
-        if client.looked < 0:
-            client.looked = 0
-            if self._rules and not self._reply(client, "content", b""):
-                return False
-            if client.held:
-                return False
-        content = client.input
-        if content.startswith(b".\r\n"):
-            size, rest = 0, 3
-        elif content.endswith(END):  # nothing may follow but the commands of a client that does not wait
-            size, rest = len(content) - 3, len(content)
-        elif (found := content.find(END, max(0, client.looked - 4))) >= 0:
-            size, rest = found + 2, found + 5
-        else:
-            client.looked = len(content)
-            return False
-        client.in_content = False
-        rule = self._struck("end", client)
-        if rule is None or rule.do == "stall" or (rule.do == "cut" and rule.taken):
-            self._take(client.recipients, content, size)
-        del content[:rest]
-        self._reply(client, "end", b"250 2.0.0 Taken\r\n", rule)
-        return True
-
-    def _take(self, recipients: list[bytes], content: bytearray, size: int) -> None:
-        now = time.time()
-        found = MESSAGE_ID.search(content, 0, min(size, HEAD))
-        name = found[1] if found else b"-"
-        self.ids[name] += 1
-        self.recipients.update(recipients)
-        self.mails += 1
-        self.octets += size
-        self.first = self.first or now
-        self.last = now
-        if self._log:
-            self._log.write(b"%.6f %s %s\n" % (now, name, b" ".join(recipients)))
-        if self._keep and self.mails <= self._keep_most:
-            whole = content[:size].replace(b"\r\n..", b"\r\n.").removeprefix(b".")
-            (self._keep / f"{self.mails:07}.eml").write_bytes(whole)
-
-    # --- misbehaving
-
-    def _struck(self, stage: str, client: Client) -> Rule | None:
-        for rule in self._rules:
-            if rule.at == stage and rule.strikes(client.recipients):
-                self.struck[f"{rule.do} {stage}"] += 1
-                return rule
-        return None
-
-    def _reply(self, client: Client, stage: str, normal: bytes, rule: Rule | None = None) -> bool:
-        """Answer, or misbehave as told; whether the client may go on."""
-        if self._rules and stage != "end":
-            rule = self._struck(stage, client)
-        if rule is None:
-            client.answer += normal
-            return True
-        if rule.do == "stall":
-            self._flush(client)
-            client.held, client.held_at, client.stage = True, stage, normal
-            self._waits.append((None if rule.seconds is None else time.monotonic() + rule.seconds, client))
-            return True
-        if rule.do == "refuse":
-            client.answer += f"{rule.code} {rule.text}\r\n".encode()
-            if rule.code != 421:
-                return False
-        self._flush(client)
-        self._drop(client)
-        return False
-
     def _go_on(self, client: Client) -> None:
         self._waits = [(until, one) for until, one in self._waits if one is not client]
-        client.held, client.held_at = False, ""
-        client.answer += client.stage
+        client.held_at = ""
+        client.answer += client.then
         self._advance(client)
 
     # --- being told
@@ -343,9 +296,8 @@ class Server:
             heard.sendall(json.dumps(answer).encode() + b"\n")
 
     def _obey(self, order: dict[str, Any]) -> dict[str, Any]:
-        if order.get("clear"):
-            self._rules = []
-        self._rules += [Rule(**rule) for rule in order.get("rules", [])]
+        rules = [Rule(**rule) for rule in order.get("rules", [])]
+        self._rules = rules if order.get("clear") else self._rules + rules
         if order.get("release"):
             for _, client in list(self._waits):
                 self._go_on(client)
@@ -354,20 +306,103 @@ class Server:
     def counts(self) -> dict[str, Any]:
         used = resource.getrusage(resource.RUSAGE_SELF)
         return {
-            "mails": self.mails,
-            "message_ids": len(self.ids),
-            "ids_twice": sorted(name.decode() for name, count in self.ids.items() if count > 1),
-            "recipients": len(self.recipients),
-            "recipients_twice": sorted(one.decode() for one, count in self.recipients.items() if count > 1),
-            "octets": self.octets,
-            "first": self.first,  # seconds of time.time()
-            "last": self.last,
-            "connections": self.connections,
+            "mails": self._mails,
+            "message_ids": len(self._ids),
+            "ids_twice": sorted(name.decode() for name, count in self._ids.items() if count > 1),
+            "recipients": len(self._recipients),
+            "recipients_twice": sorted(one.decode() for one, count in self._recipients.items() if count > 1),
+            "octets": self._octets,
+            "first": self._first,  # seconds of time.time()
+            "last": self._last,
+            "connections": self._connections,
             "open": len(self._clients),
             "stalled": Counter(client.held_at for _, client in self._waits),
-            "struck": self.struck,  # how often which rule was followed
+            "waiting": [
+                {
+                    "at": client.held_at,
+                    "port": client.socket.getpeername()[1],
+                    "to": [one.decode() for one in client.recipients],
+                }
+                for _, client in self._waits
+            ],
+            "struck": self._struck,  # how often which rule was followed
             "cpu": used.ru_utime + used.ru_stime,
         }
+
+
+class Smtp(Server):
+    greeting = b"220 sink.example ESMTP\r\n"
+
+    def __init__(self, *, without: Sequence[str] = (), **options: Any) -> None:
+        super().__init__(**options)
+        words = [word for word in ("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES") if word not in without]
+        lines = ["sink.example", *words, "SIZE 52428800"]
+        self._ehlo = "".join(f"250{'-' if line != lines[-1] else ' '}{line}\r\n" for line in lines).encode()
+
+    def read(self, client: Client) -> bool:
+        return self._content(client) if client.in_content else self._command(client)
+
+    def refusal(self, rule: Rule) -> bytes:
+        return f"{rule.code} {rule.text}\r\n".encode()
+
+    def _command(self, client: Client) -> bool:
+        end = client.input.find(b"\n")
+        if end < 0:
+            return False
+        line = bytes(client.input[: end + 1]).strip()
+        del client.input[: end + 1]
+        verb = line[:4].upper()
+        if verb == b"MAIL":
+            client.recipients = []
+            self.reply(client, "mail", b"250 2.1.0 Ok\r\n")
+        elif verb == b"RCPT":
+            client.recipients.append(line.partition(b"<")[2].partition(b">")[0])
+            if not self.reply(client, "rcpt", b"250 2.1.5 Ok\r\n"):
+                client.recipients.pop()
+        elif verb == b"DATA":
+            if not client.recipients:
+                client.answer += b"554 5.5.1 No valid recipients\r\n"
+            elif self.reply(client, "data", b"354 End data with a dot\r\n"):
+                client.in_content, client.looked = True, -1
+        elif verb in (b"EHLO", b"HELO"):
+            self.reply(client, "ehlo", self._ehlo if verb == b"EHLO" else b"250 sink.example\r\n")
+        elif verb == b"RSET":
+            client.recipients = []
+            client.answer += b"250 2.0.0 Ok\r\n"
+        elif verb == b"NOOP":
+            client.answer += b"250 2.0.0 Ok\r\n"
+        elif verb == b"QUIT":
+            client.answer += b"221 2.0.0 Bye\r\n"
+            self.drop(client)
+        else:
+            client.answer += b"502 5.5.2 Not known here\r\n"
+        return True
+
+    def _content(self, client: Client) -> bool:
+        """Look for the end of the mail's content; whether it was there."""
+        if client.looked < 0:
+            client.looked = 0
+            if not self.reply(client, "content", b"") or client.held_at:
+                return False
+        content = client.input
+        if content.startswith(b".\r\n"):
+            size, rest = 0, 3
+        elif content.endswith(END):  # nothing may follow but the commands of a client that does not wait
+            size, rest = len(content) - 3, len(content)
+        elif (found := content.find(END, max(0, client.looked - 4))) >= 0:
+            size, rest = found + 2, found + 5
+        else:
+            client.looked = len(content)
+            return False
+        client.in_content = False
+        rule = self.struck("end", client.recipients) if self._rules else None
+        if rule is None or rule.is_taken:
+            name = MESSAGE_ID.search(content, 0, min(size, HEAD))
+            self.take(name[1] if name else b"-", client.recipients, size)
+            self.keep(lambda: bytes(content[:size].replace(b"\r\n..", b"\r\n.").removeprefix(b".")))
+        del content[:rest]
+        self.act(client, "end", b"250 2.0.0 Taken\r\n", rule)
+        return True
 
 
 # --- from Python -----------------------------------------------------------------------------------------------------
@@ -381,11 +416,6 @@ class Sink:
     port: int
     control: int
     _words: Any  # the control connection as a file
-
-    @property
-    def url(self) -> str:
-        """What SMTP_URL says."""
-        return f"smtp://127.0.0.1:{self.port}"
 
     def tell(self, *rules: dict[str, Any], clear: bool = False, release: bool = False) -> dict[str, Any]:
         """Add rules (after taking out all, with ``clear``), let go who is kept waiting; returns the counts."""
@@ -405,19 +435,12 @@ class Sink:
 
 @contextmanager
 def sink(
-    *,
-    port: int = 0,
-    log: Path | None = None,
-    keep: Path | None = None,
-    keep_most: int = 1_000_000,
-    without: Sequence[str] = (),
+    *arguments: str, log: Path | None = None, keep: Path | None = None, module: str = "tests.sink"
 ) -> Iterator[Sink]:
-    """A server of one's own; ends with the caller, even if that is killed. ``without`` are words of EHLO not to say."""
-    command = [sys.executable, "-m", "tests.sink", "--leash", "--port", str(port), "--keep-most", str(keep_most)]
+    """A server of one's own, with more arguments as on the command line; ends with the caller, even if that is killed."""
+    command = [sys.executable, "-m", module, "--leash", *arguments]
     for name, path in (("--log", log), ("--keep", keep)):
         command += [name, str(path)] if path else []
-    for word in without:
-        command += ["--without", word]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     try:
         assert process.stdout is not None
@@ -444,16 +467,31 @@ def read_log(log: Path) -> list[Taken]:
     return [Taken(float(at), name, recipients) for at, name, *recipients in lines]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.sink", description=(__doc__ or "").partition("\n")[0])
+def arguments(module: str, what: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=what.partition("\n")[0])
     parser.add_argument("--port", type=int, default=0, help="0: any that is free")
     parser.add_argument("--log", type=Path, help="append a line for each mail: seconds, Message-ID, recipients")
-    parser.add_argument("--keep", type=Path, help="folder for the mails themselves, 0000001.eml and so on")
+    parser.add_argument("--keep", type=Path, help="folder for the mails themselves, 0000001 and so on")
     parser.add_argument("--keep-most", type=int, default=1_000_000, help="keep only the first so many")
-    parser.add_argument("--without", action="append", default=[], metavar="WORD", help="PIPELINING or 8BITMIME")
     parser.add_argument("--leash", action="store_true", help="end when standard input closes")
+    return parser
+
+
+def serve(kind: type[Server], given: argparse.Namespace, **options: Any) -> None:
+    if given.keep:
+        given.keep.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server = kind(port=given.port, log=given.log, keep=given.keep, keep_most=given.keep_most, **options)
+    print(json.dumps({"port": server.port, "control": server.control}), flush=True)  # noqa: T201
+    with suppress(KeyboardInterrupt):
+        server.run(leash=given.leash)
+
+
+def main() -> None:
+    parser = arguments("tests.sink", __doc__ or "")
+    parser.add_argument("--without", action="append", default=[], metavar="WORD", help="PIPELINING or 8BITMIME")
     parser.add_argument(
-        "--tell", nargs=2, metavar=("CONTROL", "JSON"), help="say this to a running sink, print its counts"
+        "--tell", nargs=2, metavar=("CONTROL", "JSON"), help="say this to a running one; prints its counts"
     )
     given = parser.parse_args()
     if given.tell:
@@ -461,15 +499,7 @@ def main() -> None:
             control.sendall(given.tell[1].encode() + b"\n")
             print(control.makefile().readline(), end="")  # noqa: T201
         return
-    if given.keep:
-        given.keep.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    words = [word for word in ("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES") if word not in given.without]
-    log = given.log.open("ab", buffering=0) if given.log else None  # no line is lost when it is killed
-    server = Server(port=given.port, log=log, keep=given.keep, keep_most=given.keep_most, words=words)
-    print(json.dumps({"port": server.port, "control": server.control}), flush=True)  # noqa: T201
-    with suppress(KeyboardInterrupt):
-        server.run(leash=given.leash)
+    serve(Smtp, given, without=given.without)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def test_every_mail_is_counted_logged_and_kept_as_it_was_written(one: Sink, tmp_
     assert [(mail.message_id, mail.recipients) for mail in read_log(tmp_path / "log")] == [
         (f"<{number}@mail.example.org>", [f"r{number}@example.org"]) for number in (1, 2, 2)
     ]
-    assert (tmp_path / "mails" / "0000002.eml").read_bytes() == MAIL.format(2).encode()
+    assert (tmp_path / "mails" / "0000002").read_bytes() == MAIL.format(2).encode()
 
 
 def test_the_log_outlives_the_server(one: Sink, tmp_path: Path) -> None:
