@@ -74,8 +74,11 @@ class Rule:
     def is_taken(self) -> bool:
         return self.do != "refuse" if self.taken is None else self.taken
 
+    def concerns(self, recipients: Sequence[bytes]) -> bool:
+        return not self.to or any(self.to.encode() in one for one in recipients)
+
     def strikes(self, recipients: Sequence[bytes]) -> bool:
-        if self.next == 0 or (self.to and not any(self.to.encode() in one for one in recipients)):
+        if self.next == 0 or not self.concerns(recipients):
             return False
         if self.share < 1 and self._draw.random() >= self.share:
             return False
@@ -138,7 +141,7 @@ class Server:
         self._ids: Counter[bytes] = Counter()
         self._recipients: Counter[bytes] = Counter()
         self._struck: Counter[str] = Counter()
-        self._mails = self._octets = self._connections = 0
+        self.mails = self._octets = self._connections = 0
         self._first = self._last = 0.0
 
     # --- for the subclass
@@ -182,7 +185,7 @@ class Server:
         now = time.time()
         self._ids[name] += 1
         self._recipients.update(recipients)
-        self._mails += 1
+        self.mails += 1
         self._octets += size
         self._first = self._first or now
         self._last = now
@@ -191,8 +194,8 @@ class Server:
 
     def keep(self, content: Callable[[], bytes]) -> None:
         """Lay down the mail that was just taken, if mails are kept."""
-        if self._keep and self._mails <= self._keep_most:
-            (self._keep / f"{self._mails:07}").write_bytes(content())
+        if self._keep and self.mails <= self._keep_most:
+            (self._keep / f"{self.mails:07}").write_bytes(content())
 
     def drop(self, client: Client) -> None:
         """Say what is still to be said, and close the connection."""
@@ -306,7 +309,7 @@ class Server:
     def counts(self) -> dict[str, Any]:
         used = resource.getrusage(resource.RUSAGE_SELF)
         return {
-            "mails": self._mails,
+            "mails": self.mails,
             "message_ids": len(self._ids),
             "ids_twice": sorted(name.decode() for name, count in self._ids.items() if count > 1),
             "recipients": len(self._recipients),
