@@ -191,7 +191,7 @@ def _expire(now: datetime, outcomes: Outcomes) -> int:
 
 
 def _may_repeat(delivery: Delivery, now: datetime) -> bool:
-    """Whether its provider knows a mail that it has taken before, still."""
+    """Whether its provider will still know the mail by then, if it has taken it before."""
     since = delivery.handed_over_at
     is_in_time = delivery.not_after is None or now < delivery.not_after
     if since is None or not is_in_time or delivery.provider != settings.MAIL_PROVIDER:
@@ -222,7 +222,9 @@ def _take_chunk(batch: Batch, door: Door, now: datetime, outcomes: Outcomes, *, 
             suppressed = door.look_up(delivery.subscriber for delivery in ready)
             for delivery in ready:
                 delivery.status, delivery.outcome = _last_look(delivery, suppressed, now)
-                if delivery.status != Delivery.Status.HANDING_OFF and delivery.handed_over_at:
+                if delivery.handed_over_at and (
+                    delivery.status != Delivery.Status.HANDING_OFF or not _may_repeat(delivery, now)
+                ):
                     delivery.status = Delivery.Status.UNKNOWN  # an earlier try may have left
             going = [delivery for delivery in ready if delivery.status == Delivery.Status.HANDING_OFF]
             _mark(going, now)
@@ -285,6 +287,7 @@ def _settle(delivery: Delivery, handover: Handover, *, taken_at: datetime, now: 
     delivery.outcome, delivery.answer = handover.detail[:300], handover.answer[:20]
     delivery.provider_message_id = handover.provider_message_id[:200]
     delivery.not_before = None
+    again = now + max(_wait(delivery), handover.retry_after or timedelta())
     match handover.fate:
         case Fate.ACCEPTED:
             delivery.status, delivery.accepted_at = Delivery.Status.ACCEPTED, now
@@ -294,7 +297,7 @@ def _settle(delivery: Delivery, handover: Handover, *, taken_at: datetime, now: 
             delivery.attempts -= 1
         case Fate.LATER if delivery.attempts <= len(RETRY_AFTER):
             delivery.status = Delivery.Status.RETRY_WAIT
-        case Fate.UNKNOWN if _may_repeat(delivery, now):
+        case Fate.UNKNOWN if _may_repeat(delivery, again):
             delivery.status = Delivery.Status.RETRY_WAIT
         case Fate.UNKNOWN:
             delivery.status = Delivery.Status.UNKNOWN
@@ -303,14 +306,18 @@ def _settle(delivery: Delivery, handover: Handover, *, taken_at: datetime, now: 
         case Fate.FAILED | Fate.NO_SUCH_ADDRESS | Fate.LATER:
             delivery.status = Delivery.Status.FAILED
     if delivery.status == Delivery.Status.RETRY_WAIT:
-        wait = RETRY_AFTER[delivery.attempts - 1] * (0.8 + delivery.pk % 5 / 10)  # not all in one moment
-        delivery.not_before = now + max(wait, handover.retry_after or timedelta())
+        delivery.not_before = again
     if handover.fate == Fate.UNKNOWN:
         return
     if delivery.handed_over_at != taken_at and delivery.status in (Delivery.Status.FAILED, Delivery.Status.SKIPPED):
         delivery.status = Delivery.Status.UNKNOWN  # an earlier try may have left
     elif delivery.handed_over_at == taken_at and delivery.status != Delivery.Status.FAILED:
         delivery.handed_over_at = None  # this one surely did not
+
+
+def _wait(delivery: Delivery) -> timedelta:
+    """How long until the next try; 20 % more or less, so that not all come in one moment."""
+    return RETRY_AFTER[min(delivery.attempts, len(RETRY_AFTER)) - 1] * (0.8 + delivery.pk % 5 / 10)
 
 
 def _record(chunk: Sequence[Delivery], handovers: Sequence[Handover], *, taken_at: datetime, now: datetime) -> None:

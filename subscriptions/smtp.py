@@ -112,8 +112,8 @@ class EmailBackend(smtp.EmailBackend):
         octets = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
         sender = sanitize_address(message.from_email, "utf-8")
         recipients = [sanitize_address(address, "utf-8") for address in message.recipients()]
-        is_kept = not self.open()
-        self.handed += 1
+        self.open()
+        is_kept = self.handed > 0
         try:
             self._send_octets(sender, recipients, octets)
         except (NothingLeft, smtplib.SMTPSenderRefused) as error:
@@ -126,4 +126,5 @@ class EmailBackend(smtp.EmailBackend):
 
     def _send_octets(self, sender: str, recipients: list[str], octets: bytes) -> None:
         assert self.connection is not None  # noqa: S101 (open raises otherwise)
+        self.handed += 1
         self.connection.sendmail(sender, recipients, octets)

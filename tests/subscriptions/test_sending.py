@@ -8,16 +8,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from smtplib import SMTPAuthenticationError, SMTPDataError, SMTPRecipientsRefused, SMTPServerDisconnected
 from typing import Any
 
 import pytest
-import requests
 from aiosmtpd.controller import Controller
-from anymail.exceptions import AnymailConfigurationError, AnymailRecipientsRefused, AnymailRequestsAPIError
 from django.core import mail
 
-from subscriptions import answering, consent, fates
+from subscriptions import answering, consent
 from subscriptions.links import UNSUBSCRIBE, message_id, token_for
 from subscriptions.models import MailRequest, Subscriber
 from subscriptions.rendering import RenderedEmail
@@ -180,36 +177,6 @@ def test_no_server_means_another_try_and_no_address_in_what_is_said(settings: An
     handover = send(reader("ada"))
     assert handover.fate == Fate.LATER
     assert "ada@" not in handover.detail
-
-
-def answered(status: int) -> requests.Response:
-    response = requests.Response()
-    response.status_code, response.reason, response._content = status, "Because", b"{}"
-    return response
-
-
-@pytest.mark.parametrize(
-    ("error", "fate"),
-    [
-        (SMTPRecipientsRefused({"a@x": (550, b"5.1.1 unknown")}), Fate.NO_SUCH_ADDRESS),
-        (SMTPRecipientsRefused({"a@x": (450, b"4.2.0 wait")}), Fate.LATER),
-        (SMTPAuthenticationError(535, b"no"), Fate.LATER),
-        (SMTPDataError(451, b"later"), Fate.LATER),
-        (SMTPDataError(552, b"too big"), Fate.FAILED),
-        (SMTPDataError(252, b"as good as taken"), Fate.ACCEPTED),
-        (SMTPServerDisconnected("gone"), Fate.UNKNOWN),
-        (TimeoutError("read"), Fate.UNKNOWN),
-        (AnymailRecipientsRefused("no"), Fate.NO_SUCH_ADDRESS),
-        (AnymailConfigurationError("key"), Fate.LATER),
-        (AnymailRequestsAPIError("slow down", response=answered(429)), Fate.LATER),
-        (AnymailRequestsAPIError("who are you", response=answered(401)), Fate.LATER),
-        (AnymailRequestsAPIError("bad", response=answered(422)), Fate.FAILED),
-        (AnymailRequestsAPIError("broken", response=answered(500)), Fate.UNKNOWN),
-        (AnymailRequestsAPIError("cut"), Fate.UNKNOWN),
-    ],
-)
-def test_every_error_is_accepted_refused_or_unknown_and_unknown_is_the_default(error: Exception, fate: Fate) -> None:
-    assert fates.fate_of(error).fate == fate
 
 
 def test_mails_reach_the_door_only() -> None:

@@ -1,0 +1,301 @@
+"""What may be handed over again, what may not, and what a worker writes when somebody else wrote first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.db import OperationalError
+
+from digest import delivering, gate, ingest, planning, publishing, timetable
+from digest.delivering import CHUNK
+from digest.models import Batch, Delivery, Provider
+from subscriptions import consent, sending
+from subscriptions.fates import Fate, Handover, Trouble
+from subscriptions.letter import Letter
+from subscriptions.models import Subscriber
+from subscriptions.sending import Door
+from tests.factories import NOON, entry, feed, reader
+
+pytestmark = pytest.mark.django_db
+UNKNOWN = Handover(Fate.UNKNOWN, "It is not known whether the mail left.", answer="500")
+LATER = Handover(Fate.LATER, "The mail server asks for patience.", answer="451")
+ACCEPTED = Handover(Fate.ACCEPTED, provider_message_id="theirs")
+FAILED = Handover(Fate.FAILED, "The mail provider answered 422.", answer="422")
+
+
+def at(**time: float) -> datetime:
+    return NOON + timedelta(**time)
+
+
+def planned(*readers: Subscriber) -> list[Delivery]:
+    shown = feed(*(entry(number) for number in range(1, 4)))
+    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    publishing.open_edition(NOON.date(), now=NOON)
+    planning.plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
+    return list(Delivery.objects.order_by("pk"))
+
+
+def statuses() -> list[str]:
+    return list(Delivery.objects.order_by("pk").values_list("status", flat=True))
+
+
+Answers = Callable[[Letter], Handover]
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[Any]:
+    """What becomes of the mails that are handed over, one after the other; the last for all that follow."""
+    settings.MAIL_PROVIDER = "resend"  # which knows a mail by its key for a day
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    monkeypatch.setattr(sending, "IN_TURN", ("resend", "brevo", "postmark"))  # answers that write use this connection
+    coming: list[Any] = []
+
+    def answer(door: Door, letter: Letter) -> Handover:
+        said = coming.pop(0) if len(coming) > 1 else coming[0]
+        mail.outbox.append(letter)
+        return said(letter) if callable(said) else said
+
+    monkeypatch.setattr(sending.Door, "_hand_over", answer)
+    return coming
+
+
+def deliver(moment: datetime) -> None:
+    delivering.sweep(moment)
+    delivering.deliver_all(clock=lambda: moment)
+
+
+def test_what_may_have_left_is_tried_again_where_the_provider_knows_it_by_its_key(answers: list[Any]) -> None:
+    answers += [UNKNOWN, ACCEPTED]
+    planned(reader("ada"))
+    deliver(NOON)
+    assert statuses() == ["retry_wait"]
+    assert Delivery.objects.get().handed_over_at == NOON  # since when it may have left
+    deliver(at(minutes=2))
+    assert statuses() == ["accepted"]
+    first, second = (letter.message().as_bytes() for letter in mail.outbox)
+    assert first == second
+    assert mail.outbox[0].metadata == mail.outbox[1].metadata
+
+
+def test_what_may_have_left_is_never_tried_again_by_another_provider(answers: list[Any], settings: Any) -> None:
+    settings.MAIL_PROVIDER = "postmark"
+    answers += [UNKNOWN, ACCEPTED]
+    planned(reader("ada"))
+    deliver(NOON)
+    deliver(at(minutes=2))
+    assert (statuses(), len(mail.outbox)) == (["unknown"], 1)
+
+
+def test_a_key_that_is_forgotten_by_then_is_not_relied_on(answers: list[Any], settings: Any) -> None:
+    settings.MAIL_PROVIDER = "brevo"  # for half an hour
+    answers += [UNKNOWN]
+    planned(reader("ada"))
+    for minutes in (0, 2, 6, 18, 60):
+        deliver(at(minutes=minutes))
+    assert (statuses(), len(mail.outbox)) == (["unknown"], 4)  # a fifth would come too late
+    assert Delivery.objects.get().handed_over_at == NOON
+
+
+def test_a_key_that_was_forgotten_during_a_pause_is_not_relied_on(answers: list[Any], settings: Any) -> None:
+    settings.MAIL_PROVIDER = "brevo"
+    answers += [UNKNOWN]
+    planned(reader("ada"))
+    deliver(NOON)
+    gate.pause("lunch")
+    deliver(at(minutes=2))
+    gate.resume(now=at(minutes=40))
+    deliver(at(minutes=40))
+    assert (statuses(), len(mail.outbox)) == (["unknown"], 1)
+
+
+@pytest.mark.parametrize("ending", [FAILED, "unsubscribed", "expired"])
+def test_what_an_earlier_try_left_unknown_stays_unknown(answers: list[Any], ending: Any) -> None:
+    answers += [UNKNOWN, FAILED]
+    ada = reader("ada")
+    planned(ada)
+    deliver(NOON)
+    if ending == "unsubscribed":
+        consent.unsubscribe(ada.public_id, now=at(minutes=1))
+    deliver(at(hours=6) if ending == "expired" else at(minutes=2))
+    assert statuses() == ["unknown"]
+
+
+def test_a_dead_workers_mails_are_tried_again_where_the_provider_knows_them(answers: list[Any]) -> None:
+    answers += [ACCEPTED]
+    planned(reader("ada"))
+    batch = delivering.lease_batch(NOON)
+    assert batch is not None
+    delivering._take_chunk(batch, Door(), NOON, delivering.Outcomes(), most=CHUNK)  # and here it dies
+    deliver(at(seconds=301))
+    assert (statuses(), len(mail.outbox)) == (["accepted"], 1)
+
+
+def test_six_tries_are_enough(answers: list[Any]) -> None:
+    answers += [LATER]
+    planned(reader("ada"))
+    for minutes in (0, 2, 6, 18, 55, 130, 200):
+        deliver(at(minutes=minutes))
+    assert (statuses(), len(mail.outbox)) == (["failed"], 6)
+
+
+def test_a_provider_says_how_long_to_wait(answers: list[Any]) -> None:
+    answers += [
+        Handover(Fate.LATER, answer="429", trouble=Trouble.TOO_FAST, retry_after=timedelta(minutes=7)),
+        ACCEPTED,
+    ]
+    (row,) = planned(reader("ada"))
+    deliver(NOON)
+    row.refresh_from_db()
+    assert (row.not_before, row.handed_over_at) == (at(minutes=7), None)
+    deliver(at(minutes=6))
+    assert len(mail.outbox) == 1
+    deliver(at(minutes=7))
+    assert statuses() == ["accepted"]
+
+
+def test_an_event_that_came_first_is_not_overwritten(answers: list[Any]) -> None:
+    def bounced_meanwhile(letter: Letter) -> Handover:
+        Delivery.objects.update(status="bounced")
+        return ACCEPTED
+
+    answers += [bounced_meanwhile]
+    planned(reader("ada"))
+    deliver(NOON)
+    assert statuses() == ["bounced"]
+    assert Delivery.objects.get().provider_message_id == "theirs"
+
+
+def test_a_worker_that_comes_back_after_its_lease_knows_better_than_the_sweep(answers: list[Any]) -> None:
+    def swept_meanwhile(letter: Letter) -> Handover:
+        delivering.sweep(at(minutes=6))
+        return ACCEPTED
+
+    answers += [swept_meanwhile]
+    planned(reader("ada"))
+    deliver(NOON)
+    assert statuses() == ["accepted"]
+    deliver(at(minutes=7))
+    assert len(mail.outbox) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_goes_away_after_the_mail_has_left_is_waited_for(
+    answers: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers += [ACCEPTED]
+    planned(reader("ada"), reader("ben"))
+    written, waited = delivering._write, list[float]()
+
+    def write(*args: Any, **options: Any) -> None:
+        if len(waited) < 3:
+            raise OperationalError("server closed the connection unexpectedly")
+        written(*args, **options)
+
+    monkeypatch.setattr(delivering, "_write", write)
+    monkeypatch.setattr(delivering.time, "sleep", waited.append)
+    deliver(NOON)
+    assert (statuses(), len(mail.outbox), waited) == (["accepted"] * 2, 2, [0.1, 0.5, 1])
+
+
+def test_a_lost_batch_comes_back_in_halves(answers: list[Any]) -> None:
+    answers += [ACCEPTED]
+    planned(*(reader(f"reader{number}") for number in range(5)))
+    for minutes, sizes in ((0, [5]), (6, [2, 3]), (12, [1, 2, 2])):
+        delivering.sweep(at(minutes=minutes))
+        open_ones = Batch.objects.filter(status="open")
+        assert sorted(batch.deliveries.count() for batch in open_ones) == sizes
+        assert sorted(open_ones.values_list("size", flat=True)) == sizes
+        delivering.lease_batch(at(minutes=minutes))  # the first: a worker that dies at once
+    deliver(at(minutes=18))
+    assert (statuses(), len(mail.outbox)) == (["accepted"] * 5, 5)
+
+
+def test_a_digest_that_stops_every_worker_is_given_up_and_the_others_leave(answers: list[Any]) -> None:
+    answers += [ACCEPTED]
+    poison, *_ = planned(*(reader(f"reader{number}") for number in range(9)))
+    for round_ in range(12):
+        moment = at(minutes=6 * round_)
+        delivering.sweep(moment)
+        while batch := delivering.lease_batch(moment):
+            if not batch.deliveries.filter(pk=poison.pk, status="ready").exists():  # else the worker dies of it
+                delivering.deliver(batch, clock=lambda: moment)  # noqa: B023
+    assert statuses() == ["failed"] + ["accepted"] * 8
+    assert Delivery.objects.get(pk=poison.pk).outcome == delivering.POISON
+
+
+def test_a_pause_takes_effect_with_the_next_chunk_and_resuming_sends_nobody_twice(answers: list[Any]) -> None:
+    def paused_meanwhile(letter: Letter) -> Handover:
+        gate.pause("a mistake in the mail")
+        return ACCEPTED
+
+    answers += [paused_meanwhile, ACCEPTED]
+    planned(*(reader(f"reader{number}") for number in range(CHUNK + 3)))
+    deliver(NOON)
+    assert len(mail.outbox) == CHUNK
+    assert timetable.waiting(at(minutes=1)) == 0
+    deliver(at(minutes=2))
+    assert len(mail.outbox) == CHUNK
+    gate.resume(now=at(minutes=3))
+    deliver(at(minutes=3))
+    assert set(statuses()) == {"accepted"}
+    assert len({letter.to[0] for letter in mail.outbox}) == len(mail.outbox) == CHUNK + 3
+
+
+def test_a_log_in_that_is_refused_stops_the_run_and_nothing_is_lost(answers: list[Any]) -> None:
+    answers += [Handover(Fate.LATER, "The mail provider answered 401.", answer="401", trouble=Trouble.OURS)]
+    planned(*(reader(f"reader{number}") for number in range(2 * CHUNK)))
+    deliver(NOON)
+    assert len(mail.outbox) == CHUNK
+    answers[:] = [ACCEPTED]
+    deliver(at(minutes=16))
+    assert set(statuses()) == {"accepted"}
+
+
+def test_a_chunk_whose_time_is_over_leaves_the_rest_ready(answers: list[Any]) -> None:
+    answers += [ACCEPTED]
+    planned(*(reader(f"reader{number}") for number in range(5)))
+    moments = iter([NOON] * 4 + [at(minutes=2)] * 99)
+    batch = delivering.lease_batch(NOON)
+    assert batch is not None
+    delivering.deliver(batch, clock=lambda: next(moments))
+    assert statuses() == ["accepted", "accepted", "ready", "ready", "ready"]
+    assert list(Delivery.objects.order_by("pk").values_list("attempts", "handed_over_at"))[2] == (0, None)
+    assert Batch.objects.get().status == "open"
+    deliver(at(minutes=2))
+    assert (set(statuses()), len(mail.outbox)) == ({"accepted"}, 5)
+
+
+def test_whoever_holds_a_batch_says_when_somebody_should_go_on(answers: list[Any], settings: Any) -> None:
+    settings.MAIL_RATE = 0.5  # one mail a chunk, every two seconds
+    answers += [ACCEPTED]
+    planned(*(reader(f"reader{number}") for number in range(6)))
+    Provider.objects.create(name="resend", next_at=at(seconds=20))  # taken by others
+    assert timetable.deliver(lambda: NOON) == timedelta(seconds=20)
+    assert mail.outbox == []
+    assert timetable.deliver(lambda: NOON) is None  # it waits for its time
+    assert timetable.waiting(NOON) == 0
+    assert timetable.waiting(at(seconds=20)) == 1
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)])
+def test_a_clock_that_jumps_an_hour_sends_nothing_twice(answers: list[Any], jump: timedelta) -> None:
+    """Forward in the middle of a chunk, whose lease is then over; or back, and everything seems to lie ahead."""
+    clock = [NOON]
+
+    def jumps(letter: Letter) -> Handover:
+        clock[0] = NOON + jump
+        delivering.sweep(clock[0])
+        return ACCEPTED
+
+    answers += [ACCEPTED, jumps, ACCEPTED]
+    planned(*(reader(f"reader{number}") for number in range(2 * CHUNK)))
+    for _ in range(3):
+        delivering.sweep(clock[0])
+        delivering.deliver_all(clock=lambda: clock[0])
+        clock[0] += timedelta(minutes=6)
+    assert len({letter.to[0] for letter in mail.outbox}) == len(mail.outbox) == 2 * CHUNK
+    assert set(statuses()) == {"accepted"}

@@ -1,0 +1,210 @@
+"""What an answer or an error says of a mail: SENDING.md section e, line by line."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from smtplib import (
+    SMTPAuthenticationError,
+    SMTPConnectError,
+    SMTPDataError,
+    SMTPHeloError,
+    SMTPRecipientsRefused,
+    SMTPSenderRefused,
+    SMTPServerDisconnected,
+)
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+import requests
+from anymail.backends.base_requests import AnymailRequestsBackend
+from anymail.exceptions import (
+    AnymailAPIError,
+    AnymailConfigurationError,
+    AnymailInvalidAddress,
+    AnymailRecipientsRefused,
+    AnymailRequestsAPIError,
+    AnymailSerializationError,
+    AnymailUnsupportedFeature,
+)
+
+from subscriptions.fates import Fate, NothingLeft, Trouble, fate_of, no_connection
+
+
+def refused(code: int, text: str) -> SMTPRecipientsRefused:
+    return SMTPRecipientsRefused({"ada@example.org": (code, text.encode())})
+
+
+def http(status: int, **headers: str) -> AnymailRequestsAPIError:
+    response = requests.Response()
+    response.status_code, response.reason, response._content = status, "Because", b"{}"
+    response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    return AnymailRequestsAPIError("It said", response=response)
+
+
+def amazon(status: int, code: str) -> AnymailAPIError:
+    return AnymailAPIError(
+        "It said", response={"ResponseMetadata": {"HTTPStatusCode": status}, "Error": {"Code": code}}
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        socket.gaierror(-2, "Name or service not known"),
+        ConnectionRefusedError(111, "Connection refused"),
+        TimeoutError("timed out"),
+        ssl.SSLError("certificate verify failed"),
+        SMTPConnectError(554, b"no"),
+        SMTPHeloError(501, b"who"),
+    ],
+)
+def test_no_connection_means_another_try_and_that_nobody_is_there(error: Exception) -> None:
+    found = no_connection(error)
+    assert (found.fate, found.trouble) == (Fate.LATER, Trouble.UNREACHABLE)
+
+
+@pytest.mark.parametrize(
+    "error", [SMTPAuthenticationError(535, b"5.7.8 no"), AnymailConfigurationError("no key"), http(401), http(403)]
+)
+def test_a_log_in_that_is_not_taken_is_ours_to_mend(error: Exception) -> None:
+    for found in (fate_of(error), no_connection(error) if not isinstance(error, AnymailAPIError) else fate_of(error)):
+        assert (found.fate, found.trouble) == (Fate.LATER, Trouble.OURS)
+
+
+@pytest.mark.parametrize(
+    ("error", "fate", "answer"),
+    [
+        # the server asks for patience
+        (SMTPSenderRefused(451, b"4.7.1 wait", "x@y"), Fate.LATER, "4.7.1"),
+        (SMTPSenderRefused(421, b"closing", "x@y"), Fate.LATER, "421"),
+        (refused(450, "4.2.0 greylisted"), Fate.LATER, "4.2.0"),
+        (refused(452, "4.5.3 too many"), Fate.LATER, "4.5.3"),
+        (SMTPDataError(451, b"later"), Fate.LATER, "451"),
+        (SMTPDataError(452, b"4.3.1 full"), Fate.LATER, "4.3.1"),
+        # a full mailbox may be emptied by noon
+        (refused(552, "5.2.2 full"), Fate.LATER, "5.2.2"),
+        (SMTPDataError(452, b"4.2.2 full"), Fate.LATER, "4.2.2"),
+        # smtplib raises for all but 250
+        (SMTPDataError(252, b"as good as taken"), Fate.ACCEPTED, "252"),
+        # of the address
+        *(
+            (refused(550, f"{status} gone"), Fate.NO_SUCH_ADDRESS, status)
+            for status in ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
+        ),
+        # of the mail, or of us
+        (refused(550, "5.7.1 reputation"), Fate.FAILED, "5.7.1"),
+        (refused(550, "5.7.515 no DMARC"), Fate.FAILED, "5.7.515"),
+        (refused(550, "who?"), Fate.FAILED, "550"),
+        (SMTPSenderRefused(550, b"5.1.8 bad sender", "x@y"), Fate.FAILED, "5.1.8"),
+        (SMTPDataError(552, b"5.3.4 too big"), Fate.FAILED, "5.3.4"),
+        (SMTPDataError(554, b"5.7.9 no"), Fate.FAILED, "5.7.9"),
+        # the connection broke: before the mail, or anywhere
+        (NothingLeft("gone"), Fate.LATER, "no connection"),
+        (SMTPServerDisconnected("gone"), Fate.UNKNOWN, "no answer"),
+        (TimeoutError("read"), Fate.UNKNOWN, "no answer"),
+        (RuntimeError("whatever"), Fate.UNKNOWN, "no answer"),
+        # by HTTP
+        (http(500), Fate.UNKNOWN, "500"),
+        (http(502), Fate.UNKNOWN, "502"),
+        (http(408), Fate.UNKNOWN, "408"),
+        (http(409), Fate.UNKNOWN, "409"),
+        (http(200), Fate.UNKNOWN, "200"),
+        (http(400), Fate.FAILED, "400"),
+        (http(422), Fate.FAILED, "422"),
+        (AnymailRequestsAPIError("cut"), Fate.UNKNOWN, "no answer"),
+        (amazon(400, "MessageRejected"), Fate.FAILED, "400"),
+        (amazon(500, "InternalFailure"), Fate.UNKNOWN, "500"),
+        (AnymailSerializationError("no"), Fate.FAILED, "message"),
+        (AnymailUnsupportedFeature("no"), Fate.FAILED, "message"),
+        (AnymailInvalidAddress("no"), Fate.FAILED, "message"),
+        (AnymailRecipientsRefused("no"), Fate.NO_SUCH_ADDRESS, "refused"),
+    ],
+)
+def test_every_answer_has_one_fate_and_unknown_is_the_default(error: Exception, fate: Fate, answer: str) -> None:
+    found = fate_of(error)
+    assert (found.fate, found.answer, found.trouble in (Trouble.NONE, Trouble.UNREACHABLE)) == (fate, answer, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "wait"),
+    [
+        (http(429), None),
+        (http(429, Retry_After="90"), 90),
+        (http(429, Retry_After="Mon, 02 Mar 2026 12:01:30 GMT", Date="Mon, 02 Mar 2026 12:00:00 GMT"), 90),
+        (http(429, Retry_After="Mon, 02 Mar 2026 11:00:00 GMT", Date="Mon, 02 Mar 2026 12:00:00 GMT"), 0),
+        (http(429, Retry_After="-5"), None),
+        (http(429, Retry_After="9" * 400), None),
+        (http(429, Retry_After="99999999"), 86_400),
+        (http(429, Retry_After="soon"), None),
+        (SMTPDataError(454, b"4.7.0 slow down"), None),
+        (amazon(400, "ThrottlingException"), None),
+        (amazon(429, "TooManyRequestsException"), None),
+    ],
+)
+def test_too_fast_means_another_try_when_the_provider_says_and_a_slower_pace(
+    error: Exception, wait: int | None
+) -> None:
+    found = fate_of(error)
+    assert (found.fate, found.trouble) == (Fate.LATER, Trouble.TOO_FAST)
+    assert found.retry_after == (None if wait is None else timedelta(seconds=wait))
+
+
+class Backend(AnymailRequestsBackend):
+    esp_name = "Any"
+
+
+@pytest.fixture
+def hung() -> Iterator[int]:
+    """A provider that reads the request and never answers."""
+    held = Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            held.wait(10)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield server.server_address[1]
+        held.set()
+        server.shutdown()
+
+
+def posted(url: str) -> Exception:
+    """What Anymail raises for this address."""
+
+    class Payload:
+        def get_request_params(self, api_url: str) -> dict[str, Any]:
+            return {"url": api_url, "method": "POST", "data": "{}", "timeout": (0.2, 0.2)}
+
+    backend = Backend(url)
+    backend.open()
+    backend.session.trust_env = False
+    with pytest.raises(AnymailRequestsAPIError) as caught:
+        backend.post_to_esp(Payload(), None)
+    return caught.value
+
+
+def test_a_provider_that_cannot_be_reached_has_not_taken_the_mail(hung: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    for url in (f"http://127.0.0.1:{port}/", "http://nowhere.invalid/", f"https://127.0.0.1:{hung}/"):
+        found = fate_of(posted(url))
+        assert (url, found.fate, found.trouble) == (url, Fate.LATER, Trouble.UNREACHABLE)
+
+
+def test_a_provider_that_reads_the_mail_and_never_answers_may_have_taken_it(hung: int) -> None:
+    assert fate_of(posted(f"http://127.0.0.1:{hung}/")).fate == Fate.UNKNOWN
+
+
+def test_no_address_stays_in_what_was_said() -> None:
+    for error in (refused(550, "5.1.1 <ada@example.org>: gone"), SMTPDataError(554, b"to ada@example.org: no")):
+        assert "@" not in fate_of(error).detail

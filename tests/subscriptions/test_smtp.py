@@ -1,0 +1,101 @@
+"""The SMTP backend against a server that misbehaves as told: what it knows of a mail when something breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from subscriptions import smtp
+from subscriptions.models import Subscriber
+from subscriptions.rendering import RenderedEmail
+from subscriptions.sending import Door, Fate, Handover, Purpose
+from tests.factories import NOON, reader
+from tests.sink import Sink, cut, read_log, refuse, sink, stall
+
+pytestmark = pytest.mark.django_db
+EMAIL = RenderedEmail("A subject", ".a line that begins with a dot\n..\n", "<p>.</p>\n")
+
+
+@pytest.fixture(params=["pipelining", "one by one"])
+def server(request: pytest.FixtureRequest, settings: Any, tmp_path: Path) -> Iterator[Sink]:
+    without = [] if request.param == "pipelining" else ["--without", "PIPELINING"]
+    with sink(*without, log=tmp_path / "log", keep=tmp_path / "mails") as running:
+        settings.MAIL_PROVIDER, settings.EMAIL_BACKEND = "smtp", "subscriptions.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", running.port
+        settings.DEFAULT_FROM_EMAIL = "Broadsheet <digest@mail.example.org>"
+        yield running
+
+
+def send(door: Door, person: Subscriber) -> Handover:
+    name = f"<{person.pk}@mail.example.org>"
+    return door.send(person, EMAIL, purpose=Purpose.DIGEST, message_id=name, dated_at=NOON)
+
+
+def test_a_mail_arrives_octet_for_octet(server: Sink, tmp_path: Path) -> None:
+    ada = reader("ada")
+    with Door() as door:
+        letter = door.letter(ada, EMAIL, purpose=Purpose.DIGEST, message_id="<1@x>", dated_at=NOON)
+        assert [one.fate for one in door.hand_over([letter])] == [Fate.ACCEPTED]
+    assert (tmp_path / "mails" / "0000001").read_bytes() == letter.message().as_bytes()
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
+def test_a_connection_that_breaks_before_the_mail_has_taken_nothing(server: Sink, stage: str) -> None:
+    server.tell(cut(stage, next=1))
+    ada = reader("ada")
+    with Door() as door:
+        assert send(door, ada).fate == Fate.LATER
+        assert server.counts()["mails"] == 0
+        assert send(door, ada).fate == Fate.ACCEPTED
+
+
+@pytest.mark.parametrize(("taken", "mails"), [(False, 1), (True, 2)])
+def test_a_connection_that_breaks_after_the_dot_leaves_it_open_whether_the_mail_left(
+    server: Sink, taken: bool, mails: int
+) -> None:
+    server.tell(cut("end", next=1, taken=taken))
+    ada, ben = reader("ada"), reader("ben")
+    with Door() as door:
+        assert [send(door, person).fate for person in (ada, ben)] == [Fate.UNKNOWN, Fate.ACCEPTED]
+    assert server.counts()["mails"] == mails
+
+
+def test_a_server_that_never_answers_the_dot_leaves_it_open(server: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "READ_SECONDS", 0.2)
+    server.tell(stall("end", next=1))
+    with Door() as door:
+        assert send(door, reader("ada")).fate == Fate.UNKNOWN
+
+
+def test_a_connection_that_was_closed_while_idle_is_made_anew_at_once(server: Sink, tmp_path: Path) -> None:
+    people = [reader(name) for name in ("ada", "ben", "cleo")]
+    with Door() as door:
+        assert send(door, people[0]).fate == Fate.ACCEPTED
+        server.tell(cut("mail", next=1))
+        assert send(door, people[1]).fate == Fate.ACCEPTED
+        server.tell(refuse("mail", 421, "4.4.2 idle", next=1))
+        assert send(door, people[2]).fate == Fate.ACCEPTED
+    assert [taken.recipients for taken in read_log(tmp_path / "log")] == [[person.email] for person in people]
+    assert server.counts()["connections"] == 3
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "end"])
+def test_what_is_refused_is_not_taken_and_the_next_mail_goes_on(server: Sink, stage: str) -> None:
+    server.tell(refuse(stage, 451, "4.7.1 greylisted", next=1))
+    ada, ben = reader("ada"), reader("ben")
+    with Door() as door:
+        first, second = send(door, ada), send(door, ben)
+    assert (first.fate, first.answer, second.fate) == (Fate.LATER, "4.7.1", Fate.ACCEPTED)
+    assert server.counts()["mails"] == 1
+
+
+def test_one_connection_is_kept_for_many_mails_and_made_anew_now_and_then(
+    server: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp, "MAILS_A_CONNECTION", 3)
+    with Door() as door:
+        assert {send(door, reader(f"reader{number}")).fate for number in range(7)} == {Fate.ACCEPTED}
+    assert server.counts()["connections"] == 3
