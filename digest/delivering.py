@@ -117,6 +117,7 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
             outcomes.counts.update(delivery.status for delivery in chunk)
             gate.learn(handovers, now=clock())
     _give_back(batch, again)
+    logger.info("delivered", extra={"facts": {"batch": batch.pk, **outcomes.counts}})
     return outcomes
 
 
@@ -147,6 +148,8 @@ def sweep(now: datetime) -> Outcomes:
         for batch in lost:
             _halve(batch, outcomes)
         outcomes.counts[Delivery.Status.EXPIRED] += _expire(now, outcomes)
+    if any(outcomes.counts.values()):
+        logger.info("swept", extra={"facts": {"batches": len(lost), **outcomes.counts}})
     if unknown := outcomes.counts[Delivery.Status.UNKNOWN]:
         logger.error("%d mails may have left, which nobody can tell: %s They are not sent again.", unknown, STOPPED)
     due = Delivery.objects.filter(Q(not_before=None) | Q(not_before__lte=now), status=Delivery.Status.RETRY_WAIT)

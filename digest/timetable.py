@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Max
 
-from digest import delivering, gate, planning, publishing, refreshing, turns
+from digest import delivering, gate, planning, publishing, refreshing, tallying, turns
 from digest.models import Batch, Edition, Lease
 from subscriptions import tidying
 from subscriptions.models import Subscriber
@@ -72,9 +72,10 @@ def open_edition(now: datetime) -> None:
 
 
 def tidy(now: datetime) -> None:
-    """Take out what is of no use any more: sign-ups nobody confirmed, old links, visits that ended."""
+    """Count the editions' deliveries; take out what is of no use any more: sign-ups nobody confirmed, old links."""
     with _turn("tidy", now, rest=SELDOM) as ours:
         if ours:
+            tallying.tally(_time_of_the_house(now))
             tidying.tidy(now)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import http.client
+import json
 import logging
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.config.logs import Masked, masked
+from digest.config.logs import Masked, MaskedJson, masked
 from subscriptions.links import FEEDBACK, PREFERENCES, UNSUBSCRIBE, token_for
 from subscriptions.models import Subscriber, new_public_id
 from tests.factories import NOON
@@ -130,3 +132,27 @@ def test_a_journey_of_bad_links_leaves_no_secret_in_the_log_of_the_web_process(t
     assert "ready" in said
     assert SECRET not in said
     assert "ada@" not in said
+
+
+def formatted(kind: type[logging.Formatter], message: str, **facts: Any) -> str:
+    record = logging.LogRecord("digest.delivering", logging.INFO, "", 0, message, (), None)
+    record.facts = facts
+    return kind().format(record)
+
+
+def test_a_line_says_its_facts_and_no_address_in_text_and_in_json() -> None:
+    facts = {"batch": 7, "accepted": 20, "last": "ada@example.org"}
+    assert formatted(Masked, "delivered", **facts) == "delivered batch=7 accepted=20 (address)"
+    line = json.loads(formatted(MaskedJson, "delivered to ada@example.org", **facts))
+    assert (line["level"], line["logger"], line["said"]) == ("info", "digest.delivering", "delivered to (address)")
+    assert (line["batch"], line["accepted"], line["last"]) == (7, 20, "(address)")
+
+
+def test_a_traceback_is_one_line_of_json_without_addresses() -> None:
+    try:
+        raise ValueError("no mail for ada@example.org")
+    except ValueError:
+        record = logging.LogRecord("x", logging.ERROR, "", 0, "it failed", (), sys.exc_info())
+    written = MaskedJson().format(record)
+    assert "\n" not in written
+    assert "ValueError: no mail for (address)" in json.loads(written)["traceback"]

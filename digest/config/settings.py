@@ -353,15 +353,22 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # --- logs: without tokens and addresses ------------------------------------------------------------------------------
 
+LOGS = one_of("LOGS", ("text", "json"))
+LOG_LEVEL = one_of("LOG_LEVEL", ("warning", "info", "error")).upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"masked": {"()": "digest.config.logs.Masked", "format": "%(asctime)s %(levelname)s %(message)s"}},
+    "formatters": {
+        "text": {"()": "digest.config.logs.Masked", "format": "%(asctime)s %(levelname)s %(message)s"},
+        "json": {"()": "digest.config.logs.MaskedJson"},
+    },
     "filters": {"mistakes": {"()": "digest.config.logs.Mistakes"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "masked"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOGS}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": [], "level": "WARNING", "propagate": True},
+        "digest": {"level": LOG_LEVEL},
+        "subscriptions": {"level": LOG_LEVEL},
         "django.request": {"level": "ERROR", "filters": ["mistakes"]},  # not each page that somebody looked for in vain
         "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
     },

@@ -13,9 +13,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs
+from uuid import UUID
 
 import pytest
 
+from subscriptions.letter import Letter
 from subscriptions.links import message_id, unsubscribe_url, web_copy_url
 from subscriptions.models import Subscriber
 from subscriptions.rendering import RenderedEmail
@@ -87,7 +89,8 @@ def provider(request: pytest.FixtureRequest, settings: Any, monkeypatch: pytest.
         settings.DEFAULT_FROM_EMAIL = "Broadsheet <digest@mail.example.org>"
         settings.TRANSACTIONAL_FROM_EMAIL = "Broadsheet <account@notice.example.org>"
         settings.MAIL_PROVIDER = request.param
-        settings.EMAIL_BACKEND = f"anymail.backends.{request.param}.EmailBackend"
+        ours = "subscriptions" if request.param == "resend" else "anymail.backends"
+        settings.EMAIL_BACKEND = f"{ours}.{request.param}.EmailBackend"
         settings.ANYMAIL = {f"{request.param.upper()}_API_URL": url} | {
             name: "secret" for name in settings.PROVIDERS[request.param] if not name.startswith("AWS_")
         }
@@ -280,6 +283,35 @@ def test_a_second_try_sends_the_same_request(provider: StandIn) -> None:
     send(ada)
     first, second = (body for _, _, body in provider.requests)
     assert first == second
+
+
+@pytest.mark.parametrize("provider", ["resend", "brevo"], indirect=True)
+def test_a_mail_bears_a_key_by_which_the_provider_knows_it(provider: StandIn, settings: Any) -> None:
+    ada, ben = reader("ada"), reader("ben")
+    with Door() as door:
+        for person, name in ((ada, "1"), (ada, "1"), (ben, "2")):
+            door.send(person, EMAIL, purpose=Purpose.DIGEST, message_id=message_id("digest", name), dated_at=NOON)
+    if settings.MAIL_PROVIDER == "resend":
+        keys = [http["Idempotency-Key"] for _, http, _ in provider.requests]
+    else:
+        keys = [json.loads(body)["headers"]["idempotencyKey"] for _, _, body in provider.requests]
+        assert [str(UUID(key)) for key in keys] == keys
+    assert keys[0] == keys[1] != keys[2]
+    assert all(len(key) <= 256 for key in keys)
+
+
+def test_several_mails_are_under_way_at_a_time_and_each_comes_back_in_its_place(provider: StandIn) -> None:
+    people = [reader(f"reader{number}") for number in range(12)]
+    with Door(at_once=4) as door:
+        letters = [
+            door.letter(person, EMAIL, purpose=Purpose.DIGEST, message_id=f"<{person.pk}@x>", dated_at=NOON)
+            for person in people
+        ]
+        handovers = door.hand_over([letter for letter in letters if isinstance(letter, Letter)])
+    assert {handover.fate for handover in handovers} == {Fate.ACCEPTED}
+    assert len(handovers) == len(provider.requests) == 12
+    bodies = [body for _, _, body in provider.requests]
+    assert len(set(bodies)) == 12
 
 
 @pytest.mark.parametrize(

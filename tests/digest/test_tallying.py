@@ -1,0 +1,30 @@
+"""An edition's balance sheet."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from digest import delivering, planning, publishing, tallying
+from digest.models import Delivery, Edition
+from tests.factories import NOON, reader
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_edition_remembers_how_many_deliveries_ended_how(django_assert_num_queries: Any) -> None:
+    publishing.open_edition(NOON.date(), now=NOON)
+    planning.plan(NOON, [reader(f"reader{n}", quiet_days=n < 3).pk for n in range(5)], issue_date=NOON.date())
+    delivering.deliver_all(clock=lambda: NOON)
+    with django_assert_num_queries(3):
+        tallying.tally(NOON)
+    assert Edition.objects.get().tally == {"accepted": 3, "skipped": 2}
+    with django_assert_num_queries(2):
+        tallying.tally(NOON + timedelta(hours=1))
+    Delivery.objects.filter(status="accepted").update(status="delivered")
+    tallying.tally(NOON + timedelta(hours=1))
+    assert Edition.objects.get().tally == {"delivered": 3, "skipped": 2}
+    tallying.tally(NOON + timedelta(days=30))  # long closed: it stays
+    assert Edition.objects.get().tally == {"delivered": 3, "skipped": 2}
