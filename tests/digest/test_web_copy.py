@@ -148,7 +148,7 @@ def test_its_head_is_the_mails() -> None:
     html = page(subscriber)
     assert f"<title>{row.subject}</title>" in html
     assert '<html lang="en" dir="ltr">' in html
-    assert html.count('<div role="main" lang="en" dir="ltr">') == 1
+    assert html.count('<div role="main" lang="en" dir="ltr" ') == 1
 
 
 def test_what_did_not_fit_into_the_mail_is_here() -> None:

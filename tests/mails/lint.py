@@ -87,7 +87,6 @@ UNTESTED = {
     "property font-family": "the families end in serif or sans-serif, which all have",
     "property font-style": "italic, or at worst upright",
     "property mso-hide": "Outlook's own; the others pass over it",
-    "media query max-width": "caniemail's @media is tested with it",
     "element html": "removed by webmail, which keeps what is in it",
     "element head": "removed by webmail",
     "element title": "a page's title only where a mail is opened as a page",
@@ -101,7 +100,6 @@ UNTESTED = {
     "attribute name": "of a meta element",
     "attribute content": "of a meta element",
     "attribute colspan": "as old as tables",
-    "attribute border": "as old as tables; says that there is none",
 }
 
 

@@ -13,9 +13,9 @@ from tests.mails.mails import mails, templates_of_mails
 # What some of these programs do not show, or show in part, and what their readers have instead. A line that no mail
 # needs any more fails too.
 FALL_BACKS = {
-    # the style sheet, which holds the dark colours, the narrow margins and the corners of the chips, and nothing else
+    # the style sheet, which holds the dark colours and the corners of the chips, and nothing else
     "html-style": "Gmail in a phone's browser and with other accounts drops it: each element bears its own light style.",
-    "css-at-media": "Without it the light palette and the wide margins stay.",
+    "css-at-media": "Without it the light palette stays.",
     "css-at-media-prefers-color-scheme": "Gmail, Yahoo and Word invert by themselves or stay light: both keep 4.5:1.",
     "html-meta-color-scheme": "Only Apple Mail heeds it; the others go by the media query or by themselves.",
     "css-selector-class": "Classes serve what the style sheet holds, and no more.",
@@ -24,21 +24,20 @@ FALL_BACKS = {
     "css-important": "Only in the style sheet, in lower case; Word, which wants a space before it, knows no media query.",
     # the frame
     "html-doctype": "Word draws no differently with or without it; Yahoo on Android puts its own there.",
-    "html-body": "Its colour stands on the outermost table too; its margin is then the program's own.",
+    "html-body": "Its colour stands on the div around everything too; its margin is then the program's own.",
     "html-role": "For screen readers: without it a table for layout is read out as a table, in the same order.",
     "html-lang": "Not on cells in Yahoo; it stands on html and on the div around everything.",
     "html-dir": "Word passes over it on links; it stands on headings and paragraphs, and signs find their own way.",
-    "html-align": "Outlook on a Mac does not float tables left or right: ours is centred, or a cell.",
+    "html-align": "Outlook on a Mac does not float tables left or right: ours are centred, or it is a cell.",
     "html-width": "Word does not scale it at 120 dpi: the mail is narrower there, and whole.",
     "css-width": "Word heeds it on cells, which is where it stands, and the attribute says the same.",
     "css-max-width": "Word heeds it on tables, and has its own table of 640 in a conditional comment; Yahoo on iOS is narrow.",
-    "css-text-align": "start is not known everywhere: left is said before it.",
     # blocks
     "css-margin": "No negative and no auto margins are used, and none on span or body matters.",
-    "css-padding": "Word pads cells only: what needs room is a cell, the button too; a chip has spaces inside.",
+    "css-padding": "Word pads cells only: what needs room is a cell, the button and Word's own frame too; a chip has spaces.",
     "css-border": "Word draws lines of up to 8 pixels, surely on cells, and only cells have one.",
     "css-border-radius": "Word draws a chip with corners.",
-    "css-display": "block and inline-block give links a larger target; without them they are as large as their words.",
+    "css-display": "block and inline-block give links a larger target; without them they are as large as their words, and no line ends by them alone.",
     "css-display-none": "Where it is not heeded the line for the list of mails is shown on top: true words of this digest.",
     "css-max-height": "The same line is hidden by mso-hide in Word.",
     "css-overflow": "The same line; nothing else overflows.",
@@ -84,6 +83,33 @@ def test_no_mail_relies_on_what_a_program_does_not_show(found: dict[str, Found])
 def test_every_fall_back_is_needed(found: dict[str, Found]) -> None:
     needed = set(chain.from_iterable(mail.short_of("n") | mail.short_of("a") for mail in found.values()))
     assert set(FALL_BACKS) - needed == set()
+
+
+def test_the_sheet_of_every_kind_of_mail_has_the_classes_that_it_uses_and_no_other() -> None:
+    used: dict[str, set[str]] = {}
+    known: dict[str, set[str]] = {}
+    for name, mail in mails().items():
+        kind = name.partition("-")[0]
+        head, _, body = mail.html.partition("</head>")
+        used.setdefault(kind, set()).update(*(said.split() for said in re.findall(r'class="([^"]*)"', body)))
+        known[kind] = set(re.findall(r"^\.(\w+)\{", head, re.M))
+    assert used == known
+
+
+def test_the_dark_colours_are_the_same_for_programs_that_ask_and_for_those_that_mark() -> None:
+    for name, mail in mails().items():
+        _, _, sheet = mail.html.partition("@media (prefers-color-scheme:dark){\n")
+        asked, _, marked = sheet.partition("</style>")[0].partition("\n}\n")
+        assert re.findall(r"^\[data-ogsc\] (.*)$", marked, re.M) == marked.replace("[data-ogsc] ", "").splitlines()
+        assert marked.replace("[data-ogsc] ", "").strip() == asked, name
+        assert ".ground{background-color:#16181c!important}" in asked, name
+
+
+def test_no_colour_is_pure_black_or_pure_white() -> None:
+    for name, mail in mails().items():
+        colours = re.findall(r"#[0-9a-f]{3,8}(?=[;}!\"])|:(?:black|white)\b|rgba?\(", mail.html, re.I)
+        assert colours, name
+        assert {one for one in colours if len(one) != 7 or one.lower() in ("#000000", "#ffffff")} == set(), name
 
 
 def test_everything_in_every_mail_is_either_tested_by_caniemail_or_listed_as_untested(found: dict[str, Found]) -> None:

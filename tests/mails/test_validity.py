@@ -25,7 +25,7 @@ Link = LoginToken.Purpose
 
 # Words of the checker that are true and are left so, each for a reason; one that it no longer says must go.
 IN_MAILS = {
-    "The “(align|valign|width|border|cellpadding|cellspacing)” attribute on the “(table|td)” element is obsolete": (
+    "The “(align|valign|width|cellpadding|cellspacing)” attribute on the “(table|td)” element is obsolete": (
         "Outlook for Windows lays out by these attributes alone."
     ),
     "CSS: “mso-hide”: Property “mso-hide” doesn't exist": "It does in Outlook for Windows.",
