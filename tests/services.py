@@ -66,10 +66,7 @@ def postgres_url() -> Iterator[str]:
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield given
         return
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    if not found:
-        missing("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    with postgres(found[-1].parent) as url:
+    with postgres(postgres_binaries()) as url:
         yield url
 
 
@@ -139,8 +136,17 @@ def empty_database(server_url: str) -> Iterator[str]:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def postgres_binaries() -> Path:
+    """The folder of the newest PostgreSQL that is installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if not found:
+        missing("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    return found[-1].parent
+
+
 @contextmanager
-def postgres(binaries: Path) -> Iterator[str]:
+def postgres(binaries: Path, *, keeps_commits: bool = False) -> Iterator[str]:
+    """A server of its own, quick and careless; with ``keeps_commits`` none is lost when one of its processes is killed."""
     port = free_port()
     server = f"postgres://digest@127.0.0.1:{port}"
     with _folder() as folder:
@@ -150,7 +156,8 @@ def postgres(binaries: Path) -> Iterator[str]:
             made = _start([*initdb, "--no-sync"], folder, log).wait()
         assert made == 0, (folder / "initdb.log").read_text()
         command = [binaries / "postgres", *data, "-p", port, "-k", folder]
-        for setting in ("listen_addresses=127.0.0.1", "fsync=off", "synchronous_commit=off", "full_page_writes=off"):
+        commit = f"synchronous_commit={'on' if keeps_commits else 'off'}"
+        for setting in ("listen_addresses=127.0.0.1", "fsync=off", commit, "full_page_writes=off"):
             command += ["-c", setting]
         with _running(command, folder, stop=signal.SIGINT, is_up=lambda: psycopg.connect(f"{server}/postgres").close()):
             with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:

@@ -323,10 +323,11 @@ class Server:
             "waiting": [
                 {
                     "at": client.held_at,
+                    "is_for_good": until is None,  # that is, until it is released
                     "port": client.socket.getpeername()[1],
                     "to": [one.decode() for one in client.recipients],
                 }
-                for _, client in self._waits
+                for until, client in self._waits
             ],
             "struck": self._struck,  # how often which rule was followed
             "cpu": used.ru_utime + used.ru_stime,
