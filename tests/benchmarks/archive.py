@@ -24,7 +24,7 @@ def fill(*, now: datetime | None = None, days: int = DAYS, a_day: int = A_DAY) -
     dice = random.Random(4)  # noqa: S311 (the same month each time)
     for ago in reversed(range(days)):
         moment = now - timedelta(days=ago)
-        papers = list(_papers(dice, moment, number=(days - ago) * a_day, count=a_day))
+        papers = list(invented(dice, moment, number=(days - ago) * a_day, count=a_day))
         shown = feed(*papers, name="arXiv", url="https://rss.arxiv.org/rss/all", announced_on=moment.date())
         ingest.store(ingest.source_named_in(shown, "all.xml"), shown, now=moment)
         voted = [replace(one, points=dice.randrange(1, 120), comments=dice.randrange(9)) for one in papers[:VOTED]]
@@ -35,19 +35,18 @@ def fill(*, now: datetime | None = None, days: int = DAYS, a_day: int = A_DAY) -
     return Paper.objects.count()
 
 
-def _papers(dice: random.Random, moment: datetime, *, number: int, count: int) -> Iterator[Entry]:
+def invented(dice: random.Random, moment: datetime, *, number: int, count: int) -> Iterator[Entry]:
+    """So many papers announced on that day, numbered from ``number``."""
     real = [entry for found in sample.feeds(moment.date()).values() for entry in found.entries if entry.abstract]
     sentences = [sentence for entry in real for sentence in entry.abstract.split(". ") if len(sentence) > 30]
     for one in range(number, number + count):
         model = dice.choice(real)
-        words = [part for sentence in dice.sample(sentences, 6) for part in (sentence + ".", _rare(dice))]
+        words = [part for sentence in dice.sample(sentences, 6) for part in (sentence + ".", rare(dice))]
         yield Entry(
             identifiers=(f"arxiv:26{moment.month:02}.{one:05}",),
-            title=f"{_rare(dice).capitalize()} and {_rare(dice)}: {model.title}",
+            title=f"{rare(dice).capitalize()} and {rare(dice)}: {model.title}",
             abstract=" ".join(words),
-            authors=tuple(
-                f"{dice.choice('ABCDEFGH')}. {_rare(dice).capitalize()}" for _ in range(dice.randrange(1, 8))
-            ),
+            authors=tuple(f"{dice.choice('ABCDEFGH')}. {rare(dice).capitalize()}" for _ in range(dice.randrange(1, 8))),
             categories=model.categories or ("cs.LG",),
             url=f"https://arxiv.org/abs/26{moment.month:02}.{one:05}",
             announced="new",
@@ -55,6 +54,6 @@ def _papers(dice: random.Random, moment: datetime, *, number: int, count: int) -
         )
 
 
-def _rare(dice: random.Random) -> str:
+def rare(dice: random.Random) -> str:
     """A word of three or four syllables: some are common, most are seen a few times in the month."""
     return "".join(dice.choice(SYLLABLES) for _ in range(dice.choice((3, 3, 4))))

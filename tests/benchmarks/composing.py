@@ -1,0 +1,124 @@
+"""What it takes to make a digest's octets: the contenders of ``./run bench``, each in a process of its own.
+
+``ours`` is what a worker does with a delivery's row; ``reference`` is the same row composed alike, rendered in full by
+Jinja2 and written by Django with the same headers. The others are parts of the one or the other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from django.core.mail import EmailMultiAlternatives
+
+from digest.compose import Digest, fit
+from digest.mails import Mails, digest_of, reader_of
+from digest.models import Delivery
+from digest.press import Press
+from subscriptions.headers import headers_of
+from subscriptions.links import sender_of
+from subscriptions.prepared import JoinedEmail
+from subscriptions.rendering import RenderedEmail
+from subscriptions.sending import letter_to
+from tests.benchmarks.contenders import Questions, Stopwatch, peak_megabytes
+
+CHUNK = 20  # mails made before they are let go
+
+
+def rows_of(ids: Sequence[int]) -> list[Delivery]:
+    """As a worker reads them."""
+    return list(Delivery.objects.filter(pk__in=ids).select_related("subscriber", "edition").order_by("pk"))
+
+
+def contender(name: str, mails: Mails) -> tuple[Callable[[Delivery], Any], Callable[[Any], Any]]:
+    """What is prepared of a row before the clock runs, and what is made of it while it runs."""
+    press = Press()
+
+    def as_it_is(row: Delivery) -> Delivery:
+        return row
+
+    def digest(row: Delivery) -> Digest:
+        return digest_of(row, mails.cards_of(row), reader_of(row))
+
+    def in_full(row: Delivery) -> RenderedEmail:
+        return fit(digest(row))[1]
+
+    return {
+        "ours": (as_it_is, lambda row: octets(row, mails.email_for(row))),
+        "compose": (as_it_is, digest),
+        "press": (digest, press.print),
+        "letter": (lambda row: (row, mails.email_for(row)), lambda given: octets(*given)),
+        "reference": (as_it_is, lambda row: django_octets(row, in_full(row))),
+        "jinja": (digest, fit),
+        "django": (lambda row: (row, in_full(row)), lambda given: django_octets(*given)),
+    }[name]
+
+
+def octets(row: Delivery, email: RenderedEmail | JoinedEmail) -> bytes:
+    """As they are handed over."""
+    letter = letter_to(
+        row.subscriber,
+        email,
+        message_id=cast(str, row.message_id),
+        dated_at=row.dated_at,
+        issue_date=row.issue_date,
+    )
+    return letter.message().as_bytes()
+
+
+def django_octets(row: Delivery, email: RenderedEmail) -> bytes:
+    """The same mail as Django writes it, in the encoding it chooses."""
+    sender = sender_of("digest")
+    headers = headers_of(
+        row.subscriber,
+        email.subject,
+        sender=sender,
+        address=row.subscriber.email,
+        message_id=cast(str, row.message_id),
+        dated_at=row.dated_at,
+        issue_date=row.issue_date,
+    )
+    others = {name: value for name, value in headers if name not in ("From", "To", "Subject", "MIME-Version")}
+    message = EmailMultiAlternatives(email.subject, email.text, sender, [row.subscriber.email], headers=others)
+    message.attach_alternative(email.html, "text/html")
+    return message.message().as_bytes(linesep="\r\n")
+
+
+class Rounds:
+    """One contender's rounds, each over other readers: what is kept of one reader does not help with the next."""
+
+    def __init__(self, name: str) -> None:
+        self._start = time.process_time()
+        self._mails = Mails()
+        self._prepared, self._make = contender(name, self._mails)
+
+    def first(self, ids: Sequence[int], folder: str) -> dict[str, Any]:
+        """With what is done once for all readers; the mails are kept in that folder, for a look at each."""
+        with Stopwatch() as once:
+            self._mails.read_cards(rows := rows_of(ids))
+        return self._measured(rows, folder) | {"start": self._start, "once": once.cpu}
+
+    def again(self, ids: Sequence[int]) -> dict[str, Any]:
+        self._mails.read_cards(rows := rows_of(ids))
+        return self._measured(rows)
+
+    def _measured(self, rows: Sequence[Delivery], folder: str = "") -> dict[str, Any]:
+        watch, octets = Stopwatch(), 0
+        for start in range(0, len(rows), CHUNK):
+            chunk = rows[start : start + CHUNK]
+            given = [self._prepared(row) for row in chunk]
+            with watch:
+                made = [self._make(one) for one in given]
+            for row, mail in zip(chunk, made, strict=True):
+                if isinstance(mail, bytes):
+                    octets += len(mail)
+                    if folder:
+                        Path(folder, f"{row.pk}.eml").write_bytes(mail)
+        return {"cpu": watch.cpu, "octets": octets, "peak": peak_megabytes()}
+
+
+def questions(name: str) -> Questions:
+    rounds = Rounds(name)
+    return {"first": rounds.first, "again": rounds.again}

@@ -1,0 +1,120 @@
+"""``./run bench``: it looks at the mails before it prints a figure, and its tables have the form that is promised."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from digest.mails import Mails
+from tests.benchmarks import bench, composing, correct, day
+from tests.services import ROOT
+
+
+def test_a_quick_bench_checks_its_mails_and_prints_its_tables(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.bench", "--quick"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "BROADSHEET_VAR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    lines = [line.split("  ")[0].strip() for line in run.stdout.splitlines()]
+    for name in (
+        "Composing: a digest of 12 papers",
+        "prepared: row to octets",
+        "full render and Django: row to octets",
+    ):
+        assert name in lines
+    assert any(line.startswith("compose and MIME of one digest") for line in lines)
+    figures = json.loads((tmp_path / "bench.json").read_text())
+    assert set(figures["composing"]) == set(bench.ROWS)
+    for name, figure in figures["composing"].items():
+        assert len(figure["cpu"]) == bench.QUICK.repeats, name
+        assert all(value > 0 for value in [*figure["cpu"], figure["peak"], figure["start"]]), name
+
+
+def test_a_wrong_mail_leaves_no_figures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def wrong(*_: Any) -> None:
+        raise bench.NotRight("7.eml: the papers in HTML")
+
+    monkeypatch.setattr(bench, "composing", wrong)
+    assert bench.main(["--quick"]) == 1
+    said = capsys.readouterr().out
+    assert "the papers in HTML" in said
+    assert "Composing" not in said
+
+
+@pytest.fixture
+def folder(db: None, tmp_path: Path) -> Path:
+    """One mail of an invented day."""
+    day.open_edition(papers=60, older=0)
+    ids = day.full_digests(2)
+    for name in ("mails", "others"):
+        (tmp_path / name).mkdir()
+    composing.Rounds("ours").first(ids[:1], str(tmp_path / "mails"))
+    composing.Rounds("ours").first(ids[1:], str(tmp_path / "others"))
+    return tmp_path / "mails"
+
+
+def test_a_right_mail_passes_and_a_missing_one_does_not(folder: Path) -> None:
+    assert correct.check_folder(str(folder), 1) == {"right": 1, "wrong": ""}
+    assert "not 2" in correct.check_folder(str(folder), 2)["wrong"]
+
+
+SPOILT: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "a header is gone": ("headers", lambda mail: mail.replace(b"List-Unsubscribe-Post:", b"X-Post:")),
+    "a header is there twice": ("headers", lambda mail: b"List-Id: x\r\n" + mail),
+    "the subject is another": ("Subject", lambda mail: mail.replace(b"\r\nSubject: ", b"\r\nSubject: x")),
+    "it goes to somebody else": ("To", lambda mail: mail.replace(b"\r\nTo: reader", b"\r\nTo: leader")),
+    "its links are another reader's": ("does not open", lambda mail: mail.replace(b"0" * 21, b"1" * 21)),
+    "a line is too long": (
+        "a line",
+        lambda mail: mail.replace(b"\r\nDate:", b"\r\nX-Long: " + b"x" * 999 + b"\r\nDate:"),
+    ),
+    "a line ends in a bare newline": ("bare", lambda mail: mail.replace(b"\r\nDate:", b"\nDate:")),
+    "a word is another": ("the text part", lambda mail: mail.replace(b"new papers came", b"old papers came")),
+    "the second part is gone": ("parts", lambda mail: mail.replace(b"text/html", b"text/plain")),
+    "a boundary is open": ("defects", lambda mail: mail.removesuffix(b"--\r\n")),
+    "it is no mail of ours": ("a delivery", lambda mail: mail.replace(b"Message-ID: <d.", b"Message-ID: <e.")),
+}
+
+
+def test_a_spoilt_mail_is_found_out_and_why(folder: Path) -> None:
+    path = next(folder.iterdir())
+    before = path.read_bytes()
+    for how, (why, spoil) in SPOILT.items():
+        path.write_bytes(spoil(before))
+        assert path.read_bytes() != before, how
+        found = correct.check_folder(str(folder), 1)
+        assert found["right"] == 0, how
+        assert why in found["wrong"], how
+
+
+def test_papers_that_are_not_the_row_s_are_found_out(folder: Path) -> None:
+    """The full render is wrong in the same way here, so only the row can tell."""
+    row = composing.rows_of(day.full_digests(1))[0]
+    row.paper_ids.reverse()
+    row.save(update_fields=["paper_ids"])
+    mails = Mails()
+    mails.read_cards([row])
+    octets = next(folder.iterdir()).read_bytes()
+    with pytest.raises(correct.Wrong):
+        correct.check(octets, row, mails)
+
+
+def test_a_mail_of_another_reader_is_found_out(folder: Path) -> None:
+    row = composing.rows_of(day.full_digests(1))[0]
+    mails = Mails()
+    mails.read_cards([row])
+    other = next((folder.parent / "others").iterdir()).read_bytes()
+    with pytest.raises(correct.Wrong):
+        correct.check(other, row, mails)
