@@ -343,11 +343,11 @@ def _passing(reader: Subscriber, suppressed: set[int], why: str) -> Delivery:
     assert reader.next_send_at  # noqa: S101 (only who is due passes a day)
     day = local_date(reader.zone, reader.next_send_at)
     why = SUPPRESSED if reader.pk in suppressed else PAUSED if reader.is_paused(day) else why
-    _move_on(reader, day)
+    move_on(reader, day)
     return Delivery(subscriber=reader, issue_date=day, status=Delivery.Status.SKIPPED, outcome=why)
 
 
-def _move_on(reader: Subscriber, day: date) -> None:
+def move_on(reader: Subscriber, day: date) -> None:
     """This reader has a row for that day: they are due on their next one."""
     last = max(day, reader.last_issue_date or day)
     reader.last_issue_date = last
@@ -387,7 +387,7 @@ def _written(rows: list[Delivery], *, newest: int) -> list[Delivery]:
                 row.batch = batch
         Delivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
         for row in rows:
-            _move_on(readers[row.subscriber_id], row.issue_date)
+            move_on(readers[row.subscriber_id], row.issue_date)
         moved = {readers[row.subscriber_id] for row in rows}
         Subscriber.objects.bulk_update(moved, ["last_issue_date", "next_send_at"], batch_size=500)
     return rows

@@ -1,0 +1,67 @@
+"""After a restore from a backup: what left between the backup and now is not known, so it counts as sent.
+
+It is the one way to a duplicate that no unique key can close (SENDING.md section c): the rows that would tell are gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from digest import gate
+from digest.models import PAUSED, Delivery, Edition
+from digest.planning import move_on
+from subscriptions.models import Subscriber
+from subscriptions.schedule import local_date
+
+WHY = "The database was restored from a backup; this digest may have left before."
+
+
+@dataclass(slots=True)
+class Restored:
+    """``doubtful`` rows were still open in the backup, ``passed`` are new ones for days that came due since."""
+
+    doubtful: int = 0
+    passed: int = 0
+
+
+def after_restore(now: datetime) -> Restored:
+    """Pause sending, and mark as unknown every digest that was open in the backup or came due since.
+
+    Their papers count as sent, up to the newest edition. Events of the provider tell of those that did leave.
+    """
+    gate.pause("Restored from a backup. Look at docs/operators.md before you resume.")
+    restored = Restored()
+    restored.doubtful = Delivery.objects.filter(status__in=Delivery.OPEN).update(
+        status=Delivery.Status.UNKNOWN, outcome=WHY, batch=None
+    )
+    edition = Edition.objects.filter(date__lte=now.date()).order_by("-date").first()
+    while passed := _pass(edition, now):
+        restored.passed += passed
+    return restored
+
+
+def _pass(edition: Edition | None, now: datetime) -> int:
+    """A row for each day that came due since the backup, for the next thousand readers; how many."""
+    with transaction.atomic():
+        readers = list(Subscriber.objects.due(now).order_by("pk").select_for_update()[:1000])
+        rows = []
+        for reader in readers:
+            while reader.next_send_at and reader.next_send_at <= now:
+                day = local_date(reader.zone, reader.next_send_at)
+                rows.append(
+                    Delivery(
+                        subscriber=reader,
+                        issue_date=day,
+                        edition=edition,
+                        status=Delivery.Status.SKIPPED if reader.is_paused(day) else Delivery.Status.UNKNOWN,
+                        outcome=PAUSED if reader.is_paused(day) else WHY,
+                        dated_at=reader.next_send_at,
+                    )
+                )
+                move_on(reader, day)
+        Delivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+        Subscriber.objects.bulk_update(readers, ["last_issue_date", "next_send_at"], batch_size=500)
+    return len(rows)

@@ -1,0 +1,71 @@
+"""After a restore nothing that may have left leaves a second time, and the days go on."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.core import mail
+from django.core.management import call_command
+
+from digest import delivering, gate, ingest, planning, publishing, restoring
+from digest.models import Delivery, Provider
+from subscriptions.models import Subscriber
+from tests.factories import NOON, entry, feed, reader
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+
+
+def publish(at: datetime) -> None:
+    shown = feed(entry(at.toordinal() % 10_000, announced_on=at.date()))
+    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=at)
+    publishing.open_edition(at.date(), now=at)
+
+
+def morning(at: datetime) -> None:
+    publish(at - timedelta(hours=6))
+    planning.plan(at, list(Subscriber.objects.due(at).values_list("pk", flat=True)))
+
+
+def test_what_may_have_left_since_the_backup_is_not_sent_again_and_the_next_day_is() -> None:
+    ada, ben = reader("ada", send_hour=12), reader("ben", send_hour=12)
+    paul = reader("paul", send_hour=12, status="paused")
+    morning(NOON)  # and now the backup is made: ada's and ben's digests are ready
+    restored_at = NOON + DAY + timedelta(hours=1)
+    assert restoring.after_restore(restored_at) == restoring.Restored(doubtful=2, passed=3)
+    rows = Delivery.objects.values_list("subscriber__email", "status").order_by("issue_date", "subscriber")
+    assert [status for _, status in rows] == ["unknown", "unknown", "skipped", "unknown", "unknown", "skipped"]
+    delivering.sweep(restored_at)
+    planning.plan(restored_at, [ada.pk, ben.pk, paul.pk])
+    assert delivering.deliver_all(clock=lambda: restored_at).counts.total() == 0
+    assert mail.outbox == []
+
+    gate.resume(now=restored_at)
+    morning(NOON + 2 * DAY)
+    delivering.deliver_all(clock=lambda: NOON + 2 * DAY)
+    assert sorted(message.to[0] for message in mail.outbox) == ["ada@example.org", "ben@example.org"]
+    assert Delivery.objects.filter(status="accepted").count() == 2
+
+
+def test_the_command_says_how_many_and_pauses(capsys: pytest.CaptureFixture[str]) -> None:
+    reader("ada", next_send_at=NOON)
+    publish(NOON)
+    call_command("after_restore")
+    assert capsys.readouterr().out.startswith("Paused. ")
+    assert Provider.objects.get().status == "paused"
+    call_command("resume_sending")
+    assert Provider.objects.get().status == "running"
+    call_command("pause_sending", "--why=a mistake")
+    assert (Provider.objects.get().status, Provider.objects.get().why) == ("paused", "a mistake")
+
+
+def test_one_process_does_all_that_is_due_without_a_broker(settings: object) -> None:
+    now = datetime.now(NOON.tzinfo)
+    publish(now - timedelta(minutes=5))
+    ahead = 12 - now.hour  # about noon where she lives: midnight is far
+    zone = f"Etc/GMT{ahead:+}" if ahead else "UTC"
+    reader("ada", next_send_at=now, send_hour=12, zone=zone, signed_up_at=now, confirmed_at=now)
+    call_command("send_due")
+    call_command("send_due")
+    assert [message.to for message in mail.outbox] == [["ada@example.org"]]
