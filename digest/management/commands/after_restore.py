@@ -12,8 +12,8 @@ from digest.restoring import after_restore
 
 class Command(BaseCommand):
     help = (
-        "Run this on a database that was restored from a backup, before anything else is started: what was open in it or "
-        "came due since may have left, so it is marked as unknown and not sent again, and sending is paused until "
+        "Run this on a database that was restored from a backup, before anything else is started: what was open in it "
+        "or came due since may have left, so it is marked as unknown and not sent again, and sending is paused until "
         "resume_sending. Exit codes: 0 done; 2 wrong arguments."
     )
 
