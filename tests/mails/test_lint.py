@@ -41,7 +41,7 @@ FALL_BACKS = {
     "css-display-none": "Where it is not heeded the line for the list of mails is shown on top: true words of this digest.",
     "css-max-height": "The same line is hidden by mso-hide in Word.",
     "css-overflow": "The same line; nothing else overflows.",
-    "css-line-height": "Word takes it as a minimum; lines stand further apart.",
+    "css-line-height": "Word takes it as a minimum, and gives tall scripts and signs the room that they need.",
     # words
     "css-font-size": "In pixels, which all know.",
     "css-font-weight": "600 and normal: bold or not.",
