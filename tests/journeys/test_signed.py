@@ -28,7 +28,7 @@ COVERED = LETTER | LIST | {"auto-submitted", "feedback-id"}
 @pytest.fixture
 def digests(signing_server: SigningServer, settings: Any) -> list[bytes]:
     """Those of Ada and Grace, as they lie in the mailbox."""
-    settings.EMAIL_BACKEND, settings.MAIL_PROVIDER = "django.core.mail.backends.smtp.EmailBackend", "smtp"
+    settings.EMAIL_BACKEND, settings.MAIL_PROVIDER = "subscriptions.smtp.EmailBackend", "smtp"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", signing_server.port
     settings.DEFAULT_FROM_EMAIL = f"Broadsheet <digest@{signing_server.domain}>"
     settings.SITE_URL = "https://papers.example.org"
@@ -80,6 +80,7 @@ def test_the_signature_is_of_the_senders_domain_and_covers_every_header_that_cou
         assert there >= COVERED
         assert covered >= COVERED
         assert parsed(raw)["From"].addresses[0].domain == tags["d"]
+        assert parsed(raw)["Return-Path"].strip("<> ").endswith(f"@{tags['d']}")  # of the envelope, for SPF
         assert "l" not in tags  # it covers the whole body
         assert tags["c"] == "relaxed/relaxed"  # and survives a relay that folds headers anew
 
