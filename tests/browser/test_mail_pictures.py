@@ -47,6 +47,10 @@ LEAST_CONTRAST = """() => {
   }
   return least;
 }"""
+COLOURS = """() => [...document.querySelectorAll("[class]")].flatMap((node) => [...node.classList].map((name) => {
+  const of = {ground: "backgroundColor", chip: "backgroundColor", rule: "borderTopColor"}[name] ?? "color";
+  return `${name} ${getComputedStyle(node)[of]}`;
+}))"""
 SMALL_TARGETS = """() => [...document.links].filter((link) => link.getBoundingClientRect().height < 24)
   .map((link) => link.textContent)"""
 
@@ -183,18 +187,26 @@ def test_dark_colours_also_apply_where_outlook_marks_them(browser: Browser) -> N
     marked = html().replace("<html ", '<html data-ogsc="" ')
 
     scrolls, contrast, _ = look(browser, marked, "digest-600-outlook-dark", width=600)
+    drawn = {}
+    for scheme, page_html in (("light", html()), ("dark", html()), ("light, marked", marked)):
+        page = browser.new_page(color_scheme="dark" if scheme == "dark" else "light")
+        page.set_content(page_html, wait_until="load")
+        drawn[scheme] = page.evaluate(COLOURS)
+        page.close()
 
     assert not scrolls
     assert contrast >= 4.5
+    assert drawn["light, marked"] == drawn["dark"] != drawn["light"]
 
 
 def test_the_digest_reads_well_without_its_style_sheet(browser: Browser) -> None:
     without = re.sub(r"<style>.*?</style>", "", html(), flags=re.S)
 
-    scrolls, contrast, _ = look(browser, without, "digest-375-no-style-sheet", width=375)
+    scrolls, contrast, small = look(browser, without, "digest-375-no-style-sheet", width=375)
 
     assert not scrolls
     assert contrast >= 4.5
+    assert small == []
 
 
 def test_the_digest_can_be_read_without_any_style(browser: Browser) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Route
@@ -19,6 +21,10 @@ SMALL_TARGETS = """() => {
   const large = new Set(links.filter((link) => height(link) >= 24).map((link) => link.href));
   return links.filter((link) => !large.has(link.href)).map((link) => link.textContent);
 }"""
+
+
+LINES = """() => document.body.innerText.split("\\n").map((line) => line.replace(/\\s+/g, " ").trim())
+  .filter((line) => line)"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -51,6 +57,41 @@ def test_a_mail_is_accessible_and_readable_and_asks_for_nothing(browser: Browser
     assert small == []
     assert not scrolls
     assert asked_for == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_mail_says_the_same_in_the_same_lines_without_its_sheet_and_without_any_style(
+    browser: Browser, kind: str
+) -> None:
+    """As Gmail shows it to other accounts, and about as Word does, for which a link is never a block."""
+    styled = re.sub(r'<div style="display:none.*?</div>', "", mails()[kind].html, flags=re.S)  # the line for the list
+    without_sheet = re.sub("<style>.*?</style>", "", styled, flags=re.S)
+    bare = re.sub(r'\bstyle="[^"]*"', "", without_sheet)
+    page = browser.new_page(viewport={"width": 600, "height": 800})
+    said = []
+    for html in (styled, without_sheet, bare):
+        page.set_content(html, wait_until="load")
+        said.append(page.evaluate(LINES))
+    page.set_content(without_sheet, wait_until="load")
+    small, contrast = page.evaluate(SMALL_TARGETS), page.evaluate(LEAST_CONTRAST)
+    page.close()
+    assert len(said[0]) > 5
+    assert said[0] == said[1] == said[2]
+    assert small == []
+    assert contrast >= 4.5
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.startswith(("digest", "nothing"))])
+def test_the_way_to_leave_is_seen_without_scrolling(browser: Browser, kind: str) -> None:
+    page = browser.new_page(viewport={"width": 375, "height": 667})
+    page.set_content(mails()[kind].html, wait_until="load")
+    link = page.get_by_role("link", name="Unsubscribe", exact=True)
+    assert link.is_visible()
+    place = link.bounding_box()
+    page.close()
+    assert place
+    assert place["y"] + place["height"] < 100
+    assert place["x"] + place["width"] <= 375
 
 
 def test_axe_and_the_contrast_can_fail(browser: Browser) -> None:
