@@ -17,6 +17,7 @@ RELAY = {
     "DEFAULT_FROM_EMAIL": "Digest <digest@mail.example.org>",
     "SITE_URL": "https://digest.example.org",
 }
+POSTMARK = {**RELAY, "MAIL_PROVIDER": "postmark", "POSTMARK_SERVER_TOKEN": "t"}
 
 
 def start(tmp_path: Path, *, code: str = "", command: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
@@ -57,6 +58,12 @@ def start(tmp_path: Path, *, code: str = "", command: str = "", **settings: str)
         ({**RELAY, "SMTP_URL": "smtp+tls://user:sEcr/et@mail.example.org:587"}, "SMTP_URL is '…'"),
         ({**RELAY, "SMTP_URL": "smtp://host:port"}, "SMTP_URL is '…'"),
         ({"SITE_URL": "https://example.org:99999"}, "SITE_URL"),
+        (
+            {**POSTMARK, "MAIL_API_URL": "http://api.example.org/"},
+            "MAIL_API_URL is '…', but it must be an https address",
+        ),
+        ({**POSTMARK, "MAIL_API_URL": "https://user:pass@api.example.org/"}, "MAIL_API_URL is '…'"),
+        ({**POSTMARK, "MAIL_API_URL": "http://127.0.0.1:port/"}, "MAIL_API_URL is '…'"),
         ({"PROXIES": "-1"}, "PROXIES is '-1', but it must be how many reverse proxies"),
         ({"PROXIES": "²"}, "PROXIES"),
         ({"PROXIES": "yes"}, "PROXIES"),
@@ -111,6 +118,20 @@ def test_each_provider_is_chosen_by_environment_and_can_be_opened(
     code = "from django.core.mail import get_connection; c = get_connection(); print(type(c).__module__)"
     started = start(tmp_path, code=code, **environment)
     assert started.stdout.strip() == backend.removesuffix(".EmailBackend"), started.stderr
+
+
+@pytest.mark.parametrize(
+    "url", ["https://gateway.example.org/postmark/", "http://127.0.0.1:8025/", "http://[::1]:8025/"]
+)
+def test_a_provider_may_be_asked_at_another_address(tmp_path: Path, url: str) -> None:
+    code = "from django.core.mail import get_connection; print(get_connection().api_url)"
+    assert start(tmp_path, code=code, **POSTMARK, MAIL_API_URL=url).stdout.strip() == url
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    amazon = {**RELAY, "MAIL_PROVIDER": "amazon_ses", "AWS_REGION": "eu-central-1", **keys}
+    code = (
+        "from django.core.mail import get_connection; c = get_connection(); c.open(); print(c.client.meta.endpoint_url)"
+    )
+    assert start(tmp_path, code=code, **amazon, MAIL_API_URL=url).stdout.strip() == url
 
 
 VISITS = """

@@ -257,6 +257,20 @@ else:
         ANYMAIL["AMAZON_SES_CLIENT_PARAMS"] = SES | {"region_name": env.str("AWS_REGION")}
     elif MAIL_PROVIDER == "mailgun":
         ANYMAIL["MAILGUN_API_URL"] = env.str("MAILGUN_API_URL", default="https://api.mailgun.net/v3")
+    if api := env.str("MAIL_API_URL", default=""):  # of a stand-in, or a gateway on the way to the provider
+        try:
+            asked = urlsplit(api)
+            asked.port  # noqa: B018 (raises for a port that is none)
+        except ValueError:
+            asked = urlsplit("")
+        is_here = asked.scheme == "http" and asked.hostname in ("localhost", "127.0.0.1", "::1")
+        if not asked.hostname or not (is_here or asked.scheme == "https") or asked.username or asked.query:
+            raise wrong("MAIL_API_URL", "…", "an https address, or one on this machine")  # it may hold a password
+        if MAIL_PROVIDER == "amazon_ses":
+            SES["endpoint_url"] = api
+            ANYMAIL["AMAZON_SES_CLIENT_PARAMS"] = SES | {"region_name": env.str("AWS_REGION")}
+        else:
+            ANYMAIL[f"{MAIL_PROVIDER.upper()}_API_URL"] = api
 if MAIL_PROVIDER != "outbox":
     if not POSTAL_ADDRESS:
         raise ImproperlyConfigured(
