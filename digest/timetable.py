@@ -14,7 +14,8 @@ from digest.models import Batch, Edition, Lease
 from subscriptions import tidying
 from subscriptions.models import Subscriber
 
-HOLD = timedelta(seconds=300)  # as long as a task may run: a turn whose holder died is free again after this
+# As long as a task may run: a turn whose holder died is free again after this.
+HOLD = timedelta(seconds=settings.LEASE_SECONDS)
 SELDOM = timedelta(hours=1)  # between two goes at what is in no hurry
 
 
