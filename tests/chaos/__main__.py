@@ -31,8 +31,9 @@ def main() -> int:
     parser.add_argument("--provider", choices=PROVIDERS, default="smtp", help="how mail leaves (%(default)s)")
     parser.add_argument("--only", choices=ALL, metavar="BLOW", action="append", help=f"of {', '.join(ALL)}")
     parser.add_argument("--calm", action="store_true", help="a sink that refuses nothing but what the blows need")
-    parser.add_argument("--json", type=Path, help="where the figures go (var/chaos.json)")
     given = parser.parse_args()
+    var = Path(os.environ.get("BROADSHEET_VAR", ROOT / "var"))
+    (var / "chaos").mkdir(parents=True, exist_ok=True)
     out = Console()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing may be left over
     chaos = Chaos(
@@ -43,6 +44,7 @@ def main() -> int:
         provider=given.provider,
         only=given.only,
         calm=given.calm,
+        logs=var / "chaos",
     )
     try:
         result = chaos.run(out)
@@ -52,11 +54,10 @@ def main() -> int:
     except KeyboardInterrupt:
         out.print("Stopped; nothing is left running.")
         return 1
-    path = given.json or Path(os.environ.get("BROADSHEET_VAR", ROOT / "var")) / "chaos.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = var / "chaos.json"
     path.write_text(json.dumps(result.as_json() | {"told": chaos.told}, indent=1) + "\n")
     out.print(verdict.table(result))
-    out.print(f"All of it: {path}")
+    out.print(f"All of it: {path}; what the processes said: {var / 'chaos'}")
     return 0 if result.is_clean and not result.facts["not struck"] else 1
 
 

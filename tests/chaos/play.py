@@ -36,6 +36,7 @@ class Chaos:
     provider: str = "smtp"
     only: list[str] | None = None
     calm: bool = False
+    logs: Path | None = None  # where what the processes say is kept
     struck: Counter[str] = field(default_factory=Counter)
     missed: list[str] = field(default_factory=list)
     told: list[dict[str, Any]] = field(default_factory=list)
@@ -59,6 +60,8 @@ class Chaos:
         var = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="broadsheet-chaos-")))
         log, redis_port = var / "sink.log", free_port()
         log.touch()
+        for old in self.logs.glob("*.log") if self.logs else []:
+            old.unlink()
         # commits must outlive a crash of PostgreSQL itself, which is among the blows
         database_url = stack.enter_context(postgres(postgres_binaries(), keeps_commits=True))
         module = "tests.sink" if self.provider == "smtp" else "tests.http_sink"
@@ -82,7 +85,7 @@ class Chaos:
             lease=LEASE,
             tick=TICK,
             dice=random.Random(self.seed),  # noqa: S311 (a seeded choice, no secret)
-            actors=actors(self.workers, var),
+            actors=actors(self.workers, self.logs or var),
             weather=[] if self.calm else bad_weather(self.provider),
         )
         stack.callback(stage.end)
@@ -135,26 +138,31 @@ class Chaos:
         stage.pace = min(wanted, MOST_PACE[self.provider])
 
     def _wait_until_quiet(self, stage: Stage) -> None:
-        """Every reader has a row, none of them is open, and none moves any more."""
+        """Every reader has a row, none of them is open, and none moves any more; or nothing could ever move again."""
         while stage.waves:
             stage.call_up()
         last, since = None, time.monotonic()
-        while time.monotonic() - since < PATIENCE:
+        while (still := time.monotonic() - since) < PATIENCE:
             now = stage.statuses()
             if now != last:
                 last, since = now, time.monotonic()
-            is_done = sum(now.values()) >= self.readers and not now["ready"] + now["handing_off"] + now["retry_wait"]
-            if is_done and time.monotonic() - since > LEASE + 2 * TICK:
+            is_planned = now.total() >= self.readers
+            if is_planned and still > LEASE + 3 * TICK and not (now["retry_wait"] or self._has_batches(stage)):
                 return
             stage.pause(1)
             stage.mend()
+
+    @staticmethod
+    def _has_batches(stage: Stage) -> bool:
+        return bool(stage.sql("SELECT 1 FROM digest_batch WHERE status <> 'done' LIMIT 1"))
 
     def _judge(self, stage: Stage, addresses: dict[int, str], *, seconds: float) -> Verdict:
         rows = [
             Row(*values)
             for values in stage.sql(
-                "SELECT subscriber_id, email, d.status, message_id, accepted_at"
+                "SELECT subscriber_id, email, d.status, message_id, accepted_at, b.status, d.attempts, outcome"
                 " FROM digest_delivery d JOIN subscriptions_subscriber s ON s.id = subscriber_id"
+                " LEFT JOIN digest_batch b ON b.id = batch_id"
             )
         ]
         ((commits, rollbacks),) = stage.sql(

@@ -91,7 +91,8 @@ class Stage:
         for actor in self.actors:
             if actor.process is None or actor.process.poll() is not None:
                 if actor.process is not None and not actor.is_struck:
-                    self.ended_by_itself.append(f"{actor.name} ({actor.process.returncode})")
+                    last = actor.log.read_text(errors="replace").splitlines()[-1:]
+                    self.ended_by_itself.append(f"{actor.name} ({actor.process.returncode}): {''.join(last)}")
                 actor.is_struck = False
                 with actor.log.open("ab") as log:
                     actor.said_before = log.tell()
@@ -336,6 +337,7 @@ def house_at(var: Path, *, database_url: str, redis_port: int, provider: str, ma
         POSTAL_ADDRESS="Example Institute, 1 Reading Lane",
         MAIL_PROVIDER=provider,
         MAILS_AT_ONCE=str(CHUNK),
+        MAIL_RATE="",  # as fast as the sink answers
         **where,
         **more,
     )

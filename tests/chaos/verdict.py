@@ -24,6 +24,13 @@ class Row:
     status: str
     message_id: str | None
     accepted_at: datetime | None
+    batch: str | None  # its status
+    attempts: int
+    outcome: str
+
+    def __str__(self) -> str:
+        told = f" ({self.outcome})" if self.outcome else ""
+        return f"{self.address}: {self.status}{told} in a batch that is {self.batch}, {self.attempts} attempts"
 
 
 @dataclass
@@ -64,9 +71,9 @@ def judge(
     unexplained = []
     for row in rows:
         if row.status in OPEN:
-            unexplained.append(f"{row.address}: still {row.status}")
+            unexplained.append(f"still open: {row}")
         elif row.message_id in ids and row.status not in EXPLAINED:
-            unexplained.append(f"{row.address}: {row.status}, and the sink has it")
+            unexplained.append(f"in the sink: {row}")
     with_row = Counter(row.reader for row in rows)
     unexplained += [
         f"{address}: {with_row[reader]} rows" for reader, address in readers.items() if with_row[reader] != 1

@@ -1,0 +1,47 @@
+"""The service under kill -9 at each line of the crash map: nobody gets a mail twice, and every row says what is so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tests.chaos.blows import CRASH_MAP
+from tests.chaos.play import Chaos
+from tests.chaos.verdict import Row, judge
+from tests.factories import NOON
+from tests.sink import Taken
+
+
+@pytest.mark.parametrize("provider", ["smtp", "postmark", "resend"])
+def test_a_crash_at_any_line_of_the_map_causes_no_duplicate_and_loses_nothing(tmp_path: Path, provider: str) -> None:
+    chaos = Chaos(readers=300, kills=len(CRASH_MAP), provider=provider, calm=True, logs=tmp_path)
+    verdict = chaos.run(Console())
+    assert verdict.is_clean, verdict.as_json()
+    assert chaos.missed == []
+    assert set(chaos.struck) == set(CRASH_MAP)
+    assert verdict.mails == verdict.statuses["accepted"] + verdict.unknown_taken
+
+
+def test_what_is_wrong_is_seen() -> None:
+    """A verdict that could not find a fault would prove nothing."""
+
+    def row(reader: int, status: str) -> Row:
+        return Row(reader, f"r{reader}", status, f"<{reader}>", NOON, "done", 1, "")
+
+    readers = {number: f"r{number}" for number in range(1, 9)}
+    rows = [row(1, "accepted"), row(2, "accepted"), row(3, "failed"), row(4, "unknown"), row(5, "unknown")]
+    rows += [row(6, "ready"), row(7, "skipped")]
+    taken = [Taken(0.0, f"<{number}>", [f"r{number}"]) for number in (1, 1, 3, 4, 99)]
+    verdict = judge(readers, rows, taken, dict.fromkeys(readers, NOON), most_unknown=1)
+    assert verdict.duplicates == ["<1>", "r1"]
+    assert verdict.lost == ["r2"]
+    assert [fault.partition(" in a")[0] for fault in verdict.unexplained] == [
+        "2 unknown, though the blows account for 1",
+        "<99>: in the sink, of no row",
+        "in the sink: r3: failed",
+        "r8: 0 rows",
+        "still open: r6: ready",
+    ]
+    assert (verdict.unknown, verdict.unknown_taken) == (2, 1)
