@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jinja2 import TemplateNotFound, UndefinedError
 
 from digest.compose import Fact, Reader, Reason, Sender, card_for, compose
@@ -87,6 +90,23 @@ def test_a_folded_text_has_short_lines_and_loses_nothing(text: str) -> None:
 
     assert max(len(line.encode()) for line in folded.split("\n")) <= 998
     assert folded.replace("<wbr\n>", "").replace("\n", " ").unescape() == text
+
+
+@given(
+    st.text(st.sampled_from("ab-\u2014 \n\t\0\u00a0\u2028"), max_size=400)
+    | st.lists(st.integers(0, 90).map("x".__mul__), max_size=30).map(" ".join),
+    st.sampled_from([0, 4]),
+)
+def test_wrapping_gives_the_lines_of_textwrap(text: str, indent: int) -> None:
+    blank = " " * indent
+    filled = textwrap.fill(
+        one_line(text), COLUMNS, initial_indent=blank, subsequent_indent=blank, break_on_hyphens=False
+    )
+    assert wrap(text, indent) == (filled or blank)
+
+
+def test_what_is_taken_out_of_a_line_leaves_no_second_space() -> None:
+    assert one_line("\0 a \0 b\u2028c \u202e") == "a b c"
 
 
 def test_wrapping_keeps_to_the_columns_and_puts_the_number_in_the_margin() -> None:
