@@ -17,6 +17,7 @@ NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
 PAPERS, OLDER, VOTED = 1000, 1000, 60
 MOST = 12  # papers in a digest
 LIKED = 5  # papers that each tenth reader said "more like this" of
+HYPES = (50, 50, 20, 0)
 ZONES = ("UTC", "Europe/Berlin", "Europe/London", "America/New_York", "Asia/Tokyo")
 
 
@@ -86,6 +87,7 @@ def _reader(number: int) -> Subscriber:
         zone=ZONES[number % len(ZONES)],
         weekdays=WEEKDAYS_ALL,
         max_papers=MOST,
+        hype=HYPES[number % len(HYPES)],
         signed_up_at=NOW - timedelta(days=90),
         confirmed_at=NOW - timedelta(days=90 - number % 60),
         next_send_at=NOW,
