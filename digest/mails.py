@@ -38,7 +38,7 @@ class Mails:
 
     def __init__(self) -> None:
         self._press = Press()
-        self._cards: dict[int, list[tuple[date, Card]]] = {}  # by paper, oldest edition first
+        self._cards: dict[int, list[tuple[date, Card]]] = {}  # by paper, newest edition first
         self._editions: dict[int, Edition] = {}
 
     def read_cards(self, deliveries: Sequence[Delivery]) -> None:
@@ -52,16 +52,20 @@ class Mails:
         self._cards |= {paper_id: [] for paper_id in unread}
         if not unread:
             return
-        rows = EditionPaper.objects.filter(paper__in=unread).order_by("edition__date")
+        rows = EditionPaper.objects.filter(paper__in=unread).order_by("-edition__date")
         for paper_id, day, card in rows.values_list("paper_id", "edition__date", "card"):
             self._cards[paper_id].append((day, Card.from_json(card)))
 
     def cards_of(self, delivery: Delivery) -> dict[int, Card]:
         """Each paper's newest card as of the delivery's edition; a deleted paper has none."""
         last = delivery.edition.date if delivery.edition else date.min
-        known = ((paper_id, self._cards[paper_id]) for paper_id in _papers_of(delivery))
-        newest = ((paper_id, [card for day, card in cards if day <= last][-1:]) for paper_id, cards in known)
-        return {paper_id: card for paper_id, cards in newest for card in cards}
+        newest = {}
+        for paper_id in _papers_of(delivery):
+            for day, card in self._cards[paper_id]:
+                if day <= last:
+                    newest[paper_id] = card
+                    break
+        return newest
 
     def email_for(self, delivery: Delivery) -> RenderedEmail | JoinedEmail:
         """The mail of a delivery from what was frozen in its row and its edition: the same each time it is made."""

@@ -35,23 +35,23 @@ class Press:
     def print(self, digest: Digest) -> JoinedEmail | None:
         """The e-mail of a digest; None where its HTML passes HTML_BYTES and has to be made lighter first."""
         pages = self._page(digest)
-        own = {name: getattr(digest, name) for name in OWN} | {name: getattr(digest.reader, name) for name in LINKS}
-        url = digest.reader.feedback_url and f"{digest.reader.feedback_url}/"
-        say = {"txt": encoded(url), "html": encoded(escape(url))}  # once for all papers: the number follows
-        text, html = (
-            pages[part].filled(
-                own
-                | {
-                    "picks": self._list(digest.picks, say[part], part),
-                    "items": self._list(digest.items, say[part], part),
-                    "also": b"".join([self._also(card, part) for card in digest.also]),
-                }
-            )
-            for part in PARTS
-        )
+        own = {name: getattr(digest, name) for name in OWN}
+        text, html = (pages[part].filled(own | self._own(digest, part)) for part in PARTS)
         if len(html) > HTML_BYTES and len(decoded(html).encode()) > HTML_BYTES:
             return None
         return JoinedEmail(one_line(digest.subject), text, html)
+
+    def _own(self, digest: Digest, part: str) -> dict[str, bytes]:
+        """What is not worth keeping for another mail: links, and the lists."""
+        written = str if part == "txt" else escape
+        links = {name: encoded(written(getattr(digest.reader, name))) for name in LINKS}
+        url = digest.reader.feedback_url
+        say = encoded(written(f"{url}/")) if url else b""  # once for all papers: the number follows
+        return links | {
+            "picks": self._list(digest.picks, say, part),
+            "items": self._list(digest.items, say, part),
+            "also": b"".join([self._also(card, part) for card in digest.also]),
+        }
 
     def _page(self, digest: Digest) -> dict[str, Prepared]:
         made_up = [bool(getattr(digest, name)) for name in (*OWN, *LISTS)]

@@ -71,19 +71,25 @@ def header_lines(headers: Iterable[tuple[str, str]]) -> bytes:
 
     Raises ValueError for a value that would break a line or holds what has no place in one.
     """
-    return "".join(_line(name, value) for name, value in headers).encode("ascii")
+    return "".join([_line(name, value) for name, value in headers]).encode("ascii")
 
 
+@lru_cache(maxsize=64)  # most lines are the same in all mails of a day
 def _line(name: str, value: str) -> str:
     if name == "Subject" and (not value.isascii() or "=?" in value):
-        room = chain([COLUMNS - len("Subject: ")], repeat(COLUMNS - 1))
-        value = " ".join(word for word in _UTF_8.header_encode_lines(value, room) if word)
+        value = _encoded_words(value)
     if not value.isascii() or not value.isprintable():
         raise ValueError(f"{name} holds what no header may hold")
     lines = _folded(f"{name}:", value) if name in _MAY_FOLD else [f"{name}: {value}"]
     if any(len(line) > LONGEST for line in lines):
         raise ValueError(f"{name} is too long for a header")
     return "\r\n".join(lines) + "\r\n"
+
+
+@lru_cache(maxsize=1000)  # slow, and many mails of a day begin with the same paper
+def _encoded_words(subject: str) -> str:
+    room = chain([COLUMNS - len("Subject: ")], repeat(COLUMNS - 1))
+    return " ".join(word for word in _UTF_8.header_encode_lines(subject, room) if word)
 
 
 def _folded(start: str, value: str) -> list[str]:

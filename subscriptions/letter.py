@@ -64,7 +64,7 @@ class Letter(EmailMultiAlternatives):
 class Octets:
     """A finished mail, as backends expect of a MIME message; Anymail's for Amazon SES adds headers of its own."""
 
-    def __init__(self, head: bytes, parts: bytes) -> None:
+    def __init__(self, head: bytes, parts: tuple[bytes, ...]) -> None:
         self._head, self._parts = head, parts
         self._added: list[tuple[str, str]] = []
 
@@ -79,15 +79,14 @@ class Octets:
 
     def as_bytes(self, unixfrom: bool = False, linesep: str = "\r\n") -> bytes:
         """With CRLF, whatever is asked for: no other line end is right in a mail."""
-        return b"".join((self._head, header_lines(self._added), b"\r\n", self._parts))
+        return b"".join((self._head, header_lines(self._added), b"\r\n", *self._parts))
 
 
-def _parts(email: RenderedEmail | JoinedEmail, boundary: bytes) -> bytes:
+def _parts(email: RenderedEmail | JoinedEmail, boundary: bytes) -> tuple[bytes, ...]:
+    """In pieces, which are joined with the head: a digest is large enough that each copy of it counts."""
     if isinstance(email, JoinedEmail):
         text, html = email.encoded_text, email.encoded_html
     else:
         text, html = encoded(email.text), encoded(email.html)
     head = b'--%b\r\nContent-Type: text/%b; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
-    return b"".join(
-        (head % (boundary, b"plain"), text, b"\r\n", head % (boundary, b"html"), html, b"\r\n--", boundary, b"--\r\n")
-    )
+    return head % (boundary, b"plain"), text, b"\r\n", head % (boundary, b"html"), html, b"\r\n--", boundary, b"--\r\n"

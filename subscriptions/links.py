@@ -14,7 +14,7 @@ import hmac
 import re
 import secrets
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -183,6 +183,7 @@ def sending_domain(purpose: str = "digest") -> str:
     return punycode(sender_of(purpose).rpartition("@")[2].strip("> "))
 
 
+@lru_cache(maxsize=8)  # a mail's head and its two parts bear the same links
 def _seal(purpose: str, about: str, key: str) -> str:
     digest = hmac.digest(key.encode(), f"broadsheet.link|{purpose}|{about}".encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(digest)[:16].decode()
