@@ -74,7 +74,7 @@ def _delivery(row: Delivery, papers: Mapping[int, Paper]) -> dict[str, Any]:
     reasons = frozen.get("papers", [])
     return {
         **_values(row, "issue_date", "status", "outcome", "subject", "message_id", "provider_message_id", "attempts"),
-        **_values(row, "dated_at", "handed_over_at", "accepted_at"),
+        **_values(row, "dated_at", "handed_over_at", "accepted_at", "provider", "answer"),
         "edition": _plain(row.edition.date) if row.edition else None,
         "new_papers": frozen.get("arrived"),
         "matching_papers": frozen.get("matched"),
