@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
-from enum import IntEnum
 from urllib.parse import urlsplit
 
 import redis
@@ -14,7 +13,10 @@ from django.conf import settings
 from django.core.mail import get_connection
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from dns.resolver import Resolver
 
+from digest import sending_domain
+from digest.finding import Finding, Severity
 from digest.models import Lease, Source
 from subscriptions.models import Subscriber
 
@@ -23,28 +25,20 @@ TICK_LATE = timedelta(minutes=3)
 SOURCE_QUIET = timedelta(days=2)
 
 
-class Severity(IntEnum):
-    WELL = 0
-    ATTENTION = 1
-    BROKEN = 3
-
-
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """``what`` was looked at, what was ``seen``, and for anything but WELL what to ``do``."""
+class World:
+    """What lies outside the service: the time as it goes on, and the DNS."""
 
-    severity: Severity
-    what: str
-    seen: str
-    do: str = ""
+    clock: Callable[[], datetime]
+    names: Resolver
 
 
-def examine(now: datetime) -> list[Finding]:
-    """Everything that can be looked at from here, in the order in which it should be mended."""
+def examine(now: datetime, *, world: World | None = None) -> list[Finding]:
+    """Everything in the order in which it should be mended; what lies outside is asked only where a world is given."""
     database = list(_database())
     if any(finding.severity == Severity.BROKEN for finding in database):
-        return [*database, *_broker(), *_mail()]
-    return [*database, *_broker(), _beat(now), *_sources(now), *_mail(), *_readers()]
+        return [*database, *_broker(), *_mail(), *_sender(world)]
+    return [*database, *_broker(), _beat(now), *_sources(now), *_mail(), *_sender(world), *_readers()]
 
 
 def last_tick(now: datetime) -> tuple[datetime | None, bool]:
@@ -134,14 +128,23 @@ def _mail() -> Iterator[Finding]:
         yield Finding(
             Severity.WELL, "mail", f"goes through {settings.MAIL_PROVIDER}, whose key is set (not tried here)"
         )
-    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
-    yield Finding(Severity.WELL, "sender", f"mail comes from {domain}; its SPF, DKIM and DMARC are not looked at yet")
     if settings.SECURE and not settings.PROXIES:
         seen = "SITE_URL is https, so a reverse proxy stands in front, but PROXIES is 0: all visitors count as one"
         yield Finding(Severity.ATTENTION, "visitors", seen, "Set PROXIES to how many there are, usually 1.")
     if urlsplit(settings.SITE_URL).scheme != "https":
         seen = f"SITE_URL is {settings.SITE_URL}"
         yield Finding(Severity.ATTENTION, "links", seen, "Mail programs offer one-click leaving over https only.")
+
+
+def _sender(world: World | None) -> Iterator[Finding]:
+    if world and settings.MAIL_PROVIDER != "outbox":
+        senders = [settings.DEFAULT_FROM_EMAIL, settings.TRANSACTIONAL_FROM_EMAIL or settings.DEFAULT_FROM_EMAIL]
+        yield from sending_domain.look_up(
+            [parseaddr(sender)[1].rpartition("@")[2] for sender in senders],
+            selectors=settings.DKIM_SELECTORS,
+            names=world.names,
+            server=settings.EMAIL_HOST if settings.MAIL_PROVIDER == "smtp" else "",
+        )
 
 
 def _readers() -> Iterator[Finding]:

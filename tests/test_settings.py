@@ -64,6 +64,7 @@ def start(tmp_path: Path, *, code: str = "", command: str = "", **settings: str)
         ),
         ({**POSTMARK, "MAIL_API_URL": "https://user:pass@api.example.org/"}, "MAIL_API_URL is '…'"),
         ({**POSTMARK, "MAIL_API_URL": "http://127.0.0.1:port/"}, "MAIL_API_URL is '…'"),
+        ({"DKIM_SELECTOR": "s1, s 2"}, "The setting DKIM_SELECTOR is 's 2', but it must be the s= of"),
         ({"PROXIES": "-1"}, "PROXIES is '-1', but it must be how many reverse proxies"),
         ({"PROXIES": "²"}, "PROXIES"),
         ({"PROXIES": "yes"}, "PROXIES"),

@@ -10,9 +10,11 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils.timezone import now as clock
 
-from digest.doctor import Severity, examine
+from digest.doctor import World, examine
+from digest.finding import Severity
 from digest.models import Lease, Source
 from tests.factories import NOON, reader
+from tests.name_server import name_server
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +66,25 @@ def test_a_broker_or_mail_server_that_is_gone_is_broken(settings: Any) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     assert found("broker")[0][0] == Severity.BROKEN
     assert found("mail")[0][0] == Severity.BROKEN
+
+
+def test_both_sending_domains_are_looked_up_and_for_smtp_the_servers_name(settings: Any) -> None:
+    settings.MAIL_PROVIDER, settings.EMAIL_HOST, settings.EMAIL_PORT = "smtp", "127.0.0.1", 1
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.DEFAULT_FROM_EMAIL = "Digest <digest@mail.example.org>"
+    settings.TRANSACTIONAL_FROM_EMAIL = "account@notice.example.org"
+    settings.DKIM_SELECTORS = ["s1"]
+    with name_server("mail.example.org. A 5.6.7.8\nnotice.example.org. A 5.6.7.8") as names:
+        said = {one.what: one.seen for one in examine(NOON, world=World(clock=lambda: NOON, names=names))}
+    for domain in ("mail.example.org", "notice.example.org"):
+        assert {f"{record} of {domain}" for record in ("SPF", "DKIM", "DMARC", "MX")} < set(said)
+        assert f"s1._domainkey.{domain}" in said[f"DKIM of {domain}"]
+    assert "name of 127.0.0.1" in said
+
+
+def test_no_domain_is_looked_up_while_mail_is_laid_down_in_files() -> None:
+    with name_server("") as names:
+        assert examine(NOON, world=World(clock=lambda: NOON, names=names)) == examine(NOON)
 
 
 def test_the_exit_code_is_the_worst_that_was_found(settings: Any, capsys: pytest.CaptureFixture[str]) -> None:

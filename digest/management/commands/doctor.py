@@ -9,7 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from rich.markup import escape
 
-from digest.doctor import Severity, examine
+from digest import sending_domain
+from digest.doctor import World, examine
+from digest.finding import Severity
 from digest.management import summary
 
 MARK = {
@@ -29,7 +31,8 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         out = summary.console()
-        findings = examine(datetime.now(UTC))
+        world = World(clock=lambda: datetime.now(UTC), names=sending_domain.resolver())
+        findings = examine(world.clock(), world=world)
         for finding in findings:
             out.print(f"{MARK[finding.severity]}  {escape(finding.what)}: {escape(finding.seen)}", soft_wrap=True)
             if finding.do:

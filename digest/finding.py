@@ -1,0 +1,28 @@
+"""What the doctor says of one thing it looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Severity(IntEnum):
+    WELL = 0
+    ATTENTION = 1
+    BROKEN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``what`` was looked at, what was ``seen``, and for anything but WELL what to ``do``."""
+
+    severity: Severity
+    what: str
+    seen: str
+    do: str = ""
+
+
+def shortened(text: str, most: int = 80) -> str:
+    """Words from elsewhere, as they may be shown on a terminal: printable, and not many."""
+    text = "".join(letter if letter.isprintable() else "�" for letter in text)
+    return text if len(text) <= most else text[: most - 1] + "…"
