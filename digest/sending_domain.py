@@ -53,6 +53,8 @@ def look_up(
         try:
             exchanges = _ask(names, domain, "MX")
             is_there = exchanges or _is_there(names, domain)
+            if not is_there and not _is_there(names, domain.rpartition(".")[2]):
+                raise Silence("not even its top-level domain is known here")
         except Silence as silence:
             yield Finding(
                 Severity.ATTENTION,

@@ -87,8 +87,8 @@ def test_a_bare_domain_is_told_each_record_that_it_lacks_and_what_to_publish() -
 
 
 def test_a_domain_that_does_not_exist_is_one_finding_and_the_next_is_looked_at() -> None:
-    found = seen(GOOD, domains=["nowhere.example.net", DOMAIN])
-    assert found["domain nowhere.example.net"].severity == BROKEN
+    found = seen(GOOD, domains=["nowhere.example.org", DOMAIN])
+    assert found["domain nowhere.example.org"].severity == BROKEN
     assert len(found) == 5
 
 
@@ -109,6 +109,12 @@ def test_where_no_name_server_answers_there_is_one_finding_for_all() -> None:
 def test_where_no_name_server_is_known_there_is_one_finding_for_all() -> None:
     (found,) = look_up([DOMAIN], selectors=["s1"], names=dns.resolver.Resolver(configure=False))
     assert (found.severity, found.what) == (ATTENTION, "names")
+
+
+def test_a_name_server_that_knows_no_name_at_all_is_one_finding() -> None:
+    (found,) = seen("", domains=[DOMAIN, "example.net"]).values()
+    assert (found.severity, found.what) == (ATTENTION, "names")
+    assert "not even its top-level domain" in found.seen
 
 
 def test_one_record_without_an_answer_does_not_hide_the_others() -> None:
