@@ -10,12 +10,11 @@ from urllib.parse import urlsplit
 
 import redis
 from django.conf import settings
-from django.core.mail import get_connection
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from dns.resolver import Resolver
 
-from digest import sending_domain
+from digest import clocks, flow, outward, sending_domain
 from digest.finding import Finding, Severity
 from digest.models import Lease, Source
 from subscriptions.models import Subscriber
@@ -35,10 +34,11 @@ class World:
 
 def examine(now: datetime, *, world: World | None = None) -> list[Finding]:
     """Everything in the order in which it should be mended; what lies outside is asked only where a world is given."""
-    database = list(_database())
+    database, broker, mail = list(_database()), list(_broker()), [*_mail(), *_outside(world)]
     if any(finding.severity == Severity.BROKEN for finding in database):
-        return [*database, *_broker(), *_mail(), *_sender(world)]
-    return [*database, *_broker(), _beat(now), *_sources(now), *_mail(), *_sender(world), *_readers()]
+        return [*database, *broker, *mail]
+    clock = clocks.look(world.clock) if world else []
+    return [*database, *clock, *broker, _beat(now), *_sources(now), *mail, *flow.look(now), *_readers()]
 
 
 def last_tick(now: datetime) -> tuple[datetime | None, bool]:
@@ -117,13 +117,7 @@ def _mail() -> Iterator[Finding]:
         )
         return
     if settings.MAIL_PROVIDER == "smtp":
-        try:
-            with get_connection():
-                pass
-            yield Finding(Severity.WELL, "mail", f"the server {settings.EMAIL_HOST} takes our log-in")
-        except (OSError, ValueError) as error:  # SMTPException is an OSError
-            seen = f"{settings.EMAIL_HOST} does not take it: {str(error)[:120]}"
-            yield Finding(Severity.BROKEN, "mail", seen, "Mend SMTP_URL; digests wait and expire five hours after due.")
+        yield from outward.mail_server()
     else:
         yield Finding(
             Severity.WELL, "mail", f"goes through {settings.MAIL_PROVIDER}, whose key is set (not tried here)"
@@ -136,8 +130,12 @@ def _mail() -> Iterator[Finding]:
         yield Finding(Severity.ATTENTION, "links", seen, "Mail programs offer one-click leaving over https only.")
 
 
-def _sender(world: World | None) -> Iterator[Finding]:
-    if world and settings.MAIL_PROVIDER != "outbox":
+def _outside(world: World | None) -> Iterator[Finding]:
+    if world is None:
+        return
+    if outward.is_reachable():
+        yield outward.one_click()
+    if settings.MAIL_PROVIDER != "outbox":
         senders = [settings.DEFAULT_FROM_EMAIL, settings.TRANSACTIONAL_FROM_EMAIL or settings.DEFAULT_FROM_EMAIL]
         yield from sending_domain.look_up(
             [parseaddr(sender)[1].rpartition("@")[2] for sender in senders],

@@ -36,6 +36,8 @@ def test_a_bare_house_is_told_what_is_missing_and_each_time_what_to_do() -> None
         "timetable": Severity.ATTENTION,
         "sources": Severity.ATTENTION,
         "mail": Severity.ATTENTION,
+        "sending": Severity.WELL,
+        "queue": Severity.WELL,
         "readers": Severity.WELL,
     }
     assert all(one.do for one in findings if one.severity != Severity.WELL)
@@ -84,7 +86,8 @@ def test_both_sending_domains_are_looked_up_and_for_smtp_the_servers_name(settin
 
 def test_no_domain_is_looked_up_while_mail_is_laid_down_in_files() -> None:
     with name_server("") as names:
-        assert examine(NOON, world=World(clock=lambda: NOON, names=names)) == examine(NOON)
+        said = {one.what for one in examine(NOON, world=World(clock=lambda: NOON, names=names))}
+    assert said - {one.what for one in examine(NOON)} <= {"clock", "time zones"}
 
 
 def test_the_exit_code_is_the_worst_that_was_found(settings: Any, capsys: pytest.CaptureFixture[str]) -> None:

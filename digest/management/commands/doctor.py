@@ -23,7 +23,8 @@ MARK = {
 
 class Command(BaseCommand):
     help = (
-        "Tell what is set up, what is missing and what to do: database, broker, timetable, sources, mail, readers. "
+        "Tell what is set up, what is missing and what to do: database, clock, broker, timetable, sources, mail, the "
+        "sending domain's records, the one-click address, digests that stand still, readers. "
         "Exit codes: 0 all is well; 1 something wants a look; 2 wrong arguments; 3 something is broken."
     )
     requires_system_checks = []

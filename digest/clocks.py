@@ -1,0 +1,72 @@
+"""Whether this machine's time is right: its clock beside the database's, and the age of its time zones."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from importlib import metadata
+from pathlib import Path
+
+from django.db import connection
+
+from digest.finding import Finding, Severity
+
+MOST_APART = timedelta(seconds=2)
+OLD = timedelta(days=548)  # eighteen months: several countries have changed their zones by then
+
+
+def look(clock: Callable[[], datetime]) -> Iterator[Finding]:
+    if connection.vendor == "postgresql":
+        yield _beside_the_database(clock)
+    yield zones_age(clock(), paths=zoneinfo.TZPATH)
+
+
+def _beside_the_database(clock: Callable[[], datetime]) -> Finding:
+    with connection.cursor() as cursor:
+        before = clock()
+        cursor.execute("SELECT clock_timestamp()")
+        there: datetime = cursor.fetchone()[0]
+        after = clock()
+    apart = max(before - there, there - after, timedelta())  # what the way there and back cannot explain
+    if apart > MOST_APART:
+        which = "behind" if there > after else "ahead of"
+        seen = f"this machine is {apart.total_seconds():,.0f} seconds {which} the database's"
+        do = "Let both keep time by NTP (timedatectl set-ntp true): who holds which turn is decided by clocks."
+        return Finding(Severity.ATTENTION, "clock", seen, do)
+    return Finding(Severity.WELL, "clock", "agrees with the database's")
+
+
+def zones_age(now: datetime, *, paths: tuple[str, ...]) -> Finding:
+    """How old the time zones are that Python reads: the system's in ``paths``, or those of the package tzdata.
+
+    A release is taken to be from the middle of its year.
+    """
+    whose, version = zones_in_use(paths)
+    seen = f"{whose}, {version or 'of unknown version'}"
+    year = re.match(r"\d{4}", version)
+    if year is None or now - datetime.combine(date(int(year[0]), 7, 1), datetime.min.time(), UTC) <= OLD:
+        return Finding(Severity.WELL, "time zones", seen)
+    do = (
+        "Bring the system's package tzdata up to date, or set PYTHONTZPATH to nothing so that Python's is used."
+        if whose == "the system's"
+        else "Install the newest requirements.txt of Broadsheet."
+    )
+    return Finding(Severity.ATTENTION, "time zones", f"{seen}, are old: some readers' mornings may be an hour off", do)
+
+
+def zones_in_use(paths: tuple[str, ...]) -> tuple[str, str]:
+    """Whose time zones they are, and their version, which is empty where nothing tells it."""
+    for folder in map(Path, paths):
+        if (folder / "Europe" / "Berlin").exists():
+            for name in ("tzdata.zi", "+VERSION"):
+                if (folder / name).is_file():
+                    with (folder / name).open(encoding="ascii", errors="replace") as file:
+                        found = re.search(r"\d{4}[a-z]*", file.readline())
+                    return "the system's", found[0] if found else ""
+            return "the system's", ""
+    try:
+        return "Python's package tzdata", metadata.version("tzdata")
+    except metadata.PackageNotFoundError:
+        return "Python's package tzdata", ""

@@ -1,0 +1,76 @@
+"""Whether digests flow: the gate, rows that stand still, and how many were lost sight of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count, Q
+
+from digest import gate
+from digest.finding import Finding, Severity, shortened
+from digest.models import Batch, Delivery, Provider
+
+STILL = timedelta(minutes=15)
+DAY = timedelta(days=1)
+MOST_UNKNOWN = 0.0001  # of a day's digests
+
+
+def look(now: datetime) -> Iterator[Finding]:
+    provider = Provider.objects.filter(name=settings.MAIL_PROVIDER).first() or Provider(name=settings.MAIL_PROVIDER)
+    gate_found = _gate(provider, now)
+    yield gate_found
+    yield _queue(now, is_open=gate_found.severity == Severity.WELL)
+    yield from _last_day(now)
+
+
+def _gate(provider: Provider, now: datetime) -> Finding:
+    why = shortened(provider.why, 300)
+    if provider.status == Provider.Status.PAUSED:
+        do = "When that is over: ./run manage resume_sending. Digests expire five hours after they were due."
+        return Finding(Severity.ATTENTION, "sending", f"is paused: {why}", do)
+    if provider.held_until and (until := gate.closed_until(now)):
+        do = "Mend what it says; it goes on by itself, or at once with: ./run manage resume_sending"
+        return Finding(Severity.ATTENTION, "sending", f"is held until {until:%H:%M} UTC: {why}", do)
+    rate = gate.rate_of(provider, now=now)
+    pace = "" if rate is None else f", {rate:.3g} a second"
+    slowed = "" if rate == settings.MAIL_RATE else ", since the provider found us too fast"
+    return Finding(Severity.WELL, "sending", f"digests may leave{pace}{slowed}")
+
+
+def _queue(now: datetime, *, is_open: bool) -> Finding:
+    since = now - STILL
+    waited = Q(not_before__lte=since) | Q(not_before=None, dated_at__lte=since)
+    still = Q(status=Delivery.Status.HANDING_OFF, handed_over_at__lte=since) & ~Q(
+        batch__status=Batch.Status.LEASED, batch__lease_until__gt=now
+    )
+    still |= waited & Q(status=Delivery.Status.RETRY_WAIT)
+    if is_open and not Delivery.objects.filter(handed_over_at__gt=since).exists():  # else the queue is long, and moves
+        its_time = Q(batch__not_before=None) | Q(batch__not_before__lte=since)
+        still |= waited & its_time & Q(status=Delivery.Status.READY)
+    waiting = Delivery.objects.filter(status__in=Delivery.OPEN)
+    counts = waiting.filter(still).values_list("status").annotate(many=Count("pk")).order_by("status")
+    if counts:
+        parts = ", ".join(f"{many:,} {Delivery.Status(status).label}" for status, many in counts)
+        do = "See that a worker and the timetable run, and read their logs; restart both: nobody gets a digest twice."
+        return Finding(Severity.ATTENTION, "queue", f"digests have not moved for 15 minutes: {parts}", do)
+    return Finding(Severity.WELL, "queue", f"{waiting.count():,} digests wait, and none stands still")
+
+
+def _last_day(now: datetime) -> Iterator[Finding]:
+    ended = Delivery.objects.filter(handed_over_at__gt=now - DAY).exclude(status__in=Delivery.OPEN)
+    lost = ended.filter(status=Delivery.Status.UNKNOWN)
+    total, unknown = ended.count(), lost.count()
+    if not total:
+        return
+    seen = f"{total:,} digests were handed over, and of {unknown:,} nobody knows whether they left"
+    if unknown <= MOST_UNKNOWN * total:
+        yield Finding(Severity.WELL, "last day", seen)
+        return
+    outcome, many = lost.values_list("outcome").annotate(many=Count("pk")).order_by("-many", "outcome")[0]
+    do = (
+        "They are not sent again. Stop workers by SIGTERM with 90 seconds to end, and look at the connection to the "
+        "provider; its webhooks tell of those that left."
+    )
+    yield Finding(Severity.ATTENTION, "last day", f"{seen}; {many:,}: {shortened(outcome, 200) or 'no reason'}", do)

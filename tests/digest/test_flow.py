@@ -1,0 +1,144 @@
+"""Whether the doctor sees that digests do not flow, and keeps silent while they do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from digest import flow, gate
+from digest.finding import Finding, Severity
+from digest.models import Batch, Delivery, Provider
+from subscriptions.fates import Fate, Handover, Trouble
+from tests.factories import NOON, reader
+
+pytestmark = pytest.mark.django_db
+Status = Delivery.Status
+LONG_AGO, LATELY = NOON - timedelta(minutes=16), NOON - timedelta(minutes=14)
+
+
+def found() -> dict[str, Finding]:
+    return {one.what: one for one in flow.look(NOON)}
+
+
+def row(status: str, **values: Any) -> Delivery:
+    count = Delivery.objects.count()
+    day = NOON.date() - timedelta(days=count)
+    return Delivery.objects.create(subscriber=reader(f"reader{count}"), issue_date=day, status=status, **values)
+
+
+def many(count: int, status: str, **values: Any) -> None:
+    person = reader(f"{status}-many")
+    days = (NOON.date() - timedelta(days=number) for number in range(count))
+    Delivery.objects.bulk_create(Delivery(subscriber=person, issue_date=day, status=status, **values) for day in days)
+
+
+# --- the gate --------------------------------------------------------------------------------------------------------
+
+
+def test_an_open_gate_is_well_and_looking_writes_nothing(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(6):
+        assert found()["sending"].severity == Severity.WELL
+    assert not Provider.objects.exists()
+
+
+def test_a_pause_is_told_with_its_reason_and_the_way_on() -> None:
+    gate.pause("The provider moves house.")
+    said = found()["sending"]
+    assert (said.severity, said.seen) == (Severity.ATTENTION, "is paused: The provider moves house.")
+    assert "resume_sending" in said.do
+
+
+def test_a_breaker_is_told_until_when_and_why_and_no_longer_than_it_holds() -> None:
+    gate.hold(gate.BREAK, "26 of the last 500 mails were refused.", now=NOON)
+    assert found()["sending"].seen == "is held until 12:15 UTC: 26 of the last 500 mails were refused."
+    (later, *_) = flow.look(NOON + timedelta(minutes=16))
+    assert later.severity == Severity.WELL
+
+
+def test_a_rate_that_was_halved_is_told(settings: Any) -> None:
+    settings.MAIL_RATE = 14.0
+    assert found()["sending"].seen == "digests may leave, 14 a second"
+    gate.learn([Handover(Fate.LATER, answer="429", trouble=Trouble.TOO_FAST)], now=NOON)
+    assert found()["sending"].seen == "digests may leave, 7 a second, since the provider found us too fast"
+
+
+# --- rows that stand still -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "values"),
+    [
+        (Status.READY, {"dated_at": LONG_AGO}),
+        (Status.READY, {"dated_at": LONG_AGO - timedelta(hours=1), "not_before": LONG_AGO}),
+        (Status.RETRY_WAIT, {"not_before": LONG_AGO}),
+        (Status.HANDING_OFF, {"handed_over_at": LONG_AGO}),
+    ],
+)
+def test_a_row_that_has_not_moved_for_a_quarter_of_an_hour_is_told(status: str, values: dict[str, Any]) -> None:
+    row(status, **values)
+    said = found()["queue"]
+    assert said.severity == Severity.ATTENTION
+    assert said.seen == f"digests have not moved for 15 minutes: 1 {Status(status).label}"
+    assert said.do
+
+
+@pytest.mark.parametrize(
+    ("status", "values"),
+    [
+        (Status.READY, {"dated_at": LATELY}),
+        (Status.READY, {"dated_at": LONG_AGO, "not_before": LATELY}),
+        (Status.RETRY_WAIT, {"dated_at": LONG_AGO, "not_before": NOON + timedelta(minutes=30)}),
+        (Status.HANDING_OFF, {"handed_over_at": LATELY}),
+        (Status.ACCEPTED, {"dated_at": LONG_AGO, "handed_over_at": LONG_AGO}),
+    ],
+)
+def test_a_row_whose_time_has_not_come_or_that_moved_lately_is_well(status: str, values: dict[str, Any]) -> None:
+    row(status, **values)
+    assert found()["queue"].severity == Severity.WELL
+
+
+def test_a_long_queue_that_moves_is_well_but_not_what_was_left_behind_in_it() -> None:
+    row(Status.READY, dated_at=LONG_AGO)
+    row(Status.ACCEPTED, handed_over_at=LATELY)
+    assert found()["queue"].seen == "1 digests wait, and none stands still"
+    row(Status.RETRY_WAIT, not_before=LONG_AGO)
+    assert "1 waiting for another try" in found()["queue"].seen
+
+
+def test_a_batch_that_waits_for_its_turn_or_is_in_a_workers_hands_is_well() -> None:
+    waits = Batch.objects.create(not_before=NOON + timedelta(minutes=1))
+    held = Batch.objects.create(status=Batch.Status.LEASED, lease_until=NOON + timedelta(minutes=4))
+    row(Status.READY, dated_at=LONG_AGO, batch=waits)
+    row(Status.HANDING_OFF, handed_over_at=LONG_AGO, batch=held)  # an earlier try of the same mail
+    assert found()["queue"].severity == Severity.WELL
+
+
+def test_what_waits_for_a_closed_gate_is_told_once() -> None:
+    row(Status.READY, dated_at=LONG_AGO)
+    gate.pause("By hand.")
+    assert [one.what for one in flow.look(NOON) if one.severity != Severity.WELL] == ["sending"]
+
+
+# --- lost sight of ---------------------------------------------------------------------------------------------------
+
+
+def test_a_day_without_digests_says_nothing_of_them() -> None:
+    assert "last day" not in found()
+
+
+@pytest.mark.parametrize(("accepted", "severity"), [(9_999, Severity.WELL), (9_998, Severity.ATTENTION)])
+def test_more_unknown_than_one_in_ten_thousand_wants_a_look(accepted: int, severity: Severity) -> None:
+    many(accepted, Status.ACCEPTED, handed_over_at=LATELY)
+    many(1, Status.UNKNOWN, handed_over_at=LATELY, outcome="The connection broke.")
+    row(Status.UNKNOWN, handed_over_at=NOON - timedelta(days=2))
+    assert found()["last day"].severity == severity
+
+
+def test_the_commonest_reason_of_the_unknown_is_told() -> None:
+    many(2, Status.UNKNOWN, handed_over_at=LATELY, outcome="The connection broke.")
+    row(Status.UNKNOWN, handed_over_at=LATELY, outcome="The worker stopped.")
+    said = found()["last day"]
+    assert said.seen.startswith("3 digests were handed over, and of 3 nobody knows")
+    assert said.seen.endswith("; 2: The connection broke.")

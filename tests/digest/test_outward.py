@@ -1,0 +1,186 @@
+"""The mail server and the one-click address, as others meet them, both on this machine."""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
+
+from digest import outward
+from digest.doctor import World, examine
+from digest.finding import Finding, Severity
+from subscriptions.models import ConsentEvent, Subscriber
+from tests.factories import NOON, reader
+from tests.name_server import name_server
+from tests.services import free_port, missing
+
+ANYWHERE = "0.0.0.0"  # noqa: S104 (dialled, it is this machine, but not by its name for itself)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """For 127.0.0.1, signed by itself, and its key."""
+    if not (openssl := shutil.which("openssl")):
+        missing("no openssl to make a certificate with (Debian: apt-get install openssl)")
+    paths = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-subj", "/CN=mx", "-addext", "subjectAltName=IP:127.0.0.1", "-out", paths[0], "-keyout", paths[1]]
+    subprocess.run(command, check=True, capture_output=True)
+    return paths
+
+
+@pytest.fixture
+def mail_server(settings: Any) -> Iterator[Callable[..., None]]:
+    """Starts a server, with TLS for whom a context is given, and sets it as ours."""
+    started = []
+
+    def start(context: ssl.SSLContext | None = None, *, host: str = ANYWHERE) -> None:
+        port = free_port()
+        started.append(Controller(Sink(), hostname="127.0.0.1", port=port, tls_context=context))
+        started[-1].start()
+        settings.MAIL_PROVIDER, settings.EMAIL_BACKEND = "smtp", "subscriptions.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = host, port
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+def context_of(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context
+
+
+def said() -> list[tuple[str, Severity, str]]:
+    return [(one.what, one.severity, one.do) for one in outward.mail_server()]
+
+
+def test_a_server_elsewhere_without_starttls_wants_a_look(mail_server: Callable[..., None]) -> None:
+    mail_server()
+    (well, tls) = outward.mail_server()
+    assert (well.severity, tls.severity) == (Severity.WELL, Severity.ATTENTION)
+    assert "offers no STARTTLS" in tls.seen
+
+
+def test_starttls_that_is_offered_and_not_used_wants_a_look(
+    mail_server: Callable[..., None], certificate: tuple[Path, Path]
+) -> None:
+    mail_server(context_of(certificate))
+    assert said()[1] == ("TLS", Severity.ATTENTION, "Write smtp+tls:// in SMTP_URL.")
+
+
+def test_a_server_on_this_machine_needs_no_tls(mail_server: Callable[..., None]) -> None:
+    mail_server(host="127.0.0.1")
+    assert [(what, severity) for what, severity, _ in said()] == [("mail", Severity.WELL)]
+
+
+def test_a_certificate_is_trusted_or_the_server_is_not(
+    mail_server: Callable[..., None],
+    certificate: tuple[Path, Path],
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mail_server(context_of(certificate), host="127.0.0.1")
+    settings.EMAIL_USE_TLS = True
+    assert said()[0][1] == Severity.BROKEN
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    (well,) = outward.mail_server()
+    assert (well.severity, well.seen) == (Severity.WELL, "the server 127.0.0.1 takes our log-in, over TLS")
+
+
+# --- one click -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_click_for_nobody_is_taken_and_changes_nothing(live_server: Any, settings: Any) -> None:
+    settings.SITE_URL = live_server.url
+    ada = reader("ada")
+    found = outward.one_click()
+    assert (found.severity, found.seen) == (Severity.WELL, f"a POST to {live_server.url}/u/ is taken")
+    assert Subscriber.objects.get() == ada
+    assert Subscriber.objects.get().status == Subscriber.Status.ACTIVE
+    assert not ConsentEvent.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_service_with_another_key_is_told(live_server: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.SITE_URL = live_server.url
+    monkeypatch.setattr(outward, "unsubscribe_url", lambda _: f"{live_server.url}/u/{'A' * 38}")
+    found = outward.one_click()
+    assert (found.severity, found.seen) == (Severity.ATTENTION, f"{live_server.url}/u/ answers 400 instead of 200")
+    assert "SECRET_KEY" in found.do
+
+
+@pytest.mark.parametrize(
+    ("code", "severity", "do"),
+    [
+        (200, Severity.WELL, ""),
+        (302, Severity.ATTENTION, "let POST /u/ through"),
+        (308, Severity.ATTENTION, "Set SITE_URL to where it leads"),
+        (403, Severity.ATTENTION, "let POST /u/ through"),
+        (502, Severity.ATTENTION, "does not reach the web process"),
+        (500, Severity.ATTENTION, "Read the log of the web process"),
+    ],
+)
+def test_what_stands_in_front_is_told_by_its_answer(settings: Any, code: int, severity: Severity, do: str) -> None:
+    posted = []
+
+    class Front(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posted.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(code)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Front) as server:
+        settings.SITE_URL = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        found = outward.one_click()
+        thread.join()
+    assert posted == [b"List-Unsubscribe=One-Click"]
+    assert found.severity == severity
+    assert do in found.do
+
+
+def test_an_address_that_nobody_answers_is_told_without_the_token(settings: Any) -> None:
+    settings.SITE_URL = f"http://127.0.0.1:{free_port()}"
+    found: Finding = outward.one_click()
+    assert found.severity == Severity.ATTENTION
+    assert "got no answer" in found.seen
+    assert "/u/ " in found.seen  # and no token after it
+    assert found.do
+
+
+@pytest.mark.parametrize(
+    ("mode", "site", "is_asked"),
+    [
+        ("live", f"http://{ANYWHERE}:1", True),
+        ("live", "http://localhost:8000", False),
+        ("live", "http://127.0.0.1:8000", False),
+        ("live", "http://[::1]:8000", False),
+        ("rehearsal", f"http://{ANYWHERE}:1", False),
+        ("sample", f"http://{ANYWHERE}:1", False),
+    ],
+)
+@pytest.mark.django_db
+def test_one_click_is_tried_on_real_days_at_an_address_for_others(
+    settings: Any, mode: str, site: str, is_asked: bool
+) -> None:
+    settings.MODE, settings.SITE_URL, settings.REDIS_URL = mode, site, ""
+    with name_server("") as names:
+        found = examine(NOON, world=World(clock=lambda: NOON, names=names))
+    assert ("one-click" in {one.what for one in found}) == is_asked
