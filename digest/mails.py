@@ -9,21 +9,13 @@ from typing import Any, cast
 
 from django.conf import settings
 
-from digest.compose import (
-    Card,
-    Digest,
-    Nothing,
-    Reader,
-    Reason,
-    Sender,
-    SourceCount,
-    compose,
-    compose_nothing,
-    email_of_nothing,
-    fit,
-)
+from digest.cards import Card
+from digest.compose import Digest, Nothing, Reader, Sender, compose, compose_nothing
+from digest.fitting import email_of_nothing, fit
 from digest.models import Delivery, Edition, EditionPaper
 from digest.press import Press
+from digest.reasons import Reason
+from digest.receipt import SourceCount
 from subscriptions.links import feedback_url, preferences_url, unsubscribe_url, web_copy_url
 from subscriptions.prepared import JoinedEmail
 from subscriptions.rendering import RenderedEmail

@@ -2,7 +2,7 @@
 
 A **page** is ``templates/email/digest`` with holes for what is one reader's own; there is one for each way a digest can
 be made up (with picks or without, with an opening or without). A **paper** is its entry in the list, with holes for its
-number, the reason and the links. The words are those of the full render, ``compose.fit``, which also takes what is too
+number, the reason and the links. The words are those of the full render, ``fitting.fit``, which also takes what is too
 large for the press.
 """
 
@@ -13,7 +13,9 @@ from types import SimpleNamespace
 
 from markupsafe import escape
 
-from digest.compose import HTML_BYTES, Card, Digest, Item
+from digest.cards import Card
+from digest.compose import Digest, Item
+from digest.fitting import HTML_BYTES
 from subscriptions.prepared import JoinedEmail, Prepared, decoded, encoded
 from subscriptions.rendering import Hole, one_line, prepare
 

@@ -19,8 +19,9 @@ from django.db.models import Count, Max, Sum
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from digest.cards import Card
 from digest.choosing import Asked, Choice, choose, in_words
-from digest.compose import Card, Digest, Item, Reader, Sender, compose
+from digest.compose import Digest, Item, Reader, Sender, compose
 from digest.ingest import topic_rule
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
 from digest.pool import Pool, editions_of_the_week, is_held_back, judgements, judgements_since

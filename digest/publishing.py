@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from digest import calendar
-from digest.compose import Card, Fact, card_for
+from digest.cards import Card, Fact, card_for
 from digest.models import Edition, EditionPaper, Paper, Sighting, Source
 from digest.ranking.trending import Reading, Scores, trending_scores
 from digest.sources import arxiv_rss

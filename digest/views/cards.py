@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from digest.compose import NAME_LENGTH, Card, shorten
+from digest.cards import NAME_LENGTH, Card
 from digest.models import EditionPaper
+from digest.phrases import plural, shorten
 from digest.sources.taxonomy import CATEGORIES
 from subscriptions.rendering import printable
 
@@ -54,22 +55,18 @@ def why_trending(inputs: dict[str, Any]) -> str:
     if inputs.get("points") is None:
         return ""
     where = str(inputs.get("source", "")).removesuffix(" daily papers")
-    votes = _plural(inputs["points"], "upvote")
+    votes = plural(inputs["points"], "upvote")
     return f"{votes}{f' on {where}' if where else ''} in {_time(inputs.get('hours') or 0)}"
 
 
 def _counts(inputs: dict[str, Any]) -> str:
     """``12 comments · 340 stars on GitHub``; what counts nothing is not said."""
     comments, stars = inputs.get("comments") or 0, inputs.get("stars") or 0
-    said = [_plural(comments, "comment") if comments else "", f"{_plural(stars, 'star')} on GitHub" if stars else ""]
+    said = [plural(comments, "comment") if comments else "", f"{plural(stars, 'star')} on GitHub" if stars else ""]
     return " · ".join(filter(None, said))
 
 
 def _time(hours: float) -> str:
     if hours < 1:
         return "less than an hour"
-    return _plural(round(hours), "hour") if hours < 48 else _plural(round(hours / 24), "day")
-
-
-def _plural(count: int, one: str) -> str:
-    return f"{count:,} {one}{'' if count == 1 else 's'}"
+    return plural(round(hours), "hour") if hours < 48 else plural(round(hours / 24), "day")

@@ -11,7 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from digest import mails
-from digest.compose import Card, Reader, email_of_nothing, fit
+from digest.cards import Card
+from digest.compose import Reader
+from digest.fitting import email_of_nothing, fit
 from digest.models import Delivery
 from subscriptions.links import WEB_COPY, BadLink, read_day_token
 from subscriptions.models import Subscriber

@@ -13,8 +13,9 @@ from typing import Any, cast
 
 from django.core.mail import EmailMultiAlternatives
 
-from digest.compose import Digest, fit
+from digest.compose import Digest
 from digest.delivering import CHUNK
+from digest.fitting import fit
 from digest.mails import Mails, digest_of, reader_of
 from digest.models import Delivery
 from digest.press import Press

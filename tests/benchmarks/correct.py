@@ -18,7 +18,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.urls import Resolver404, resolve
 
-from digest.compose import fit
+from digest.fitting import fit
 from digest.mails import Mails, digest_of, reader_of
 from digest.models import Delivery, Paper
 from subscriptions import links

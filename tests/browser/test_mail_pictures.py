@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Route
 
-from digest.compose import Fact, Reader, Reason, Sender, SourceCount, card_for, compose, fit
+from digest.cards import Fact, card_for
+from digest.compose import Reader, Sender, compose
+from digest.fitting import fit
+from digest.reasons import Reason
+from digest.receipt import SourceCount
 
 PICTURES = Path(__file__).parents[2] / "var" / "pictures"
 GRIPPERS = (

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from digest import delivering, ingest, mails, planning, publishing
 from digest.choosing import NOTHING_CAME, NOTHING_MATCHED
-from digest.compose import Reason, reason_in_words
 from digest.entry import Entry
 from digest.models import CuratorPick, Delivery, Edition, Paper, Verdict
 from digest.pool import Pool
 from digest.ranking.features import ReaderBatch
 from digest.ranking.personal import rank
+from digest.reasons import Reason, reason_in_words
 from subscriptions import consent
 from subscriptions.models import Preference, Subscriber
 from tests.factories import NOON, entry, feed, reader, topic, want

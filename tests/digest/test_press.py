@@ -10,9 +10,13 @@ import pytest
 from django.core.management import call_command
 
 from digest import mails
-from digest.compose import HTML_BYTES, Card, Digest, Fact, Reader, Reason, Sender, SourceCount, card_for, compose, fit
+from digest.cards import Card, Fact, card_for
+from digest.compose import Digest, Reader, Sender, compose
+from digest.fitting import HTML_BYTES, fit
 from digest.models import Delivery
 from digest.press import Press
+from digest.reasons import Reason
+from digest.receipt import SourceCount
 from subscriptions.prepared import JoinedEmail
 
 CARDS = [

@@ -14,10 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from digest import ingest, mails, planning, previewing, publishing
-from digest.compose import Card, Reader, Reason, compose
+from digest.cards import Card
+from digest.compose import Reader, compose
 from digest.entry import Entry
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
 from digest.previewing import preview
+from digest.reasons import Reason
 from subscriptions.choices import Choices, Wish, choose
 from subscriptions.models import Subscriber
 from tests.factories import NOON, entry, feed, reader, topic

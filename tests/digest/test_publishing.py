@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from digest import ingest, publishing
-from digest.compose import Card
+from digest.cards import Card
 from digest.entry import Entry
 from digest.models import Edition, EditionPaper, Paper
 from tests.factories import NOON, entry, feed, source

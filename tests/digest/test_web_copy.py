@@ -19,7 +19,8 @@ from hypothesis.extra.django import TestCase
 
 from digest import delivering, erasing, ingest, mails, planning, publishing
 from digest.choosing import NOTHING_MATCHED
-from digest.compose import HTML_BYTES, Reader
+from digest.compose import Reader
+from digest.fitting import HTML_BYTES
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper, Verdict
 from subscriptions import consent
 from subscriptions.links import FEEDBACK, PREFERENCES, UNSUBSCRIBE, WEB_COPY, token_for, web_copy_url

@@ -5,19 +5,11 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from digest.compose import (
-    Card,
-    Fact,
-    Reader,
-    Reason,
-    Sender,
-    SourceCount,
-    card_for,
-    compose,
-    compose_nothing,
-    email_of_nothing,
-    fit,
-)
+from digest.cards import Card, Fact, card_for
+from digest.compose import Reader, Sender, compose, compose_nothing
+from digest.fitting import email_of_nothing, fit
+from digest.reasons import Reason
+from digest.receipt import SourceCount
 from subscriptions import answering
 from subscriptions.rendering import TEMPLATES, RenderedEmail
 

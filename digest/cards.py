@@ -1,0 +1,158 @@
+"""A paper as every reader sees it, bounded and without disguise: what is frozen of it when an edition opens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from markupsafe import escape
+
+from digest.phrases import listed, plural, shorten
+from digest.text import snippet, visible
+from subscriptions.rendering import one_line
+
+TITLE_LENGTH = 300
+NAME_LENGTH = 80
+SNIPPET_OF_TWO = 560  # two sentences may be this long: one alone seldom says what was found
+OTHER_CATEGORIES = 3
+URL_OCTETS = 900  # as written in HTML: a link cannot be folded, and no line may pass 998
+# Below these a count says nothing of a paper: most have a vote or two from their own authors.
+WORTH_SAYING = {"upvote": 10, "comment": 5, "star": 20}
+# More than three accents on one letter climb over the lines around it.
+_ACCENT = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]"
+_PILED_ACCENTS = re.compile(f"({_ACCENT}{{3}}){_ACCENT}+")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A count that a source gave: 73, "upvote", "Hugging Face"."""
+
+    count: int
+    what: str  # in the singular
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A paper as every reader sees it; made by :func:`card_for`, which bounds every part.
+
+    ``authors`` are the shown ones: all up to five, else the first three and the last, with ``more_authors`` left out
+    between. ``url`` is empty where no safe link is known. ``published`` is an ISO date. ``also_in`` are the codes of
+    further categories.
+    """
+
+    identifier: str
+    title: str
+    authors: tuple[str, ...]
+    more_authors: int
+    url: str
+    snippet: str
+    source: str
+    category: str
+    category_name: str
+    published: str | None
+    facts: tuple[Fact, ...]
+    also_in: tuple[str, ...] = ()
+
+    @property
+    def byline(self) -> str:
+        """The authors on one line: ``A, B, C … Z (+12)``."""
+        if not self.more_authors:
+            return ", ".join(self.authors)
+        *first, last = self.authors
+        return f"{', '.join(first)} … {last} (+{self.more_authors:,})"
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The first in words and the further ones as codes: ``cs.LG Machine Learning``, ``stat.ML``."""
+        first = f"{self.category} {self.category_name}".strip()
+        return (first, *self.also_in) if first else self.also_in
+
+    @property
+    def seen(self) -> str:
+        """Where and when it appeared: ``arXiv · 20 Nov 2026``."""
+        day = date.fromisoformat(self.published) if self.published else None
+        return " · ".join(part for part in (self.source, day and f"{day.day} {day:%b %Y}") if part)
+
+    @property
+    def counts(self) -> str:
+        """``73 upvotes on Hugging Face``: what is worth saying of its facts; perhaps empty."""
+        return counts_in_words(self.facts)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain lists, strings and numbers, for a JSON column."""
+        return asdict(self) | {
+            "authors": list(self.authors),
+            "also_in": list(self.also_in),
+            "facts": [[fact.count, fact.what, fact.where] for fact in self.facts],
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Card:
+        """The card that :meth:`as_json` wrote, also before there was ``also_in``."""
+        facts = tuple(Fact(*fact) for fact in values["facts"])
+        lists = {"authors": tuple(values["authors"]), "also_in": tuple(values.get("also_in", ()))}
+        return cls(**{**values, **lists, "facts": facts})
+
+
+def card_for(
+    *,
+    identifier: str,
+    title: str,
+    authors: Sequence[str],
+    url: str,
+    abstract: str,
+    source: str,
+    category: str = "",
+    category_name: str = "",
+    categories: Sequence[str] = (),
+    published: date | None = None,
+    facts: Iterable[Fact] = (),
+) -> Card:
+    """Make a paper's card from Unicode; every part is visible, put on one line and bounded, nothing raises.
+
+    ``categories`` are all codes of the paper, of which a few are shown beside the first, ``category``.
+    """
+    names = [name for name in (shorten(_visible(author), NAME_LENGTH) for author in authors) if name]
+    codes = dict.fromkeys(shorten(code, NAME_LENGTH) for code in categories if code and code != category)
+    return Card(
+        identifier=identifier,
+        title=shorten(_visible(title), TITLE_LENGTH) or identifier,
+        authors=tuple(names if len(names) <= 5 else (*names[:3], names[-1])),
+        more_authors=max(0, len(names) - 4) if len(names) > 5 else 0,
+        url=safe_link(url),
+        snippet=_visible(snippet(abstract, for_two=SNIPPET_OF_TWO)),
+        source=shorten(source, NAME_LENGTH),
+        category=shorten(category, NAME_LENGTH),
+        category_name=shorten(category_name, NAME_LENGTH),
+        published=published.isoformat() if published else None,
+        facts=tuple(facts),
+        also_in=tuple(codes)[:OTHER_CATEGORIES],
+    )
+
+
+def safe_link(url: str) -> str:
+    """The URL in ASCII if it is absolute, http(s) and short enough for one line of a mail, else an empty string."""
+    url = quote(one_line(url), safe=":/?#[]@!$&()*+,;=%~")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return url if parts.scheme in ("http", "https") and parts.netloc and len(escape(url)) <= URL_OCTETS else ""
+
+
+def counts_in_words(facts: Sequence[Fact]) -> str:
+    """``73 upvotes and 12 comments on Hugging Face, 340 stars on GitHub``; what says nothing of a paper is not said."""
+    places: dict[str, list[str]] = {}
+    for fact in facts:
+        if fact.count >= WORTH_SAYING.get(fact.what, 1):
+            places.setdefault(fact.where, []).append(plural(fact.count, fact.what))
+    return ", ".join(f"{listed(said)}{where and f' on {where}'}" for where, said in places.items())
+
+
+def _visible(text: str) -> str:
+    return _PILED_ACCENTS.sub(r"\1", visible(text))

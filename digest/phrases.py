@@ -1,0 +1,29 @@
+"""What sentences are put together from: words cut to a length, counts, lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from subscriptions.rendering import one_line
+
+
+def shorten(text: str, limit: int) -> str:
+    """One line of at most ``limit`` characters, cut at a word (inside it if it is very long) and ended by ``…``."""
+    text = one_line(text)
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 1]
+    words = cut if text[limit - 1] == " " else cut.rpartition(" ")[0]
+    return (words if 2 * len(words) >= limit else cut).rstrip(" ,;:.–—-(\u200d") + "…"
+
+
+def plural(count: int, one: str) -> str:
+    """``1 paper`` or ``1,212 papers``."""
+    return f"{count:,} {one}{'' if count == 1 else 's'}"
+
+
+def listed(parts: Sequence[str], most: int = 4) -> str:
+    """``a, b and c``; past ``most``, ``a, b, c and 5 more``; empty for none."""
+    if len(parts) > most:
+        parts = [*parts[: most - 1], f"{len(parts) - most + 1:,} more"]
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)

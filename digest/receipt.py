@@ -1,0 +1,54 @@
+"""What was read for a digest, in words: whether the day was complete, and what each source gave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from digest.cards import NAME_LENGTH
+from digest.phrases import listed, plural, shorten
+
+RECEIPT_SOURCES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCount:
+    """What a source gave against what it said it had; ``expected`` is None where it states no total."""
+
+    name: str
+    stored: int
+    expected: int | None = None
+    late: bool = False
+
+
+def receipt_in_words(sources: Sequence[SourceCount]) -> tuple[str, ...]:
+    """Lines that say whether the day was complete, then the counts: sources with a gap first, the late ones apart."""
+    on_time = sorted((s for s in sources if not s.late), key=lambda s: s.expected is None or s.stored >= s.expected)
+    shown, others = on_time[:RECEIPT_SOURCES], on_time[RECEIPT_SOURCES:]
+    counts = [
+        f"{shorten(s.name, NAME_LENGTH)}: {s.stored:,}{'' if s.expected is None else f' of {s.expected:,}'}"
+        for s in shown
+    ]
+    if others:
+        counts.append(f"{plural(len(others), 'other source')}: {sum(s.stored for s in others):,}")
+    late = [shorten(s.name, NAME_LENGTH) for s in sources if s.late]
+    lines = (
+        _verdict(sources),
+        f"Read for this digest: {' · '.join(counts)}." if counts else "",
+        f"Late: {listed(late)}. What a late source brings comes in a later digest." if late else "",
+    )
+    return tuple(line for line in lines if line)
+
+
+def _verdict(sources: Sequence[SourceCount]) -> str:
+    """Whether anything is missing, as far as the sources said how much they had."""
+    missing = sum(max(0, (s.expected or 0) - s.stored) for s in sources if not s.late)
+    late = sum(s.late for s in sources)
+    gaps = [f"{plural(missing, 'announced paper')} {'is' if missing == 1 else 'are'} missing"] if missing else []
+    gaps += [f"{plural(late, 'source')} {'is' if late == 1 else 'are'} late"] if late else []
+    if gaps:
+        return f"Not complete: {listed(gaps)}."
+    said = [s.expected is not None for s in sources]
+    if all(said):
+        return "Complete: every source gave all that it announced." if said else ""
+    return "Complete, as far as sources say how much they have." if any(said) else ""

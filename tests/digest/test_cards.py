@@ -1,0 +1,93 @@
+"""A paper's card: every part bounded, nothing in it that can break a mail."""
+
+from __future__ import annotations
+
+import json
+from unicodedata import normalize
+
+import pytest
+
+from digest.cards import Card, safe_link
+from tests.digests import UPVOTES, a_card, mail
+from tests.mails.outline import Outline
+
+
+def test_a_card_comes_back_from_json_as_it_went() -> None:
+    card = a_card(facts=[UPVOTES], authors=[f"Author {n}" for n in range(20)])
+
+    assert Card.from_json(json.loads(json.dumps(card.as_json()))) == card
+
+
+def test_a_card_that_was_frozen_before_there_were_more_categories_is_read() -> None:
+    frozen = a_card().as_json()
+    del frozen["also_in"]
+
+    assert Card.from_json(frozen) == a_card()
+
+
+def test_up_to_five_authors_are_named_and_of_more_the_first_three_and_the_last() -> None:
+    names = list("ABCDEFGH")
+
+    assert a_card(authors=names[:5]).byline == "A, B, C, D, E"
+    assert a_card(authors=names).byline == "A, B, C … H (+4)"
+    assert a_card(authors=names * 375).byline == "A, B, C … H (+2,996)"
+    assert a_card(authors=["", " "]).byline == ""
+
+
+def test_a_card_says_where_and_when_the_paper_appeared() -> None:
+    assert a_card().seen == "arXiv · 20 Nov 2026"
+    assert a_card(published=None).seen == "arXiv"
+    assert a_card(source="", published=None).seen == ""
+
+
+def test_a_card_names_its_first_category_and_gives_the_codes_of_three_others() -> None:
+    assert a_card().categories == ("cs.RO Robotics",)
+    codes = ["cs.LG", "cs.RO", "cs.LG", "", "stat.ML", "math.ST", "cs.AI"]
+    assert a_card(categories=codes).categories == ("cs.RO Robotics", "cs.LG", "stat.ML", "math.ST")
+    assert a_card(category="", category_name="").categories == ()
+
+
+def test_a_snippet_has_two_sentences_where_one_says_little() -> None:
+    first, second = "We ask how it is. " + "x" * 300 + ".", "Y" * 230 + "."
+
+    assert a_card(abstract=f"{first} {second} More.").snippet == f"{first} {second}"
+    assert a_card(abstract="x" * 400 + ". " + second).snippet == "x" * 400 + "."
+
+
+def test_a_paper_without_a_title_goes_by_its_identifier() -> None:
+    assert a_card(title=" ").title == "arxiv:2600.00001"
+    assert a_card(title="\u200b\u2060\xad\u202e").title == "arxiv:2600.00001"
+
+
+def test_accents_are_not_piled_over_the_lines_around_them() -> None:
+    card = a_card(title="Z" + "\u0325" * 200 + "algo", authors=["E\u0325\u0301 Ok"], abstract="Y" + "\u0325" * 99 + ".")
+
+    assert card.title == "Z" + "\u0325" * 3 + "algo"
+    assert card.authors == (normalize("NFC", "E\u0325\u0301 Ok"),)
+    assert card.snippet == "Y" + "\u0325" * 3 + "."
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "//example.org",
+            "mailto:a@example.org",
+            "http://",
+            "https://[::1",
+        ),
+        *("", "https://example.org/" + "x" * 900, "https://example.org/?" + "&" * 300),
+    ],
+)
+def test_a_link_that_is_not_plain_web_or_too_long_is_left_out(url: str) -> None:
+    assert safe_link(url) == ""
+
+    email = mail(url=url)
+    assert Outline(email.html).titles() == ["Everything in Its Place, Part 1"]
+    assert len(Outline(email.html).addresses) == 7  # unsubscribe twice, more, less, mute, preferences, and the site
+
+
+def test_a_link_keeps_its_meaning_in_ascii() -> None:
+    assert safe_link("https://example.org/a b?c=é&d=%20\n") == "https://example.org/a%20b?c=%C3%A9&d=%20"
