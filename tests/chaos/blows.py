@@ -62,28 +62,33 @@ def after_lease(stage: Stage) -> str:
 
 def before_connect(stage: Stage) -> str:
     """The first rows are marked, and the mail server does not even greet."""
+
+    def marked_and_untouched() -> tuple[Actor, int, int] | None:
+        marked = stage.sql("SELECT batch_id, message_id FROM digest_delivery WHERE status = 'handing_off'")
+        taken = {mail.message_id for mail in read_log(stage.log)}
+        begun = {batch for batch, name in marked if name in taken}
+        left = [name for batch, name in marked if batch not in begun]
+        waiting = _kept_waiting(stage, "greeting")
+        return (*waiting[0], len(left)) if waiting and left else None
+
     stage.have_work()
-    stage.tell(stall("greeting", next=1))
+    stage.tell(stall("greeting"))
     try:
-        waiting = _kept_waiting(stage, "greeting", patience=4)
-    except NotReached:  # every worker has its connection still: one that is started again needs a new one
+        actor, pid, left = stage.wait_for(marked_and_untouched, "a mail server that does not greet", patience=4)
+    except NotReached:  # every worker has its connections still: one that is started again needs new ones
         stage.kill(stage.a_deliverer(), "group")
         stage.mend()
         stage.have_work()
-        waiting = _kept_waiting(stage, "greeting", patience=40)
-    _kill(stage, *waiting)
-    marked = stage.sql("SELECT batch_id, message_id FROM digest_delivery WHERE status = 'handing_off'")
-    taken = {mail.message_id for mail in read_log(stage.log)}
-    begun = {batch for batch, name in marked if name in taken}
-    left = [name for batch, name in marked if batch not in begun]
-    return _found(bool(left), f"{len(left)} rows handing_off, nothing of them left")
+        actor, pid, left = stage.wait_for(marked_and_untouched, "a mail server that does not greet", patience=40)
+    _kill(stage, actor, pid)
+    return f"{left} rows handing_off, nothing of them left"
 
 
 def after_the_dot(stage: Stage) -> str:
     """The mail is taken, and nobody was told so."""
     stage.have_work()
     stage.tell(stall("end", next=1))
-    _kill(stage, *_kept_waiting(stage, "end", patience=30))
+    _kill(stage, *stage.wait_for(lambda: _kept_waiting(stage, "end"), "a mail without its answer", patience=30)[0])
     return _taken(stage, stage.sql("SELECT id FROM digest_delivery WHERE status = 'handing_off'"))
 
 
@@ -210,6 +215,7 @@ ANY_TIME: dict[str, Blow] = {
     "an answer after the lease": a_late_answer,
 }
 ALL = CRASH_MAP | ANY_TIME
+NEED_A_WAVE = ("during plan", "after plan, before lease")
 
 
 def drawn(kills: int, dice: random.Random) -> list[str]:
@@ -249,14 +255,10 @@ def _is_leasing(actor: Actor, query: str) -> bool:
     return actor.name.startswith("digests") and takes
 
 
-def _kept_waiting(stage: Stage, at: str, *, patience: float) -> tuple[Actor, int]:
+def _kept_waiting(stage: Stage, at: str) -> list[tuple[Actor, int]]:
     """Whom the sink keeps waiting there until it is told otherwise."""
-
-    def found() -> list[tuple[Actor, int]]:
-        waiting = [one for one in stage.sink.counts()["waiting"] if one["at"] == at and one["is_for_good"]]
-        return [owner for one in waiting if (owner := stage.owner_of(one["port"]))]
-
-    return stage.wait_for(found, f"the sink to keep somebody waiting at the {at}", patience=patience)[0]
+    waiting = [one for one in stage.sink.counts()["waiting"] if one["at"] == at and one["is_for_good"]]
+    return [owner for one in waiting if (owner := stage.owner_of(one["port"]))]
 
 
 def _taken(stage: Stage, rows: list[tuple[int]]) -> str:

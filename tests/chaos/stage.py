@@ -27,7 +27,6 @@ T = TypeVar("T")
 CELERY = [sys.executable, "-m", "celery", "-q", "-A", "digest.config.celery"]
 WORKER = [*CELERY, "worker", "-l", "warning", "--without-gossip", "--without-mingle", "--without-heartbeat"]
 CHILDREN = 2  # of each worker that delivers
-CHUNK = 20  # mails that a process hands over together
 PROVIDERS = {
     "smtp": {},
     "postmark": {"POSTMARK_SERVER_TOKEN": "token"},
@@ -67,6 +66,7 @@ class Stage:
     sink: Sink
     log: Path  # of the sink
     redis_port: int
+    chunk: int  # mails that a process hands over together
     lease: float  # seconds
     tick: float
     dice: random.Random
@@ -77,6 +77,7 @@ class Stage:
     due: dict[int, datetime] = field(default_factory=dict)  # reader -> when they were called up
     memory: Counter[str] = field(default_factory=Counter)  # actor -> most MB that one of its processes ever held
     ended_by_itself: list[str] = field(default_factory=list)
+    reserved: int = 0  # waves that only blows which need one may call up
     exposed: int = 0  # processes that were struck, each of which may leave one chunk unknown
     pace: float = 0.0  # seconds that the sink takes for an answer, so that there is work while there are blows
     _sessions: set[int] = field(default_factory=set)
@@ -257,9 +258,9 @@ class Stage:
     def is_planned(self, wave: list[int]) -> bool:
         return self.count("subscriber_id = ANY(%s)", wave) == len(wave)
 
-    def have_work(self, at_least: int = 40) -> None:
-        """Call up another wave when too little is left to hand over, and wait until it is planned."""
-        if self.count("status = 'ready'") < at_least and self.waves:
+    def have_work(self) -> None:
+        """Call up another wave when less than a chunk is left to hand over, and wait until it is planned."""
+        if self.count("status = 'ready'") < self.chunk and len(self.waves) > self.reserved:
             wave = self.call_up()
             self.wait_for(lambda: self.is_planned(wave), "a wave to be planned")
 
@@ -336,7 +337,6 @@ def house_at(var: Path, *, database_url: str, redis_port: int, provider: str, ma
         DEFAULT_FROM_EMAIL="Broadsheet <digest@mail.example.org>",
         POSTAL_ADDRESS="Example Institute, 1 Reading Lane",
         MAIL_PROVIDER=provider,
-        MAILS_AT_ONCE=str(CHUNK),
         MAIL_RATE="",  # as fast as the sink answers
         **where,
         **more,
