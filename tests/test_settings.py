@@ -64,7 +64,7 @@ def start(tmp_path: Path, *, code: str = "", command: str = "", **settings: str)
         ),
         ({**POSTMARK, "MAIL_API_URL": "https://user:pass@api.example.org/"}, "MAIL_API_URL is '…'"),
         ({**POSTMARK, "MAIL_API_URL": "http://127.0.0.1:port/"}, "MAIL_API_URL is '…'"),
-        ({"DKIM_SELECTOR": "s1, s 2"}, "The setting DKIM_SELECTOR is 's 2', but it must be the s= of"),
+        ({"DKIM_SELECTOR": "s1, s/2"}, "The setting DKIM_SELECTOR is 's/2', but it must be the s= of"),
         ({"PROXIES": "-1"}, "PROXIES is '-1', but it must be how many reverse proxies"),
         ({"PROXIES": "²"}, "PROXIES"),
         ({"PROXIES": "yes"}, "PROXIES"),
@@ -133,6 +133,12 @@ def test_a_provider_may_be_asked_at_another_address(tmp_path: Path, url: str) ->
         "from django.core.mail import get_connection; c = get_connection(); c.open(); print(c.client.meta.endpoint_url)"
     )
     assert start(tmp_path, code=code, **amazon, MAIL_API_URL=url).stdout.strip() == url
+
+
+@pytest.mark.parametrize(("given", "read"), [("", []), ("s1", ["s1"]), ("s1 s2,s3, k.a ", ["s1", "s2", "s3", "k.a"])])
+def test_selectors_are_parted_by_spaces_or_commas(tmp_path: Path, given: str, read: list[str]) -> None:
+    code = "from django.conf import settings; print(settings.DKIM_SELECTORS)"
+    assert start(tmp_path, code=code, DKIM_SELECTOR=given).stdout.strip() == str(read)
 
 
 VISITS = """

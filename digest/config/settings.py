@@ -197,7 +197,7 @@ DEFAULT_FROM_EMAIL = sender("DEFAULT_FROM_EMAIL", "Broadsheet <digest@broadsheet
 TRANSACTIONAL_FROM_EMAIL = sender("TRANSACTIONAL_FROM_EMAIL", "")  # of mails with a link; empty: the same
 POSTAL_ADDRESS = env.str("POSTAL_ADDRESS", default="")
 CONTACT = env.str("CONTACT", default="")
-DKIM_SELECTORS = [name.strip() for name in env.list("DKIM_SELECTOR", default=[])]  # one, or those of several keys
+DKIM_SELECTORS = env.str("DKIM_SELECTOR", default="").replace(",", " ").split()  # one, or those of several keys
 for selector in DKIM_SELECTORS:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*", selector):
         raise wrong("DKIM_SELECTOR", selector, "the s= of your mails' DKIM-Signature, such as s1")
