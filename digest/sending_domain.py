@@ -303,9 +303,22 @@ def _dmarc(names: dns.resolver.Resolver, domain: str) -> Finding:
         if policy.lower() not in ("none", "quarantine", "reject"):
             seen = f"{place} names no policy that is known: {record}"
             return Finding(Severity.BROKEN, what, seen, "Write p=none, p=quarantine or p=reject.")
-        return Finding(Severity.WELL, what, f"the policy is {policy.lower()}, by {place}: {record}")
+        return Finding(
+            Severity.WELL, what, f"the policy is {policy.lower()}, by {place}: {record}; {_passes(tags, domain)}"
+        )
     do = f"Publish a TXT record at _dmarc.{domain}: v=DMARC1; p=none; rua=mailto:YOUR-ADDRESS"
     return Finding(Severity.ATTENTION, what, "there is no record, which Gmail, Yahoo and Outlook.com ask for", do)
+
+
+def _passes(tags: dict[str, str], domain: str) -> str:
+    """What has to agree with From, by a record's ``adkim`` and ``aspf``; nobody can see here whether it does."""
+    signature, path = (
+        f"be exactly {domain}" if tags.get(tag, "").lower() == "s" else f"share the organisation of {domain}"
+        for tag in ("adkim", "aspf")
+    )
+    if signature == path:
+        return f"the d= of the signature or the return path has to {path}"
+    return f"the d= of the signature has to {signature}, or the return path to {path}"
 
 
 def _up(domain: str) -> Iterator[str]:

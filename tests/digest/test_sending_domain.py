@@ -251,6 +251,22 @@ def test_dmarc_is_looked_for_at_the_domain_and_above_it(name: str, record: str, 
     assert said in found.seen
 
 
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ("", f"the d= of the signature or the return path has to share the organisation of {DOMAIN}"),
+        ("; adkim=r; aspf=r", f"the d= of the signature or the return path has to share the organisation of {DOMAIN}"),
+        ("; adkim=s; aspf=s", f"the d= of the signature or the return path has to be exactly {DOMAIN}"),
+        (
+            "; adkim=s",
+            f"signature has to be exactly {DOMAIN}, or the return path to share the organisation of {DOMAIN}",
+        ),
+    ],
+)
+def test_dmarc_says_what_has_to_agree_with_the_sender(tags: str, said: str) -> None:
+    assert of("DMARC", txt(f"_dmarc.{DOMAIN}", f"v=DMARC1; p=none{tags}")).seen.endswith(said)
+
+
 def test_two_dmarc_records_count_as_none() -> None:
     assert of("DMARC", txt(f"_dmarc.{DOMAIN}", "v=DMARC1; p=none", "v=DMARC1; p=reject")).severity == BROKEN
 
