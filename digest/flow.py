@@ -1,4 +1,4 @@
-"""Whether digests flow: the gate, rows that stand still, and how many were lost sight of."""
+"""Whether digests flow: the gate, rows that stand still, how many were lost sight of, and what the provider tells."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from django.db.models import Count, Q
 
 from digest import gate
 from digest.finding import Finding, Severity, shortened
-from digest.models import Batch, Delivery, Provider
+from digest.models import Batch, Delivery, DeliveryEvent, Provider
 
 STILL = timedelta(minutes=15)
-DAY = timedelta(days=1)
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
+EVENT_LATE = timedelta(hours=1)  # after a mail was taken; the first is told of within seconds
+SILENT = ("outbox", "smtp")  # tell nothing of a mail once they took it
 MOST_UNKNOWN = 0.0001  # of a day's digests
 
 
@@ -23,6 +25,7 @@ def look(now: datetime) -> Iterator[Finding]:
     yield gate_found
     yield _queue(now, is_open=gate_found.severity == Severity.WELL)
     yield from _last_day(now)
+    yield from _events(now)
 
 
 def _gate(provider: Provider, now: datetime) -> Finding:
@@ -46,6 +49,7 @@ def _queue(now: datetime, *, is_open: bool) -> Finding:
         batch__status=Batch.Status.LEASED, batch__lease_until__gt=now
     )
     still |= waited & Q(status=Delivery.Status.RETRY_WAIT)
+    still |= Q(status__in=[Delivery.Status.READY, Delivery.Status.RETRY_WAIT], not_after__lte=since)  # nobody swept
     if is_open and not Delivery.objects.filter(handed_over_at__gt=since).exists():  # else the queue is long, and moves
         its_time = Q(batch__not_before=None) | Q(batch__not_before__lte=since)
         still |= waited & its_time & Q(status=Delivery.Status.READY)
@@ -74,3 +78,16 @@ def _last_day(now: datetime) -> Iterator[Finding]:
         "provider; its webhooks tell of those that left."
     )
     yield Finding(Severity.ATTENTION, "last day", f"{seen}; {many:,}: {shortened(outcome, 200) or 'no reason'}", do)
+
+
+def _events(now: datetime) -> Iterator[Finding]:
+    """Whether a provider that can tell what became of a mail does."""
+    if settings.MAIL_PROVIDER in SILENT:
+        return
+    told = DeliveryEvent.objects.filter(at__gt=now - WEEK)
+    taken = Delivery.objects.filter(provider=settings.MAIL_PROVIDER, accepted_at__isnull=False)
+    if told.exists():
+        yield Finding(Severity.WELL, "events", f"{settings.MAIL_PROVIDER} tells what became of mails")
+    elif taken.filter(handed_over_at__gt=now - WEEK, handed_over_at__lte=now - EVENT_LATE).exists():
+        seen = f"{settings.MAIL_PROVIDER} took digests this week and told of none: bounces and complaints are not heard"
+        yield Finding(Severity.ATTENTION, "events", seen, "Set up webhooks: docs/operators.md.")

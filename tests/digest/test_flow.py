@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from digest import flow, gate
 from digest.finding import Finding, Severity
-from digest.models import Batch, Delivery, Provider
+from digest.models import Batch, Delivery, DeliveryEvent, Provider
 from subscriptions.fates import Fate, Handover, Trouble
 from tests.factories import NOON, reader
 
@@ -107,6 +107,14 @@ def test_a_long_queue_that_moves_is_well_but_not_what_was_left_behind_in_it() ->
     assert "1 waiting for another try" in found()["queue"].seen
 
 
+@pytest.mark.parametrize("status", [Status.READY, Status.RETRY_WAIT])
+@pytest.mark.parametrize(("not_after", "severity"), [(LONG_AGO, Severity.ATTENTION), (LATELY, Severity.WELL)])
+def test_a_row_that_nobody_expired_is_told_though_others_move(status: str, not_after: Any, severity: Severity) -> None:
+    row(Status.ACCEPTED, handed_over_at=LATELY)
+    row(status, dated_at=LATELY, not_after=not_after, batch=Batch.objects.create(not_before=NOON))
+    assert found()["queue"].severity == severity
+
+
 def test_a_batch_that_waits_for_its_turn_or_is_in_a_workers_hands_is_well() -> None:
     waits = Batch.objects.create(not_before=NOON + timedelta(minutes=1))
     held = Batch.objects.create(status=Batch.Status.LEASED, lease_until=NOON + timedelta(minutes=4))
@@ -142,3 +150,50 @@ def test_the_commonest_reason_of_the_unknown_is_told() -> None:
     said = found()["last day"]
     assert said.seen.startswith("3 digests were handed over, and of 3 nobody knows")
     assert said.seen.endswith("; 2: The connection broke.")
+
+
+# --- what the provider tells -----------------------------------------------------------------------------------------
+
+
+def taken(at: datetime, *, by: str = "postmark", status: str = Status.ACCEPTED) -> Delivery:
+    return row(status, provider=by, handed_over_at=at, accepted_at=at)
+
+
+def test_a_provider_that_took_digests_this_week_and_told_of_none_wants_a_look(settings: Any) -> None:
+    settings.MAIL_PROVIDER = "postmark"
+    taken(NOON - timedelta(days=6))
+    DeliveryEvent.objects.create(dedupe_key="old", kind="delivered", at=NOON - timedelta(days=8))
+    said = found()["events"]
+    assert (said.severity, said.do) == (Severity.ATTENTION, "Set up webhooks: docs/operators.md.")
+    assert "postmark took digests this week and told of none" in said.seen
+
+
+def test_one_event_of_the_last_week_is_enough(settings: Any) -> None:
+    settings.MAIL_PROVIDER = "postmark"
+    taken(NOON - timedelta(days=6), status=Status.DELIVERED)
+    DeliveryEvent.objects.create(dedupe_key="new", kind="delivered", at=NOON - timedelta(days=6))
+    assert found()["events"].severity == Severity.WELL
+
+
+@pytest.mark.parametrize(
+    ("provider", "by", "ago"),
+    [
+        ("postmark", "postmark", timedelta(days=8)),
+        ("postmark", "postmark", timedelta(minutes=59)),  # the first events may be on their way
+        ("postmark", "smtp", timedelta(days=2)),  # before the provider was changed
+        ("smtp", "smtp", timedelta(days=2)),
+        ("outbox", "outbox", timedelta(days=2)),
+    ],
+)
+def test_nothing_is_said_where_no_event_is_to_be_expected(
+    settings: Any, provider: str, by: str, ago: timedelta
+) -> None:
+    settings.MAIL_PROVIDER = provider
+    taken(NOON - ago, by=by)
+    assert "events" not in found()
+
+
+def test_what_a_provider_refused_is_no_reason_to_expect_events(settings: Any) -> None:
+    settings.MAIL_PROVIDER = "postmark"
+    row(Status.FAILED, provider="postmark", handed_over_at=NOON - timedelta(days=2))
+    assert "events" not in found()
