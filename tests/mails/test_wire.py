@@ -281,7 +281,7 @@ def test_the_foot_says_who_sends_from_where_to_whom_why_and_how_to_change_it(not
 def test_a_second_try_is_the_same_mail_to_the_byte(sink: Sink) -> None:
     planned(reader("ada", wants={"category": ["cs.LG"]}))
     sent(sink)
-    Delivery.objects.update(status=Delivery.Status.RETRY_WAIT, not_before=None)
+    Delivery.objects.update(status=Delivery.Status.RETRY_WAIT, handed_over_at=None)
     delivering.sweep(NOON + timedelta(minutes=1))
     first, second = sent(sink)
     assert first == second

@@ -26,7 +26,7 @@ SITE = "https://papers.example.org"
 def tried_twice(sink: Sink) -> list[bytes]:
     planned(reader("ada", wants={"category": ["cs.LG"]}))
     sent(sink)
-    Delivery.objects.update(status=Delivery.Status.RETRY_WAIT, not_before=None)
+    Delivery.objects.update(status=Delivery.Status.RETRY_WAIT, handed_over_at=None)
     delivering.sweep(NOON + timedelta(minutes=1))
     return sent(sink)
 

@@ -17,6 +17,7 @@ import dns.resolver
 import dns.rrset
 import pytest
 from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend as Memory
 from django.db import transaction
 from django.test import Client
 
@@ -301,14 +302,14 @@ def test_who_has_no_mails_left_today_gets_a_link_to_the_new_address_tomorrow() -
 def mail_server(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
     """Raises these errors in turn; then it takes mails."""
     errors: list[Exception] = []
-    send = mail.EmailMultiAlternatives.send
+    take = Memory.send_messages
 
-    def refuse(message: Any, *args: Any) -> Any:
+    def refuse(server: Memory, messages: Any) -> Any:
         if errors:
             raise errors.pop(0)
-        return send(message, *args)
+        return take(server, messages)
 
-    monkeypatch.setattr(mail.EmailMultiAlternatives, "send", refuse)
+    monkeypatch.setattr(Memory, "send_messages", refuse)
     return errors
 
 
