@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
 
 from digest.cards import NAME_LENGTH, Card
 from digest.phrases import listed, plural, shorten
 from digest.reasons import Reason, reason_in_words
-from digest.receipt import SourceCount, receipt_in_words
 from subscriptions.rendering import one_line
 
 SUBJECT_LENGTH = 78
+PREHEADER_LENGTH = 120
 NOTE_LENGTH = 600
 
 
@@ -50,8 +52,7 @@ class Sender:
     postal_address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One paper of a digest: its place in the mail (from 1), its card, why it is here, and a curator's note or none."""
 
     number: int
@@ -111,31 +112,36 @@ def compose(
     sender: Sender,
     arrived: int,
     matched: int,
-    sources: Sequence[SourceCount] = (),
+    receipt: tuple[str, ...] = (),
     also: Sequence[Card] = (),
     occasion: str = "",
     since: date | None = None,
+    subject: str = "",
 ) -> Digest:
     """Put one reader's chosen papers into words.
 
     ``cards`` are in ranked order; those with a ``pick`` reason are shown first. ``issue_date`` is the reader's own
     day, ``arrived`` the number of new papers looked through, ``matched`` how many of them answer to what the reader
-    asked for. ``occasion`` is ``first``, ``catch_up`` (then ``since`` is the day of the oldest edition drawn from)
-    or empty. Raises ValueError without papers: a day with nothing is a skip or :func:`compose_nothing`.
+    asked for. ``receipt`` are the lines of :func:`digest.receipt.receipt_in_words`. ``occasion`` is ``first``,
+    ``catch_up`` (then ``since`` is the day of the oldest edition drawn from) or empty. A ``subject`` that is known
+    already is not made again. Raises ValueError without papers: a day with nothing is a skip or
+    :func:`compose_nothing`.
     """
     if not cards:
         raise ValueError("a digest needs at least one paper")
-    picks_first = sorted(cards, key=lambda chosen: _note(chosen[1]) is None)
+    chosen = [(card, reasons, _note(reasons)) for card, reasons in cards]
+    picked = sum(note is not None for _, _, note in chosen)
     papers = tuple(
-        Item(number, card, reason_in_words(reasons, facts=card.facts), shorten(_note(reasons) or "", NOTE_LENGTH))
-        for number, (card, reasons) in enumerate(picks_first, 1)
+        [
+            Item(number, card, reason_in_words(reasons, facts=card.facts), shorten(note, NOTE_LENGTH) if note else "")
+            for number, (card, reasons, note) in enumerate(sorted(chosen, key=lambda one: one[2] is None), 1)
+        ]
     )
-    picked = sum(_note(reasons) is not None for _, reasons in cards)
     titles = [item.card.title for item in papers]
     is_voted = any(item.card.facts for item in papers)
     return Digest(
-        subject=subject_line(issue_date, titles),
-        preheader=shorten(f"Also: {' · '.join(titles[1:])}" if titles[1:] else papers[0].why, 120),
+        subject=subject or subject_line(issue_date, titles),
+        preheader=_preheader(titles[1:]) if titles[1:] else shorten(papers[0].why, PREHEADER_LENGTH),
         date_line=f"{issue_date:%A}, {_day(issue_date)}",
         overview=_overview(
             arrived, matched, len(papers) - picked, picked, asked=bool(reader.asked_for), voted=is_voted
@@ -143,7 +149,7 @@ def compose(
         picks=papers[:picked],
         items=papers[picked:],
         items_heading="Your papers" if reader.asked_for else "Trending" if is_voted else "New papers",
-        receipt=receipt_in_words(sources),
+        receipt=receipt,
         why_you=_why_you(reader),
         reader=reader,
         sender=sender,
@@ -158,16 +164,16 @@ def compose_nothing(
     *,
     issue_date: date,
     sender: Sender,
-    sources: Sequence[SourceCount] = (),
+    receipt: tuple[str, ...] = (),
     also: Sequence[Card] = (),
 ) -> Nothing:
     """Say that there is nothing today, and why, to a reader who wished to be told."""
     return Nothing(
         subject=subject_line(issue_date, ()),
-        preheader=shorten(why, 120),
+        preheader=shorten(why, PREHEADER_LENGTH),
         date_line=f"{issue_date:%A}, {_day(issue_date)}",
         why=one_line(why),
-        receipt=receipt_in_words(sources),
+        receipt=receipt,
         why_you=_why_you(reader),
         reader=reader,
         sender=sender,
@@ -187,13 +193,22 @@ def subject_line(day: date, titles: Sequence[str]) -> str:
     return before + shorten(titles[0], SUBJECT_LENGTH - len(before) - len(after)) + after
 
 
+def _preheader(titles: Sequence[str]) -> str:
+    """What else is in it. Titles are on one line already, so what is not shown is not looked at."""
+    return shorten(f"Also: {' · '.join(titles)}"[: PREHEADER_LENGTH + 2], PREHEADER_LENGTH)
+
+
+@lru_cache(maxsize=1000)
 def _day(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
 def _note(reasons: Sequence[Reason]) -> str | None:
     """The curator's note, perhaps empty; None for a paper that is no pick."""
-    return next((reason.label for reason in reasons if reason.kind == "pick"), None)
+    for reason in reasons:
+        if reason.kind == "pick":
+            return reason.label
+    return None
 
 
 def _overview(arrived: int, matched: int, chosen: int, picked: int, *, asked: bool, voted: bool) -> str:

@@ -47,7 +47,7 @@ def _lighter(digest: Digest, step: int) -> Digest:
 
     def lightened(items: tuple[Item, ...]) -> tuple[Item, ...]:
         return tuple(
-            replace(item, card=replace(item.card, snippet=snippet_left(item)))
+            item._replace(card=replace(item.card, snippet=snippet_left(item)))
             for item in items
             if item.number <= count - dropped
         )

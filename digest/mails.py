@@ -14,8 +14,8 @@ from digest.compose import Digest, Nothing, Reader, Sender, compose, compose_not
 from digest.fitting import email_of_nothing, fit
 from digest.models import Delivery, Edition, EditionPaper
 from digest.press import Press
-from digest.reasons import Reason
-from digest.receipt import SourceCount
+from digest.reasons import TOLD, Reason
+from digest.receipt import SourceCount, receipt_in_words
 from subscriptions.links import feedback_url, preferences_url, unsubscribe_url, web_copy_url
 from subscriptions.prepared import JoinedEmail
 from subscriptions.rendering import RenderedEmail
@@ -32,6 +32,7 @@ class Mails:
         self._press = Press()
         self._cards: dict[int, list[tuple[date, Card]]] = {}  # by paper, newest edition first
         self._editions: dict[int, Edition] = {}
+        self._receipts: dict[int | None, tuple[str, ...]] = {}  # by edition
 
     def read_cards(self, deliveries: Sequence[Delivery]) -> None:
         """Read these deliveries' editions and frozen cards that were not read before: a query for each, or none."""
@@ -64,7 +65,9 @@ class Mails:
         cards, reader = self.cards_of(delivery), reader_of(delivery)
         if delivery.why_nothing:
             return email_of_nothing(nothing_of(delivery, cards, reader))
-        digest = digest_of(delivery, cards, reader)
+        if delivery.edition_id not in self._receipts:
+            self._receipts[delivery.edition_id] = receipt_of(delivery)
+        digest = digest_of(delivery, cards, reader, receipt=self._receipts[delivery.edition_id])
         return self._press.print(digest) or fit(digest)[1]
 
 
@@ -86,12 +89,17 @@ def _papers_of(delivery: Delivery) -> list[int]:
     return [*delivery.paper_ids, *(delivery.reasons or {}).get("also", ())]
 
 
-def digest_of(delivery: Delivery, cards: dict[int, Card], reader: Reader) -> Digest:
-    """What a delivery says, for its mail and for its copy on the web, which differ in their ``reader`` alone."""
+def digest_of(
+    delivery: Delivery, cards: dict[int, Card], reader: Reader, *, receipt: tuple[str, ...] | None = None
+) -> Digest:
+    """What a delivery says, for its mail and for its copy on the web, which differ in their ``reader`` alone.
+
+    ``receipt`` is that of its edition in words, where it is at hand.
+    """
     frozen = delivery.reasons
-    digest = compose(
+    return compose(
         [
-            (cards[paper_id], [Reason(*reason) for reason in reasons])
+            (cards[paper_id], [Reason(*reason) for reason in reasons if reason[0] in TOLD])
             for paper_id, reasons in zip(delivery.paper_ids, frozen["papers"], strict=True)
         ],
         reader,
@@ -99,12 +107,12 @@ def digest_of(delivery: Delivery, cards: dict[int, Card], reader: Reader) -> Dig
         sender=sender(),
         arrived=frozen["arrived"],
         matched=frozen["matched"],
-        sources=source_counts(delivery.edition.receipt if delivery.edition else []),
+        receipt=receipt_of(delivery) if receipt is None else receipt,
         also=_also(delivery, cards),
         occasion=frozen.get("occasion", ""),
         since=date.fromisoformat(frozen["since"]) if frozen.get("since") else None,
+        subject=delivery.subject,
     )
-    return replace(digest, subject=delivery.subject)
 
 
 def nothing_of(delivery: Delivery, cards: dict[int, Card], reader: Reader) -> Nothing:
@@ -114,7 +122,7 @@ def nothing_of(delivery: Delivery, cards: dict[int, Card], reader: Reader) -> No
         reader,
         issue_date=delivery.issue_date,
         sender=sender(),
-        sources=source_counts(delivery.edition.receipt if delivery.edition else []),
+        receipt=receipt_of(delivery),
         also=_also(delivery, cards),
     )
     return replace(nothing, subject=delivery.subject)
@@ -140,15 +148,18 @@ def reader_of(delivery: Delivery) -> Reader:
     )
 
 
-def source_counts(receipt: Sequence[dict[str, Any]]) -> list[SourceCount]:
-    """The receipt as readers see it; a file that an operator gave and that was of no use is not their concern."""
-    return [
-        SourceCount(
-            name=row["source"],
-            stored=row["stored"],
-            expected=row["expected"],
-            late=row["state"] in ("stale", "absent", "failed"),
-        )
-        for row in receipt
-        if not (row["given"] and row["state"] == "failed")
-    ]
+def receipt_of(delivery: Delivery) -> tuple[str, ...]:
+    """The receipt of its edition in words; a file that was given and of no use is not the reader's concern."""
+    receipt: list[dict[str, Any]] = delivery.edition.receipt if delivery.edition else []
+    return receipt_in_words(
+        [
+            SourceCount(
+                name=row["source"],
+                stored=row["stored"],
+                expected=row["expected"],
+                late=row["state"] in ("stale", "absent", "failed"),
+            )
+            for row in receipt
+            if not (row["given"] and row["state"] == "failed")
+        ]
+    )

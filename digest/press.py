@@ -23,39 +23,41 @@ OWN = ("subject", "preheader", "date_line", "overview", "opening", "why_you")  #
 LINKS = ("unsubscribe_url", "preferences_url", "feedback_url", "web_url")  # of its reader
 LISTS = ("picks", "items", "also")
 SHARED = ("items_heading", "receipt", "sender", "left_out")
-PARTS = ("txt", "html")
+
+Both = tuple[bytes, bytes]  # in the text and in the HTML
 
 
 class Press:
     """The pages and papers prepared so far; kept for a batch, it grows with its papers and not with its readers."""
 
     def __init__(self) -> None:
-        self._pages: dict[object, dict[str, Prepared]] = {}
-        self._papers: dict[object, dict[str, Prepared]] = {}
+        self._pages: dict[object, tuple[Prepared, Prepared]] = {}
+        self._papers: dict[object, tuple[Prepared, Prepared]] = {}
+        self._asides: dict[tuple[int, ...], Both] = {}
         self._cards: list[Card] = []  # kept, since a paper is known by its card's identity
 
     def print(self, digest: Digest) -> JoinedEmail | None:
-        """The e-mail of a digest; None where its HTML passes HTML_BYTES and has to be made lighter first."""
-        pages = self._page(digest)
-        own = {name: getattr(digest, name) for name in OWN}
-        text, html = (pages[part].filled(own | self._own(digest, part)) for part in PARTS)
+        """The e-mail of a digest; None where it has to be rendered in full.
+
+        That is where its HTML passes HTML_BYTES and has to be made lighter first, and where an address is none of ours:
+        those hold nothing that HTML writes in another way, so one encoding serves both parts.
+        """
+        links = {name: getattr(digest.reader, name) for name in LINKS}
+        if any(escape(url) != url for url in links.values()):
+            return None
+        say = encoded(f"{links['feedback_url']}/") if links["feedback_url"] else b""  # the paper's number follows
+        own: dict[str, str | bytes] = {name: getattr(digest, name) for name in OWN}
+        own |= {name: encoded(url) for name, url in links.items()}
+        lists = (self._list(digest.picks, say), self._list(digest.items, say), self._also(digest.also))
+        text, html = (
+            page.filled(own | dict(zip(LISTS, parts, strict=True)))
+            for page, parts in zip(self._page(digest), zip(*lists, strict=True), strict=True)
+        )
         if len(html) > HTML_BYTES and len(decoded(html).encode()) > HTML_BYTES:
             return None
         return JoinedEmail(one_line(digest.subject), text, html)
 
-    def _own(self, digest: Digest, part: str) -> dict[str, bytes]:
-        """What is not worth keeping for another mail: links, and the lists."""
-        written = str if part == "txt" else escape
-        links = {name: encoded(written(getattr(digest.reader, name))) for name in LINKS}
-        url = digest.reader.feedback_url
-        say = encoded(written(f"{url}/")) if url else b""  # once for all papers: the number follows
-        return links | {
-            "picks": self._list(digest.picks, say, part),
-            "items": self._list(digest.items, say, part),
-            "also": b"".join([self._also(card, part) for card in digest.also]),
-        }
-
-    def _page(self, digest: Digest) -> dict[str, Prepared]:
+    def _page(self, digest: Digest) -> tuple[Prepared, Prepared]:
         made_up = [bool(getattr(digest, name)) for name in (*OWN, *LISTS)]
         links = [bool(getattr(digest.reader, name)) for name in LINKS]
         shared = {name: getattr(digest, name) for name in SHARED}
@@ -66,32 +68,40 @@ class Press:
             lists = {name: (Hole(name),) if getattr(digest, name) else () for name in LISTS}
             reader = {name: Hole(name) if getattr(digest.reader, name) else "" for name in LINKS}
             model = SimpleNamespace(**own, **lists, **shared, reader=SimpleNamespace(**reader))
-            self._pages[key] = {part: prepare(f"digest.{part}", subject=own["subject"], digest=model) for part in PARTS}
+            self._pages[key] = _prepared("digest", subject=own["subject"], digest=model)
         return self._pages[key]
 
-    def _list(self, items: Sequence[Item], say: bytes, part: str) -> bytes:
-        return b"".join(
-            [
-                self._paper(item, bool(say))[part].filled(
-                    {"number": str(item.number), "why": item.why, "say_url": say + b"%d=\r\n" % item.number}
-                )
-                for item in items
-            ]
-        )
+    def _list(self, items: Sequence[Item], say: bytes) -> Both:
+        texts, htmls = [], []
+        for item in items:
+            text, html = self._paper(item, bool(say))
+            own: dict[str, str | bytes] = {
+                "number": str(item.number),
+                "why": item.why,
+                "say_url": say + b"%d=\r\n" % item.number,
+            }
+            texts.append(text.filled(own))
+            htmls.append(html.filled(own))
+        return b"".join(texts), b"".join(htmls)
 
-    def _paper(self, item: Item, links: bool) -> dict[str, Prepared]:
+    def _paper(self, item: Item, links: bool) -> tuple[Prepared, Prepared]:
         key = (id(item.card), item.note, links)
         if key not in self._papers:
             self._cards.append(item.card)
             model = SimpleNamespace(number=Hole("number"), why=Hole("why"), card=item.card, note=item.note)
-            self._papers[key] = {
-                part: prepare(f"paper.{part}", "paper", item=model, say_url=Hole("say_url") if links else "")
-                for part in PARTS
-            }
+            self._papers[key] = _prepared("paper", "paper", item=model, say_url=Hole("say_url") if links else "")
         return self._papers[key]
 
-    def _also(self, card: Card, part: str) -> bytes:
-        if id(card) not in self._papers:
-            self._cards.append(card)
-            self._papers[id(card)] = {part: prepare(f"paper.{part}", "also", card=card) for part in PARTS}
-        return self._papers[id(card)][part].filled({})
+    def _also(self, cards: Sequence[Card]) -> Both:
+        key = tuple(map(id, cards))
+        if key not in self._asides:
+            self._cards += cards
+            made = [_prepared("paper", "also", card=card) for card in cards]
+            text, html = (b"".join([one[part].filled({}) for one in made]) for part in (0, 1))
+            self._asides[key] = text, html
+        return self._asides[key]
+
+
+def _prepared(template: str, macro: str = "", **context: object) -> tuple[Prepared, Prepared]:
+    """A template's text and its HTML."""
+    return prepare(f"{template}.txt", macro, **context), prepare(f"{template}.html", macro, **context)

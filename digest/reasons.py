@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from digest.cards import NAME_LENGTH, Fact, counts_in_words
 from digest.phrases import listed, shorten
 
-_TOLD = frozenset({"pick", "author", "topic", "keyword", "category", "like", "trending"})
+TOLD = frozenset({"pick", "author", "topic", "keyword", "category", "like", "trending"})  # the kinds said in words
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):  # of which each reader has a hundred: a frozen dataclass takes twice as long to make
     """Why a paper is here: one term of its score.
 
     ``kind`` is ``author``, ``topic``, ``keyword``, ``category``, ``like``, ``trending`` or ``pick``, which are said in
@@ -34,8 +33,12 @@ def reason_in_words(reasons: Iterable[Reason], *, facts: Sequence[Fact] = ()) ->
     What a reader asked for is named whenever it matched; ``like`` and ``trending`` only where they raised the score.
     ``facts`` that are no reason follow as a sentence of their own. Never empty: without a reason it is on the list.
     """
-    told = [r for r in reasons if r.kind in _TOLD and (r.contribution > 0 or r.kind not in ("like", "trending"))]
-    return _in_words(tuple([(reason.kind, reason.label) for reason in told]), tuple(facts))
+    told = [
+        (reason.kind, reason.label)
+        for reason in reasons
+        if reason.kind in TOLD and (reason.contribution > 0 or reason.kind not in ("like", "trending"))
+    ]
+    return _in_words(tuple(told), tuple(facts))
 
 
 @lru_cache(maxsize=20_000)  # the same paper for the same reason is in many mails

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from email.charset import Charset
 from email.utils import format_datetime, parseaddr
 from functools import lru_cache
@@ -43,7 +43,7 @@ def headers_of(
         ("From", _mailbox(sender)),
         ("To", _recipient(address)),
         ("Subject", subject),
-        ("Date", format_datetime(dated_at)),
+        ("Date", _written(dated_at, dated_at.utcoffset())),
         ("Message-ID", message_id),
         ("MIME-Version", "1.0"),
         ("Auto-Submitted", "auto-generated"),
@@ -61,7 +61,7 @@ def headers_of(
             ("List-Post", "NO"),
             ("Precedence", "bulk"),
             ("X-Auto-Response-Suppress", "All"),
-            ("Feedback-ID", f"{issue_date:%Y%m%d}:digest:bulk:{_short(domain)}"),
+            ("Feedback-ID", _feedback_id(issue_date, domain)),
         ]
     return headers
 
@@ -81,7 +81,7 @@ def _line(name: str, value: str) -> str:
     if not value.isascii() or not value.isprintable():
         raise ValueError(f"{name} holds what no header may hold")
     lines = _folded(f"{name}:", value) if name in _MAY_FOLD else [f"{name}: {value}"]
-    if any(len(line) > LONGEST for line in lines):
+    if max(map(len, lines)) > LONGEST:
         raise ValueError(f"{name} is too long for a header")
     return "\r\n".join(lines) + "\r\n"
 
@@ -100,6 +100,12 @@ def _folded(start: str, value: str) -> list[str]:
             lines.append("")
         lines[-1] += f" {word}"
     return lines
+
+
+@lru_cache(maxsize=8)
+def _written(moment: datetime, offset: timedelta | None) -> str:
+    """``offset`` tells apart the same moment in two zones."""
+    return format_datetime(moment)
 
 
 @lru_cache(maxsize=8)
@@ -130,6 +136,7 @@ def _owner(contact: str, sender: str) -> str:
     return f"<mailto:{quote(address, safe='@')}>"
 
 
-def _short(domain: str) -> str:
-    """A sender's name of the 5 to 15 characters that Gmail's feedback loop takes, the same for ever."""
-    return ("digest" + re.sub(r"[^a-z0-9]", "", domain.lower()))[-15:]
+@lru_cache(maxsize=8)
+def _feedback_id(day: date, domain: str) -> str:
+    """With a sender's name of the 5 to 15 characters that Gmail's feedback loop takes, the same for ever."""
+    return f"{day:%Y%m%d}:digest:bulk:{('digest' + re.sub(r'[^a-z0-9]', '', domain.lower()))[-15:]}"

@@ -89,4 +89,5 @@ def _parts(email: RenderedEmail | JoinedEmail, boundary: bytes) -> tuple[bytes, 
     else:
         text, html = encoded(email.text), encoded(email.html)
     head = b'--%b\r\nContent-Type: text/%b; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
-    return head % (boundary, b"plain"), text, b"\r\n", head % (boundary, b"html"), html, b"\r\n--", boundary, b"--\r\n"
+    first, second = (head % (boundary, kind) for kind in (b"plain", b"html"))
+    return first, text, b"\r\n", second, html, b"\r\n--", boundary, b"--\r\n"

@@ -180,10 +180,21 @@ def sender_of(purpose: str) -> str:
 
 
 def sending_domain(purpose: str = "digest") -> str:
-    return punycode(sender_of(purpose).rpartition("@")[2].strip("> "))
+    return _domain_of(sender_of(purpose))
+
+
+@lru_cache(maxsize=8)
+def _domain_of(sender: str) -> str:
+    return punycode(sender.rpartition("@")[2].strip("> "))
 
 
 @lru_cache(maxsize=8)  # a mail's head and its two parts bear the same links
 def _seal(purpose: str, about: str, key: str) -> str:
-    digest = hmac.digest(key.encode(), f"broadsheet.link|{purpose}|{about}".encode(), hashlib.sha256)
-    return base64.urlsafe_b64encode(digest)[:16].decode()
+    sealing = _sealing(purpose, key).copy()
+    sealing.update(about.encode())
+    return base64.urlsafe_b64encode(sealing.digest())[:16].decode()
+
+
+@lru_cache(maxsize=16)
+def _sealing(purpose: str, key: str) -> hmac.HMAC:
+    return hmac.new(key.encode(), f"broadsheet.link|{purpose}|".encode(), hashlib.sha256)

@@ -45,7 +45,7 @@ class Prepared:
         """
         return self.template % tuple(
             [
-                value if type(value := values[name]) is bytes else _encoded_after(step, value)
+                value if isinstance(value := values[name], bytes) else _encoded_after(step, value)
                 for name, step in self.holes
             ]
         )

@@ -90,7 +90,10 @@ def fold(text: str) -> Markup:
     A space becomes a newline, which shows the same; a run of 60 characters gets a ``<wbr>``, with the newline inside
     the tag, where it shows nothing.
     """
-    marked = _LONG_RUN.sub("\\g<0>\0", printable(text))
+    text = printable(text)
+    if max(map(len, text.split(" "))) <= 60:
+        return escape(_LONG_LINE.sub("\\1\n", text))
+    marked = _LONG_RUN.sub("\\g<0>\0", text)
     return escape(_LONG_LINE.sub("\\1\n", marked)).replace("\0", Markup("<wbr\n>"))
 
 
@@ -118,7 +121,7 @@ def _step(names: tuple[str, ...], *, html: bool) -> Step:
     filters = [_kept_for_holes[name] for name in names]
 
     def done_to(value: str) -> str:
-        text = printable(value)
+        text = value if filters else printable(value)  # each filter makes it printable
         for each in filters:
             text = each(text)
         return str(escape(text)) if html else text

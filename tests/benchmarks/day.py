@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from digest import ingest, planning, publishing
+from digest.default_sources import ARXIV
 from digest.models import Delivery, Edition, Paper, Source, Verdict
 from subscriptions.first_run import lay_down_topics
 from subscriptions.models import WEEKDAYS_ALL, Preference, Subscriber, Topic, email_key
@@ -34,8 +35,16 @@ def open_edition(*, papers: int = PAPERS, older: int = OLDER) -> Edition:
 
 def _store(dice: random.Random, moment: datetime, *, number: int, count: int) -> None:
     papers = list(archive.invented(dice, moment, number=number, count=count))
-    shown = feed(*papers, name="arXiv", url="https://rss.arxiv.org/rss/all", announced_on=moment.date())
-    ingest.store(ingest.source_named_in(shown, "all.xml"), shown, now=moment)
+    for place, part in enumerate(ARXIV):
+        some = papers[place :: len(ARXIV)]
+        shown = feed(
+            *some,
+            name=f"arXiv {part}",
+            url=f"https://rss.arxiv.org/rss/{part}",
+            announced_on=moment.date(),
+            stated_total=len(some),
+        )
+        ingest.store(ingest.source_named_in(shown, f"{part}.xml"), shown, now=moment)
     voted = [replace(one, points=dice.randrange(1, 120), comments=dice.randrange(9)) for one in papers[:VOTED]]
     votes = feed(*voted, kind="hugging_face", name="Hugging Face daily papers", url="https://huggingface.co/papers")
     ingest.store(ingest.source_named_in(votes, "papers.json"), votes, now=moment)

@@ -14,7 +14,7 @@ from digest.cards import Fact, card_for
 from digest.compose import Reader, Sender, compose
 from digest.fitting import fit
 from digest.reasons import Reason
-from digest.receipt import SourceCount
+from digest.receipt import SourceCount, receipt_in_words
 
 PICTURES = Path(__file__).parents[2] / "var" / "pictures"
 GRIPPERS = (
@@ -145,13 +145,15 @@ def html() -> str:
         ),
         arrived=412,
         matched=38,
-        sources=[
-            SourceCount("arXiv cs.LG", 40, 40),
-            SourceCount("arXiv cs.RO", 38, 40),
-            SourceCount("Hugging Face daily papers", 27, 27),
-            SourceCount("bioRxiv", 212),
-            SourceCount("medRxiv", 0, late=True),
-        ],
+        receipt=receipt_in_words(
+            [
+                SourceCount("arXiv cs.LG", 40, 40),
+                SourceCount("arXiv cs.RO", 38, 40),
+                SourceCount("Hugging Face daily papers", 27, 27),
+                SourceCount("bioRxiv", 212),
+                SourceCount("medRxiv", 0, late=True),
+            ]
+        ),
     )
     return fit(digest)[1].html
 

@@ -80,12 +80,6 @@ def test_picks_come_first_with_their_note() -> None:
     assert "“”" not in email.html + email.text
 
 
-def test_the_receipt_is_that_of_the_sources() -> None:
-    sources = [SourceCount("arXiv cs.LG", 40, 40)]
-
-    assert a_digest(sources=sources).receipt == receipt_in_words(sources)
-
-
 def test_the_first_digest_says_what_to_expect_how_to_tune_it_and_how_to_leave() -> None:
     ada = replace(ADA, rhythm="on weekdays at 07:00", most=10)
     digest = a_digest(reader=ada, occasion="first")
@@ -137,7 +131,7 @@ def test_a_day_with_nothing_says_so_and_why_and_what_was_read() -> None:
         replace(ADA, web_url="https://papers.example.org/d/1"),
         issue_date=MONDAY,
         sender=BROADSHEET,
-        sources=[SourceCount("arXiv cs.LG", 40, 40)],
+        receipt=receipt_in_words([SourceCount("arXiv cs.LG", 40, 40)]),
         also=[a_card(90)],
     )
     email = email_of_nothing(nothing)

@@ -11,7 +11,7 @@ import pytest
 
 from digest.fitting import HTML_BYTES, fit
 from digest.reasons import Reason
-from digest.receipt import SourceCount
+from digest.receipt import SourceCount, receipt_in_words
 from subscriptions.rendering import RenderedEmail
 from tests.digests import ADA, ROBOTICS, UPVOTES, a_card, a_digest, mail
 from tests.mails.mails import WORST
@@ -231,10 +231,10 @@ def test_everything_around_the_papers_counts_too() -> None:
     letter = "'"
     also = [a_card(n, title=letter * 10_000, url="https://example.org/" + "x" * 800) for n in range(3)]
     cards = [(a_card(n, abstract=letter * 9_000), ROBOTICS) for n in range(25)]
-    sources = [SourceCount(letter * 900, 1, 2) for _ in range(40)]
+    receipt = receipt_in_words([SourceCount(letter * 900, 1, 2) for _ in range(40)])
     reader = replace(ADA, asked_for=(letter * 100,) * 100, rhythm=letter * 900, most=25)
 
-    fitted, email = fit(a_digest(cards, reader, also=also, sources=sources, occasion="first"), limit=40_000)
+    fitted, email = fit(a_digest(cards, reader, also=also, receipt=receipt, occasion="first"), limit=40_000)
 
     assert len(email.html.encode()) <= 40_000
     assert fitted.also == tuple(also)

@@ -260,7 +260,7 @@ def test_every_link_of_a_reader_is_left_out_whatever_the_mail_comes_to_have(monk
     composed_for: list[Reader] = []
     make = mails.digest_of
     monkeypatch.setattr(
-        mails, "digest_of", lambda row, cards, whom: composed_for.append(whom) or make(row, cards, whom)
+        mails, "digest_of", lambda row, cards, whom, **more: composed_for.append(whom) or make(row, cards, whom, **more)
     )
     sent(row := ada())
     page(row)

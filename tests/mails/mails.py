@@ -9,7 +9,7 @@ from digest.cards import Card, Fact, card_for
 from digest.compose import Reader, Sender, compose, compose_nothing
 from digest.fitting import email_of_nothing, fit
 from digest.reasons import Reason
-from digest.receipt import SourceCount
+from digest.receipt import SourceCount, receipt_in_words
 from subscriptions import answering
 from subscriptions.rendering import TEMPLATES, RenderedEmail
 
@@ -65,7 +65,7 @@ def mails() -> dict[str, RenderedEmail]:
                 READER,
                 issue_date=date(2026, 11, 23),
                 sender=SENDER,
-                sources=SOURCES,
+                receipt=receipt_in_words(SOURCES),
                 also=also(),
             )
         ),
@@ -111,7 +111,7 @@ def digest(
             sender=SENDER,
             arrived=412,
             matched=94,
-            sources=SOURCES,
+            receipt=receipt_in_words(SOURCES),
             also=[] if bare else also(),
             occasion=occasion,
             since=since,
@@ -181,7 +181,7 @@ def worst() -> RenderedEmail:
             sender=SENDER,
             arrived=14,
             matched=14,
-            sources=[SourceCount("<u>" + "s" * 300, 3, 5), SourceCount("\u202e", 0, late=True)],
+            receipt=receipt_in_words([SourceCount("<u>" + "s" * 300, 3, 5), SourceCount("\u202e", 0, late=True)]),
             also=cards[:3],
             occasion="first",
         )
