@@ -32,7 +32,10 @@ def during_plan(stage: Stage) -> str:
 
 
 def before_lease(stage: Stage) -> str:
-    """Planned, and the batch is about to be leased: the table of batches can be read only."""
+    """Planned, and the batch is about to be leased: the table of batches can be read only.
+
+    Where all are busy with other batches, one of them dies, and this batch waits for the next.
+    """
     stage.wait_for_a_tick()
     for actor in stage.deliverers():
         stage.freeze(actor)
@@ -40,7 +43,10 @@ def before_lease(stage: Stage) -> str:
     stage.wait_for(lambda: stage.is_planned(wave), "a wave to be planned")
     with stage.holding("LOCK TABLE digest_batch IN EXCLUSIVE MODE") as lock:
         stage.thaw()
-        _kill(stage, *_waiter(stage, lock, _is_leasing))
+        try:
+            _kill(stage, *_waiter(stage, lock, _is_leasing, patience=4))
+        except NotReached:
+            stage.kill(stage.dice.choice(stage.deliverers()), "group")
         ready = stage.count(
             "status = 'ready' AND subscriber_id = ANY(%s) AND batch_id IN (SELECT id FROM digest_batch WHERE status = 'open')",
             wave,

@@ -357,6 +357,7 @@ def bad_weather(provider: str) -> list[dict[str, Any]]:
             {"do": "cut", "at": "end", "share": 0.001, "taken": False},
         ]
     return [
+        refuse("end", 429, "Too many requests", headers={"Retry-After": "2"}, share=0.0005),
         refuse("end", 503, "Service unavailable", share=0.002),
         refuse("end", 500, "Internal error", share=0.003, taken=True),
         refuse(

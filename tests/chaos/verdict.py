@@ -35,10 +35,10 @@ class Row:
 
 @dataclass
 class Verdict:
-    """The first three must be empty; each names Message-IDs or addresses."""
+    """Three lists must be empty: they name readers by their addresses."""
 
     readers: int
-    duplicates: list[str]
+    duplicates: list[str]  # who got more than one mail
     lost: list[str]  # said to be sent, and not in the sink
     unexplained: list[str]  # with why
     statuses: dict[str, int]
@@ -87,7 +87,7 @@ def judge(
     return Verdict(
         readers=len(readers),
         duplicates=sorted(
-            [name for name, count in ids.items() if count > 1] + [one for one, n in people.items() if n > 1]
+            {one for mail in taken for one in mail.recipients if ids[mail.message_id] > 1 or people[one] > 1}
         ),
         lost=sorted(row.address for row in rows if row.status in SAYS_SENT and row.message_id not in ids),
         unexplained=sorted(unexplained),

@@ -35,7 +35,7 @@ def test_what_is_wrong_is_seen() -> None:
     rows += [row(6, "ready"), row(7, "skipped")]
     taken = [Taken(0.0, f"<{number}>", [f"r{number}"]) for number in (1, 1, 3, 4, 99)]
     verdict = judge(readers, rows, taken, dict.fromkeys(readers, NOON), most_unknown=1)
-    assert verdict.duplicates == ["<1>", "r1"]
+    assert verdict.duplicates == ["r1"]
     assert verdict.lost == ["r2"]
     assert [fault.partition(" in a")[0] for fault in verdict.unexplained] == [
         "2 unknown, though the blows account for 1",
