@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
-from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
@@ -27,6 +27,7 @@ from subscriptions.links import LASTS, message_id, new_login_token, withdraw_log
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber, Suppression, email_key
 from subscriptions.rendering import RenderedEmail, one_line, render_email
 from subscriptions.sending import Door, Fate, Handover, Purpose
+from subscriptions.waking import wake
 
 logger = logging.getLogger(__name__)
 
@@ -67,19 +68,7 @@ def ask(
         ip=ip,
         user_agent=one_line(user_agent)[:300],
     )
-    transaction.on_commit(_wake)
-
-
-def _wake() -> None:
-    """Tell a worker; one that does not hear it finds the row with the next minute's tick."""
-    hurry = {"max_retries": 1, "interval_start": 0, "socket_connect_timeout": 1, "socket_timeout": 1}
-    try:
-        with current_app.connection(
-            settings.CELERY_BROKER_URL, transport_options=hurry, connect_timeout=1
-        ) as connection:
-            current_app.send_task(TASK, queue="mail", connection=connection, retry=False, expires=settings.TICK_SECONDS)
-    except Exception as error:  # each transport has its own; the row is there, whatever it was
-        logger.warning("No worker was woken (%s); the next minute's tick answers.", type(error).__name__)
+    transaction.on_commit(partial(wake, TASK, queue="mail"))
 
 
 # Answering -----------------------------------------------------------------------------------------------------------
