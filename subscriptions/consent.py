@@ -258,11 +258,17 @@ def _links_to_confirm(public_id: str) -> QuerySet[LoginToken]:
 
 
 def suppress(email: str, *, reason: str, now: datetime, why: str = "") -> None:
-    """Never write to this address again, whoever it belongs to; a standing record stays, a lifted one stands again."""
+    """Never write to this address again, whoever it belongs to; a standing record stays, a lifted one stands again.
+
+    A complaint is the graver reason: it is noted over a bounce.
+    """
     standing = {"reason": reason, "since": now, "why": why, "lifted_at": None, "lifted_by": ""}
     with transaction.atomic():
         row, created = Suppression.objects.get_or_create(address_hash=address_hash(email), defaults=standing)
         if not created and row.lifted_at is None:
+            if reason == Suppression.Reason.COMPLAINED:
+                standing_bounce = Suppression.objects.filter(pk=row.pk, reason=Suppression.Reason.BOUNCED)
+                standing_bounce.update(reason=reason, why=why)
             return
         Suppression.objects.filter(pk=row.pk).update(**standing)
         for public_id in Subscriber.objects.filter(email_key=email_key(email)).values_list("public_id", flat=True):

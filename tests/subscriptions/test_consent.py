@@ -43,12 +43,15 @@ def test_two_spellings_are_one_address() -> None:
         reader("ada", email="ada@EXAMPLE.org")
 
 
-def test_the_earliest_suppression_of_an_address_stays() -> None:
+def test_the_earliest_suppression_of_an_address_stays_and_a_complaint_is_noted_over_a_bounce() -> None:
     ada = reader("ada")
     consent.suppress(ada.email, reason="bounced", now=NOON)
     consent.suppress("ADA@example.org", reason="complained", now=NOON + timedelta(days=1))
     (row,) = Suppression.objects.all()
-    assert (row.reason, row.since) == ("bounced", NOON)
+    assert (row.reason, row.since) == ("complained", NOON)
+    consent.suppress(ada.email, reason="bounced", now=NOON + timedelta(days=2))
+    row.refresh_from_db()
+    assert (row.reason, row.since) == ("complained", NOON)
     assert Suppression.objects.blocked([ada, reader("ben")]) == {ada.pk}
     assert "ada" not in row.address_hash
 
