@@ -1,5 +1,6 @@
 from django.urls import path, re_path
 
+from digest.receivers import receive
 from digest.views import copy, feedback, own, preview, public
 
 urlpatterns = [
@@ -16,4 +17,5 @@ urlpatterns = [
     path("preferences/export", own.export, name="export"),
     path("preferences/erase", own.erase, name="erase"),
     path("health", public.health, name="health"),
+    path("webhooks/<str:provider>", receive, name="webhook"),
 ]

@@ -18,6 +18,9 @@ RELAY = {
     "SITE_URL": "https://digest.example.org",
 }
 POSTMARK = {**RELAY, "MAIL_PROVIDER": "postmark", "POSTMARK_SERVER_TOKEN": "t"}
+MAILGUN = {**RELAY, "MAIL_PROVIDER": "mailgun", "MAILGUN_API_KEY": "k", "MAILGUN_SENDER_DOMAIN": "d"}
+RESEND = {**RELAY, "MAIL_PROVIDER": "resend", "RESEND_API_KEY": "k"}
+SECRET = "broadsheet:k7Qm2xVb9sTn4wLd"
 
 
 def start(tmp_path: Path, *, code: str = "", command: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
@@ -69,12 +72,23 @@ def start(tmp_path: Path, *, code: str = "", command: str = "", **settings: str)
         ({"PROXIES": "²"}, "PROXIES"),
         ({"PROXIES": "yes"}, "PROXIES"),
         ({**RELAY, "DEFAULT_FROM_EMAIL": "Digest <digest@broadsheet.invalid>"}, "DEFAULT_FROM_EMAIL"),
+        (
+            {"WEBHOOK_SECRET": "hunter2"},
+            "The setting WEBHOOK_SECRET is '…', but it must be a name, a colon and at least",
+        ),
+        ({"WEBHOOK_SECRET": "me:hunter2"}, "WEBHOOK_SECRET"),
+        ({"WEBHOOK_SECRET": f"{SECRET},me:hunter2hunter2:x"}, "WEBHOOK_SECRET"),
+        ({"RESEND_SIGNING_SECRET": "hunter2hunter2"}, "RESEND_SIGNING_SECRET is '…'"),
+        ({**MAILGUN, "WEBHOOK_SECRET": SECRET}, "Webhooks of mailgun need MAILGUN_WEBHOOK_SIGNING_KEY"),
+        ({**RESEND, "WEBHOOK_SECRET": SECRET}, "Webhooks of resend need RESEND_SIGNING_SECRET"),
+        ({**POSTMARK, "MAILGUN_WEBHOOK_SIGNING_KEY": "hunter2"}, "Webhooks of postmark need WEBHOOK_SECRET"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path: Path, environment: dict[str, str], said: str) -> None:
     started = start(tmp_path, code="from django.conf import settings; settings.MODE", **environment)
     assert started.returncode == 1
     assert said in started.stderr
+    assert "hunter2" not in started.stderr
 
 
 def test_the_command_line_says_it_in_one_sentence(tmp_path: Path) -> None:
@@ -139,6 +153,28 @@ def test_a_provider_may_be_asked_at_another_address(tmp_path: Path, url: str) ->
 def test_selectors_are_parted_by_spaces_or_commas(tmp_path: Path, given: str, read: list[str]) -> None:
     code = "from django.conf import settings; print(settings.DKIM_SELECTORS)"
     assert start(tmp_path, code=code, DKIM_SELECTOR=given).stdout.strip() == str(read)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "- []"),
+        (POSTMARK, "- []"),
+        ({**POSTMARK, "WEBHOOK_SECRET": f"{SECRET}, old{SECRET} ,"}, f"postmark ['{SECRET}', 'old{SECRET}']"),
+        ({**MAILGUN, "MAILGUN_WEBHOOK_SIGNING_KEY": "k"}, "mailgun []"),
+        ({**RESEND, "RESEND_SIGNING_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, "resend []"),
+        ({**RELAY, "WEBHOOK_SECRET": SECRET}, "- []"),  # a server of one's own tells nothing
+        ({**POSTMARK, "WEBHOOK_SECRET": SECRET, "BROADSHEET_MODE": "rehearsal"}, "- []"),
+    ],
+)
+def test_events_are_taken_of_the_provider_alone_and_with_a_proof(
+    tmp_path: Path, environment: dict[str, str], said: str
+) -> None:
+    code = (
+        "from django.conf import settings as s; print(s.WEBHOOK_PROVIDER or '-', s.ANYMAIL.get('WEBHOOK_SECRET', []))"
+    )
+    started = start(tmp_path, code=code, **environment)
+    assert started.stdout.strip() == said, started.stderr
 
 
 VISITS = """

@@ -289,6 +289,42 @@ if MAIL_PROVIDER != "outbox":
     if site.hostname in ("localhost", "127.0.0.1", "::1"):
         raise wrong("SITE_URL", SITE_URL, "an address that readers can reach, since mail leaves for real")
 
+# --- what the provider tells of each mail (digest/receivers.py) ------------------------------------------------------
+
+WEBHOOK_PROOFS = {  # what shows that an event comes from this provider
+    "amazon_ses": "WEBHOOK_SECRET",
+    "brevo": "WEBHOOK_SECRET",
+    "mailgun": "MAILGUN_WEBHOOK_SIGNING_KEY",
+    "mailjet": "WEBHOOK_SECRET",
+    "postmark": "WEBHOOK_SECRET",
+    "resend": "RESEND_SIGNING_SECRET",
+    "sparkpost": "WEBHOOK_SECRET",
+}
+WEBHOOK_SECRET = [secret.strip() for secret in env.list("WEBHOOK_SECRET", default=[]) if secret.strip()]
+if not all(re.fullmatch(r"[A-Za-z0-9_-]+:[A-Za-z0-9_-]{16,}", secret) for secret in WEBHOOK_SECRET):
+    right = "a name, a colon and at least 16 characters, all of A-Z a-z 0-9 _ - (several are parted by commas)"
+    raise wrong("WEBHOOK_SECRET", "…", right)
+MAILGUN_WEBHOOK_SIGNING_KEY = env.str("MAILGUN_WEBHOOK_SIGNING_KEY", default="").strip()
+RESEND_SIGNING_SECRET = env.str("RESEND_SIGNING_SECRET", default="").strip()
+if RESEND_SIGNING_SECRET and not re.fullmatch(
+    r"whsec_(?:[A-Za-z0-9+/]{4}){4,}[A-Za-z0-9+/]{0,3}={0,2}", RESEND_SIGNING_SECRET
+):
+    raise wrong("RESEND_SIGNING_SECRET", "…", "the signing secret of the webhook's page at Resend: whsec_ and base64")
+webhook_proofs = {
+    "WEBHOOK_SECRET": WEBHOOK_SECRET,
+    "MAILGUN_WEBHOOK_SIGNING_KEY": MAILGUN_WEBHOOK_SIGNING_KEY,
+    "RESEND_SIGNING_SECRET": RESEND_SIGNING_SECRET,
+}
+WEBHOOK_PROVIDER = ""  # the only one whose events are taken
+if MAIL_PROVIDER in WEBHOOK_PROOFS and any(webhook_proofs.values()):
+    if not webhook_proofs[WEBHOOK_PROOFS[MAIL_PROVIDER]]:
+        raise ImproperlyConfigured(
+            f"Webhooks of {MAIL_PROVIDER} need {WEBHOOK_PROOFS[MAIL_PROVIDER]}: see .env.example. "
+            "Without webhooks, leave the settings of all webhooks empty."
+        )
+    WEBHOOK_PROVIDER = MAIL_PROVIDER
+    ANYMAIL |= {"WEBHOOK_SECRET": WEBHOOK_SECRET, "MAILGUN_WEBHOOK_SIGNING_KEY": MAILGUN_WEBHOOK_SIGNING_KEY}
+
 # --- Django ----------------------------------------------------------------------------------------------------------
 
 ROOT_URLCONF = "digest.config.urls"

@@ -1,0 +1,162 @@
+"""Where mail providers tell what became of a mail: each event is stored as it came, and a task settles it.
+
+Anymail's views check the secret or the signature, and read what each provider sends. Only the provider that mail leaves
+by has an address here, and only while its secret is set.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import logging
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from anymail.exceptions import AnymailWebhookValidationFailure
+from anymail.signals import AnymailTrackingEvent
+from anymail.webhooks.base import AnymailBaseWebhookView
+from anymail.webhooks.resend import ResendTrackingWebhookView
+from django.conf import settings
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django.views.decorators.csrf import csrf_exempt
+
+from digest.models import DeliveryEvent
+from subscriptions.models import address_hash
+from subscriptions.waking import wake
+
+logger = logging.getLogger(__name__)
+
+TASK = "digest.tasks.settle_events"
+LARGEST = 1 << 20  # octets of one request
+PATIENTLY = 4 * LARGEST  # of one that is too large: read, and thrown away
+SIGNED_WITHIN = 300  # seconds between a signature and its arrival, as Svix has it
+NOT_KEPT = ("opened", "clicked")  # nobody here wants to know who reads what
+# A mail's headers hold the links that act for its reader; a bounced mail may come back whole.
+NOT_STORED = ("headers", "commonHeaders", "message-headers", "Content", "body-plain")
+VIEWS = {
+    "amazon_ses": "anymail.webhooks.amazon_ses.AmazonSESTrackingWebhookView",
+    "brevo": "anymail.webhooks.brevo.BrevoTrackingWebhookView",
+    "mailgun": "anymail.webhooks.mailgun.MailgunTrackingWebhookView",
+    "mailjet": "anymail.webhooks.mailjet.MailjetTrackingWebhookView",
+    "postmark": "anymail.webhooks.postmark.PostmarkTrackingWebhookView",
+    "resend": "digest.receivers.ResendView",
+    "sparkpost": "anymail.webhooks.sparkpost.SparkPostTrackingWebhookView",
+}
+
+
+class Arrived(list[AnymailTrackingEvent]):
+    """The events of one request, in place of Anymail's signal, so that they are stored together."""
+
+    def send(self, *, event: AnymailTrackingEvent, **_: Any) -> None:
+        self.append(event)
+
+
+class ResendView(ResendTrackingWebhookView):
+    """Anymail's, which asks a package with a dozen dependencies to check an HMAC."""
+
+    warn_if_no_basic_auth = False  # there is a signature
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._svix_webhook = None
+        AnymailBaseWebhookView.__init__(self, **kwargs)
+
+    def validate_request(self, request: HttpRequest) -> None:
+        """See docs.svix.com/receiving/verifying-payloads/how-manual; after a new secret there are two signatures."""
+        number, signed_at = request.headers.get("svix-id", ""), request.headers.get("svix-timestamp", "")
+        key = base64.b64decode(settings.RESEND_SIGNING_SECRET.removeprefix("whsec_") + "==")
+        digest = hmac.digest(key, f"{number}.{signed_at}.".encode() + request.body, "sha256")
+        right = f"v1,{base64.b64encode(digest).decode()}".encode()
+        given = request.headers.get("svix-signature", "").encode().split()
+        is_signed = any(hmac.compare_digest(right, one) for one in given)
+        age = timezone.now().timestamp() - (int(signed_at) if signed_at.isdecimal() else 0)
+        if not is_signed or abs(age) > SIGNED_WITHIN:
+            raise AnymailWebhookValidationFailure("not signed with our secret, or long ago")
+
+
+@csrf_exempt
+def receive(request: HttpRequest, provider: str) -> HttpResponse:
+    """Store what a provider tells, and wake who settles it: 200 once it is stored, 400 for what it did not send."""
+    if provider not in VIEWS or provider != settings.WEBHOOK_PROVIDER:
+        raise Http404
+    if _length(request) > LARGEST:
+        while _length(request) <= PATIENTLY and request.read(LARGEST):
+            pass  # else the connection would be cut before our answer is heard
+        return HttpResponse(status=413)
+    arrived = Arrived()
+    try:
+        answer = import_string(VIEWS[provider]).as_view(signal=arrived)(request)
+        rows = [_row(provider, event, now=timezone.now()) for event in arrived if event.event_type not in NOT_KEPT]
+    except AnymailWebhookValidationFailure:
+        logger.warning("An event was refused that does not prove that it comes from %s.", provider)
+        return HttpResponse(status=400)
+    except Exception as error:  # whatever the body was; it may hold addresses
+        logger.warning("An event from %s could not be read (%s).", provider, type(error).__name__)
+        return HttpResponse(status=400)
+    if rows:
+        with transaction.atomic():
+            DeliveryEvent.objects.bulk_create(rows, ignore_conflicts=True)
+            transaction.on_commit(partial(wake, TASK, queue="ticks", patience=0.1))
+    return answer
+
+
+def _row(provider: str, event: AnymailTrackingEvent, *, now: datetime) -> DeliveryEvent:
+    """An event as it is stored: what Anymail made of it, and what the provider sent."""
+    said = " ".join(filter(None, (event.mta_response, event.description)))
+    metadata = event.metadata if isinstance(event.metadata, Mapping) else {}
+    raw = {
+        "provider": provider,
+        "message_id": event.message_id,
+        "reference": metadata.get("reference"),
+        "recipient": event.recipient,
+        "tags": event.tags,
+        "reason": event.reject_reason,
+        "said": said,
+        "event": event.esp_event,
+    }
+    return DeliveryEvent(
+        dedupe_key=_dedupe_key(provider, event),
+        kind=str(event.event_type)[:20],
+        at=min(_aware(event.timestamp) if event.timestamp else now, now),
+        raw=_plain(raw),
+    )
+
+
+def _dedupe_key(provider: str, event: AnymailTrackingEvent) -> str:
+    """The provider's number of the event, or else what tells it from others; one number may be of several people."""
+    number = event.event_id or [str(event.timestamp), event.message_id]
+    whom = address_hash(event.recipient) if isinstance(event.recipient, str) else None
+    named = json.dumps([number, event.event_type, whom], default=str)
+    return f"{provider}:{hashlib.sha256(named.encode()).hexdigest()}"
+
+
+def _aware(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _plain(value: Any) -> Any:
+    """What either database can hold as JSON: no NUL, no half of a pair, no infinity."""
+    match value:
+        case str():
+            return value.replace("\0", "").encode(errors="replace").decode()
+        case float() if not math.isfinite(value):
+            return None
+        case Mapping():
+            return {_plain(str(name)): _plain(one) for name, one in value.items() if name not in NOT_STORED}
+        case list() | tuple():
+            return [_plain(one) for one in value]
+        case bool() | int() | float() | None:
+            return value
+    return _plain(str(value))
+
+
+def _length(request: HttpRequest) -> int:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isdecimal() else 0
