@@ -216,8 +216,9 @@ def _take_chunk(batch: Batch, door: Door, now: datetime, outcomes: Outcomes, *, 
             ready = list(
                 batch.deliveries.filter(status=Delivery.Status.READY)
                 .select_related("subscriber")
-                # who leaves at this moment is either seen to have left, or waits until the row says handing_off
-                .select_for_update(of=("subscriber",), no_key=True)
+                # who leaves at this moment is either seen to have left, or waits until the row says handing_off; and
+                # an event that shows that this digest has left before is either seen, or comes after
+                .select_for_update(of=("self", "subscriber"), no_key=True)
                 .order_by("pk")[:most]
             )
             if not ready:

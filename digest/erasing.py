@@ -29,11 +29,12 @@ def erase(reader: Subscriber, **circumstances: Any) -> bool:
 def forget(deliveries: QuerySet[Delivery]) -> None:
     """Empty these rows of what was chosen for a person, and of what was said about their mail."""
     with transaction.atomic():
-        DeliveryEvent.objects.filter(delivery__in=deliveries).update(raw={})
         deliveries.filter(status__in=[Delivery.Status.READY, Delivery.Status.RETRY_WAIT]).update(
             status=Delivery.Status.SKIPPED
         )
         deliveries.update(paper_ids=[], reasons=[], subject="", message_id=None, provider_message_id="", outcome="")
+        # last: whoever has just matched an event holds the delivery until that is written
+        DeliveryEvent.objects.filter(delivery__in=deliveries).update(raw={})
 
 
 def forget_the_erased(deliveries: Iterable[Delivery]) -> None:

@@ -281,7 +281,14 @@ class Delivery(models.Model):
             models.UniqueConstraint(fields=["subscriber", "issue_date"], name="a_reader_gets_one_digest_an_issue_date"),
             models.UniqueConstraint(fields=["message_id"], name="a_message_id_is_used_once"),
         ]
-        indexes = [models.Index(fields=["status", "not_before"], name="deliveries_by_status")]
+        indexes = [
+            models.Index(fields=["status", "not_before"], name="deliveries_by_status"),
+            models.Index(
+                fields=["provider_message_id"],
+                condition=~Q(provider_message_id=""),
+                name="deliveries_by_their_number",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.issue_date} to {self.subscriber_id}: {self.status}"
@@ -305,6 +312,7 @@ class DeliveryEvent(models.Model):
     class Meta:
         ordering = ["-at"]
         constraints = [models.UniqueConstraint(fields=["dedupe_key"], name="an_event_is_stored_once")]
+        indexes = [models.Index(fields=["processed_at"], name="events_to_settle_or_forget")]
 
     def __str__(self) -> str:
         return f"{self.kind} for {self.delivery_id}"

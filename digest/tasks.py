@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerGone
 
-from digest import timetable
+from digest import settling, timetable
 from subscriptions import answering
 from subscriptions.tasks import answer
 
@@ -51,6 +51,8 @@ def tick() -> None:
     finally:  # what was planned or asked for before must leave, even if planning fails now
         if answering.waiting(clock()):
             answer.apply_async(expires=settings.TICK_SECONDS)
+        if settling.waiting():  # what shows that a mail has left comes before what would send it again
+            settle_events.apply_async(expires=settings.TICK_SECONDS)
         for _ in range(timetable.waiting(clock())):
             deliver.apply_async(expires=settings.TICK_SECONDS)
 
@@ -64,3 +66,8 @@ def tidy() -> None:
 def deliver() -> None:
     if (pause := timetable.deliver(clock)) is not None:
         deliver.apply_async(countdown=pause.total_seconds(), expires=pause.total_seconds() + settings.TICK_SECONDS)
+
+
+@shared_task(base=Turn)
+def settle_events() -> None:
+    settling.settle(clock())

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Max
 
-from digest import delivering, gate, planning, publishing, refreshing, tallying, turns
+from digest import delivering, gate, planning, publishing, refreshing, settling, tallying, turns
 from digest.models import Batch, Edition, Lease
 from subscriptions import tidying
 from subscriptions.models import Subscriber
@@ -78,6 +78,7 @@ def tidy(now: datetime) -> None:
         if ours:
             tallying.tally(_time_of_the_house(now))
             tidying.tidy(now)
+            settling.forget_old_events(now)
 
 
 def _time_of_the_house(now: datetime) -> datetime:

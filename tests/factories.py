@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from digest.entry import Entry
-from digest.models import Source
+from digest.models import Delivery, Source
 from digest.sources import Feed
+from subscriptions.links import message_id
 from subscriptions.models import Preference, Subscriber, Topic, email_key
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
@@ -78,3 +79,21 @@ def feed(*entries: Entry, **values: Any) -> Feed:
 
 def source(name: str = "arXiv cs.LG", url: str = "https://rss.arxiv.org/rss/cs.LG", **values: Any) -> Source:
     return Source.objects.get_or_create(url=url, defaults={"name": name, "kind": "arxiv_rss", **values})[0]
+
+
+def delivery(to: Subscriber, *, days: int = 0, **values: Any) -> Delivery:
+    """A digest that the provider took, ``days`` after the Monday."""
+    at = NOON + timedelta(days=days)
+    return Delivery.objects.create(
+        **{
+            "subscriber": to,
+            "issue_date": at.date(),
+            "status": Delivery.Status.ACCEPTED,
+            "subject": "2 Mar: Papers",
+            "message_id": message_id("digest", f"{to.public_id}|{at.date()}"),
+            "dated_at": at,
+            "handed_over_at": at,
+            "accepted_at": at,
+            **values,
+        }
+    )

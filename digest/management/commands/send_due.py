@@ -11,13 +11,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from digest import timetable
+from digest import settling, timetable
 from subscriptions import answering
 
 
 class Command(BaseCommand):
     help = (
-        "Do what is due now: fetch, open the day's edition, plan and deliver, answer visitors. A house that needs no "
+        "Do what is due now: fetch, open the day's edition, plan and deliver, answer visitors, settle what the provider told. A house that needs no "
         "worker, beat or Redis runs it with --loop, or from cron each minute. Beside a worker it does no harm: each "
         "step has one turn for all. Exit codes: 0 done; 2 wrong arguments."
     )
@@ -45,5 +45,6 @@ def do_what_is_due(clock: Callable[[], datetime]) -> None:
     timetable.tick(clock())
     timetable.tidy(clock())
     answering.answer_all(clock())
+    settling.settle(clock())
     while timetable.waiting(clock()):
         timetable.deliver(clock)
