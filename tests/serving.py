@@ -91,10 +91,25 @@ def served(house: House, *, port: int = 0) -> Iterator[Served]:
 @contextmanager
 def web_alone(house: House, *, port: int) -> Iterator[Served]:
     """The pages of a house that is set up already, without its worker: nothing happens but what is asked for."""
-    log = house.var / "web.log"
+    command = ["gunicorn", "-c", "python:digest.config.gunicorn", "--bind", f"127.0.0.1:{port}"]
+    with _alone(house, "web", command, port) as one:
+        yield one
+
+
+@contextmanager
+def worker_alone(house: House) -> Iterator[Served]:
+    """A worker without a timetable: nothing happens but what somebody wakes it for."""
+    command = ["celery", "-q", "-A", "digest.config.celery", "worker", "-l", "warning", "-P", "threads", "-c", "2"]
+    with _alone(house, "worker", command, 0) as one:
+        yield one
+
+
+@contextmanager
+def _alone(house: House, name: str, command: list[str], port: int) -> Iterator[Served]:
+    log = house.var / f"{name}.log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "python:digest.config.gunicorn", "--bind", f"127.0.0.1:{port}"],
+            [sys.executable, "-m", *command],
             cwd=ROOT,
             env=house.environment,
             stdout=out,
