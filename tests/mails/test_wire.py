@@ -10,7 +10,6 @@ from datetime import timedelta
 
 import pytest
 
-from digest import delivering
 from digest.fitting import HTML_BYTES
 from digest.models import Delivery, EditionPaper, Paper
 from subscriptions.links import feedback_url, preferences_url, unsubscribe_url, web_copy_url
@@ -19,7 +18,20 @@ from tests.conftest import ROOT
 from tests.factories import NOON, reader
 from tests.mails.lint import look_through
 from tests.mails.test_lint import FALL_BACKS
-from tests.mails.wire import POSTAL_ADDRESS, TITLES, TOKEN, Sink, header, links, ours, parsed, parts, planned, sent
+from tests.mails.wire import (
+    POSTAL_ADDRESS,
+    TITLES,
+    TOKEN,
+    Sink,
+    header,
+    links,
+    ours,
+    parsed,
+    parts,
+    planned,
+    sent,
+    sent_twice,
+)
 
 pytestmark = pytest.mark.django_db
 DAY = NOON.date()
@@ -279,11 +291,7 @@ def test_the_foot_says_who_sends_from_where_to_whom_why_and_how_to_change_it(not
 
 
 def test_a_second_try_is_the_same_mail_to_the_byte(sink: Sink) -> None:
-    planned(reader("ada", wants={"category": ["cs.LG"]}))
-    sent(sink)
-    Delivery.objects.update(status=Delivery.Status.RETRY_WAIT, handed_over_at=None)
-    delivering.sweep(NOON + timedelta(minutes=1))
-    first, second = sent(sink)
+    first, second = sent_twice(sink)
     assert first == second
 
 

@@ -16,19 +16,11 @@ from subscriptions import answering
 from subscriptions.links import message_id, unsubscribe_url, web_copy_url
 from subscriptions.models import MailRequest, Subscriber
 from tests.factories import NOON, entry, feed, reader
-from tests.mails.wire import Sink, domain_of, header, parsed, parts, planned, send_links, sent
+from tests.mails.wire import Sink, domain_of, header, parsed, parts, planned, send_links, sent, sent_twice
 
 pytestmark = pytest.mark.django_db
 DAY = NOON.date()
 SITE = "https://papers.example.org"
-
-
-def tried_twice(sink: Sink) -> list[bytes]:
-    planned(reader("ada", wants={"category": ["cs.LG"]}))
-    sent(sink)
-    Delivery.objects.update(status=Delivery.Status.RETRY_WAIT, handed_over_at=None)
-    delivering.sweep(NOON + timedelta(minutes=1))
-    return sent(sink)
 
 
 # Every mail
@@ -60,7 +52,7 @@ def test_the_message_id_is_short_and_of_the_senders_domain(every_mail: dict[str,
 
 
 def test_a_second_try_bears_the_same_name_and_date(sink: Sink) -> None:
-    first, second = tried_twice(sink)
+    first, second = sent_twice(sink)
     ada = Subscriber.objects.get()
     assert header(first, "Message-ID") == header(second, "Message-ID") == Delivery.objects.get().message_id
     assert header(first, "Message-ID") == message_id("digest", f"{ada.public_id}|{DAY}")

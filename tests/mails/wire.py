@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html.parser import HTMLParser
@@ -12,12 +13,12 @@ from typing import Any
 from django.conf import settings
 
 from digest import delivering, ingest, planning, publishing
-from digest.models import CuratorPick, Paper
+from digest.models import CuratorPick, Delivery, Paper
 from subscriptions import answering
 from subscriptions.links import message_id
 from subscriptions.models import LoginToken, Subscriber
 from subscriptions.sending import Door, Purpose
-from tests.factories import NOON, entry, feed
+from tests.factories import NOON, entry, feed, reader
 
 TITLES = {
     1: "Ordinary words",
@@ -36,15 +37,19 @@ TOKEN = "8fKx2LmQz1vTb0aYq7WcRd"  # of a login link
 
 @dataclass
 class Sink:
-    """What came, in its order: each mail as it was, and whom its envelope was from and for."""
+    """What came, in its order: each mail as it was, and whom its envelope was from and for.
+
+    While it is ``busy``, it reads a mail and asks for another try.
+    """
 
     received: list[bytes] = field(default_factory=list)
     envelopes: list[tuple[str, list[str]]] = field(default_factory=list)
+    busy: bool = False
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.received.append(envelope.original_content)
         self.envelopes.append((envelope.mail_from, envelope.rcpt_tos))
-        return "250 OK"
+        return "451 4.3.0 Try again later" if self.busy else "250 OK"
 
 
 # Sending --------------------------------------------------------------------------------------------------------------
@@ -72,9 +77,21 @@ def planned(
     planning.plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
 
 
-def sent(sink: Sink) -> list[bytes]:
+def sent(sink: Sink, *, now: datetime = NOON) -> list[bytes]:
     """Every mail that the server was sent so far, after all digests that are ready."""
-    delivering.deliver_all(clock=lambda: NOON)
+    delivering.deliver_all(clock=lambda: now)
+    return sink.received
+
+
+def sent_twice(sink: Sink) -> list[bytes]:
+    """Ada's digest as the server was sent it while it was busy, and some minutes later."""
+    planned(reader("ada", wants={"category": ["cs.LG"]}))
+    sink.busy = True
+    sent(sink)
+    sink.busy, later = False, NOON + timedelta(minutes=5)
+    delivering.sweep(later)
+    sent(sink, now=later)
+    assert Delivery.objects.get().status == Delivery.Status.ACCEPTED
     return sink.received
 
 
