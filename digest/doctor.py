@@ -122,9 +122,6 @@ def _mail() -> Iterator[Finding]:
         yield Finding(
             Severity.WELL, "mail", f"goes through {settings.MAIL_PROVIDER}, whose key is set (not tried here)"
         )
-        if not settings.WEBHOOK_PROVIDER:
-            seen = f"bounces and complaints that {settings.MAIL_PROVIDER} tells of are not heard"
-            yield Finding(Severity.ATTENTION, "events", seen, "Set up its webhook: docs/operators.md, Webhooks.")
     if settings.SECURE and not settings.PROXIES:
         seen = "SITE_URL is https, so a reverse proxy stands in front, but PROXIES is 0: all visitors count as one"
         yield Finding(Severity.ATTENTION, "visitors", seen, "Set PROXIES to how many there are, usually 1.")

@@ -45,7 +45,6 @@ def test_a_bare_house_is_told_what_is_missing_and_each_time_what_to_do() -> None
 
 def test_a_full_house_is_well(settings: Any) -> None:
     settings.MAIL_PROVIDER, settings.DEFAULT_FROM_EMAIL = "postmark", "Digest <digest@mail.example.org>"
-    settings.WEBHOOK_PROVIDER = "postmark"
     settings.SITE_URL = "https://digest.example.org"
     Lease.objects.create(name="tick", until=NOON, last_ok_at=NOON - timedelta(minutes=1))
     Source.objects.create(name="Journal", url="https://journal.example", last_success_at=NOON)
@@ -110,11 +109,3 @@ def test_the_health_page_tells_a_watchdog_when_ticks_stay_away(client: Client) -
     assert lease.last_ok_at.isoformat().encode() in answer.content
     Lease.objects.update(last_ok_at=clock() - timedelta(minutes=4))
     assert client.get("/health").status_code == 503
-
-
-def test_a_provider_whose_events_are_not_heard_is_named(settings: Any) -> None:
-    settings.MAIL_PROVIDER = "mailgun"
-    (said,) = found("events")
-    assert said == (Severity.ATTENTION, "bounces and complaints that mailgun tells of are not heard")
-    settings.WEBHOOK_PROVIDER = "mailgun"
-    assert found("events") == []

@@ -27,7 +27,7 @@ from digest.models import Delivery, DeliveryEvent
 from subscriptions import consent
 from subscriptions.models import ConsentEvent, Subscriber, Suppression
 from subscriptions.rendering import RenderedEmail
-from subscriptions.sending import letter_to
+from subscriptions.sending import Door, letter_to
 from tests.factories import NOON, delivery, entry, feed, reader
 from tests.processes import go, start
 from tests.services import A_READER, AN_EDITION, House, empty_database
@@ -169,25 +169,24 @@ def test_an_unknown_digest_that_was_never_sent_is_failed_and_its_papers_return()
     assert row.status not in Delivery.SENT
 
 
-def test_what_an_event_told_while_the_mail_was_handed_over_outlives_the_worker(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_an_event_told_while_the_mail_was_handed_over_outlives_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """The provider is quicker than the answer to the request; and a cut connection is not the last word."""
     shown = feed(entry(1), entry(2))
     ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
     publishing.open_edition(NOON.date(), now=NOON)
     ada, ben = reader("ada"), reader("ben")
     planning.plan(NOON, [ada.pk, ben.pk], issue_date=NOON.date())
-    hand_over = delivering._hand_over
+    hand_over = Door.hand_over
 
-    def quick(door: Any, row: Delivery, mails: Any) -> Any:
-        handover = hand_over(door, row, mails)
-        told("delivered", row)
-        if row.subscriber == ada:
-            settling.settle(NOON)
-        return handover
+    def quick(*args: Any, **rest: Any) -> Any:
+        handovers = hand_over(*args, **rest)
+        rows = {row.subscriber: row for row in Delivery.objects.filter(status="handing_off")}
+        told("delivered", rows[ada])
+        settling.settle(NOON)
+        told("delivered", rows[ben])
+        return handovers
 
-    monkeypatch.setattr(delivering, "_hand_over", quick)
+    monkeypatch.setattr(Door, "hand_over", quick)
     delivering.deliver_all(clock=lambda: NOON)
     assert [row.status for row in Delivery.objects.order_by("subscriber__email")] == ["delivered", "accepted"]
     settling.settle(NOON)
@@ -516,7 +515,7 @@ def test_the_minute_settles_what_nobody_was_woken_for(monkeypatch: pytest.Monkey
 
 def test_no_line_of_the_log_holds_an_address(caplog: pytest.LogCaptureFixture) -> None:
     row = delivery(reader("ada"))
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="digest"):
         for kind in KINDS:
             told(kind, row, said="550 5.1.1 <ada@example.org>")
         told("bounced", None, tags=["link"])

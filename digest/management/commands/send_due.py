@@ -17,9 +17,9 @@ from subscriptions import answering
 
 class Command(BaseCommand):
     help = (
-        "Do what is due now: fetch, open the day's edition, plan and deliver, answer visitors, settle what the provider told. A house that needs no "
-        "worker, beat or Redis runs it with --loop, or from cron each minute. Beside a worker it does no harm: each "
-        "step has one turn for all. Exit codes: 0 done; 2 wrong arguments."
+        "Do what is due now: fetch, open the day's edition, plan and deliver, answer visitors, settle what providers "
+        "told. A house without worker, beat or Redis runs it with --loop, or from cron each minute. Beside a worker it "
+        "does no harm: each step has one turn for all. Exit codes: 0 done; 2 wrong arguments."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
