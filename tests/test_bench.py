@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,9 @@ from typing import Any
 import pytest
 
 from digest.mails import Mails
-from tests.benchmarks import bench, composing, correct, day
+from tests.benchmarks import bench, composing, composing_race, correct, day, pipeline, pipeline_race
+from tests.benchmarks.ground import QUICK, NotRight
+from tests.benchmarks.report import Mark
 from tests.services import ROOT
 
 
@@ -27,30 +30,49 @@ def test_a_quick_bench_checks_its_mails_and_prints_its_tables(tmp_path: Path) ->
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    lines = [line.split("  ")[0].strip() for line in run.stdout.splitlines()]
-    for name in (
-        "Composing: a digest of 12 papers",
-        "prepared: row to octets",
-        "full render and Django: row to octets",
-    ):
-        assert name in lines
-    assert any(line.startswith("compose and MIME of one digest") for line in lines)
+    for title in ("Composing", "Sending", "Where ours goes", "Growth", "Against the marks"):
+        assert re.search(f"^{title}", run.stdout, re.MULTILINE), title
+    for row in [*composing_race.ROWS.values(), *pipeline_race.ROWS.values()]:
+        assert f"\n{row}  " in run.stdout
+    marks = run.stdout.partition("Against the marks")[2]
+    assert len(re.findall(r"  (goal reached|accepted|missed)$", marks, re.MULTILINE)) == 9
+
     figures = json.loads((tmp_path / "bench.json").read_text())
-    assert set(figures["composing"]) == set(bench.ROWS)
-    for name, figure in figures["composing"].items():
-        assert len(figure["cpu"]) == bench.QUICK.repeats, name
-        assert all(value > 0 for value in [*figure["cpu"], figure["peak"], figure["start"]]), name
+    for name, found in figures["composing"].items():
+        assert len(found["cpu"]) == QUICK.repeats, name
+        assert all(value > 0 for value in [*found["cpu"], found["peak"], found["start"]]), name
+    assert set(figures["composing"]) == set(composing_race.ROWS)
+    for name in pipeline_race.ROWS:
+        assert len(figures["sending"][name]) == QUICK.sendings, name
+    ours = figures["sending"]["ours"][0]
+    assert set(ours["phases"]) >= {phase for _, _, phase in pipeline.WATCHED}
+    assert 0 < ours["mails"] <= ours["readers"]
 
 
 def test_a_wrong_mail_leaves_no_figures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def wrong(*_: Any) -> None:
-        raise bench.NotRight("7.eml: the papers in HTML")
+        raise NotRight("7.eml: the papers in HTML")
 
-    monkeypatch.setattr(bench, "composing", wrong)
+    monkeypatch.setattr(composing_race, "race", wrong)
     assert bench.main(["--quick"]) == 1
     said = capsys.readouterr().out
     assert "the papers in HTML" in said
-    assert "Composing" not in said
+    assert "Against the marks" not in said
+
+
+def test_a_mark_is_reached_accepted_or_missed_whichever_way_is_better() -> None:
+    assert [Mark("x", value, 5, 15).verdict for value in (4.9, 5, 14, 15)] == [
+        "missed",
+        "accepted",
+        "accepted",
+        "goal reached",
+    ]
+    assert [Mark("x", value, 1.1, 1.0, least=False).verdict for value in (1.2, 1.1, 1.0)] == [
+        "missed",
+        "accepted",
+        "goal reached",
+    ]
+    assert Mark("x", 900, 300, None).verdict == "accepted"
 
 
 @pytest.fixture

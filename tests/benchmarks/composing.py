@@ -68,7 +68,7 @@ def octets(row: Delivery, email: RenderedEmail | JoinedEmail) -> bytes:
     return letter.message().as_bytes()
 
 
-def django_octets(row: Delivery, email: RenderedEmail) -> bytes:
+def django_message(row: Delivery, email: RenderedEmail) -> EmailMultiAlternatives:
     """The same mail as Django writes it, in the encoding it chooses."""
     sender = sender_of("digest")
     headers = headers_of(
@@ -83,7 +83,11 @@ def django_octets(row: Delivery, email: RenderedEmail) -> bytes:
     others = {name: value for name, value in headers if name not in ("From", "To", "Subject", "MIME-Version")}
     message = EmailMultiAlternatives(email.subject, email.text, sender, [row.subscriber.email], headers=others)
     message.attach_alternative(email.html, "text/html")
-    return message.message().as_bytes(linesep="\r\n")
+    return message
+
+
+def django_octets(row: Delivery, email: RenderedEmail) -> bytes:
+    return django_message(row, email).message().as_bytes(linesep="\r\n")  # as Django's backend asks for
 
 
 class Rounds:
@@ -94,8 +98,8 @@ class Rounds:
         self._mails = Mails()
         self._prepared, self._make = contender(name, self._mails)
 
-    def first(self, ids: Sequence[int], folder: str) -> dict[str, Any]:
-        """With what is done once for all readers; the mails are kept in that folder, for a look at each."""
+    def first(self, ids: Sequence[int], folder: str = "") -> dict[str, Any]:
+        """With what is done once for all readers; where there is a folder, the mails are kept in it."""
         with Stopwatch() as once:
             self._mails.read_cards(rows_of(ids))
         return self.again(ids, folder=folder) | {"start": self._start, "once": once.cpu}
@@ -113,7 +117,7 @@ class Rounds:
                     octets += len(mail)
                     if folder:
                         Path(folder, f"{row.pk}.eml").write_bytes(mail)
-        return {"cpu": watch.cpu, "octets": octets, "peak": peak_megabytes()}
+        return {"mails": len(ids), "cpu": watch.cpu, "octets": octets, "peak": peak_megabytes()}
 
 
 def questions(name: str) -> Questions:

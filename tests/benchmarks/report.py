@@ -31,7 +31,7 @@ class Mark:
     figure: str
     measured: float
     accepted: float
-    goal: float
+    goal: float | None
     unit: str = "x"
     least: bool = True
 
@@ -40,7 +40,9 @@ class Mark:
         def reached(mark: float) -> bool:
             return self.measured >= mark if self.least else self.measured <= mark
 
-        return "goal reached" if reached(self.goal) else "accepted" if reached(self.accepted) else "missed"
+        if self.goal is not None and reached(self.goal):
+            return "goal reached"
+        return "accepted" if reached(self.accepted) else "missed"
 
 
 def table(out: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -58,7 +60,7 @@ def tell_marks(out: Console, marks: Sequence[Mark]) -> None:
     rows = [
         (
             mark.figure,
-            *(f"{value:,.4g} {mark.unit}" for value in (mark.measured, mark.accepted, mark.goal)),
+            *("" if one is None else f"{one:,.4g} {mark.unit}" for one in (mark.measured, mark.accepted, mark.goal)),
             mark.verdict,
         )
         for mark in marks

@@ -1,0 +1,125 @@
+"""Digests as a competent Django user sends them after an afternoon's work, and nothing done for many readers at once.
+
+What is the same for all readers is read and worked out once: the day's papers, their cards, what anybody asks for against
+the papers. Then reader after reader: what they ask for and had, the product's own ranking for one, a full render, and
+Django's message over one kept connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+from django.core.mail import EmailMultiAlternatives, get_connection
+from scipy.sparse import csr_array
+
+from digest.cards import Card
+from digest.choosing import Asked, choose
+from digest.fitting import fit
+from digest.ingest import topic_rule
+from digest.mails import digest_of, reader_of
+from digest.models import Delivery, EditionPaper, Paper, Verdict
+from digest.pool import Pool, text_of
+from digest.tagging import Kind, Rule
+from subscriptions.links import message_id
+from subscriptions.models import Preference, Subscriber
+from tests.benchmarks.composing import django_message
+from tests.benchmarks.day import NOW
+
+
+class Afternoon:
+    def __init__(self) -> None:
+        self.pool = Pool.of_the_week(NOW)
+        self.edition = self.pool.editions[-1]
+        every = Preference.objects.select_related("topic").order_by("topic", "kind", "value")
+        self.columns = {rule: column for column, rule in enumerate(dict.fromkeys(map(_rule, every)))}
+        self.rules = list(self.columns)
+        self.papers = self.pool.against(self.rules)
+        judged = dict(Paper.objects.filter(verdicts__isnull=False).distinct().values_list("pk", "title"))
+        texts = Paper.objects.filter(pk__in=judged).order_by("pk").values_list("title", "abstract")
+        self.judged = self.pool.read(text_of(title, abstract) for title, abstract in texts)
+        self.judged_column = {pk: column for column, pk in enumerate(sorted(judged))}
+        rows = EditionPaper.objects.filter(edition=self.edition).values_list("paper_id", "card")
+        self.cards = {pk: Card.from_json(card) for pk, card in rows}
+
+    def send(self, ids: Sequence[int]) -> int:
+        """How many digests were sent."""
+        connection = get_connection("django.core.mail.backends.smtp.EmailBackend")
+        connection.open()
+        sent = 0
+        for reader in Subscriber.objects.on_the_list().filter(pk__in=ids).order_by("pk"):
+            if (delivery := self.digest_for(reader)) is None:
+                continue
+            message = self.message(delivery)
+            message.connection = connection
+            message.send()
+            delivery.status, delivery.accepted_at = Delivery.Status.ACCEPTED, NOW
+            delivery.save()
+            reader.last_digest_at = NOW
+            reader.save(update_fields=["last_digest_at"])
+            sent += 1
+        connection.close()
+        return sent
+
+    def digest_for(self, reader: Subscriber) -> Delivery | None:
+        """The reader's row, with the papers chosen for this one reader; None without any."""
+        day = NOW.date()
+        had: set[int] = set()
+        for issue_date, papers in reader.deliveries.values_list("issue_date", "paper_ids"):
+            if issue_date == day:
+                return None
+            had.update(papers)
+        offered = self.pool.may_go & ~np.isin(self.pool.ids, list(had))
+        choice = choose(self.asked_by(reader), self.pool, self.papers, offered=offered[None, :])[0]
+        if not choice.papers:
+            return None
+        return Delivery(
+            subscriber=reader,
+            issue_date=day,
+            edition=self.edition,
+            status=Delivery.Status.READY,
+            paper_ids=self.pool.ids[choice.papers].tolist(),
+            reasons={
+                "arrived": choice.arrived,
+                "matched": choice.matched,
+                "asked_for": choice.asked_for,
+                "papers": [[list(reason) for reason in why] for why in choice.reasons],
+                "also": self.pool.ids[choice.also].tolist(),
+            },
+            message_id=message_id("digest", f"{reader.public_id}|{day}"),
+            dated_at=NOW,
+        )
+
+    def asked_by(self, reader: Subscriber) -> Asked:
+        wanted: dict[str, list[int]] = {"want": [], "mute": []}
+        for one in Preference.objects.filter(subscriber=reader).select_related("topic").order_by("pk"):
+            wanted[one.stance].append(self.columns[_rule(one)])
+        given = Verdict.objects.filter(subscriber=reader).values_list("paper_id", "value")
+        liked = [(self.judged_column[paper], 1 if value == Verdict.Value.MORE else -1) for paper, value in given]
+        return Asked(
+            rules=self.rules,
+            wants=_row(wanted["want"], len(self.rules)),
+            mutes=_row(wanted["mute"], len(self.rules)),
+            hype=np.array([reader.hype], np.float32),
+            most=[reader.max_papers],
+            verdicts=_row([column for column, _ in liked], len(self.judged), [value for _, value in liked])
+            if liked
+            else None,
+            judged=self.judged if liked else None,
+        )
+
+    def message(self, delivery: Delivery) -> EmailMultiAlternatives:
+        digest = digest_of(delivery, self.cards, reader_of(delivery))
+        delivery.subject = digest.subject
+        return django_message(delivery, fit(digest)[1])
+
+
+def _rule(one: Preference) -> Rule:
+    return topic_rule(one.topic) if one.topic else Rule(cast(Kind, one.kind), one.value)
+
+
+def _row(columns: Sequence[int], size: int, values: Sequence[int] | None = None) -> csr_array:
+    """One reader's row of a matrix."""
+    ones = np.ones(len(columns), np.float32) if values is None else np.array(values, np.float32)
+    return csr_array((ones, columns, [0, len(columns)]), shape=(1, size))

@@ -1,0 +1,96 @@
+"""The ground that contenders meet on: an installation of their own, one core, and a look at their mails first."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.contenders import CORE, Contender, a_core
+from tests.processes import SET_UP
+from tests.services import House, empty_database, postgres, postgres_binaries
+from tests.sink import Sink, sink
+
+SENDER = {
+    "SITE_URL": "https://digest.example.org",
+    "DEFAULT_FROM_EMAIL": "Broadsheet <digest@mail.example.org>",
+    "CONTACT": "desk@example.org",
+    "POSTAL_ADDRESS": "1 Reading Lane, Dublin",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How much is measured; ``slow`` is what is enough of a contender that takes long."""
+
+    papers: int = 1000
+    looked_at: int = 1000  # mails of each contender
+    digests: int = 1000  # made in a round of composing
+    slow_digests: int = 200
+    repeats: int = 7  # of composing
+    readers: int = 10_000
+    slow_readers: int = 800
+    sendings: int = 5
+    growth: tuple[int, ...] = (2, 4)  # times as many readers
+    by_api: int = 2000  # mails through a provider's interface
+
+
+QUICK = Size(
+    papers=300,
+    looked_at=40,
+    digests=40,
+    slow_digests=20,
+    repeats=3,
+    readers=60,
+    slow_readers=20,
+    sendings=2,
+    growth=(2,),
+    by_api=40,
+)
+
+
+class NotRight(Exception):
+    """A mail is wrong or missing, so no figure counts."""
+
+
+@contextmanager
+def house(*, in_postgres: bool = False, **settings: str) -> Iterator[House]:
+    """An installation with its tables."""
+    with tempfile.TemporaryDirectory(prefix="broadsheet-") as folder, _database(in_postgres) as database_url:
+        made = House.at(Path(folder), **{CORE: str(a_core()), "DATABASE_URL": database_url}, **SENDER, **settings)
+        made.run("manage.py", "migrate", "-v0")
+        yield made
+
+
+@contextmanager
+def _database(in_postgres: bool) -> Iterator[str]:
+    if not in_postgres:
+        yield ""
+        return
+    with postgres(postgres_binaries()) as server, empty_database(server) as url:
+        yield url
+
+
+def fill(place: House, script: str) -> str:
+    """Run a script about ``day`` in the house; what it printed."""
+    return place.run("-c", f"{SET_UP}from tests.benchmarks import day\n{script}")
+
+
+@contextmanager
+def mail_server(*arguments: str, keep: Path | None = None, module: str = "tests.sink") -> Iterator[Sink]:
+    """A sink on the core of the contenders."""
+    with sink(*arguments, keep=keep, module=module) as one:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(one.process.pid, {a_core()})
+        yield one
+
+
+def check(place: House, folder: Path, most: int) -> None:
+    """Raises NotRight unless that many mails in the folder are right."""
+    with Contender("tests.benchmarks.correct", environment=place.environment) as gate:
+        found = gate.ask("check", folder=str(folder), most=most)
+    if found["wrong"]:
+        raise NotRight(found["wrong"])
