@@ -29,6 +29,7 @@ from django.conf import settings
 
 logger = logging.getLogger(__name__)
 TRANSPORT_ALIASES[broker.SCHEME] = "digest.config.broker:Transport"
+TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "digest.config.broker:RedisTransport"
 
 
 def since_start() -> datetime:
