@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from kombu import Connection, Queue
 from kombu.common import ignore_errors
 
@@ -48,13 +48,14 @@ def test_nobody_ever_meets_half_a_message(tmp_path: Path) -> None:
 
 
 def test_a_task_that_ends_after_redis_was_lost_does_not_end_its_worker() -> None:
-    with redis_server(free_port()) as url:
-        connection = Connection(url, transport=RedisTransport)
+    with redis_server(free_port()) as url, Connection(url, transport=RedisTransport) as connection:
         queue = connection.SimpleQueue("digests")
         queue.put({})
-        message = queue.get(timeout=5)
-    with suppress(connection.connection_errors):  # a worker lets go of it so, with the message in hand
-        connection.collect(socket_timeout=1)
-    ignore_errors(connection, connection.close)
-    message.ack_log_error(logger, connection.connection_errors)  # the task is done
-    assert message.acknowledged
+        message, errors = queue.get(timeout=5), connection.connection_errors
+        message.channel._disconnect_pools()  # what a worker leaves of a connection that it found broken
+        connection.transport.client = None
+        ignore_errors(connection, message.channel.close)
+        message.ack_log_error(logger, errors)  # the task is done
+        assert message.acknowledged
+        with pytest.raises(errors):
+            message.channel._create_client()

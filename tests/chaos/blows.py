@@ -117,13 +117,13 @@ def before_commit(stage: Stage) -> str:
 
 
 def redis_lost(stage: Stage) -> str:
-    stage.have_work()
+    stage.a_deliverer()
     stage.kill_redis()
     return "killed, and started again with nothing in it"
 
 
 def redis_flushed(stage: Stage) -> str:
-    stage.have_work()
+    stage.a_deliverer()
     stage.flush_redis()
     return "every message gone"
 

@@ -20,6 +20,7 @@ def test_a_crash_at_any_line_of_the_map_causes_no_duplicate_and_loses_nothing(tm
     verdict = chaos.run(Console())
     assert verdict.is_clean, verdict.as_json()
     assert chaos.missed == []
+    assert verdict.facts["ended by themselves"] == []
     assert set(chaos.struck) == set(CRASH_MAP)
     assert verdict.mails == verdict.statuses["accepted"] + verdict.unknown_taken
 
