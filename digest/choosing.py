@@ -66,17 +66,19 @@ class Choice:
 
 def choose(asked: Asked, pool: Pool, papers: PaperMatrix, *, offered: NDArray[np.bool_]) -> list[Choice]:
     """The digest of each reader from the papers ``offered`` (S, P); ``papers`` is the pool against the rules."""
-    allowed = offered & ~((asked.mutes @ papers.matches).toarray() > 0)
+    allowed = offered.copy()
+    for reader, rule in zip(*asked.mutes.nonzero(), strict=True):
+        allowed[reader, _answering(papers.matches, rule)] = False
     likes = asked.likes
     wants_nothing = np.diff(asked.wants.indptr) == 0
     # who asked for nothing gets the trending list, and only papers with votes are on it, while there are any
-    on_trending = wants_nothing & (likes == 0) & (offered & pool.voted).any(axis=1)
-    allowed &= ~on_trending[:, None] | pool.voted | (pool.pick >= personal.PICK)
+    on_trending = wants_nothing & (likes == 0) & offered[:, pool.voted].any(axis=1)
+    is_picked = pool.pick >= personal.PICK
+    allowed[on_trending] &= pool.voted | is_picked
     readers = ReaderBatch(wants=asked.wants, hype=asked.hype, verdicts=asked.verdicts, liked=asked.judged)
     ranking = rank(papers, readers, allowed=allowed, limit=max(asked.most, default=0))
-    matched = (((asked.wants @ papers.matches).toarray() > 0) & allowed).sum(axis=1)
     by_likes = wants_nothing & (likes > 0)
-    matched[by_likes] = ranking.eligible[by_likes] - (allowed & (pool.pick >= personal.PICK)).sum(axis=1)[by_likes]
+    matched = np.where(by_likes, ranking.eligible - allowed[:, is_picked].sum(axis=1), ranking.matched)
     rules_of = papers.matches.T.tocsr()
     by_votes = np.lexsort((np.arange(len(pool.ids)), -pool.popularity))
     by_votes = by_votes[pool.has_votes[by_votes]]
@@ -128,9 +130,14 @@ def _label(rule: Rule) -> str:
     return rule.label or rule.key
 
 
+def _answering(matches: csr_array, row: int) -> NDArray[np.integer]:
+    """The columns of that row's matches: which papers answer a rule or, transposed, which rules a paper answers."""
+    return np.asarray(matches.indices[matches.indptr[row] : matches.indptr[row + 1]])
+
+
 def _both(wanted: Sequence[int], rules_of: csr_array, paper: int) -> list[int]:
     """The wanted rules that the paper answers, in the order wanted."""
-    answered = set(rules_of.indices[rules_of.indptr[paper] : rules_of.indptr[paper + 1]].tolist())
+    answered = set(_answering(rules_of, paper).tolist())
     return [column for column in wanted if column in answered]
 
 

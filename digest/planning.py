@@ -215,17 +215,13 @@ def _rows_for(readers: _Readers, pool: Pool, *, now: datetime) -> list[Delivery]
     """A row for each of these readers."""
     if not readers.due:
         return []
-    last_digest = np.array([_seconds(reader.last_digest_at) for reader in readers.due])
-    freed = np.isfinite(pool.free_since) & (pool.free_since > last_digest[:, None])
-    shape = (len(readers.due), len(pool.ids))
-    had = np.array([np.isin(pool.ids, list(papers)) for papers in readers.had], bool).reshape(shape)
-    offered = ((readers.fresh.astype(np.float32) @ pool.inside > 0) | freed) & pool.may_go & ~had
+    offered = np.zeros((len(readers.due), len(pool.ids)), bool)
+    for row, reader in enumerate(readers.due):
+        last_digest = reader.last_digest_at.timestamp() if reader.last_digest_at else -np.inf
+        offered[row] = (pool.inside[readers.fresh[row]].any(axis=0) | (pool.free_since > last_digest)) & pool.may_go
+        offered[row, [pool.row_of[paper] for paper in readers.had[row] if paper in pool.row_of]] = False
     choices = choose(readers.asked, pool, pool.against(readers.asked.rules), offered=offered)
     return [_row(readers, row, pool, choice, now=now) for row, choice in enumerate(choices)]
-
-
-def _seconds(moment: datetime | None) -> float:
-    return moment.timestamp() if moment else -np.inf
 
 
 def _is_fresh(edition: Edition, last: date | None, pool: Pool) -> bool:

@@ -25,7 +25,8 @@ Ints = NDArray[np.int64]
 K1, B = 1.5, 0.75  # BM25: how soon repetition stops counting, and how much long texts are held back
 MIN_PAPERS, MAX_SHARE = 2, 0.2  # a TF-IDF column is in at least 2 texts and at most a fifth of them
 ECHOES = 100  # archive papers that stand for what a typed word means
-FEW = 64  # rows of weights up to which one sum over all papers, row by row, is cheaper than products of whole matrices
+AT_ONCE = 32  # rows of weights that go through the papers together
+FEW, MANY = 64, 2000  # beyond so many readers and up to so many papers (16 MB), all are compared with all once
 WORD_WEIGHT = {"keyword": 1.0, "topic": 0.5}  # by kind of rule; a topic's words are ours, not the reader's
 
 
@@ -115,19 +116,22 @@ class Archive:
 class Likeness:
     """How alike P papers are: (P, P) products of TF-IDF rows, the archive's mean taken off the first.
 
-    ``offset`` (P,) is that mean's product with each paper. The whole matrix is worked out once many readers ask.
+    ``offset`` (P,) is that mean's product with each paper.
     """
 
     def __init__(self, tfidf: csr_array, offset: Floats) -> None:
         self.tfidf, self.offset = tfidf, offset
         self._whole: Floats | None = None
 
+    def lay_out(self, *, readers: int) -> None:
+        """Work out the whole matrix if so many readers are worth it, unless the papers are too many for it."""
+        if self._whole is None and readers > FEW and self.tfidf.shape[0] <= MANY:
+            self._whole = (self.tfidf @ self.tfidf.T).toarray() - self.offset
+
     def to(self, weights: csr_array) -> Floats:
         """``weights @ likeness``, dense (S, P), for weights (S, P)."""
-        if weights.shape[0] <= FEW:
-            return through(weights, self.tfidf, self.tfidf, self.offset)
         if self._whole is None:
-            self._whole = (self.tfidf @ self.tfidf.T).toarray() - self.offset
+            return through(weights, self.tfidf, self.tfidf, self.offset)
         return np.asarray(weights @ self._whole)
 
 
@@ -263,19 +267,15 @@ class ReaderBatch:
 def through(weights: csr_array, left: csr_array, right: csr_array, offset: Floats | float = 0) -> Floats:
     """``weights @ (left @ right.T - offset)``, dense (A, P), for weights (A, N), left (N, W) and right (P, W).
 
-    Few rows of weights become rows of W first. Many go by blocks of 1,000 rows of ``left``, and only through those
-    that have a weight: memory stays flat.
+    Some rows of weights at a time become rows of W: nothing of (N, P) is ever made.
     """
-    if weights.shape[0] <= FEW:
-        profiles, sums = csr_array(weights @ left), np.asarray(weights.sum(axis=1), np.float32)
-        products = [right @ profiles[[row]].toarray()[0] - total * offset for row, total in enumerate(sums)]
-        return np.array(products, np.float32).reshape(len(products), right.shape[0])
     result = np.zeros((weights.shape[0], right.shape[0]), np.float32)
-    across, by_row = right.T.tocsr(), weights.tocsc()
-    used = np.flatnonzero(np.diff(by_row.indptr))
-    for start in range(0, len(used), 1000):
-        rows = used[start : start + 1000]
-        result += by_row[:, rows].tocsr() @ ((left[rows] @ across).toarray() - offset)
+    used = np.flatnonzero(np.diff(weights.indptr))
+    for start in range(0, len(used), AT_ONCE):
+        rows = weights[used[start : start + AT_ONCE]]
+        profiles = (rows @ left).T.toarray(order="C")
+        sums = np.asarray(rows.sum(axis=1), np.float32)
+        result[used[start : start + AT_ONCE]] = (right @ profiles).T - sums[:, None] * offset
     return result
 
 

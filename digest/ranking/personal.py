@@ -33,7 +33,7 @@ POPULARITY, POPULARITY_WITH_LIKES = 1.0, 0.5  # at hype 50
 ROCCHIO, LIKED_WORDS, DISLIKES = 0.6, 0.4, 0.25
 FEEDBACK, STANDS_OUT = 0.5, 2.0
 LIKE_THIS = 1.0  # deviations above the day's average from which a paper counts as like the liked ones
-BLOCK = 256  # readers at a time: a block's (readers, papers) arrays then stay in the processor's cache
+CELLS = 256_000  # readers times papers at a time: a block's arrays then stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,16 @@ class Ranking:
 
     ``order`` (S, limit) holds paper rows, -1 where there is no further paper; ``scores`` (S, limit) and
     ``contributions`` (S, limit, TERMS) are 0 there, and a paper's contributions add up to its score. ``eligible`` (S,)
-    counts the papers above the floor. ``asked_for_nothing`` (S,) marks readers who got the trending list. ``alike``
-    (S, limit) marks papers that stand out of the day by their likeness to what the reader liked.
+    counts the papers above the floor, ``matched`` (S,) those that answer a wanted rule. ``asked_for_nothing`` (S,)
+    marks readers who got the trending list. ``alike`` (S, limit) marks papers that stand out of the day by their
+    likeness to what the reader liked.
     """
 
     order: Ints
     scores: NDArray[np.float64]
     contributions: NDArray[np.float64]
     eligible: Ints
+    matched: Ints
     asked_for_nothing: NDArray[np.bool_]
     alike: NDArray[np.bool_]
 
@@ -59,8 +61,8 @@ def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_
 
     A paper must answer something the reader asked for, or be a pick; for a reader known only by likes it must be
     like the liked ones; a reader who asked for nothing gets what is popular. Ties go to the more popular paper, then
-    to the earlier row. Who else is in the batch makes no difference. Batches of about 1,000 readers are best: memory is
-    a few (S, P) arrays. Raises ValueError when shapes or ranges do not fit.
+    to the earlier row. Who else is in the batch makes no difference. Batches of about 1,000 readers are best; no
+    (S, P) array but ``allowed`` is ever whole. Raises ValueError when shapes or ranges do not fit.
     """
     count, size = len(readers), len(papers)
     _check(papers, readers, allowed, limit)
@@ -70,17 +72,24 @@ def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_
         scores=np.zeros((count, limit)),
         contributions=np.zeros((count, limit, len(TERMS))),
         eligible=np.zeros(count, np.int64),
+        matched=np.zeros(count, np.int64),
         asked_for_nothing=(np.diff(readers.wants.indptr) == 0) & (likes == 0),
         alike=np.zeros((count, limit), np.bool_),
     )
     if not (count and size and limit):
         return ranking
-    wanted, taste = _Wanted.by(readers, papers), _taste(papers, readers)
+    wanted = _Wanted.by(readers, papers)
+    papers.likeness.lay_out(readers=count)
     by_popularity = np.empty(size, np.int64)
     by_popularity[np.lexsort((np.arange(size), -papers.popularity))] = np.arange(size)
-    for start in range(0, count, BLOCK):
-        block = slice(start, min(start + BLOCK, count))
-        scores, eligible, alike, terms = _score(papers, readers, wanted, taste, likes, block)
+    at_once = max(1, CELLS // size)
+    for start in range(0, count, at_once):
+        block = slice(start, min(start + at_once, count))
+        scores, matched, alike, terms = _score(papers, readers, wanted, likes, block)
+        ranking.matched[block] = (matched & allowed[block]).sum(axis=1)
+        eligible = matched | (papers.pick >= PICK)
+        if alike is not None:
+            eligible |= alike & (np.diff(readers.wants.indptr) == 0)[block, None]
         if not readers.floor:
             eligible[:] = True
         eligible[ranking.asked_for_nothing[block]] = True
@@ -90,7 +99,8 @@ def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_
         here = (start + rows, positions)
         ranking.order[here] = columns
         ranking.scores[here] = scores[rows, columns]
-        ranking.alike[here] = alike[rows, columns]
+        if alike is not None:
+            ranking.alike[here] = alike[rows, columns]
         for index, term in enumerate(terms):
             ranking.contributions[*here, index] = np.broadcast_to(term, scores.shape)[rows, columns]
         ranking.contributions[*here, -1] = ranking.scores[here] - ranking.contributions[here].sum(axis=1)
@@ -104,33 +114,34 @@ class _Wanted:
     wants: csr_array  # (S, U)
     words: Floats
     echo: Floats
-    matches: dict[str, tuple[Ints, Floats]]  # by kind: columns of wants, and their rows of PaperMatrix.matches
+    matches: dict[str, tuple[csr_array, Floats]]  # by kind: columns of wants, and their rows of PaperMatrix.matches
 
     @staticmethod
     def by(readers: ReaderBatch, papers: PaperMatrix) -> _Wanted:
         used = np.unique(readers.wants.indices)
         kinds = papers.kinds[used]
         columns = {kind: np.flatnonzero(kinds == kind) for kind in ("topic", "keyword", "category", "author")}
+        wants = readers.wants[:, used].astype(np.float32)
         return _Wanted(
-            wants=readers.wants[:, used].astype(np.float32),
+            wants=wants,
             words=papers.words[used].toarray(),
             echo=papers.echo[used],
-            matches={kind: (found, papers.matches[used[found]].toarray()) for kind, found in columns.items()},
+            matches={kind: (wants[:, found], papers.matches[used[found]].toarray()) for kind, found in columns.items()},
         )
 
 
 def _score(
-    papers: PaperMatrix, readers: ReaderBatch, wanted: _Wanted, tastes: Floats | None, likes: Ints, block: slice
-) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_], tuple[Floats, ...]]:
-    """Scores, what is above the floor and what is like the liked, (S, P); the terms but the last, each (S, P) or less.
+    papers: PaperMatrix, readers: ReaderBatch, wanted: _Wanted, likes: Ints, block: slice
+) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_] | None, tuple[Floats, ...]]:
+    """Scores, what answers a wanted rule and what is like the liked, (S, P); the terms but the last.
 
-    A term is (S, 1) or (P,) where it is the same for all papers or for all readers.
+    A term is (S, P), or (S, 1) or (P,) where it is the same for all papers or for all readers.
     """
     wants = wanted.wants[block]
     known = likes[block, None]
-    hits = {kind: wants[:, columns] @ matches for kind, (columns, matches) in wanted.matches.items()}
+    hits = {kind: wanting[block] @ matches for kind, (wanting, matches) in wanted.matches.items()}
     said = _unit(_unit(wants @ wanted.words) + _unit(wants @ wanted.echo))
-    taste = None if tastes is None else tastes[block]
+    taste = _taste(papers, readers, block)
 
     base = said if taste is None else said * _weight_of_words(known) + taste
     spread = _inverse_deviation(base)
@@ -153,22 +164,22 @@ def _score(
     scores = relevance - relevance.mean(axis=1, keepdims=True)
     for term in (topic, category, author, trending, papers.pick):
         scores += term
-    eligible = (hits["topic"] + hits["keyword"] + hits["category"] + hits["author"] > 0) | (papers.pick >= PICK)
-    alike = np.zeros(scores.shape, np.bool_)
+    matched = hits["topic"] + hits["keyword"] + hits["category"] + hits["author"] > 0
+    alike = None
     if taste is not None:
         alike = (known > 0) & (_unit(taste - taste.mean(axis=1, keepdims=True)) >= LIKE_THIS)
-        eligible |= alike & (np.diff(wants.indptr)[:, None] == 0)
-    return scores, eligible, alike, terms
+    return scores, matched, alike, terms
 
 
-def _taste(papers: PaperMatrix, readers: ReaderBatch) -> Floats | None:
-    """What the verdicts say of each paper (S, P), None where nobody gave any.
+def _taste(papers: PaperMatrix, readers: ReaderBatch, block: slice) -> Floats | None:
+    """What the verdicts of these readers say of each paper (S, P), None where nobody gave any.
 
     Dislikes are taken off the mean of the likes at a quarter; alone they count a quarter of what likes do.
     """
     if readers.verdicts is None or readers.liked is None:
         return None
-    likes, dislikes = _mean_rows(readers.verdicts > 0), _mean_rows(readers.verdicts < 0)
+    verdicts = readers.verdicts[block]
+    likes, dislikes = _mean_rows(verdicts > 0), _mean_rows(verdicts < 0)
     profile = (likes - dislikes * np.float32(DISLIKES)).tocsr()
     rocchio = through(profile, readers.liked.tfidf, papers.texts.tfidf, papers.offset)
     words = through(likes, readers.liked.bm25, papers.texts.bm25)

@@ -10,7 +10,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from digest.ranking import features
-from digest.ranking.features import Archive, PaperMatrix, through
+from digest.ranking.features import Archive, Likeness, PaperMatrix, through
 from digest.ranking.words import telling_words
 from digest.tagging import Rule
 
@@ -111,9 +111,25 @@ def test_going_through_rows_in_blocks_is_the_plain_product() -> None:
     def sparse(rows: int, columns: int) -> csr_array:
         return csr_array((rng.random((rows, columns)) * (rng.random((rows, columns)) < 0.1)).astype(np.float32))
 
-    weights, left, right, offset = sparse(5, 2500), sparse(2500, 40), sparse(7, 40), rng.random(7).astype(np.float32)
+    weights, left, right, offset = sparse(75, 250), sparse(250, 40), sparse(7, 40), rng.random(7).astype(np.float32)
+    weights = csr_array(weights * (np.arange(75) % 3 > 0)[:, None])  # some rows say nothing
     expected = weights.toarray() @ (left.toarray() @ right.toarray().T - offset)
     assert np.allclose(through(weights, left, right, offset), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("readers", "papers", "is_whole"), [(65, 10, True), (64, 10, False), (65, 9, False)])
+def test_papers_are_compared_alike_whether_with_all_others_at_once_or_not(
+    readers: int, papers: int, is_whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, rng, asked = Archive.of(TEXTS), np.random.default_rng(5), []
+    monkeypatch.setattr(features, "MANY", papers)
+    monkeypatch.setattr(features, "through", lambda *matrices: asked.append(readers) or through(*matrices))
+    tfidf, weights = archive.texts.tfidf, rng.random((3, 10)).astype(np.float32)
+    likeness = Likeness(tfidf, tfidf @ archive.mean)
+    likeness.lay_out(readers=readers)
+    expected = weights @ (tfidf.toarray() @ tfidf.toarray().T - likeness.offset)
+    assert np.allclose(likeness.to(csr_array(weights)), expected, atol=1e-5)
+    assert bool(asked) != is_whole
 
 
 @pytest.mark.parametrize("name", ["popularity", "pick"])

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from digest.ranking import personal
 from digest.ranking.features import Archive, PaperMatrix, ReaderBatch
 from digest.ranking.personal import AUTHOR, BOOST, PICK, TERMS, Ranking, rank
 from digest.tagging import Rule, match
@@ -235,6 +236,8 @@ def test_contributions_add_up_scores_fall_and_nothing_disallowed_or_twice_is_lis
     papers, batch, allowed, limit = invented
     ranking = rank(papers, batch, allowed=allowed, limit=limit)
     assert np.abs(ranking.contributions.sum(axis=2) - ranking.scores).max() < 1e-6
+    answers = (batch.wants @ papers.matches).toarray() > 0
+    assert ranking.matched.tolist() == (answers & allowed).sum(axis=1).tolist()
     for reader, row in enumerate(ranking.order):
         listed = row[row >= 0]
         assert len(set(listed)) == len(listed) == min(limit, ranking.eligible[reader])
@@ -250,8 +253,11 @@ def test_contributions_add_up_scores_fall_and_nothing_disallowed_or_twice_is_lis
 def test_a_reader_gets_the_same_alone_as_in_a_batch_and_again_the_same(invented: tuple) -> None:
     papers, batch, allowed, limit = invented
     together = rank(papers, batch, allowed=allowed, limit=limit)
-    again = rank(papers, batch, allowed=allowed, limit=limit)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(personal, "CELLS", 2 * len(papers))
+        again = rank(papers, batch, allowed=allowed, limit=limit)
     assert np.array_equal(together.order, again.order)
+    assert np.array_equal(together.matched, again.matched)
     for reader in range(len(batch)):
         only = slice(reader, reader + 1)
         alone = ReaderBatch(
@@ -265,7 +271,8 @@ def test_a_reader_gets_the_same_alone_as_in_a_batch_and_again_the_same(invented:
         assert np.allclose(single.contributions[0], together.contributions[reader], atol=1e-4)
 
 
-def test_the_best_are_found_among_many_as_a_full_sort_finds_them() -> None:
+def test_the_best_are_found_among_many_as_a_full_sort_finds_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(personal, "CELLS", 300 * 400 // 2 - 1)  # not all readers at once
     rng = np.random.default_rng(11)
     archive = Archive.of([f"w{number % 7} filler" for number in range(400)])
     papers = PaperMatrix.of(
