@@ -20,7 +20,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from digest import erasing, gate
-from digest.mails import Mails
+from digest.mails import AT_HAND, Mails
 from digest.models import PAUSED, SUPPRESSED, Batch, Delivery
 from subscriptions import consent
 from subscriptions.fates import Fate, Handover
@@ -92,7 +92,7 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
     """
     outcomes = Outcomes()
     until = clock() + LONGEST_DELIVERY
-    mails = Mails()
+    mails = AT_HAND
     again: datetime | None = None
     with Door(at_once=CHUNK) as door:
         while (now := clock()) < until:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 
@@ -29,18 +29,28 @@ class Mails:
     """The mails of many deliveries: what they share is read and rendered once. Grows with papers, not with readers."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
         self._press = Press()
         self._cards: dict[int, list[tuple[date, Card]]] = {}  # by paper, newest edition first
         self._editions: dict[int, Edition] = {}
         self._receipts: dict[int | None, tuple[str, ...]] = {}  # by edition
 
     def read_cards(self, deliveries: Sequence[Delivery]) -> None:
-        """Read these deliveries' editions and frozen cards that were not read before: a query for each, or none."""
-        without = [one for one in deliveries if one.edition_id and not Delivery.edition.is_cached(one)]
-        if unread_editions := {one.edition_id for one in without} - self._editions.keys():
-            self._editions |= Edition.objects.in_bulk(unread_editions)
-        for delivery in without:
-            delivery.edition = self._editions[cast(int, delivery.edition_id)]
+        """Read these deliveries' editions and frozen cards that were not read before: a query for each, or none.
+
+        With an edition that is new here all else is read again: it may have a newer card for any paper.
+        """
+        given = {one.edition.pk: one.edition for one in deliveries if Delivery.edition.is_cached(one) and one.edition}
+        needed = {one.edition_id for one in deliveries if one.edition_id}
+        if needed - self._editions.keys():
+            known = self._editions | given
+            self.forget()
+            self._editions = known | Edition.objects.in_bulk(needed - known.keys())
+        for delivery in deliveries:
+            if delivery.edition_id and not Delivery.edition.is_cached(delivery):
+                delivery.edition = self._editions[delivery.edition_id]
         unread = {paper_id for delivery in deliveries for paper_id in _papers_of(delivery)} - self._cards.keys()
         self._cards |= {paper_id: [] for paper_id in unread}
         if not unread:
@@ -69,6 +79,9 @@ class Mails:
             self._receipts[delivery.edition_id] = receipt_of(delivery)
         digest = digest_of(delivery, cards, reader, receipt=self._receipts[delivery.edition_id])
         return self._press.print(digest) or fit(digest)[1]
+
+
+AT_HAND = Mails()  # of this process, for all batches of a day: preparing a paper takes as long as some mails
 
 
 def cards_of(delivery: Delivery) -> dict[int, Card]:

@@ -36,6 +36,8 @@ def _static_files_as_they_lie(settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_papers_kept_from_another_test() -> None:
-    """Previews keep the week's papers in the process, where a test's database is not to be found again."""
+    """Previews keep the week's papers in the process, and deliveries the mails' cards, which are another test's."""
     if previewing := sys.modules.get("digest.previewing"):
         previewing.forget()
+    if mails := sys.modules.get("digest.mails"):
+        mails.AT_HAND.forget()

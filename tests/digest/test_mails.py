@@ -1,0 +1,60 @@
+"""A delivery's row and its edition -> its mail: what is at hand is read once, and never older than the edition."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from digest import ingest, planning, publishing
+from digest.mails import Mails
+from digest.models import Delivery, EditionPaper, Paper
+from tests.factories import NOON, entry, feed, reader
+
+pytestmark = pytest.mark.django_db
+
+
+def a_day(*numbers: int, day: int = 0) -> None:
+    """An edition of these papers, so many days after the first."""
+    now = NOON + timedelta(days=day)
+    papers = [entry(number, announced_on=now.date()) for number in numbers]
+    ingest.store(ingest.source_named_in(feed(*papers), "file.xml"), feed(*papers), now=now)
+    publishing.open_edition(now.date(), now=now)
+
+
+def planned(*names: str, day: int = 0) -> list[Delivery]:
+    now = NOON + timedelta(days=day)
+    ids = [reader(name, wants={"category": ["cs.LG"]}).pk for name in names]
+    planning.plan(now, ids, issue_date=now.date())
+    return list(Delivery.objects.filter(subscriber__in=ids).select_related("subscriber"))
+
+
+def test_the_second_batch_reads_nothing_that_the_first_one_read(django_assert_num_queries: Any) -> None:
+    a_day(1, 2)
+    (first,), (second,) = planned("ada"), planned("ben")
+    mails = Mails()
+    with django_assert_num_queries(2):
+        mails.read_cards([first])
+    with django_assert_num_queries(0):
+        mails.read_cards([second])
+    assert "ben@example.org" in mails.email_for(second).text
+
+
+def test_a_newer_edition_shows_its_own_card_of_a_paper_that_was_at_hand() -> None:
+    a_day(1)
+    (first,) = planned("ada")
+    mails = Mails()
+    mails.read_cards([first])
+    assert "careful measurement" in mails.email_for(first).text
+    a_day(2, day=1)
+    again = EditionPaper.objects.get(paper__identifier="arxiv:2603.00002")
+    paper = Paper.objects.get(identifier="arxiv:2603.00001")
+    EditionPaper.objects.create(
+        edition=again.edition, paper=paper, card={**again.card, "title": "As it is called today"}
+    )
+    (second,) = planned("ben", day=1)
+    second.paper_ids, second.reasons["papers"] = [paper.pk], second.reasons["papers"][:1]
+    mails.read_cards([first, second])
+    assert "As it is called today" in mails.email_for(second).text
+    assert "As it is called today" not in mails.email_for(first).text
