@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef, Q, Window
+from django.db.models import Max, Q, Window
 from django.db.models.functions import RowNumber
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -24,7 +24,7 @@ from digest.ranking.features import Texts
 from digest.tagging import Kind, Rule
 from subscriptions.choices import HALF_A_DAY
 from subscriptions.links import message_id
-from subscriptions.models import Preference, Subscriber, Suppression
+from subscriptions.models import Preference, Subscriber, Suppression, Topic
 from subscriptions.schedule import instant, local_date, next_send_at, rhythm_in_words, zone_of
 
 BATCH = 1000  # readers ranked in one computation, and deliveries leased as one row
@@ -152,7 +152,7 @@ class _Readers:
 
 
 def _asked_by(readers: Sequence[Subscriber], today: dict[Subscriber, date], pool: Pool) -> Asked:
-    """What these readers ask for: three queries for all of them."""
+    """What these readers ask for: four queries for all of them."""
     rules, wants, mutes = _rules_of(readers, today)
     verdicts, judged = _verdicts_of(readers, pool)
     return Asked(
@@ -173,7 +173,7 @@ def _verdicts_of(readers: Sequence[Subscriber], pool: Pool) -> tuple[csr_array |
     given = list(latest.values_list("subscriber_id", "paper_id", "value"))
     if not given:
         return None, None
-    judged = Paper.objects.filter(Exists(Verdict.objects.filter(paper=OuterRef("pk"), subscriber__in=readers)))
+    judged = Paper.objects.filter(pk__in=Verdict.objects.filter(subscriber__in=readers).values("paper"))
     texts = {pk: text_of(title, abstract) for pk, title, abstract in judged.values_list("pk", "title", "abstract")}
     row_of = {reader.pk: row for row, reader in enumerate(readers)}
     column_of = {paper_id: column for column, paper_id in enumerate(texts)}
@@ -190,22 +190,23 @@ def _verdicts_of(readers: Sequence[Subscriber], pool: Pool) -> tuple[csr_array |
 def _rules_of(readers: Sequence[Subscriber], today: dict[Subscriber, date]) -> tuple[list[Rule], csr_array, csr_array]:
     """The distinct rules these readers want or mute, and who does which."""
     row_of = {reader.pk: row for row, reader in enumerate(readers)}
+    topics = {topic.pk: topic_rule(topic) for topic in Topic.objects.all()}
     columns: dict[Rule, int] = {}
     chosen: dict[str, list[tuple[int, int]]] = {Preference.Stance.WANT: [], Preference.Stance.MUTE: []}
-    for one in Preference.objects.filter(subscriber__in=readers).select_related("topic").order_by("pk"):
-        row = row_of[one.subscriber_id]
-        if one.until is None or one.until >= today[readers[row]]:
-            chosen[one.stance].append((row, columns.setdefault(_rule(one), len(columns))))
+    asked = Preference.objects.filter(subscriber__in=readers).order_by("pk")
+    for reader_id, stance, topic_id, kind, value, until in asked.values_list(
+        "subscriber_id", "stance", "topic_id", "kind", "value", "until"
+    ):
+        row = row_of[reader_id]
+        if until is None or until >= today[readers[row]]:
+            rule = topics[topic_id] if topic_id else Rule(cast(Kind, kind), value)
+            chosen[stance].append((row, columns.setdefault(rule, len(columns))))
     shape = (len(readers), len(columns))
     wants, mutes = (
         csr_array((np.ones(len(cells), np.float32), tuple(np.array(cells, int).reshape(-1, 2).T)), shape=shape)
         for cells in chosen.values()
     )
     return list(columns), wants, mutes
-
-
-def _rule(preference: Preference) -> Rule:
-    return topic_rule(preference.topic) if preference.topic else Rule(cast(Kind, preference.kind), preference.value)
 
 
 # --- the rows --------------------------------------------------------------------------------------------------------
@@ -241,7 +242,7 @@ def _row(readers: _Readers, row: int, pool: Pool, choice: Choice, *, now: dateti
         "arrived": choice.arrived,
         "matched": choice.matched,
         "asked_for": choice.asked_for,
-        "papers": [[[reason.kind, reason.label, reason.contribution] for reason in why] for why in choice.reasons],
+        "papers": choice.reasons,
         "nothing": choice.why_nothing,
         "also": pool.ids[choice.also].tolist(),
         **_occasion(readers, row, pool),
@@ -384,6 +385,9 @@ def _written(rows: list[Delivery], *, newest: int) -> list[Delivery]:
         Delivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
         for row in rows:
             move_on(readers[row.subscriber_id], row.issue_date)
-        moved = {readers[row.subscriber_id] for row in rows}
-        Subscriber.objects.bulk_update(moved, ["last_issue_date", "next_send_at"], batch_size=500)
+        alike: dict[tuple[date | None, datetime | None], list[int]] = defaultdict(list)
+        for reader in {readers[row.subscriber_id] for row in rows}:
+            alike[reader.last_issue_date, reader.next_send_at].append(reader.pk)
+        for (last, following), ids in alike.items():  # by the hour and zone, so few
+            Subscriber.objects.filter(pk__in=ids).update(last_issue_date=last, next_send_at=following)
     return rows
