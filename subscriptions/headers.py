@@ -22,7 +22,7 @@ LONGEST = 998  # RFC 5322 section 2.1.1
 
 _UTF_8 = Charset("utf-8")
 _MAY_FOLD = ("From", "Subject")  # programs that look for one-click addresses read lines, not headers
-_PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 
 
 def headers_of(
@@ -116,7 +116,7 @@ def _mailbox(written: str) -> str:
 
 def _recipient(address: str) -> str:
     """The bare address: a name in front of it would be one more thing that can break."""
-    if _PLAIN_ADDRESS.fullmatch(address):
+    if PLAIN_ADDRESS.fullmatch(address):
         return address
     try:
         bare = str(sanitize_address(address, "utf-8"))
@@ -131,7 +131,7 @@ def _recipient(address: str) -> str:
 def _owner(contact: str, sender: str) -> str:
     """Where to write to about the list; the contact may be a page's address, too."""
     address = parseaddr(contact)[1]
-    if not _PLAIN_ADDRESS.fullmatch(address):
+    if not PLAIN_ADDRESS.fullmatch(address):
         address = parseaddr(sender)[1]
     return f"<mailto:{quote(address, safe='@')}>"
 

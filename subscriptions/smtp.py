@@ -9,6 +9,7 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from django.core.mail import EmailMessage
@@ -16,6 +17,7 @@ from django.core.mail.backends import smtp
 from django.core.mail.message import sanitize_address
 
 from subscriptions.fates import NothingLeft
+from subscriptions.headers import PLAIN_ADDRESS
 
 MAILS_A_CONNECTION = 100
 READ_SECONDS = 30  # EMAIL_TIMEOUT is for the connection, which a server gives at once or not at all
@@ -77,6 +79,11 @@ class Plain(smtplib.SMTP):
             self.rset()
 
 
+@lru_cache(maxsize=100)  # of the sender; Django parses an address for longer than a mail takes to leave
+def _written(address: str) -> str:
+    return address if PLAIN_ADDRESS.fullmatch(address) else sanitize_address(address, "utf-8")
+
+
 class Encrypted(Plain, smtplib.SMTP_SSL):
     pass
 
@@ -110,8 +117,8 @@ class EmailBackend(smtp.EmailBackend):
 
     def _hand_over(self, message: EmailMessage) -> None:
         octets = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
-        sender = sanitize_address(message.from_email, "utf-8")
-        recipients = [sanitize_address(address, "utf-8") for address in message.recipients()]
+        sender = _written(message.from_email)
+        recipients = [_written(address) for address in message.recipients()]
         self.open()
         is_kept = self.handed > 0
         try:
