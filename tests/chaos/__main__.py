@@ -36,7 +36,8 @@ def main() -> int:
     var = Path(os.environ.get("BROADSHEET_VAR", ROOT / "var"))
     (var / "chaos").mkdir(parents=True, exist_ok=True)
     out = Console()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing may be left over
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # nothing may be left over
     chaos = Chaos(
         readers=given.readers,
         kills=given.kills,
