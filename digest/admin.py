@@ -19,6 +19,7 @@ from digest.models import (
     Identifier,
     Lease,
     Paper,
+    Provider,
     Sighting,
     Source,
     Verdict,
@@ -123,7 +124,7 @@ class EditionPaperAdmin(ReadOnly):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnly):
-    list_display = ["issue_date", "subscriber", "status", "subject", "outcome", "accepted_at"]
+    list_display = ["issue_date", "subscriber", "status", "subject", "outcome", "answer", "accepted_at"]
     list_filter = ["status", "issue_date"]
     list_select_related = ["subscriber"]
     date_hierarchy = "issue_date"
@@ -134,6 +135,13 @@ class DeliveryAdmin(ReadOnly):
 class BatchAdmin(ReadOnly):
     list_display = ["id", "status", "size", "attempts", "lease_until"]
     list_filter = ["status"]
+
+
+@admin.register(Provider)
+class ProviderAdmin(ReadOnly):
+    list_display = ["name", "status", "held_until", "slowness", "why"]
+    list_filter = ["status"]
+    search_fields = ["name"]
 
 
 @admin.register(DeliveryEvent)

@@ -33,7 +33,7 @@ IN_MAILS = {
 }
 FOR_HTMX = {"Attribute “hx-[a-z]+” not allowed on element": "How a page tells htmx what to fetch."}
 # No page to look at: answers to a press, a file, a word for machines, a copy of a mail, and the admin, which is Django's.
-NO_PAGES = {"pause", "resume", "address", "sign_out", "export", "health", "web_copy", "admin"}
+NO_PAGES = {"pause", "resume", "address", "sign_out", "export", "health", "web_copy", "admin", "webhook"}
 
 
 def faults_of(documents: dict[str, str], folder: Path) -> dict[str, list[str]]:
