@@ -34,7 +34,7 @@ Key = TypeVar("Key")
 
 LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 LONGEST_DELIVERY = LEASE * 0.2  # then the batch is left to the next worker, so that one that is stopped ends in time
-LONGEST_CHUNK = LEASE * 0.2  # what was not tried by then stays ready; the last answer may take 40 seconds more
+LONGEST_CHUNK = LEASE * 0.2  # what was not tried by then waits for the sweep; the last answer may take 40 seconds more
 CHUNK: int = settings.MAILS_AT_ONCE  # mails that are handed over, and may be left unknown, together
 BATCH = 1000  # deliveries that are leased as one row
 EXPIRED = "It could not leave in time; its papers return to the next digest."
@@ -297,7 +297,8 @@ def _settle(delivery: Delivery, handover: Handover, *, taken_at: datetime, now: 
             delivery.status, delivery.accepted_at = Delivery.Status.ACCEPTED, now
             return
         case Fate.NOT_TRIED:
-            delivery.status = Delivery.Status.READY
+            # not ready: when the lease is over, its batch may be done already, and nobody would look into it
+            delivery.status, again = Delivery.Status.RETRY_WAIT, now
             delivery.attempts -= 1
         case Fate.LATER if delivery.attempts <= len(RETRY_AFTER):
             delivery.status = Delivery.Status.RETRY_WAIT

@@ -227,6 +227,8 @@ def test_when_the_lease_runs_out_in_a_slow_chunk_the_rest_is_leased_again() -> N
     planned(*(reader(f"reader{number}") for number in range(CHUNK + 5)))
     moments = iter([NOON] * (CHUNK // 2) + [LATER] * 99)  # one for each mail, and some around them
     delivering.deliver_all(clock=lambda: next(moments))
+    delivering.sweep(LATER)
+    delivering.deliver_all(clock=lambda: LATER)
     assert set(statuses()) == {"accepted"}
     assert len(mail.outbox) == CHUNK + 5
 

@@ -201,6 +201,23 @@ def test_a_database_that_goes_away_after_the_mail_has_left_is_waited_for(
     assert (statuses(), len(mail.outbox), waited) == (["accepted"] * 2, 2, [0.1, 0.5, 1])
 
 
+def test_who_wakes_after_the_lease_leaves_nothing_in_a_batch_that_is_done(answers: list[Any], settings: Any) -> None:
+    settings.MAIL_PROVIDER = "postmark"
+    now = [NOON]
+
+    def sleeps(letter: Letter) -> Handover:
+        now[0] = at(minutes=6)
+        delivering.sweep(now[0])
+        return ACCEPTED
+
+    answers += [sleeps, ACCEPTED]
+    planned(*(reader(f"reader{number}") for number in range(4)))
+    delivering.deliver_all(clock=lambda: now[0])
+    assert statuses() == ["accepted", "retry_wait", "retry_wait", "retry_wait"]
+    deliver(at(minutes=7))
+    assert (statuses(), len(mail.outbox)) == (["accepted"] * 4, 4)
+
+
 def test_a_lost_batch_comes_back_in_halves(answers: list[Any]) -> None:
     answers += [ACCEPTED]
     planned(*(reader(f"reader{number}") for number in range(5)))
@@ -255,16 +272,15 @@ def test_a_log_in_that_is_refused_stops_the_run_and_nothing_is_lost(answers: lis
     assert set(statuses()) == {"accepted"}
 
 
-def test_a_chunk_whose_time_is_over_leaves_the_rest_ready(answers: list[Any]) -> None:
+def test_a_chunk_whose_time_is_over_leaves_the_rest_for_another_try(answers: list[Any]) -> None:
     answers += [ACCEPTED]
     planned(*(reader(f"reader{number}") for number in range(5)))
     moments = iter([NOON] * 4 + [at(minutes=2)] * 99)
     batch = delivering.lease_batch(NOON)
     assert batch is not None
     delivering.deliver(batch, clock=lambda: next(moments))
-    assert statuses() == ["accepted", "accepted", "ready", "ready", "ready"]
+    assert statuses() == ["accepted", "accepted", "retry_wait", "retry_wait", "retry_wait"]
     assert list(Delivery.objects.order_by("pk").values_list("attempts", "handed_over_at"))[2] == (0, None)
-    assert Batch.objects.get().status == "open"
     deliver(at(minutes=2))
     assert (set(statuses()), len(mail.outbox)) == ({"accepted"}, 5)
 
