@@ -55,10 +55,10 @@ def before_lease(stage: Stage) -> str:
 
 
 def after_lease(stage: Stage) -> str:
-    """The batch is leased, and the first rows are about to be marked: those that are ready are locked."""
+    """The batch is leased, and the first rows are about to be taken: those that are ready are locked."""
     stage.have_work()
     with stage.holding("SELECT id FROM digest_delivery WHERE status = 'ready' FOR UPDATE SKIP LOCKED") as lock:
-        _kill(stage, *_waiter(stage, lock, lambda actor, query: 'UPDATE "digest_delivery"' in query))
+        _kill(stage, *_waiter(stage, lock, lambda actor, query: query.startswith('SELECT "digest_delivery"')))
         ((untouched,),) = stage.sql(
             "SELECT count(*) FROM digest_batch WHERE status = 'leased' AND id IN (SELECT batch_id FROM digest_delivery"
             " GROUP BY 1 HAVING bool_or(status = 'ready') AND NOT bool_or(status = 'handing_off'))"
