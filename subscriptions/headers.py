@@ -14,6 +14,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.core.mail.message import sanitize_address
 
+from subscriptions.addresses import PLAIN_ADDRESS
 from subscriptions.links import sending_domain, unsubscribe_url, web_copy_url
 from subscriptions.models import Subscriber
 
@@ -22,7 +23,6 @@ LONGEST = 998  # RFC 5322 section 2.1.1
 
 _UTF_8 = Charset("utf-8")
 _MAY_FOLD = ("From", "Subject")  # programs that look for one-click addresses read lines, not headers
-PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 
 
 def headers_of(
