@@ -1,0 +1,23 @@
+"""The app of what is sent; after each migration the curators' groups and the table of the cache are there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.management import call_command
+from django.db.models.signals import post_migrate
+
+
+class DigestConfig(AppConfig):
+    name = "digest"
+
+    def ready(self) -> None:
+        post_migrate.connect(_lay_down, sender=self)
+
+
+def _lay_down(sender: AppConfig, using: str, **_: Any) -> None:
+    from digest.desk.roles import lay_down_groups  # models are there only now
+
+    lay_down_groups()
+    call_command("createcachetable", database=using, verbosity=0)

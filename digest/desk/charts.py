@@ -1,0 +1,101 @@
+"""Charts drawn on the server as SVG: bars, stacked where there are several series, with their numbers as a table.
+
+No script, no inline style: colours are classes of ``static/desk.css`` (.series-1 to .series-6), sizes are attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT, BOTTOM, LEFT = 720, 180, 22, 44  # in the units of the drawing, which grows with its page
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A rectangle of the drawing."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    series: int  # from 1
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A word at the edge of the drawing."""
+
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What ``desk/chart.html`` draws; the table of the same numbers is there for who cannot see it."""
+
+    title: str
+    unit: str
+    series: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[int, ...]], ...]
+    bars: tuple[Bar, ...]
+    below: tuple[Mark, ...]
+    beside: tuple[Mark, ...]
+    summary: str
+    width: int = WIDTH
+    height: int = HEIGHT
+    floor: int = HEIGHT - BOTTOM
+    left: int = LEFT
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.bars
+
+
+def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]], *, unit: str) -> Chart:
+    """One bar a label; ``series`` are stacked in their order, each with as many whole numbers (0 or more) as labels."""
+    rows = tuple((label, tuple(int(values[place]) for values in series.values())) for place, label in enumerate(labels))
+    highest = _round_up(max((sum(values) for _, values in rows), default=0))
+    high = HEIGHT - BOTTOM - 8
+    step = (WIDTH - LEFT) / max(1, len(rows))
+    width = max(1.0, min(step * 0.72, 40))
+    drawn = []
+    for place, (label, values) in enumerate(rows):
+        top = float(HEIGHT - BOTTOM)
+        for number, (name, value) in enumerate(zip(series, values, strict=True), 1):
+            if not value:
+                continue
+            tall = value / highest * high
+            top -= tall
+            x = LEFT + place * step + (step - width) / 2
+            drawn.append(
+                Bar(round(x, 1), round(top, 1), round(width, 1), round(tall, 1), number, f"{label}: {value:,} {name}")
+            )
+    every = max(1, -(-len(rows) // 10))
+    below = tuple(
+        Mark(round(LEFT + (place + 0.5) * step, 1), HEIGHT - 6, label)
+        for place, (label, _) in enumerate(rows)
+        if place % every == 0
+    )
+    beside = tuple(
+        Mark(LEFT - 6, round(HEIGHT - BOTTOM - part * high + 4, 1), f"{highest * part:,.0f}") for part in (0, 0.5, 1)
+    )
+    return Chart(title, unit, tuple(series), rows, tuple(drawn), below, beside, _in_words(series, unit))
+
+
+def _round_up(highest: int) -> int:
+    """The next of 2, 4, 10, 20, 40, 100 ...: its half is a whole number."""
+    size = 1
+    while True:
+        for step in (2, 4, 10):
+            if highest <= step * size:
+                return step * size
+        size *= 10
+
+
+def _in_words(series: Mapping[str, Sequence[int]], unit: str) -> str:
+    """What a screen reader says of the drawing."""
+    said = "; ".join(f"{name}: {sum(map(int, values)):,}" for name, values in series.items())
+    return f"{unit} in all: {said}." if said else "Nothing yet."

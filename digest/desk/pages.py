@@ -1,0 +1,68 @@
+"""What every page of the desk has in common: who may see it, who may act there, and what surrounds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+
+from digest.desk.roles import Role, roles_of
+
+View = Callable[..., HttpResponse]
+
+PAGES = [  # address name, label, the role it takes to see it (None: any of the staff)
+    ("desk_today", "Today", None),
+    ("desk_preview", "Preview", None),
+    ("desk_sources", "Sources", None),
+    ("desk_topics", "Topics", None),
+    ("desk_deliveries", "Deliveries", None),
+    ("desk_readers", "Readers", Role.PRIVACY),
+]
+
+
+def staff_only(
+    *, seen_by: Role | None = None, done_by: Role | None = None, asked_again: bool = False
+) -> Callable[[View], View]:
+    """A page of the desk: who is not signed in is asked to, and others than the staff are refused (403).
+
+    ``seen_by`` is the role that it takes to open the page, ``done_by`` the one to post to it. With ``asked_again`` who
+    posts proves once more who they are, if that is longer ago than ACCOUNT_REAUTHENTICATION_TIMEOUT; the post is then
+    taken up where it was.
+    """
+
+    def decorate(view: View) -> View:
+        @never_cache
+        @wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            if not (request.user.is_active and request.user.is_staff):
+                raise PermissionDenied("This page is for the staff.")
+            needed = {seen_by, done_by if request.method == "POST" else None} - {None}
+            if needed - roles_of(request.user):
+                raise PermissionDenied(f"This takes the role {min(filter(None, needed))}.")
+            if asked_again and request.method == "POST":
+                raise_if_reauthentication_required(request, app="digest")
+            return view(request, *args, **kwargs)
+
+        return answer
+
+    return decorate
+
+
+def page(request: HttpRequest, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    """The page ``desk/<name>.html`` with the desk around it."""
+    roles = roles_of(request.user)
+    around = {
+        "pages": [(address, label) for address, label, role in PAGES if role is None or role in roles],
+        "here": request.resolver_match.url_name if request.resolver_match else "",
+        "may": {role.value: role in roles for role in Role},
+    }
+    return render(request, f"desk/{name}.html", {**around, **context}, status=status, using="django")

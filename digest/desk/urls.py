@@ -1,0 +1,12 @@
+"""The addresses of the desk, under ``/desk/``; each page has its own."""
+
+from digest.desk import deliveries, preview, readers, sources, today, topics
+
+urlpatterns = [
+    *today.urlpatterns,
+    *preview.urlpatterns,
+    *sources.urlpatterns,
+    *topics.urlpatterns,
+    *deliveries.urlpatterns,
+    *readers.urlpatterns,
+]
