@@ -8,6 +8,7 @@ large for the press.
 
 from __future__ import annotations
 
+from binascii import a2b_qp
 from collections.abc import Sequence
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from markupsafe import escape
 from digest.cards import Card
 from digest.compose import Digest, Item
 from digest.fitting import HTML_BYTES
-from subscriptions.prepared import JoinedEmail, Prepared, decoded, encoded
+from subscriptions.prepared import JoinedEmail, Prepared, encoded
 from subscriptions.rendering import Hole, one_line, prepare
 
 OWN = ("subject", "preheader", "date_line", "overview", "opening", "why_you")  # of a digest: one reader's
@@ -53,7 +54,7 @@ class Press:
             page.filled(own | dict(zip(LISTS, parts, strict=True)))
             for page, parts in zip(self._page(digest), zip(*lists, strict=True), strict=True)
         )
-        if len(html) > HTML_BYTES and len(decoded(html).encode()) > HTML_BYTES:
+        if len(html) > HTML_BYTES and len(a2b_qp(html)) > HTML_BYTES:
             return None
         return JoinedEmail(one_line(digest.subject), text, html)
 

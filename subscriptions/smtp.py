@@ -54,7 +54,7 @@ class Plain(smtplib.SMTP):
     def _open_envelope(self, sender: str, recipient: str) -> None:
         """Up to the server's "354 go ahead"."""
         self.ehlo_or_helo_if_needed()
-        commands = [f"MAIL FROM:{smtplib.quoteaddr(sender)}", f"RCPT TO:{smtplib.quoteaddr(recipient)}", "DATA"]
+        commands = [f"MAIL FROM:{_quoted(sender)}", f"RCPT TO:{_quoted(recipient)}", "DATA"]
         if any("\r" in command or "\n" in command for command in commands):
             raise ValueError("an address holds a line break")
         if self.has_extn("pipelining"):
@@ -82,6 +82,11 @@ class Plain(smtplib.SMTP):
 @lru_cache(maxsize=100)  # of the sender; Django parses an address for longer than a mail takes to leave
 def _written(address: str) -> str:
     return address if PLAIN_ADDRESS.fullmatch(address) else sanitize_address(address, "utf-8")
+
+
+def _quoted(address: str) -> str:
+    """In angle brackets; ``smtplib`` alone parses for longer than the mail takes to leave."""
+    return f"<{address}>" if PLAIN_ADDRESS.fullmatch(address) else smtplib.quoteaddr(address)
 
 
 class Encrypted(Plain, smtplib.SMTP_SSL):

@@ -74,6 +74,7 @@ def answer(module: str, *arguments: str) -> None:
     """The other side of it: with Django set up, answer until nobody asks any more."""
     stay_on_one_core()
     django.setup()
+    importlib.import_module("digest.config.celery").collect_garbage_seldom()  # as in a worker, for all of them
     questions: Questions = importlib.import_module(module).questions(*arguments)
     for line in sys.stdin:
         what, values = json.loads(line)

@@ -137,8 +137,8 @@ def questions(name: str, *arguments: str) -> Questions:
 
 
 def forget_deliveries() -> None:
-    Delivery.objects.all().delete()
-    Batch.objects.all().delete()
+    for rows in (Delivery.objects.all(), Batch.objects.all()):
+        rows._raw_delete(rows.db)  # else Django reads each of them first, and their memory counts as ours
     Subscriber.objects.update(next_send_at=NOW, last_issue_date=None, last_digest_at=NOW - timedelta(days=1))
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
