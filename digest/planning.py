@@ -23,7 +23,7 @@ from digest.pool import Pool, text_of
 from digest.ranking.features import Texts
 from digest.tagging import Kind, Rule
 from subscriptions.choices import HALF_A_DAY
-from subscriptions.links import message_id
+from subscriptions.links import digest_message_id
 from subscriptions.models import Preference, Subscriber, Suppression, Topic
 from subscriptions.schedule import instant, local_date, next_send_at, rhythm_in_words, zone_of
 
@@ -248,7 +248,7 @@ def _row(readers: _Readers, row: int, pool: Pool, choice: Choice, *, now: dateti
         **_occasion(readers, row, pool),
     }
     delivery.subject = subject_line(delivery.issue_date, [pool.titles[paper] for paper in choice.papers])
-    delivery.message_id = message_id("digest", f"{reader.public_id}|{delivery.issue_date}")
+    delivery.message_id = digest_message_id(reader, delivery.issue_date)
     delivery.dated_at = now
     delivery.not_after = readers.closes[row]
     return delivery

@@ -13,6 +13,7 @@ from django.db import transaction
 from digest import gate
 from digest.models import PAUSED, Delivery, Edition
 from digest.planning import move_on
+from subscriptions.links import digest_message_id
 from subscriptions.models import Subscriber
 from subscriptions.schedule import local_date
 
@@ -59,6 +60,7 @@ def _pass(edition: Edition | None, now: datetime) -> int:
                         status=Delivery.Status.SKIPPED if reader.is_paused(day) else Delivery.Status.UNKNOWN,
                         outcome=PAUSED if reader.is_paused(day) else WHY,
                         dated_at=reader.next_send_at,
+                        message_id=digest_message_id(reader, day),  # by which events find it
                     )
                 )
                 move_on(reader, day)

@@ -16,6 +16,8 @@ from subscriptions.models import Subscriber
 
 # As long as a task may run: a turn whose holder died is free again after this.
 HOLD = timedelta(seconds=settings.LEASE_SECONDS)
+# Two that plan at once are harmless: what matters more is that a morning does not wait long for one that was killed.
+HOLD_TICK = HOLD * 0.4
 SELDOM = timedelta(hours=1)  # between two goes at what is in no hurry
 
 
@@ -24,7 +26,7 @@ def tick(now: datetime) -> None:
 
     A given day does not move on by itself: there, only newcomers get their first digest, from the newest edition.
     """
-    with _turn("tick", now) as ours:
+    with _turn("tick", now, hold=HOLD_TICK) as ours:
         if ours:
             at = _time_of_the_house(now)
             delivering.sweep(at)
@@ -90,12 +92,12 @@ def _time_of_the_house(now: datetime) -> datetime:
 
 
 @contextmanager
-def _turn(name: str, now: datetime, *, rest: timedelta = timedelta()) -> Iterator[bool]:
+def _turn(name: str, now: datetime, *, hold: timedelta = HOLD, rest: timedelta = timedelta()) -> Iterator[bool]:
     """Whether the turn is ours; its row remembers when it last went well, and is not taken again before ``rest``."""
     # One further ahead than anyone holds it was taken before the clock was put back.
-    Lease.objects.filter(name=name, until__gt=now + max(HOLD, rest)).update(until=now)
+    Lease.objects.filter(name=name, until__gt=now + max(hold, rest)).update(until=now)
     holder = turns.new_holder()
-    if not turns.take(name, holder=holder, now=now, hold=HOLD):
+    if not turns.take(name, holder=holder, now=now, hold=hold):
         yield False
         return
     try:

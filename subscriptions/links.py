@@ -174,6 +174,11 @@ def message_id(purpose: str, key: str) -> str:
     return f"<d.{base64.b32encode(digest).decode()[:26].lower()}@{sending_domain(purpose)}>"
 
 
+def digest_message_id(subscriber: Subscriber, day: date) -> str:
+    """Of the one digest that this reader may have for that issue date."""
+    return message_id("digest", f"{subscriber.public_id}|{day}")
+
+
 def sender_of(purpose: str) -> str:
     """Who sends digests; mails with a link may have a sender of their own, whose reputation digests do not touch."""
     return str((purpose != "digest" and settings.TRANSACTIONAL_FROM_EMAIL) or settings.DEFAULT_FROM_EMAIL)

@@ -88,11 +88,20 @@ def test_a_clock_that_is_put_back_does_not_leave_the_turn_taken(put_back: timede
 
 @pytest.mark.django_db
 def test_the_turn_of_a_dead_process_ends_by_itself() -> None:
-    timetable.turns.take("tick", holder="dead", now=NOON, hold=timetable.HOLD)
-    timetable.tick(NOON + timetable.HOLD - timedelta(seconds=1))
-    assert turn().holder == "dead"
-    timetable.tick(NOON + timetable.HOLD)
-    assert turn().last_ok_at == NOON + timetable.HOLD
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timetable.turns, "give_back", lambda *_, **__: None)  # which a killed process cannot
+        patch.setattr(timetable.delivering, "sweep", killed)
+        with pytest.raises(SystemExit):
+            timetable.tick(NOON)
+    dead, soon = turn().holder, NOON + timedelta(minutes=2)
+    timetable.tick(soon - timedelta(seconds=1))
+    assert turn().holder == dead
+    timetable.tick(soon)
+    assert turn().last_ok_at == soon
+
+
+def killed(*_: object) -> None:
+    raise SystemExit
 
 
 # --- what goes wrong -------------------------------------------------------------------------------------------------

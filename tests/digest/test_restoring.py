@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.management import call_command
+from django.db import transaction
+from django.test import Client
 
-from digest import delivering, gate, ingest, planning, publishing, restoring
+from digest import delivering, gate, ingest, planning, publishing, restoring, settling
 from digest.models import Delivery, Provider
 from subscriptions.models import Subscriber
 from tests.factories import NOON, entry, feed, reader
+from tests.telling import Mail, post_of, settings_of
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -46,6 +50,22 @@ def test_what_may_have_left_since_the_backup_is_not_sent_again_and_the_next_day_
     delivering.deliver_all(clock=lambda: NOON + 2 * DAY)
     assert sorted(message.to[0] for message in mail.outbox) == ["ada@example.org", "ben@example.org"]
     assert Delivery.objects.filter(status="accepted").count() == 2
+
+
+def test_an_event_tells_of_a_digest_that_left_after_the_backup(settings: Any) -> None:
+    for name, value in settings_of("postmark").items():
+        setattr(settings, name, value)
+    ada = reader("ada", send_hour=12)
+    publish(NOON - timedelta(hours=6))
+    with transaction.atomic():  # what happens between the backup and its restore
+        planning.plan(NOON, [ada.pk])
+        said = Delivery.objects.get().message_id
+        transaction.set_rollback(True)
+    restoring.after_restore(NOON + timedelta(hours=1))
+    mail = Mail(reference=str(said).strip("<>").partition("@")[0], recipient=ada.email)
+    assert post_of("postmark", "delivered", mail, number="1").to(Client()).status_code == 200
+    settling.settle(NOON + timedelta(hours=2))
+    assert Delivery.objects.get().status == "delivered"
 
 
 def test_the_command_says_how_many_and_pauses(capsys: pytest.CaptureFixture[str]) -> None:
