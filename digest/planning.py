@@ -59,16 +59,21 @@ def plan(now: datetime, subscriber_ids: Iterable[int], *, issue_date: date | Non
     pool = Pool.of_the_week(now)
     pool.admit()
     for start in range(0, len(ids), BATCH):
-        newest = Delivery.objects.aggregate(newest=Max("pk"))["newest"] or 0
-        everyone = list(Subscriber.objects.on_the_list().filter(pk__in=ids[start : start + BATCH]).order_by("pk"))
-        suppressed = Suppression.objects.blocked(everyone)
-        passed = [] if issue_date else _passed(everyone, suppressed, now)
-        readers = _Readers.among(everyone, pool, suppressed, now=now, issue_date=issue_date)
-        rows = _written([*passed, *_rows_for(readers, pool, now=now)], newest=newest)
-        planned.ready += sum(row.status == Delivery.Status.READY for row in rows)
-        planned.skipped += sum(row.status == Delivery.Status.SKIPPED for row in rows)
-        planned.held += readers.held
+        _plan_some(planned, ids[start : start + BATCH], pool, now=now, issue_date=issue_date)
     return planned
+
+
+def _plan_some(planned: Planned, ids: Sequence[int], pool: Pool, *, now: datetime, issue_date: date | None) -> None:
+    """A function of its own, so that the rows of one thousand readers are gone when those of the next are made."""
+    newest = Delivery.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    everyone = list(Subscriber.objects.on_the_list().filter(pk__in=ids).order_by("pk"))
+    suppressed = Suppression.objects.blocked(everyone)
+    passed = [] if issue_date else _passed(everyone, suppressed, now)
+    readers = _Readers.among(everyone, pool, suppressed, now=now, issue_date=issue_date)
+    rows = _written([*passed, *_rows_for(readers, pool, now=now)], newest=newest)
+    planned.ready += sum(row.status == Delivery.Status.READY for row in rows)
+    planned.skipped += sum(row.status == Delivery.Status.SKIPPED for row in rows)
+    planned.held += readers.held
 
 
 # --- the readers -----------------------------------------------------------------------------------------------------
