@@ -128,7 +128,17 @@ class DeliveryAdmin(ReadOnly):
     list_filter = ["status", "issue_date"]
     list_select_related = ["subscriber"]
     date_hierarchy = "issue_date"
-    search_fields = ["subscriber__email", "subject", "message_id"]
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        """Who may not see addresses may not find out by searching whose they are."""
+        return [*(["subscriber__email"] if _sees_readers(request) else []), "subject", "message_id"]
+
+    def get_exclude(self, request: HttpRequest, obj: object = None) -> list[str]:
+        return [] if _sees_readers(request) else ["reasons"]  # they name what a reader asked for
+
+
+def _sees_readers(request: HttpRequest) -> bool:
+    return request.user.has_perm("subscriptions.view_subscriber")
 
 
 @admin.register(Batch)

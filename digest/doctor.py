@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from dns.resolver import Resolver
 
-from digest import clocks, flow, outward, sending_domain
+from digest import clocks, flow, outward, sending_domain, staff
 from digest.finding import Finding, Severity
 from digest.models import Lease, Source
 from subscriptions.models import Subscriber
@@ -38,7 +38,7 @@ def examine(now: datetime, *, world: World | None = None) -> list[Finding]:
     if any(finding.severity == Severity.BROKEN for finding in database):
         return [*database, *broker, *mail]
     clock = clocks.look(world.clock) if world else []
-    return [*database, *clock, *broker, _beat(now), *_sources(now), *mail, *flow.look(now), *_readers()]
+    return [*database, *clock, *broker, _beat(now), *_sources(now), *mail, *flow.look(now), *staff.look(), *_readers()]
 
 
 def last_tick(now: datetime) -> tuple[datetime | None, bool]:

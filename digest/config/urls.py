@@ -1,16 +1,19 @@
 """Every address of the service."""
 
-from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+from digest.desk import tables
+
+tables.arrange(admin.site)
 
 urlpatterns = [
     path("", include("digest.urls")),
     path("", include("subscriptions.urls")),
     path("desk/", include("digest.desk.urls")),
-    path("staff/", include("allauth.urls")),
+    path("staff/", include("digest.desk.signing_in")),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),
 ]
 
@@ -18,3 +21,4 @@ handler400 = "digest.config.errors.bad_request"
 handler403 = "digest.config.errors.forbidden"
 handler404 = "digest.config.errors.not_found"
 handler500 = "digest.config.errors.broken"
+handler429 = "digest.config.errors.too_many"  # asked for by allauth

@@ -11,9 +11,11 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.cache import never_cache
 
 from digest.desk.roles import Role, roles_of
+from digest.staff import code_is_required
 
 View = Callable[..., HttpResponse]
 
@@ -66,3 +68,13 @@ def page(request: HttpRequest, name: str, context: dict[str, Any], *, status: in
         "may": {role.value: role in roles for role in Role},
     }
     return render(request, f"desk/{name}.html", {**around, **context}, status=status, using="django")
+
+
+def around(request: HttpRequest) -> dict[str, Any]:
+    """A context processor: the desk around pages that are not ours, those of signing in. No query if nobody asks."""
+
+    def pages() -> list[tuple[str, str]]:
+        roles = roles_of(request.user)
+        return [(address, label) for address, label, role in PAGES if roles and (role is None or role in roles)]
+
+    return {"pages": SimpleLazyObject(pages), "code_is_required": code_is_required()}

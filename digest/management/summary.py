@@ -19,6 +19,7 @@ from digest.ingest import Reading
 from digest.models import Delivery, Edition, Paper
 from digest.planning import Planned
 from digest.publishing import WINDOW, Candidate
+from digest.staff import DEMONSTRATION
 
 MOST_LINES = 8
 T = TypeVar("T")
@@ -129,15 +130,29 @@ def _why_nothing(deliveries: Sequence[Delivery], planned: Planned) -> str:
 
 
 def tell_outbox(out: Console) -> None:
-    serve = "./run serve"
-    if settings.MODE == "rehearsal" or (settings.MODE == "sample" and (settings.VAR / "broadsheet.sqlite3").exists()):
-        serve += f" --{settings.MODE}"
+    serve = _serve()
     index = settings.OUTBOX / "index.html"
     shown = str(index.relative_to(Path.cwd()) if index.is_relative_to(Path.cwd()) else index)
     out.print(
         f"\nThe mails lie in {escape(os.path.dirname(shown))}: open {escape(shown)} in a browser.", soft_wrap=True
     )
     out.print(f"The links in them work while {serve} runs.", soft_wrap=True)
+
+
+def tell_login(out: Console, password: str) -> None:
+    """The demonstration login; nothing keeps its password, so it is told here or never."""
+    out.print(f"\nThe curators' desk: {escape(settings.SITE_URL)}/desk/ while {_serve()} runs.", soft_wrap=True)
+    out.print(f"Sign in as {DEMONSTRATION} with the password {password} (shown this once, all roles).", soft_wrap=True)
+    if settings.MODE == "live":
+        real = "./run manage staff ADDRESS --role owner"
+        out.print(f"Make a login of your own before others come: {real}; take this one away: --remove.", soft_wrap=True)
+
+
+def _serve() -> str:
+    serve = "./run serve"
+    if settings.MODE == "rehearsal" or (settings.MODE == "sample" and (settings.VAR / "broadsheet.sqlite3").exists()):
+        serve += f" --{settings.MODE}"
+    return serve
 
 
 def _counted(planned: Planned) -> str:

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
 from digest import delivering, ingest, planning, publishing, refreshing, sample
+from digest.desk.members import lay_down_demonstration_login
 from digest.ingest import Reading
 from digest.management import files as given
 from digest.management import summary
@@ -74,6 +75,8 @@ class Command(BaseCommand):
         deliveries = list(Delivery.objects.filter(issue_date=day))
         summary.tell_deliveries(out, deliveries, planned=planned)
         summary.tell_outbox(out)
+        if settings.MAIL_PROVIDER == "outbox" and (password := lay_down_demonstration_login()):
+            summary.tell_login(out, password)
         raise_if_unread(readings)
         if any(row.status == Delivery.Status.FAILED for row in deliveries):
             raise CommandError("At least one digest failed; the reason stands above.", returncode=1)

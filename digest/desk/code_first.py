@@ -1,0 +1,39 @@
+"""Before anything else: who must have a second factor and has none sets it up, and who has one proves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from allauth.account.internal.flows.login import get_authentication_records
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from digest.staff import code_is_required, has_code
+
+FOR_STAFF = ("/desk/", "/staff/", "/admin/")
+
+
+def code_first(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """While codes are required, no page for the staff opens without one; one query more for each of them."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if code_is_required() and request.path_info.startswith(FOR_STAFF) and (step := _missing(request)):
+            came_from = request.get_full_path() if request.method == "GET" else reverse("desk_today")
+            return redirect_to_login(came_from, reverse(step))
+        return get_response(request)
+
+    return answer
+
+
+def _missing(request: HttpRequest) -> str:
+    """The page that comes first; a visit from before the code was set up must prove it too."""
+    if not request.user.is_authenticated:
+        return ""
+    if not has_code(request.user):
+        step, also = "mfa_activate_totp", ["account_reauthenticate", "account_logout"]
+    elif not any(record.get("method") == "mfa" for record in get_authentication_records(request, request.user)):
+        step, also = "mfa_reauthenticate", ["account_logout"]
+    else:
+        return ""
+    return "" if request.path in [reverse(name) for name in (step, *also)] else step

@@ -1,0 +1,82 @@
+"""The pages by which the staff sign in: allauth's, less those that nobody needs; what they change is in the history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.internal.flows.login import record_authentication
+from allauth.account.views import PasswordChangeView, login, logout, reauthenticate
+from allauth.mfa.base.views import authenticate, index
+from allauth.mfa.base.views import reauthenticate as prove_code
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, download_recovery_codes, view_recovery_codes
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.totp.internal.auth import TOTP
+from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.views.decorators.cache import never_cache
+
+from digest.desk import history
+
+
+class Remembered:
+    """A page whose form is written into the history, in the transaction of what it does."""
+
+    done: str
+    request: HttpRequest
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        with transaction.atomic():
+            response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
+            history.write_down(self.request.user, self.request.user, self.done)  # type: ignore[arg-type]
+        return response
+
+
+class SetUpCode(Remembered, ActivateTOTPView):
+    done = "Set up a second factor"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        record_authentication(self.request, self.request.user, method="mfa", reauthenticated=True)
+        return response
+
+
+class SwitchOffCode(Remembered, DeactivateTOTPView):
+    done = "Switched off the second factor"
+
+
+class NewRecoveryCodes(Remembered, GenerateRecoveryCodesView):
+    done = "Made new recovery codes"
+
+
+class ChangePassword(Remembered, PasswordChangeView):
+    done = "Changed the own password"
+
+
+class FirstCode(ActivateTOTPForm):
+    """The code that shows that the app is set up; it is spent by that, as any other is by its use."""
+
+    def clean_code(self) -> str:
+        code = str(super().clean_code())
+        TOTP(Authenticator(user=self.user))._mark_code_used(code)
+        return code
+
+
+# allauth looks these names up. Signing up, a password by mail and changes of address are not there: the command
+# "staff" does that, on the server.
+urlpatterns = [
+    path("login/", login, name="account_login"),
+    path("logout/", logout, name="account_logout"),
+    path("again/", never_cache(reauthenticate), name="account_reauthenticate"),
+    path("password/", never_cache(ChangePassword.as_view()), name="account_change_password"),
+    path("", never_cache(index), name="mfa_index"),
+    path("code/", authenticate, name="mfa_authenticate"),
+    path("code/again/", never_cache(prove_code), name="mfa_reauthenticate"),
+    path("code/set-up/", never_cache(SetUpCode.as_view()), name="mfa_activate_totp"),
+    path("code/switch-off/", never_cache(SwitchOffCode.as_view()), name="mfa_deactivate_totp"),
+    path("recovery-codes/", view_recovery_codes, name="mfa_view_recovery_codes"),
+    path("recovery-codes/new/", never_cache(NewRecoveryCodes.as_view()), name="mfa_generate_recovery_codes"),
+    path("recovery-codes/file/", download_recovery_codes, name="mfa_download_recovery_codes"),
+]

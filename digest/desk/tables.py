@@ -1,0 +1,83 @@
+"""The staff and their roles in the plain admin, and the way into it: owners only, and asked again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.decorators import secure_admin_login
+from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
+from allauth.account.models import EmailAddress, EmailConfirmation
+from allauth.mfa.models import Authenticator
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.db.models import ManyToManyField
+from django.forms import CheckboxSelectMultiple
+from django.http import HttpRequest, HttpResponse
+
+from digest.desk import history
+from digest.desk.members import in_words
+from digest.desk.roles import Role
+from subscriptions.admin import ReadOnly
+
+
+class MembersAdmin(admin.ModelAdmin):
+    """Who is on the staff; taken on and let go by ./run manage staff, so that the history stays."""
+
+    list_display = ["username", "email", "roles", "is_active", "last_login"]
+    list_filter = ["is_active", "groups"]
+    search_fields = ["username", "email", "first_name", "last_name"]
+    fields = ["username", "email", "first_name", "last_name", "groups", "is_active", "last_login", "date_joined"]
+    readonly_fields = ["username", "email", "last_login", "date_joined"]
+    formfield_overrides = {ManyToManyField: {"widget": CheckboxSelectMultiple}}
+    ordering = ["username"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    @admin.display(description="roles")
+    def roles(self, user: User) -> str:
+        return in_words([role for role in Role if role in {group.name for group in user.groups.all()}])
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """A superuser is beyond an owner."""
+        is_beyond = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return super().has_change_permission(request, obj) and not is_beyond
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method == "POST":
+            raise_if_reauthentication_required(request, app="digest")
+        return super().changeform_view(request, *args, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        title = "Members of the staff. To take somebody on or let them go: ./run manage staff"
+        return super().changelist_view(request, {**(extra_context or {}), "title": title})
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        before = {group.name for group in User.objects.get(pk=form.instance.pk).groups.all()}
+        super().save_related(request, form, formsets, change)
+        after = set(form.instance.groups.values_list("name", flat=True))
+        if before != after:
+            words = [in_words([role for role in Role if role in names]) for names in (after, before)]
+            history.write_down(request.user, form.instance, f"Roles: {words[0]} (before: {words[1]})")  # type: ignore[arg-type]
+
+
+class RolesAdmin(ReadOnly):
+    """What each role may see and do in the tables, as digest/desk/roles.py lays it down."""
+
+    list_display = ["name"]
+
+
+def arrange(site: admin.AdminSite) -> None:
+    """Sign-in by the desk's page, members and roles as above; addresses and secrets of sign-in in no table."""
+    site.login = secure_admin_login(site.login)  # type: ignore[method-assign]
+    for model in (User, Group, EmailAddress, EmailConfirmation, Authenticator):
+        if site.is_registered(model):
+            site.unregister(model)
+    site.register(User, MembersAdmin)
+    site.register(Group, RolesAdmin)
