@@ -38,6 +38,13 @@ class MembersAdmin(admin.ModelAdmin):
     def roles(self, user: User) -> str:
         return in_words([role for role in Role if role in {group.name for group in user.groups.all()}])
 
+    def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
+        words = {
+            "labels": {"groups": "Roles", "is_active": "May sign in"},
+            "help_texts": {"groups": "", "is_active": ""},
+        }
+        return super().get_form(request, obj, change, **words, **kwargs)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
