@@ -1,0 +1,57 @@
+"""The doctor looks at who may sign in once mail leaves for real."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from digest.desk import members
+from digest.desk.roles import Role
+from digest.finding import Severity
+from digest.staff import DEMONSTRATION, look
+from tests.staff import give_code, one_of_the_staff
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def _mail_leaves_for_real(settings: Any) -> None:
+    settings.MAIL_PROVIDER = "postmark"
+
+
+def found() -> list[tuple[Severity, str]]:
+    return [(one.severity, one.seen) for one in look()]
+
+
+def test_with_the_outbox_there_is_nothing_to_say() -> None:
+    one_of_the_staff(Role.OWNER)
+    assert found() == []
+
+
+@pytest.mark.usefixtures("_mail_leaves_for_real")
+def test_who_has_no_second_factor_is_counted() -> None:
+    cleo = one_of_the_staff(Role.OWNER)
+    assert found() == [
+        (Severity.ATTENTION, "one of the staff has no second factor; they see nothing before they set it up")
+    ]
+    members.forget_code(one_of_the_staff(Role.CURATOR, name="dora"))
+    assert found()[0][1].startswith("2 of the staff have no second factor")
+    give_code(cleo)
+    members.let_go(members.find("dora@desk.example.org") or cleo)
+    assert found() == [(Severity.WELL, "each of the staff has one")]
+
+
+@pytest.mark.usefixtures("_mail_leaves_for_real")
+def test_a_demonstration_login_that_is_left_is_named_until_it_is_gone() -> None:
+    members.lay_down_demonstration_login()
+    (one,) = [one for one in look() if one.severity == Severity.ATTENTION]
+    assert DEMONSTRATION in one.seen
+    assert one.do == f"Take it away: ./run manage staff {DEMONSTRATION} --remove"
+    members.let_go(members.find(DEMONSTRATION))  # type: ignore[arg-type]
+    assert [severity for severity, _ in found()] == [Severity.WELL]
+
+
+@pytest.mark.usefixtures("_mail_leaves_for_real")
+def test_a_house_without_staff_is_well_and_told_how_to_begin() -> None:
+    assert found() == [(Severity.WELL, "nobody may sign in; ./run manage staff ADDRESS --role owner makes a login")]
