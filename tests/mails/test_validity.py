@@ -11,15 +11,18 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from digest import delivering, ingest, planning, publishing
+from digest.desk.pages import PAGES
+from digest.desk.roles import Role
 from subscriptions.links import PREFERENCES, UNSUBSCRIBE, feedback_url, new_login_token, token_for
 from subscriptions.models import LoginToken
 from tests.factories import NOON, entry, feed, reader
 from tests.mails.mails import mails
 from tests.services import missing
+from tests.staff import PASSWORD, give_code, one_of_the_staff, signed_in
 
 Link = LoginToken.Purpose
 
@@ -34,6 +37,8 @@ IN_MAILS = {
 FOR_HTMX = {"Attribute “hx-[a-z]+” not allowed on element": "How a page tells htmx what to fetch."}
 # No page to look at: answers to a press, a file, a word for machines, a copy of a mail, and the admin, which is Django's.
 NO_PAGES = {"pause", "resume", "address", "sign_out", "export", "health", "web_copy", "admin", "webhook"}
+
+FOR_STAFF = ("desk_", "account_", "mfa_")
 
 
 def faults_of(documents: dict[str, str], folder: Path) -> dict[str, list[str]]:
@@ -85,19 +90,48 @@ def test_every_page_is_valid(tmp_path: Path) -> None:
     assert without(FOR_HTMX, faults_of(pages, tmp_path)) == {}
 
 
+@pytest.mark.django_db
+def test_every_page_of_the_desk_and_of_signing_in_is_valid(tmp_path: Path) -> None:
+    pages = pages_for_the_staff()
+    signing_in = {name for name in names(get_resolver()) if name.startswith(("account_", "mfa_"))}
+    assert signing_in - set(pages) == {"mfa_download_recovery_codes"}  # a file
+    assert faults_of(pages, tmp_path) == {}
+
+
 def test_the_checker_finds_what_is_wrong(tmp_path: Path) -> None:
     head = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>x</title></head><body>'
     faults = faults_of({"wrong": f"{head}<p><b>x</p></b><ul><p>y</ul>", "right": f"{head}<p>x</p>"}, tmp_path)
     assert list(faults) == ["wrong"]
 
 
-def names_of_pages() -> set[str]:
-    def names(found: URLPattern | URLResolver) -> set[str]:
-        if isinstance(found, URLResolver):
-            return {"admin"} if found.namespace else {name for one in found.url_patterns for name in names(one)}
-        return {found.name or ""}
+def names(found: URLPattern | URLResolver) -> set[str]:
+    if isinstance(found, URLResolver):
+        return {"admin"} if found.namespace else {name for one in found.url_patterns for name in names(one)}
+    return {found.name} if found.name else set()
 
-    return {name for one in get_resolver().url_patterns for name in names(one)}
+
+def names_of_pages() -> set[str]:
+    return {name for name in names(get_resolver()) if not name.startswith(FOR_STAFF)}
+
+
+def pages_for_the_staff() -> dict[str, str]:
+    """Each page of the desk and of signing in by the name of its address, as an owner with a code gets it."""
+    olga = one_of_the_staff(Role.OWNER)
+    without_code, entering = signed_in(one_of_the_staff(Role.OWNER, name="dora")), Client()
+    give_code(olga)
+    client = signed_in(olga, by="mfa")
+    client.post(reverse("mfa_generate_recovery_codes"))
+    entering.post(reverse("account_login"), {"login": olga.email, "password": PASSWORD})
+    answers = {name: client.get(reverse(name)) for name, _, _ in PAGES}
+    own = ["account_logout", "account_change_password", "mfa_index", "mfa_reauthenticate", "mfa_deactivate_totp"]
+    own += ["mfa_view_recovery_codes", "mfa_generate_recovery_codes"]
+    answers |= {name: client.get(reverse(name)) for name in own}
+    answers |= {name: without_code.get(reverse(name)) for name in ("account_reauthenticate", "mfa_activate_totp")}
+    answers["account_login"] = Client().get(reverse("account_login"))
+    answers["mfa_authenticate"] = entering.get(reverse("mfa_authenticate"))
+    answers["wrong"] = without_code.post(reverse("account_change_password"), {"oldpassword": "<b>"})
+    assert {name: answer.status_code for name, answer in answers.items() if answer.status_code != 200} == {}
+    return {name: answer.content.decode() for name, answer in answers.items()}
 
 
 def every_page() -> dict[str, str]:
