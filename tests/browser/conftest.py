@@ -20,6 +20,8 @@ FLAGS = [
     "--hide-scrollbars",
 ]
 
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # for tests that have both a browser and the database in hand
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Last of all: Playwright leaves an event loop running in this thread, in which Django refuses its database."""

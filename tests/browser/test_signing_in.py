@@ -1,0 +1,193 @@
+"""The staff sign in with a real browser: password, code, what is asked again, and what guessing comes to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
+from django.contrib.admin.models import LogEntry
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from playwright.sync_api import Browser, expect
+
+from digest.desk.adapters import REFUSED, TOO_MANY, WRONG_CODE
+from digest.desk.roles import Role, roles_of
+from tests.staff import PASSWORD, SECRET, code, give_code, one_of_the_staff
+from tests.visiting import Visitor
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def curator(browser: Browser, live_server: Any) -> Iterator[Visitor]:
+    cache.clear()
+    here: Any = SimpleNamespace(url=live_server.url)
+    with Visitor.with_browser(browser, here) as visitor:
+        yield visitor
+
+
+class Phone:
+    """An app of codes; as each works once, it waits for the next one where it must."""
+
+    def __init__(self, secret: str = SECRET) -> None:
+        self.secret, self.last = secret, 0
+
+    def code(self) -> str:
+        while True:
+            now = int(time.time())
+            ahead = max(self.last + 1 - now // 30, 0 if now % 30 > 20 else -1)
+            if ahead <= 1:
+                self.last = now // 30 + ahead
+                return code(self.secret, ahead=ahead)
+            time.sleep(0.5)
+
+
+def sign_in(curator: Visitor, address: str, password: str = PASSWORD) -> None:
+    curator.page.get_by_label("E-mail address").fill(address)
+    curator.page.get_by_label("Password").fill(password)
+    curator.press("Sign in")
+
+
+def type_code(curator: Visitor, shown: str, button: str) -> None:
+    curator.page.get_by_label("Code", exact=True).fill(shown)
+    curator.press(button)
+
+
+def let_time_pass() -> None:
+    """So much that each proof of who is there is an hour old."""
+    for row in Session.objects.all():
+        session = SessionStore(row.session_key)
+        for record in session.get(AUTHENTICATION_METHODS_SESSION_KEY, []):
+            record["at"] -= 3600
+        session.modified = True
+        session.save()
+
+
+def heading(curator: Visitor, text: str) -> None:
+    expect(curator.page.get_by_role("heading", level=1)).to_have_text(text)
+
+
+def test_once_mail_leaves_a_newcomer_sets_up_a_code_and_signs_in_with_it(curator: Visitor, settings: Any) -> None:
+    settings.MAIL_PROVIDER = "postmark"
+    cleo = one_of_the_staff(Role.CURATOR)
+    curator.open("/desk/")
+    curator.look("desk-sign-in")
+    sign_in(curator, cleo.email, "a guess")
+    expect(curator.page.get_by_role("alert")).to_have_text(REFUSED)
+    curator.look("desk-sign-in-refused")
+    sign_in(curator, cleo.email)
+    heading(curator, "Set up your code")
+    curator.look("desk-set-up-code")
+    phone = Phone(curator.page.locator("#key").inner_text())
+    assert curator.page.locator(".qr").evaluate("(image) => image.complete && image.naturalWidth > 0")
+    type_code(curator, "000 000", "Set it up")
+    expect(curator.page.locator(".wrong")).to_have_text(WRONG_CODE)
+    curator.look("desk-set-up-code-refused")
+    curator.open("/admin/")
+    heading(curator, "Set up your code")
+    phone = Phone(curator.page.locator("#key").inner_text())
+    used = phone.code()
+    type_code(curator, used, "Set it up")
+    heading(curator, "Recovery codes")
+    curator.look("desk-recovery-codes")
+    curator.follow("To the desk")
+    heading(curator, "Today")
+    curator.follow("Sign-in")
+    expect(curator.page.get_by_text("It is needed, since mail leaves for real.")).to_be_visible()
+    curator.look("desk-your-sign-in")
+    curator.press("Sign out")
+    heading(curator, "Sign in")
+
+    curator.open("/desk/topics")
+    sign_in(curator, cleo.email)
+    heading(curator, "Your code")
+    curator.look("desk-code")
+    type_code(curator, used, "Sign in")
+    expect(curator.page.locator(".wrong")).to_have_text(WRONG_CODE)
+    type_code(curator, phone.code(), "Sign in")
+    heading(curator, "Topics")
+
+
+def test_an_act_is_asked_again_and_goes_on_where_it_was_once(curator: Visitor) -> None:
+    owner, dora = one_of_the_staff(Role.OWNER), one_of_the_staff(Role.CURATOR, name="dora")
+    give_code(owner)
+    phone = Phone()
+    curator.open(f"/admin/auth/user/{dora.pk}/change/")
+    sign_in(curator, owner.email)
+    type_code(curator, phone.code(), "Sign in")
+    let_time_pass()
+    curator.page.reload()
+    curator.page.get_by_label("sender").check()
+    curator.page.get_by_role("button", name="Save", exact=True).click()
+    heading(curator, "Is it you?")
+    curator.look("desk-asked-again")
+    assert roles_of(dora) == {Role.CURATOR}
+    type_code(curator, "000000", "Go on")
+    expect(curator.page.locator(".wrong")).to_have_text(WRONG_CODE)
+    assert not LogEntry.objects.exists()
+    type_code(curator, phone.code(), "Go on")
+    expect(curator.page.get_by_text("was changed successfully")).to_be_visible()
+    curator.page.go_back()
+    curator.page.reload()
+    said = list(LogEntry.objects.values_list("change_message", flat=True))
+    assert [one for one in said if one.startswith("Roles")] == ["Roles: curator, sender (before: curator)"]
+    assert set(dora.groups.values_list("name", flat=True)) == {Role.CURATOR, Role.SENDER}
+
+
+def test_without_a_code_the_password_is_asked_and_can_be_changed(curator: Visitor) -> None:
+    cleo = one_of_the_staff(Role.CURATOR)
+    curator.open("/staff/")
+    sign_in(curator, cleo.email)
+    curator.look("desk-your-sign-in-without-code")
+    let_time_pass()
+    curator.follow("Set it up")
+    heading(curator, "Is it you?")
+    curator.look("desk-asked-password")
+    curator.page.get_by_label("Password").fill(PASSWORD)
+    curator.press("Go on")
+    heading(curator, "Set up your code")
+    curator.open("/staff/password/")
+    curator.page.get_by_label("Password until now").fill(PASSWORD)
+    curator.page.get_by_label("New password", exact=True).fill("short")
+    curator.page.get_by_label("New password, once more").fill("short")
+    curator.press("Change it")
+    curator.look("desk-change-password-refused")
+    curator.page.get_by_label("Password until now").fill(PASSWORD)
+    curator.page.get_by_label("New password", exact=True).fill("four words do well")
+    curator.page.get_by_label("New password, once more").fill("four words do well")
+    curator.press("Change it")
+    expect(curator.page.get_by_text("The password is changed.")).to_be_visible()
+
+
+def test_guessing_comes_to_an_end_and_says_how_long(curator: Visitor) -> None:
+    cleo = one_of_the_staff(Role.CURATOR)
+    curator.open("/desk/")
+    for _ in range(5):
+        sign_in(curator, cleo.email, "a guess")
+        expect(curator.page.get_by_role("alert")).to_have_text(REFUSED)
+    sign_in(curator, cleo.email)
+    expect(curator.page.get_by_role("alert")).to_have_text(TOO_MANY)
+    token = curator.page.locator("main [name=csrfmiddlewaretoken]").input_value()
+    for _ in range(25):
+        empty = {"csrfmiddlewaretoken": token, "login": "", "password": ""}
+        curator.page.request.post(curator.site.url + "/staff/login/", form=empty)
+    sign_in(curator, cleo.email)
+    heading(curator, "One moment, please")
+    curator.look("desk-too-many")
+
+
+def test_the_plain_admin_opens_without_a_word_on_the_console(curator: Visitor) -> None:
+    owner = one_of_the_staff(Role.OWNER)
+    curator.open("/admin/")
+    sign_in(curator, owner.email)
+    for path in ("", "auth/user/", f"auth/user/{owner.pk}/change/", "digest/curatorpick/add/", "digest/source/",
+                 "digest/paper/", "subscriptions/topic/add/", "digest/delivery/"):  # fmt: skip
+        curator.open(f"/admin/{path}")
+        curator.page.wait_for_load_state("networkidle")
+    curator.follow("To the desk")
+    heading(curator, "Today")
