@@ -67,6 +67,15 @@ def closed_until(now: datetime) -> datetime | None:
     return _held_until(_provider(), now)
 
 
+def why_closed(now: datetime) -> str:
+    """Why nothing leaves now, in a sentence for the staff; empty when the gate is open. Writes nothing."""
+    provider = Provider.objects.filter(name=settings.MAIL_PROVIDER).first()
+    if provider is None or _held_until(provider, now) is None:
+        return ""
+    held = "paused" if provider.status == Provider.Status.PAUSED else f"held until {provider.held_until:%H:%M} UTC"
+    return f"Sending is {held}{f': {provider.why}' if provider.why else '.'}"
+
+
 def rate_of(provider: Provider, *, now: datetime) -> float | None:
     """Mails a second: as set, halved for each time the provider found us too fast of late; None is no limit."""
     halved = provider.slowness - ((now - provider.slowed_at) // SLOW_FOR if provider.slowed_at else 0)

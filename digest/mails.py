@@ -162,8 +162,12 @@ def reader_of(delivery: Delivery) -> Reader:
 
 
 def receipt_of(delivery: Delivery) -> tuple[str, ...]:
-    """The receipt of its edition in words; a file that was given and of no use is not the reader's concern."""
-    receipt: list[dict[str, Any]] = delivery.edition.receipt if delivery.edition else []
+    """The receipt of its edition in words."""
+    return in_words(delivery.edition.receipt if delivery.edition else [])
+
+
+def in_words(receipt: list[dict[str, Any]]) -> tuple[str, ...]:
+    """An edition's receipt as readers see it; a file that was given and of no use is not their concern."""
     return receipt_in_words(
         [
             SourceCount(

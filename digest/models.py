@@ -186,6 +186,9 @@ class EditionPaper(models.Model):
     trending = models.FloatField(null=True, help_text="today's score; null where nobody votes")
     inputs = models.JSONField(default=dict, help_text="what the score was computed from")
     card = models.JSONField(help_text="title, authors, snippet, url and facts as they are mailed")
+    readers = models.PositiveIntegerField(
+        null=True, editable=False, help_text="how many asked for something it has; counted once an hour"
+    )
 
     objects = EditionPaperQuerySet.as_manager()
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Max
 
-from digest import delivering, gate, planning, publishing, refreshing, settling, tallying, turns
+from digest import audience, delivering, gate, planning, publishing, refreshing, settling, tallying, turns
 from digest.models import Batch, Edition, Lease
 from subscriptions import tidying
 from subscriptions.models import Subscriber
@@ -70,15 +70,16 @@ def refresh(now: datetime) -> None:
 def open_edition(now: datetime) -> None:
     """Open today's edition when every source has given its day, or at the deadline."""
     with _turn("open_edition", now) as ours:
-        if ours:
-            publishing.open_when_ready(now)
+        if ours and (opened := publishing.open_when_ready(now)):
+            audience.count_readers(opened)
 
 
 def tidy(now: datetime) -> None:
-    """Count the editions' deliveries; take out what is of no use any more: sign-ups nobody confirmed, old links."""
+    """Count deliveries, and whom papers reach; take out what is of no use any more: unconfirmed sign-ups, old links."""
     with _turn("tidy", now, rest=SELDOM) as ours:
         if ours:
             tallying.tally(_time_of_the_house(now))
+            audience.count_readers_of_newest(_time_of_the_house(now))
             tidying.tidy(now)
             settling.forget_old_events(now)
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
-from digest import delivering, ingest, planning, publishing, refreshing, sample
+from digest import audience, delivering, ingest, planning, publishing, refreshing, sample
 from digest.desk.members import lay_down_demonstration_login
 from digest.ingest import Reading
 from digest.management import files as given
@@ -67,6 +67,7 @@ class Command(BaseCommand):
             return
         edition, opened = publishing.open_edition(day, now=now)
         summary.tell_edition(out, edition, opened=opened)
+        audience.count_readers(edition)
 
         on_the_list = Subscriber.objects.on_the_list().values_list("pk", flat=True)
         planned = planning.plan(now, on_the_list, issue_date=day)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from digest import publishing
+from digest import audience, publishing
 from digest.management import files as given
 from digest.management import summary
 
@@ -31,3 +31,4 @@ class Command(BaseCommand):
         else:
             edition, opened = publishing.open_edition(now.date(), now=now)
             summary.tell_edition(out, edition, opened=opened)
+            audience.count_readers(edition)

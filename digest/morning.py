@@ -1,0 +1,99 @@
+"""The morning at a glance: whether today's edition is open, what came in, who is planned, whether digests may leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import Count
+
+from digest import audience, calendar, gate, mails, publishing
+from digest.models import Delivery, Edition
+from subscriptions.models import Subscriber
+
+AWAITED = {  # state of a source in the receipt -> what is said of it
+    "absent": "has not answered with this day yet",
+    "stale": "still shows an older day",
+    "failed": "could not be read",
+    "partial": "gave fewer papers than it announced",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A source that has not given all of its day, and why."""
+
+    source: str
+    says: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Morning:
+    """What a curator wants to know first. ``edition`` is the newest one, ``is_open`` whether it is today's.
+
+    ``came`` are the papers that sources gave for today's edition, of ``expected``, which is None where no source says a
+    number. ``planned`` readers have a row from ``edition``; ``to_plan`` have not.
+    """
+
+    day: date
+    edition: Edition | None
+    is_open: bool
+    deadline: datetime
+    awaited: tuple[Awaited, ...]
+    came: int
+    expected: int | None
+    candidates: int
+    receipt: tuple[str, ...]
+    planned: int
+    to_plan: int
+    next_due: datetime | None
+    next_readers: int
+    why_held: str
+
+    @property
+    def missing(self) -> int:
+        return max(0, (self.expected or 0) - self.came)
+
+
+def glance(now: datetime) -> Morning:
+    """The morning as it stands at ``now``: ten queries, none over all deliveries."""
+    day = now.date()
+    edition = Edition.objects.filter(opened_at__lte=now, date__lte=day).first()
+    is_open = edition is not None and edition.date == day
+    receipt = edition.receipt if edition and is_open else publishing.receipt(day, now=now)
+    given = [row for row in receipt if row["expected"] is not None]
+    next_due, next_readers = _next(now)
+    return Morning(
+        day=day,
+        edition=edition,
+        is_open=is_open,
+        deadline=calendar.deadline(day),
+        awaited=tuple(
+            Awaited(row["source"], AWAITED[row["state"]], row["why"])
+            for row in receipt
+            if row["state"] in AWAITED and not row["given"]
+        ),
+        came=sum(row["stored"] for row in receipt),
+        expected=sum(max(row["expected"], row["stored"]) for row in given)
+        + sum(row["stored"] for row in receipt if row["expected"] is None)
+        if given
+        else None,
+        candidates=edition.candidates.count() if edition else 0,
+        receipt=mails.in_words(receipt),
+        planned=Delivery.objects.filter(edition=edition).count() if edition else 0,
+        to_plan=audience.still_to_reach(edition.date if edition else day),
+        next_due=next_due,
+        next_readers=next_readers,
+        why_held=gate.why_closed(now),
+    )
+
+
+def _next(now: datetime) -> tuple[datetime | None, int]:
+    """When digests are planned next, and for how many readers; what is due already is due now."""
+    listed = Subscriber.objects.on_the_list().exclude(next_send_at=None)
+    overdue = listed.filter(next_send_at__lte=now).count()
+    if overdue:
+        return now, overdue
+    soonest = listed.values_list("next_send_at").order_by("next_send_at").annotate(readers=Count("pk")).first()
+    return soonest or (None, 0)

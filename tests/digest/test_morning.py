@@ -1,0 +1,79 @@
+"""What a curator sees first in the morning."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from digest import gate, ingest, morning, publishing
+from digest.models import Provider, Source
+from digest.planning import plan
+from tests.digest.test_planning import GRAPHS, ROBOT, publish
+from tests.factories import NOON, feed, reader, source
+from tests.rows import every_row
+
+pytestmark = pytest.mark.django_db
+TODAY = NOON.date()
+HOUR = timedelta(hours=1)
+EARLY = NOON - 7 * HOUR  # 05:00
+
+
+def test_before_the_edition_opens_it_says_which_sources_are_awaited_and_until_when() -> None:
+    source(active=True)
+    source("A journal", "https://journal.example.org/rss", kind="feed", active=True)
+    shown = feed(ROBOT, GRAPHS, name="A journal", url="https://journal.example.org/rss", kind="feed", stated_total=3)
+    ingest.store(Source.objects.get(name="A journal"), shown, now=EARLY)
+    seen = morning.glance(EARLY + timedelta(minutes=1))
+    assert not seen.is_open
+    assert f"{seen.deadline:%H:%M}" == "06:30"
+    assert {(one.source, one.says) for one in seen.awaited} == {
+        ("arXiv cs.LG", "has not answered with this day yet"),
+        ("A journal", "gave fewer papers than it announced"),
+    }
+    assert (seen.came, seen.expected, seen.missing) == (2, 3, 1)
+    assert seen.receipt[0] == "Not complete: 1 announced paper is missing and 1 source is late."
+
+
+def test_once_open_it_counts_candidates_and_whom_they_were_planned_for() -> None:
+    publish(ROBOT, GRAPHS)
+    ada = reader("ada", wants={"category": ["cs.RO"]})
+    reader("ben", next_send_at=NOON + HOUR)
+    reader("cai", next_send_at=NOON + HOUR)
+    reader("dee", next_send_at=NOON + 2 * HOUR)
+    plan(NOON, [ada.pk])
+    seen = morning.glance(NOON)
+    assert (seen.is_open, seen.candidates, seen.came, seen.expected) == (True, 2, 2, 2)
+    assert (seen.planned, seen.to_plan) == (1, 3)
+    assert (seen.next_due, seen.next_readers) == (NOON + HOUR, 2)
+    assert (morning.glance(NOON + HOUR).next_due, morning.glance(NOON + HOUR).next_readers) == (NOON + HOUR, 2)
+
+
+def test_it_says_whether_sending_is_paused_or_held() -> None:
+    assert morning.glance(NOON).why_held == ""
+    gate.pause("a doubtful paper")
+    assert morning.glance(NOON).why_held == "Sending is paused: a doubtful paper"
+    gate.resume(now=NOON)
+    gate.hold(timedelta(minutes=10), "The server is away.", now=NOON)
+    assert morning.glance(NOON).why_held == "Sending is held until 12:10 UTC: The server is away."
+    assert morning.glance(NOON + HOUR).why_held == ""
+
+
+def test_a_glance_writes_nothing_not_even_the_gates_row() -> None:
+    publish(ROBOT)
+    before = list(every_row())
+    morning.glance(NOON)
+    assert list(every_row()) == before
+    assert not Provider.objects.exists()
+
+
+@pytest.mark.parametrize("readers", [0, 20])
+def test_it_takes_as_many_queries_for_many_readers_as_for_none(
+    readers: int, django_assert_max_num_queries: Any
+) -> None:
+    publishing.open_edition(TODAY, now=NOON)
+    for number in range(readers):
+        reader(f"reader{number}")
+    with django_assert_max_num_queries(10):
+        morning.glance(EARLY if not readers else NOON)
