@@ -47,15 +47,11 @@ def first_day(now: datetime) -> date:
     return open_days.values_list("date", flat=True).first() or now.date()
 
 
-def version_of(standing: CuratorPick | None) -> str:
-    """What a form carries, to tell whether the row it was made from is still the same; empty where there is none."""
-    return f"{standing.edition_date}.{standing.pk}.{standing.updated_at.timestamp():.6f}" if standing else ""
-
-
 def judge(paper_id: int, day: date, said: Judgement, *, by: User, seen: str, now: datetime) -> CuratorPick:
     """Write what is said of a paper for the edition of that day, in place of what stood there.
 
-    ``seen`` is the :func:`version_of` what the curator saw. Raises CannotJudge, or ChangedMeanwhile.
+    ``seen`` is the ``version`` of the row that the curator saw, empty where there was none. Raises CannotJudge, or
+    ChangedMeanwhile.
     """
     with transaction.atomic():
         paper = Paper.objects.filter(pk=paper_id).first()
@@ -95,7 +91,7 @@ def _standing(paper_id: int, day: date) -> CuratorPick | None:
 def _refuse_if_changed(standing: CuratorPick | None, day: date, seen: str) -> None:
     """A form that was made for another day has seen nothing of this one."""
     seen = seen if seen.startswith(f"{day}.") else ""
-    if seen != version_of(standing):
+    if seen != (standing.version if standing else ""):
         raise ChangedMeanwhile(standing)
 
 
@@ -129,7 +125,8 @@ def _check_day(day: date, standing: CuratorPick | None, *, now: datetime) -> Non
 def _check_embargo(until: datetime, day: date, standing: CuratorPick | None, *, is_hide: bool, now: datetime) -> None:
     if is_hide:
         raise CannotJudge("A hidden paper needs no embargo: leave the time empty, or choose pick or boost.")
-    if until <= now and until != (standing.embargo_until if standing else None):
+    kept = standing.embargo_until.replace(second=0, microsecond=0) if standing and standing.embargo_until else None
+    if until <= now and until != kept:  # forms know minutes
         raise CannotJudge(f"The embargo, {until:%-d %B %Y at %H:%M} UTC, lies in the past: choose a time to come.")
     if until.date() >= day + WINDOW:  # no digest would draw from that edition any more
         raise CannotJudge(

@@ -143,6 +143,11 @@ class CuratorPick(models.Model):
     def __str__(self) -> str:
         return f"{self.verdict} “{self.paper}” on {self.edition_date}"
 
+    @property
+    def version(self) -> str:
+        """What a form carries, to tell whether the row it was made from is still the same."""
+        return f"{self.edition_date}.{self.pk}.{self.updated_at.timestamp():.6f}"
+
 
 class Edition(models.Model):
     """One UTC day's frozen candidates."""

@@ -36,6 +36,7 @@ class Morning:
     number. ``planned`` readers have a row from ``edition``; ``to_plan`` have not.
     """
 
+    now: datetime
     day: date
     edition: Edition | None
     is_open: bool
@@ -52,6 +53,11 @@ class Morning:
     why_held: str
 
     @property
+    def is_late(self) -> bool:
+        """Whether the deadline passed without an edition: it then waits for those only that are about to be asked."""
+        return not self.is_open and self.now >= self.deadline
+
+    @property
     def missing(self) -> int:
         return max(0, (self.expected or 0) - self.came)
 
@@ -65,6 +71,7 @@ def glance(now: datetime) -> Morning:
     given = [row for row in receipt if row["expected"] is not None]
     next_due, next_readers = _next(now)
     return Morning(
+        now=now,
         day=day,
         edition=edition,
         is_open=is_open,

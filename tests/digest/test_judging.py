@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from digest import ingest, publishing
-from digest.judging import CannotJudge, ChangedMeanwhile, Judgement, first_day, judge, take_back, version_of
+from digest.judging import CannotJudge, ChangedMeanwhile, Judgement, first_day, judge, take_back
 from digest.models import CuratorPick, Paper
 from tests.factories import NOON, entry, feed
 from tests.services import House
@@ -48,13 +48,13 @@ def test_a_pick_is_written_with_its_note_and_who_said_it(paper: Paper, cleo: Use
 
 def test_a_second_word_takes_the_place_of_the_first(paper: Paper, cleo: User) -> None:
     first = say(paper, cleo)
-    say(paper, cleo, HIDE, "Retracted.", seen=version_of(first))
+    say(paper, cleo, HIDE, "Retracted.", seen=first.version)
     assert CuratorPick.objects.get().verdict == HIDE
 
 
 def test_a_day_to_come_has_a_judgement_of_its_own(paper: Paper, cleo: User) -> None:
     today = say(paper, cleo)
-    say(paper, cleo, BOOST, day=TODAY + DAY, seen=version_of(today))  # the form was made for today
+    say(paper, cleo, BOOST, day=TODAY + DAY, seen=today.version)  # the form was made for today
     assert list(CuratorPick.objects.order_by("edition_date").values_list("verdict", flat=True)) == [PICK, BOOST]
 
 
@@ -95,7 +95,7 @@ def test_a_paper_that_is_not_there_or_was_withdrawn_cannot_be_picked(paper: Pape
 def test_an_embargo_that_ended_meanwhile_stays_when_only_the_note_is_changed(paper: Paper, cleo: User) -> None:
     ended = NOON - timedelta(hours=1)
     row = CuratorPick.objects.create(paper=paper, edition_date=TODAY, verdict=PICK, embargo_until=ended)
-    say(paper, cleo, note="Now free.", embargo_until=ended, seen=version_of(row))
+    say(paper, cleo, note="Now free.", embargo_until=ended, seen=row.version)
     assert CuratorPick.objects.get().note == "Now free."
 
 
@@ -108,14 +108,14 @@ def test_yesterdays_edition_can_be_judged_until_todays_opens(paper: Paper, cleo:
 
 def test_taking_back_leaves_nothing(paper: Paper, cleo: User) -> None:
     row = say(paper, cleo)
-    assert take_back(paper.pk, TODAY, seen=version_of(row)).pk == row.pk
+    assert take_back(paper.pk, TODAY, seen=row.version).pk == row.pk
     assert not CuratorPick.objects.exists()
 
 
 def test_who_did_not_see_the_latest_word_changes_nothing_and_is_told_it(paper: Paper, cleo: User) -> None:
     dan = one_of_the_staff(name="dan")
     first = say(paper, cleo)
-    seen = version_of(first)
+    seen = first.version
     say(paper, dan, HIDE, "A copy.", seen=seen)
     with pytest.raises(ChangedMeanwhile) as too_late:
         say(paper, cleo, note="Still good.", seen=seen)
@@ -127,7 +127,7 @@ def test_who_did_not_see_the_latest_word_changes_nothing_and_is_told_it(paper: P
 
 
 def test_who_changes_what_was_taken_back_meanwhile_is_told(paper: Paper, cleo: User) -> None:
-    seen = version_of(say(paper, cleo))
+    seen = say(paper, cleo).version
     take_back(paper.pk, TODAY, seen=seen)
     for again in (lambda: say(paper, cleo, seen=seen), lambda: take_back(paper.pk, TODAY, seen=seen)):
         with pytest.raises(ChangedMeanwhile) as too_late:
@@ -143,13 +143,14 @@ import django; django.setup()
 from datetime import UTC, datetime
 from django.contrib.auth.models import User
 from django.db import connection
-from digest.judging import ChangedMeanwhile, Judgement, judge, version_of
+from digest.judging import ChangedMeanwhile, Judgement, judge
 from digest.models import CuratorPick, Paper
 now = datetime.now(UTC)
 paper = Paper.objects.create(identifier="arxiv:2603.00001", title="A paper", first_seen_at=now)
 people = [User.objects.create_user(name) for name in ("cleo", "dan", "eve", "fay")]
 for turn in ("first", "second"):
-    seen = version_of(CuratorPick.objects.first())
+    standing = CuratorPick.objects.first()
+    seen = standing.version if standing else ''
     barrier, said = threading.Barrier(len(people)), []
     def speak(who):
         barrier.wait()

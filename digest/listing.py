@@ -1,0 +1,207 @@
+"""The papers as curators see them: an edition's candidates or any that are stored, and all that was said of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from digest.cards import Card
+from digest.entry import canonical_identifier
+from digest.judging import first_day
+from digest.models import CuratorPick, Edition, EditionPaper, Paper, Sighting
+from digest.phrases import plural
+from digest.publishing import WINDOW, card_of
+from digest.ranking.trending import GRACE_HOURS, GRAVITY
+from digest.searching import words_of
+
+MOST_FOUND = 20
+JUDGED = {"pick": "picked", "boost": "boosted", "hide": "hidden", "any": "judged at all", "none": "not judged"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which of the candidates to show; what is empty leaves nothing out."""
+
+    topic: str = ""  # a slug
+    source: int | None = None
+    words: str = ""  # all of them, in the title
+    judged: str = ""  # one of JUDGED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One paper. ``score`` is None where nobody votes; ``readers`` None where it was not counted.
+
+    ``said`` are the judgements that count or will, the earliest day first; ``standing`` is that of ``day``, for which
+    its form is made.
+    """
+
+    paper: Paper
+    card: Card
+    score: float | None
+    inputs: dict[str, Any]
+    sources: tuple[str, ...]
+    topics: tuple[str, ...]
+    readers: int | None
+    day: date
+    said: tuple[CuratorPick, ...]
+    is_candidate: bool
+
+    @property
+    def standing(self) -> CuratorPick | None:
+        return next((one for one in self.said if one.edition_date == self.day), None)
+
+    @property
+    def form(self) -> dict[str, str]:
+        """What its form holds at first: the standing judgement, or a pick without a note."""
+        standing = self.standing or CuratorPick(verdict=CuratorPick.Verdict.PICK)
+        until = standing.embargo_until
+        return {
+            "verdict": standing.verdict,
+            "note": standing.note,
+            "edition_date": self.day.isoformat(),
+            "embargo_until": f"{until:%Y-%m-%dT%H:%M}" if until else "",
+            "seen": self.standing.version if self.standing else "",
+        }
+
+    @property
+    def in_words(self) -> str:
+        """The inputs of its score: ``73 upvotes, 12 comments, in 9.0 hours``."""
+        counts = [("points", "upvote"), ("comments", "comment"), ("stars", "star")]
+        said = [plural(self.inputs[name], word) for name, word in counts if self.inputs.get(name) is not None]
+        return f"{', '.join(said)} in {_hours(self.inputs['hours'])}" if said else ""
+
+    @property
+    def formula(self) -> str:
+        """How the score comes about: ``(73 + 1) / (9.0 + 2)^0.3``."""
+        if self.inputs.get("points") is None:
+            return ""
+        return f"({max(self.inputs['points'], 0)} + 1) / ({self.inputs['hours']} + {GRACE_HOURS:g})^{GRAVITY:g}"
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:g} hour{'' if hours == 1 else 's'}"
+
+
+def candidates(edition: Edition, wanted: Wanted, *, now: datetime) -> QuerySet[EditionPaper]:
+    """The edition's candidates that fit, most trending first."""
+    rows = edition.candidates.all()
+    if wanted.topic:
+        rows = rows.filter(
+            Exists(Paper.topics.through.objects.filter(paper=OuterRef("paper"), topic__slug=wanted.topic))
+        )
+    if wanted.source:
+        rows = rows.filter(Exists(Sighting.objects.filter(paper=OuterRef("paper"), source=wanted.source)))
+    for word in words_of(wanted.words):
+        rows = rows.filter(paper__title__icontains=word)
+    if wanted.judged in JUDGED:
+        said = _that_count(now)
+        if wanted.judged in CuratorPick.Verdict.values:
+            said = said.filter(verdict=wanted.judged)
+        judged = Q(paper__in=said.values("paper"))
+        rows = rows.filter(~judged if wanted.judged == "none" else judged)
+    return rows.select_related("paper").most_trending_first()
+
+
+def find(typed: str) -> list[Paper]:
+    """Stored papers of that identifier, DOI or link, else those with all these words in the title, newest first."""
+    typed = typed[:2000].replace("\0", "")
+    if (name := canonical_identifier(typed)) and (
+        named := list(Paper.objects.filter(Q(identifier=name) | Q(identifiers__value=name)).distinct()[:1])
+    ):
+        return named
+    words = words_of(typed)
+    if not words:
+        return []
+    has_all = Q()
+    for word in sorted(words, key=len, reverse=True):  # the longest is the rarest
+        has_all &= Q(title__icontains=word)
+    return list(Paper.objects.filter(has_all).order_by("-first_seen_at", "-pk")[:MOST_FOUND])
+
+
+def listed(rows: Sequence[EditionPaper], *, day: date, now: datetime) -> list[Listed]:
+    """These candidates with what belongs to them: three queries."""
+    papers = [row.paper for row in rows]
+    belongings = _Belongings.of(papers, now=now)
+    return [
+        Listed(
+            paper=row.paper,
+            card=Card.from_json(row.card),
+            score=row.trending,
+            inputs=row.inputs,
+            readers=row.readers,
+            day=day,
+            is_candidate=True,
+            **belongings.of_paper(row.paper_id),
+        )
+        for row in rows
+    ]
+
+
+def listed_papers(papers: Sequence[Paper], *, day: date, now: datetime) -> list[Listed]:
+    """Any stored papers, each as it last was a candidate, or as it is: four queries."""
+    newest = {
+        row.paper_id: row
+        for row in EditionPaper.objects.filter(paper__in=papers).select_related("edition").order_by("edition__date")
+    }
+    belongings = _Belongings.of(papers, now=now)
+    return [
+        Listed(
+            paper=paper,
+            card=Card.from_json(row.card) if row else card_of(paper, {}, source=""),
+            score=row.trending if row else None,
+            inputs=row.inputs if row else {},
+            readers=row.readers if row else None,
+            day=day,
+            is_candidate=row is not None and row.edition.date == day,
+            **belongings.of_paper(paper.pk),
+        )
+        for paper, row in ((paper, newest.get(paper.pk)) for paper in papers)
+    ]
+
+
+def to_come(now: datetime) -> QuerySet[CuratorPick]:
+    """What was judged for the days after the edition that is being sent."""
+    rows = CuratorPick.objects.filter(edition_date__gt=first_day(now))
+    return rows.select_related("paper", "curator").order_by("edition_date", "verdict", "pk")
+
+
+def _that_count(now: datetime) -> QuerySet[CuratorPick]:
+    """Judgements of the editions that digests draw from, and of days to come."""
+    return CuratorPick.objects.filter(edition_date__gt=now.date() - WINDOW)
+
+
+@dataclass(frozen=True, slots=True)
+class _Belongings:
+    sources: dict[int, dict[str, None]]
+    topics: dict[int, list[str]]
+    said: dict[int, list[CuratorPick]]
+
+    @classmethod
+    def of(cls, papers: Iterable[Paper], *, now: datetime) -> _Belongings:
+        ids = [paper.pk for paper in papers]
+        sources: dict[int, dict[str, None]] = defaultdict(dict)
+        seen = Sighting.objects.filter(paper__in=ids).order_by("seen_at", "pk")
+        for paper_id, name in seen.values_list("paper", "source__name"):
+            sources[paper_id][name] = None
+        topics: dict[int, list[str]] = defaultdict(list)
+        tagged = Paper.topics.through.objects.filter(paper__in=ids).order_by("topic__position", "topic__name")
+        for paper_id, name in tagged.values_list("paper", "topic__name"):
+            topics[paper_id].append(name)
+        said: dict[int, list[CuratorPick]] = defaultdict(list)
+        rows = _that_count(now).filter(paper__in=ids).select_related("curator", "paper").order_by("edition_date")
+        for one in rows:
+            said[one.paper_id].append(one)
+        return cls(sources, topics, said)
+
+    def of_paper(self, paper_id: int) -> dict[str, Any]:
+        return {
+            "sources": tuple(self.sources.get(paper_id, ())),
+            "topics": tuple(self.topics.get(paper_id, ())),
+            "said": tuple(self.said.get(paper_id, ())),
+        }
