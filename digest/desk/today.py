@@ -48,7 +48,7 @@ class JudgementForm(forms.Form):
 
     @property
     def day(self) -> date:
-        return self.cleaned_data["edition_date"]  # type: ignore[no-any-return]
+        return self.cleaned_data["edition_date"]
 
     def judgement(self) -> Judgement:
         given = self.cleaned_data
