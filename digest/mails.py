@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -58,6 +58,12 @@ class Mails:
         rows = EditionPaper.objects.filter(paper__in=unread).order_by("-edition__date")
         for paper_id, day, card in rows.values_list("paper_id", "edition__date", "card"):
             self._cards[paper_id].append((day, Card.from_json(card)))
+
+    def lay_beside(self, rows: Iterable[EditionPaper]) -> None:
+        """Cards that are not written yet: of papers that join an edition when the next readers are planned."""
+        for row in rows:
+            if row.paper_id in self._cards:
+                self._cards[row.paper_id].insert(0, (row.edition.date, Card.from_json(row.card)))
 
     def cards_of(self, delivery: Delivery) -> dict[int, Card]:
         """Each paper's newest card as of the delivery's edition; a deleted paper has none."""

@@ -76,6 +76,37 @@ def _plan_some(planned: Planned, ids: Sequence[int], pool: Pool, *, now: datetim
     planned.held += readers.held
 
 
+def draft(reader: Subscriber, pool: Pool, *, now: datetime) -> Delivery | None:
+    """The row that this reader on the list would get if their moment were ``now``; it is not written.
+
+    None for a reader who waits: they have the row of their next day already, or no edition is newer than the last one
+    they were sent.
+    """
+    day = local_date(reader.zone, reader.next_send_at or now)
+    suppressed = Suppression.objects.blocked([reader])
+    readers = _Readers.among([reader], pool, suppressed, now=now, issue_date=day)
+    return next(iter(_rows_for(readers, pool, now=now)), None)
+
+
+def draft_first(reader: Subscriber, asked: Asked, pool: Pool, *, now: datetime) -> Delivery:
+    """The first digest of somebody who is in no table and asks for this."""
+    newest = np.zeros((1, len(pool.editions)), bool)
+    newest[0, -1] = True
+    readers = _Readers(
+        due=[reader],
+        issue_dates=[local_date(reader.zone, now)],
+        closes=[now + CATCH_UP],
+        fresh=newest,
+        held=0,
+        asked=asked,
+        had=[set()],
+        new=[True],
+        looked=[None],
+        suppressed=set(),
+    )
+    return _rows_for(readers, pool, now=now)[0]
+
+
 # --- the readers -----------------------------------------------------------------------------------------------------
 
 

@@ -78,7 +78,7 @@ def preview(choices: Choices, *, now: datetime, reader: Subscriber | None = None
     if not state.editions:
         return Preview(day=None, digest=None, why_nothing=NO_EDITION, matched=())
     week, now = _this_week(state), state.now
-    asked = _asked(choices)
+    asked = asked_for(choices)
     answers = [week.answer(rule) for rule in asked.rules]
     pool = week.pool.judged_again(state.judged, state.withdrawn, now=now)
     papers = PaperMatrix.together([answer.papers for answer in answers] or [week.unasked])
@@ -103,6 +103,16 @@ def preview(choices: Choices, *, now: datetime, reader: Subscriber | None = None
     )
 
 
+def pool_at(now: datetime) -> Pool | None:
+    """The week's papers as they stand, from what is kept; None where there is no edition."""
+    state = _State.of(now)
+    if not state.editions:
+        return None
+    gone = Paper.objects.filter(candidacies__edition__in=state.editions, withdrawn_at__isnull=False)
+    withdrawn = {*state.withdrawn, *gone.values_list("pk", flat=True)}  # of older editions too
+    return _this_week(state).pool.judged_again(state.judged, withdrawn, now=state.now)
+
+
 def warm(now: datetime) -> None:
     """Lay the week's papers ready, so that no visitor waits for it."""
     if (state := _State.of(now)).editions:
@@ -118,7 +128,7 @@ def forget() -> None:
 # --- what was asked for ----------------------------------------------------------------------------------------------
 
 
-def _asked(choices: Choices) -> Asked:
+def asked_for(choices: Choices) -> Asked:
     """The choices as one reader's; a topic that is not there is passed over, as it is when choices are saved."""
     wishes = {(wish.kind, wish.value): wish for wish in choices.wishes[:MOST_RULES]}.values()
     topics = {}

@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from digest import calendar
 from digest.cards import Card, Fact, card_for
@@ -26,6 +27,14 @@ STILL_TRENDING = 50  # papers of the week that may come back into the candidates
 def noon(day: date) -> datetime:
     """The moment at which a given day is read and sent (DESIGN.md section 6, clock)."""
     return datetime.combine(day, time(12), UTC)
+
+
+def time_of_the_house(now: datetime) -> datetime:
+    """Now; where days are given, noon of the newest one that was opened."""
+    if settings.MODE == "live":
+        return now
+    newest = Edition.objects.aggregate(newest=Max("date"))["newest"]
+    return noon(newest) if newest else now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

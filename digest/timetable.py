@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Max
 
 from digest import audience, delivering, gate, planning, publishing, refreshing, settling, tallying, turns
-from digest.models import Batch, Edition, Lease
+from digest.models import Batch, Lease
 from subscriptions import tidying
 from subscriptions.models import Subscriber
 
@@ -28,7 +27,7 @@ def tick(now: datetime) -> None:
     """
     with _turn("tick", now, hold=HOLD_TICK) as ours:
         if ours:
-            at = _time_of_the_house(now)
+            at = publishing.time_of_the_house(now)
             delivering.sweep(at)
             if settings.MODE == "live":
                 due = Subscriber.objects.due(now).order_by("next_send_at", "pk")
@@ -40,7 +39,7 @@ def tick(now: datetime) -> None:
 
 def waiting(now: datetime) -> int:
     """How many batches could be delivered now."""
-    at = _time_of_the_house(now)
+    at = publishing.time_of_the_house(now)
     return 0 if gate.closed_until(at) else Batch.objects.due(at).count()
 
 
@@ -48,7 +47,7 @@ def deliver(clock: Callable[[], datetime]) -> timedelta | None:
     """Deliver one batch, if one is due; how soon somebody should go on with it, None when it is done or waits long."""
 
     def time_of_the_house() -> datetime:
-        return _time_of_the_house(clock())
+        return publishing.time_of_the_house(clock())
 
     if gate.closed_until(time_of_the_house()) or not (batch := delivering.lease_batch(time_of_the_house())):
         return None
@@ -78,18 +77,10 @@ def tidy(now: datetime) -> None:
     """Count deliveries, and whom papers reach; take out what is of no use any more: unconfirmed sign-ups, old links."""
     with _turn("tidy", now, rest=SELDOM) as ours:
         if ours:
-            tallying.tally(_time_of_the_house(now))
-            audience.count_readers_of_newest(_time_of_the_house(now))
+            tallying.tally(publishing.time_of_the_house(now))
+            audience.count_readers_of_newest(publishing.time_of_the_house(now))
             tidying.tidy(now)
             settling.forget_old_events(now)
-
-
-def _time_of_the_house(now: datetime) -> datetime:
-    """Now; where days are given, noon of the newest one that was opened."""
-    if settings.MODE == "live":
-        return now
-    newest = Edition.objects.aggregate(newest=Max("date"))["newest"]
-    return publishing.noon(newest) if newest else now
 
 
 @contextmanager

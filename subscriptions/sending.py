@@ -30,6 +30,9 @@ from subscriptions.rendering import RenderedEmail
 logger = logging.getLogger(__name__)
 
 
+TEST = "[PREVIEW] "  # what the subject of a test mail begins with
+
+
 class Purpose(TextChoices):
     DIGEST = "digest"
     CONFIRMATION = "confirmation"  # a link that proves an address
@@ -103,6 +106,19 @@ class Door:
         )
         return letter if isinstance(letter, Handover) else self._hand_over(letter)
 
+    def send_to_staff(
+        self, email: RenderedEmail | JoinedEmail, *, address: str, message_id: str, dated_at: datetime
+    ) -> Handover:
+        """Hand a test of a mail over, once: its subject says so, and its head holds nothing of any list or reader."""
+        if refusal := _refusal_of(address):
+            return Handover(Fate.REFUSED, refusal)
+        test = RenderedEmail(f"{TEST}{email.subject}", email.text, email.html)
+        try:
+            letter = letter_to(Subscriber(email=address), test, message_id=message_id, dated_at=dated_at)
+        except ValueError as error:
+            return Handover(Fate.FAILED, f"The mail could not be written: {said(error)}", answer="message")
+        return self._hand_over(letter)
+
     def letter(
         self,
         subscriber: Subscriber,
@@ -171,9 +187,20 @@ class Door:
             return "Mail to this address is suppressed."
         if subscriber.confirmed_at is None and purpose != Purpose.CONFIRMATION:
             return "The address was never confirmed."
-        if (address or subscriber.email).endswith(".invalid") and settings.MAIL_PROVIDER != "outbox":
-            return "A demonstration reader gets mail in the outbox only."
-        return ""
+        return _refusal_of_invented(address or subscriber.email)
+
+
+def _refusal_of(address: str) -> str:
+    """Why nothing may go to an address that is no reader's."""
+    if Suppression.objects.blocking(address).exists():
+        return "Mail to this address is suppressed."
+    return _refusal_of_invented(address)
+
+
+def _refusal_of_invented(address: str) -> str:
+    if address.endswith(".invalid") and settings.MAIL_PROVIDER != "outbox":
+        return "A demonstration reader gets mail in the outbox only."
+    return ""
 
 
 def _taken(letter: Letter) -> Handover:

@@ -2,17 +2,176 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.urls import path
-from django.views.decorators.http import require_safe
+import re
+from typing import Any, cast
 
+from allauth.account.models import EmailAddress
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import path, reverse
+from django.utils import timezone
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_POST, require_safe
+
+from digest import drafting, publishing
+from digest.desk import history
 from digest.desk.pages import page, staff_only
+from digest.desk.roles import Role, roles_of
+from digest.drafting import Draft
+from digest.fitting import HTML_BYTES
+from subscriptions.examples import examples
+from subscriptions.fates import Fate
+from subscriptions.forms import ChoicesForm
+from subscriptions.links import message_id
+from subscriptions.models import Subscriber, email_key
+from subscriptions.sending import Door
+from subscriptions.visitors import TEST_MAILS, too_many_tests
+
+# As every page (digest/config/headers.py), and it may hold a frame of this house.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; frame-src 'self'"
+)
+# A mail's styles are in its elements; nothing in it may run, load, be sent or leave the frame.
+MAIL_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'self'"
+)
+SHOWS = ("html", "text", "source", "why")
+WIDTHS = ("600", "375")
+TASTE = ("topics", "keywords", "authors", "categories", "muted", "muted_authors", "muted_categories", "muted_topics")
+MAY_SEND = {Role.CURATOR, Role.SENDER}
+_LINK = re.compile(r' href="[^"]*"')  # the quotes of what others wrote are escaped
+
+
+class TasteForm(ChoicesForm):
+    """What somebody could ask for; when it comes is of no matter here."""
+
+    weekdays = send_hour = zone = quiet_days = None  # type: ignore[assignment]
 
 
 @require_safe
 @staff_only()
 def preview(request: HttpRequest) -> HttpResponse:
-    return page(request, "preview", {})
+    """Whom to look at, and their mail: as HTML, as text, as it goes out, and why each paper."""
+    form = _taste(request.GET)
+    draft, missing = _draft(request.GET, form)
+    show = request.GET.get("show", "") if request.GET.get("show") in SHOWS else "html"
+    addresses = _addresses() if draft and draft.email and MAY_SEND & roles_of(request.user) else []
+    context: dict[str, Any] = {
+        "form": form,
+        "groups": form.topic_groups(),
+        "reader": request.GET.get("reader", "")[:40],
+        "missing": missing,
+        "draft": draft,
+        "show": show,
+        "shows": [("html", "As HTML"), ("text", "As text"), ("source", "As it goes out"), ("why", "Why each paper")],
+        "width": request.GET.get("width") if request.GET.get("width") in WIDTHS else WIDTHS[0],
+        "widths": WIDTHS,
+        "query": _query(request.GET),
+        "examples": examples(),
+        "texts": [name for name in TASTE if "topics" not in name],
+        "source": draft.octets.decode("ascii", "replace") if draft and show == "source" else "",
+        "most_octets": HTML_BYTES,
+        "addresses": addresses,
+    }
+    answer = page(request, "preview", context, status=404 if missing else 200)
+    answer.headers["Content-Security-Policy"] = POLICY
+    return answer
 
 
-urlpatterns = [path("preview", preview, name="desk_preview")]
+@require_safe
+@staff_only()
+@xframe_options_sameorigin
+def mail(request: HttpRequest) -> HttpResponse:
+    """The HTML of the mail for the frame: nothing in it acts, its links neither."""
+    draft, _ = _draft(request.GET, _taste(request.GET))
+    html = _LINK.sub("", draft.email.html) if draft and draft.email else ""
+    return HttpResponse(html, headers={"Content-Security-Policy": MAIL_POLICY, "Referrer-Policy": "no-referrer"})
+
+
+@require_POST
+@staff_only(done_by=Role.PRIVACY)
+def find(request: HttpRequest) -> HttpResponse:
+    """From an address to the reader's number; in a POST, so that the address is in no log."""
+    typed = request.POST.get("address", "")[:254]
+    found = Subscriber.objects.filter(email_key=email_key(typed)).first() if "\0" not in typed else None
+    if found is None:
+        messages.error(request, "No reader has this address: check its spelling.")
+        return HttpResponseRedirect(reverse("desk_preview"))
+    return HttpResponseRedirect(f"{reverse('desk_preview')}?reader={found.public_id}")
+
+
+@require_POST
+@staff_only()
+def send(request: HttpRequest) -> HttpResponse:
+    """A test of the mail to a verified address of the staff."""
+    if not MAY_SEND & roles_of(request.user):
+        raise PermissionDenied("This takes the role curator or sender.")
+    user, now = cast(User, request.user), timezone.now()
+    query = QueryDict(request.POST.get("query", "")[:20_000])
+    back = HttpResponseRedirect(f"{reverse('desk_preview')}?{_query(query)}")
+    chosen = next((one for one in _addresses() if str(one.pk) == request.POST.get("address")), None)
+    draft, _ = _draft(query, _taste(query))
+    if chosen is None:
+        messages.error(request, "Choose one of the addresses in the list: a test goes to verified staff only.")
+    elif draft is None or draft.email is None or draft.edition is None:
+        messages.error(request, "There is no mail to send: choose a reader or a taste that gets one.")
+    elif too_many_tests(user.pk, now=now):
+        messages.error(request, f"You sent {TEST_MAILS.most} test mails within this hour: wait for the next full hour.")
+    else:
+        # written before it leaves: a mail without its line is worse than a line without its mail
+        history.write_down(user, draft.edition, f"Sends a test of a digest to number {chosen.user_id} of the staff.")
+        with Door() as door:
+            its_id = message_id("preview", f"{user.pk}|{now.isoformat()}")
+            done = door.send_to_staff(draft.email, address=chosen.email, message_id=its_id, dated_at=now)
+        if done.fate == Fate.ACCEPTED:
+            messages.success(request, f"A test mail is on its way to {chosen.email}.")
+        else:
+            messages.error(request, f"The test mail was not taken. {done.detail}")
+    return back
+
+
+def _taste(query: QueryDict) -> TasteForm:
+    return TasteForm(query) if "taste" in query else TasteForm()
+
+
+def _draft(query: QueryDict, form: TasteForm) -> tuple[Draft | None, str]:
+    """What was asked for, if anything was; and a sentence where there is no such reader."""
+    now = publishing.time_of_the_house(timezone.now())
+    if number := query.get("reader", ""):
+        reader = Subscriber.objects.filter(public_id=number).first() if "\0" not in number else None
+        if reader is None:
+            return None, "No reader has this number: choose one of the examples, or copy a number from Readers."
+        return drafting.for_reader(reader, now=now), ""
+    return (drafting.for_taste(form.choices(), now=now), "") if form.is_bound else (None, "")
+
+
+def _addresses() -> list[EmailAddress]:
+    verified = EmailAddress.objects.filter(verified=True, user__is_staff=True, user__is_active=True)
+    return list(verified.order_by("email"))
+
+
+def _query(query: QueryDict) -> str:
+    """The part of a query that says whose mail is shown."""
+    kept = QueryDict(mutable=True)
+    if query.get("reader"):
+        kept["reader"] = str(query["reader"])[:40]
+    elif "taste" in query:
+        kept["taste"] = "1"
+        for name in TASTE:
+            if values := [str(value) for value in query.getlist(name) if str(value).strip()]:
+                kept.setlist(name, values)
+        for name in ("max_papers", "hype"):
+            kept[name] = str(query.get(name, ""))
+    return kept.urlencode()
+
+
+urlpatterns = [
+    path("preview", preview, name="desk_preview"),
+    path("preview/mail", mail, name="desk_preview_mail"),
+    path("preview/find", find, name="desk_preview_find"),
+    path("preview/send", send, name="desk_preview_send"),
+]

@@ -15,7 +15,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from digest import audience, judging, listing, morning
+from digest import audience, judging, listing, morning, publishing
 from digest.desk import history
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
@@ -60,7 +60,7 @@ class JudgementForm(forms.Form):
 @staff_only()
 def today(request: HttpRequest) -> HttpResponse:
     """The morning, and the candidates of the newest edition."""
-    now = timezone.now()
+    now = publishing.time_of_the_house(timezone.now())
     seen = morning.glance(now)
     day = judging.first_day(now)
     wanted = _wanted(request.GET)
@@ -94,7 +94,7 @@ def today(request: HttpRequest) -> HttpResponse:
 @staff_only(done_by=Role.CURATOR)
 def paper(request: HttpRequest, paper_id: int) -> HttpResponse:
     """One paper and the form to judge it with; a POST judges, or takes back."""
-    now = timezone.now()
+    now = publishing.time_of_the_house(timezone.now())
     about = Paper.objects.filter(pk=paper_id).first()
     if about is None:
         messages.error(request, "This paper is not stored any more: look for it again.")

@@ -103,8 +103,7 @@ def test_a_candidate_shows_its_score_with_its_inputs_sources_topics_and_readers(
     said = text_of(desk.get("/desk/"))
     assert f"{ROBOT.title} Ada Example, Ben Sample" in said
     assert "36.0 = (73 + 1) / (9.0 + 2)^0.3: 73 upvotes, 4 comments in 9 hours" in said
-    assert "about 1 reader asked for it" in said
-    assert "Seen at Hugging Face daily papers, arXiv cs.LG" in said
+    assert "About 1 reader asked for it · Seen at Hugging Face daily papers, arXiv cs.LG" in said
     assert "Robotics cs.RO" in said
 
 

@@ -1,0 +1,141 @@
+"""Draft: the mail that a reader, or somebody with a made-up taste, would get now; made as the real run makes it.
+
+Nothing is written. In place of the reader stands nobody: the links of a draft open nothing and leave no list, and it
+names no address, so that the staff may press and pass on what they see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from digest import planning, previewing
+from digest.mails import Mails, digest_of, nothing_of, reader_of
+from digest.models import Delivery, Edition, EditionPaper
+from digest.previewing import NO_EDITION
+from subscriptions.choices import Choices
+from subscriptions.links import sending_domain
+from subscriptions.models import Subscriber
+from subscriptions.prepared import JoinedEmail
+from subscriptions.rendering import RenderedEmail
+from subscriptions.sending import letter_to
+
+NOBODY = "preview-of-no-reader--"  # a public id as long as any and of none: real ones are 128 random bits
+WAITS = "No edition is newer than the last one this reader was sent, so their next digest waits for the next edition."
+FORGOTTEN = "Why its papers were chosen is not kept any longer, so their last digest cannot be shown again."
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A paper of the draft: each term of its score, which they add up to."""
+
+    title: str
+    terms: tuple[tuple[str, str, float], ...]  # kind, label, contribution
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A mail and what is to be known of it; without one, ``why_nothing`` says why in a sentence.
+
+    ``is_planned`` marks a digest whose row was written before: what is said of papers now does not change it.
+    """
+
+    edition: Edition | None
+    at: datetime
+    issue_date: date | None = None
+    is_planned: bool = False
+    status: str = ""
+    why_nothing: str = ""
+    email: RenderedEmail | JoinedEmail | None = None
+    preheader: str = ""
+    octets: bytes = b""  # as they would go out
+    papers: tuple[Why, ...] = ()
+
+    @property
+    def html_octets(self) -> int:
+        return len(self.email.html.encode()) if self.email else 0
+
+
+def for_reader(reader: Subscriber, *, now: datetime) -> Draft:
+    """The digest that this reader would get if their moment were ``now``, or the one they have for it already."""
+    if not Subscriber.objects.on_the_list().filter(pk=reader.pk).exists():
+        said = (
+            f"This reader is not on the list ({reader.get_status_display().partition(':')[0]}): no digest goes to them."
+        )
+        return Draft(edition=None, at=now, why_nothing=said)
+    pool = previewing.pool_at(now)
+    if pool is None:
+        return Draft(edition=None, at=now, why_nothing=NO_EDITION)
+    if row := planning.draft(reader, pool, now=now):
+        return _made(row, pool.newcomers, now=now)
+    before = reader.deliveries.exclude(edition=None).select_related("edition").order_by("-issue_date").first()
+    if before is None:
+        return Draft(edition=pool.editions[-1], at=now, why_nothing=WAITS)
+    before.subscriber = reader
+    return _made(before, [], now=now, is_planned=True)
+
+
+def for_taste(choices: Choices, *, now: datetime) -> Draft:
+    """The first digest of somebody who would ask for this."""
+    pool = previewing.pool_at(now)
+    if pool is None:
+        return Draft(edition=None, at=now, why_nothing=NO_EDITION)
+    reader = Subscriber(max_papers=choices.max_papers, hype=choices.hype, confirmed_at=now)
+    return _made(planning.draft_first(reader, previewing.asked_for(choices), pool, now=now), pool.newcomers, now=now)
+
+
+def _made(row: Delivery, newcomers: list[EditionPaper], *, now: datetime, is_planned: bool = False) -> Draft:
+    """The draft of a row, which is never saved; ``newcomers`` join the edition when the next reader is planned."""
+    known: dict[str, Any] = {
+        "edition": row.edition,
+        "at": now,
+        "issue_date": row.issue_date,
+        "is_planned": is_planned,
+        "status": row.get_status_display() if is_planned else "",
+    }
+    if row.status == Delivery.Status.SKIPPED:
+        return Draft(**known, why_nothing=row.outcome)
+    if "arrived" not in (row.reasons or {}):
+        return Draft(**known, why_nothing=FORGOTTEN)
+    row.subscriber = Subscriber(
+        public_id=NOBODY, email=f"preview@{sending_domain()}", confirmed_at=row.subscriber.confirmed_at
+    )
+    mails = Mails()
+    mails.read_cards([row])
+    mails.lay_beside(newcomers)
+    cards = mails.cards_of(row)
+    _leave_out_what_is_gone(row, set(cards))
+    if not row.paper_ids and not row.why_nothing:
+        return Draft(**known, why_nothing="The papers of this digest are not stored any more.")
+    email = mails.email_for(row)
+    compose = nothing_of if row.why_nothing else digest_of
+    letter = letter_to(
+        row.subscriber,
+        email,
+        message_id=row.message_id or "",
+        dated_at=row.dated_at or now,
+        issue_date=row.issue_date,
+    )
+    papers = tuple(
+        Why(
+            cards[paper_id].title,
+            tuple((str(kind), str(label), float(value)) for kind, label, value in reasons),
+            sum(float(value) for _, _, value in reasons),
+        )
+        for paper_id, reasons in zip(row.paper_ids, row.reasons["papers"], strict=True)
+    )
+    octets = letter.message().as_bytes()
+    return Draft(
+        **known, email=email, preheader=compose(row, cards, reader_of(row)).preheader, octets=octets, papers=papers
+    )
+
+
+def _leave_out_what_is_gone(row: Delivery, there: set[int]) -> None:
+    """A paper may have been joined with another, or deleted, since it was chosen."""
+    if there.issuperset(row.paper_ids):
+        return
+    kept = [pair for pair in zip(row.paper_ids, row.reasons["papers"], strict=True) if pair[0] in there]
+    row.paper_ids = [paper_id for paper_id, _ in kept]
+    row.reasons = {**row.reasons, "papers": [reasons for _, reasons in kept]}

@@ -1,0 +1,49 @@
+"""Readers whose digest is worth a look, without their addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Count
+
+from subscriptions.models import Preference, Subscriber
+from subscriptions.schedule import rhythm_in_words
+
+AMONG = 1000  # the newest readers, so that a long list costs no more than a short one
+EACH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A reader by their number, and what they asked for in a few words."""
+
+    public_id: str
+    says: str
+
+
+def examples() -> list[tuple[str, list[Example]]]:
+    """Groups of readers among the newest thousand on the list, none of them empty: two queries."""
+    newest = list(Subscriber.objects.on_the_list().order_by("-pk")[:AMONG])
+    if not newest:
+        return []
+    rows = Preference.objects.filter(subscriber__gte=newest[-1].pk, stance=Preference.Stance.WANT)
+    wishes = dict(rows.values_list("subscriber").annotate(count=Count("pk")).order_by())
+    groups = {
+        "The newest": newest,
+        "With most wishes": sorted(newest, key=lambda reader: -wishes.get(reader.pk, 0)),
+        "Who asked for nothing": [reader for reader in newest if reader.pk not in wishes],
+        "With a small digest": [reader for reader in newest if reader.max_papers <= 5],
+        "On one day a week": [reader for reader in newest if reader.weekdays.bit_count() == 1],
+        "Paused": [reader for reader in newest if reader.status == Subscriber.Status.PAUSED],
+    }
+    return [
+        (name, [_example(reader, wishes.get(reader.pk, 0)) for reader in readers[:EACH]])
+        for name, readers in groups.items()
+        if readers
+    ]
+
+
+def _example(reader: Subscriber, wishes: int) -> Example:
+    asked = f"{wishes} wish{'' if wishes == 1 else 'es'}" if wishes else "no wishes"
+    rhythm = rhythm_in_words(weekdays=reader.weekdays, hour=reader.send_hour)
+    return Example(reader.public_id, f"{asked}, at most {reader.max_papers} papers, {rhythm} ({reader.zone})")
