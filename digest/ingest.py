@@ -93,7 +93,7 @@ def source_named_in(feed: Feed, file_name: str) -> Source:
 
 def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
     """Store what a source showed at ``now``; all of it or, when the database fails, nothing."""
-    entries, refused = _clean(feed.entries)
+    entries, refused = cleaned(feed.entries)
     with transaction.atomic():
         # one store at a time, or two sources that show one new work at once would both make it
         Source.objects.order_by("pk").select_for_update().first()
@@ -147,15 +147,15 @@ def note_failure(source: Source, reason: str, *, now: datetime) -> Reading:
     return reading
 
 
-def _clean(entries: Iterable[Entry]) -> tuple[list[Entry], list[Refused]]:
+def cleaned(entries: Iterable[Entry]) -> tuple[list[Entry], list[Refused]]:
     """Readable Unicode in place of TeX and HTML; an entry that is left without a title is refused."""
-    cleaned, refused = [], []
+    kept, refused = [], []
     for entry in entries:
         title = text.clean(entry.title)
         if not title and not entry.withdrawn:
             refused.append(Refused(what=entry.identifiers[0], why="no readable title"))
             continue
-        cleaned.append(
+        kept.append(
             dataclasses.replace(
                 entry,
                 title=title,
@@ -165,7 +165,7 @@ def _clean(entries: Iterable[Entry]) -> tuple[list[Entry], list[Refused]]:
                 announced=entry.announced or (REPLACE if entry.version > 1 and entry.points is None else ""),
             )
         )
-    return cleaned, refused
+    return kept, refused
 
 
 @dataclass(eq=False, slots=True)

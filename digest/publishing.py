@@ -192,6 +192,7 @@ def receipt(day: date, *, now: datetime) -> list[dict[str, Any]]:
         expected, stored = (last["expected"], last["stored"]) if is_fresh else (None, 0)
         rows.append(
             {
+                "id": source.pk,  # a source may be renamed
                 "source": source.name,
                 "given": not source.active,  # by hand, as a file
                 "state": state,

@@ -49,7 +49,7 @@ def refresh_due(now: datetime, *, clock: Callable[[], datetime] = timezone.now) 
     return readings
 
 
-def refresh(source: Source, *, now: datetime) -> Reading:
+def refresh(source: Source, *, now: datetime, limits: fetching.Limits = fetching.USUAL) -> Reading:
     """Fetch one source, store what it shows, and write on its row how that went and when to come again."""
     reading = Reading(source=source.name, error="It was not asked.")
     for url in request_urls(source.url, source.kind, now.date()):
@@ -60,6 +60,7 @@ def refresh(source: Source, *, now: datetime) -> Reading:
             last_modified=source.last_modified,
             failures=source.failures,
             spread=source.pk,
+            limits=limits,
         )
         if fetched.status in ("later", "failed"):
             row = {"next_check_at": fetched.next_check_at}

@@ -45,6 +45,7 @@ NETWORK = {
 }
 WIDER = 5  # times as much an IPv6 /48 may do, which one customer of a host may have for themselves
 TEST_MAILS = Limit(20, HOUR)  # that one of the staff may send
+PERSON = {"look": Limit(30, HOUR), "refresh": Limit(60, HOUR)}  # what makes us ask another host, for one of the staff
 NEW_ADDRESS = Limit(3, DAY)  # mails to one address that readers want to be theirs, whoever they are
 
 
@@ -68,6 +69,11 @@ def too_many(request: HttpRequest, what: str) -> bool:
     """Count one POST of this kind for its networks; True is over a limit."""
     now, ip = timezone.now(), ip_of(request)
     return any(not _take(f"{what}|{_sealed(network)}", limit, now=now) for network, limit in _limits(ip, NETWORK[what]))
+
+
+def too_many_by(person: int, what: str, *, now: datetime) -> bool:
+    """Count one act of this kind for one of the staff, by their user's number; True is over a limit."""
+    return not _take(f"{what}|{_sealed(f'staff {person}')}", PERSON[what], now=now)
 
 
 def asked_too_often_about(email: str, *, now: datetime) -> bool:

@@ -26,3 +26,10 @@ def latest(about: type[Model], *, most: int = 20) -> Iterable[LogEntry]:
     """The latest lines about rows of one kind, newest first; one query."""
     kind = ContentType.objects.get_for_model(about)
     return LogEntry.objects.filter(content_type=kind).select_related("user").order_by("-action_time", "-pk")[:most]
+
+
+def lines_about(row: Model, *, most: int = 20) -> Iterable[LogEntry]:
+    """The latest lines about one row, newest first; one query."""
+    kind = ContentType.objects.get_for_model(row)
+    lines = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
+    return lines.order_by("-action_time", "-pk")[:most]

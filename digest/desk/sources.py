@@ -2,17 +2,247 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.urls import path
-from django.views.decorators.http import require_safe
+from collections.abc import Sequence
+from typing import Any
 
+from django.contrib import messages
+from django.core import signing
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from digest import refreshing, sourcing
+from digest.desk import charts, history
 from digest.desk.pages import page, staff_only
+from digest.desk.roles import Role
+from digest.health import Day, Faring, fare, is_by_hand
+from digest.models import Paper, Sighting, Source
+from digest.publishing import time_of_the_house
+from digest.sourcing import PATIENCE, CannotAdd, Look
+from digest.trouble import advice_for
+from subscriptions.visitors import too_many_by
+from subscriptions.waking import wake
+
+FORTNIGHT, MONTH = 14, 30  # days that are drawn
+SHOWN, LATEST = 10, 20  # entries of a look; papers of a source
+SALT, GOOD_FOR = "broadsheet.desk.source", 3600  # seconds from a look until what was shown has to be looked at again
+TOO_MANY = "You asked other hosts very often in the past hour: go on when the next hour begins."
+KINDS = {
+    "arxiv_rss": "arXiv’s daily feed",
+    "arxiv_rdf": "arXiv’s older feed (RDF)",
+    "arxiv_api": "arXiv’s search (API)",
+    "arxiv_oai": "arXiv’s harvest (OAI-PMH)",
+    "hugging_face": "Hugging Face daily papers",
+    "biorxiv_api": "bioRxiv or medRxiv by day (API)",
+    "journal": "A journal’s or site’s feed (RSS, Atom)",
+    "seed_page": "A saved page of Hugging Face",
+}
 
 
 @require_safe
 @staff_only()
 def sources(request: HttpRequest) -> HttpResponse:
-    return page(request, "sources", {})
+    return _page_of_all(request)
 
 
-urlpatterns = [path("sources", sources, name="desk_sources")]
+def _page_of_all(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpResponse:
+    now = timezone.now()
+    faring = fare(Source.objects.all(), now=now, today=time_of_the_house(now).date(), days=FORTNIGHT)
+    rows = [(one, _drawn(one.days, f"{one.source.name}, last {FORTNIGHT} days", small=True)) for one in faring]
+    ill = sum(one.state in ("failing", "waiting") for one in faring)
+    return page(request, "sources", {"rows": rows, "ill": ill, "kinds": KINDS, **more}, status=status)
+
+
+def _drawn(days: Sequence[Day], title: str, *, small: bool) -> charts.Chart:
+    labels = [f"{day.date:%-d %b}" for day in days]
+    series = {"stored": [day.stored for day in days], "missing": [day.missing for day in days]}
+    return (charts.small if small else charts.bars)(title, labels, series, unit="Papers")
+
+
+# --- adding one ------------------------------------------------------------------------------------------------------
+
+
+@require_POST
+@staff_only(done_by=Role.CURATOR)
+def look(request: HttpRequest) -> HttpResponse:
+    """What an address shows, before anything is kept: asks its host, and writes nothing."""
+    now, typed = timezone.now(), request.POST.get("address", "")[:3000]
+    assert request.user.pk  # noqa: S101 (staff_only has seen to it)
+    if too_many_by(request.user.pk, "look", now=now):
+        return _page_of_all(request, status=429, typed=typed, problem=TOO_MANY)
+    try:
+        found = sourcing.look_at(typed, now=now)
+    except CannotAdd as refusal:
+        return _page_of_all(request, status=422, typed=typed, problem=str(refusal).strip(), feeds=refusal.feeds)
+    return _page_of_look(request, found)
+
+
+def _page_of_look(request: HttpRequest, found: Look) -> HttpResponse:
+    seal = signing.dumps({"url": found.url, "kind": found.kind, "by": request.user.pk}, salt=SALT)
+    kinds = [(kind, KINDS[kind]) for kind in sourcing.kinds_that_fit(found.kind)]
+    around = {"here": "desk_sources", "look": found, "shown": found.entries[:SHOWN], "seal": seal, "kinds": kinds}
+    return page(request, "new_source", around)
+
+
+@require_POST
+@staff_only(done_by=Role.CURATOR)
+def add(request: HttpRequest) -> HttpResponse:
+    """Keep what was looked at: the address is the one that was shown, not what a form says."""
+    try:
+        seen = signing.loads(request.POST.get("seal", ""), salt=SALT, max_age=GOOD_FOR)
+    except signing.BadSignature:
+        problem = "That look is over an hour old, or not yours: paste the address again."
+        return _page_of_all(request, status=422, problem=problem)
+    kind = request.POST.get("kind", "")
+    try:
+        if seen["by"] != request.user.pk or kind not in sourcing.kinds_that_fit(seen["kind"]):
+            raise CannotAdd("Choose one of the kinds that were offered: paste the address again.")
+        with transaction.atomic():
+            source = sourcing.add(url=seen["url"], kind=kind, name=request.POST.get("name", ""))
+            _write_down(request, source, f"Added it: {source.url}")
+    except CannotAdd as refusal:
+        return _page_of_all(request, status=422, typed=seen["url"], problem=str(refusal))
+    wake("digest.tasks.refresh", queue="ticks")
+    messages.success(
+        request, f"“{source.name}” is added. It is read within a minute or two; “Read now” does it at once."
+    )
+    return redirect("desk_source", source.pk)
+
+
+# --- one source ------------------------------------------------------------------------------------------------------
+
+
+@require_safe
+@staff_only()
+def one_source(request: HttpRequest, pk: int) -> HttpResponse:
+    now = timezone.now()
+    (faring,) = fare([get_object_or_404(Source, pk=pk)], now=now, today=time_of_the_house(now).date(), days=MONTH)
+    return page(request, "source", _about(faring))
+
+
+def _about(faring: Faring) -> dict[str, Any]:
+    source = faring.source
+    seen = Sighting.objects.filter(source=source).order_by("-seen_at", "-pk").values_list("paper_id", "seen_at")
+    at = dict(reversed(seen[: 3 * LATEST]))  # a paper's latest sighting counts
+    papers = sorted(Paper.objects.filter(pk__in=list(at)), key=lambda paper: at[paper.pk], reverse=True)[:LATEST]
+    return {
+        "here": "desk_sources",
+        "faring": faring,
+        "source": source,
+        "kind": KINDS.get(source.kind, source.kind),
+        "chart": _drawn(faring.days, f"Papers per day, last {MONTH} days", small=False),
+        "troubled": [day for day in reversed(faring.days) if day.why][:10],
+        "refused": sorted(source.last_reading.get("refused", {}).items(), key=lambda one: -one[1]),
+        "papers": [(paper, at[paper.pk]) for paper in papers],
+        "history": history.lines_about(source),
+        "is_empty": not at,
+    }
+
+
+@require_POST
+@staff_only(done_by=Role.CURATOR)
+def refresh(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask one source now, in its host's turn; what came is told, and stays if the page is left meanwhile."""
+    source, now = get_object_or_404(Source, pk=pk), timezone.now()
+    if is_by_hand(source):
+        messages.error(request, "It was given by hand, as a file, so there is nobody to ask.")
+    elif not source.active:
+        messages.error(request, "It is switched off: switch it on first.")
+    elif too_many_by(request.user.pk or 0, "refresh", now=now):
+        messages.error(request, TOO_MANY)
+    else:
+        reading = refreshing.refresh(source, now=now, limits=PATIENCE)
+        said = _in_words(reading)
+        _write_down(
+            request, source, f"Read it now. {said}"[:500]
+        )  # fetching takes turns, which no transaction may hold
+        (messages.error if reading.error else messages.success)(request, said)
+    return _back(request, source)
+
+
+def _in_words(reading: refreshing.Reading) -> str:
+    if reading.error:
+        return f"Nothing was read. {reading.error} {advice_for(reading.error)}".strip()
+    if not (reading.stored or reading.refused):
+        return "There is nothing new since the last reading."
+    left_out = f" {len(reading.refused):,} left out." if reading.refused else ""
+    return f"Read {reading.stored:,} papers: {reading.new:,} new, {reading.updated:,} changed.{left_out}"
+
+
+@require_POST
+@staff_only(done_by=Role.CURATOR)
+def switch(request: HttpRequest, pk: int) -> HttpResponse:
+    source, on = get_object_or_404(Source, pk=pk), request.POST.get("to") == "on"
+    if request.POST.get("to") not in ("on", "off"):
+        messages.error(request, "Press one of the buttons: switch it on, or off.")
+    elif on and is_by_hand(source):
+        messages.error(request, "It was given by hand, as a file, so there is nobody to ask.")
+    else:
+        with transaction.atomic():
+            changed = sourcing.switch(source, on=on)
+            if changed:
+                _write_down(request, source, f"Switched it {'on' if on else 'off'}.")
+        state = "on: it is read at the next check" if on else "off: what it brought stays"
+        said = (
+            f"“{source.name}” is {state}."
+            if changed
+            else f"“{source.name}” was switched {'on' if on else 'off'} already."
+        )
+        messages.success(request, said)
+        if not Source.objects.filter(active=True).exists():
+            messages.error(request, "No source is on now, so no edition will open and no digest leave.")
+    return _back(request, source)
+
+
+@require_POST
+@staff_only(done_by=Role.CURATOR)
+def rename(request: HttpRequest, pk: int) -> HttpResponse:
+    source = get_object_or_404(Source, pk=pk)
+    before = source.name
+    try:
+        with transaction.atomic():
+            sourcing.rename(source, request.POST.get("name", ""))
+            _write_down(request, source, f"Renamed it, from “{before}”.")
+        messages.success(request, f"It is called “{source.name}” now, on the cards of the days to come.")
+    except CannotAdd as refusal:
+        messages.error(request, str(refusal))
+    return redirect("desk_source", pk)
+
+
+@require_POST
+@staff_only(done_by=Role.CURATOR)
+def remove(request: HttpRequest, pk: int) -> HttpResponse:
+    source = get_object_or_404(Source, pk=pk)
+    try:
+        with transaction.atomic():
+            _write_down(request, source, f"Removed it: {source.url}")
+            sourcing.remove(source)
+    except CannotAdd as refusal:
+        messages.error(request, str(refusal))
+        return redirect("desk_source", pk)
+    messages.success(request, f"“{source.name}” is removed.")
+    return redirect("desk_sources")
+
+
+def _write_down(request: HttpRequest, source: Source, what: str) -> None:
+    history.write_down(request.user, source, what)  # type: ignore[arg-type]
+
+
+def _back(request: HttpRequest, source: Source) -> HttpResponseRedirect:
+    """To the list, where the button was pressed there; else to the source."""
+    return redirect("desk_sources") if request.POST.get("from") == "list" else redirect("desk_source", source.pk)
+
+
+urlpatterns = [
+    path("sources", sources, name="desk_sources"),
+    path("sources/look", look, name="desk_source_look"),
+    path("sources/add", add, name="desk_source_add"),
+    path("sources/<int:pk>", one_source, name="desk_source"),
+    path("sources/<int:pk>/refresh", refresh, name="desk_source_refresh"),
+    path("sources/<int:pk>/switch", switch, name="desk_source_switch"),
+    path("sources/<int:pk>/rename", rename, name="desk_source_rename"),
+    path("sources/<int:pk>/remove", remove, name="desk_source_remove"),
+]

@@ -20,7 +20,7 @@ from digest.fetching.exchange import Answer, Limits, address, ask
 from digest.fetching.guard import NoAnswer
 from digest.models import Source
 
-__all__ = ["Fetched", "Limits", "fetch", "get"]
+__all__ = ["USUAL", "Fetched", "Limits", "fetch", "get"]
 
 MOST_REDIRECTS = 5
 REST = timedelta(seconds=1)
