@@ -20,6 +20,7 @@ from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
 from digest.health import Day, Faring, fare, is_by_hand
 from digest.models import Paper, Sighting, Source
+from digest.phrases import plural
 from digest.publishing import time_of_the_house
 from digest.sourcing import PATIENCE, CannotAdd, Look
 from digest.trouble import advice_for
@@ -169,7 +170,7 @@ def _in_words(reading: refreshing.Reading) -> str:
     if not (reading.stored or reading.refused):
         return "There is nothing new since the last reading."
     left_out = f" {len(reading.refused):,} left out." if reading.refused else ""
-    return f"Read {reading.stored:,} papers: {reading.new:,} new, {reading.updated:,} changed.{left_out}"
+    return f"Read {plural(reading.stored, 'paper')}: {reading.new:,} new, {reading.updated:,} changed.{left_out}"
 
 
 @require_POST

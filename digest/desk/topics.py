@@ -1,18 +1,158 @@
-"""What topics look for, and what a change of one would change."""
+"""What topics look for, how many readers chose them, and what a change of one would change."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.urls import path
-from django.views.decorators.http import require_safe
+from itertools import groupby
+from typing import Any
 
+from django.contrib import messages
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from digest import retagging
+from digest.desk import history
 from digest.desk.pages import page, staff_only
+from digest.desk.roles import Role
+from digest.desk.topic_form import TopicForm, in_words
+from digest.models import Paper
+from digest.phrases import plural
+from digest.publishing import time_of_the_house
+from digest.retagging import Change, ChangedMeanwhile, change_of, mark_of
+from subscriptions import popularity
+from subscriptions.models import Topic
+from subscriptions.popularity import Popularity
+
+SHOWN = 20  # papers that enter, and that leave
 
 
 @require_safe
 @staff_only()
 def topics(request: HttpRequest) -> HttpResponse:
-    return page(request, "topics", {})
+    chosen = popularity.of_all_topics()
+    most = max((one.wanted for one in chosen.values()), default=0)
+    rows = [(topic, chosen.get(topic.pk, Popularity())) for topic in Topic.objects.all()]
+    shares = [(topic, one, round(100 * one.wanted / most) if most else 0) for topic, one in rows]
+    groups = [(group, list(some)) for group, some in groupby(shares, key=lambda row: row[0].group)]
+    return page(request, "topics", {"groups": groups, "count": len(rows)})
 
 
-urlpatterns = [path("topics", topics, name="desk_topics")]
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_only(done_by=Role.CURATOR)
+def one_topic(request: HttpRequest, pk: int) -> HttpResponse:
+    """A topic and its form; a POST looks at what would change (``look``) or saves it."""
+    topic = get_object_or_404(Topic, pk=pk)
+    if request.method != "POST":
+        return _page_of(request, topic, TopicForm(row=topic))
+    return _taken(request, topic, TopicForm(request.POST, row=topic))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_only(done_by=Role.CURATOR)
+def new_topic(request: HttpRequest) -> HttpResponse:
+    """The form of a topic that is to be; a POST as in :func:`one_topic`."""
+    last = Topic.objects.order_by("-position").first()
+    topic = Topic(offered=True, position=min(last.position + 1, 9999) if last else 0)
+    if request.method != "POST":
+        return _page_of(request, topic, TopicForm(row=topic))
+    return _taken(request, topic, TopicForm(request.POST, row=topic))
+
+
+def _taken(request: HttpRequest, topic: Topic, form: TopicForm) -> HttpResponse:
+    if not form.is_valid():
+        return _page_of(request, topic, form, status=422)
+    if "look" in request.POST:
+        change = change_of(form.topic(), now=time_of_the_house(timezone.now()))
+        return _page_of(request, topic, form, change=change, seen=request.POST.get("seen", ""))
+    return _saved(request, topic, form)
+
+
+def _saved(request: HttpRequest, topic: Topic, form: TopicForm) -> HttpResponse:
+    wished, said = form.topic(), in_words(topic, form.topic())
+    if topic.pk and not said:
+        messages.success(request, "It is as it was: nothing was changed.")
+        return redirect("desk_topic", topic.pk)
+    try:
+        with transaction.atomic():
+            change = retagging.save(wished, seen=request.POST.get("seen", ""), now=time_of_the_house(timezone.now()))
+            moved = f"{plural(len(change.entering), 'paper')} entered, {len(change.leaving):,} left."
+            what = f"Changed {said}." if topic.pk else "Added it."
+            history.write_down(request.user, wished, f"{what} {moved}")  # type: ignore[arg-type]
+    except ChangedMeanwhile:
+        topic.refresh_from_db()
+        return _page_of(request, topic, form, status=409, told=_who_was_quicker(topic))
+    except (IntegrityError, Topic.DoesNotExist):
+        messages.error(
+            request, "Somebody else added or removed such a topic just now: look at the list, and try again."
+        )
+        return redirect("desk_topics")
+    messages.success(request, f"“{wished.name}” is saved. {moved} Digests that are planned from now on follow it.")
+    return redirect("desk_topic", wished.pk)
+
+
+def _who_was_quicker(topic: Topic) -> str:
+    last = next(iter(history.lines_about(topic, most=1)), None)
+    who = (last.user.get_full_name() or last.user.get_username()) if last else "Somebody"
+    return f"{who} changed this topic while you were writing."
+
+
+@require_POST
+@staff_only(done_by=Role.CURATOR)
+def offer(request: HttpRequest, pk: int) -> HttpResponse:
+    """Offer a topic to readers, or no more; those who chose it keep it."""
+    offered = request.POST.get("to") == "yes"
+    if request.POST.get("to") not in ("yes", "no"):
+        messages.error(request, "Press one of the buttons: offer it, or offer it no more.")
+        return redirect("desk_topic", pk)
+    with transaction.atomic():
+        topic = get_object_or_404(Topic.objects.select_for_update(), pk=pk)
+        if topic.offered != offered:
+            topic.offered = offered
+            topic.save(update_fields=["offered"])
+            what = "Offered it again." if offered else "Offered it no more."
+            history.write_down(request.user, topic, what)  # type: ignore[arg-type]
+    keeping = plural(popularity.of_topic(topic).wanted, "reader")
+    state = "is offered to readers." if offered else f"is offered no more; {keeping} chose it and keep it."
+    messages.success(request, f"“{topic.name}” {state}")
+    return redirect("desk_topic", pk)
+
+
+def _page_of(
+    request: HttpRequest,
+    topic: Topic,
+    form: TopicForm,
+    *,
+    change: Change | None = None,
+    seen: str = "",
+    told: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    """The form, and beside it what would change; ``told`` says who was quicker, and what stands now is shown too."""
+    ids = [pk for some in (change.entering, change.leaving) for pk in some[:SHOWN]] if change else []
+    papers = Paper.objects.in_bulk(ids) if ids else {}
+    around: dict[str, Any] = {
+        "here": "desk_topics",
+        "topic": topic,
+        "form": form,
+        "seen": seen or (mark_of(topic) if topic.pk else ""),
+        "told": told,
+        "change": change,
+        "entering": [papers[pk] for pk in change.entering[:SHOWN] if pk in papers] if change else [],
+        "leaving": [papers[pk] for pk in change.leaving[:SHOWN] if pk in papers] if change else [],
+        "unknown": form.unknown_categories() if form.is_bound and form.is_valid() else [],
+        "groups": Topic.objects.order_by("group").values_list("group", flat=True).distinct(),
+        "popularity": popularity.of_topic(topic) if topic.pk else Popularity(),
+        "history": history.lines_about(topic) if topic.pk else [],
+    }
+    return page(request, "topic", around, status=status)
+
+
+urlpatterns = [
+    path("topics", topics, name="desk_topics"),
+    path("topics/new", new_topic, name="desk_new_topic"),
+    path("topics/<int:pk>", one_topic, name="desk_topic"),
+    path("topics/<int:pk>/offer", offer, name="desk_topic_offer"),
+]
