@@ -1,0 +1,67 @@
+"""How long the desk's pages take, and how many queries: as a curator with every role would open them."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from digest.desk.pages import PAGES
+from digest.models import Source
+from subscriptions.models import Topic
+
+ROUNDS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageTime:
+    """``median`` and ``worst`` are in milliseconds, over ROUNDS requests after a first one."""
+
+    label: str
+    status: int
+    queries: int
+    median: float
+    worst: float
+
+
+def addresses() -> Iterator[tuple[str, str]]:
+    """Label and path of every page of the desk, and of one source and one topic, where there are any."""
+    for name, label, _ in PAGES:
+        yield label, reverse(name)
+    for label, name, row in (
+        ("One source", "desk_source", Source.objects.first()),
+        ("One topic", "desk_topic", Topic.objects.first()),
+    ):
+        if row is not None:
+            yield label, reverse(name, args=[row.pk])
+
+
+def measure(rounds: int = ROUNDS) -> list[PageTime]:
+    """Ask each page so often; nothing that the asking wrote is left."""
+    with transaction.atomic():
+        user = User.objects.create_superuser("somebody who measures", "measures@desk.invalid")
+        client = Client(SERVER_NAME="localhost")
+        client.force_login(user)
+        found = [_measured(client, label, path, rounds) for label, path in addresses()]
+        transaction.set_rollback(True)
+    return found
+
+
+def _measured(client: Client, label: str, path: str, rounds: int) -> PageTime:
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.get(path)
+    took = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        client.get(path)
+        took.append((time.perf_counter() - began) * 1000)
+    return PageTime(
+        label=label, status=answer.status_code, queries=len(queries), median=statistics.median(took), worst=max(took)
+    )
