@@ -62,6 +62,43 @@ def permit(most: int, *, now: datetime) -> Permit:
     return Permit(mails, Pace(wait=(begin - now).total_seconds(), gap=1 / rate))
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """How the gate stands: whether somebody paused it, else until when the breaker holds it, and its pace.
+
+    ``rate`` is mails a second, None without a limit; ``is_slowed`` where the provider found us too fast of late.
+    """
+
+    is_paused: bool
+    held_until: datetime | None
+    why: str
+    by: str
+    since: datetime | None
+    rate: float | None
+    is_slowed: bool
+
+    @property
+    def is_open(self) -> bool:
+        return not self.is_paused and self.held_until is None
+
+
+def state(now: datetime) -> State:
+    """How the gate stands; one query, and nothing is written."""
+    provider = Provider.objects.filter(name=settings.MAIL_PROVIDER).first() or Provider(name=settings.MAIL_PROVIDER)
+    is_paused = provider.status == Provider.Status.PAUSED
+    held = None if is_paused else _held_until(provider, now)
+    rate = rate_of(provider, now=now)
+    return State(
+        is_paused=is_paused,
+        held_until=held,
+        why=provider.why if is_paused or held else "",
+        by=provider.paused_by,
+        since=provider.paused_at,
+        rate=rate,
+        is_slowed=rate != settings.MAIL_RATE,
+    )
+
+
 def closed_until(now: datetime) -> datetime | None:
     """Until when nothing leaves, as far as that is known; None when the gate is open."""
     return _held_until(_provider(), now)
@@ -100,22 +137,25 @@ def learn(handovers: Iterable[Handover], *, now: datetime) -> None:
         _look_back(now)
 
 
-def pause(why: str) -> None:
-    """Nothing more leaves after the chunks in hand, until somebody resumes."""
-    Provider.objects.filter(pk=_provider().pk).update(status=Provider.Status.PAUSED, why=why[:300])
+def pause(why: str, *, by: str = "", now: datetime | None = None) -> None:
+    """Nothing more leaves after the chunks in hand, until somebody resumes. ``by`` is who says so; empty: a command."""
+    Provider.objects.filter(pk=_provider().pk).update(
+        status=Provider.Status.PAUSED, why=why[:300], paused_by=by[:150], paused_at=now
+    )
 
 
 def resume(*, now: datetime) -> None:
     """Let mail leave again, whether somebody paused it or the breaker holds it; old refusals count no more."""
     Provider.objects.filter(pk=_provider().pk).update(
-        status=Provider.Status.RUNNING, held_until=None, counted_since=now, why=""
+        status=Provider.Status.RUNNING, held_until=None, counted_since=now, why="", paused_by="", paused_at=None
     )
 
 
 def hold(time: timedelta, why: str, *, now: datetime) -> None:
     """Open the breaker for so long."""
     rows = Provider.objects.filter(pk=_provider().pk)
-    rows.update(held_until=now + time, why=why[:300], counted_since=now)
+    rows.update(held_until=now + time, counted_since=now)
+    rows.exclude(status=Provider.Status.PAUSED).update(why=why[:300])  # who paused said why
     logger.error("No digest leaves through %s before %s: %s", settings.MAIL_PROVIDER, f"{now + time:%H:%M} UTC", why)
 
 

@@ -291,6 +291,10 @@ class Delivery(models.Model):
         ]
         indexes = [
             models.Index(fields=["status", "not_before"], name="deliveries_by_status"),
+            models.Index(fields=["issue_date", "status", "id"], name="deliveries_of_a_day"),
+            models.Index(
+                fields=["issue_date", "outcome", "id"], condition=Q(status="skipped"), name="skipped_by_day_and_reason"
+            ),
             models.Index(
                 fields=["provider_message_id"],
                 condition=~Q(provider_message_id=""),
@@ -337,6 +341,8 @@ class Provider(models.Model):
     status = models.CharField(max_length=7, choices=Status, default=Status.RUNNING)
     held_until = models.DateTimeField(null=True, blank=True, help_text="nothing is handed over before this")
     why = models.CharField(max_length=300, blank=True, help_text="why it was paused or held last")
+    paused_by = models.CharField(max_length=150, blank=True, help_text="empty: by a command")
+    paused_at = models.DateTimeField(null=True, blank=True)
     counted_since = models.DateTimeField(null=True, blank=True, help_text="refusals before this are not counted")
     slowness = models.PositiveSmallIntegerField(default=0, help_text="how often its rate was halved")
     slowed_at = models.DateTimeField(null=True, blank=True)
@@ -361,9 +367,27 @@ class Verdict(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["subscriber", "paper"], name="a_reader_judges_a_paper_once")]
+        indexes = [models.Index(fields=["given_at"], name="verdicts_by_time")]
 
     def __str__(self) -> str:
         return f"{self.value} {self.paper_id}"
+
+
+class DayTally(models.Model):
+    """What there is to count of one day, counted once an hour, so that no page has to; digest/daybook.py says what."""
+
+    date = models.DateField()
+    counts = models.JSONField(default=dict)
+    counted_at = models.DateTimeField(null=True, blank=True)
+    reasons_forgotten = models.BooleanField(default=False, help_text="why its papers were chosen is not kept any more")
+
+    class Meta:
+        ordering = ["-date"]
+        verbose_name_plural = "day tallies"
+        constraints = [models.UniqueConstraint(fields=["date"], name="a_day_is_counted_in_one_row")]
+
+    def __str__(self) -> str:
+        return self.date.isoformat()
 
 
 class Lease(models.Model):

@@ -41,6 +41,28 @@ def reason_in_words(reasons: Iterable[Reason], *, facts: Sequence[Fact] = ()) ->
     return _in_words(tuple(told), tuple(facts))
 
 
+TERMS = {  # kind -> what the staff reads of a term; the label follows where there is one
+    "pick": "Picked by the editors",
+    "author": "Follows the author",
+    "topic": "Topic",
+    "keyword": "Keyword",
+    "category": "Category",
+    "like": "Close to papers they asked for more of",
+    "trending": "Trending",
+    "words": "Words of what they asked for",
+    "taste": "What they asked for more and less of",
+    "popularity": "Popularity",
+    "boost": "Moved up by the editors",
+    "average": "The day’s average, from which all start",
+}
+
+
+def terms_in_words(reasons: Iterable[Reason]) -> list[tuple[str, float]]:
+    """Every term of a paper's score in words, and what it gave, in their order; they add up to the score."""
+    named = [(TERMS.get(reason.kind, reason.kind), reason) for reason in reasons]
+    return [(f"{words}: {one.label}" if one.label else words, one.contribution) for words, one in named]
+
+
 @lru_cache(maxsize=20_000)  # the same paper for the same reason is in many mails
 def _in_words(reasons: tuple[tuple[str, str], ...], facts: tuple[Fact, ...]) -> str:
     labels: dict[str, list[str]] = {}

@@ -33,7 +33,7 @@ def after_restore(now: datetime) -> Restored:
 
     Their papers count as sent, up to the newest edition. Events of the provider tell of those that did leave.
     """
-    gate.pause("Restored from a backup. Look at docs/operators.md before you resume.")
+    gate.pause("Restored from a backup. Look at docs/operators.md before you resume.", now=now)
     restored = Restored()
     restored.doubtful = Delivery.objects.filter(status__in=Delivery.OPEN).update(
         status=Delivery.Status.UNKNOWN, outcome=WHY, batch=None

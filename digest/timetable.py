@@ -8,8 +8,21 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from digest import audience, delivering, gate, planning, publishing, refreshing, settling, tallying, turns
+from digest import (
+    audience,
+    daybook,
+    delivering,
+    forgetting,
+    gate,
+    planning,
+    publishing,
+    refreshing,
+    settling,
+    tallying,
+    turns,
+)
 from digest.models import Batch, Lease
+from digest.publishing import time_of_the_house
 from subscriptions import tidying
 from subscriptions.models import Subscriber
 
@@ -27,7 +40,7 @@ def tick(now: datetime) -> None:
     """
     with _turn("tick", now, hold=HOLD_TICK) as ours:
         if ours:
-            at = publishing.time_of_the_house(now)
+            at = time_of_the_house(now)
             delivering.sweep(at)
             if settings.MODE == "live":
                 due = Subscriber.objects.due(now).order_by("next_send_at", "pk")
@@ -39,23 +52,23 @@ def tick(now: datetime) -> None:
 
 def waiting(now: datetime) -> int:
     """How many batches could be delivered now."""
-    at = publishing.time_of_the_house(now)
+    at = time_of_the_house(now)
     return 0 if gate.closed_until(at) else Batch.objects.due(at).count()
 
 
 def deliver(clock: Callable[[], datetime]) -> timedelta | None:
     """Deliver one batch, if one is due; how soon somebody should go on with it, None when it is done or waits long."""
 
-    def time_of_the_house() -> datetime:
-        return publishing.time_of_the_house(clock())
+    def here() -> datetime:
+        return time_of_the_house(clock())
 
-    if gate.closed_until(time_of_the_house()) or not (batch := delivering.lease_batch(time_of_the_house())):
+    if gate.closed_until(here()) or not (batch := delivering.lease_batch(here())):
         return None
-    delivering.deliver(batch, clock=time_of_the_house)
+    delivering.deliver(batch, clock=here)
     batch.refresh_from_db(fields=["status", "not_before"])
     if batch.status != Batch.Status.OPEN:
         return None
-    pause = max(batch.not_before - time_of_the_house(), timedelta()) if batch.not_before else timedelta()
+    pause = max(batch.not_before - here(), timedelta()) if batch.not_before else timedelta()
     return pause if pause < timedelta(seconds=settings.TICK_SECONDS) else None
 
 
@@ -74,13 +87,15 @@ def open_edition(now: datetime) -> None:
 
 
 def tidy(now: datetime) -> None:
-    """Count deliveries, and whom papers reach; take out what is of no use any more: unconfirmed sign-ups, old links."""
+    """Count editions, days and whom papers reach; take out what is of no use any more: old sign-ups, links, reasons."""
     with _turn("tidy", now, rest=SELDOM) as ours:
         if ours:
-            tallying.tally(publishing.time_of_the_house(now))
-            audience.count_readers_of_newest(publishing.time_of_the_house(now))
+            tallying.tally(time_of_the_house(now))
+            audience.count_readers_of_newest(time_of_the_house(now))
             tidying.tidy(now)
             settling.forget_old_events(now)
+            forgetting.forget_reasons(now)
+            daybook.count(time_of_the_house(now))
 
 
 @contextmanager

@@ -275,6 +275,23 @@ def suppress(email: str, *, reason: str, now: datetime, why: str = "") -> None:
             record(public_id, ConsentEvent.Kind.SUPPRESSED, now=now)
 
 
+def lift(email: str, *, by: str, why: str, now: datetime) -> bool:
+    """Mail to this address is refused no more; ``by`` is who says so, and what was noted before stays beside ``why``.
+
+    Nobody is subscribed by it: whoever is on the list gets their next digest, whoever left stays away.
+    """
+    with transaction.atomic():
+        standing = Suppression.objects.blocking(email).select_for_update().first()
+        if standing is None:
+            return False
+        standing.lifted_at, standing.lifted_by = now, by[:150]
+        standing.why = " ".join(filter(None, (standing.why, f"Lifted: {why}")))
+        standing.save(update_fields=["lifted_at", "lifted_by", "why"])
+        for public_id in Subscriber.objects.filter(email_key=email_key(email)).values_list("public_id", flat=True):
+            record(public_id, ConsentEvent.Kind.LIFTED, now=now)
+    return True
+
+
 def erase(public_id: str, *, now: datetime) -> bool:
     """Take out everything personal, at once and for good: what stays is a row without a name and the record of consent.
 

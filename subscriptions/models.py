@@ -136,7 +136,11 @@ class Subscriber(models.Model):
             models.CheckConstraint(condition=Q(max_papers__range=(3, 25)), name="a_digest_has_3_to_25_papers"),
             models.CheckConstraint(condition=Q(hype__range=(0, 100)), name="hype_is_0_to_100"),
         ]
-        indexes = [models.Index(fields=["next_send_at"], name="who_is_due")]
+        indexes = [
+            models.Index(fields=["next_send_at"], name="who_is_due"),
+            # for LIKE: the unique one is ordered as the language of the database has it
+            models.Index(fields=["email_key"], opclasses=["varchar_pattern_ops"], name="addresses_by_their_beginning"),
+        ]
 
     def __str__(self) -> str:
         return self.public_id  # the admin's log of changes keeps it for good, so it must not be the address
@@ -248,6 +252,7 @@ class ConsentEvent(models.Model):
         UNSUBSCRIBED = "unsubscribed"
         REJOINED = "rejoined", "took leaving back"
         SUPPRESSED = "suppressed"
+        LIFTED = "lifted", "suppression lifted"
         ERASED = "erased"
 
     public_id = models.CharField(max_length=22, db_index=True)
@@ -263,6 +268,7 @@ class ConsentEvent(models.Model):
 
     class Meta:
         ordering = ["at", "id"]
+        indexes = [models.Index(fields=["at", "kind"], name="consent_by_time")]
 
     def __str__(self) -> str:
         return f"{self.public_id} {self.kind}"

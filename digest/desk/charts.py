@@ -1,4 +1,4 @@
-"""Charts drawn on the server as SVG: bars, stacked where there are several series, with their numbers as a table.
+"""Charts drawn on the server as SVG: bars upright or across, stacked where there are several series; and a table.
 
 No script, no inline style: colours are classes of ``static/desk.css`` (.series-1 to .series-6), sizes are attributes.
 """
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT, BOTTOM, LEFT = 720, 180, 22, 44  # in the units of the drawing, which grows with its page
+LINE, NAMES, NAME = 24, 230, 34  # of a chart across: height of a line, width of its names, letters of a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Mark:
     x: float
     y: float
     text: str
+    after: bool = False  # it begins there, and does not end
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,7 @@ class Chart:
     summary: str
     width: int = WIDTH
     height: int = HEIGHT
-    floor: int = HEIGHT - BOTTOM
-    left: int = LEFT
+    axis: tuple[int, int, int, int] = (LEFT, HEIGHT - BOTTOM, WIDTH, HEIGHT - BOTTOM)  # x1, y1, x2, y2
 
     @property
     def is_empty(self) -> bool:
@@ -83,6 +84,28 @@ def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]],
         Mark(LEFT - 6, round(HEIGHT - BOTTOM - part * high + 4, 1), f"{highest * part:,.0f}") for part in (0, 0.5, 1)
     )
     return Chart(title, unit, tuple(series), rows, tuple(drawn), below, beside, _in_words(series, unit))
+
+
+def across(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]], *, unit: str) -> Chart:
+    """One line a label, for names that are too long to stand below bars; else as :func:`bars`."""
+    rows = tuple((label, tuple(int(values[place]) for values in series.values())) for place, label in enumerate(labels))
+    longest = max((sum(values) for _, values in rows), default=0) or 1
+    wide = WIDTH - NAMES - 64  # the sum stands at the end of each line
+    height = LINE * len(rows) + 4
+    drawn, beside = [], []
+    for place, (label, values) in enumerate(rows):
+        top, x = place * LINE + 4, float(NAMES)
+        for number, (name, value) in enumerate(zip(series, values, strict=True), 1):
+            if value:
+                width = max(1.0, value / longest * wide)
+                drawn.append(Bar(round(x, 1), top, round(width, 1), LINE - 8, number, f"{label}: {value:,} {name}"))
+                x += width
+        beside.append(Mark(NAMES - 8, top + 12, label if len(label) <= NAME else label[: NAME - 1] + "…"))
+        beside.append(Mark(round(x + 8, 1), top + 12, f"{sum(values):,}", after=True))
+    return Chart(
+        title, unit, tuple(series), rows, tuple(drawn), (), tuple(beside), _in_words(series, unit), height=height,
+        axis=(NAMES, 0, NAMES, height),
+    )  # fmt: skip
 
 
 def _round_up(highest: int) -> int:

@@ -2,17 +2,231 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.urls import path
-from django.views.decorators.http import require_safe
+from datetime import date, timedelta
+from typing import Any
 
+from django.conf import settings
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from digest import gate, publishing, retrying, trends
+from digest.balance import Balance, balances_of, in_words
+from digest.cards import TITLE_LENGTH
+from digest.desk import charts, history
 from digest.desk.pages import page, staff_only
+from digest.desk.roles import Role
+from digest.models import Delivery, Paper, Provider
+from digest.phrases import plural, shorten
+from digest.reasons import Reason, reason_in_words, terms_in_words
+from digest.timeline import story_of
+from subscriptions.models import Subscriber
+from subscriptions.pages import see_other
+from subscriptions.rendering import one_line
+
+ROWS = 50  # of the list on one page
+HERE = {"here": "desk_deliveries"}
 
 
 @require_safe
 @staff_only()
 def deliveries(request: HttpRequest) -> HttpResponse:
-    return page(request, "deliveries", {})
+    """Today's and yesterday's balance, the gate, what may be tried again, and the last 30 days."""
+    now = publishing.time_of_the_house(timezone.now())
+    state = gate.state(now)
+    sheets = balances_of([now.date(), now.date() - timedelta(days=1)])
+    context = {
+        "gate": state,
+        "gate_seen": _seen(state),
+        "sheets": [_sheet(name, sheet, state) for name, sheet in zip(("Today", "Yesterday"), sheets, strict=True)],
+        "again": retrying.may_be_tried(now),
+        "waiting_to_be_planned": Subscriber.objects.due(now).count(),
+        "lines": history.latest(Provider, most=10),
+        **_month(now.date()),
+    }
+    return page(request, "deliveries", context)
 
 
-urlpatterns = [path("deliveries", deliveries, name="desk_deliveries")]
+def _sheet(name: str, balance: Balance, state: gate.State) -> dict[str, Any]:
+    mood, words = in_words(balance, state)
+    return {"name": name, "balance": balance, "mood": mood, "words": words}
+
+
+def _month(today: date) -> dict[str, Any]:
+    month = trends.last_month(today)
+    by_topic, by_source = trends.verdicts_by_topic(month), trends.verdicts_by_source(month)
+    return {
+        "counted_at": month.counted_at,
+        "charts": [
+            charts.bars("Digests sent", month.labels, trends.sent(month), unit="Digests a day"),
+            charts.bars("No digest, by reason", month.labels, trends.skipped(month), unit="Readers a day"),
+            charts.bars("Bounces, complaints and leaving", month.labels, trends.troubles(month), unit="Readers a day"),
+        ],
+        "verdicts": [_verdicts("topic", by_topic), _verdicts("source", by_source)],
+    }
+
+
+def _verdicts(what: str, rows: list[tuple[str, int, int]]) -> charts.Chart:
+    more, less = [more for _, more, _ in rows], [less for _, _, less in rows]
+    names = [name for name, _, _ in rows]
+    return charts.across(f"More and less, by {what}", names, {"more": more, "less": less}, unit="Verdicts in 30 days")
+
+
+# Acts ----------------------------------------------------------------------------------------------------------------
+
+
+@require_POST
+@staff_only(done_by=Role.SENDER)
+def pause(request: HttpRequest) -> HttpResponse:
+    """At once: whoever sees a mistake is asked for no proof first."""
+    why = shorten(request.POST.get("why", ""), 300) or "No reason was given."
+    with transaction.atomic():
+        gate.pause(why, by=request.user.get_username(), now=timezone.now())
+        _write_down(request, f"Paused all digests: {why}")
+    messages.success(
+        request, "Paused. What a worker has in hand at this moment still leaves, at most one chunk each; nothing after."
+    )
+    return see_other("desk_deliveries")
+
+
+@require_POST
+@staff_only(done_by=Role.SENDER, asked_again=True)
+def resume(request: HttpRequest) -> HttpResponse:
+    """What was paused meanwhile by somebody else, or is held for another reason, is looked at once more first."""
+    now = publishing.time_of_the_house(timezone.now())
+    with transaction.atomic():
+        list(Provider.objects.select_for_update())
+        state = gate.state(now)
+        if state.is_open:
+            messages.error(request, "Nothing to resume: digests may leave already.")
+        elif request.POST.get("seen", "") != _seen(state):
+            messages.error(request, "Not resumed: it was paused or held anew since you opened the page. Look again.")
+        else:
+            gate.resume(now=now)
+            _write_down(request, "Let digests leave again")
+            messages.success(request, "Digests leave again, from the next minute on. Nobody gets one twice.")
+    return see_other("desk_deliveries")
+
+
+@require_POST
+@staff_only(done_by=Role.SENDER, asked_again=True)
+def try_again(request: HttpRequest) -> HttpResponse:
+    now = publishing.time_of_the_house(timezone.now())
+    with transaction.atomic():
+        tried = retrying.try_again(now)
+        if tried:
+            _write_down(request, f"Tried {plural(tried, 'failed digest')} again")
+    if tried:
+        messages.success(request, f"{plural(tried, 'digest')} will be tried again within a minute.")
+    else:
+        messages.error(request, "Nothing was tried again: no failed digest is left that can be.")
+    return see_other("desk_deliveries")
+
+
+def _seen(state: gate.State) -> str:
+    """What a page showed of a closed gate: a press on it counts for that alone."""
+    return "" if state.is_open else f"{state.since or state.held_until}"
+
+
+def _write_down(request: HttpRequest, what: str) -> None:
+    provider, _ = Provider.objects.get_or_create(name=settings.MAIL_PROVIDER)
+    history.write_down(request.user, provider, what)  # type: ignore[arg-type]  # staff_only let nobody else in
+
+
+# The list, and one of it ---------------------------------------------------------------------------------------------
+
+
+@require_safe
+@staff_only()
+def delivery_list(request: HttpRequest) -> HttpResponse:
+    """Digests of one issue date, by their numbers, so that a later page is as quick as the first."""
+    today = publishing.time_of_the_house(timezone.now()).date()
+    asked = request.GET
+    day, problem = _day(asked.get("date", ""), today)
+    status = asked.get("status", "")
+    if status not in ("", *Delivery.Status.values):
+        status, problem = "", "Choose a status of the list."
+    reason = one_line(asked.get("reason", ""))[:300]
+    [balance] = balances_of([day])
+    rows = Delivery.objects.filter(issue_date=day).select_related("subscriber").order_by("pk")
+    rows = rows.defer("reasons")
+    if reason:
+        status = Delivery.Status.SKIPPED
+        rows = rows.filter(outcome=reason)
+    if status:
+        rows = rows.filter(status=status)
+    found = list(rows.filter(pk__gt=_number(asked.get("after", "")))[: ROWS + 1])
+    context = {
+        "day": day,
+        "problem": problem,
+        "statuses": Delivery.Status.choices,
+        "status": status,
+        "reason": reason,
+        "balance": balance,
+        "rows": found[:ROWS],
+        "is_first": not asked.get("after"),
+        "next": found[ROWS - 1].pk if len(found) > ROWS else None,
+        **HERE,
+    }
+    return page(request, "delivery_list", context, status=422 if problem else 200)
+
+
+def _day(given: str, today: date) -> tuple[date, str]:
+    if not given:
+        return today, ""
+    try:
+        return date.fromisoformat(given), ""
+    except ValueError:
+        return today, "Write the date as year, month and day, such as 2026-11-28."
+
+
+def _number(given: str) -> int:
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 16 else 0
+
+
+@require_safe
+@staff_only()
+def delivery(request: HttpRequest, number: int) -> HttpResponse:
+    """What happened to one digest, and why each of its papers was chosen."""
+    row = get_object_or_404(Delivery.objects.select_related("subscriber", "edition"), pk=min(number, 2**62))
+    context = {
+        "row": row,
+        "steps": story_of(row),
+        "chosen": chosen_for(row),
+        "has_reasons": bool(row.reasons),
+        **HERE,
+    }
+    return page(request, "delivery", context)
+
+
+def chosen_for(row: Delivery) -> list[dict[str, Any]]:
+    """The papers of a digest with the terms of their scores; without terms once these are not kept any more."""
+    titles = dict(Paper.objects.filter(pk__in=row.paper_ids).values_list("pk", "title"))
+    reasons = row.reasons.get("papers", []) if isinstance(row.reasons, dict) else []
+    papers = []
+    for place, paper_id in enumerate(row.paper_ids):
+        why = [Reason(*one) for one in reasons[place]] if place < len(reasons) else []
+        terms = sorted(terms_in_words(why), key=lambda term: -abs(term[1]))
+        papers.append(
+            {
+                "title": shorten(titles.get(paper_id, "A paper that is gone"), TITLE_LENGTH),
+                "why": reason_in_words(why) if why else "",
+                "terms": terms,
+                "score": sum(value for _, value in terms),
+            }
+        )
+    return papers
+
+
+urlpatterns = [
+    path("deliveries", deliveries, name="desk_deliveries"),
+    path("deliveries/list", delivery_list, name="desk_delivery_list"),
+    path("deliveries/<int:number>", delivery, name="desk_delivery"),
+    path("deliveries/pause", pause, name="desk_pause"),
+    path("deliveries/resume", resume, name="desk_resume"),
+    path("deliveries/try-again", try_again, name="desk_try_again"),
+]

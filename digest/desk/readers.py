@@ -1,19 +1,230 @@
-"""Who reads: consent, receipts, preferences, and why each paper was chosen."""
+"""Who reads: consent, receipts, preferences, and why each paper was chosen; what is done for one of them."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.urls import path
-from django.views.decorators.http import require_safe
+import json
+from contextlib import suppress as suppress_error
+from datetime import date
+from typing import Any
 
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from digest import erasing, publishing, readership, trends
+from digest.desk import charts, history
+from digest.desk.deliveries import chosen_for
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
+from digest.exporting import everything_of
+from digest.models import Verdict
+from digest.phrases import shorten
+from subscriptions import consent
+from subscriptions.models import Subscriber, Suppression
+from subscriptions.proof import proof_of
+from subscriptions.rendering import one_line
+
+ROWS = 30  # receipts on one page
+WHY = 300  # letters of a reason
+HERE = {"here": "desk_readers"}
 
 
 @require_safe
 @staff_only(seen_by=Role.PRIVACY)
 def readers(request: HttpRequest) -> HttpResponse:
-    return page(request, "readers", {})
+    return page(request, "readers", _growth())
 
 
-urlpatterns = [path("readers", readers, name="desk_readers")]
+def _growth() -> dict[str, Any]:
+    month = trends.last_month(publishing.time_of_the_house(timezone.now()).date())
+    wanted = trends.wanted(month)
+    names, numbers = [name for name, _ in wanted], [number for _, number in wanted]
+    return {
+        "counted_at": month.counted_at,
+        "charts": [
+            charts.bars("Coming and leaving", month.labels, trends.growth(month), unit="People a day"),
+            charts.bars("Readers on the list", month.labels, trends.listed(month), unit="Readers"),
+            charts.across("Topics, by readers who want them", names, {"readers": numbers}, unit="Readers now"),
+        ],
+    }
+
+
+@require_POST
+@staff_only(seen_by=Role.PRIVACY)
+def find(request: HttpRequest) -> HttpResponse:
+    """By POST, so that an address is in no log and no history of a browser."""
+    words = one_line(request.POST.get("who", ""))[:254]
+    found = readership.find(words)
+    if len(found) == 1:
+        return _to(found[0])
+    is_address = _is_address(words)
+    context = {
+        **HERE,
+        "words": words,
+        "found": [(reader, _stands(reader)) for reader in found[: readership.MOST]],
+        "is_cut": len(found) > readership.MOST,
+        "shortest": readership.SHORTEST,
+        "is_too_short": len(words) < readership.SHORTEST,
+        "is_address": is_address,
+        "suppression": readership.suppression_of(words) if is_address else None,
+    }
+    return page(request, "found", context)
+
+
+def _stands(reader: Subscriber) -> str:
+    return str(reader.get_status_display())
+
+
+def _is_address(words: str) -> bool:
+    try:
+        validate_email(words)
+    except ValidationError:
+        return False
+    return True
+
+
+@require_safe
+@staff_only(seen_by=Role.PRIVACY)
+def reader(request: HttpRequest, public_id: str) -> HttpResponse:
+    return _page_of(request, _known(public_id))
+
+
+def _known(public_id: str) -> Subscriber:
+    return get_object_or_404(Subscriber, public_id=public_id)
+
+
+def _page_of(request: HttpRequest, one: Subscriber, *, problem: str = "", about: str = "") -> HttpResponse:
+    """Everything about one reader; ``problem`` is what was wrong with the form ``about``."""
+    now = publishing.time_of_the_house(timezone.now())
+    suppression = readership.suppression_of(one.email)
+    rows = list(_receipts(one, request.GET.get("before", "")))
+    last = next((row for row in rows if row.paper_ids), None)
+    mood, words = readership.standing_in_words(one, suppression, now=now)
+    context = {
+        "reader": one,
+        "is_erased": one.status == Subscriber.Status.ERASED,
+        "mood": mood,
+        "words": words,
+        "rhythm": readership.rhythm_of(one),
+        "wishes": readership.wishes_of(one),
+        "verdicts": _verdicts(one),
+        "suppression": suppression,
+        "receipts": rows[:ROWS],
+        "earlier": rows[ROWS - 1].issue_date if len(rows) > ROWS else None,
+        "last": last,
+        "chosen": chosen_for(last) if last else [],
+        "has_reasons": bool(last and last.reasons),
+        "proof": proof_of(one.public_id),
+        "lines": history.of(one),
+        "problem": problem,
+        "about": about,
+        **HERE,
+    }
+    return page(request, "reader", context, status=422 if problem else 200)
+
+
+def _receipts(one: Subscriber, before: str) -> Any:
+    rows = one.deliveries.order_by("-issue_date")
+    with suppress_error(ValueError):  # not a date of ours: from the newest one on
+        rows = rows.filter(issue_date__lt=date.fromisoformat(before)) if before else rows
+    return rows[: ROWS + 1]
+
+
+def _verdicts(one: Subscriber) -> list[tuple[str, int]]:
+    given = list(one.verdicts.values_list("value", flat=True))
+    return [(str(value.label), given.count(value)) for value in Verdict.Value]
+
+
+# Acts ----------------------------------------------------------------------------------------------------------------
+
+
+@require_POST
+@staff_only(seen_by=Role.PRIVACY, done_by=Role.PRIVACY, asked_again=True)
+def suppress(request: HttpRequest, public_id: str) -> HttpResponse:
+    one = _known(public_id)
+    if not (why := shorten(request.POST.get("why", ""), WHY)):
+        return _page_of(request, one, about="suppress", problem="Write why mail to this reader is refused.")
+    if one.status == Subscriber.Status.ERASED:
+        return _page_of(request, one, about="suppress", problem="This reader was erased: there is no address left.")
+    now = timezone.now()
+    with transaction.atomic():
+        consent.suppress(one.email, reason=Suppression.Reason.BY_HAND, now=now, why=why)
+        history.write_down(request.user, one, "Suppressed; why is kept with the suppression")  # type: ignore[arg-type]
+    messages.success(request, "Suppressed: no mail goes to this address any more.")
+    return _to(one)
+
+
+@require_POST
+@staff_only(seen_by=Role.PRIVACY, done_by=Role.PRIVACY, asked_again=True)
+def lift(request: HttpRequest, public_id: str) -> HttpResponse:
+    one = _known(public_id)
+    if not (why := shorten(request.POST.get("why", ""), WHY)):
+        return _page_of(request, one, about="lift", problem="Write why mail may go to this reader again.")
+    with transaction.atomic():
+        lifted = bool(one.email) and consent.lift(
+            one.email, by=request.user.get_username(), why=why, now=timezone.now()
+        )
+        if lifted:
+            history.write_down(request.user, one, "Lifted the suppression; why is kept with it")  # type: ignore[arg-type]
+    if lifted:
+        messages.success(request, "Lifted: mail may go to this address again. Nobody was subscribed by it.")
+    else:
+        messages.error(request, "Nothing was lifted: no suppression of this address stands.")
+    return _to(one)
+
+
+@require_POST
+@staff_only(seen_by=Role.PRIVACY, done_by=Role.PRIVACY, asked_again=True)
+def export(request: HttpRequest, public_id: str) -> HttpResponse:
+    """All that is kept about a reader, as the JSON file that they can take themselves."""
+    one = _known(public_id)
+    with transaction.atomic():
+        body = json.dumps(everything_of(one, now=timezone.now()), ensure_ascii=False, indent=2)
+        history.write_down(request.user, one, "Exported all that is kept")  # type: ignore[arg-type]
+    return HttpResponse(
+        body.encode("utf-8", "replace"),
+        content_type="application/json",
+        headers={
+            "Content-Disposition": f'attachment; filename="broadsheet-{one.public_id}.json"',
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+@require_POST
+@staff_only(seen_by=Role.PRIVACY, done_by=Role.PRIVACY, asked_again=True)
+def erase(request: HttpRequest, public_id: str) -> HttpResponse:
+    one = _known(public_id)
+    if request.POST.get("number", "").strip() != one.public_id:
+        problem = "Nothing was erased: type the reader’s number as it stands at the head of this page."
+        return _page_of(request, one, about="erase", problem=problem)
+    with transaction.atomic():
+        erased = erasing.erase(one, now=timezone.now())
+        if erased:
+            history.write_down(request.user, one, "Erased")  # type: ignore[arg-type]
+    if erased:
+        messages.success(request, "Erased: nothing personal of this reader is kept any more.")
+    else:
+        messages.error(request, "Nothing was erased: this reader was erased before.")
+    return _to(one)
+
+
+def _to(one: Subscriber) -> HttpResponse:
+    return HttpResponseRedirect(reverse("desk_reader", args=[one.public_id]), status=303)
+
+
+urlpatterns = [
+    path("readers", readers, name="desk_readers"),
+    path("readers/find", find, name="desk_find_reader"),
+    path("readers/<str:public_id>", reader, name="desk_reader"),
+    path("readers/<str:public_id>/suppress", suppress, name="desk_suppress"),
+    path("readers/<str:public_id>/lift", lift, name="desk_lift"),
+    path("readers/<str:public_id>/export", export, name="desk_export"),
+    path("readers/<str:public_id>/erase", erase, name="desk_erase"),
+]

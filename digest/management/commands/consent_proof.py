@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from subscriptions.models import ConsentEvent, Subscriber, Suppression, email_key
-from subscriptions.wording import words
+from subscriptions.models import Subscriber, Suppression, email_key
+from subscriptions.proof import proof_of
 
 
 class Command(BaseCommand):
@@ -28,10 +28,10 @@ class Command(BaseCommand):
     def handle(self, *, address: str | None, reader: str | None, **options: Any) -> None:
         person = self._person(address, reader)
         public_id = person.public_id if person else reader or ""
-        events = list(ConsentEvent.objects.filter(public_id=public_id)) if public_id else []
+        steps = proof_of(public_id)
         if address is not None and (suppression := _suppression(address)):
             self.stdout.write(suppression)
-        if person is None and not events:
+        if person is None and not steps:
             name = "by that address" if address is not None else "by that id"
             hint = (
                 "; whoever was erased, or never confirmed, is known by their id only." if address is not None else "."
@@ -42,29 +42,18 @@ class Command(BaseCommand):
             self.stdout.write(f"address   {person.email}")
         status = person.get_status_display() if person else "gone: the sign-up was not confirmed"
         self.stdout.write(f"status    {status}")
-        if not events:
+        if not steps:
             self.stdout.write("\nNo event is on record.")
-        for event in events:
+        for step in steps:
             self.stdout.write("")
-            self.stdout.write(f"{_moment(event.at)} {str(event.get_kind_display()).lower()}")
-            for name, value in _details(event):
+            self.stdout.write(f"{_moment(step.at)} {step.what}")
+            for name, value in step.details:
                 self.stdout.write(f"  {name:7} {value}")
 
     def _person(self, address: str | None, reader: str | None) -> Subscriber | None:
         if address is not None:
             return Subscriber.objects.filter(email_key=email_key(address)).first()
         return Subscriber.objects.filter(public_id=reader).first()
-
-
-def _details(event: ConsentEvent) -> list[tuple[str, str]]:
-    named = [
-        ("page", event.page),
-        ("words", f"{event.wording}: “{words(event.wording)}”" if event.wording else ""),
-        ("from", event.ip or ""),
-        ("browser", event.user_agent or ""),
-        ("mail" if event.kind == ConsentEvent.Kind.ASKED else "link", event.reference),
-    ]
-    return [(name, value) for name, value in named if value]
 
 
 def _moment(at: datetime) -> str:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
-from digest import audience, delivering, ingest, planning, publishing, refreshing, sample
+from digest import audience, daybook, delivering, ingest, planning, publishing, refreshing, sample
 from digest.desk.members import lay_down_demonstration_login
 from digest.ingest import Reading
 from digest.management import files as given
@@ -73,6 +73,7 @@ class Command(BaseCommand):
         planned = planning.plan(now, on_the_list, issue_date=day)
         delivering.sweep(now)
         delivering.deliver_all(clock=lambda: now)
+        daybook.count(now)
         deliveries = list(Delivery.objects.filter(issue_date=day))
         summary.tell_deliveries(out, deliveries, planned=planned)
         summary.tell_outbox(out)

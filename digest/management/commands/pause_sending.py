@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -22,5 +23,5 @@ class Command(BaseCommand):
         parser.add_argument("--why", default="Paused by hand.", help="shown to whoever looks")
 
     def handle(self, *, why: str, **options: Any) -> None:
-        gate.pause(why)
+        gate.pause(why, now=datetime.now(UTC))
         self.stdout.write(f"Paused: no digest leaves through {settings.MAIL_PROVIDER}. Go on with: resume_sending")

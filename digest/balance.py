@@ -1,0 +1,87 @@
+"""A day's balance sheet: every digest that was due, by what became of it; nothing is ever missing from the sum."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import Count
+
+from digest.daybook import by_day
+from digest.gate import State
+from digest.models import Delivery
+from digest.phrases import listed, plural
+
+_Status = Delivery.Status
+PARTS: dict[str, tuple[str, ...]] = {  # each status is in exactly one of them
+    "accepted": (_Status.ACCEPTED, _Status.DELIVERED, _Status.BOUNCED, _Status.COMPLAINED),
+    "failed": (_Status.FAILED,),
+    "skipped": (_Status.SKIPPED,),
+    "expired": (_Status.EXPIRED,),
+    "unknown": (_Status.UNKNOWN,),
+    "open": tuple(Delivery.OPEN),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One issue date: how many digests have each status, and how many were skipped for each reason, most first."""
+
+    day: date
+    statuses: Mapping[str, int]
+    skipped_for: tuple[tuple[str, int], ...] = ()
+
+    def part(self, name: str) -> int:
+        """One of PARTS."""
+        return sum(self.statuses.get(status, 0) for status in PARTS[name])
+
+    @property
+    def due(self) -> int:
+        return sum(self.statuses.values())
+
+    @property
+    def parts(self) -> list[tuple[str, int]]:
+        return [(name, self.part(name)) for name in PARTS]
+
+    @property
+    def of_accepted(self) -> list[tuple[str, int]]:
+        """What is known further of those that were accepted."""
+        told = ("delivered", "bounced", "complained")
+        return [(status, self.statuses.get(status, 0)) for status in told]
+
+
+def balances_of(days: Collection[date]) -> list[Balance]:
+    """The balance of each of these issue dates, in their order, from the rows themselves; two queries."""
+    rows = Delivery.objects.filter(issue_date__in=days).order_by()
+    statuses = by_day(rows.values_list("issue_date", "status").annotate(count=Count("pk")))
+    skipped = rows.filter(status=_Status.SKIPPED).values_list("issue_date", "outcome")
+    reasons = by_day(skipped.annotate(count=Count("pk")))
+    return [
+        Balance(day, statuses.get(day, {}), tuple(sorted(reasons.get(day, {}).items(), key=lambda one: -one[1])))
+        for day in days
+    ]
+
+
+def in_words(balance: Balance, gate: State) -> tuple[str, str]:
+    """Whether all is well, as ``good``, ``wait`` or ``bad``, and a sentence or two that say so."""
+    unknown, failed, waiting = balance.part("unknown"), balance.part("failed"), balance.part("open")
+    sent = balance.part("accepted")
+    if not balance.due:
+        return "wait", "No digest has been due yet."
+    troubles = []
+    if unknown:
+        troubles.append(f"{plural(unknown, 'digest')} may or may not have left, and will not be sent again")
+    if failed:
+        troubles.append(f"{plural(failed, 'digest')} could not be sent")
+    if expired := balance.part("expired"):
+        troubles.append(f"{plural(expired, 'digest')} could not leave in time")
+    left = f"{plural(sent, 'digest')} left"
+    if troubles:
+        words = f"Not all is well: {listed(troubles)}. {left}{f', {waiting:,} still to go' if waiting else ''}."
+        return "bad", words
+    if waiting and not gate.is_open:
+        return "bad", f"{plural(waiting, 'digest')} {'waits' if waiting == 1 else 'wait'} and cannot leave now. {left}."
+    if waiting:
+        return "wait", f"{plural(waiting, 'digest')} {'is' if waiting == 1 else 'are'} on the way. {left} so far."
+    return "good", f"All is well: {left}, and every other reader is told why there is none."

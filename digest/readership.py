@@ -1,0 +1,81 @@
+"""Who reads: found by an address or a number, and how each stands, in words for the staff."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from subscriptions.forms import DAYS
+from subscriptions.models import Preference, Subscriber, Suppression, address_hash, email_key
+from subscriptions.schedule import zone_of
+
+MOST = 20  # that a search shows
+SHORTEST = 3  # letters of an address to search by
+_NUMBER = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+def find(words: str) -> list[Subscriber]:
+    """Whoever has exactly this address or number, else those whose address begins so: up to 21, by address.
+
+    One more than are to be shown, so that it can be said that there are more. Two queries at most.
+    """
+    words = words.strip()
+    if _NUMBER.fullmatch(words) and (found := list(Subscriber.objects.filter(public_id=words))):
+        return found
+    if "@" in words and (found := list(Subscriber.objects.filter(email_key=email_key(words)))):
+        return found
+    if len(words) < SHORTEST:
+        return []
+    begins = email_key(words) if "@" in words else words.casefold()
+    known = Subscriber.objects.exclude(status=Subscriber.Status.ERASED)
+    return list(known.filter(email_key__startswith=begins).order_by("email_key")[: MOST + 1])
+
+
+def suppression_of(email: str) -> Suppression | None:
+    """What is on record about refusing mail to this address, standing or lifted."""
+    return Suppression.objects.filter(address_hash=address_hash(email)).first() if email else None
+
+
+def standing_in_words(reader: Subscriber, suppression: Suppression | None, *, now: datetime) -> tuple[str, str]:
+    """How a reader stands, as ``good``, ``wait`` or ``bad``, and in a sentence."""
+    status = Subscriber.Status(reader.status)
+    if status == Subscriber.Status.ERASED:
+        return "bad", "Erased: nothing personal is kept."
+    if suppression and suppression.lifted_at is None:
+        return "bad", "Suppressed: no mail goes to this address, whoever asks for it."
+    if status == Subscriber.Status.PENDING:
+        return "wait", "Signed up, and has not confirmed yet: gets no digest."
+    if status == Subscriber.Status.UNSUBSCRIBED:
+        left = f" on {reader.left_at:%-d %B %Y}" if reader.left_at else ""
+        return "bad", f"Left the list{left}: gets no digest."
+    if status == Subscriber.Status.PAUSED and reader.is_paused(now.date()):
+        until = f" until {reader.paused_until:%-d %B %Y}" if reader.paused_until else ""
+        return "wait", f"Paused by the reader{until}: gets no digest meanwhile."
+    return "good", f"Gets digests.{_next(reader)}"
+
+
+def rhythm_of(reader: Subscriber) -> str:
+    """When a reader's digests are due."""
+    days = [day[:3] for number, day in enumerate(DAYS) if reader.weekdays >> number & 1]
+    return f"{', '.join(days)} at {reader.send_hour}:00, {reader.zone}"
+
+
+def wishes_of(reader: Subscriber) -> list[tuple[str, list[str]]]:
+    """What a reader asks for and mutes: kinds, as they are said, and their values; one query."""
+    found: dict[str, list[str]] = {}
+    for wish in reader.preferences.select_related("topic").order_by("stance", "kind", "pk"):
+        muted = "muted " if wish.stance == Preference.Stance.MUTE else ""
+        value = wish.topic.name if wish.topic else wish.value
+        until = f" (until {wish.until})" if wish.until else ""
+        found.setdefault(f"{muted}{_PLURAL[wish.kind]}".capitalize(), []).append(value + until)
+    return list(found.items())
+
+
+_PLURAL = {"topic": "topics", "keyword": "keywords", "category": "categories", "author": "authors"}
+
+
+def _next(reader: Subscriber) -> str:
+    if not reader.next_send_at:
+        return ""
+    local = reader.next_send_at.astimezone(zone_of(reader.zone))
+    return f" The next one is due on {local:%-d %B at %H:%M}, {reader.zone}."

@@ -1,0 +1,98 @@
+"""Which digests that failed may be tried again by hand, and trying them: docs/sending.md says why these are safe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from digest.delivering import POISON
+from digest.models import Delivery, DeliveryEvent
+from digest.phrases import plural
+from subscriptions.fates import ADDRESS_IS_GONE
+from subscriptions.models import Subscriber
+
+CHUNK = 1000
+BY_HAND = "Tried again by hand."
+NO_ADDRESS = (*ADDRESS_IS_GONE, "refused")  # answers after which another try would fail too
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How many of the latest digests can be tried again, and how many others cannot, by why not."""
+
+    can: int = 0
+    may_have_left: int = 0
+    too_late: int = 0
+    no_use: int = 0
+
+    @property
+    def in_words(self) -> str:
+        cannot = [
+            (self.may_have_left, "unknown cannot, since it may have left", "unknown cannot, since they may have left"),
+            (self.too_late, "cannot, since its time is over", "cannot, since their time is over"),
+            (self.no_use, "cannot, since another try would fail too", "cannot, since another try would fail too"),
+        ]
+        said = [f"{count:,} {one if count == 1 else many}" for count, one, many in cannot if count]
+        return "; ".join([f"{plural(self.can, 'failed digest')} can be tried again", *said]) + "."
+
+
+def may_be_tried(now: datetime) -> Again:
+    """What :func:`try_again` would do now, and what it would leave alone; of the last two issue dates."""
+    failed = _latest(now).filter(status=Delivery.Status.FAILED)
+    all_failed = failed.count()
+    if not all_failed:
+        return Again(may_have_left=_unknown(now))
+    can = _safe(now).count()
+    late = failed.filter(not_after__lte=now).count()
+    return Again(can=can, may_have_left=_unknown(now), too_late=late, no_use=all_failed - late - can)
+
+
+def try_again(now: datetime) -> int:
+    """Let each of these wait for another try, which the next sweep batches; how many.
+
+    Twice, or from two places at once, is the same as once: a row goes from failed to waiting in one statement, and
+    from there it is a delivery like any other. ``handed_over_at`` is emptied, since the mail surely was not taken.
+    """
+    numbers = list(_safe(now).order_by("pk").values_list("pk", flat=True))
+    tried = 0
+    with transaction.atomic():
+        for start in range(0, len(numbers), CHUNK):
+            # by number and status alone, so that a row which somebody else has just moved is looked at once more
+            these = Delivery.objects.filter(pk__in=numbers[start : start + CHUNK], status=Delivery.Status.FAILED)
+            tried += these.update(
+                status=Delivery.Status.RETRY_WAIT, not_before=now, handed_over_at=None, outcome=BY_HAND
+            )
+    return tried
+
+
+def _safe(now: datetime) -> QuerySet[Delivery]:
+    """Failed digests that surely did not leave, that can still arrive in time, and for which another try may do."""
+    later = Delivery.objects.filter(subscriber=OuterRef("subscriber"), issue_date__gt=OuterRef("issue_date"))
+    told = DeliveryEvent.objects.filter(delivery=OuterRef("pk"))
+    return (
+        _latest(now)
+        .filter(
+            ~Exists(told),  # the provider had it
+            ~Exists(later.filter(status__in=[*Delivery.SENT, *Delivery.OPEN])),  # its papers are in the next one
+            Q(not_after=None) | Q(not_after__gt=now),
+            status=Delivery.Status.FAILED,
+            accepted_at=None,
+            provider_message_id="",
+            message_id__isnull=False,  # not emptied with its reader's erasure
+        )
+        .exclude(outcome=POISON)  # it stops its worker, and whether one of its tries left is not looked into
+        .exclude(answer__in=NO_ADDRESS)
+        .exclude(subscriber__status=Subscriber.Status.ERASED)
+    )
+
+
+def _unknown(now: datetime) -> int:
+    return _latest(now).filter(status=Delivery.Status.UNKNOWN).count()
+
+
+def _latest(now: datetime) -> QuerySet[Delivery]:
+    """A window is five hours, and dates differ by a day around the world."""
+    return Delivery.objects.filter(issue_date__gte=now.date() - timedelta(days=1))
