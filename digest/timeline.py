@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +16,9 @@ BECAME: dict[str, str] = {
     _Status.HANDING_OFF: "Is being handed over at this moment",
     _Status.RETRY_WAIT: "Waits for another try",
     _Status.ACCEPTED: "Taken by the mail provider",
+    _Status.DELIVERED: "Delivered to the reader’s mail server",
+    _Status.BOUNCED: "Came back from the reader’s mail server",
+    _Status.COMPLAINED: "Reported as spam",
     _Status.UNKNOWN: "May have left: nobody can tell, and it is not sent again",
     _Status.FAILED: "Could not be sent",
     _Status.EXPIRED: "Could not leave in time",
@@ -51,7 +55,7 @@ def story_of(delivery: Delivery) -> list[Step]:
     events = DeliveryEvent.objects.filter(delivery=delivery).order_by("at", "pk")
     steps += [_told(event) for event in events]
     timed = [(step.at, place, step) for place, step in enumerate(steps) if step.at]
-    return [*(step for _, _, step in sorted(timed)), *(step for step in steps if not step.at), *_now(delivery)]
+    return [*(step for _, _, step in sorted(timed)), *(step for step in steps if not step.at), *_now(delivery, steps)]
 
 
 def _planned(delivery: Delivery) -> Step:
@@ -79,9 +83,10 @@ def _told(event: DeliveryEvent) -> Step:
     return Step(event.at, TOLD.get(event.kind, f"The mail provider told: {event.kind}"), code)
 
 
-def _now(delivery: Delivery) -> list[Step]:
-    """How it stands, where that is not told by a step before."""
-    if delivery.status not in BECAME or delivery.status == _Status.ACCEPTED or delivery.outcome in OUTCOME.values():
+def _now(delivery: Delivery, steps: Sequence[Step]) -> list[Step]:
+    """How it stands, where that is not told by a step before; events are kept 30 days, and the status for good."""
+    told = {step.what for step in steps}
+    if BECAME[delivery.status] in told or (delivery.outcome in OUTCOME.values() and told & set(TOLD.values())):
         return []
     detail = " ".join(filter(None, (delivery.outcome, f"Answer: {delivery.answer}." if delivery.answer else "")))
     if delivery.status in Delivery.OPEN and delivery.not_before:

@@ -15,7 +15,7 @@ from digest.cards import Card
 from digest.compose import Reader
 from digest.fitting import email_of_nothing, fit
 from digest.models import Delivery
-from subscriptions.links import WEB_COPY, BadLink, read_day_token
+from subscriptions.links import WEB_COPY, BadLink, LinkExpired, read_day_token
 from subscriptions.models import Subscriber
 from subscriptions.pages import token_page
 from subscriptions.views.visiting import masked
@@ -71,8 +71,10 @@ def _html(delivery: Delivery, cards: dict[int, Card]) -> str:
 def _keep_what_is_left(delivery: Delivery, cards: dict[int, Card]) -> None:
     """Make the row, which is never saved, one that can be composed: reasons are cleared, papers deleted by hand.
 
-    Raises BadLink where no paper is left of those it had.
+    Raises BadLink where no paper is left of those it had, LinkExpired where it had none and its words are cleared.
     """
+    if delivery.subject and not delivery.paper_ids and not delivery.reasons:
+        raise LinkExpired("a mail without papers, whose words are kept 30 days")
     frozen = {"arrived": 0, "matched": 0, "asked_for": [], **(delivery.reasons or {})}
     reasons = frozen.get("papers") or [[] for _ in delivery.paper_ids]
     left = [(paper, why) for paper, why in zip(delivery.paper_ids, reasons, strict=True) if paper in cards]
