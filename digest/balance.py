@@ -11,7 +11,7 @@ from django.db.models import Count
 from digest.daybook import by_day
 from digest.gate import State
 from digest.models import Delivery
-from digest.phrases import listed, plural
+from digest.phrases import plural
 
 _Status = Delivery.Status
 PARTS: dict[str, tuple[str, ...]] = {  # each status is in exactly one of them
@@ -69,17 +69,20 @@ def in_words(balance: Balance, gate: State) -> tuple[str, str]:
     sent = balance.part("accepted")
     if not balance.due:
         return "wait", "No digest has been due yet."
-    troubles = []
-    if unknown:
-        troubles.append(f"{plural(unknown, 'digest')} may or may not have left, and will not be sent again")
-    if failed:
-        troubles.append(f"{plural(failed, 'digest')} could not be sent")
-    if expired := balance.part("expired"):
-        troubles.append(f"{plural(expired, 'digest')} could not leave in time")
     left = f"{plural(sent, 'digest')} left"
+    troubles = [
+        f"{plural(count, 'digest')} {what}."
+        for count, what in (
+            (unknown, "may or may not have left, and will not be sent again"),
+            (failed, "could not be sent"),
+            (balance.part("expired"), "could not leave in time"),
+        )
+        if count
+    ]
     if troubles:
-        words = f"Not all is well: {listed(troubles)}. {left}{f', {waiting:,} still to go' if waiting else ''}."
-        return "bad", words
+        return "bad", " ".join(
+            ["Not all is well.", *troubles, f"{left}{f', {waiting:,} still to go' if waiting else ''}."]
+        )
     if waiting and not gate.is_open:
         return "bad", f"{plural(waiting, 'digest')} {'waits' if waiting == 1 else 'wait'} and cannot leave now. {left}."
     if waiting:

@@ -29,10 +29,10 @@ Counts = dict[date, dict[str, Any]]
 
 
 def count(now: datetime) -> None:
-    """Count today, what may have changed, and each of the last 30 days that was never counted; ten queries or so."""
+    """Count today, what may have changed, and each of the last 30 days of which nothing is known; ten queries or so."""
     today = now.date()
     known = dict(DayTally.objects.filter(date__gt=today - timedelta(days=DAYS)).values_list("date", "counts"))
-    missing = {day for day in days_until(today) if not known.get(day)}
+    missing = {day for day in days_until(today) if not known.get(day, {}).get("deliveries")}
     moving = {day for day in days_until(today) if day > today - MOVING} | missing
     recent = {today, today - timedelta(days=1)} | missing
     counts: Counts = {day: dict(known.get(day, {})) for day in moving}

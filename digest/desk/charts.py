@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT, BOTTOM, LEFT = 720, 180, 22, 44  # in the units of the drawing, which grows with its page
-LINE, NAMES, NAME = 24, 230, 34  # of a chart across: height of a line, width of its names, letters of a name
+WIDTH, HEIGHT, BOTTOM, LEFT = 560, 180, 22, 60  # in the units of the drawing, which grows with its page
+LINE, NAMES, NAME = 24, 220, 30  # of a chart across: height of a line, width of its names, letters of a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]],
             drawn.append(
                 Bar(round(x, 1), round(top, 1), round(width, 1), round(tall, 1), number, f"{label}: {value:,} {name}")
             )
-    every = max(1, -(-len(rows) // 10))
+    every = max(1, -(-len(rows) // 8))
     below = tuple(
         Mark(round(LEFT + (place + 0.5) * step, 1), HEIGHT - 6, label)
         for place, (label, _) in enumerate(rows)

@@ -30,7 +30,7 @@ from subscriptions.models import Subscriber, Suppression
 from subscriptions.proof import proof_of
 from subscriptions.rendering import one_line
 
-ROWS = 30  # receipts on one page
+ROWS = 14  # receipts on one page
 WHY = 300  # letters of a reason
 HERE = {"here": "desk_readers"}
 

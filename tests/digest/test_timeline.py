@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from digest.events import Kind
+from digest.events import OUTCOME, Kind
 from digest.models import Delivery, DeliveryEvent
 from digest.timeline import BECAME, TOLD, story_of
 from tests.factories import NOON, delivery, reader
@@ -22,6 +22,8 @@ def told(row: Delivery, kind: str, minutes: int, **raw: Any) -> None:
 
 def test_the_steps_come_in_the_order_of_their_times() -> None:
     row = delivery(reader("ada"), status="bounced", paper_ids=[1, 2], attempts=3, provider="resend", answer="250")
+    Delivery.objects.update(outcome=OUTCOME[Kind.BOUNCED])
+    row.refresh_from_db()
     told(row, "bounced", 9, said="550 5.1.1 <ada@example.org>: no such user", recipient="ada@example.org")
     told(row, "queued", 1)
     steps = [(step.what, step.detail) for step in story_of(row)]
