@@ -44,8 +44,11 @@ NETWORK = {
     "erase": Limit(20, HOUR),
 }
 WIDER = 5  # times as much an IPv6 /48 may do, which one customer of a host may have for themselves
-TEST_MAILS = Limit(20, HOUR)  # that one of the staff may send
-PERSON = {"look": Limit(30, HOUR), "refresh": Limit(60, HOUR)}  # what makes us ask another host, for one of the staff
+PERSON = {  # of the staff
+    "look": Limit(30, HOUR),  # at a source that is not stored yet
+    "refresh": Limit(60, HOUR),  # of a source
+    "test mail": Limit(20, HOUR),
+}
 NEW_ADDRESS = Limit(3, DAY)  # mails to one address that readers want to be theirs, whoever they are
 
 
@@ -79,11 +82,6 @@ def too_many_by(person: int, what: str, *, now: datetime) -> bool:
 def asked_too_often_about(email: str, *, now: datetime) -> bool:
     """Count one mail to an address that a reader says will be theirs; True when it had its share today."""
     return not _take(f"new address|{_sealed(email_key(email))}", NEW_ADDRESS, now=now)
-
-
-def too_many_tests(user_id: int, *, now: datetime) -> bool:
-    """Count one test mail of one of the staff; True is over the limit."""
-    return not _take(f"test mail|{user_id}", TEST_MAILS, now=now)
 
 
 def _limits(ip: str | None, limit: Limit) -> Iterator[tuple[str, Limit]]:

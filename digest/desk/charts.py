@@ -142,7 +142,7 @@ def small(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]]
                 drawn.append(
                     Bar(round(place * step, 1), round(top, 1), round(step * 0.78, 1), round(tall, 1), number, says)
                 )
-    said = _in_words(series, unit)
     return Chart(
-        title, unit, tuple(series), rows, tuple(drawn), (), (), said, SMALL_WIDTH, SMALL_HEIGHT, SMALL_HEIGHT - 1, 0
-    )
+        title, unit, tuple(series), rows, tuple(drawn), (), (), _in_words(series, unit), SMALL_WIDTH, SMALL_HEIGHT,
+        axis=(0, SMALL_HEIGHT - 1, SMALL_WIDTH, SMALL_HEIGHT - 1),
+    )  # fmt: skip

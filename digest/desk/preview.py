@@ -27,7 +27,7 @@ from subscriptions.forms import ChoicesForm
 from subscriptions.links import message_id
 from subscriptions.models import Subscriber, email_key
 from subscriptions.sending import Door
-from subscriptions.visitors import TEST_MAILS, too_many_tests
+from subscriptions.visitors import PERSON, too_many_by
 
 # As every page (digest/config/headers.py), and it may hold a frame of this house.
 POLICY = (
@@ -119,8 +119,10 @@ def send(request: HttpRequest) -> HttpResponse:
         messages.error(request, "Choose one of the addresses in the list: a test goes to verified staff only.")
     elif draft is None or draft.email is None or draft.edition is None:
         messages.error(request, "There is no mail to send: choose a reader or a taste that gets one.")
-    elif too_many_tests(user.pk, now=now):
-        messages.error(request, f"You sent {TEST_MAILS.most} test mails within this hour: wait for the next full hour.")
+    elif too_many_by(user.pk, "test mail", now=now):
+        messages.error(
+            request, f"You sent {PERSON['test mail'].most} test mails within this hour: wait for the next full hour."
+        )
     else:
         # written before it leaves: a mail without its line is worse than a line without its mail
         history.write_down(user, draft.edition, f"Sends a test of a digest to number {chosen.user_id} of the staff.")

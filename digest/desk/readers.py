@@ -121,7 +121,7 @@ def _page_of(request: HttpRequest, one: Subscriber, *, problem: str = "", about:
         "chosen": chosen_for(last) if last else [],
         "has_reasons": bool(last and last.reasons),
         "proof": proof_of(one.public_id),
-        "lines": history.of(one),
+        "lines": history.lines_about(one),
         "problem": problem,
         "about": about,
         **HERE,

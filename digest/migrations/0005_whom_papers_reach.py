@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('digest', '0003_events'),
+        ('digest', '0004_deliveries_by_day'),
     ]
 
     operations = [
