@@ -90,6 +90,14 @@ def test_readers_pages_ask_nobody_for_a_code() -> None:
     assert client.get("/").status_code == 200
 
 
+def test_it_costs_one_query(django_assert_max_num_queries: Any, settings: Any) -> None:
+    user = one_of_the_staff(Role.OWNER)
+    give_code(user)
+    client = signed_in(user, by="mfa")
+    with django_assert_max_num_queries(4):  # session, user, code, roles
+        assert client.get("/staff/logout/").status_code == 200
+
+
 def test_with_the_outbox_a_password_is_enough(settings: Any) -> None:
     settings.MAIL_PROVIDER = "outbox"
     assert signed_in(one_of_the_staff(Role.OWNER)).get("/desk/").status_code == 200
