@@ -35,6 +35,12 @@ def _static_files_as_they_lie(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _passwords_that_cost_nothing(settings: Any) -> None:
+    """A password is made slow to guess; tests have nothing to hide, and make many."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
 def _no_papers_kept_from_another_test() -> None:
     """Previews keep the week's papers in the process, and deliveries the mails' cards, which are another test's."""
     if previewing := sys.modules.get("digest.previewing"):
