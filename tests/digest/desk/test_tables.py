@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
+import digest.config.urls  # noqa: F401 (it arranges the admin)
 from digest.desk import signing_in, urls
 from digest.desk.roles import Role, lay_down_groups, roles_of
 from digest.models import Delivery
