@@ -11,8 +11,10 @@ from datetime import date, datetime
 from typing import Any
 
 from digest import planning, previewing
+from digest.fitting import HTML_BYTES
 from digest.mails import Mails, digest_of, nothing_of, reader_of
 from digest.models import Delivery, Edition, EditionPaper
+from digest.phrases import plural
 from digest.previewing import NO_EDITION
 from subscriptions.choices import Choices
 from subscriptions.links import sending_domain
@@ -56,6 +58,15 @@ class Draft:
     @property
     def html_octets(self) -> int:
         return len(self.email.html.encode()) if self.email else 0
+
+    @property
+    def size(self) -> str:
+        """The octets of the HTML against those that it may have: ``29,842 of 90,000 octets``."""
+        return f"{self.html_octets:,} of {HTML_BYTES:,} octets"
+
+    @property
+    def whole_size(self) -> str:
+        return plural(len(self.octets), "octet")
 
 
 def for_reader(reader: Subscriber, *, now: datetime) -> Draft:

@@ -11,6 +11,7 @@ wsgi_app = "digest.config.wsgi"
 worker_class = "gthread"
 threads = 4
 keepalive = 10  # seconds; after the usual 2 a browser that reuses a connection meets a closed one
+limit_request_line = 8190  # a made-up taste stands in the address of its preview
 control_socket_disable = True  # it would lie in the user's home
 loglevel = "warning"
 logger_class = "digest.config.logs.GunicornLogger"  # there is no access log: it would hold the tokens of all links

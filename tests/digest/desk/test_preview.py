@@ -72,7 +72,7 @@ def test_a_readers_mail_is_shown_with_its_subject_size_and_moment(desk: Client, 
     said = text_of(desk.get(f"/desk/preview?reader={ada.public_id}"))
     assert "For 2 March 2026, from the edition of 2 March and what is picked, hidden and wished at 12:00:00 UTC" in said
     assert "Subject 2 Mar: A robot that folds laundry" in said
-    assert re.search(r"Size of the HTML \d{4,5} \d{4,5} of 90000 octets", said)
+    assert re.search(r"Size of the HTML \d{4,5} \d{1,2},\d{3} of 90,000 octets", said)
     assert "ada@" not in said
 
 
