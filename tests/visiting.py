@@ -186,7 +186,7 @@ class Visitor:
 
     # what is looked at ----------------------------------------------------------------------------------------------
 
-    def look(self, name: str) -> None:
+    def look(self, name: str, *, pictured: Sequence[int] = PICTURED) -> None:
         """Picture this page in each width and scheme; note what axe finds, and whether it scrolls sideways."""
         if name in self.looked_at:
             return
@@ -194,12 +194,12 @@ class Visitor:
         self.page.wait_for_load_state()
         PICTURES.mkdir(parents=True, exist_ok=True)
         before = self.page.viewport_size
-        for scheme, width in product(SCHEMES, WIDTHS):
+        for scheme, width in product(SCHEMES, sorted({*WIDTHS, *pictured})):
             self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             self.page.set_viewport_size({"width": width, "height": 800})
             if self.page.evaluate(SIDEWAYS):
                 self.wrong.append(f"{name} scrolls sideways at {width} pixels ({_widest(self.page)})")
-            if width in PICTURED:
+            if width in pictured:
                 path = PICTURES / f"{name}-{width}-{scheme}.png"
                 self.page.screenshot(path=path, full_page=True, animations="disabled")
                 self.wrong += [f"{name}, {scheme}, {width} px: {found}" for found in _axe(self.page)]

@@ -44,7 +44,7 @@ def lay_down(*, readers: int, papers: int, days: int, now: datetime, seed: int =
     crowd = large_readers.crowd()
     for edition in editions:
         rows = large_readers.deliveries(edition, crowd, is_today=edition is editions[-1], dice=dice)
-        yield from _rows("deliveries", Delivery, rows)
+        yield from (("deliveries", count) for count in rows)
         yield from _rows("events", DeliveryEvent, large_readers.events(edition))
         yield from _rows("verdicts", Verdict, _once(large_readers.verdicts(edition, crowd, dice)))
 

@@ -51,6 +51,9 @@ def _sources(now: datetime) -> tuple[list[Source], Source]:
         for kind, name, path in rows
     ]
     Source.objects.filter(name="Old journal").update(active=False)
+    Source.objects.filter(name="Gone").update(
+        last_success_at=now - timedelta(days=40), next_check_at=now + timedelta(hours=6)
+    )
     return made[:FEEDS], made[FEEDS]
 
 

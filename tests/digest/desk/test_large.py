@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
-from digest.management import large, page_times
+from digest.management import large, large_readers, page_times
 from digest.models import Delivery, Edition, EditionPaper, Paper, Source
 from subscriptions.models import Preference, Subscriber
 from tests.factories import NOON, reader
@@ -54,6 +54,20 @@ def test_what_is_laid_down_is_whole() -> None:
     assert set(Delivery.objects.values_list("status", flat=True)) >= {"accepted", "delivered", "skipped", "ready"}
     assert not Subscriber.objects.exclude(email__endswith=".invalid").exists()
     assert not Source.objects.exclude(url__startswith="https://sources.invalid/").exists()
+
+
+def test_readers_beyond_the_models_get_rows_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_readers, "MODELS", 40)
+    counts = laid_down(readers=300, papers=10, days=2)
+    on_the_list = Subscriber.objects.on_the_list().count()
+    assert Delivery.objects.count() == counts["deliveries"] == 2 * on_the_list
+    sent = Delivery.objects.exclude(message_id=None)
+    assert sent.values("message_id").distinct().count() == sent.count() > 400
+    two_days = [
+        set(Delivery.objects.filter(edition=one).values_list("subscriber", "status")) for one in Edition.objects.all()
+    ]
+    assert two_days[0] != two_days[1]
+    assert sum(sum(edition.tally.values()) for edition in Edition.objects.all()) == 2 * on_the_list
 
 
 def test_a_house_that_has_readers_is_refused() -> None:
