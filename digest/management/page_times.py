@@ -55,13 +55,14 @@ def measure(rounds: int = ROUNDS) -> list[PageTime]:
 
 
 def _measured(client: Client, label: str, path: str, rounds: int) -> PageTime:
-    with CaptureQueriesContext(connection) as queries:
+    with CaptureQueriesContext(connection) as context:
         answer = client.get(path)
+        queries = len(context)  # the next request empties the log
     took = []
     for _ in range(rounds):
         began = time.perf_counter()
         client.get(path)
         took.append((time.perf_counter() - began) * 1000)
     return PageTime(
-        label=label, status=answer.status_code, queries=len(queries), median=statistics.median(took), worst=max(took)
+        label=label, status=answer.status_code, queries=queries, median=statistics.median(took), worst=max(took)
     )

@@ -31,6 +31,7 @@ def queries(**size: int) -> dict[str, int]:
         pages = page_times.measure(rounds=1)
         transaction.set_rollback(True)
     assert {one.status for one in pages} == {200}
+    assert min(one.queries for one in pages) >= 2  # session and user at least
     return {one.label: one.queries for one in pages}
 
 
