@@ -82,9 +82,8 @@ class Site:
 def site_at(var: Path, **settings: str) -> Iterator[Site]:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    house = House.at(
-        var, TICK_SECONDS="1", SITE_URL=address, PROXIES="1", **settings
-    )  # so that a visitor may say whence
+    # PROXIES, so that a visitor may say whence
+    house = House.at(var, **{"TICK_SECONDS": "1", "SITE_URL": address, "PROXIES": "1", **settings})
     house.run("manage.py", "migrate", "-v0")
     house.run("-c", TWO_DAYS)
     with served(house, port=port) as service:
