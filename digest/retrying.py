@@ -36,7 +36,8 @@ class Again:
             (self.no_use, "cannot, since another try would fail too", "cannot, since another try would fail too"),
         ]
         said = [f"{count:,} {one if count == 1 else many}" for count, one, many in cannot if count]
-        return "; ".join([f"{plural(self.can, 'failed digest')} can be tried again", *said]) + "."
+        can = plural(self.can, "failed digest") if self.can else "No failed digest"
+        return "; ".join([f"{can} can be tried again", *said]) + "."
 
 
 def may_be_tried(now: datetime) -> Again:

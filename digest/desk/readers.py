@@ -202,7 +202,7 @@ def export(request: HttpRequest, public_id: str) -> HttpResponse:
 def erase(request: HttpRequest, public_id: str) -> HttpResponse:
     one = _known(public_id)
     if request.POST.get("number", "").strip() != one.public_id:
-        problem = "Nothing was erased: type the reader’s number as it stands at the head of this page."
+        problem = "Nothing was erased: type the reader’s number as it stands under About."
         return _page_of(request, one, about="erase", problem=problem)
     with transaction.atomic():
         erased = erasing.erase(one, now=timezone.now())

@@ -10,8 +10,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from playwright.sync_api import Browser, expect
 
-from tests.serving import wait_for
 from tests.services import free_port
+from tests.serving import wait_for
 from tests.visiting import Site, Visitor, site_at
 
 SEEN_AT = (768, 1280)

@@ -123,7 +123,7 @@ def test_a_row_that_moved_since_it_was_found_stays_as_it_is(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("again", "words"),
     [
-        (Again(), "0 failed digests can be tried again."),
+        (Again(), "No failed digest can be tried again."),
         (
             Again(can=12, may_have_left=3),
             "12 failed digests can be tried again; 3 unknown cannot, since they may have left.",
