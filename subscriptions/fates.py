@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import smtplib
+import ssl
+import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -23,7 +25,7 @@ LONGEST_WAIT = timedelta(hours=24)  # that a provider may ask for
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")  # RFC 3463
 # of requests' and botocore's errors: the connection was never made, so nothing can have left
 _NEVER_CONNECTED = frozenset(
-    "ConnectTimeout SSLError NewConnectionError NameResolutionError EndpointConnectionError ConnectTimeoutError".split()
+    "ConnectTimeout NewConnectionError NameResolutionError EndpointConnectionError ConnectTimeoutError".split()
 )
 
 
@@ -122,8 +124,7 @@ def _answered(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefus
 def _answered_by_http(error: AnymailAPIError) -> Handover:
     code = _http_status(error)
     if code is None:
-        causes = {type(cause).__name__ for cause in _causes(error)}
-        if causes & _NEVER_CONNECTED:
+        if _never_connected(error):
             return Handover(
                 Fate.LATER,
                 "No connection to the mail provider.",
@@ -171,6 +172,18 @@ def _retry_after(error: AnymailAPIError) -> timedelta | None:
     return min(max(wait, timedelta()), LONGEST_WAIT)
 
 
+def _never_connected(error: Exception) -> bool:
+    return any(type(cause).__name__ in _NEVER_CONNECTED or _broke_in_handshake(cause) for cause in _causes(error))
+
+
+def _broke_in_handshake(error: BaseException) -> bool:
+    """TLS can break at any time, and after its handshake the mail may be there."""
+    if not isinstance(error, ssl.SSLError):
+        return False
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code.co_name == "do_handshake" for frame, _ in frames)
+
+
 def _causes(error: BaseException) -> list[BaseException]:
     """The error, what caused it, and what these carry, as urllib3 hides the reason in its own."""
     causes: list[BaseException] = []
@@ -179,7 +192,7 @@ def _causes(error: BaseException) -> list[BaseException]:
         one = waiting.pop()
         if isinstance(one, BaseException) and one not in causes:
             causes.append(one)
-            waiting += [one.__cause__, getattr(one, "reason", None), *one.args]
+            waiting += [one.__cause__ or one.__context__, getattr(one, "reason", None), *one.args]
     return causes
 
 

@@ -210,3 +210,15 @@ def _running(command: Sequence[object], folder: Path, *, stop: int, is_up: Calla
     finally:
         server.send_signal(stop)
         server.wait()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """For 127.0.0.1, signed by itself, and its key."""
+    if not (openssl := shutil.which("openssl")):
+        missing("no openssl to make a certificate with (Debian: apt-get install openssl)")
+    paths = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-subj", "/CN=mx", "-addext", "subjectAltName=IP:127.0.0.1", "-out", paths[0], "-keyout", paths[1]]
+    subprocess.run(command, check=True, capture_output=True)
+    return paths

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -21,21 +19,9 @@ from digest.finding import Finding, Severity
 from subscriptions.models import ConsentEvent, Subscriber
 from tests.factories import NOON, reader
 from tests.name_server import name_server
-from tests.services import free_port, missing
+from tests.services import free_port
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 (dialled, it is this machine, but not by its name for itself)
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """For 127.0.0.1, signed by itself, and its key."""
-    if not (openssl := shutil.which("openssl")):
-        missing("no openssl to make a certificate with (Debian: apt-get install openssl)")
-    paths = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-subj", "/CN=mx", "-addext", "subjectAltName=IP:127.0.0.1", "-out", paths[0], "-keyout", paths[1]]
-    subprocess.run(command, check=True, capture_output=True)
-    return paths
 
 
 @pytest.fixture

@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from smtplib import (
     SMTPAuthenticationError,
     SMTPConnectError,
@@ -178,12 +180,36 @@ def hung() -> Iterator[int]:
         server.shutdown()
 
 
-def posted(url: str) -> Exception:
+@pytest.fixture
+def garbling(certificate: tuple[Path, Path]) -> Iterator[int]:
+    """A provider that reads the request, and whose answer is broken on its way."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    is_heard = Event()
+
+    def answer() -> None:
+        connection = context.wrap_socket(listening.accept()[0], server_side=True, do_handshake_on_connect=False)
+        with connection, suppress(ssl.SSLError):  # who does not trust us says so
+            request = b""
+            while not request.endswith(b"{}"):
+                request += connection.recv(4096)
+            with socket.socket(fileno=connection.detach()) as bare:
+                bare.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))  # a record that nobody encrypted
+                is_heard.wait(10)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        Thread(target=answer, daemon=True).start()
+        yield listening.getsockname()[1]
+        is_heard.set()
+
+
+def posted(url: str, *, trusting: Path | None = None) -> Exception:
     """What Anymail raises for this address."""
 
     class Payload:
         def get_request_params(self, api_url: str) -> dict[str, Any]:
-            return {"url": api_url, "method": "POST", "data": "{}", "timeout": (0.2, 0.2)}
+            verify = str(trusting) if trusting else True
+            return {"url": api_url, "method": "POST", "data": "{}", "timeout": (2, 0.2), "verify": verify}
 
     backend = Backend(url)
     backend.open()
@@ -203,6 +229,17 @@ def test_a_provider_that_cannot_be_reached_has_not_taken_the_mail(hung: int) -> 
 
 def test_a_provider_that_reads_the_mail_and_never_answers_may_have_taken_it(hung: int) -> None:
     assert fate_of(posted(f"http://127.0.0.1:{hung}/")).fate == Fate.UNKNOWN
+
+
+def test_a_connection_whose_encryption_breaks_after_the_mail_may_have_taken_it(
+    garbling: int, certificate: tuple[Path, Path]
+) -> None:
+    assert fate_of(posted(f"https://127.0.0.1:{garbling}/", trusting=certificate[0])).fate == Fate.UNKNOWN
+
+
+def test_a_certificate_that_is_not_trusted_means_that_nobody_is_there(garbling: int) -> None:
+    found = fate_of(posted(f"https://127.0.0.1:{garbling}/"))
+    assert (found.fate, found.trouble) == (Fate.LATER, Trouble.UNREACHABLE)
 
 
 def test_no_address_stays_in_what_was_said() -> None:
