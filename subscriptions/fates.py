@@ -27,6 +27,12 @@ _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")  # RFC 3463
 _NEVER_CONNECTED = frozenset(
     "ConnectTimeout NewConnectionError NameResolutionError EndpointConnectionError ConnectTimeoutError".split()
 )
+# of botocore's: there was nothing to sign the request with, so it was never sent
+_NO_LOG_IN = frozenset(
+    "NoCredentialsError PartialCredentialsError CredentialRetrievalError UnknownCredentialError ProfileNotFound "
+    "ConfigNotFound ConfigParseError InvalidConfigError NoRegionError InvalidRegionError MetadataRetrievalError "
+    "NoAuthTokenError TokenRetrievalError SSOTokenLoadError UnauthorizedSSOTokenError LoginTokenLoadError".split()
+)
 
 
 class Fate(StrEnum):
@@ -78,9 +84,7 @@ def fate_of(error: Exception) -> Handover:
         case AnymailRecipientsRefused():
             return Handover(Fate.NO_SUCH_ADDRESS, "The mail provider refused the address.", answer="refused")
         case AnymailConfigurationError():
-            return Handover(
-                Fate.LATER, f"The mail provider is not set up: {said(error)}", answer="set-up", trouble=Trouble.OURS
-            )
+            return _not_set_up(error)
         case AnymailAPIError():
             return _answered_by_http(error)
         case AnymailError():
@@ -92,12 +96,23 @@ def no_connection(error: Exception) -> Handover:
     """Of a mail for which the server could not be reached, or did not let us in."""
     if isinstance(error, smtplib.SMTPAuthenticationError | AnymailConfigurationError):
         return fate_of(error)
+    if _has_no_log_in(error):
+        return _not_set_up(error)
     return Handover(
         Fate.LATER,
         f"No connection to the mail server: {said(error)}",
         answer="no connection",
         trouble=Trouble.UNREACHABLE,
     )
+
+
+def _not_set_up(error: Exception) -> Handover:
+    detail = f"The mail provider is not set up: {said(error)}"
+    return Handover(Fate.LATER, detail, answer="set-up", trouble=Trouble.OURS)
+
+
+def _has_no_log_in(error: Exception) -> bool:
+    return any(type(cause).__name__ in _NO_LOG_IN for cause in _causes(error))
 
 
 def _answered(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused) -> Handover:
@@ -124,6 +139,8 @@ def _answered(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefus
 def _answered_by_http(error: AnymailAPIError) -> Handover:
     code = _http_status(error)
     if code is None:
+        if _has_no_log_in(error):
+            return _not_set_up(error)
         if _never_connected(error):
             return Handover(
                 Fate.LATER,

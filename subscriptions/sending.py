@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import smtplib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,6 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
 
-from anymail.exceptions import AnymailConfigurationError
 from django.conf import settings
 from django.core.mail import get_connection
 from django.db.models import TextChoices
@@ -169,7 +167,7 @@ class Door:
         try:
             try:
                 connection.open()
-            except (AnymailConfigurationError, smtplib.SMTPException, OSError) as error:
+            except Exception as error:  # whatever it is, nothing was handed over yet
                 return no_connection(error)
             try:
                 connection.send_messages([letter])

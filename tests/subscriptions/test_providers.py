@@ -10,6 +10,7 @@ from datetime import date
 from email import message_from_bytes, policy
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs
@@ -17,6 +18,7 @@ from uuid import UUID
 
 import pytest
 
+from subscriptions.fates import Trouble
 from subscriptions.letter import Letter
 from subscriptions.links import message_id, unsubscribe_url, web_copy_url
 from subscriptions.models import Subscriber
@@ -338,3 +340,37 @@ def test_an_address_that_no_mail_can_hold_never_reaches_a_provider(provider: Sta
         assert handover.fate == Fate.FAILED
         assert "ada" not in handover.detail.lower()
     assert provider.requests == []
+
+
+@pytest.fixture
+def without_keys(provider: StandIn, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing by which boto3 could log in, wherever it looks."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "nothing"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    given = settings.ANYMAIL["AMAZON_SES_CLIENT_PARAMS"]
+    left = {name: value for name, value in given.items() if not name.startswith("aws_")}
+    settings.ANYMAIL = {"AMAZON_SES_CLIENT_PARAMS": left}
+
+
+@pytest.mark.parametrize("provider", ["amazon_ses"], indirect=True)
+@pytest.mark.parametrize("given", [{}, {"AWS_ACCESS_KEY_ID": "half"}, {"AWS_PROFILE": "nobodys"}])
+def test_amazons_missing_keys_are_ours_to_mend_and_cost_no_digest(
+    provider: StandIn, without_keys: None, monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    found = send(reader("ada"))
+    assert (found.fate, found.trouble) == (Fate.LATER, Trouble.OURS)
+    assert provider.requests == []
+
+
+@pytest.mark.parametrize("provider", ["amazon_ses"], indirect=True)
+def test_amazon_that_cannot_be_reached_has_not_taken_the_mail(provider: StandIn, settings: Any) -> None:
+    ada = reader("ada")
+    for url in (f"https://127.0.0.1:{provider.port}/", "http://nowhere.invalid/"):  # it speaks no TLS
+        settings.ANYMAIL["AMAZON_SES_CLIENT_PARAMS"]["endpoint_url"] = url
+        found = send(ada)
+        assert (url, found.fate, found.trouble) == (url, Fate.LATER, Trouble.UNREACHABLE)
