@@ -77,10 +77,10 @@ class NothingLeft(smtplib.SMTPServerDisconnected):
 def fate_of(error: Exception) -> Handover:
     """What became of the mail whose hand-over raised this. What is not known for sure is UNKNOWN."""
     match error:
+        case NothingLeft() | smtplib.SMTPConnectError() | smtplib.SMTPHeloError():
+            return no_connection(error)
         case smtplib.SMTPResponseException() | smtplib.SMTPRecipientsRefused():
             return _answered(error)
-        case NothingLeft():
-            return no_connection(error)
         case AnymailRecipientsRefused():
             return Handover(Fate.NO_SUCH_ADDRESS, "The mail provider refused the address.", answer="refused")
         case AnymailConfigurationError():

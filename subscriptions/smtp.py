@@ -133,8 +133,17 @@ class EmailBackend(smtp.EmailBackend):
             if not (is_kept and has_hung_up):  # which a server may do to a connection that was idle
                 raise
             self.close()
-            self.open()
+            self._open_again()
             self._send_octets(sender, recipients, octets)
+
+    def _open_again(self) -> None:
+        """For a mail of which nothing has left: whatever is in the way, that is as true after it."""
+        try:
+            self.open()
+        except smtplib.SMTPAuthenticationError:
+            raise
+        except (smtplib.SMTPException, OSError) as error:
+            raise NothingLeft(str(error) or type(error).__name__) from error
 
     def _send_octets(self, sender: str, recipients: list[str], octets: bytes) -> None:
         assert self.connection is not None  # noqa: S101 (open raises otherwise)

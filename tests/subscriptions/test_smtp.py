@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from subscriptions import smtp
+from subscriptions.fates import Trouble
 from subscriptions.models import Subscriber
 from subscriptions.rendering import RenderedEmail
 from subscriptions.sending import Door, Fate, Handover, Purpose
@@ -80,6 +81,28 @@ def test_a_connection_that_was_closed_while_idle_is_made_anew_at_once(server: Si
         assert send(door, people[2]).fate == Fate.ACCEPTED
     assert [taken.recipients for taken in read_log(tmp_path / "log")] == [[person.email] for person in people]
     assert server.counts()["connections"] == 3
+
+
+@pytest.mark.parametrize("again", [cut("greeting", next=1), refuse("greeting", 554, "not now", next=1)])
+def test_a_server_that_goes_away_between_two_mails_has_not_taken_the_second(
+    server: Sink, again: dict[str, Any]
+) -> None:
+    ada, ben = reader("ada"), reader("ben")
+    with Door() as door:
+        assert send(door, ada).fate == Fate.ACCEPTED
+        server.tell(cut("mail", next=1), again)
+        found = send(door, ben)
+        assert (found.fate, found.trouble) == (Fate.LATER, Trouble.UNREACHABLE)
+        assert send(door, ben).fate == Fate.ACCEPTED
+
+
+def test_a_server_that_does_not_greet_us_has_taken_nothing(server: Sink) -> None:
+    server.tell(refuse("ehlo", 554, "5.7.1 not you", next=2))
+    ada = reader("ada")
+    with Door() as door:
+        found = send(door, ada)
+        assert (found.fate, found.trouble) == (Fate.LATER, Trouble.UNREACHABLE)
+        assert send(door, ada).fate == Fate.ACCEPTED
 
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "end"])
