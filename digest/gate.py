@@ -124,17 +124,22 @@ def rate_of(provider: Provider, *, now: datetime) -> float | None:
 
 def learn(handovers: Iterable[Handover], *, now: datetime) -> None:
     """Make of what became of a chunk's mails what it says of all others; call it once their rows are written."""
-    handovers = list(handovers)
+    handovers = [handover for handover in handovers if handover.fate not in (Fate.NOT_TRIED, Fate.REFUSED)]
     troubles = Counter(handover.trouble for handover in handovers)
     if troubles[Trouble.TOO_FAST]:
         _slow_down(now)
     if troubles[Trouble.OURS]:
         first = next(handover for handover in handovers if handover.trouble == Trouble.OURS)
         hold(BREAK, f"{first.detail} Every other mail would fare the same.", now=now)
-    elif handovers and troubles[Trouble.UNREACHABLE] == len(handovers):
+    elif handovers and all(map(_tells_nothing, handovers)):
         hold(MINUTE, handovers[0].detail, now=now)
     elif any(handover.fate in (Fate.FAILED, Fate.NO_SUCH_ADDRESS) and handover.answer for handover in handovers):
         _look_back(now)
+
+
+def _tells_nothing(handover: Handover) -> bool:
+    """Nobody was there, or nobody said what became of the mail: each further one would be lost sight of, too."""
+    return handover.trouble == Trouble.UNREACHABLE or handover.fate == Fate.UNKNOWN
 
 
 def pause(why: str, *, by: str = "", now: datetime | None = None) -> None:

@@ -95,6 +95,24 @@ def test_a_server_that_nobody_reaches_is_left_alone_for_a_minute() -> None:
     assert gate.closed_until(NOON) == later(minutes=1)
 
 
+def test_mails_that_were_not_tried_do_not_hide_that_nobody_is_there() -> None:
+    """Where each connection takes its ten seconds to fail, a chunk's time is over before its last mail."""
+    gone = Handover(Fate.LATER, "No connection.", answer="no connection", trouble=Trouble.UNREACHABLE)
+    gate.learn([Handover(Fate.NOT_TRIED), Handover(Fate.REFUSED, "Mail to this address is suppressed.")], now=NOON)
+    assert gate.closed_until(NOON) is None
+    gate.learn([gone, Handover(Fate.NOT_TRIED)], now=NOON)
+    assert gate.closed_until(NOON) == later(minutes=1)
+
+
+def test_a_provider_that_says_of_no_mail_what_became_of_it_is_left_alone_for_a_minute() -> None:
+    lost = Handover(Fate.UNKNOWN, "The mail provider answered 503.", answer="503")
+    gate.learn([lost, ACCEPTED], now=NOON)
+    assert gate.closed_until(NOON) is None
+    gate.learn([lost, lost], now=NOON)
+    assert gate.closed_until(NOON) == later(minutes=1)
+    assert "answered 503" in Provider.objects.get().why
+
+
 def test_more_than_five_in_a_hundred_refused_of_the_last_500_open_the_breaker(caplog: pytest.LogCaptureFixture) -> None:
     rows(480, "accepted")
     rows(25, "failed", answer="550", at=later(minutes=1))
