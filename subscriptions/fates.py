@@ -33,6 +33,8 @@ _NO_LOG_IN = frozenset(
     "ConfigNotFound ConfigParseError InvalidConfigError NoRegionError InvalidRegionError MetadataRetrievalError "
     "NoAuthTokenError TokenRetrievalError SSOTokenLoadError UnauthorizedSSOTokenError LoginTokenLoadError".split()
 )
+# Amazon's, with status 400: of the account or the sending domain
+_NOT_OF_THE_MAIL = ("AccountSuspendedException", "SendingPausedException", "MailFromDomainNotVerifiedException")
 
 
 class Fate(StrEnum):
@@ -150,9 +152,9 @@ def _answered_by_http(error: AnymailAPIError) -> Handover:
             )
         return Handover(Fate.UNKNOWN, f"It is not known whether the mail left: {said(error)}", answer="no answer")
     answer, detail = str(code), f"The mail provider answered {code}"
-    if code in (401, 403):
+    if code in (401, 403, 420) or _code_of_amazon(error) in _NOT_OF_THE_MAIL:  # 420: SparkPost's, of a used-up quota
         return Handover(Fate.LATER, f"{detail}.", answer=answer, trouble=Trouble.OURS)
-    if code == 429 or _is_throttled(error):
+    if code == 429 or _code_of_amazon(error) in ("ThrottlingException", "Throttling", "TooManyRequestsException"):
         return Handover(
             Fate.LATER, f"{detail}.", answer=answer, trouble=Trouble.TOO_FAST, retry_after=_retry_after(error)
         )
@@ -168,10 +170,9 @@ def _http_status(error: AnymailAPIError) -> int | None:
     return error.status_code
 
 
-def _is_throttled(error: AnymailAPIError) -> bool:
+def _code_of_amazon(error: AnymailAPIError) -> str:
     response: Any = error.response
-    code = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
-    return code in ("ThrottlingException", "Throttling", "TooManyRequestsException")
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
 
 def _retry_after(error: AnymailAPIError) -> timedelta | None:

@@ -71,9 +71,19 @@ def test_no_connection_means_another_try_and_that_nobody_is_there(error: Excepti
 
 
 @pytest.mark.parametrize(
-    "error", [SMTPAuthenticationError(535, b"5.7.8 no"), AnymailConfigurationError("no key"), http(401), http(403)]
+    "error",
+    [
+        SMTPAuthenticationError(535, b"5.7.8 no"),
+        AnymailConfigurationError("no key"),
+        http(401),
+        http(403),
+        http(420),  # of SparkPost: the day's quota is used up
+        amazon(400, "AccountSuspendedException"),
+        amazon(400, "SendingPausedException"),
+        amazon(400, "MailFromDomainNotVerifiedException"),
+    ],
 )
-def test_a_log_in_that_is_not_taken_is_ours_to_mend(error: Exception) -> None:
+def test_what_every_other_mail_would_meet_too_is_ours_to_mend(error: Exception) -> None:
     for found in (fate_of(error), no_connection(error) if not isinstance(error, AnymailAPIError) else fate_of(error)):
         assert (found.fate, found.trouble) == (Fate.LATER, Trouble.OURS)
 
