@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar, cast
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from digest import erasing, gate
@@ -336,7 +336,7 @@ def _record(chunk: Sequence[Delivery], handovers: Sequence[Handover], *, taken_a
         try:
             _write(chunk, gone, now=now)
             return
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, InternalError) as error:  # the last: of a replica, after a failover
             if pause is None or connection.in_atomic_block:
                 raise
             why = " ".join(str(error).split())

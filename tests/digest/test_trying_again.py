@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 
 from digest import delivering, gate, ingest, planning, publishing, timetable
 from digest.delivering import CHUNK
@@ -183,8 +183,15 @@ def test_a_worker_that_comes_back_after_its_lease_knows_better_than_the_sweep(an
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError("server closed the connection unexpectedly"),
+        InternalError("cannot execute UPDATE in a read-only transaction"),  # after a failover
+    ],
+)
 def test_a_database_that_goes_away_after_the_mail_has_left_is_waited_for(
-    answers: list[Any], monkeypatch: pytest.MonkeyPatch
+    answers: list[Any], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     answers += [ACCEPTED]
     planned(reader("ada"), reader("ben"))
@@ -192,7 +199,7 @@ def test_a_database_that_goes_away_after_the_mail_has_left_is_waited_for(
 
     def write(*args: Any, **options: Any) -> None:
         if len(waited) < 3:
-            raise OperationalError("server closed the connection unexpectedly")
+            raise error
         written(*args, **options)
 
     monkeypatch.setattr(delivering, "_write", write)
