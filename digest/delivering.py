@@ -91,11 +91,12 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
     the batch is then open again, with the time at which to go on.
     """
     outcomes = Outcomes()
-    until = clock() + LONGEST_DELIVERY
+    began = clock()
+    until = began + LONGEST_DELIVERY
     mails = AT_HAND
     again: datetime | None = None
     with Door(at_once=CHUNK) as door:
-        while (now := clock()) < until:
+        while began <= (now := clock()) < until:  # a clock that was put back no longer tells how long this takes
             permit = gate.permit(CHUNK, now=now)
             if not permit.mails:
                 again = permit.again
@@ -109,7 +110,7 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
                 door.hand_over(
                     [letter for letter in written if isinstance(letter, Letter)],
                     pace=permit.pace,
-                    in_time=lambda stop=stop: clock() < stop,  # type: ignore[misc]
+                    in_time=lambda start=now, stop=stop: start <= clock() < stop,  # type: ignore[misc]
                 )
             )
             handovers = [next(taken) if isinstance(one, Letter) else one for one in written]

@@ -322,3 +322,19 @@ def test_a_clock_that_jumps_an_hour_sends_nothing_twice(answers: list[Any], jump
         clock[0] += timedelta(minutes=6)
     assert len({letter.to[0] for letter in mail.outbox}) == len(mail.outbox) == 2 * CHUNK
     assert set(statuses()) == {"accepted"}
+
+
+def test_a_clock_that_is_put_back_does_not_lengthen_a_delivery(answers: list[Any]) -> None:
+    """The time of a task goes on, and ends it in the middle of a mail."""
+    clock = [NOON]
+
+    def takes_ten_seconds(letter: Letter) -> Handover:
+        clock[0] += timedelta(seconds=10) if len(mail.outbox) > 1 else timedelta(hours=-1)
+        return ACCEPTED
+
+    answers += [takes_ten_seconds]
+    planned(*(reader(f"reader{number}") for number in range(2 * CHUNK)))
+    batch = delivering.lease_batch(NOON)
+    assert batch is not None
+    delivering.deliver(batch, clock=lambda: clock[0])
+    assert len(mail.outbox) * 10 <= 2 * delivering.LONGEST_CHUNK.total_seconds()
