@@ -23,7 +23,7 @@ from digest import erasing, gate
 from digest.mails import AT_HAND, Mails
 from digest.models import PAUSED, SUPPRESSED, Batch, Delivery
 from subscriptions import consent
-from subscriptions.fates import Fate, Handover
+from subscriptions.fates import Fate, Handover, Trouble
 from subscriptions.letter import Letter
 from subscriptions.models import Subscriber, Suppression
 from subscriptions.providers import may_be_asked_again
@@ -42,6 +42,7 @@ EXPIRED_WITH_NOTHING = "It could not leave in time; it had no paper for you."
 STOPPED = "The worker stopped while this mail was being handed over."
 POISON = "This digest stopped every worker that took it."
 RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 3, 10, 30, 60)]
+NOT_OF_THE_MAIL = (Trouble.OURS, Trouble.UNREACHABLE)  # it may wait for its time to be over, at the last of these paces
 MOST_LEASES = 3  # of a batch of one that stops its worker each time
 WRITE_AGAIN_AFTER = (0.1, 0.5, 1, 2, 5, 10, 15, 20)  # seconds: within the time of a task
 SETTLED = ("status", "outcome", "answer", "attempts", "accepted_at", "not_before", "handed_over_at")
@@ -301,7 +302,7 @@ def _settle(delivery: Delivery, handover: Handover, *, taken_at: datetime, now: 
             # not ready: when the lease is over, its batch may be done already, and nobody would look into it
             delivery.status, again = Delivery.Status.RETRY_WAIT, now
             delivery.attempts -= 1
-        case Fate.LATER if delivery.attempts <= len(RETRY_AFTER):
+        case Fate.LATER if delivery.attempts <= len(RETRY_AFTER) or handover.trouble in NOT_OF_THE_MAIL:
             delivery.status = Delivery.Status.RETRY_WAIT
         case Fate.UNKNOWN if _may_repeat(delivery, again):
             delivery.status = Delivery.Status.RETRY_WAIT

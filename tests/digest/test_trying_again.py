@@ -142,6 +142,30 @@ def test_six_tries_are_enough(answers: list[Any]) -> None:
     assert (statuses(), len(mail.outbox)) == (["failed"], 6)
 
 
+@pytest.mark.parametrize("trouble", [Trouble.UNREACHABLE, Trouble.OURS])
+def test_a_morning_without_a_mail_server_costs_no_digest_that_could_still_leave(
+    answers: list[Any], trouble: Trouble
+) -> None:
+    answers += [Handover(Fate.LATER, "No connection to the mail server.", answer="no connection", trouble=trouble)]
+    planned(reader("ada"))
+    for minute in range(240):
+        deliver(at(minutes=minute))
+    answers[:] = [ACCEPTED]
+    for minute in range(240, 300):
+        deliver(at(minutes=minute))
+    assert statuses() == ["accepted"]
+    assert len(mail.outbox) <= 12
+
+
+def test_what_nobody_was_there_to_take_expires_and_its_papers_return(answers: list[Any]) -> None:
+    gone = Handover(Fate.LATER, "No connection.", answer="no connection", trouble=Trouble.UNREACHABLE)
+    answers += [gone]
+    planned(reader("ada"))
+    for minute in range(310):
+        deliver(at(minutes=minute))
+    assert list(Delivery.objects.values_list("status", "outcome")) == [("expired", delivering.EXPIRED)]
+
+
 def test_a_provider_says_how_long_to_wait(answers: list[Any]) -> None:
     answers += [
         Handover(Fate.LATER, answer="429", trouble=Trouble.TOO_FAST, retry_after=timedelta(minutes=7)),
