@@ -133,6 +133,8 @@ def _answered(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefus
     if code // 100 == 4 or status == MAILBOX_IS_FULL:
         trouble = Trouble.TOO_FAST if code == 454 else Trouble.NONE
         return Handover(Fate.LATER, f"The mail server asks for patience: {words}", answer=answer, trouble=trouble)
+    if code // 100 != 5:  # not an answer, or not to this; it may have come after the final dot
+        return Handover(Fate.UNKNOWN, f"It is not known whether the mail left: {words}", answer="no answer")
     of_the_address = isinstance(error, smtplib.SMTPRecipientsRefused) and status in ADDRESS_IS_GONE
     fate = Fate.NO_SUCH_ADDRESS if of_the_address else Fate.FAILED
     return Handover(fate, f"The mail server refused: {words}", answer=answer)
@@ -223,4 +225,4 @@ def said(error: Exception) -> str:
 def _text(answer: bytes | str) -> str:
     """What a server said, without the addresses it repeats: rows outlive the reader's erasure."""
     text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
-    return re.sub(r"\S+@\S+", "(address)", text)
+    return re.sub(r"\S+@\S+", "(address)", text).replace("\0", "")  # which PostgreSQL cannot hold

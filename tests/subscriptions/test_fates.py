@@ -103,6 +103,9 @@ def test_what_every_other_mail_would_meet_too_is_ours_to_mend(error: Exception) 
         (SMTPDataError(452, b"4.2.2 full"), Fate.LATER, "4.2.2"),
         # smtplib raises for all but 250
         (SMTPDataError(252, b"as good as taken"), Fate.ACCEPTED, "252"),
+        # smtplib's number for what is no answer at all, and one that answers something else
+        (SMTPDataError(-1, b"\x16\x03\x01"), Fate.UNKNOWN, "no answer"),
+        (SMTPDataError(354, b"go ahead"), Fate.UNKNOWN, "no answer"),
         # of the address
         *(
             (refused(550, f"{status} gone"), Fate.NO_SUCH_ADDRESS, status)
@@ -250,6 +253,10 @@ def test_a_connection_whose_encryption_breaks_after_the_mail_may_have_taken_it(
 def test_a_certificate_that_is_not_trusted_means_that_nobody_is_there(garbling: int) -> None:
     found = fate_of(posted(f"https://127.0.0.1:{garbling}/"))
     assert (found.fate, found.trouble) == (Fate.LATER, Trouble.UNREACHABLE)
+
+
+def test_what_was_said_can_be_written_down_on_either_database() -> None:
+    assert "\0" not in fate_of(SMTPDataError(554, b"5.7.1 no\0where")).detail
 
 
 def test_no_address_stays_in_what_was_said() -> None:
