@@ -27,11 +27,13 @@ _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")  # RFC 3463
 _NEVER_CONNECTED = frozenset(
     "ConnectTimeout NewConnectionError NameResolutionError EndpointConnectionError ConnectTimeoutError".split()
 )
-# of botocore's: there was nothing to sign the request with, so it was never sent
+# of botocore's: there was nothing to sign the request with, so it was never sent; of requests', for a key that holds a
+# line break
 _NO_LOG_IN = frozenset(
     "NoCredentialsError PartialCredentialsError CredentialRetrievalError UnknownCredentialError ProfileNotFound "
     "ConfigNotFound ConfigParseError InvalidConfigError NoRegionError InvalidRegionError MetadataRetrievalError "
-    "NoAuthTokenError TokenRetrievalError SSOTokenLoadError UnauthorizedSSOTokenError LoginTokenLoadError".split()
+    "NoAuthTokenError TokenRetrievalError SSOTokenLoadError UnauthorizedSSOTokenError LoginTokenLoadError "
+    "InvalidHeader".split()
 )
 # Amazon's, with status 400: of the account or the sending domain
 _NOT_OF_THE_MAIL = ("AccountSuspendedException", "SendingPausedException", "MailFromDomainNotVerifiedException")

@@ -374,3 +374,12 @@ def test_amazon_that_cannot_be_reached_has_not_taken_the_mail(provider: StandIn,
         settings.ANYMAIL["AMAZON_SES_CLIENT_PARAMS"]["endpoint_url"] = url
         found = send(ada)
         assert (url, found.fate, found.trouble) == (url, Fate.LATER, Trouble.UNREACHABLE)
+
+
+@pytest.mark.parametrize("provider", ["postmark", "resend", "sparkpost"], indirect=True)
+def test_a_key_that_no_header_can_hold_is_ours_to_mend(provider: StandIn, settings: Any) -> None:
+    url = {name: value for name, value in settings.ANYMAIL.items() if name.endswith("_URL")}
+    settings.ANYMAIL = url | dict.fromkeys(settings.PROVIDERS[settings.MAIL_PROVIDER], "secret\n")
+    found = send(reader("ada"))
+    assert (found.fate, found.trouble, "secret" in found.detail) == (Fate.LATER, Trouble.OURS, False)
+    assert provider.requests == []
