@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 Key = TypeVar("Key")
 
 LEASE = timedelta(seconds=settings.LEASE_SECONDS)
+FAR_AHEAD = timedelta(hours=1)  # a lease as far ahead as this was taken by a clock that has since been put right
 LONGEST_DELIVERY = LEASE * 0.2  # then the batch is left to the next worker, so that one that is stopped ends in time
 LONGEST_CHUNK = LEASE * 0.2  # what was not tried by then waits for the sweep; the last answer may take 40 seconds more
 CHUNK: int = settings.MAILS_AT_ONCE  # mails that are handed over, and may be left unknown, together
@@ -142,7 +143,8 @@ def sweep(now: datetime) -> Outcomes:
     """Give back batches whose lease ran out, end what is too late, and batch what is due for another try."""
     outcomes = Outcomes()
     with transaction.atomic():
-        lost = list(Batch.objects.select_for_update().filter(status=Batch.Status.LEASED, lease_until__lt=now))
+        is_over = Q(lease_until__lt=now) | Q(lease_until__gt=now + LEASE + FAR_AHEAD)
+        lost = list(Batch.objects.select_for_update().filter(is_over, status=Batch.Status.LEASED))
         held = Delivery.objects.filter(batch__in=lost, status=Delivery.Status.HANDING_OFF)
         again = [row.pk for row in held if _may_repeat(row, now)]
         held.filter(pk__in=again).update(status=Delivery.Status.RETRY_WAIT, not_before=now, outcome=STOPPED)

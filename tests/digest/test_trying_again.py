@@ -362,3 +362,11 @@ def test_a_clock_that_is_put_back_does_not_lengthen_a_delivery(answers: list[Any
     assert batch is not None
     delivering.deliver(batch, clock=lambda: clock[0])
     assert len(mail.outbox) * 10 <= 2 * delivering.LONGEST_CHUNK.total_seconds()
+
+
+def test_what_a_dead_worker_took_by_a_clock_that_was_ahead_is_not_held_for_as_long(answers: list[Any]) -> None:
+    answers += [ACCEPTED]
+    planned(reader("ada"))
+    delivering.lease_batch(at(hours=6))
+    deliver(NOON)
+    assert statuses() == ["accepted"]
