@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
+from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -51,12 +52,20 @@ def staff_only(
             if needed - roles_of(request.user):
                 raise PermissionDenied(f"This takes the role {min(filter(None, needed))}.")
             if asked_again and request.method == "POST":
-                raise_if_reauthentication_required(request, app="digest")
+                prove_again(request)
             return view(request, *args, **kwargs)
 
         return answer
 
     return decorate
+
+
+def prove_again(request: HttpRequest) -> None:
+    """Interrupt a post whose sender has not proved lately who they are; allauth takes it up again afterwards."""
+    if is_reauthentication_required(request, app="digest"):
+        request.GET  # noqa: B018 (read while it is there: it waits with the post)
+        request.META["QUERY_STRING"] = ""  # allauth takes up a post only at an address without a query
+        raise ReauthenticationRequired
 
 
 def page(request: HttpRequest, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
-from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
 from allauth.account.models import EmailAddress, EmailConfirmation
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
@@ -16,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 
 from digest.desk import history
 from digest.desk.members import in_words
+from digest.desk.pages import prove_again
 from digest.desk.roles import Role
 from subscriptions.admin import ReadOnly
 
@@ -58,7 +58,7 @@ class MembersAdmin(admin.ModelAdmin):
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method == "POST":
-            raise_if_reauthentication_required(request, app="digest")
+            prove_again(request)
         return super().changeform_view(request, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:

@@ -28,7 +28,8 @@ LONG_AGO = 600  # seconds
 def act(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         assert isinstance(request.user, User)
-        history.write_down(request.user, request.user, f"Acted because {request.POST['why']}")
+        on = f" on {request.GET['day']}" if "day" in request.GET else ""
+        history.write_down(request.user, request.user, f"Acted because {request.POST['why']}{on}")
         return redirect("desk_deliveries")
     return page(request, "deliveries", {})
 
@@ -75,6 +76,14 @@ def test_the_act_waits_for_the_password_and_is_then_done_once() -> None:
     assert acts() == ["Acted because of <b>rain</b>"]
     client.post("/staff/again/", {"password": PASSWORD, "next": "/desk/act"})
     assert len(acts()) == 1
+
+
+def test_an_act_at_an_address_with_a_query_is_done_too() -> None:
+    client = signed_in(one_of_the_staff(Role.SENDER), seconds_ago=LONG_AGO)
+    asked = client.post("/desk/act?day=2026-03-02", {"why": "it rains"})
+    assert asked.headers["Location"] == "/staff/again/?next=%2Fdesk%2Fact"
+    client.post("/staff/again/", {"password": PASSWORD, "next": "/desk/act"})
+    assert acts() == ["Acted because it rains on 2026-03-02"]
 
 
 def test_who_has_a_code_is_asked_for_it_and_the_password_does_not_do() -> None:
