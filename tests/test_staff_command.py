@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from digest.desk.roles import Role, roles_of
+from digest.management import summary
 from digest.staff import has_code
 from tests.staff import PASSWORD, give_code, one_of_the_staff
 
@@ -102,6 +103,16 @@ def test_a_wrong_call_says_what_is_right_and_changes_nothing(arguments: list[str
     with pytest.raises(CommandError, match=re.escape(said)):
         staff(*arguments)
     assert not User.objects.exists()
+
+
+def test_on_real_days_the_first_login_comes_with_how_to_make_ones_own(
+    settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.MODE, settings.SITE_URL = "live", "https://digest.example.org"
+    summary.tell_login(summary.console(), "a-word")
+    told = capsys.readouterr().out
+    assert "https://digest.example.org/desk/ while ./run serve runs" in told
+    assert "./run manage staff ADDRESS --role owner" in told
 
 
 def test_a_first_run_leaves_a_login_and_tells_it_once(

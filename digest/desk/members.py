@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 
 from digest.desk import history
 from digest.desk.roles import Role
-from digest.staff import DEMONSTRATION
+from digest.staff import DEMONSTRATION, code_is_required
 
 EASY = "abcdefghjkmnpqrstuvwxyz23456789"  # no letter that looks like another
 
@@ -59,7 +59,7 @@ def give_password(user: User, password: str) -> None:
 
 @transaction.atomic
 def forget_code(user: User) -> bool:
-    """Take away a second factor that was lost, and its recovery codes; False is there was none."""
+    """Take away a second factor that was lost, and its recovery codes; False if there was none."""
     gone, _ = Authenticator.objects.filter(user=user).delete()
     if gone:
         history.write_down(user, user, "Second factor taken away on the server")
@@ -80,8 +80,11 @@ def let_go(user: User) -> None:
 
 
 def lay_down_demonstration_login() -> str:
-    """A login with every role, so that a newcomer can look, where nobody ever had one; its password, else nothing."""
-    if User.objects.exists():
+    """A login with every role, so that a newcomer can look, where nobody ever had one; its password, else nothing.
+
+    Where mail leaves for real there is none: a name that everybody knows must not open that door.
+    """
+    if code_is_required() or User.objects.exists():
         return ""
     password = new_password()
     try:

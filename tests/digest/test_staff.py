@@ -44,7 +44,7 @@ def test_who_has_no_second_factor_is_counted() -> None:
 
 @pytest.mark.usefixtures("_mail_leaves_for_real")
 def test_a_demonstration_login_that_is_left_is_named_until_it_is_gone() -> None:
-    members.lay_down_demonstration_login()
+    members.take_on(DEMONSTRATION, [Role.OWNER], password="four words do well")
     (one,) = [one for one in look() if one.severity == Severity.ATTENTION]
     assert DEMONSTRATION in one.seen
     assert one.do == f"Take it away: ./run manage staff {DEMONSTRATION} --remove"

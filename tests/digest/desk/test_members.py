@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -89,6 +90,12 @@ def test_passwords_that_are_made_are_long_easy_to_type_and_never_the_same() -> N
     made = {members.new_password() for _ in range(100)}
     assert len(made) == 100
     assert all(re.fullmatch(r"([a-z2-9]{4}-){3}[a-z2-9]{4}", one) and not set(one) & set("il1o0") for one in made)
+
+
+def test_no_first_login_is_laid_down_where_mail_leaves_for_real(settings: Any) -> None:
+    settings.MAIL_PROVIDER = "postmark"
+    assert members.lay_down_demonstration_login() == ""
+    assert not User.objects.exists()
 
 
 def test_a_first_login_is_laid_down_only_where_nobody_ever_had_one(client: Client) -> None:
