@@ -167,8 +167,8 @@ def listed_papers(papers: Sequence[Paper], *, day: date, now: datetime) -> list[
 
 def to_come(now: datetime) -> QuerySet[CuratorPick]:
     """What was judged for the days after the edition that is being sent."""
-    rows = CuratorPick.objects.filter(edition_date__gt=first_day(now))
-    return rows.select_related("paper", "curator").order_by("edition_date", "verdict", "pk")
+    rows = CuratorPick.objects.filter(edition_date__gt=first_day(now)).order_by("edition_date", "verdict", "pk")
+    return rows.prefetch_related("paper")  # a join may begin with all papers
 
 
 def _that_count(now: datetime) -> QuerySet[CuratorPick]:
@@ -194,7 +194,7 @@ class _Belongings:
         for paper_id, name in tagged.values_list("paper", "topic__name"):
             topics[paper_id].append(name)
         said: dict[int, list[CuratorPick]] = defaultdict(list)
-        rows = _that_count(now).filter(paper__in=ids).select_related("curator", "paper").order_by("edition_date")
+        rows = _that_count(now).filter(paper__in=ids).select_related("curator").order_by("edition_date")
         for one in rows:
             said[one.paper_id].append(one)
         return cls(sources, topics, said)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Count
-
-from digest import audience, calendar, gate, mails, publishing
+from digest import calendar, gate, mails, publishing
 from digest.models import Delivery, Edition
 from subscriptions.models import Subscriber
 
@@ -33,7 +31,8 @@ class Morning:
     """What a curator wants to know first. ``edition`` is the newest one, ``is_open`` whether it is today's.
 
     ``came`` are the papers that sources gave for today's edition, of ``expected``, which is None where no source says a
-    number. ``planned`` readers have a row from ``edition``; ``to_plan`` have not.
+    number. ``planned`` readers have a row from ``edition``; about ``to_plan`` have not: who left the list after they
+    were planned is not told apart, which would take a look at each.
     """
 
     now: datetime
@@ -70,6 +69,7 @@ def glance(now: datetime) -> Morning:
     receipt = edition.receipt if edition and is_open else publishing.receipt(day, now=now)
     given = [row for row in receipt if row["expected"] is not None]
     next_due, next_readers = _next(now)
+    planned = Delivery.objects.filter(edition=edition).count() if edition else 0
     return Morning(
         now=now,
         day=day,
@@ -88,8 +88,8 @@ def glance(now: datetime) -> Morning:
         else None,
         candidates=edition.candidates.count() if edition else 0,
         receipt=mails.in_words(receipt),
-        planned=Delivery.objects.filter(edition=edition).count() if edition else 0,
-        to_plan=audience.still_to_reach(edition.date if edition else day),
+        planned=planned,
+        to_plan=max(0, Subscriber.objects.on_the_list().count() - planned),
         next_due=next_due,
         next_readers=next_readers,
         why_held=gate.why_closed(now),
@@ -98,9 +98,8 @@ def glance(now: datetime) -> Morning:
 
 def _next(now: datetime) -> tuple[datetime | None, int]:
     """When digests are planned next, and for how many readers; what is due already is due now."""
-    listed = Subscriber.objects.on_the_list().exclude(next_send_at=None)
-    overdue = listed.filter(next_send_at__lte=now).count()
-    if overdue:
+    due = Subscriber.objects.exclude(next_send_at=None)  # who is off the list is never due
+    if overdue := due.filter(next_send_at__lte=now).count():
         return now, overdue
-    soonest = listed.values_list("next_send_at").order_by("next_send_at").annotate(readers=Count("pk")).first()
-    return soonest or (None, 0)
+    soonest = due.order_by("next_send_at").values_list("next_send_at", flat=True).first()
+    return soonest, due.filter(next_send_at=soonest).count() if soonest else 0

@@ -74,7 +74,7 @@ def test_the_morning_says_what_came_in_who_is_planned_and_where_to_see_to_it(des
     said = text_of(page)
     assert "Monday, 2 March 2026" in said
     assert "Papers that came in 2 of 2 expected" in said
-    assert "Readers planned 1 1 to come" in said
+    assert "Readers planned 1 about 1 to come" in said
     assert "Next digests 14:00 UTC, for 1 reader" in said
     assert "Sending is paused: a doubtful paper Deliveries" in said
     assert 'href="/desk/deliveries"' in page.content.decode()
@@ -157,7 +157,7 @@ def test_it_takes_as_many_queries_for_many_papers_as_for_two(
         CuratorPick.objects.create(paper=paper, edition_date=TODAY + DAY, verdict="pick")
     say(desk, Paper.objects.latest("pk"), edition_date="2026-03-05")
     desk.get("/desk/")  # content types are remembered
-    with django_assert_num_queries(26):
+    with django_assert_num_queries(27):
         desk.get("/desk/?find=paper")
 
 
