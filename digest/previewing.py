@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 import numpy as np
@@ -108,9 +108,10 @@ def pool_at(now: datetime) -> Pool | None:
     state = _State.of(now)
     if not state.editions:
         return None
-    gone = Paper.objects.filter(candidacies__edition__in=state.editions, withdrawn_at__isnull=False)
-    withdrawn = {*state.withdrawn, *gone.values_list("pk", flat=True)}  # of older editions too
-    return _this_week(state).pool.judged_again(state.judged, withdrawn, now=state.now)
+    pool = _this_week(state).pool
+    oldest = datetime.fromtimestamp(min(pool.first_seen, default=state.now.timestamp()), UTC)
+    gone = Paper.objects.filter(withdrawn_at__isnull=False, first_seen_at__gte=oldest)  # of older editions too
+    return pool.judged_again(state.judged, gone.values_list("pk", flat=True), now=state.now)
 
 
 def warm(now: datetime) -> None:
@@ -211,6 +212,9 @@ class _State:
         picked = {
             (one.paper_id, one.edition_date) for one in judged.values() if one.verdict == CuratorPick.Verdict.PICK
         }
+        if picked:  # those among them that are candidates join nothing
+            rows = EditionPaper.objects.filter(edition__in=editions, paper__in={paper_id for paper_id, _ in picked})
+            picked -= set(rows.values_list("paper_id", "edition__date"))
         return cls(
             now=now,
             editions=editions,

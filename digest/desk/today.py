@@ -189,7 +189,7 @@ def _changed(
 def _wanted(query: QueryDict) -> Wanted:
     source = query.get("source", "")
     return Wanted(
-        topic=query.get("topic", "")[:60],
+        topic=query.get("topic", "")[:60].replace("\0", ""),
         source=int(source) if source.isascii() and source.isdecimal() and len(source) < 10 else None,
         words=query.get("words", "")[:200],
         judged=query.get("judged", "") if query.get("judged") in JUDGED else "",

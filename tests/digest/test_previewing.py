@@ -444,3 +444,16 @@ def test_hostile_wishes_find_nothing_and_break_nothing(kind: str, value: str) ->
     a_day()
     shown = preview(wanting(Wish(kind, value), Wish(kind, value, "mute"), ROBOTICS), now=NOON)
     assert [item.card.title for item in shown.papers] == [ROBOT.title]
+
+
+def test_a_pick_among_the_candidates_does_not_lay_the_week_anew_and_another_one_does() -> None:
+    publish(STARS, at=NOON - 20 * DAY)
+    publish(ROBOT, GRAPHS)
+    previewing.warm(NOON)
+    kept = previewing._kept
+    judge(GRAPHS.title, "pick")
+    assert GRAPHS.title in titles(Choices())
+    assert previewing._kept is kept
+    judge(STARS.title, "pick")
+    assert STARS.title in titles(Choices())
+    assert previewing._kept is not kept
