@@ -64,7 +64,7 @@ def save(topic: Topic, *, seen: str, now: datetime) -> Change:
         Source.objects.order_by("pk").select_for_update().first()  # as ingest.store: no paper is tagged meanwhile
         if topic.pk and mark_of(Topic.objects.select_for_update().get(pk=topic.pk)) != seen:
             raise ChangedMeanwhile
-        topic.save()
+        topic.save(update_fields=FIELDS if topic.pk else None)  # its readers are counted elsewhere
         change = change_of(topic, now=now)
         Tagged = Paper.topics.through
         for start in range(0, len(change.leaving), SLICE):

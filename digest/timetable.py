@@ -23,7 +23,7 @@ from digest import (
 )
 from digest.models import Batch, Lease
 from digest.publishing import time_of_the_house
-from subscriptions import tidying
+from subscriptions import popularity, tidying
 from subscriptions.models import Subscriber
 
 # As long as a task may run: a turn whose holder died is free again after this.
@@ -87,11 +87,12 @@ def open_edition(now: datetime) -> None:
 
 
 def tidy(now: datetime) -> None:
-    """Count editions, days and whom papers reach; take out what is of no use any more: old sign-ups, links, reasons."""
+    """Count editions, days, and whom papers and topics reach; take out what is of no use any more: old links, reasons."""
     with _turn("tidy", now, rest=SELDOM) as ours:
         if ours:
             tallying.tally(time_of_the_house(now))
             audience.count_readers_of_newest(time_of_the_house(now))
+            popularity.count_readers()
             tidying.tidy(now)
             settling.forget_old_events(now)
             forgetting.forget_reasons(now)

@@ -64,6 +64,10 @@ class Topic(models.Model):
     )
     offered = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(default=0)
+    wanted = models.PositiveIntegerField(
+        default=0, editable=False, help_text="by so many readers, counted once an hour"
+    )
+    muted = models.PositiveIntegerField(default=0, editable=False, help_text="by so many readers, counted once an hour")
 
     class Meta:
         ordering = ["position", "name"]

@@ -1,40 +1,30 @@
-"""How many readers want each topic, and how many mute it."""
+"""How many readers want each topic, and how many mute it: kept on the topic's row, for pages that must not count."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from django.db.models import Count
 
 from subscriptions.models import Preference, Subscriber, Topic
 
 ON_THE_LIST = [Subscriber.Status.ACTIVE, Subscriber.Status.PAUSED]
+Stance = Preference.Stance
 
 
-@dataclass(frozen=True, slots=True)
-class Popularity:
-    """Readers on the list who want a topic, and who mute it."""
-
-    wanted: int = 0
-    muted: int = 0
-
-
-def of_all_topics() -> dict[int, Popularity]:
-    """By the topic's number, those that anybody chose; one query."""
-    return _counted(Preference.objects.filter(topic__isnull=False))
-
-
-def of_topic(topic: Topic) -> Popularity:
-    """One query."""
-    return _counted(Preference.objects.filter(topic=topic)).get(topic.pk, Popularity())
+def count_readers() -> None:
+    """Count for every topic, once an hour: one query that reads all preferences, and one for what has changed."""
+    chosen = Preference.objects.filter(topic__isnull=False, subscriber__status__in=ON_THE_LIST)
+    rows = chosen.values_list("topic", "stance").annotate(count=Count("pk")).order_by()
+    counts = {(topic, stance): count for topic, stance, count in rows}
+    changed = []
+    for topic in Topic.objects.all():
+        now = counts.get((topic.pk, Stance.WANT), 0), counts.get((topic.pk, Stance.MUTE), 0)
+        if now != (topic.wanted, topic.muted):
+            topic.wanted, topic.muted = now
+            changed.append(topic)
+    Topic.objects.bulk_update(changed, ["wanted", "muted"])
 
 
-def _counted(chosen: object) -> dict[int, Popularity]:
-    found: dict[int, dict[str, int]] = {}
-    rows = chosen.filter(subscriber__status__in=ON_THE_LIST)  # type: ignore[attr-defined]
-    for topic, stance, count in rows.values_list("topic", "stance").annotate(count=Count("pk")).order_by():
-        found.setdefault(topic, {})[stance] = count
-    return {
-        topic: Popularity(counts.get(Preference.Stance.WANT, 0), counts.get(Preference.Stance.MUTE, 0))
-        for topic, counts in found.items()
-    }
+def readers_who_want(topic: Topic) -> int:
+    """As of now; reads every row of the topic."""
+    chosen = Preference.objects.filter(topic=topic, stance=Stance.WANT)
+    return chosen.filter(subscriber__status__in=ON_THE_LIST).count()

@@ -20,7 +20,7 @@ from digest.config import celery as config
 from digest.models import Batch, Delivery, Lease
 from subscriptions import answering
 from subscriptions.models import MailRequest
-from tests.factories import NOON, entry, feed, reader
+from tests.factories import NOON, entry, feed, reader, topic
 from tests.processes import go, start
 from tests.services import A_READER, AN_EDITION, House
 from tests.test_settings import start as start_with
@@ -175,6 +175,13 @@ def test_once_an_hour_what_is_of_no_use_any_more_goes(monkeypatch: pytest.Monkey
     for minutes in (0, 1, 59, 60, 61):
         timetable.tidy(NOON + timedelta(minutes=minutes))
     assert days == [NOON, NOON + HOUR]
+
+
+@pytest.mark.django_db
+def test_the_hour_counts_the_readers_of_each_topic() -> None:
+    reader("ada", wants={"topic": ["Robots"]})
+    timetable.tidy(NOON)
+    assert topic("Robots").wanted == 1
 
 
 @pytest.mark.django_db

@@ -24,7 +24,6 @@ from digest.publishing import time_of_the_house
 from digest.retagging import Change, ChangedMeanwhile, change_of, mark_of
 from subscriptions import popularity
 from subscriptions.models import Topic
-from subscriptions.popularity import Popularity
 
 SHOWN = 20  # papers that enter, and that leave
 
@@ -32,10 +31,9 @@ SHOWN = 20  # papers that enter, and that leave
 @require_safe
 @staff_only()
 def topics(request: HttpRequest) -> HttpResponse:
-    chosen = popularity.of_all_topics()
-    most = max((one.wanted for one in chosen.values()), default=0)
-    rows = [(topic, chosen.get(topic.pk, Popularity())) for topic in Topic.objects.all()]
-    shares = [(topic, one, round(100 * one.wanted / most) if most else 0) for topic, one in rows]
+    rows = list(Topic.objects.all())
+    most = max((topic.wanted for topic in rows), default=0) or 1
+    shares = [(topic, round(100 * topic.wanted / most)) for topic in rows]
     groups = [(group, list(some)) for group, some in groupby(shares, key=lambda row: row[0].group)]
     return page(request, "topics", {"groups": groups, "count": len(rows)})
 
@@ -114,7 +112,7 @@ def offer(request: HttpRequest, pk: int) -> HttpResponse:
             topic.save(update_fields=["offered"])
             what = "Offered it again." if offered else "Offered it no more."
             history.write_down(request.user, topic, what)  # type: ignore[arg-type]
-    keeping = plural(popularity.of_topic(topic).wanted, "reader")
+    keeping = plural(popularity.readers_who_want(topic), "reader")
     state = "is offered to readers." if offered else f"is offered no more; {keeping} chose it and keep it."
     messages.success(request, f"“{topic.name}” {state}")
     return redirect("desk_topic", pk)
@@ -144,7 +142,6 @@ def _page_of(
         "leaving": [papers[pk] for pk in change.leaving[:SHOWN] if pk in papers] if change else [],
         "unknown": form.unknown_categories() if form.is_bound and form.is_valid() else [],
         "groups": Topic.objects.order_by("group").values_list("group", flat=True).distinct(),
-        "popularity": popularity.of_topic(topic) if topic.pk else Popularity(),
         "history": history.lines_about(topic) if topic.pk else [],
     }
     return page(request, "topic", around, status=status)

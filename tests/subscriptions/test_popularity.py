@@ -6,14 +6,19 @@ from typing import Any
 
 import pytest
 
-from subscriptions.models import Subscriber
-from subscriptions.popularity import Popularity, of_all_topics, of_topic
+from subscriptions import popularity
+from subscriptions.models import Subscriber, Topic
 from tests.factories import reader, topic, want
 
 pytestmark = pytest.mark.django_db
 
 
-def test_readers_on_the_list_are_counted_in_one_query(django_assert_num_queries: Any) -> None:
+def counted() -> dict[str, tuple[int, int]]:
+    popularity.count_readers()
+    return {row.name: (row.wanted, row.muted) for row in Topic.objects.all()}
+
+
+def test_readers_on_the_list_are_counted() -> None:
     robots, whales = topic("Robots"), topic("Whales")
     for name in ("ada", "ben"):
         want(reader(name), "topic", "Robots")
@@ -21,7 +26,20 @@ def test_readers_on_the_list_are_counted_in_one_query(django_assert_num_queries:
     want(reader("dora", status=Subscriber.Status.UNSUBSCRIBED), "topic", "Robots", "Whales")
     want(reader("emil", status=Subscriber.Status.PAUSED), "topic", "Robots")
     want(reader("fay"), "keyword", "robot")
-    with django_assert_num_queries(1):
-        assert of_all_topics() == {robots.pk: Popularity(wanted=3, muted=1)}
-    assert of_topic(robots) == Popularity(wanted=3, muted=1)
-    assert of_topic(whales) == Popularity()
+    assert counted() == {"Robots": (3, 1), "Whales": (0, 0)}
+    assert popularity.readers_who_want(robots) == 3
+    assert popularity.readers_who_want(whales) == 0
+
+
+def test_who_changes_their_mind_is_counted_anew() -> None:
+    ada = reader("ada", wants={"topic": ["Robots"]})
+    assert counted() == {"Robots": (1, 0)}
+    ada.preferences.all().delete()
+    assert counted() == {"Robots": (0, 0)}
+
+
+def test_topics_are_counted_at_once(django_assert_num_queries: Any) -> None:
+    for number in range(20):
+        reader(f"reader{number}", wants={"topic": [f"Topic {number}", "Robots"]})
+    with django_assert_num_queries(3):  # the count, the topics, and one update
+        popularity.count_readers()

@@ -13,6 +13,7 @@ from django.utils import timezone
 from digest import ingest
 from digest.desk.roles import Role
 from digest.models import Paper
+from subscriptions import popularity
 from subscriptions.models import Topic
 from tests.factories import entry, feed, reader, source, topic
 from tests.staff import one_of_the_staff, signed_in
@@ -69,6 +70,7 @@ def inside(name: str) -> list[str]:
 
 def test_what_would_change_is_shown_and_nothing_is_written(cleo: Client, robots: Topic) -> None:
     reader("ada", wants={"topic": ["Robots"]})
+    popularity.count_readers()
     answer = cleo.post(address(robots), typed(robots, categories="cs.XY", keywords="whale", look="1"))
     page = answer.content.decode()
     assert answer.status_code == 200
@@ -82,11 +84,12 @@ def test_what_would_change_is_shown_and_nothing_is_written(cleo: Client, robots:
 
 
 def test_a_saved_change_is_tagged_and_written_down(cleo: Client, robots: Topic) -> None:
+    Topic.objects.update(wanted=7)
     mark = seen(cleo, robots)
     answer = cleo.post(address(robots), typed(robots, categories="", keywords="whale, <b>bold</b>", seen=mark))
     assert answer.headers["Location"] == address(robots)
     robots.refresh_from_db()
-    assert (robots.categories, robots.keywords) == ([], ["whale", "<b>bold</b>"])
+    assert (robots.categories, robots.keywords, robots.wanted) == ([], ["whale", "<b>bold</b>"], 7)
     assert inside("Robots") == ["A grammar of whales"]
     (line,) = history()
     assert "categories taken out: cs.RO" in line
@@ -198,9 +201,9 @@ def test_the_pages_take_as_many_queries_for_many_topics(cleo: Client, django_ass
     for number in range(30):
         topic(f"Topic {number}", keywords=["x"])
         reader(f"reader{number}", wants={"topic": [f"Topic {number}", "Robots"]})
-    with django_assert_num_queries(5):  # session, user, roles, popularity, topics
+    with django_assert_num_queries(4):  # session, user, roles, topics
         cleo.get(reverse("desk_topics"))
     path = address(Topic.objects.get(name="Robots"))
     cleo.get(path)  # Django learns its content types
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         cleo.get(path)
