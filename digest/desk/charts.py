@@ -127,22 +127,29 @@ def _in_words(series: Mapping[str, Sequence[int]], unit: str) -> str:
 SMALL_WIDTH, SMALL_HEIGHT = 196, 36
 
 
-def small(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]], *, unit: str) -> Chart:
-    """Bars without a word, for a line of a list: ``desk/small_chart.html``; whoever draws it gives the numbers too."""
-    rows = tuple((label, tuple(int(values[place]) for values in series.values())) for place, label in enumerate(labels))
-    highest = max(1, max((sum(values) for _, values in rows), default=1))
-    step, drawn = SMALL_WIDTH / max(1, len(rows)), list[Bar]()
-    for place, (label, values) in enumerate(rows):
-        top = float(SMALL_HEIGHT - 1)
-        for number, (name, value) in enumerate(zip(series, values, strict=True), 1):
+@dataclass(frozen=True, slots=True)
+class SmallChart:
+    """What ``desk/small_chart.html`` draws: one path a series, since a list may hold dozens of charts."""
+
+    title: str
+    summary: str
+    paths: tuple[tuple[int, str], ...]  # number of the series, from 1, and its bars
+    width: int = SMALL_WIDTH
+    height: int = SMALL_HEIGHT
+
+
+def small(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]], *, unit: str) -> SmallChart:
+    """Bars without a word, for a line of a list; whoever draws it gives the numbers elsewhere."""
+    highest = max((sum(values) for values in zip(*series.values(), strict=True)), default=0) or 1
+    step, tops = SMALL_WIDTH / max(1, len(labels)), [float(SMALL_HEIGHT - 1)] * len(labels)
+    paths = []
+    for number, values in enumerate(series.values(), 1):
+        drawn = []
+        for place, value in enumerate(values):
             if value:
                 tall = max(1.5, value / highest * (SMALL_HEIGHT - 4))
-                top = max(0.0, top - tall)
-                says = f"{label}: {value:,} {name}"
-                drawn.append(
-                    Bar(round(place * step, 1), round(top, 1), round(step * 0.78, 1), round(tall, 1), number, says)
-                )
-    return Chart(
-        title, unit, tuple(series), rows, tuple(drawn), (), (), _in_words(series, unit), SMALL_WIDTH, SMALL_HEIGHT,
-        axis=(0, SMALL_HEIGHT - 1, SMALL_WIDTH, SMALL_HEIGHT - 1),
-    )  # fmt: skip
+                tops[place] -= tall
+                drawn.append(f"M{place * step:.1f} {tops[place]:.1f}h{step * 0.78:.1f}v{tall:.1f}h-{step * 0.78:.1f}z")
+        if drawn:
+            paths.append((number, "".join(drawn)))
+    return SmallChart(title, _in_words(series, unit), tuple(paths))

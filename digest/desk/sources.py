@@ -52,15 +52,15 @@ def sources(request: HttpRequest) -> HttpResponse:
 def _page_of_all(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpResponse:
     now = timezone.now()
     faring = fare(Source.objects.all(), now=now, today=time_of_the_house(now).date(), days=FORTNIGHT)
-    rows = [(one, _drawn(one.days, f"{one.source.name}, last {FORTNIGHT} days", small=True)) for one in faring]
+    rows = [(one, charts.small(f"{one.source.name}, last {FORTNIGHT} days", **_numbers(one.days))) for one in faring]
     ill = sum(one.state in ("failing", "waiting") for one in faring)
     return page(request, "sources", {"rows": rows, "ill": ill, "kinds": KINDS, **more}, status=status)
 
 
-def _drawn(days: Sequence[Day], title: str, *, small: bool) -> charts.Chart:
-    labels = [f"{day.date:%-d %b}" for day in days]
+def _numbers(days: Sequence[Day]) -> dict[str, Any]:
+    """What a chart draws of a source's days."""
     series = {"stored": [day.stored for day in days], "missing": [day.missing for day in days]}
-    return (charts.small if small else charts.bars)(title, labels, series, unit="Papers")
+    return {"labels": [f"{day.date:%-d %b}" for day in days], "series": series, "unit": "Papers"}
 
 
 # --- adding one ------------------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def _about(faring: Faring) -> dict[str, Any]:
         "faring": faring,
         "source": source,
         "kind": KINDS.get(source.kind, source.kind),
-        "chart": _drawn(faring.days, f"Papers per day, last {MONTH} days", small=False),
+        "chart": charts.bars(f"Papers per day, last {MONTH} days", **_numbers(faring.days)),
         "troubled": [day for day in reversed(faring.days) if day.why][:10],
         "refused": sorted(source.last_reading.get("refused", {}).items(), key=lambda one: -one[1]),
         "papers": [(paper, at[paper.pk]) for paper in papers],
