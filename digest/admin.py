@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from digest.models import (
     Batch,
     CuratorPick,
+    DayTally,
     Delivery,
     DeliveryEvent,
     Edition,
@@ -111,6 +112,12 @@ class EditionAdmin(ReadOnly):
     @admin.display(description="candidates", ordering="number")
     def number_of_candidates(self, edition: Any) -> int:
         return int(edition.number)
+
+
+@admin.register(DayTally)
+class DayTallyAdmin(ReadOnly):
+    list_display = ["date", "counted_at", "reasons_forgotten"]
+    date_hierarchy = "date"
 
 
 @admin.register(EditionPaper)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -11,14 +12,14 @@ from django.db.models import Model
 
 
 def write_down(user: User, about: Model, what: str) -> None:
-    """``what`` was done, in words without addresses: the log outlives erasure. Call it in the act's transaction."""
+    """``what`` was done, in words; call it in the act's transaction. The log outlives erasure: it takes no address."""
     LogEntry.objects.create(
         user=user,
         content_type=ContentType.objects.get_for_model(about),
         object_id=str(about.pk),
         object_repr=str(about)[:200],
         action_flag=CHANGE,
-        change_message=what,
+        change_message=re.sub(r"\S+@\S+", "(address)", what),
     )
 
 

@@ -27,6 +27,7 @@ from digest.models import Verdict
 from digest.phrases import shorten
 from subscriptions import consent
 from subscriptions.models import Subscriber, Suppression
+from subscriptions.pages import see_other
 from subscriptions.proof import proof_of
 from subscriptions.rendering import one_line
 
@@ -215,12 +216,37 @@ def erase(request: HttpRequest, public_id: str) -> HttpResponse:
     return _to(one)
 
 
+@require_POST
+@staff_only(seen_by=Role.PRIVACY, done_by=Role.PRIVACY, asked_again=True)
+def change_address(request: HttpRequest) -> HttpResponse:
+    """Suppress an address of nobody here, or lift that: of who was erased, or asks never to be written to."""
+    address, why = one_line(request.POST.get("address", ""))[:254], shorten(request.POST.get("why", ""), WHY)
+    if not _is_address(address) or not why:
+        messages.error(request, "Nothing was done: it takes a whole address, and why. Find the address once more.")
+        return see_other("desk_readers")
+    now, by = timezone.now(), request.user.get_username()
+    with transaction.atomic():
+        if request.POST.get("act") == "lift":
+            done = "Lifted the suppression" if consent.lift(address, by=by, why=why, now=now) else ""
+        else:
+            consent.suppress(address, reason=Suppression.Reason.BY_HAND, now=now, why=why)
+            done = "Suppressed an address of no reader"
+        if done and (row := readership.suppression_of(address)):
+            history.write_down(request.user, row, f"{done}; why is kept with it")  # type: ignore[arg-type]
+    if done:
+        messages.success(request, f"{done}. Nobody was subscribed or told.")
+    else:
+        messages.error(request, "Nothing was lifted: no suppression of this address stands.")
+    return see_other("desk_readers")
+
+
 def _to(one: Subscriber) -> HttpResponse:
     return HttpResponseRedirect(reverse("desk_reader", args=[one.public_id]), status=303)
 
 
 urlpatterns = [
     path("readers", readers, name="desk_readers"),
+    path("readers/address", change_address, name="desk_change_address"),
     path("readers/find", find, name="desk_find_reader"),
     path("readers/<str:public_id>", reader, name="desk_reader"),
     path("readers/<str:public_id>/suppress", suppress, name="desk_suppress"),

@@ -99,6 +99,11 @@ def test_a_pause_needs_no_reason_to_be_instant(cleo: Client) -> None:
     assert Provider.objects.get().why == "No reason was given."
 
 
+def test_an_address_in_a_reason_stays_out_of_the_history(cleo: Client) -> None:
+    cleo.post(reverse("desk_pause"), {"why": "ada@example.org got another's digest"})
+    assert LogEntry.objects.get().change_message == "Paused all digests: (address) got another's digest"
+
+
 def resume(client: Client) -> Any:
     """Press what the page shows."""
     page = client.get(reverse("desk_deliveries")).content.decode()

@@ -284,3 +284,25 @@ def test_erasing_takes_all_that_is_personal_and_stays_in_the_history_by_number(d
 def test_nobody_by_that_number_is_not_found(desk: Client) -> None:
     assert desk.get("/desk/readers/nobody").status_code == 404
     assert desk.post("/desk/readers/nobody/erase", {"number": "nobody"}).status_code == 404
+
+
+def test_an_address_of_nobody_is_suppressed_and_lifted_without_getting_into_the_history(desk: Client) -> None:
+    address = "gone@example.org"
+
+    def press(act: str, **given: str) -> str:
+        values = {"address": address, "why": "a letter", "act": act, **given}
+        return text(desk.post(reverse("desk_change_address"), values, follow=True))
+
+    assert "Suppress this address" in text(found(desk, address))
+    assert "Suppressed an address of no reader." in press("suppress")
+    assert "Lift the suppression" in text(found(desk, address))
+    assert "Lifted the suppression." in press("lift")
+    assert "Nothing was lifted" in press("lift")
+    assert "Nothing was done" in press("suppress", why=" ")
+    assert "Nothing was done" in press("suppress", address="gone")
+    row = Suppression.objects.get()
+    assert (row.lifted_by, row.why) == ("petra", "a letter Lifted: a letter")
+    assert LogEntry.objects.count() == 2
+    assert all("gone" not in f"{line.object_repr} {line.change_message}" for line in LogEntry.objects.all())
+    carl = signed_in(one_of_the_staff(Role.SENDER, name="carl"))
+    assert carl.post(reverse("desk_change_address"), {"address": address, "why": "w"}).status_code == 403
