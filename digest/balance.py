@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.db.models import Count
 
@@ -57,10 +58,16 @@ def balances_of(days: Collection[date]) -> list[Balance]:
     statuses = by_day(rows.values_list("issue_date", "status").annotate(count=Count("pk")))
     skipped = rows.filter(status=_Status.SKIPPED).values_list("issue_date", "outcome")
     reasons = by_day(skipped.annotate(count=Count("pk")))
-    return [
-        Balance(day, statuses.get(day, {}), tuple(sorted(reasons.get(day, {}).items(), key=lambda one: -one[1])))
-        for day in days
-    ]
+    return [Balance(day, statuses.get(day, {}), _most_first(reasons.get(day, {}))) for day in days]
+
+
+def balance_counted(day: date, counts: Mapping[str, Any]) -> Balance:
+    """The balance of an issue date by what the daybook counted of it."""
+    return Balance(day, counts.get("deliveries", {}), _most_first(counts.get("skipped", {})))
+
+
+def _most_first(reasons: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(reasons.items(), key=lambda one: -one[1]))
 
 
 def in_words(balance: Balance, gate: State) -> tuple[str, str]:

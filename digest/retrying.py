@@ -12,7 +12,6 @@ from digest.delivering import POISON
 from digest.models import Delivery, DeliveryEvent
 from digest.phrases import plural
 from subscriptions.fates import ADDRESS_IS_GONE
-from subscriptions.models import Subscriber
 
 CHUNK = 1000
 BY_HAND = "Tried again by hand."
@@ -86,7 +85,6 @@ def _safe(now: datetime) -> QuerySet[Delivery]:
         )
         .exclude(outcome=POISON)  # it stops its worker, and whether one of its tries left is not looked into
         .exclude(answer__in=NO_ADDRESS)
-        .exclude(subscriber__status=Subscriber.Status.ERASED)
     )
 
 

@@ -15,8 +15,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from digest import daybook, gate
+from digest.desk.deliveries import IN_ORDER
 from digest.desk.roles import Role
-from digest.models import Delivery, DeliveryEvent, Paper, Provider
+from digest.models import DayTally, Delivery, DeliveryEvent, Paper, Provider
 from tests.factories import delivery, reader
 from tests.rows import every_row
 from tests.staff import one_of_the_staff, signed_in
@@ -58,6 +59,18 @@ def test_the_balance_is_on_the_page_and_adds_up(cleo: Client) -> None:
     assert "1 digest is on the way. 5 digests left so far." in said
 
 
+def test_yesterday_is_as_it_was_counted_last_and_today_as_it_is(cleo: Client) -> None:
+    rows(2, "accepted", issue_date=today() - timedelta(days=1))
+    rows(3, "accepted")
+    counted_at = timezone.now()
+    daybook.count(counted_at)
+    rows(1, "accepted", issue_date=today() - timedelta(days=1))
+    rows(1, "accepted")
+    assert [sheet["balance"].due for sheet in cleo.get(reverse("desk_deliveries")).context["sheets"]] == [4, 2]
+    DayTally.objects.update(counted_at=counted_at - timedelta(hours=3))  # nobody tidied up: the rows are asked
+    assert [sheet["balance"].due for sheet in cleo.get(reverse("desk_deliveries")).context["sheets"]] == [4, 3]
+
+
 def test_a_number_of_rows_asks_no_more_queries(cleo: Client, django_assert_max_num_queries: Any) -> None:
     daybook.count(timezone.now())
     cleo.get(reverse("desk_deliveries"))
@@ -66,7 +79,7 @@ def test_a_number_of_rows_asks_no_more_queries(cleo: Client, django_assert_max_n
         rows(number, "failed", not_after=timezone.now() + timedelta(hours=1))
         with django_assert_max_num_queries(20):
             cleo.get(reverse("desk_deliveries"))
-        with django_assert_max_num_queries(10):
+        with django_assert_max_num_queries(10):  # one more for each status that there is
             cleo.get(reverse("desk_delivery_list"))
 
 
@@ -180,17 +193,28 @@ def test_what_can_be_tried_again_is_counted_before_it_is_pressed(cleo: Client) -
 # The list, and one of it ---------------------------------------------------------------------------------------------
 
 
-def test_the_list_goes_on_by_numbers_and_misses_nobody(cleo: Client) -> None:
-    made = {row.pk for row in rows(120, "accepted")}
-    seen: set[int] = set()
-    address: str | None = reverse("desk_delivery_list")
-    while address:
-        page = cleo.get(address)
-        assert not seen & {row.pk for row in page.context["rows"]}
-        seen |= {row.pk for row in page.context["rows"]}
-        following = page.context["next"]
-        address = f"{reverse('desk_delivery_list')}?after={following}" if following else None
-    assert seen == made
+def test_the_list_goes_on_after_a_row_misses_nobody_and_begins_with_trouble(cleo: Client) -> None:
+    made = {
+        row.pk for status, count in (("delivered", 90), ("skipped", 40), ("unknown", 2)) for row in rows(count, status)
+    }
+    seen: list[int] = []
+    statuses: list[str] = []
+    query = ""
+    while True:
+        page = cleo.get(reverse("desk_delivery_list") + query)
+        seen += [row.pk for row in page.context["rows"]]
+        statuses += [row.status for row in page.context["rows"]]
+        following = re.search(r'href="(\?[^"]*after=\d+)"', page.content.decode())
+        if not following:
+            break
+        query = unescape(following[1])
+    assert set(seen) == made
+    assert len(seen) == len(made)
+    assert statuses == ["unknown"] * 2 + ["delivered"] * 90 + ["skipped"] * 40
+
+
+def test_every_status_has_its_place_in_the_list() -> None:
+    assert sorted(IN_ORDER) == sorted(Delivery.Status.values)
 
 
 def test_the_list_is_filtered_by_status_reason_and_date(cleo: Client) -> None:
@@ -205,7 +229,7 @@ def test_the_list_is_filtered_by_status_reason_and_date(cleo: Client) -> None:
         assert HOSTILE not in page.content.decode()
         return [row.pk for row in page.context["rows"]]
 
-    assert shown() == [told.pk, other.pk, sent.pk]
+    assert shown() == [sent.pk, told.pk, other.pk]
     assert shown(status="skipped") == [told.pk, other.pk]
     assert shown(reason=why) == [told.pk]
     assert shown(date=str(today() - timedelta(days=1))) == [early.pk]
