@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("subscriptions", "0006_a_week_has_a_day"),
+        ("subscriptions", "0007_readers_found_and_counted"),
     ]
 
     operations = [
