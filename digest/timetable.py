@@ -87,7 +87,7 @@ def open_edition(now: datetime) -> None:
 
 
 def tidy(now: datetime) -> None:
-    """Count editions, days, and whom papers and topics reach; take out what is of no use any more: old links, reasons."""
+    """Count editions, days, and whom papers and topics reach; take out what is of no use any more, as old links."""
     with _turn("tidy", now, rest=SELDOM) as ours:
         if ours:
             tallying.tally(time_of_the_house(now))

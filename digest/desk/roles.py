@@ -20,7 +20,7 @@ class Role(StrEnum):
 
 # What each role may do in the tables of the plain admin, beyond what all of the staff see there.
 SEEN_BY_ALL = """digest.paper digest.identifier digest.sighting digest.source digest.edition digest.editionpaper
-    digest.curatorpick digest.delivery digest.batch digest.provider digest.lease subscriptions.topic"""
+    digest.curatorpick digest.delivery digest.daytally digest.batch digest.provider digest.lease subscriptions.topic"""
 MAY: dict[Role, dict[str, str]] = {
     Role.CURATOR: {
         "add": "digest.curatorpick digest.source subscriptions.topic",

@@ -170,7 +170,7 @@ def test_letting_mail_leave_is_asked_again(act: str) -> None:
     gate.pause("lunch")
     rows(1, "failed", not_after=timezone.now() + timedelta(hours=1))
     answer = signed_in(one_of_the_staff(Role.SENDER), seconds_ago=9999).post(reverse(act))
-    assert (answer.status_code, "reauthenticate" in answer["Location"]) == (302, True)
+    assert (answer.status_code, "/staff/again/" in answer["Location"]) == (302, True)
     assert gate.closed_until(timezone.now()) is not None
     assert Delivery.objects.get().status == "failed"
 
