@@ -42,7 +42,7 @@ def lay_down(*, readers: int, papers: int, days: int, now: datetime, seed: int =
     editions = []
     for edition in large_papers.lay_down(papers, days=days, now=now, dice=dice):
         editions.append(edition)
-        yield "papers", papers // days
+        yield "papers", papers * len(editions) // days - papers * (len(editions) - 1) // days
     yield from _rows("readers", Subscriber, large_readers.readers(readers, now=now, dice=dice))
     yield from _rows("preferences", Preference, large_readers.preferences(dice))
     yield from _rows("consent", ConsentEvent, large_readers.consent(now))

@@ -97,7 +97,7 @@ def test_a_change_of_a_topic_is_seen_before_it_is_saved(cleo: Visitor) -> None:
     expect(page.get_by_role("heading", name="Leave")).to_be_visible()
     cleo.look("desk-topic-change", pictured=WIDE)
     assert page.get_by_label("Categories").input_value().split() == ["cs.CL,", "cs.CV"]
-    cleo.press("Save")
+    cleo.press("Save this change")
     expect(page.get_by_role("status")).to_contain_text("is saved")
     expect(page.locator(".lines")).to_contain_text("categories taken out: cs.RO")
 

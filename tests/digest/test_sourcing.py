@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -120,6 +121,16 @@ def test_a_page_without_feeds_says_what_to_look_for() -> None:
 
 def test_a_feed_without_entries_is_refused() -> None:
     assert "no paper in it now" in str(refusal_of(rss()))
+
+
+def test_an_arxiv_feed_is_rightly_empty_on_a_day_without_announcement() -> None:
+    head = "<rss version='2.0'><channel><title>cs.LG updates on arXiv.org</title><link>http://rss.arxiv.org/rss/cs.LG</link>"
+    with serve({"/feed": Answer(f"{head}</channel></rss>".encode())}) as web:
+        sunday = look_at(web.url("/feed"), now=NOON - timedelta(days=1))
+        with pytest.raises(CannotAdd, match="no paper in it now"):
+            looked(web)  # on a Monday
+    assert (sunday.kind, sunday.entries) == ("arxiv_rss", ())
+    assert sunday.why_none
 
 
 def test_a_feed_of_which_nothing_can_be_used_says_why() -> None:
