@@ -70,7 +70,7 @@ def try_again(now: datetime) -> int:
 
 def _safe(now: datetime) -> QuerySet[Delivery]:
     """Failed digests that surely did not leave, that can still arrive in time, and for which another try may do."""
-    later = Delivery.objects.filter(subscriber=OuterRef("subscriber"), issue_date__gt=OuterRef("issue_date"))
+    later = _latest(now).filter(subscriber=OuterRef("subscriber"), issue_date__gt=OuterRef("issue_date"))
     told = DeliveryEvent.objects.filter(delivery=OuterRef("pk"))
     return (
         _latest(now)
