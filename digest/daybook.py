@@ -7,7 +7,6 @@
 ``consent``      kind of consent event -> how many that day, UTC
 ``topics``, ``sources``   number of the row -> [more, less]: verdicts given that day about its papers
 ``listed``       readers on the list, as it was when it was last counted that day
-``wanted``       number of the topic -> readers on the list who want it, likewise
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from django.db.models import Count
 from django.db.models.functions import TruncDate
 
 from digest.models import DayTally, Delivery, Verdict
-from subscriptions.models import ConsentEvent, Preference, Subscriber
+from subscriptions.models import ConsentEvent, Subscriber
 
 DAYS = 30  # that pages show
 MOVING = timedelta(days=7)  # so long a provider may still tell what became of a digest
@@ -46,7 +45,7 @@ def count(now: datetime) -> None:
     for name, days, by_date in found:
         for day in days:
             counts[day][name] = by_date.get(day, {})
-    counts[today] |= {"listed": Subscriber.objects.on_the_list().count(), "wanted": _wanted()}
+    counts[today]["listed"] = Subscriber.objects.on_the_list().count()
     DayTally.objects.bulk_create(
         [DayTally(date=day, counts=counted, counted_at=now) for day, counted in sorted(counts.items())],
         update_conflicts=True,
@@ -83,13 +82,6 @@ def _verdicts(days: Collection[date], about: str) -> dict[date, dict[str, list[i
     for day, number, value, how_many in grouped.annotate(count=Count("pk", distinct=True)):
         found[day][str(number)][value != Verdict.Value.MORE] = how_many
     return {day: dict(numbers) for day, numbers in found.items()}
-
-
-def _wanted() -> dict[str, int]:
-    listed = Subscriber.objects.on_the_list()
-    wishes = Preference.objects.filter(topic__isnull=False, stance=Preference.Stance.WANT, subscriber__in=listed)
-    rows = wishes.order_by().values_list("topic").annotate(count=Count("pk"))
-    return {str(topic): how_many for topic, how_many in rows}
 
 
 def by_day(rows: Iterable[tuple[date, str, int]]) -> dict[date, dict[str, int]]:

@@ -87,16 +87,21 @@ def open_edition(now: datetime) -> None:
 
 
 def tidy(now: datetime) -> None:
-    """Count editions, days, and whom papers and topics reach; take out what is of no use any more, as old links."""
+    """Take out what is of no use any more: sign-ups nobody confirmed, old links, events, reasons; then count."""
     with _turn("tidy", now, rest=SELDOM) as ours:
         if ours:
-            tallying.tally(time_of_the_house(now))
-            audience.count_readers_of_newest(time_of_the_house(now))
-            popularity.count_readers()
             tidying.tidy(now)
             settling.forget_old_events(now)
             forgetting.forget_reasons(now)
-            daybook.count(time_of_the_house(now))
+            count(time_of_the_house(now))
+
+
+def count(now: datetime) -> None:
+    """What the desk's pages show and must not count themselves: editions, days, whom papers and topics reach."""
+    tallying.tally(now)
+    audience.count_readers_of_newest(now)
+    popularity.count_readers()
+    daybook.count(now)
 
 
 @contextmanager

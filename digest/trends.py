@@ -87,16 +87,6 @@ def listed(month: Month) -> dict[str, list[int]]:
     return {"readers": month.of_each_day("listed")}
 
 
-def wanted(month: Month) -> list[tuple[str, int]]:
-    """Topics by how many readers on the list want them, as it was counted last, most first; one query."""
-    last: Mapping[str, int] = next(
-        (counts["wanted"] for day in reversed(month.days) if "wanted" in (counts := month.counts.get(day, {}))), {}
-    )
-    names = {str(pk): name for pk, name in Topic.objects.values_list("pk", "name")}
-    found = [(names[number], count) for number, count in last.items() if number in names]
-    return sorted(found, key=lambda one: (-one[1], one[0]))[:MOST_NAMES]
-
-
 def verdicts_by_topic(month: Month) -> list[tuple[str, int, int]]:
     """Topic, more, less, over the month, most first; one query."""
     return _verdicts(month, "topics", lambda: {str(pk): name for pk, name in Topic.objects.values_list("pk", "name")})

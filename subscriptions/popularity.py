@@ -24,6 +24,11 @@ def count_readers() -> None:
     Topic.objects.bulk_update(changed, ["wanted", "muted"])
 
 
+def most_wanted(most: int) -> list[Topic]:
+    """By how many readers want them, as counted last."""
+    return list(Topic.objects.filter(wanted__gt=0).order_by("-wanted", "name")[:most])
+
+
 def readers_who_want(topic: Topic) -> int:
     """As of now; reads every row of the topic."""
     chosen = Preference.objects.filter(topic=topic, stance=Stance.WANT)

@@ -25,7 +25,7 @@ from digest.desk.roles import Role
 from digest.exporting import everything_of
 from digest.models import Verdict
 from digest.phrases import shorten
-from subscriptions import consent
+from subscriptions import consent, popularity
 from subscriptions.models import Subscriber, Suppression
 from subscriptions.pages import see_other
 from subscriptions.proof import proof_of
@@ -44,8 +44,8 @@ def readers(request: HttpRequest) -> HttpResponse:
 
 def _growth() -> dict[str, Any]:
     month = trends.last_month(publishing.time_of_the_house(timezone.now()).date())
-    wanted = trends.wanted(month)
-    names, numbers = [name for name, _ in wanted], [number for _, number in wanted]
+    wanted = popularity.most_wanted(trends.MOST_NAMES)
+    names, numbers = [topic.name for topic in wanted], [topic.wanted for topic in wanted]
     return {
         "counted_at": month.counted_at,
         "charts": [

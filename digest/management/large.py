@@ -9,9 +9,9 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection
 
+from digest import timetable
 from digest.management import large_papers, large_readers
 from digest.models import Delivery, DeliveryEvent, Edition, Paper, Source, Verdict
-from subscriptions import popularity
 from subscriptions.models import ConsentEvent, Preference, Subscriber, Suppression
 
 Step = tuple[str, int]  # what was written, and how many rows
@@ -48,13 +48,13 @@ def lay_down(*, readers: int, papers: int, days: int, now: datetime, seed: int =
     yield from _rows("consent", ConsentEvent, large_readers.consent(now))
     yield from _rows("suppressions", Suppression, large_readers.suppressions(now))
     large_readers.provider()
-    popularity.count_readers()
     crowd = large_readers.crowd()
     for edition in editions:
         rows = large_readers.deliveries(edition, crowd, is_today=edition is editions[-1], dice=dice)
         yield from (("deliveries", count) for count in rows)
         yield from _rows("events", DeliveryEvent, large_readers.events(edition))
         yield from _rows("verdicts", Verdict, _once(large_readers.verdicts(edition, crowd, dice)))
+    timetable.count(now)
 
 
 def _rows(what: str, model: type[large_readers.M], rows: Iterator[large_readers.M]) -> Iterator[Step]:

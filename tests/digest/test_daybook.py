@@ -59,7 +59,6 @@ def test_counting_twice_is_the_same_as_once_and_takes_the_same_queries(django_as
         delivery(reader(f"reader{number}"), days=-number)
     with django_assert_max_num_queries(14):
         daybook.count(NOON)
-    assert counts()["wanted"] == first["wanted"]
     assert (first["listed"], counts()["listed"]) == (1, 41)
     assert DayTally.objects.count() == 30
 
@@ -103,11 +102,3 @@ def test_the_most_frequent_reasons_have_names_and_the_others_are_one() -> None:
     series = trends.skipped(trends.last_month(TODAY))
     assert list(series) == [*(f"Reason {number}." for number in range(5)), "other reasons"]
     assert sum(sum(values) for values in series.values()) == 36
-
-
-def test_popular_topics_are_those_of_readers_on_the_list() -> None:
-    reader("ada", wants={"topic": ["Robotics", "Vision"]})
-    reader("bela", wants={"topic": ["Vision"]})
-    consent.unsubscribe(reader("carl", wants={"topic": ["Robotics"]}).public_id, now=NOON)
-    daybook.count(NOON)
-    assert trends.wanted(trends.last_month(TODAY)) == [("Vision", 2), ("Robotics", 1)]

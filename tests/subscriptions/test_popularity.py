@@ -38,6 +38,13 @@ def test_who_changes_their_mind_is_counted_anew() -> None:
     assert counted() == {"Robots": (0, 0)}
 
 
+def test_the_most_wanted_come_first() -> None:
+    for name, *wishes in (("ada", "Robots", "Whales"), ("ben", "Whales"), ("cleo", "Bees")):
+        reader(name, wants={"topic": wishes})
+    popularity.count_readers()
+    assert [row.name for row in popularity.most_wanted(2)] == ["Whales", "Bees"]
+
+
 def test_topics_are_counted_at_once(django_assert_num_queries: Any) -> None:
     for number in range(20):
         reader(f"reader{number}", wants={"topic": [f"Topic {number}", "Robots"]})

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
-from digest import audience, daybook, delivering, ingest, planning, publishing, refreshing, sample
+from digest import delivering, ingest, planning, publishing, refreshing, sample, timetable
 from digest.desk.members import lay_down_demonstration_login
 from digest.ingest import Reading
 from digest.management import files as given
@@ -67,13 +67,12 @@ class Command(BaseCommand):
             return
         edition, opened = publishing.open_edition(day, now=now)
         summary.tell_edition(out, edition, opened=opened)
-        audience.count_readers(edition)
 
         on_the_list = Subscriber.objects.on_the_list().values_list("pk", flat=True)
         planned = planning.plan(now, on_the_list, issue_date=day)
         delivering.sweep(now)
         delivering.deliver_all(clock=lambda: now)
-        daybook.count(now)
+        timetable.count(now)
         deliveries = list(Delivery.objects.filter(issue_date=day))
         summary.tell_deliveries(out, deliveries, planned=planned)
         summary.tell_outbox(out)
