@@ -1,37 +1,38 @@
-"""A morning at the desk in a real browser: paused in time, resumed, a reader looked after; nothing hostile runs."""
+"""A morning at the desk in a real browser, from signing in to the mail that arrives; nothing hostile runs."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from html import unescape
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from playwright.sync_api import Browser, expect
 
+from tests.at_the_desk import Phone, heading, sign_in, type_code
 from tests.services import free_port
 from tests.serving import wait_for
 from tests.visiting import Site, Visitor, site_at
 
+NOTE = "Read the second table first: <b>it holds</b> the surprise."
 SEEN_AT = (768, 1280)
 HOSTILE = "<img src=x onerror=\"document.body.dataset.ran='yes'\"><script>document.body.dataset.ran='yes'</script>"
 
-# Olga, who may do all, has just proved who she is: signing in has tests of its own.
-OLGA = """
-from digest.desk.roles import Role
-from tests.staff import one_of_the_staff, signed_in
-print(signed_in(one_of_the_staff(Role.OWNER, name="olga")).session.session_key)
-"""
-# Ada reads arXiv's machine learning and is due now; it is about noon where she lives, so midnight is far.
+# Ada reads arXiv's machine learning and is due tomorrow; it is about noon where she lives, so midnight is far.
 ADA = """
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from tests.factories import reader
 now = datetime.now(UTC)
 ahead = 12 - now.hour
 reader("ada", wants={{"category": ["cs.LG"], "keyword": [{hostile!r}]}},
-       zone=f"Etc/GMT{{-ahead:+}}" if ahead else "UTC", next_send_at=now)
+       zone=f"Etc/GMT{{-ahead:+}}" if ahead else "UTC", next_send_at=now + timedelta(days=1))
 """
+ADA_IS_DUE = "from django.utils.timezone import now; from subscriptions.models import Subscriber; Subscriber.objects.update(next_send_at=now())"
 STATUSES = "from digest.models import Delivery; print(*Delivery.objects.values_list('status', flat=True))"
 
 
@@ -40,9 +41,11 @@ class Sink:
 
     def __init__(self) -> None:
         self.taken: list[str] = []
+        self.mails: list[EmailMessage] = []
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.taken += envelope.rcpt_tos
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 taken"
 
 
@@ -71,14 +74,40 @@ def mailing_site(tmp_path_factory: pytest.TempPathFactory, sink: tuple[Sink, int
 
 @pytest.fixture
 def olga(browser: Browser, mailing_site: Site) -> Iterator[Visitor]:
-    key = mailing_site.run(OLGA).strip().splitlines()[-1]
+    """Olga, who may do all: taken on by the command, she sets up her code, signs out, and signs in with both."""
+    said = mailing_site.house.run("manage.py", "staff", "olga@desk.example.org", "--role", "owner")
+    password = re.findall(r"password +(\S+)", said)[0]
     with Visitor.with_browser(browser, mailing_site) as visitor:
-        visitor.context.add_cookies([{"name": "visit", "value": key, "url": mailing_site.url}])
+        visitor.open("/desk/")
+        sign_in(visitor, "olga@desk.example.org", password)
+        heading(visitor, "Set up your code")
+        phone = Phone(visitor.page.locator("#key").inner_text())
+        type_code(visitor, phone.code(), "Set it up")
+        visitor.follow("To the desk")
+        visitor.press("Sign out")
+        sign_in(visitor, "olga@desk.example.org", password)
+        type_code(visitor, phone.code(), "Sign in")
+        expect(visitor.page.get_by_role("heading", name="Candidates of")).to_be_visible()
         yield visitor
 
 
 def test_a_morning_at_the_desk(olga: Visitor, mailing_site: Site, sink: tuple[Sink, int]) -> None:
     page, taken = olga.page, sink[0].taken
+
+    # Picked with a note, and seen as Ada would get it
+    mailing_site.run(ADA.format(hostile=HOSTILE[:190]))
+    first = page.locator("[data-paper]").first
+    title = first.get_by_role("heading").inner_text()
+    first.locator("summary").first.click()
+    first.get_by_label("Note").fill(NOTE)
+    first.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").first).to_contain_text("Picked for")
+    olga.open("/desk/preview")
+    page.get_by_label("or their address").fill("ada@example.org")
+    olga.press("Find")
+    frame = page.frame_locator("iframe.mail")
+    expect(frame.get_by_text(NOTE)).to_be_visible()
+    expect(frame.get_by_text(title)).to_be_visible()
 
     # Paused, before anything is due
     olga.open("/desk/deliveries")
@@ -88,7 +117,7 @@ def test_a_morning_at_the_desk(olga: Visitor, mailing_site: Site, sink: tuple[Si
     expect(page.get_by_text("Paused by olga since")).to_be_visible()
 
     # A real run meanwhile: planned, and nothing leaves
-    mailing_site.run(ADA.format(hostile=HOSTILE[:190]))
+    mailing_site.run(ADA_IS_DUE)
     wait_for(lambda: mailing_site.run(STATUSES).split() == ["ready"], mailing_site.service)
     time.sleep(4)  # some ticks
     assert taken == []
@@ -100,12 +129,19 @@ def test_a_morning_at_the_desk(olga: Visitor, mailing_site: Site, sink: tuple[Si
     expect(page.get_by_text("1 digest waits and cannot leave now.")).to_be_visible()
     olga.look("desk-deliveries-paused", pictured=SEEN_AT)
 
-    # Resumed: the mail arrives, once
+    # Resumed: the mail arrives, once, with the pick and its note
     olga.press("Resume")
     expect(page.get_by_text("Digests leave again, from the next minute on.")).to_be_visible()
     wait_for(lambda: mailing_site.run(STATUSES).split() == ["accepted"], mailing_site.service)
     time.sleep(3)
     assert taken == ["ada@example.org"]
+    for kind in ("plain", "html"):
+        part = sink[0].mails[0].get_body((kind,))
+        assert part is not None
+        words = " ".join(unescape(part.get_content()).split())
+        assert "Picked by the editors" in words
+        assert NOTE in words
+        assert title in words
     olga.open("/desk/deliveries")
     expect(page.get_by_text("All is well: 1 digest left")).to_be_visible()
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.visiting import PICTURES, SCHEMES, SIDEWAYS, Site, Visitor, _axe, _widest
+from tests.visiting import Site, Visitor
 
-WIDTHS = 768, 1280  # of a desk; a phone must at least not scroll sideways
+WIDTHS = 768, 1280  # of a desk
 
 # A curator who signed in a moment ago, a reader, and a paper whose every word is hostile on top of the day.
 MORNING = """
@@ -52,28 +51,10 @@ def curator(browser: Browser, site: Site, morning: tuple[str, str, str]) -> Iter
         yield visitor
 
 
-def look(visitor: Visitor, name: str) -> None:
-    """Picture this page in each width and scheme; note what axe finds, and whether it scrolls sideways."""
-    folder = PICTURES.parent / "desk"
-    folder.mkdir(parents=True, exist_ok=True)
-    page = visitor.page
-    page.wait_for_load_state()
-    for scheme, width in product(SCHEMES, (375, *WIDTHS)):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.set_viewport_size({"width": width, "height": 900})
-        if page.evaluate(SIDEWAYS):
-            visitor.wrong.append(f"{name} scrolls sideways at {width} pixels ({_widest(page)})")
-        if width in WIDTHS:
-            page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True, animations="disabled")
-            visitor.wrong += [f"{name}, {scheme}, {width} px: {found}" for found in _axe(page)]
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": 1280, "height": 900})
-
-
 def test_picks_by_mouse_and_by_keyboard_are_taken_told_and_taken_back(curator: Visitor) -> None:
     page = curator.page
     curator.open("/desk/")
-    look(curator, "today")
+    curator.look("desk-today", pictured=WIDTHS)
     first, second = page.locator("[data-paper]").nth(1), page.locator("[data-paper]").nth(2)
     title = first.get_by_role("heading").inner_text()
     other = second.get_by_role("heading").inner_text()
@@ -103,7 +84,7 @@ def test_picks_by_mouse_and_by_keyboard_are_taken_told_and_taken_back(curator: V
     page.keyboard.press("Enter")
     expect(page.get_by_role("status").first).to_contain_text("Hidden for")
     expect(second).to_contain_text("hjkpbu?")
-    look(curator, "today-judged")
+    curator.look("desk-today-judged", pictured=WIDTHS)
 
     # Taken back by keyboard, too
     second.focus()
@@ -130,7 +111,7 @@ def test_what_is_wrong_and_what_came_too_late_are_said_with_what_was_typed(curat
     third.get_by_role("radio", name="Hide").check()
     third.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_contain_text("Say why it is hidden")
-    look(curator, "paper-refused")
+    curator.look("desk-paper-refused", pictured=WIDTHS)
     stale = page.locator("[name=seen]").last.input_value()
     page.get_by_label("Note").fill("A copy of another paper.")
     curator.press("Save")
@@ -144,7 +125,7 @@ def test_what_is_wrong_and_what_came_too_late_are_said_with_what_was_typed(curat
     expect(page.get_by_role("alert")).to_contain_text("Nothing of yours was written.")
     expect(page.get_by_role("alert")).to_contain_text("A copy of another paper.")
     expect(page.get_by_label("Note")).to_have_value("My word.")
-    look(curator, "paper-changed")
+    curator.look("desk-paper-changed", pictured=WIDTHS)
 
 
 def test_a_paper_that_is_no_candidate_is_found_and_picked_for_a_day_to_come(curator: Visitor, site: Site) -> None:
@@ -170,18 +151,18 @@ def test_a_preview_shows_a_readers_digest_in_a_frame_that_runs_nothing(
 ) -> None:
     page = curator.page
     curator.open("/desk/preview")
-    look(curator, "preview")
+    curator.look("desk-preview", pictured=WIDTHS)
     page.get_by_label("Reader’s number").fill(morning[1])
     page.get_by_role("button", name="Show", exact=True).click()
     frame = page.frame_locator("iframe.mail")
     expect(frame.get_by_role("heading", level=1)).to_be_visible()
     expect(frame.locator("a[href]")).to_have_count(0)
-    look(curator, "preview-reader")
+    curator.look("desk-preview-reader", pictured=WIDTHS)
     for name in ("375 px", "As text", "As it goes out", "Why each paper"):
         curator.follow(name)
         page.wait_for_load_state()
         if name != "375 px":
-            look(curator, f"preview-{name.lower().replace(' ', '-')}")
+            curator.look(f"desk-preview-{name.lower().replace(' ', '-')}", pictured=WIDTHS)
     curator.press("Send a test mail")
     expect(page.get_by_role("status").first).to_contain_text("A test mail is on its way to cleo@desk.example.org.")
     assert str(curator.mail("cleo@desk.example.org")["Subject"]).startswith("[PREVIEW] ")
