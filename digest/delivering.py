@@ -105,8 +105,9 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
                 break
             if not (chunk := _take_chunk(batch, door, now, outcomes, most=permit.mails)):
                 break
-            mails.read_cards(chunk)
-            written = [_letter(door, delivery, mails) for delivery in chunk]
+            with mails.lock:  # a worker without Redis delivers in several threads
+                mails.read_cards(chunk)
+                written = [_letter(door, delivery, mails) for delivery in chunk]
             stop = now + LONGEST_CHUNK
             taken = iter(
                 door.hand_over(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
@@ -26,9 +27,13 @@ def sender() -> Sender:
 
 
 class Mails:
-    """The mails of many deliveries: what they share is read and rendered once. Grows with papers, not with readers."""
+    """The mails of many deliveries: what they share is read and rendered once. Grows with papers, not with readers.
+
+    Threads that share one hold its ``lock`` from reading the cards of some deliveries until their mails are made.
+    """
 
     def __init__(self) -> None:
+        self.lock = threading.Lock()
         self.forget()
 
     def forget(self) -> None:

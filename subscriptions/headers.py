@@ -130,7 +130,7 @@ def _recipient(address: str) -> str:
 @lru_cache(maxsize=8)
 def _owner(contact: str, sender: str) -> str:
     """Where to write to about the list; the contact may be a page's address, too."""
-    address = parseaddr(contact)[1]
+    address = parseaddr(contact)[1] if contact.isprintable() else ""  # what is made of the others, Pythons differ in
     if not PLAIN_ADDRESS.fullmatch(address):
         address = parseaddr(sender)[1]
     return f"<mailto:{quote(address, safe='@')}>"

@@ -208,6 +208,23 @@ def test_one_digest_that_cannot_be_composed_does_not_stop_the_others() -> None:
     assert "could not be composed" in Delivery.objects.get(pk=first.pk).outcome
 
 
+def test_threads_of_a_worker_that_share_what_is_at_hand_compose_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else one forgets, for an edition that is new to it, the cards that another is about to use."""
+    planned(reader("ada"), reader("ben"))
+    held, compose = [], delivering._letter
+
+    def composing(*arguments: Any) -> Any:
+        held.append(mails.AT_HAND.lock.locked())
+        return compose(*arguments)
+
+    monkeypatch.setattr(delivering, "_letter", composing)
+    delivering.deliver_all(clock=clock)
+    assert held == [True, True]
+    assert not mails.AT_HAND.lock.locked()
+
+
 def test_delivering_takes_queries_by_the_chunk_and_none_by_the_reader(django_assert_max_num_queries: Any) -> None:
     planned(*(reader(f"reader{number}") for number in range(3 * CHUNK)))
     with django_assert_max_num_queries(3 * 15 + 15):

@@ -133,7 +133,7 @@ def test_the_feedback_loop_knows_the_sender_by_5_to_15_characters(settings: Any,
         ("", "<mailto:digest@mail.example.org>"),
         ("Editor <editor@example.org>", "<mailto:editor@example.org>"),
         ("https://example.org/@editor", "<mailto:digest@mail.example.org>"),
-        ("a@b.org>\r\nBcc: eve@example.org", "<mailto:a@b.org>"),
+        ("a@b.org>\r\nBcc: eve@example.org", "<mailto:digest@mail.example.org>"),
     ],
 )
 def test_the_owner_is_whom_to_contact(settings: Any, contact: str, owner: str) -> None:
