@@ -53,7 +53,7 @@ def test_the_earliest_suppression_of_an_address_stays_and_a_complaint_is_noted_o
     row.refresh_from_db()
     assert (row.reason, row.since) == ("complained", NOON)
     assert Suppression.objects.blocked([ada, reader("ben")]) == {ada.pk}
-    assert "ada" not in row.address_hash
+    assert "@" not in row.address_hash
 
 
 def test_the_record_of_consent_only_grows() -> None:
@@ -303,7 +303,7 @@ def test_erasure_leaves_nothing_personal_and_a_suppression_outlives_it() -> None
         ("unsubscribed", None, None), ("suppressed", None, None), ("erased", None, None),
     ]  # fmt: skip
     everything = [list(model.objects.values()) for model in apps.get_models() if model is not ConsentEvent]
-    assert "ada" not in str(everything)
+    assert "ada@" not in str(everything)
     assert "bees" not in str(everything)
     assert MailRequest.objects.get().email == "else@example.org"
     assert not ada.login_tokens.exists()
