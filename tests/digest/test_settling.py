@@ -110,7 +110,7 @@ def test_each_event_of_each_provider_ends_where_it_belongs(provider: str, kind: 
     (event,) = DeliveryEvent.objects.all()
     assert (event.kind, event.delivery, event.processed_at) == (kind, row, LATER)
     assert outbox.outbox == []  # nobody is told that they were heard
-    assert "ada" not in str([suppressions(), row.outcome, list(ConsentEvent.objects.values())])
+    assert "ada@" not in str([suppressions(), row.outcome, list(ConsentEvent.objects.values())])
 
 
 @pytest.mark.parametrize(
@@ -411,7 +411,7 @@ def test_a_mail_that_is_not_ours_is_counted_and_nothing_follows(provider: str, k
     assert (ada.status, suppressions()) == ("active", [])
     (event,) = DeliveryEvent.objects.all()
     assert (event.processed_at, event.delivery) == (LATER, None)
-    assert "ada" not in str(event.raw)  # and no address is kept of it
+    assert "ada@" not in str(event.raw)  # and no address is kept of it
     assert event.raw["provider"] == provider
 
 
@@ -428,7 +428,7 @@ def test_nothing_that_was_told_of_the_erased_keeps_their_address(is_settled: boo
     told("bounced", None, reference=event.raw["reference"], recipient="ada@example.org")  # told after it
     settling.settle(LATER)
     assert DeliveryEvent.objects.filter(processed_at=None).count() == 0
-    assert "ada" not in str(list(DeliveryEvent.objects.values_list("raw", flat=True)))
+    assert "ada@" not in str(list(DeliveryEvent.objects.values_list("raw", flat=True)))
     assert Delivery.objects.get().provider_message_id == ""
 
 
@@ -442,7 +442,7 @@ def test_a_reader_who_is_erased_while_an_event_is_matched_is_left_alone(monkeypa
         assert settling.settle(LATER) == Counter()
     assert settling.settle(LATER) == Counter({"delivered": 1, settling.NOBODYS: 1})
     event.refresh_from_db()
-    assert "ada" not in str(event.raw)
+    assert "ada@" not in str(event.raw)
     assert Delivery.objects.get().provider_message_id == ""
 
 
@@ -523,7 +523,7 @@ def test_no_line_of_the_log_holds_an_address(caplog: pytest.LogCaptureFixture) -
     ours = [record for record in caplog.records if not record.name.startswith("django.db")]
     said = str([(record.getMessage(), facts_of(record), record.exc_info) for record in ours])
     assert "'settled', {'delivered': 1" in said
-    assert "ada" not in said
+    assert "ada@" not in said
     assert "@" not in said
 
 
