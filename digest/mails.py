@@ -159,16 +159,17 @@ def _also(delivery: Delivery, cards: dict[int, Card]) -> list[Card]:
 
 def reader_of(delivery: Delivery) -> Reader:
     """Whom a delivery is for, with every link that their mail carries."""
+    subscriber, frozen = delivery.subscriber, delivery.reasons
     return Reader(
-        address=delivery.subscriber.email,
-        unsubscribe_url=unsubscribe_url(delivery.subscriber),
-        preferences_url=preferences_url(delivery.subscriber),
-        feedback_url=feedback_url(delivery.subscriber, delivery.issue_date),
-        web_url=web_copy_url(delivery.subscriber, delivery.issue_date),
-        asked_for=tuple(delivery.reasons["asked_for"]),
-        rhythm=delivery.reasons.get("rhythm", ""),
-        most=delivery.reasons.get("most", 0),
-        confirmed_on=delivery.subscriber.confirmed_at.date() if delivery.subscriber.confirmed_at else None,
+        address=subscriber.email,
+        unsubscribe_url=unsubscribe_url(subscriber),
+        preferences_url=preferences_url(subscriber),
+        feedback_url=feedback_url(subscriber, delivery.issue_date),
+        web_url=web_copy_url(subscriber, delivery.issue_date),
+        asked_for=tuple(frozen["asked_for"]),
+        rhythm=frozen.get("rhythm", ""),
+        most=frozen.get("most", 0),
+        confirmed_on=subscriber.confirmed_at.date() if subscriber.confirmed_at else None,
     )
 
 
