@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import json
 import secrets
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiosmtpd.controller import Controller
 from django.conf import settings
-from django.db import connection
 
 from digest import delivering, gate, planning, retrying
 from digest.models import Batch, Delivery
 from subscriptions.models import Subscriber
 from tests.factories import reader
+from tests.threads import at_once
 
 READERS, DELIVERERS, REFUSED = 24, 2, 4
 
@@ -70,21 +68,21 @@ def one_round(number: int, sink: Sink) -> dict[str, Any]:
         gate.pause("a mistake in the mail", now=now())
         paused_at.append(time.monotonic())
 
-    _at_once([deliver] * DELIVERERS + [pause])
+    at_once([deliver] * DELIVERERS + [pause])
     after = sum(at > paused_at[0] for _, at in sink.taken)
     until_then = len(sink.taken)
     Batch.objects.update(not_before=None)
-    _at_once([deliver] * DELIVERERS)  # whoever is woken while it stands
+    at_once([deliver] * DELIVERERS)  # whoever is woken while it stands
     while_paused = len(sink.taken) - until_then
 
-    _at_once([lambda: gate.resume(now=now())] * 2)
+    at_once([lambda: gate.resume(now=now())] * 2)
     Batch.objects.update(not_before=None)
-    _at_once([deliver] * DELIVERERS)
+    at_once([deliver] * DELIVERERS)
     deliver()  # what a busy moment left behind
     failed = Delivery.objects.filter(subscriber__in=crowd, status=Delivery.Status.FAILED).count()
 
     tried: list[int] = []
-    _at_once([lambda: tried.append(retrying.try_again(now()))] * 2 + [_sweep_and_deliver] * DELIVERERS)
+    at_once([lambda: tried.append(retrying.try_again(now()))] * 2 + [_sweep_and_deliver] * DELIVERERS)
     _sweep_and_deliver()
     mails = Counter(address for address, _ in sink.taken)
     return {
@@ -108,27 +106,6 @@ def _in_two_batches(crowd: list[Subscriber]) -> None:
 def _sweep_and_deliver() -> None:
     delivering.sweep(now() + timedelta(seconds=1))
     deliver()
-
-
-def _at_once(jobs: list[Callable[[], object]]) -> None:
-    barrier, failed = threading.Barrier(len(jobs)), []
-
-    def run(job: Callable[[], object]) -> None:
-        try:
-            barrier.wait()
-            job()
-        except BaseException as error:  # a thread's failure must fail the round
-            failed.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[job]) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise failed[0]
 
 
 def main(rounds: int) -> None:

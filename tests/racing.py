@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import json
 import secrets
-import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from aiosmtpd.controller import Controller
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from digest import delivering, planning
 from digest.models import Delivery
 from subscriptions import consent
 from subscriptions.models import Subscriber
 from tests.factories import reader
+from tests.threads import at_once
 
 READERS, DELIVERERS, LEAVERS = 60, 2, 4
 
@@ -50,14 +50,11 @@ def one_round(number: int, sink: Sink) -> dict[str, Any]:
     assert planned.ready == READERS
     leaving = crowd[::3] + crowd[1::3]
     left: dict[str, tuple[str, float]] = {}  # address -> state of the digest at T, T
-    barrier = threading.Barrier(DELIVERERS + LEAVERS)
 
     def deliver() -> None:
-        barrier.wait()
         delivering.deliver_all(clock=lambda: datetime.now(UTC))
 
     def leave(some: list[Subscriber]) -> None:
-        barrier.wait()
         for one in some:
             time.sleep(secrets.randbelow(20) / 1000)  # spread over the hand-over
             with transaction.atomic():
@@ -65,9 +62,7 @@ def one_round(number: int, sink: Sink) -> dict[str, Any]:
                 state = Delivery.objects.values_list("status", flat=True).get(subscriber=one)
             left[one.email] = state, time.monotonic()
 
-    jobs: list[tuple[Callable[..., None], Any]] = [(deliver, [])] * DELIVERERS
-    jobs += [(leave, [leaving[start::LEAVERS]]) for start in range(LEAVERS)]
-    _all_at_once(jobs)
+    at_once([deliver] * DELIVERERS + [partial(leave, leaving[start::LEAVERS]) for start in range(LEAVERS)])
     delivering.deliver_all(clock=lambda: datetime.now(UTC))  # what a busy moment left behind
 
     after = {address: sink.taken[address] - at for address, (_, at) in left.items() if sink.taken.get(address, 0) > at}
@@ -79,26 +74,6 @@ def one_round(number: int, sink: Sink) -> dict[str, Any]:
         "longest": max(after.values(), default=0.0),
         "states": sorted(set(Delivery.objects.filter(subscriber__in=crowd).values_list("status", flat=True))),
     }
-
-
-def _all_at_once(jobs: list[tuple[Callable[..., None], Any]]) -> None:
-    failed: list[BaseException] = []
-
-    def run(job: Callable[..., None], arguments: Any) -> None:
-        try:
-            job(*arguments)
-        except BaseException as error:  # a thread's failure must fail the round
-            failed.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=job) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise failed[0]
 
 
 def main(rounds: int) -> None:

@@ -6,13 +6,19 @@ import re
 from collections.abc import Iterable
 
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 
 
-def write_down(user: User, about: Model, what: str) -> None:
-    """``what`` was done, in words; call it in the act's transaction. The log outlives erasure: it takes no address."""
+def write_down(user: User | AnonymousUser, about: Model, what: str) -> None:
+    """``what`` was done, in words; call it in the act's transaction. The log outlives erasure: it takes no address.
+
+    Raises PermissionDenied where nobody is signed in: an act has somebody who did it.
+    """
+    if not isinstance(user, User):
+        raise PermissionDenied
     LogEntry.objects.create(
         user=user,
         content_type=ContentType.objects.get_for_model(about),

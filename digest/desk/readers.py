@@ -156,7 +156,7 @@ def suppress(request: HttpRequest, public_id: str) -> HttpResponse:
     now = timezone.now()
     with transaction.atomic():
         consent.suppress(one.email, reason=Suppression.Reason.BY_HAND, now=now, why=why)
-        history.write_down(request.user, one, "Suppressed; why is kept with the suppression")  # type: ignore[arg-type]
+        history.write_down(request.user, one, "Suppressed; why is kept with the suppression")
     messages.success(request, "Suppressed: no mail goes to this address any more.")
     return _to(one)
 
@@ -172,7 +172,7 @@ def lift(request: HttpRequest, public_id: str) -> HttpResponse:
             one.email, by=request.user.get_username(), why=why, now=timezone.now()
         )
         if lifted:
-            history.write_down(request.user, one, "Lifted the suppression; why is kept with it")  # type: ignore[arg-type]
+            history.write_down(request.user, one, "Lifted the suppression; why is kept with it")
     if lifted:
         messages.success(request, "Lifted: mail may go to this address again. Nobody was subscribed by it.")
     else:
@@ -187,7 +187,7 @@ def export(request: HttpRequest, public_id: str) -> HttpResponse:
     one = _known(public_id)
     with transaction.atomic():
         body = json.dumps(everything_of(one, now=timezone.now()), ensure_ascii=False, indent=2)
-        history.write_down(request.user, one, "Exported all that is kept")  # type: ignore[arg-type]
+        history.write_down(request.user, one, "Exported all that is kept")
     return HttpResponse(
         body.encode("utf-8", "replace"),
         content_type="application/json",
@@ -208,7 +208,7 @@ def erase(request: HttpRequest, public_id: str) -> HttpResponse:
     with transaction.atomic():
         erased = erasing.erase(one, now=timezone.now())
         if erased:
-            history.write_down(request.user, one, "Erased")  # type: ignore[arg-type]
+            history.write_down(request.user, one, "Erased")
     if erased:
         messages.success(request, "Erased: nothing personal of this reader is kept any more.")
     else:
@@ -232,7 +232,7 @@ def change_address(request: HttpRequest) -> HttpResponse:
             consent.suppress(address, reason=Suppression.Reason.BY_HAND, now=now, why=why)
             done = "Suppressed an address of no reader"
         if done and (row := readership.suppression_of(address)):
-            history.write_down(request.user, row, f"{done}; why is kept with it")  # type: ignore[arg-type]
+            history.write_down(request.user, row, f"{done}; why is kept with it")
     if done:
         messages.success(request, f"{done}. Nobody was subscribed or told.")
     else:

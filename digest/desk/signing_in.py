@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.views import PasswordChangeView, login, logout, reauthenticate
@@ -13,6 +13,7 @@ from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, download
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal.auth import TOTP
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
@@ -30,7 +31,8 @@ class Remembered:
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():
             response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
-            history.write_down(self.request.user, self.request.user, self.done)  # type: ignore[arg-type]
+            user = cast(User, self.request.user)  # allauth asked for a sign-in
+            history.write_down(user, user, self.done)
         return response
 
 

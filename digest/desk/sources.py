@@ -103,7 +103,7 @@ def add(request: HttpRequest) -> HttpResponse:
             raise CannotAdd("Choose one of the kinds that were offered: paste the address again.")
         with transaction.atomic():
             source = sourcing.add(url=seen["url"], kind=kind, name=request.POST.get("name", ""))
-            _write_down(request, source, f"Added it: {source.url}")
+            history.write_down(request.user, source, f"Added it: {source.url}")
     except CannotAdd as refusal:
         return _page_of_all(request, status=422, typed=seen["url"], problem=str(refusal))
     wake("digest.tasks.refresh", queue="ticks")
@@ -157,8 +157,8 @@ def refresh(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         reading = refreshing.refresh(source, now=now, limits=PATIENCE)
         said = _in_words(reading)
-        _write_down(
-            request, source, f"Read it now. {said}"[:500]
+        history.write_down(
+            request.user, source, f"Read it now. {said}"[:500]
         )  # fetching takes turns, which no transaction may hold
         (messages.error if reading.error else messages.success)(request, said)
     return _back(request, source)
@@ -185,7 +185,7 @@ def switch(request: HttpRequest, pk: int) -> HttpResponse:
         with transaction.atomic():
             changed = sourcing.switch(source, on=on)
             if changed:
-                _write_down(request, source, f"Switched it {'on' if on else 'off'}.")
+                history.write_down(request.user, source, f"Switched it {'on' if on else 'off'}.")
         state = "on: it is read at the next check" if on else "off: what it brought stays"
         said = (
             f"“{source.name}” is {state}."
@@ -206,7 +206,7 @@ def rename(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         with transaction.atomic():
             sourcing.rename(source, request.POST.get("name", ""))
-            _write_down(request, source, f"Renamed it, from “{before}”.")
+            history.write_down(request.user, source, f"Renamed it, from “{before}”.")
         messages.success(request, f"It is called “{source.name}” now, on the cards of the days to come.")
     except CannotAdd as refusal:
         messages.error(request, str(refusal))
@@ -219,17 +219,13 @@ def remove(request: HttpRequest, pk: int) -> HttpResponse:
     source = get_object_or_404(Source, pk=pk)
     try:
         with transaction.atomic():
-            _write_down(request, source, f"Removed it: {source.url}")
+            history.write_down(request.user, source, f"Removed it: {source.url}")
             sourcing.remove(source)
     except CannotAdd as refusal:
         messages.error(request, str(refusal))
         return redirect("desk_source", pk)
     messages.success(request, f"“{source.name}” is removed.")
     return redirect("desk_sources")
-
-
-def _write_down(request: HttpRequest, source: Source, what: str) -> None:
-    history.write_down(request.user, source, what)  # type: ignore[arg-type]
 
 
 def _back(request: HttpRequest, source: Source) -> HttpResponseRedirect:

@@ -71,7 +71,7 @@ class MembersAdmin(admin.ModelAdmin):
         after = set(form.instance.groups.values_list("name", flat=True))
         if before != after:
             words = [in_words([role for role in Role if role in names]) for names in (after, before)]
-            history.write_down(request.user, form.instance, f"Roles: {words[0]} (before: {words[1]})")  # type: ignore[arg-type]
+            history.write_down(request.user, form.instance, f"Roles: {words[0]} (before: {words[1]})")
 
 
 class RolesAdmin(ReadOnly):

@@ -50,11 +50,10 @@ class TopicForm(forms.Form):
         help_text="Lower numbers come first.",
         error_messages=dict.fromkeys(("required", "invalid", "min_value", "max_value"), WHERE),
     )
-    offered = forms.BooleanField(required=False, label="Offered to readers")
 
     def __init__(self, data: Any = None, *, row: Topic) -> None:
         self.row = row
-        fields = ("name", "group", "description", "categories", "keywords", "position", "offered")
+        fields = ("name", "group", "description", "categories", "keywords", "position")
         super().__init__(data, initial={name: getattr(row, name) for name in fields})
         for name, rows in (("categories", 3), ("keywords", 6)):
             self.fields[name].widget.attrs |= {"rows": rows, "spellcheck": "false"}
@@ -85,7 +84,7 @@ class TopicForm(forms.Form):
         """The row with what was typed; of a new one, with an address made of its name."""
         row = self.row
         slug = row.slug or slugify(self.cleaned_data["name"])[:LONGEST_SLUG]
-        return Topic(pk=row.pk, slug=slug, **self.cleaned_data)
+        return Topic(pk=row.pk, slug=slug, offered=row.offered, **self.cleaned_data)
 
     def unknown_categories(self) -> list[str]:
         """Those that arXiv does not have: another source may."""
@@ -104,6 +103,4 @@ def in_words(before: Topic, after: Topic) -> str:
         came, went = [one for one in new if one not in old], [one for one in old if one not in new]
         said += [f"{name} added: {', '.join(came)}"] if came else []
         said += [f"{name} taken out: {', '.join(went)}"] if went else []
-    if before.offered != after.offered:
-        said.append("offered again" if after.offered else "offered no more")
     return "; ".join(said)

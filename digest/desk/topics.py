@@ -78,7 +78,7 @@ def _saved(request: HttpRequest, topic: Topic, form: TopicForm) -> HttpResponse:
             change = retagging.save(wished, seen=request.POST.get("seen", ""), now=time_of_the_house(timezone.now()))
             moved = f"{plural(len(change.entering), 'paper')} entered, {len(change.leaving):,} left."
             what = f"Changed {said}." if topic.pk else "Added it."
-            history.write_down(request.user, wished, f"{what} {moved}")  # type: ignore[arg-type]
+            history.write_down(request.user, wished, f"{what} {moved}")
     except ChangedMeanwhile:
         topic.refresh_from_db()
         return _page_of(request, topic, form, status=409, told=_who_was_quicker(topic))
@@ -111,7 +111,7 @@ def offer(request: HttpRequest, pk: int) -> HttpResponse:
             topic.offered = offered
             topic.save(update_fields=["offered"])
             what = "Offered it again." if offered else "Offered it no more."
-            history.write_down(request.user, topic, what)  # type: ignore[arg-type]
+            history.write_down(request.user, topic, what)
     keeping = plural(popularity.readers_who_want(topic), "reader")
     state = "is offered to readers." if offered else f"is offered no more; {keeping} chose it and keep it."
     messages.success(request, f"“{topic.name}” {state}")

@@ -47,7 +47,6 @@ def typed(row: Topic | None = None, **values: Any) -> dict[str, Any]:
         "group": row.group or "Group",
         "description": "",
         "position": row.position,
-        "offered": "on",
     }
     return fields | {"categories": ", ".join(row.categories), "keywords": "\n".join(row.keywords)} | values
 
