@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.services import certificate, house, postgres_url, redis_url  # noqa: F401 (fixtures)
+from tests.support.services import certificate, house, postgres_url, redis_url  # noqa: F401 (fixtures)
 
 ROOT = Path(__file__).parent.parent
 

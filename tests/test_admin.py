@@ -17,7 +17,7 @@ from digest import erasing
 from digest.models import CuratorPick, Delivery, DeliveryEvent, Lease, Paper, Verdict
 from subscriptions import consent
 from subscriptions.models import Knock, LoginToken, MailRequest, Subscriber
-from tests.factories import reader
+from tests.support.factories import reader
 
 pytestmark = pytest.mark.django_db
 MODELS = [model for app in ("digest", "subscriptions") for model in apps.get_app_config(app).get_models()]

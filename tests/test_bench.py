@@ -17,7 +17,7 @@ from digest.mails import Mails
 from tests.benchmarks import bench, composing, composing_race, correct, day, pipeline, pipeline_race
 from tests.benchmarks.ground import QUICK, NotRight
 from tests.benchmarks.report import Mark
-from tests.services import ROOT
+from tests.support.services import ROOT
 
 
 def test_a_quick_bench_checks_its_mails_and_prints_its_tables(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from kombu import Connection, Queue
 from kombu.common import ignore_errors
 
 from digest.config.broker import RedisTransport, Transport
-from tests.services import free_port, redis_server
+from tests.support.services import free_port, redis_server
 
 logger = logging.getLogger(__name__)
 LARGE = 40_000_000  # so that writing it takes a while

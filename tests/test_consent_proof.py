@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from subscriptions import answering, consent, wording
 from subscriptions.choices import Choices
 from subscriptions.models import LoginToken, MailRequest, Subscriber
-from tests.factories import NOON, reader
+from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
 

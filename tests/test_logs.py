@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from digest.config.logs import Masked, MaskedJson, masked
 from subscriptions.links import FEEDBACK, PREFERENCES, UNSUBSCRIBE, token_for
 from subscriptions.models import Subscriber, new_public_id
-from tests.factories import NOON
-from tests.services import ROOT, House, free_port
+from tests.support.factories import NOON
+from tests.support.services import ROOT, House, free_port
 
 SECRET = "Zx4_kT-9qWlmN0pRsTuVwX"
 

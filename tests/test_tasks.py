@@ -20,9 +20,9 @@ from digest.config import celery as config
 from digest.models import Batch, Delivery, Lease
 from subscriptions import answering
 from subscriptions.models import MailRequest
-from tests.factories import NOON, entry, feed, reader, topic
-from tests.processes import go, start
-from tests.services import A_READER, AN_EDITION, House
+from tests.support.factories import NOON, entry, feed, reader, topic
+from tests.support.processes import go, start
+from tests.support.services import A_READER, AN_EDITION, House
 from tests.test_settings import start as start_with
 
 HOUR = timedelta(hours=1)

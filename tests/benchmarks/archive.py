@@ -11,7 +11,7 @@ from digest import ingest, publishing, sample
 from digest.entry import Entry
 from digest.models import Paper, Source
 from subscriptions.first_run import lay_down_topics
-from tests.factories import feed
+from tests.support.factories import feed
 
 DAYS, A_DAY, VOTED = 25, 800, 60  # 20,000 papers; as many as Hugging Face shows of a day have votes
 SYLLABLES = "ba ce di fo gu la me ni po ru sa te vi xo zu kra ste phi tron gen".split()

@@ -23,7 +23,7 @@ from rich.progress import Progress
 from tests.benchmarks import composing_race, pipeline_race
 from tests.benchmarks.ground import QUICK, NotRight, Size
 from tests.benchmarks.report import Mark, tell_marks
-from tests.services import ROOT
+from tests.support.services import ROOT
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 
 import django
 
-from tests.services import ROOT
+from tests.support.services import ROOT
 
 CORE = "BENCH_CORE"  # the variable that says which
 

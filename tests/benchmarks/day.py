@@ -12,7 +12,7 @@ from digest.models import Delivery, Edition, Paper, Source, Verdict
 from subscriptions.first_run import lay_down_topics
 from subscriptions.models import WEEKDAYS_ALL, Preference, Subscriber, Topic, email_key
 from tests.benchmarks import archive
-from tests.factories import feed
+from tests.support.factories import feed
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
 PAPERS, OLDER, VOTED = 1000, 1000, 60

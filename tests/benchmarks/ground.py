@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.contenders import CORE, Contender, a_core
-from tests.processes import SET_UP
-from tests.services import House, empty_database, postgres, postgres_binaries
-from tests.sink import Sink, sink
+from tests.support.processes import SET_UP
+from tests.support.services import House, empty_database, postgres, postgres_binaries
+from tests.support.smtp_sink import Sink, sink
 
 SENDER = {
     "SITE_URL": "https://digest.example.org",
@@ -80,7 +80,7 @@ def fill(place: House, script: str) -> str:
 
 
 @contextmanager
-def mail_server(*arguments: str, keep: Path | None = None, module: str = "tests.sink") -> Iterator[Sink]:
+def mail_server(*arguments: str, keep: Path | None = None, module: str = "tests.support.smtp_sink") -> Iterator[Sink]:
     """A sink on the core of the contenders."""
     with sink(*arguments, keep=keep, module=module) as one:
         if hasattr(os, "sched_setaffinity"):

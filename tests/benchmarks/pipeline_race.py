@@ -16,8 +16,8 @@ from rich.progress import Progress
 from tests.benchmarks.contenders import Contender
 from tests.benchmarks.ground import NotRight, Size, check, fill, house, mail_server
 from tests.benchmarks.report import Mark, Spread, table
-from tests.services import House
-from tests.sink import Sink, stall
+from tests.support.services import House
+from tests.support.smtp_sink import Sink, stall
 
 PIPELINE = "tests.benchmarks.pipeline"
 ROWS = {"ours": "ours: plan and deliver", "afternoon": "the afternoon way", "ceiling": "ceiling: finished octets"}
@@ -88,7 +88,7 @@ def _run(contender: Contender, one: Sink, count: int) -> dict[str, Any]:
 
 def _by_api(place: House, size: Size) -> dict[str, Any]:
     """Through the interface of a provider that takes 100 ms for each call."""
-    with mail_server(module="tests.http_sink") as one:
+    with mail_server(module="tests.support.http_sink") as one:
         one.tell(stall("end", 0.1))
         environment = place.environment | {
             "MAIL_PROVIDER": "postmark",

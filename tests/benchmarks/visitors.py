@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.asking import Asker, at_once, hidden_fields
-from tests.processes import SET_UP
-from tests.services import House, free_port
-from tests.serving import web_alone
+from tests.support.http_client import Asker, at_once, hidden_fields
+from tests.support.processes import SET_UP
+from tests.support.running_service import web_alone
+from tests.support.services import House, free_port
 
 VISITORS, EACH = 50, 12
 WORDS = "protein robot graph language galaxy privacy climate proof qubit vaccine market speech image planning".split()
@@ -28,7 +28,7 @@ TOPICS = (
 SIGN_UPS = 40  # of each kind of address
 
 KNOWN = f"""
-from tests.factories import reader
+from tests.support.factories import reader
 from subscriptions import consent
 from subscriptions.models import Subscriber
 from datetime import UTC, datetime

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from tests.services import empty_database, missing
-from tests.visiting import Site, Visitor, site_at
+from tests.support.services import empty_database, missing
+from tests.support.visitor import Site, Visitor, site_at
 
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),

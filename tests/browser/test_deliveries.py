@@ -14,10 +14,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from playwright.sync_api import Browser, expect
 
-from tests.at_the_desk import Phone, heading, sign_in, type_code
-from tests.services import free_port
-from tests.serving import wait_for
-from tests.visiting import Site, Visitor, site_at
+from tests.support.running_service import wait_for
+from tests.support.services import free_port
+from tests.support.staff_browser import Phone, heading, sign_in, type_code
+from tests.support.visitor import Site, Visitor, site_at
 
 NOTE = "Read the second table first: <b>it holds</b> the surprise."
 SEEN_AT = (768, 1280)
@@ -26,7 +26,7 @@ HOSTILE = "<img src=x onerror=\"document.body.dataset.ran='yes'\"><script>docume
 # Ada reads arXiv's machine learning and is due tomorrow; it is about noon where she lives, so midnight is far.
 ADA = """
 from datetime import UTC, datetime, timedelta
-from tests.factories import reader
+from tests.support.factories import reader
 now = datetime.now(UTC)
 ahead = 12 - now.hour
 reader("ada", wants={{"category": ["cs.LG"], "keyword": [{hostile!r}]}},

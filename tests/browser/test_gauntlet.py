@@ -16,8 +16,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from subscriptions import answering
-from tests.serving import web_alone
-from tests.visiting import Site, Visitor, link, links, site_at
+from tests.support.running_service import web_alone
+from tests.support.visitor import Site, Visitor, link, links, site_at
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.test_mail_pictures import look
-from tests.services import House
+from tests.support.services import House
 
 DAYS = {
     "2026-01-30": ["hf-daily-2026-01-30-later.json", "arxiv-rss2-cs.LG-2026-01-30.xml"],  # with votes

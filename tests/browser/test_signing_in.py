@@ -17,9 +17,9 @@ from playwright.sync_api import Browser, expect
 
 from digest.desk.adapters import REFUSED, TOO_MANY, WRONG_CODE
 from digest.desk.roles import Role, roles_of
-from tests.at_the_desk import Phone, heading, sign_in, type_code
-from tests.staff import PASSWORD, give_code, one_of_the_staff
-from tests.visiting import Visitor
+from tests.support.staff import PASSWORD, give_code, one_of_the_staff
+from tests.support.staff_browser import Phone, heading, sign_in, type_code
+from tests.support.visitor import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Dialog, expect
 
 from tests.digest.test_sourcing import rss
-from tests.visiting import Site, Visitor, site_at
-from tests.web import Answer, serve
+from tests.support.http_server import Answer, serve
+from tests.support.visitor import Site, Visitor, site_at
 
 WIDE = 1280, 768
 HOSTILE = "&lt;script&gt;alert(1)&lt;/script&gt; Whales &amp;lt;img src=x onerror=alert(2)&amp;gt; in a quiet sea"
@@ -17,7 +17,7 @@ PAGE = b'<!doctype html><link rel="alternate" type="application/rss+xml" href="/
 A_CURATOR = """
 from digest.desk.roles import Role
 from digest.models import Paper
-from tests.staff import one_of_the_staff, signed_in
+from tests.support.staff import one_of_the_staff, signed_in
 Paper.objects.filter(pk=Paper.objects.latest("pk").pk).update(title="<img src=x onerror=alert(3)> <script>alert(4)</script>")
 print(signed_in(one_of_the_staff(Role.CURATOR, first_name="Cleo")).cookies["visit"].value)
 """

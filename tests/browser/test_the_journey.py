@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.visiting import PICTURES, Site, Visitor, link, links
+from tests.support.visitor import PICTURES, Site, Visitor, link, links
 
 
 def preview(visitor: Visitor) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.visiting import Site, Visitor
+from tests.support.visitor import Site, Visitor
 
 WIDTHS = 768, 1280  # of a desk
 
@@ -19,8 +19,8 @@ from django.utils import timezone
 from digest import ingest, publishing
 from digest.desk.roles import Role
 from digest.models import Edition, EditionPaper, Paper
-from tests.factories import entry, feed, reader
-from tests.staff import one_of_the_staff, signed_in
+from tests.support.factories import entry, feed, reader
+from tests.support.staff import one_of_the_staff, signed_in
 now = timezone.now()
 bad = '"><svg onload=alert(1)><script>alert(2)</script><img src=x onerror=alert(3)>'
 hostile = entry(99999, title="Hostile " + bad, authors=("Name " + bad,), categories=("cs.LG", "x" + bad), announced_on=now.date())

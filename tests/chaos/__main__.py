@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.chaos import verdict
-from tests.chaos.blows import ALL
-from tests.chaos.play import Chaos
-from tests.chaos.stage import PROVIDERS
-from tests.services import ROOT
+from tests.chaos import reconciliation
+from tests.chaos.cluster import PROVIDERS
+from tests.chaos.faults import ALL
+from tests.chaos.scenario import Chaos
+from tests.support.services import ROOT
 
 
 def main() -> int:
@@ -58,7 +58,7 @@ def main() -> int:
         return 1
     path = var / "chaos.json"
     path.write_text(json.dumps(result.as_json() | {"told": chaos.told}, indent=1) + "\n")
-    out.print(verdict.table(result))
+    out.print(reconciliation.table(result))
     out.print(f"All of it: {path}; what the processes said: {var / 'chaos'}")
     failed = not result.is_clean or result.facts["not struck"] or result.facts["ended by themselves"]
     return 1 if failed else 0

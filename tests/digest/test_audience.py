@@ -12,7 +12,7 @@ from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
 from digest.planning import plan
 from subscriptions.models import Preference, Subscriber
 from tests.digest.test_planning import GRAPHS, LANGUAGE, ROBOT, STARS, publish
-from tests.factories import NOON, delivery, reader, topic, want
+from tests.support.factories import NOON, delivery, reader, topic, want
 
 pytestmark = pytest.mark.django_db
 TODAY = NOON.date()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from digest import gate
 from digest.balance import PARTS, Balance, balances_of, in_words
 from digest.models import Delivery
-from tests.factories import NOON, delivery, reader
+from tests.support.factories import NOON, delivery, reader
 
 DAY = date(2026, 3, 2)
 OPEN = gate.State(False, None, "", "", None, None, False)

@@ -8,8 +8,8 @@ from unicodedata import normalize
 import pytest
 
 from digest.cards import Card, safe_link
-from tests.digests import UPVOTES, a_card, mail
-from tests.mails.outline import Outline
+from tests.support.digests import UPVOTES, a_card, mail
+from tests.support.mail_outline import Outline
 
 
 def test_a_card_comes_back_from_json_as_it_went() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from digest import clocks
 from digest.finding import Severity
-from tests.services import House
+from tests.support.services import House
 
 ASK = """
 import django; django.setup()

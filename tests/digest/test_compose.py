@@ -13,8 +13,8 @@ from digest.compose import SUBJECT_LENGTH, compose, compose_nothing
 from digest.fitting import email_of_nothing, fit
 from digest.reasons import Reason
 from digest.receipt import SourceCount, receipt_in_words
-from tests.digests import ADA, BROADSHEET, MONDAY, ROBOTICS, UPVOTES, a_card, a_digest
-from tests.mails.outline import Outline
+from tests.support.digests import ADA, BROADSHEET, MONDAY, ROBOTICS, UPVOTES, a_card, a_digest
+from tests.support.mail_outline import Outline
 
 
 def test_the_subject_has_the_date_the_first_title_and_how_many_more() -> None:

@@ -10,7 +10,7 @@ import pytest
 from digest import daybook, trends
 from digest.models import DayTally, Delivery, Paper, Sighting, Verdict
 from subscriptions import consent
-from tests.factories import NOON, delivery, reader, source, topic
+from tests.support.factories import NOON, delivery, reader, source, topic
 
 pytestmark = pytest.mark.django_db
 TODAY = NOON.date()

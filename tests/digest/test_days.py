@@ -17,7 +17,7 @@ from subscriptions import consent
 from subscriptions.choices import Choices, Wish, choose, next_digest
 from subscriptions.models import Subscriber
 from subscriptions.schedule import local_date, zone_of
-from tests.factories import NOON, entry, feed, reader
+from tests.support.factories import NOON, entry, feed, reader
 
 pytestmark = pytest.mark.django_db
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)

@@ -18,7 +18,7 @@ from subscriptions import consent
 from subscriptions.links import unsubscribe_url
 from subscriptions.models import Subscriber
 from subscriptions.sending import Door
-from tests.factories import NOON, entry, feed, reader
+from tests.support.factories import NOON, entry, feed, reader
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(seconds=301)

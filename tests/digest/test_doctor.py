@@ -13,8 +13,8 @@ from django.utils.timezone import now as clock
 from digest.doctor import World, examine
 from digest.finding import Severity
 from digest.models import Lease, Source
-from tests.factories import NOON, reader
-from tests.name_server import name_server
+from tests.support.factories import NOON, reader
+from tests.support.name_server import name_server
 
 pytestmark = pytest.mark.django_db
 

@@ -18,8 +18,8 @@ from subscriptions.choices import Choices, Wish
 from subscriptions.links import BadLink
 from subscriptions.models import Subscriber
 from tests.digest.test_planning import GRAPHS, LANGUAGE, ROBOT, STARS, publish
-from tests.factories import NOON, reader, topic
-from tests.rows import every_row
+from tests.support.database_rows import every_row
+from tests.support.factories import NOON, reader, topic
 
 pytestmark = pytest.mark.django_db
 TODAY = NOON.date()

@@ -23,8 +23,8 @@ from subscriptions.fields import LONGEST_PHRASE
 from subscriptions.forms import ChoicesForm, values_of
 from subscriptions.links import FEEDBACK, PREFERENCES, UNSUBSCRIBE, BadLink, token_for
 from subscriptions.models import ConsentEvent, Preference, Subscriber
-from tests.factories import NOON, entry, feed, reader, topic, want
-from tests.rows import every_row
+from tests.support.database_rows import every_row
+from tests.support.factories import NOON, entry, feed, reader, topic, want
 
 pytestmark = pytest.mark.django_db
 TITLE = "Paper number 1 on careful measurement"

@@ -14,11 +14,11 @@ import pytest
 from digest import fetching, sources, turns
 from digest.fetching import Limits, guard
 from digest.models import Lease
-from tests import factories, processes
-from tests.clock import Clock
-from tests.factories import NOON
-from tests.services import House
-from tests.web import Answer, drip, serve
+from tests.support import factories, processes
+from tests.support.clock import Clock
+from tests.support.factories import NOON
+from tests.support.http_server import Answer, drip, serve
+from tests.support.services import House
 
 pytestmark = pytest.mark.django_db
 FEED = b"<rss/>"

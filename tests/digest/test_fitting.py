@@ -13,9 +13,9 @@ from digest.fitting import HTML_BYTES, fit
 from digest.reasons import Reason
 from digest.receipt import SourceCount, receipt_in_words
 from subscriptions.rendering import RenderedEmail
-from tests.digests import ADA, ROBOTICS, UPVOTES, a_card, a_digest, mail
-from tests.mails.mails import WORST
-from tests.mails.outline import Outline
+from tests.support.digests import ADA, ROBOTICS, UPVOTES, a_card, a_digest, mail
+from tests.support.mail_outline import Outline
+from tests.support.sample_mails import WORST
 
 
 def lines(email: RenderedEmail) -> Iterator[str]:

@@ -11,7 +11,7 @@ from digest import flow, gate
 from digest.finding import Finding, Severity
 from digest.models import Batch, Delivery, DeliveryEvent, Provider
 from subscriptions.fates import Fate, Handover, Trouble
-from tests.factories import NOON, reader
+from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
 Status = Delivery.Status

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from digest import daybook, delivering, forgetting, ingest, planning, publishing, timetable
 from digest.models import DayTally, Delivery
 from subscriptions.links import web_copy_url
-from tests.factories import NOON, delivery, entry, feed, reader
+from tests.support.factories import NOON, delivery, entry, feed, reader
 
 pytestmark = pytest.mark.django_db
 WHY = {"papers": [[["topic", "Robotics", 1.0]]], "arrived": 3, "matched": 1, "asked_for": ["Robotics"]}

@@ -10,7 +10,7 @@ import pytest
 from digest import gate
 from digest.models import Delivery, Provider
 from subscriptions.fates import Fate, Handover, Trouble
-from tests.factories import NOON, reader
+from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
 TOO_FAST = Handover(Fate.LATER, answer="429", trouble=Trouble.TOO_FAST)

@@ -9,7 +9,7 @@ import pytest
 
 from digest.health import Faring, State, fare
 from digest.models import Edition, Source
-from tests.factories import NOON, source
+from tests.support.factories import NOON, source
 
 pytestmark = pytest.mark.django_db
 TODAY = NOON.date()

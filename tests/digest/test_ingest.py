@@ -12,7 +12,7 @@ from digest import ingest, sources
 from digest.entry import Entry, title_identifier
 from digest.models import Delivery, Identifier, Paper, Sighting, Source
 from digest.sources import SourceUnreadable
-from tests.factories import NOON, entry, feed, reader, source, topic
+from tests.support.factories import NOON, entry, feed, reader, source, topic
 
 pytestmark = pytest.mark.django_db
 HUGGING_FACE = {

@@ -11,9 +11,9 @@ from django.contrib.auth.models import User
 from digest import ingest, publishing
 from digest.judging import CannotJudge, ChangedMeanwhile, Judgement, first_day, judge, take_back
 from digest.models import CuratorPick, Paper
-from tests.factories import NOON, entry, feed
-from tests.services import House
-from tests.staff import one_of_the_staff
+from tests.support.factories import NOON, entry, feed
+from tests.support.services import House
+from tests.support.staff import one_of_the_staff
 
 pytestmark = pytest.mark.django_db
 TODAY = NOON.date()

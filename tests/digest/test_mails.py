@@ -10,7 +10,7 @@ import pytest
 from digest import ingest, planning, publishing
 from digest.mails import Mails
 from digest.models import Delivery, EditionPaper, Paper
-from tests.factories import NOON, entry, feed, reader
+from tests.support.factories import NOON, entry, feed, reader
 
 pytestmark = pytest.mark.django_db
 

@@ -11,8 +11,8 @@ from digest import gate, ingest, morning, publishing
 from digest.models import Provider, Source
 from digest.planning import plan
 from tests.digest.test_planning import GRAPHS, ROBOT, publish
-from tests.factories import NOON, feed, reader, source
-from tests.rows import every_row
+from tests.support.database_rows import every_row
+from tests.support.factories import NOON, feed, reader, source
 
 pytestmark = pytest.mark.django_db
 TODAY = NOON.date()

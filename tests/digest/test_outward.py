@@ -17,9 +17,9 @@ from digest import outward
 from digest.doctor import World, examine
 from digest.finding import Finding, Severity
 from subscriptions.models import ConsentEvent, Subscriber
-from tests.factories import NOON, reader
-from tests.name_server import name_server
-from tests.services import free_port
+from tests.support.factories import NOON, reader
+from tests.support.name_server import name_server
+from tests.support.services import free_port
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 (dialled, it is this machine, but not by its name for itself)
 

@@ -28,8 +28,8 @@ from subscriptions.models import (
     address_hash,
 )
 from subscriptions.wording import SIGN_UP, VERSION
-from tests.factories import NOON, entry, feed, reader, topic
-from tests.rows import every_row
+from tests.support.database_rows import every_row
+from tests.support.factories import NOON, entry, feed, reader, topic
 
 pytestmark = pytest.mark.django_db
 IP, BROWSER = "203.0.113.77", "Mozilla/5.0 (Ada's own)"

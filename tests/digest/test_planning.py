@@ -23,7 +23,7 @@ from digest.ranking.personal import rank
 from digest.reasons import Reason, reason_in_words
 from subscriptions import consent
 from subscriptions.models import Preference, Subscriber
-from tests.factories import NOON, entry, feed, reader, topic, want
+from tests.support.factories import NOON, entry, feed, reader, topic, want
 
 pytestmark = pytest.mark.django_db
 TODAY = NOON.date()

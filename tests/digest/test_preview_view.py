@@ -18,7 +18,7 @@ from digest.models import CuratorPick, Delivery, Edition, Paper
 from subscriptions import visitors
 from subscriptions.visitors import Limit
 from tests.digest.test_previewing import everything
-from tests.factories import entry, feed, reader, topic
+from tests.support.factories import entry, feed, reader, topic
 
 pytestmark = pytest.mark.django_db
 ROBOT = entry(1, title="A robot that folds laundry", abstract="Grasping cloth is hard.", categories=("cs.RO",))

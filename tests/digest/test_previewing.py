@@ -22,7 +22,7 @@ from digest.previewing import preview
 from digest.reasons import Reason
 from subscriptions.choices import Choices, Wish, choose
 from subscriptions.models import Subscriber
-from tests.factories import NOON, entry, feed, reader, topic
+from tests.support.factories import NOON, entry, feed, reader, topic
 
 pytestmark = pytest.mark.django_db
 TODAY = NOON.date()

@@ -22,7 +22,7 @@ from subscriptions.fates import Fate, Handover, Trouble
 from subscriptions.letter import Letter
 from subscriptions.models import Subscriber
 from subscriptions.schedule import local_date
-from tests.factories import NOON, entry, feed, reader
+from tests.support.factories import NOON, entry, feed, reader
 
 pytestmark = pytest.mark.django_db
 DAYS = 3

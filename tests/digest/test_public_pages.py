@@ -13,8 +13,8 @@ from digest import ingest, publishing
 from digest.entry import Entry
 from digest.models import CuratorPick, Edition, Paper
 from digest.views.cards import why_trending
-from tests.factories import NOON, entry, feed
-from tests.rows import every_row
+from tests.support.database_rows import every_row
+from tests.support.factories import NOON, entry, feed
 
 pytestmark = pytest.mark.django_db
 VOTES = {"kind": "hugging_face", "name": "Hugging Face daily papers", "url": "https://huggingface.co/api/daily_papers"}

@@ -11,7 +11,7 @@ from digest import ingest, publishing
 from digest.cards import Card
 from digest.entry import Entry
 from digest.models import Edition, EditionPaper, Paper
-from tests.factories import NOON, entry, feed, source
+from tests.support.factories import NOON, entry, feed, source
 
 pytestmark = pytest.mark.django_db
 TODAY = NOON.date()

@@ -10,7 +10,7 @@ import pytest
 from digest.readership import find, rhythm_of, standing_in_words, suppression_of, wishes_of
 from subscriptions import consent
 from subscriptions.models import Subscriber
-from tests.factories import NOON, reader, want
+from tests.support.factories import NOON, reader, want
 
 pytestmark = pytest.mark.django_db
 

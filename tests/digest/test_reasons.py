@@ -6,7 +6,7 @@ import pytest
 
 from digest.cards import Fact
 from digest.reasons import Reason, reason_in_words
-from tests.digests import ROBOTICS, UPVOTES
+from tests.support.digests import ROBOTICS, UPVOTES
 
 
 @pytest.mark.parametrize(

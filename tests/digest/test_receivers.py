@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from digest import receivers
 from digest.models import DeliveryEvent
 from subscriptions.models import MailRequest
-from tests.factories import NOON
-from tests.telling import (
+from tests.support.factories import NOON
+from tests.support.webhook_payloads import (
     BY_SECRET,
     OLD_SECRET,
     PROVIDERS,

@@ -11,8 +11,8 @@ import pytest
 from digest import fetching, ingest, publishing, refreshing
 from digest.default_sources import SOURCES
 from digest.models import Edition, Paper, Source
-from tests.factories import NOON, entry, feed
-from tests.web import Answer, serve
+from tests.support.factories import NOON, entry, feed
+from tests.support.http_server import Answer, serve
 
 pytestmark = pytest.mark.django_db(transaction=True)  # a turn may not be taken within a transaction
 

@@ -14,8 +14,8 @@ from django.test import Client
 from digest import delivering, gate, ingest, planning, publishing, restoring, settling
 from digest.models import Delivery, Provider
 from subscriptions.models import Subscriber
-from tests.factories import NOON, entry, feed, reader
-from tests.telling import Mail, post_of, settings_of
+from tests.support.factories import NOON, entry, feed, reader
+from tests.support.webhook_payloads import Mail, post_of, settings_of
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)

@@ -11,7 +11,7 @@ from digest import ingest, retagging
 from digest.models import Paper
 from digest.retagging import ChangedMeanwhile, change_of, mark_of
 from subscriptions.models import Topic
-from tests.factories import NOON, entry, feed, source, topic
+from tests.support.factories import NOON, entry, feed, source, topic
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from digest import delivering, erasing, events, retrying
 from digest.delivering import POISON
 from digest.models import Delivery, DeliveryEvent
 from digest.retrying import Again, may_be_tried, try_again
-from tests.factories import NOON, delivery, reader
+from tests.support.factories import NOON, delivery, reader
 
 pytestmark = pytest.mark.django_db
 SOON = NOON + timedelta(hours=1)

@@ -14,7 +14,7 @@ from digest import ingest, publishing
 from digest.entry import Entry
 from digest.models import CuratorPick, Paper
 from digest.searching import LONGEST, MOST, MOST_WORDS, search, words_of
-from tests.factories import NOON, entry, feed
+from tests.support.factories import NOON, entry, feed
 
 pytestmark = pytest.mark.django_db
 TODAY = NOON.date()

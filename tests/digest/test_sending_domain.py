@@ -13,8 +13,8 @@ import pytest
 
 from digest.finding import Finding, Severity
 from digest.sending_domain import look_up, rsa_bits
-from tests.name_server import name_server
-from tests.services import missing
+from tests.support.name_server import name_server
+from tests.support.services import missing
 
 WELL, ATTENTION, BROKEN = Severity.WELL, Severity.ATTENTION, Severity.BROKEN
 DOMAIN = "mail.example.org"

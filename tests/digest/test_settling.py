@@ -28,10 +28,10 @@ from subscriptions import consent
 from subscriptions.models import ConsentEvent, Subscriber, Suppression
 from subscriptions.rendering import RenderedEmail
 from subscriptions.sending import Door, letter_to
-from tests.factories import NOON, delivery, entry, feed, reader
-from tests.processes import go, start
-from tests.services import A_READER, AN_EDITION, House, empty_database
-from tests.telling import KINDS, PROVIDERS, TOLD, Mail, post_of, settings_of
+from tests.support.factories import NOON, delivery, entry, feed, reader
+from tests.support.processes import go, start
+from tests.support.services import A_READER, AN_EDITION, House, empty_database
+from tests.support.webhook_payloads import KINDS, PROVIDERS, TOLD, Mail, post_of, settings_of
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(hours=1)
@@ -531,7 +531,7 @@ def test_no_line_of_the_log_holds_an_address(caplog: pytest.LogCaptureFixture) -
 
 SEVERAL = """
 import random
-from tests.factories import NOON, delivery, reader
+from tests.support.factories import NOON, delivery, reader
 from tests.digest.test_settling import told
 rows = [delivery(reader(f"ada{number}"), status="unknown", accepted_at=None) for number in range(60)]
 events = [(kind, row) for row in rows for kind in ("sent", "delivered", "soft_bounced", "complained")]
@@ -542,7 +542,7 @@ for kind, row in events:
 SETTLE = """
 import sys
 from digest import settling
-from tests.factories import NOON
+from tests.support.factories import NOON
 settling.SLICE = 7
 print("ready", flush=True)
 sys.stdin.readline()
@@ -554,7 +554,7 @@ from collections import Counter
 from digest import settling
 from digest.models import Delivery, DeliveryEvent
 from subscriptions.models import ConsentEvent, Subscriber, Suppression
-from tests.factories import NOON
+from tests.support.factories import NOON
 settling.settle(NOON)
 print(dict(Counter(Delivery.objects.values_list("status", flat=True))), dict(Counter(Subscriber.objects.values_list("status", flat=True))),
       Suppression.objects.count(), ConsentEvent.objects.filter(kind="unsubscribed").count(), DeliveryEvent.objects.filter(processed_at=None).count())
@@ -571,12 +571,12 @@ def test_workers_that_settle_in_one_moment_do_it_once(house: House) -> None:
 
 ONE = """
 from tests.digest.test_settling import told
-from tests.factories import delivery, reader
+from tests.support.factories import delivery, reader
 told("delivered", delivery(reader("ada")))
 """
 COUNTED = """
 from digest import settling
-from tests.factories import NOON
+from tests.support.factories import NOON
 print(dict(settling.settle(NOON)))
 """
 

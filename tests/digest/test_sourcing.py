@@ -11,8 +11,8 @@ import pytest
 from digest import sourcing
 from digest.models import Paper, Source
 from digest.sourcing import CannotAdd, address_of, look_at
-from tests.factories import NOON, source
-from tests.web import Answer, Server, serve
+from tests.support.factories import NOON, source
+from tests.support.http_server import Answer, Server, serve
 
 pytestmark = pytest.mark.django_db
 

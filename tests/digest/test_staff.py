@@ -10,7 +10,7 @@ from digest.desk import members
 from digest.desk.roles import Role
 from digest.finding import Severity
 from digest.staff import DEMONSTRATION, look
-from tests.staff import give_code, one_of_the_staff
+from tests.support.staff import give_code, one_of_the_staff
 
 pytestmark = pytest.mark.django_db
 

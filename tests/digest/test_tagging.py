@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from digest.ranking.words import fold, words
 from digest.tagging import LONGEST_PHRASE, Index, Rule, _name, match
-from tests.texts import Text
+from tests.support.texts import Text
 
 
 def answers(rule: Rule, paper: Text) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from digest import delivering, planning, publishing, tallying
 from digest.models import Delivery, Edition
-from tests.factories import NOON, reader
+from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ import pytest
 from digest.events import OUTCOME, Kind
 from digest.models import Delivery, DeliveryEvent
 from digest.timeline import BECAME, TOLD, story_of
-from tests.factories import NOON, delivery, reader
+from tests.support.factories import NOON, delivery, reader
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,7 @@ from subscriptions.fates import Fate, Handover, Trouble
 from subscriptions.letter import Letter
 from subscriptions.models import Subscriber
 from subscriptions.sending import Door
-from tests.factories import NOON, entry, feed, reader
+from tests.support.factories import NOON, entry, feed, reader
 
 pytestmark = pytest.mark.django_db
 UNKNOWN = Handover(Fate.UNKNOWN, "It is not known whether the mail left.", answer="500")

@@ -7,10 +7,10 @@ from django.db import transaction
 
 from digest import turns
 from digest.models import Lease
-from tests import processes
-from tests.clock import Clock
-from tests.factories import NOON
-from tests.services import House
+from tests.support import processes
+from tests.support.clock import Clock
+from tests.support.factories import NOON
+from tests.support.services import House
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -86,7 +86,7 @@ RACE = """
 import sys
 from datetime import timedelta
 from digest import turns
-from tests.factories import NOON
+from tests.support.factories import NOON
 
 print("ready", flush=True)
 sys.stdin.readline()

@@ -25,8 +25,8 @@ from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper, V
 from subscriptions import consent
 from subscriptions.links import FEEDBACK, PREFERENCES, UNSUBSCRIBE, WEB_COPY, token_for, web_copy_url
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Preference, Subscriber
-from tests.factories import NOON, entry, feed, reader, want
-from tests.rows import every_row
+from tests.support.database_rows import every_row
+from tests.support.factories import NOON, entry, feed, reader, want
 
 pytestmark = pytest.mark.django_db
 DAY = NOON.date()

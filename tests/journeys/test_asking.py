@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from email import message_from_bytes, policy
 
-from tests.services import House
-from tests.serving import served, wait_for
+from tests.support.running_service import served, wait_for
+from tests.support.services import House
 
 SIGN_UP = """
 import django; django.setup()

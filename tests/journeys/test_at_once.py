@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.asking import Answer, Asker, at_once, hidden_fields
-from tests.services import empty_database
-from tests.visiting import Site, link, site_at
+from tests.support.http_client import Answer, Asker, at_once, hidden_fields
+from tests.support.services import empty_database
+from tests.support.visitor import Site, link, site_at
 
 MANY = 8
 

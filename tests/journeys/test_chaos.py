@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.chaos.blows import CRASH_MAP
-from tests.chaos.play import Chaos
-from tests.chaos.verdict import Row, judge
-from tests.factories import NOON
-from tests.sink import Taken
+from tests.chaos.faults import CRASH_MAP
+from tests.chaos.reconciliation import Row, judge
+from tests.chaos.scenario import Chaos
+from tests.support.factories import NOON
+from tests.support.smtp_sink import Taken
 
 
 @pytest.mark.parametrize("provider", ["smtp", "postmark", "resend"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 
 from tests.journeys.test_service import served, wait_for
-from tests.services import House
-from tests.web import Answer, serve
+from tests.support.http_server import Answer, serve
+from tests.support.services import House
 
 ITEM = "<item><title>Robot number {0}</title><link>https://journal.example/{0}</link><description>It is a robot.</description></item>"
 BODY = f'<?xml version="1.0"?><rss version="2.0"><channel><title>Journal</title>{ITEM.format(1)}{ITEM.format(2)}</channel></rss>'
@@ -16,7 +16,7 @@ LAY_DOWN = """
 import sys, django; django.setup()
 from datetime import UTC, datetime
 from digest.models import Source
-from tests.factories import reader
+from tests.support.factories import reader
 Source.objects.create(name="Journal", kind="journal", url=sys.argv[1])
 now = datetime.now(UTC)
 ahead = 12 - now.hour

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psycopg
 
-from tests.services import A_READER, AN_EDITION, House, empty_database, free_port, redis_server
-from tests.serving import Served, children_of, served, session_of, wait_for
+from tests.support.running_service import Served, children_of, served, session_of, wait_for
+from tests.support.services import A_READER, AN_EDITION, House, empty_database, free_port, redis_server
 
 STATE = """
 import django; django.setup()

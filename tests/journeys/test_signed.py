@@ -15,8 +15,8 @@ from digest import delivering, ingest, planning, publishing
 from digest.models import Delivery
 from subscriptions.links import UNSUBSCRIBE, token_for
 from tests.conftest import ROOT
-from tests.factories import NOON, entry, feed, reader
-from tests.mail_server import SIGNED, SigningServer
+from tests.support.factories import NOON, entry, feed, reader
+from tests.support.opensmtpd import SIGNED, SigningServer
 
 pytestmark = pytest.mark.django_db
 TITLE = "触覚と視覚の統合: ∀ε∃δ, Ünïcode – “and more”"

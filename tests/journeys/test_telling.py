@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import http.client
 
-from tests.services import House, free_port
-from tests.serving import wait_for, web_alone, worker_alone
-from tests.telling import KINDS, SECRET, Mail, Post, post_of
+from tests.support.running_service import wait_for, web_alone, worker_alone
+from tests.support.services import House, free_port
+from tests.support.webhook_payloads import KINDS, SECRET, Mail, Post, post_of
 from tests.test_settings import POSTMARK
 
 SET_UP = "import django; django.setup()\n"
 NAMES = ("ada", "ben", "cleo", "dora", "emil")
 READERS = f"""
-from tests.factories import delivery, reader
+from tests.support.factories import delivery, reader
 for name in {NAMES}:
     row = delivery(reader(name), status="unknown", accepted_at=None)
     print(row.message_id.strip("<>").partition("@")[0])

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from tests.factories import reader
-from tests.mails.wire import POSTAL_ADDRESS, Sink, planned, send_links, sent
-from tests.services import free_port
+from tests.support.factories import reader
+from tests.support.services import free_port
+from tests.support.wire import POSTAL_ADDRESS, Sink, planned, send_links, sent
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from itertools import chain
 
 import pytest
 
-from tests.mails.lint import STYLE_BYTES, Found, look_through
-from tests.mails.mails import mails, templates_of_mails
+from tests.support.mail_lint import STYLE_BYTES, Found, look_through
+from tests.support.sample_mails import mails, templates_of_mails
 
 # What some of these programs do not show, or show in part, and what their readers have instead. A line that no mail
 # needs any more fails too.

@@ -19,10 +19,10 @@ from digest.desk.pages import PAGES
 from digest.desk.roles import Role
 from subscriptions.links import PREFERENCES, UNSUBSCRIBE, feedback_url, new_login_token, token_for
 from subscriptions.models import LoginToken
-from tests.factories import NOON, entry, feed, reader
-from tests.mails.mails import mails
-from tests.services import missing
-from tests.staff import PASSWORD, give_code, one_of_the_staff, signed_in
+from tests.support.factories import NOON, entry, feed, reader
+from tests.support.sample_mails import mails
+from tests.support.services import missing
+from tests.support.staff import PASSWORD, give_code, one_of_the_staff, signed_in
 
 Link = LoginToken.Purpose
 

@@ -15,10 +15,10 @@ from digest.models import Delivery, EditionPaper, Paper
 from subscriptions.links import feedback_url, preferences_url, unsubscribe_url, web_copy_url
 from subscriptions.models import Subscriber
 from tests.conftest import ROOT
-from tests.factories import NOON, reader
-from tests.mails.lint import look_through
 from tests.mails.test_lint import FALL_BACKS
-from tests.mails.wire import (
+from tests.support.factories import NOON, reader
+from tests.support.mail_lint import look_through
+from tests.support.wire import (
     POSTAL_ADDRESS,
     TITLES,
     TOKEN,
@@ -314,8 +314,8 @@ django.setup()
 from subscriptions.headers import headers_of
 from subscriptions.letter import Letter
 from subscriptions.models import Subscriber
-from tests.factories import NOON
-from tests.mails.mails import mails
+from tests.support.factories import NOON
+from tests.support.sample_mails import mails
 ada = Subscriber(public_id="A" * 22, email="ada@example.org")
 sender, summed = "Broadsheet <digest@mail.example.org>", hashlib.sha256()
 for mail in mails().values():

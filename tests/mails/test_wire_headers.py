@@ -15,8 +15,8 @@ from digest.models import Delivery
 from subscriptions import answering
 from subscriptions.links import message_id, unsubscribe_url, web_copy_url
 from subscriptions.models import MailRequest, Subscriber
-from tests.factories import NOON, entry, feed, reader
-from tests.mails.wire import Sink, domain_of, header, parsed, parts, planned, send_links, sent, sent_twice
+from tests.support.factories import NOON, entry, feed, reader
+from tests.support.wire import Sink, domain_of, header, parsed, parts, planned, send_links, sent, sent_twice
 
 pytestmark = pytest.mark.django_db
 DAY = NOON.date()

@@ -24,7 +24,7 @@ from django.test import Client
 from subscriptions import answering, consent, links, wording
 from subscriptions.choices import Choices, Wish
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Preference, Subscriber, Suppression
-from tests.factories import NOON, reader
+from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
 KIND, LINK = MailRequest.Kind, LoginToken.Purpose

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from subscriptions import consent
 from subscriptions.choices import Choices, Wish, choose
 from subscriptions.models import Preference, Subscriber
-from tests.factories import NOON, reader, want
+from tests.support.factories import NOON, reader, want
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)

@@ -17,7 +17,7 @@ from subscriptions.consent import AddressChange
 from subscriptions.links import new_login_token, use_login_token
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber, Suppression
 from subscriptions.tidying import tidy
-from tests.factories import NOON, reader
+from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
 

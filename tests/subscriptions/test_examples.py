@@ -8,7 +8,7 @@ import pytest
 
 from subscriptions.examples import examples
 from subscriptions.models import Subscriber
-from tests.factories import reader
+from tests.support.factories import reader
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from subscriptions.choices import Choices, Wish, choose
 from subscriptions.forms import ChoicesForm, PauseForm, SignUpForm, values_of
 from subscriptions.models import Subscriber
-from tests.factories import NOON, reader, topic
+from tests.support.factories import NOON, reader, topic
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(seconds=30)

@@ -18,7 +18,7 @@ from subscriptions.letter import Letter
 from subscriptions.models import Subscriber
 from subscriptions.prepared import JoinedEmail
 from subscriptions.rendering import RenderedEmail, one_line
-from tests.factories import NOON
+from tests.support.factories import NOON
 
 ADA = Subscriber(public_id="A" * 22, email="ada@example.org")
 SENDER = "Broadsheet <digest@mail.example.org>"

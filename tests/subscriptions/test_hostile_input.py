@@ -25,7 +25,7 @@ from digest.models import Delivery
 from subscriptions.forms import SignUpForm
 from subscriptions.links import FEEDBACK, PREFERENCES, UNSUBSCRIBE, new_login_token, token_for, use_login_token
 from subscriptions.models import ConsentEvent, Knock, LoginToken, MailRequest, Preference, Subscriber, Topic
-from tests.factories import entry, feed, reader, topic
+from tests.support.factories import entry, feed, reader, topic
 
 pytestmark = pytest.mark.django_db
 

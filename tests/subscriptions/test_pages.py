@@ -5,7 +5,7 @@ from django.test import Client
 
 from subscriptions.links import PREFERENCES, UNSUBSCRIBE, new_login_token, token_for
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber
-from tests.factories import NOON, reader
+from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}

@@ -8,7 +8,7 @@ import pytest
 
 from subscriptions import popularity
 from subscriptions.models import Subscriber, Topic
-from tests.factories import reader, topic, want
+from tests.support.factories import reader, topic, want
 
 pytestmark = pytest.mark.django_db
 

@@ -24,7 +24,7 @@ from subscriptions.links import message_id, unsubscribe_url, web_copy_url
 from subscriptions.models import Subscriber
 from subscriptions.rendering import RenderedEmail
 from subscriptions.sending import Door, Fate, Handover, Purpose
-from tests.factories import NOON, reader
+from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
 DAY = date(2026, 3, 2)

@@ -19,7 +19,7 @@ from subscriptions.links import UNSUBSCRIBE, message_id, token_for
 from subscriptions.models import MailRequest, Subscriber
 from subscriptions.rendering import RenderedEmail
 from subscriptions.sending import Door, Fate, Handover, Purpose
-from tests.factories import NOON, reader
+from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
 EMAIL = RenderedEmail(

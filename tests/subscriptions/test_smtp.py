@@ -13,8 +13,8 @@ from subscriptions.fates import Trouble
 from subscriptions.models import Subscriber
 from subscriptions.rendering import RenderedEmail
 from subscriptions.sending import Door, Fate, Handover, Purpose
-from tests.factories import NOON, reader
-from tests.sink import Sink, cut, read_log, refuse, sink, stall
+from tests.support.factories import NOON, reader
+from tests.support.smtp_sink import Sink, cut, read_log, refuse, sink, stall
 
 pytestmark = pytest.mark.django_db
 EMAIL = RenderedEmail("A subject", ".a line that begins with a dot\n..\n", "<p>.</p>\n")

@@ -15,7 +15,7 @@ from subscriptions.choices import Choices
 from subscriptions.links import new_login_token
 from subscriptions.models import ConsentEvent, Knock, LoginToken, MailRequest, Subscriber
 from subscriptions.tidying import tidy
-from tests.factories import NOON, reader
+from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)

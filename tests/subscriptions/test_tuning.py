@@ -12,7 +12,7 @@ from subscriptions import answering, consent, tidying
 from subscriptions.choices import Choices, Wish
 from subscriptions.links import new_login_token
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber
-from tests.factories import NOON, reader, topic
+from tests.support.factories import NOON, reader, topic
 
 pytestmark = pytest.mark.django_db
 WHEN = {"weekdays": ["0", "2"], "send_hour": "6", "zone": "Europe/Berlin", "max_papers": "8", "hype": "20"}

@@ -5,7 +5,7 @@ from django.test import Client
 
 from subscriptions.links import UNSUBSCRIBE, token_for
 from subscriptions.models import ConsentEvent, Subscriber
-from tests.factories import reader
+from tests.support.factories import reader
 
 pytestmark = pytest.mark.django_db
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}

@@ -10,7 +10,7 @@ from django.test import Client
 from subscriptions.links import PREFERENCES, new_login_token, token_for
 from subscriptions.models import LoginToken, MailRequest, Subscriber
 from subscriptions.views.visiting import masked
-from tests.factories import NOON, reader
+from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
 

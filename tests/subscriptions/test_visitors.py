@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from subscriptions.models import Knock
 from subscriptions.visitors import NETWORK, NEW_ADDRESS, WIDER, asked_too_often_about, ip_of, too_many
-from tests.factories import NOON
-from tests.processes import go, start
-from tests.services import House
+from tests.support.factories import NOON
+from tests.support.processes import go, start
+from tests.support.services import House
 
 
 def visit(ip: str = "192.0.2.1", forwarded: str = "") -> HttpRequest:
@@ -122,7 +122,7 @@ import sys
 import time_machine
 from django.http import HttpRequest
 from subscriptions.visitors import too_many
-from tests.factories import NOON
+from tests.support.factories import NOON
 time_machine.travel(NOON, tick=False).start()
 request = HttpRequest()
 request.META["REMOTE_ADDR"] = "192.0.2.1"

@@ -18,7 +18,7 @@ from digest.config import urls
 from digest.desk import history
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
-from tests.staff import PASSWORD, code, give_code, one_of_the_staff, signed_in
+from tests.support.staff import PASSWORD, code, give_code, one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 LONG_AGO = 600  # seconds

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from digest.desk.pages import PAGES
 from digest.desk.roles import Role
-from tests.staff import PASSWORD, code, give_code, one_of_the_staff, signed_in
+from tests.support.staff import PASSWORD, code, give_code, one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 EVERY_PAGE = [

@@ -18,9 +18,9 @@ from digest import daybook, gate
 from digest.desk.deliveries import IN_ORDER
 from digest.desk.roles import Role
 from digest.models import DayTally, Delivery, DeliveryEvent, Paper, Provider
-from tests.factories import delivery, reader
-from tests.rows import every_row
-from tests.staff import one_of_the_staff, signed_in
+from tests.support.database_rows import every_row
+from tests.support.factories import delivery, reader
+from tests.support.staff import one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<script>alert(1)</script>"

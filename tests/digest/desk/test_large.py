@@ -12,7 +12,7 @@ from django.db import transaction
 from digest.management import large, large_readers, page_times
 from digest.models import Delivery, Edition, EditionPaper, Paper, Source
 from subscriptions.models import Preference, Subscriber
-from tests.factories import NOON, reader
+from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
 

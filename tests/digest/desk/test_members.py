@@ -14,7 +14,7 @@ from django.test import Client
 
 from digest.desk import members
 from digest.desk.roles import Role, roles_of
-from tests.staff import give_code, one_of_the_staff, signed_in
+from tests.support.staff import give_code, one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "four words do well"

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from digest.desk.pages import PAGES
 from digest.desk.roles import Role
-from tests.staff import one_of_the_staff, signed_in
+from tests.support.staff import one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 ALL = [name for name, _, _ in PAGES]

@@ -21,9 +21,9 @@ from digest.desk.roles import Role
 from digest.models import Delivery, Edition, Paper
 from subscriptions.models import Subscriber, Suppression, address_hash
 from tests.digest.test_planning import GRAPHS, ROBOT, publish
-from tests.factories import NOON, entry, reader, topic
-from tests.rows import every_row
-from tests.staff import one_of_the_staff, signed_in
+from tests.support.database_rows import every_row
+from tests.support.factories import NOON, entry, reader, topic
+from tests.support.staff import one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 HOSTILE = '"><svg onload=alert(1)><script>alert(2)</script><img src=x onerror=alert(3)>'

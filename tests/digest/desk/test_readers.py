@@ -20,9 +20,9 @@ from digest.desk.roles import Role
 from digest.models import Delivery, Paper
 from subscriptions import consent
 from subscriptions.models import ConsentEvent, Subscriber, Suppression
-from tests.factories import delivery, reader
-from tests.rows import every_row
-from tests.staff import one_of_the_staff, signed_in
+from tests.support.database_rows import every_row
+from tests.support.factories import delivery, reader
+from tests.support.staff import one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<script>alert(1)</script>"

@@ -15,7 +15,7 @@ from django.urls import NoReverseMatch, reverse
 
 from digest.desk.adapters import REFUSED, TOO_MANY, WRONG_CODE
 from digest.desk.roles import Role
-from tests.staff import PASSWORD, code, give_code, one_of_the_staff, signed_in
+from tests.support.staff import PASSWORD, code, give_code, one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 NOT_HERE = ["signup", "password/reset", "email", "confirm-email", "password/set", "2fa", "3rdparty", "inactive"]

@@ -13,9 +13,9 @@ from digest.desk.roles import Role
 from digest.models import Paper, Source
 from subscriptions import visitors
 from tests.digest.test_sourcing import rss
-from tests.factories import NOON, source
-from tests.staff import one_of_the_staff, signed_in
-from tests.web import Answer, serve
+from tests.support.factories import NOON, source
+from tests.support.http_server import Answer, serve
+from tests.support.staff import one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "&lt;script&gt;alert(1)&lt;/script&gt;“x” &amp;lt;img src=x onerror=alert(1)&amp;gt;"

@@ -16,9 +16,9 @@ import digest.config.urls  # noqa: F401 (it arranges the admin)
 from digest.desk import signing_in, urls
 from digest.desk.roles import Role, lay_down_groups, roles_of
 from digest.models import Delivery
-from tests.factories import NOON, reader
-from tests.rows import every_row
-from tests.staff import PASSWORD, give_code, one_of_the_staff, signed_in
+from tests.support.database_rows import every_row
+from tests.support.factories import NOON, reader
+from tests.support.staff import PASSWORD, give_code, one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 OURS = [model for app in ("digest", "subscriptions") for model in apps.get_app_config(app).get_models()]

@@ -17,9 +17,9 @@ from digest.desk.roles import Role
 from digest.models import CuratorPick, Edition, Paper
 from digest.planning import plan
 from tests.digest.test_planning import GRAPHS, LANGUAGE, ROBOT, STARS, publish
-from tests.factories import NOON, delivery, entry, feed, reader, topic
-from tests.rows import every_row
-from tests.staff import one_of_the_staff, signed_in
+from tests.support.database_rows import every_row
+from tests.support.factories import NOON, delivery, entry, feed, reader, topic
+from tests.support.staff import one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 TODAY = NOON.date()

@@ -15,8 +15,8 @@ from digest.desk.roles import Role
 from digest.models import Paper
 from subscriptions import popularity
 from subscriptions.models import Topic
-from tests.factories import entry, feed, reader, source, topic
-from tests.staff import one_of_the_staff, signed_in
+from tests.support.factories import entry, feed, reader, source, topic
+from tests.support.staff import one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "Whales <script>alert(1)</script><img src=x onerror=alert(1)>"

@@ -14,7 +14,7 @@ from digest.ranking import personal
 from digest.ranking.features import Archive, PaperMatrix, ReaderBatch
 from digest.ranking.personal import AUTHOR, BOOST, PICK, TERMS, Ranking, rank
 from digest.tagging import Rule, match
-from tests.texts import Text
+from tests.support.texts import Text
 
 PAPERS = {
     "halos": Text("Dark matter halos in simulations", "Halos of dark matter merge.", ("Vera Rubin",), ("astro-ph.CO",)),

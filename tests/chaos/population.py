@@ -1,4 +1,4 @@
-"""A crowd of invented readers and one open edition for them: ``python -m tests.chaos.crowd READERS SEED``.
+"""A crowd of invented readers and one open edition for them: ``python -m tests.chaos.population READERS SEED``.
 
 Nobody is due yet; each wants papers of one to three categories, and finds some among two hundred.
 """
@@ -21,7 +21,7 @@ def main(readers: int, seed: int) -> None:
     from digest import ingest, publishing
     from digest.models import Source
     from subscriptions.models import Preference, Subscriber, email_key
-    from tests.factories import entry, feed
+    from tests.support.factories import entry, feed
 
     dice, now = random.Random(seed), datetime.now(UTC)
     papers = [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sink import Sink, cut, read_log, refuse, sink, stall
+from tests.support.smtp_sink import Sink, cut, read_log, refuse, sink, stall
 
 MAIL = "From: digest@mail.example.org\r\nMessage-ID: <{0}@mail.example.org>\r\n\r\n.{0}\r\n..\r\n"
 

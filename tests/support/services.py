@@ -21,7 +21,7 @@ import psycopg
 import pytest
 import redis
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 # Today's edition, open, so that the service by itself opens no other.
 AN_EDITION = """
@@ -29,7 +29,7 @@ import django; django.setup()
 from datetime import UTC, datetime
 from digest import ingest, publishing
 from digest.models import Source
-from tests.factories import entry, feed
+from tests.support.factories import entry, feed
 now = datetime.now(UTC)
 shown = feed(entry(1, announced_on=now.date()), entry(2, announced_on=now.date()))
 ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=now)
@@ -40,7 +40,7 @@ Source.objects.update(active=False)  # nothing may leave this machine
 A_READER = """
 import django; django.setup()
 from datetime import UTC, datetime
-from tests.factories import reader
+from tests.support.factories import reader
 now = datetime.now(UTC)
 ahead = 12 - now.hour
 reader("ada", wants={"category": ["cs.LG"]}, zone=f"Etc/GMT{-ahead:+}" if ahead else "UTC", next_send_at=now)

@@ -21,8 +21,8 @@ from digest import delivering, planning
 from digest.models import Delivery
 from subscriptions import consent
 from subscriptions.models import Subscriber
-from tests.factories import reader
-from tests.threads import at_once
+from tests.support.factories import reader
+from tests.support.threads import at_once
 
 READERS, DELIVERERS, LEAVERS = 60, 2, 4
 

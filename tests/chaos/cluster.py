@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 import psycopg
 import redis
 
-from tests.services import ROOT, House, redis_server
-from tests.serving import session_of
-from tests.sink import Sink, refuse, stall
+from tests.support.running_service import session_of
+from tests.support.services import ROOT, House, redis_server
+from tests.support.smtp_sink import Sink, refuse, stall
 
 T = TypeVar("T")
 CELERY = [sys.executable, "-m", "celery", "-q", "-A", "digest.config.celery"]

@@ -15,7 +15,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.test import Client
 
-from tests.factories import NOON
+from tests.support.factories import NOON
 
 SECRET = "broadsheet:k7Qm2xVb9sTn4wLd"
 OLD_SECRET = "broadsheet:Zx8cV5bN2mQ1wE4r"

@@ -15,11 +15,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from tests.chaos import blows
-from tests.chaos.stage import CHILDREN, NotReached, Stage, actors, bad_weather, house_at
-from tests.chaos.verdict import OPEN, Row, Verdict, judge
-from tests.services import free_port, postgres, postgres_binaries
-from tests.sink import read_log, sink
+from tests.chaos import faults
+from tests.chaos.cluster import CHILDREN, NotReached, Stage, actors, bad_weather, house_at
+from tests.chaos.reconciliation import OPEN, Row, Verdict, judge
+from tests.support.services import free_port, postgres, postgres_binaries
+from tests.support.smtp_sink import read_log, sink
 
 LEASE, TICK = 8, 2  # seconds
 TRIES = 3  # to strike at one moment
@@ -65,7 +65,7 @@ class Chaos:
             old.unlink()
         # commits must outlive a crash of PostgreSQL itself, which is among the blows
         database_url = stack.enter_context(postgres(postgres_binaries(), keeps_commits=True))
-        module = "tests.sink" if self.provider == "smtp" else "tests.http_sink"
+        module = "tests.support.smtp_sink" if self.provider == "smtp" else "tests.support.http_sink"
         mail = stack.enter_context(sink(log=log, module=module))
         house = house_at(
             var,
@@ -78,7 +78,7 @@ class Chaos:
             MAILS_AT_ONCE=str(CHUNK[self.provider]),
         )
         house.run("manage.py", "migrate", "-v0")
-        house.run("-m", "tests.chaos.crowd", str(self.readers), str(self.seed))
+        house.run("-m", "tests.chaos.population", str(self.readers), str(self.seed))
         stage = Stage(
             house=house,
             sink=mail,
@@ -99,12 +99,12 @@ class Chaos:
 
     def _strike(self, stage: Stage, progress: Progress, bar: TaskID) -> None:
         began = time.monotonic()
-        names = blows.drawn(self.kills, stage.dice)
+        names = faults.drawn(self.kills, stage.dice)
         if self.only:
             names = [stage.dice.choice(self.only) for _ in names]
         for number, name in enumerate(names):
             each = (time.monotonic() - began) / number if number else 5.0
-            stage.reserved = sum(name in blows.NEED_A_WAVE for name in names[number:])
+            stage.reserved = sum(name in faults.NEED_A_WAVE for name in names[number:])
             self._set_pace(stage, seconds=each * (len(names) - number))
             stage.tell()
             for attempt in range(TRIES):
@@ -121,7 +121,7 @@ class Chaos:
     def _blow(self, stage: Stage, name: str, progress: Progress) -> bool:
         began = time.monotonic()
         try:
-            found, is_struck = blows.ALL[name](stage), True
+            found, is_struck = faults.ALL[name](stage), True
         except NotReached as error:
             found, is_struck = str(error), False
         finally:

@@ -13,8 +13,8 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 
-from tests.chaos.stage import Actor, Lock, NotReached, Stage
-from tests.sink import read_log, stall
+from tests.chaos.cluster import Actor, Lock, NotReached, Stage
+from tests.support.smtp_sink import read_log, stall
 
 Blow = Callable[[Stage], str]
 

@@ -1,6 +1,6 @@
 """Distil the data of the npm package caniemail into ``caniemail.json``: what four families of mail programs show.
 
-    python tests/mails/distil_caniemail.py PACKAGE/data/caniemail.json VERSION > tests/mails/caniemail.json
+    python tests/support/distil_caniemail.py PACKAGE/data/caniemail.json VERSION > tests/support/caniemail.json
 
 Of each feature, the worst support over a family's programs is kept, each in its newest tested version.
 """

@@ -1,7 +1,7 @@
-"""A mail provider's web interface that takes every mail and keeps count, as a process of its own; see tests/sink.py.
+"""A mail provider's web interface that takes every mail and keeps count, as a process of its own; see tests/support/smtp_sink.py.
 
 Postmark's ``/email`` and ``/email/batch`` and Resend's ``/emails`` and ``/emails/batch``, one after the other from their
-own paths: ``python -m tests.http_sink`` prints where. It is told the same things, at fewer stages: ``greeting`` (a
+own paths: ``python -m tests.support.http_sink`` prints where. It is told the same things, at fewer stages: ``greeting`` (a
 connection is there, nothing of it was read), ``content`` (a request begins to come) and ``end`` (it came, and is to be
 answered). At the end ``refuse("end", 500, "...", taken=True)`` is a provider that took the mail and says it did not;
 ``headers={"Retry-After": "2"}`` go with the answer; a text that is JSON is the answer as it stands, so that
@@ -17,7 +17,7 @@ from collections import Counter
 from http import HTTPStatus
 from typing import Any
 
-from tests.sink import Client, Rule, Server, arguments, serve
+from tests.support.smtp_sink import Client, Rule, Server, arguments, serve
 
 LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 KEY = re.compile(rb"\r\nidempotency-key:\s*([^\r]+)", re.IGNORECASE)
@@ -121,7 +121,7 @@ def _answer(code: int, body: bytes, headers: dict[str, str] | None = None) -> by
 
 
 def main() -> None:
-    serve(Provider, arguments("tests.http_sink", __doc__ or "").parse_args())
+    serve(Provider, arguments("tests.support.http_sink", __doc__ or "").parse_args())
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import free_port, missing
+from tests.support.services import free_port, missing
 
 FILTER = Path("/usr/libexec/opensmtpd/filter-dkimsign")
 SELECTOR = "s1"

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, Route
 
-from tests.services import ROOT, House, free_port
-from tests.serving import Served, served, wait_for
+from tests.support.running_service import Served, served, wait_for
+from tests.support.services import ROOT, House, free_port
 
 PICTURES = ROOT / "var" / "pictures" / "web"
 WIDTHS = 320, 375, 1280

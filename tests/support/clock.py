@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from tests.factories import NOON
+from tests.support.factories import NOON
 
 
 class Clock:

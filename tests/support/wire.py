@@ -18,7 +18,7 @@ from subscriptions import answering
 from subscriptions.links import message_id
 from subscriptions.models import LoginToken, Subscriber
 from subscriptions.sending import Door, Purpose
-from tests.factories import NOON, entry, feed, reader
+from tests.support.factories import NOON, entry, feed, reader
 
 TITLES = {
     1: "Ordinary words",

@@ -19,8 +19,8 @@ from django.conf import settings
 from digest import delivering, gate, planning, retrying
 from digest.models import Batch, Delivery
 from subscriptions.models import Subscriber
-from tests.factories import reader
-from tests.threads import at_once
+from tests.support.factories import reader
+from tests.support.threads import at_once
 
 READERS, DELIVERERS, REFUSED = 24, 2, 4
 

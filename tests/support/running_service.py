@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from tests.services import ROOT, House, free_port
+from tests.support.services import ROOT, House, free_port
 
 T = TypeVar("T")
 

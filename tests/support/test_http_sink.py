@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.sink import Sink, cut, read_log, refuse, sink, stall
+from tests.support.smtp_sink import Sink, cut, read_log, refuse, sink, stall
 
 FRESH = {"Message-ID": "<1@mail.example.org>", "X-Metadata": '{"reference": "1"}'}
 RESEND = {"from": "a@mail.example.org", "to": ["Ada <ada@example.org>"], "headers": FRESH}
@@ -27,7 +27,7 @@ ASKED = pytest.mark.parametrize(("path", "mail"), [("/email", POSTMARK), ("/emai
 
 @pytest.fixture
 def one(tmp_path: Path) -> Iterator[Sink]:
-    with sink(log=tmp_path / "log", keep=tmp_path / "mails", module="tests.http_sink") as running:
+    with sink(log=tmp_path / "log", keep=tmp_path / "mails", module="tests.support.http_sink") as running:
         yield running
 
 

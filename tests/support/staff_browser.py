@@ -6,8 +6,8 @@ import time
 
 from playwright.sync_api import expect
 
-from tests.staff import PASSWORD, SECRET, code
-from tests.visiting import Visitor
+from tests.support.staff import PASSWORD, SECRET, code
+from tests.support.visitor import Visitor
 
 
 class Phone:

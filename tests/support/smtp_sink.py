@@ -1,7 +1,7 @@
 """An SMTP server that takes every mail and keeps count, as a process of its own; it can be told to misbehave.
 
-``python -m tests.sink --port 0 --log mails.log`` prints ``{"port": ..., "control": ...}``: where mail goes, and where it
-is told things, one JSON object a line (``python -m tests.sink --tell CONTROL '{"rules": [...]}'``). Each answer is the
+``python -m tests.support.smtp_sink --port 0 --log mails.log`` prints ``{"port": ..., "control": ...}``: where mail goes, and where it
+is told things, one JSON object a line (``python -m tests.support.smtp_sink --tell CONTROL '{"rules": [...]}'``). Each answer is the
 counts. From Python: ``with sink(log=path) as one: one.tell(stall("end", next=1))``.
 
 One thread, one epoll, few system calls: some 60 us of CPU a mail, so that a benchmark measures its client.
@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 # Where it can misbehave: at the greeting, in its answers to commands, when a mail's content begins to come, and after
 # the final dot.
 STAGES = ("greeting", "ehlo", "mail", "rcpt", "data", "content", "end")
@@ -439,7 +439,7 @@ class Sink:
 
 @contextmanager
 def sink(
-    *arguments: str, log: Path | None = None, keep: Path | None = None, module: str = "tests.sink"
+    *arguments: str, log: Path | None = None, keep: Path | None = None, module: str = "tests.support.smtp_sink"
 ) -> Iterator[Sink]:
     """A server of one's own, with more arguments as on the command line; ends with the caller, even if that is killed."""
     command = [sys.executable, "-m", module, "--leash", *arguments]
@@ -492,7 +492,7 @@ def serve(kind: type[Server], given: argparse.Namespace, **options: Any) -> None
 
 
 def main() -> None:
-    parser = arguments("tests.sink", __doc__ or "")
+    parser = arguments("tests.support.smtp_sink", __doc__ or "")
     parser.add_argument("--without", action="append", default=[], metavar="WORD", help="PIPELINING or 8BITMIME")
     parser.add_argument(
         "--tell", nargs=2, metavar=("CONTROL", "JSON"), help="say this to a running one; prints its counts"

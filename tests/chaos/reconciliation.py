@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
-from tests.sink import Taken
+from tests.support.smtp_sink import Taken
 
 SAYS_SENT = ("accepted", "delivered")
 OPEN = ("ready", "handing_off", "retry_wait")
