@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from digest.ingest import topic_rule
 from digest.models import Delivery, Edition, EditionPaper
 from digest.publishing import WINDOW
-from digest.tagging import Kind, Rule, match
+from digest.ranking.matching import Kind, Rule, match
 from subscriptions.models import Preference, Subscriber, Topic
 
 HAS_IT = (*Delivery.SENT, *Delivery.OPEN)

@@ -14,7 +14,8 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from dns.resolver import Resolver
 
-from digest import clocks, flow, outward, sending_domain, staff
+from digest import clocks, flow, outward, sending_domain
+from digest.diagnostics import staff_accounts
 from digest.finding import Finding, Severity
 from digest.models import Lease, Source
 from subscriptions.models import Subscriber
@@ -38,7 +39,17 @@ def examine(now: datetime, *, world: World | None = None) -> list[Finding]:
     if any(finding.severity == Severity.BROKEN for finding in database):
         return [*database, *broker, *mail]
     clock = clocks.look(world.clock) if world else []
-    return [*database, *clock, *broker, _beat(now), *_sources(now), *mail, *flow.look(now), *staff.look(), *_readers()]
+    return [
+        *database,
+        *clock,
+        *broker,
+        _beat(now),
+        *_sources(now),
+        *mail,
+        *flow.look(now),
+        *staff_accounts.look(),
+        *_readers(),
+    ]
 
 
 def last_tick(now: datetime) -> tuple[datetime | None, bool]:

@@ -18,8 +18,8 @@ from django.db.models import F
 from digest import sources, text
 from digest.entry import REPLACE, Entry, title_identifier
 from digest.models import Delivery, Identifier, Paper, Sighting, Source
+from digest.ranking.matching import Rule, match
 from digest.sources import MAX_BYTES, Feed, Refused, SourceUnreadable, arxiv_api, arxiv_rss
-from digest.tagging import Rule, match
 from subscriptions.models import Topic
 
 STRUCTURED_AUTHORS = {"arxiv_api", "arxiv_oai", "hugging_face", "biorxiv_api"}  # lists, not one string

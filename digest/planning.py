@@ -21,7 +21,7 @@ from digest.ingest import topic_rule
 from digest.models import PAUSED, SUPPRESSED, Batch, Delivery, Edition, Paper, Verdict
 from digest.pool import Pool, text_of
 from digest.ranking.features import Texts
-from digest.tagging import Kind, Rule
+from digest.ranking.matching import Kind, Rule
 from subscriptions.choices import HALF_A_DAY
 from subscriptions.links import digest_message_id
 from subscriptions.models import Preference, Subscriber, Suppression, Topic

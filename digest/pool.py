@@ -18,8 +18,8 @@ from digest.models import CuratorPick, Edition, EditionPaper, Paper
 from digest.publishing import WINDOW, candidates
 from digest.ranking import personal
 from digest.ranking.features import Archive, Day, PaperMatrix, Texts
+from digest.ranking.matching import Index, Rule
 from digest.ranking.trending import standardised
-from digest.tagging import Index, Rule
 
 ARCHIVE_DAYS, ARCHIVE_SIZE = 45, 10_000  # whose texts say how rare a word is
 

@@ -27,7 +27,7 @@ from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
 from digest.pool import Pool, editions_of_the_week, is_held_back, judgements, judgements_since
 from digest.publishing import WINDOW, noon
 from digest.ranking.features import PaperMatrix
-from digest.tagging import Index, Kind, Rule
+from digest.ranking.matching import Index, Kind, Rule
 from subscriptions.choices import Choices
 from subscriptions.models import Preference, Subscriber, Topic
 

@@ -14,7 +14,7 @@ from django.db.models import Count, Max
 
 from digest.ingest import SLICE, topic_rule
 from digest.models import Paper, Sighting, Source
-from digest.tagging import Index
+from digest.ranking.matching import Index
 from subscriptions.models import Topic
 
 WINDOW = timedelta(days=14)

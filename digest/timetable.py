@@ -14,12 +14,12 @@ from digest import (
     delivering,
     forgetting,
     gate,
+    lease,
     planning,
     publishing,
     refreshing,
     settling,
     tallying,
-    turns,
 )
 from digest.models import Batch, Lease
 from digest.publishing import time_of_the_house
@@ -109,13 +109,13 @@ def _turn(name: str, now: datetime, *, hold: timedelta = HOLD, rest: timedelta =
     """Whether the turn is ours; its row remembers when it last went well, and is not taken again before ``rest``."""
     # One further ahead than anyone holds it was taken before the clock was put back.
     Lease.objects.filter(name=name, until__gt=now + max(hold, rest)).update(until=now)
-    holder = turns.new_holder()
-    if not turns.take(name, holder=holder, now=now, hold=hold):
+    holder = lease.new_holder()
+    if not lease.take(name, holder=holder, now=now, hold=hold):
         yield False
         return
     try:
         yield True
     except BaseException:
-        turns.give_back(name, holder=holder, now=now)
+        lease.give_back(name, holder=holder, now=now)
         raise
-    turns.done(name, holder=holder, now=now, rest=rest)
+    lease.done(name, holder=holder, now=now, rest=rest)

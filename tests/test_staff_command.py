@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 
 from digest.desk.roles import Role, roles_of
 from digest.management import summary
-from digest.staff import has_code
+from digest.two_factor import has_code
 from tests.support.staff import PASSWORD, give_code, one_of_the_staff
 
 pytestmark = pytest.mark.django_db

@@ -14,7 +14,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from digest.staff import code_is_required, has_code
+from digest.two_factor import code_is_required, has_code
 from subscriptions.visitors import ip_of
 
 REFUSED = "This address and password do not belong together. Check both and try again."

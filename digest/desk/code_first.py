@@ -9,7 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from digest.staff import code_is_required, has_code
+from digest.two_factor import code_is_required, has_code
 
 FOR_STAFF = ("/desk/", "/staff/", "/admin/")
 

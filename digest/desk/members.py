@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 
 from digest.desk import history
 from digest.desk.roles import Role
-from digest.staff import DEMONSTRATION, code_is_required
+from digest.two_factor import DEMONSTRATION, code_is_required
 
 EASY = "abcdefghjkmnpqrstuvwxyz23456789"  # no letter that looks like another
 

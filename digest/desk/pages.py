@@ -16,7 +16,7 @@ from django.utils.functional import SimpleLazyObject
 from django.views.decorators.cache import never_cache
 
 from digest.desk.roles import Role, roles_of
-from digest.staff import code_is_required
+from digest.two_factor import code_is_required
 
 View = Callable[..., HttpResponse]
 

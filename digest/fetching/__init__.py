@@ -15,7 +15,7 @@ import httpx2
 from django.conf import settings
 from django.utils import timezone
 
-from digest import turns
+from digest import lease
 from digest.fetching.exchange import Answer, Limits, address, ask
 from digest.fetching.guard import NoAnswer
 from digest.models import Source
@@ -147,9 +147,9 @@ def _ask_in_turn(
     sleep: Callable[[float], None],
 ) -> Answer:
     """One exchange within the turn of its host; raises NoAnswer, or _NotNow when the turn was not to be had."""
-    name, holder = _turn_of(url.host), turns.new_holder()
+    name, holder = _turn_of(url.host), lease.new_holder()
     hold, patience = timedelta(seconds=left) + MARGIN, timedelta(seconds=limits.wait)
-    if until := turns.wait_for(name, holder=holder, hold=hold, patience=patience, clock=clock, sleep=sleep):
+    if until := lease.wait_for(name, holder=holder, hold=hold, patience=patience, clock=clock, sleep=sleep):
         raise _NotNow(url.host, until)
     rest = ARXIV_REST if name == _turn_of("arxiv.org") else REST
     try:
@@ -157,7 +157,7 @@ def _ask_in_turn(
         rest = max(rest, _asked_pause(answer, clock()) or rest)
         return answer
     finally:
-        turns.give_back(name, holder=holder, now=clock(), rest=rest)
+        lease.give_back(name, holder=holder, now=clock(), rest=rest)
 
 
 def _turn_of(host: str) -> str:

@@ -19,7 +19,7 @@ from digest.ingest import Reading
 from digest.models import Delivery, Edition, Paper
 from digest.planning import Planned
 from digest.publishing import WINDOW, Candidate
-from digest.staff import DEMONSTRATION
+from digest.two_factor import DEMONSTRATION
 
 MOST_LINES = 8
 T = TypeVar("T")

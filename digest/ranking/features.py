@@ -31,7 +31,7 @@ WORD_WEIGHT = {"keyword": 1.0, "topic": 0.5}  # by kind of rule; a topic's words
 
 
 class Asked(Protocol):
-    """What ranking needs to know of a rule (``digest.tagging.Rule`` is one)."""
+    """What ranking needs to know of a rule (``digest.ranking.matching.Rule`` is one)."""
 
     @property
     def kind(self) -> str:
@@ -168,7 +168,7 @@ class Day:
         )
 
     def against(self, rules: Sequence[Asked], matches: csr_array) -> PaperMatrix:
-        """The day against its rules. ``matches`` is (P, R) as ``tagging.match`` gives it.
+        """The day against its rules. ``matches`` is (P, R) as ``matching.match`` gives it.
 
         Costs a millisecond or two for each of a few rules with words, .2 ms for each of many. Raises ValueError when
         shapes do not fit.

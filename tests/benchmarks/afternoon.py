@@ -21,7 +21,7 @@ from digest.ingest import topic_rule
 from digest.mails import digest_of, reader_of
 from digest.models import Delivery, EditionPaper, Paper, Verdict
 from digest.pool import Pool, text_of
-from digest.tagging import Kind, Rule
+from digest.ranking.matching import Kind, Rule
 from subscriptions.links import message_id
 from subscriptions.models import Preference, Subscriber
 from tests.benchmarks.composing import django_message

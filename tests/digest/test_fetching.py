@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from digest import fetching, sources, turns
+from digest import fetching, lease, sources
 from digest.fetching import Limits, guard
 from digest.models import Lease
 from tests.support import factories, processes
@@ -154,7 +154,7 @@ def test_all_hosts_of_arxiv_share_one_turn_with_three_seconds_of_rest(get: Any, 
 
 
 def test_a_host_whose_turn_others_have_is_asked_later(get: Any, clock: Clock) -> None:
-    turns.take("host:127.0.0.1", holder="another", now=NOON, hold=timedelta(minutes=3))
+    lease.take("host:127.0.0.1", holder="another", now=NOON, hold=timedelta(minutes=3))
     with serve({"/feed": Answer(FEED)}) as web:
         fetched = get(web)
         assert (fetched.status, fetched.next_check_at) == ("later", NOON + timedelta(minutes=1))

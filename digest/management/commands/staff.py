@@ -16,7 +16,7 @@ from django.db import transaction
 
 from digest.desk import members
 from digest.desk.roles import Role
-from digest.staff import has_code
+from digest.two_factor import has_code
 
 
 class Command(BaseCommand):

@@ -11,8 +11,8 @@ from scipy.sparse import csr_array
 
 from digest.ranking import features
 from digest.ranking.features import Archive, Likeness, PaperMatrix, through
+from digest.ranking.matching import Rule
 from digest.ranking.words import telling_words
-from digest.tagging import Rule
 
 TEXTS = [
     "Dark matter halos. Simulations of dark matter halos in the early universe",

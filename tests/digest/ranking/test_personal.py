@@ -12,8 +12,8 @@ from scipy.sparse import csr_array
 
 from digest.ranking import personal
 from digest.ranking.features import Archive, PaperMatrix, ReaderBatch
+from digest.ranking.matching import Rule, match
 from digest.ranking.personal import AUTHOR, BOOST, PICK, TERMS, Ranking, rank
-from digest.tagging import Rule, match
 from tests.support.texts import Text
 
 PAPERS = {

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from digest.ranking.matching import LONGEST_PHRASE, Index, Rule, _name, match
 from digest.ranking.words import fold, words
-from digest.tagging import LONGEST_PHRASE, Index, Rule, _name, match
 from tests.support.texts import Text
 
 

@@ -1,26 +1,14 @@
-"""The staff's sign-in, as the operator sees it: whether a second factor is required, and who has none."""
+"""Examine the staff's sign-in: whether everybody has the second factor that is required."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from allauth.mfa.models import Authenticator
-from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.contrib.auth.models import User
 
 from digest.finding import Finding, Severity
-
-DEMONSTRATION = "curator@broadsheet.invalid"  # the login that a first ./run digest leaves
-
-
-def code_is_required() -> bool:
-    """As soon as mail leaves for anything but the outbox, a password alone opens nothing."""
-    return bool(settings.MAIL_PROVIDER != "outbox")
-
-
-def has_code(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Whether an app of theirs makes codes; one query."""
-    return Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.TOTP).exists()
+from digest.two_factor import DEMONSTRATION, code_is_required
 
 
 def look() -> Iterator[Finding]:

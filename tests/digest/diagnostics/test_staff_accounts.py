@@ -8,8 +8,9 @@ import pytest
 
 from digest.desk import members
 from digest.desk.roles import Role
+from digest.diagnostics.staff_accounts import look
 from digest.finding import Severity
-from digest.staff import DEMONSTRATION, look
+from digest.two_factor import DEMONSTRATION
 from tests.support.staff import give_code, one_of_the_staff
 
 pytestmark = pytest.mark.django_db
