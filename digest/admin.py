@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import Count, F, QuerySet
 from django.http import HttpRequest
 
+from digest.ingest.parsers import KINDS
 from digest.models import (
     Batch,
     CuratorPick,
@@ -25,7 +26,6 @@ from digest.models import (
     Source,
     Verdict,
 )
-from digest.sources import KINDS
 from subscriptions.admin import ReadOnly
 
 admin.site.site_header = admin.site.site_title = "Broadsheet"

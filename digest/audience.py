@@ -16,7 +16,7 @@ from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 from numpy.typing import NDArray
 
-from digest.ingest import topic_rule
+from digest.ingest.tag import topic_rule
 from digest.models import Delivery, Edition, EditionPaper
 from digest.publishing import WINDOW
 from digest.ranking.matching import Kind, Rule, match

@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from digest.cards import Card
-from digest.entry import canonical_identifier
+from digest.ingest.entry import canonical_identifier
 from digest.judging import first_day
 from digest.models import CuratorPick, Edition, EditionPaper, Paper, Sighting
 from digest.phrases import plural

@@ -25,7 +25,7 @@ class SourceQuerySet(models.QuerySet["Source"]):
 
 class Source(models.Model):
     name = models.CharField(max_length=200)
-    kind = models.CharField(max_length=20, help_text="one of digest.sources.KINDS")
+    kind = models.CharField(max_length=20, help_text="one of digest.ingest.parsers.KINDS")
     url = models.CharField(max_length=500, help_text="where it is fetched from; file:<name> for a given file")
     active = models.BooleanField(default=True)
     etag = models.CharField(max_length=200, blank=True, editable=False)

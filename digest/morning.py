@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from digest import calendar, gate, mails, publishing
+from digest import gate, mails, publishing
+from digest.ingest import arxiv_calendar
 from digest.models import Delivery, Edition
 from subscriptions.models import Subscriber
 
@@ -75,7 +76,7 @@ def glance(now: datetime) -> Morning:
         day=day,
         edition=edition,
         is_open=is_open,
-        deadline=calendar.deadline(day),
+        deadline=arxiv_calendar.deadline(day),
         awaited=tuple(
             Awaited(row["source"], AWAITED[row["state"]], row["why"])
             for row in receipt

@@ -10,9 +10,9 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.models import Paper
 from digest.ranking.words import fold, telling_words
-from digest.sources.taxonomy import CATEGORIES
 from subscriptions.fields import MOST_PHRASES, CategoryList, NameList, PhraseList
 from subscriptions.models import Preference, Subscriber, Topic
 from subscriptions.rendering import one_line

@@ -12,12 +12,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
-from digest import calendar
 from digest.cards import Card, Fact, card_for
+from digest.ingest import arxiv_calendar
+from digest.ingest.parsers import arxiv_rss
+from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.models import Edition, EditionPaper, Paper, Sighting, Source
 from digest.ranking.trending import Reading, Scores, trending_scores
-from digest.sources import arxiv_rss
-from digest.sources.taxonomy import CATEGORIES
 
 WINDOW = timedelta(days=7)  # how long a paper stays news
 OVERLAP = timedelta(hours=1)  # a reading may begin before an opening and be stored after it
@@ -89,7 +89,7 @@ def open_when_ready(now: datetime) -> Edition | None:
         return None
     if not Source.objects.filter(active=True).exists():
         return None  # an edition of nothing would tell every reader that nothing came in
-    if not _is_complete(day, now) and (now < calendar.deadline(day) or Source.objects.due(now).exists()):
+    if not _is_complete(day, now) and (now < arxiv_calendar.deadline(day) or Source.objects.due(now).exists()):
         return None
     return open_edition(day, now=now)[0]
 
@@ -98,7 +98,7 @@ def _is_complete(day: date, now: datetime) -> bool:
     """Whether each active source has answered this morning, with that day's announcement where it makes one."""
     active = list(Source.objects.filter(active=True))
     is_daily = any(source.kind == arxiv_rss.KIND for source in active)
-    morning = calendar.polling_begins(day) if is_daily else datetime.combine(day, time(), UTC)
+    morning = arxiv_calendar.polling_begins(day) if is_daily else datetime.combine(day, time(), UTC)
     asked = all(source.last_reading.get("at", "") >= morning.isoformat() for source in active)
     states = {row["state"] for row in receipt(day, now=now) if not row["given"]}
     return bool(active) and asked and states <= {"complete"}
@@ -208,14 +208,23 @@ def _state(source: Source, last: dict[str, Any] | None, day: date) -> tuple[str,
     """How a source stands with that day's news, and why; ``last`` is its reading since the last opening, if any."""
     is_daily = source.kind == arxiv_rss.KIND  # the others bring papers as they come, with no day to wait for
     if not last:
-        return ("complete", calendar.why_none(day)) if is_daily and calendar.why_none(day) else ("absent", "")
+        return (
+            ("complete", arxiv_calendar.why_none(day)) if is_daily and arxiv_calendar.why_none(day) else ("absent", "")
+        )
     if last["error"]:
         return "failed", last["error"]
     if is_daily and not (last["announced_on"] or last["stored"]):
         return (
-            ("complete", calendar.why_none(day)) if calendar.why_none(day) else ("absent", "Its feed was still empty.")
+            ("complete", arxiv_calendar.why_none(day))
+            if arxiv_calendar.why_none(day)
+            else ("absent", "Its feed was still empty.")
         )
-    if is_daily and last["announced_on"] and last["announced_on"] < day.isoformat() and not calendar.why_none(day):
+    if (
+        is_daily
+        and last["announced_on"]
+        and last["announced_on"] < day.isoformat()
+        and not arxiv_calendar.why_none(day)
+    ):
         return "stale", f"It still showed the papers of {last['announced_on']}."
     if last["expected"] is not None and last["stored"] < last["expected"]:
         return "partial", ""

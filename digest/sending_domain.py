@@ -17,8 +17,8 @@ import dns.rdatatype
 import dns.resolver
 import dns.reversename
 
-from digest.fetching.guard import is_public
 from digest.finding import Finding, Severity, shortened
+from digest.ingest.http.ssrf_guard import is_public
 
 PATIENCE = 3.0  # seconds for one answer
 MOST_LOOKUPS = 10  # that a receiver makes for one SPF record

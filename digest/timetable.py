@@ -8,19 +8,8 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from digest import (
-    audience,
-    daybook,
-    delivering,
-    forgetting,
-    gate,
-    lease,
-    planning,
-    publishing,
-    refreshing,
-    settling,
-    tallying,
-)
+from digest import audience, daybook, delivering, forgetting, gate, lease, planning, publishing, settling, tallying
+from digest.ingest.refresh import refresh_due
 from digest.models import Batch, Lease
 from digest.publishing import time_of_the_house
 from subscriptions import popularity, tidying
@@ -76,7 +65,7 @@ def refresh(now: datetime) -> None:
     """Fetch and store the sources whose time has come, one after the other."""
     with _turn("refresh", now) as ours:
         if ours:
-            refreshing.refresh_due(now)
+            refresh_due(now)
 
 
 def open_edition(now: datetime) -> None:

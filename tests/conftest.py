@@ -47,5 +47,5 @@ def _no_papers_kept_from_another_test() -> None:
         previewing.forget()
     if mails := sys.modules.get("digest.mails"):
         mails.AT_HAND.forget()
-    if retagging := sys.modules.get("digest.retagging"):
+    if retagging := sys.modules.get("digest.ingest.retag"):
         retagging.forget()

@@ -14,16 +14,16 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from digest import refreshing, sourcing
 from digest.desk import charts, history
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
-from digest.health import Day, Faring, fare, is_by_hand
+from digest.ingest import add_source, refresh
+from digest.ingest.add_source import PATIENCE, CannotAdd, Look
+from digest.ingest.advice import advice_for
+from digest.ingest.source_health import Day, Faring, fare, is_by_hand
 from digest.models import Paper, Sighting, Source
 from digest.phrases import plural
 from digest.publishing import time_of_the_house
-from digest.sourcing import PATIENCE, CannotAdd, Look
-from digest.trouble import advice_for
 from subscriptions.visitors import too_many_by
 from subscriptions.waking import wake
 
@@ -75,7 +75,7 @@ def look(request: HttpRequest) -> HttpResponse:
     if too_many_by(request.user.pk, "look", now=now):
         return _page_of_all(request, status=429, typed=typed, problem=TOO_MANY)
     try:
-        found = sourcing.look_at(typed, now=now)
+        found = add_source.look_at(typed, now=now)
     except CannotAdd as refusal:
         return _page_of_all(request, status=422, typed=typed, problem=str(refusal).strip(), feeds=refusal.feeds)
     return _page_of_look(request, found)
@@ -83,7 +83,7 @@ def look(request: HttpRequest) -> HttpResponse:
 
 def _page_of_look(request: HttpRequest, found: Look) -> HttpResponse:
     seal = signing.dumps({"url": found.url, "kind": found.kind, "by": request.user.pk}, salt=SALT)
-    kinds = [(kind, KINDS[kind]) for kind in sourcing.kinds_that_fit(found.kind)]
+    kinds = [(kind, KINDS[kind]) for kind in add_source.kinds_that_fit(found.kind)]
     around = {"here": "desk_sources", "look": found, "shown": found.entries[:SHOWN], "seal": seal, "kinds": kinds}
     return page(request, "new_source", around)
 
@@ -99,10 +99,10 @@ def add(request: HttpRequest) -> HttpResponse:
         return _page_of_all(request, status=422, problem=problem)
     kind = request.POST.get("kind", "")
     try:
-        if seen["by"] != request.user.pk or kind not in sourcing.kinds_that_fit(seen["kind"]):
+        if seen["by"] != request.user.pk or kind not in add_source.kinds_that_fit(seen["kind"]):
             raise CannotAdd("Choose one of the kinds that were offered: paste the address again.")
         with transaction.atomic():
-            source = sourcing.add(url=seen["url"], kind=kind, name=request.POST.get("name", ""))
+            source = add_source.add(url=seen["url"], kind=kind, name=request.POST.get("name", ""))
             history.write_down(request.user, source, f"Added it: {source.url}")
     except CannotAdd as refusal:
         return _page_of_all(request, status=422, typed=seen["url"], problem=str(refusal))
@@ -145,7 +145,7 @@ def _about(faring: Faring) -> dict[str, Any]:
 
 @require_POST
 @staff_only(done_by=Role.CURATOR)
-def refresh(request: HttpRequest, pk: int) -> HttpResponse:
+def refresh_now(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask one source now, in its host's turn; what came is told, and stays if the page is left meanwhile."""
     source, now = get_object_or_404(Source, pk=pk), timezone.now()
     if is_by_hand(source):
@@ -155,16 +155,16 @@ def refresh(request: HttpRequest, pk: int) -> HttpResponse:
     elif too_many_by(request.user.pk or 0, "refresh", now=now):
         messages.error(request, TOO_MANY)
     else:
-        reading = refreshing.refresh(source, now=now, limits=PATIENCE)
+        reading = refresh.refresh(source, now=now, limits=PATIENCE)
         said = _in_words(reading)
         history.write_down(
             request.user, source, f"Read it now. {said}"[:500]
-        )  # fetching takes turns, which no transaction may hold
+        )  # requests take turns, which no transaction may hold
         (messages.error if reading.error else messages.success)(request, said)
     return _back(request, source)
 
 
-def _in_words(reading: refreshing.Reading) -> str:
+def _in_words(reading: refresh.Reading) -> str:
     if reading.error:
         return f"Nothing was read. {reading.error} {advice_for(reading.error)}".strip()
     if not (reading.stored or reading.refused):
@@ -183,7 +183,7 @@ def switch(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, "It was given by hand, as a file, so there is nobody to ask.")
     else:
         with transaction.atomic():
-            changed = sourcing.switch(source, on=on)
+            changed = add_source.switch(source, on=on)
             if changed:
                 history.write_down(request.user, source, f"Switched it {'on' if on else 'off'}.")
         state = "on: it is read at the next check" if on else "off: what it brought stays"
@@ -205,7 +205,7 @@ def rename(request: HttpRequest, pk: int) -> HttpResponse:
     before = source.name
     try:
         with transaction.atomic():
-            sourcing.rename(source, request.POST.get("name", ""))
+            add_source.rename(source, request.POST.get("name", ""))
             history.write_down(request.user, source, f"Renamed it, from “{before}”.")
         messages.success(request, f"It is called “{source.name}” now, on the cards of the days to come.")
     except CannotAdd as refusal:
@@ -220,7 +220,7 @@ def remove(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         with transaction.atomic():
             history.write_down(request.user, source, f"Removed it: {source.url}")
-            sourcing.remove(source)
+            add_source.remove(source)
     except CannotAdd as refusal:
         messages.error(request, str(refusal))
         return redirect("desk_source", pk)
@@ -238,7 +238,7 @@ urlpatterns = [
     path("sources/look", look, name="desk_source_look"),
     path("sources/add", add, name="desk_source_add"),
     path("sources/<int:pk>", one_source, name="desk_source"),
-    path("sources/<int:pk>/refresh", refresh, name="desk_source_refresh"),
+    path("sources/<int:pk>/refresh", refresh_now, name="desk_source_refresh"),
     path("sources/<int:pk>/switch", switch, name="desk_source_switch"),
     path("sources/<int:pk>/rename", rename, name="desk_source_rename"),
     path("sources/<int:pk>/remove", remove, name="desk_source_remove"),

@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.text import slugify
 
-from digest.sources.taxonomy import CATEGORIES
+from digest.ingest.parsers.taxonomy import CATEGORIES
 from subscriptions.fields import CategoryList, PhraseList, clean_text, shown
 from subscriptions.models import Topic
 

@@ -13,15 +13,15 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from digest import retagging
 from digest.desk import history
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
 from digest.desk.topic_form import TopicForm, in_words
+from digest.ingest import retag
+from digest.ingest.retag import Change, ChangedMeanwhile, change_of, mark_of
 from digest.models import Paper
 from digest.phrases import plural
 from digest.publishing import time_of_the_house
-from digest.retagging import Change, ChangedMeanwhile, change_of, mark_of
 from subscriptions import popularity
 from subscriptions.models import Topic
 
@@ -75,7 +75,7 @@ def _saved(request: HttpRequest, topic: Topic, form: TopicForm) -> HttpResponse:
         return redirect("desk_topic", topic.pk)
     try:
         with transaction.atomic():
-            change = retagging.save(wished, seen=request.POST.get("seen", ""), now=time_of_the_house(timezone.now()))
+            change = retag.save(wished, seen=request.POST.get("seen", ""), now=time_of_the_house(timezone.now()))
             moved = f"{plural(len(change.entering), 'paper')} entered, {len(change.leaving):,} left."
             what = f"Changed {said}." if topic.pk else "Added it."
             history.write_down(request.user, wished, f"{what} {moved}")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from digest.ingest import read_file
-from digest.sources import Feed, SourceUnreadable
+from digest.ingest.parsers import Feed, SourceUnreadable
+from digest.ingest.store import read_file
 
 Read = dict[str, Feed | SourceUnreadable]
 

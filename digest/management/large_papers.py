@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from digest import ingest, publishing, sample
-from digest.entry import Entry
+from digest import publishing
+from digest.ingest import sample, store
+from digest.ingest.entry import Entry
+from digest.ingest.parsers import Feed
 from digest.models import CuratorPick, Edition, Paper, Source
-from digest.sources import Feed
 from subscriptions.first_run import lay_down_topics
 
 FEEDS = 12  # of arXiv's, beside the one whose readers vote
@@ -67,7 +68,7 @@ def _read_and_opened(
     voted = [replace(one, points=dice.randrange(1, 120), comments=dice.randrange(9)) for one in papers[:VOTED]]
     _store(votes, voted, moment)
     gone = Source.objects.get(name="Gone")
-    ingest.note_failure(gone, "sources.invalid answered 404.", now=moment)
+    store.note_failure(gone, "sources.invalid answered 404.", now=moment)
     edition, _ = publishing.open_edition(moment.date(), now=moment)
     _judge(edition, moment)
     return edition
@@ -83,7 +84,7 @@ def _store(source: Source, entries: list[Entry], moment: datetime, *, stated_tot
         stated_total=stated_total,
     )
     source.refresh_from_db()
-    ingest.store(source, feed, now=moment)
+    store.store(source, feed, now=moment)
 
 
 def _judge(edition: Edition, moment: datetime) -> None:

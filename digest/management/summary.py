@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from digest.ingest import Reading
+from digest.ingest.store import Reading
 from digest.models import Delivery, Edition, Paper
 from digest.planning import Planned
 from digest.publishing import WINDOW, Candidate

@@ -146,7 +146,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=200)),
-                ('kind', models.CharField(help_text='one of digest.sources.KINDS', max_length=20)),
+                ('kind', models.CharField(help_text='one of digest.ingest.parsers.KINDS', max_length=20)),
                 ('url', models.CharField(help_text='where it is fetched from; file:<name> for a given file', max_length=500)),
                 ('active', models.BooleanField(default=True)),
                 ('etag', models.CharField(blank=True, editable=False, max_length=200)),

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from digest.cards import NAME_LENGTH, Card
+from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.models import EditionPaper
 from digest.phrases import plural, shorten
-from digest.sources.taxonomy import CATEGORIES
 from subscriptions.rendering import printable
 
 MOST_CATEGORIES = 8

@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from digest.cards import Card
 from digest.choosing import Asked, choose
 from digest.fitting import fit
-from digest.ingest import topic_rule
+from digest.ingest.tag import topic_rule
 from digest.mails import digest_of, reader_of
 from digest.models import Delivery, EditionPaper, Paper, Verdict
 from digest.pool import Pool, text_of

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from digest import ingest, publishing, sample
-from digest.entry import Entry
+from digest import publishing
+from digest.ingest import sample, store
+from digest.ingest.entry import Entry
 from digest.models import Paper, Source
 from subscriptions.first_run import lay_down_topics
 from tests.support.factories import feed
@@ -26,10 +27,10 @@ def fill(*, now: datetime | None = None, days: int = DAYS, a_day: int = A_DAY) -
         moment = now - timedelta(days=ago)
         papers = list(invented(dice, moment, number=(days - ago) * a_day, count=a_day))
         shown = feed(*papers, name="arXiv", url="https://rss.arxiv.org/rss/all", announced_on=moment.date())
-        ingest.store(ingest.source_named_in(shown, "all.xml"), shown, now=moment)
+        store.store(store.source_named_in(shown, "all.xml"), shown, now=moment)
         voted = [replace(one, points=dice.randrange(1, 120), comments=dice.randrange(9)) for one in papers[:VOTED]]
         votes = feed(*voted, kind="hugging_face", name="Hugging Face daily papers", url="https://huggingface.co/papers")
-        ingest.store(ingest.source_named_in(votes, "papers.json"), votes, now=moment)
+        store.store(store.source_named_in(votes, "papers.json"), votes, now=moment)
         publishing.open_edition(moment.date(), now=moment)
     Source.objects.update(active=False)  # nothing may leave this machine
     return Paper.objects.count()

@@ -6,8 +6,9 @@ import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from digest import ingest, planning, publishing
-from digest.default_sources import ARXIV
+from digest import planning, publishing
+from digest.ingest import store
+from digest.ingest.default_sources import ARXIV
 from digest.models import Delivery, Edition, Paper, Source, Verdict
 from subscriptions.first_run import lay_down_topics
 from subscriptions.models import WEEKDAYS_ALL, Preference, Subscriber, Topic, email_key
@@ -44,10 +45,10 @@ def _store(dice: random.Random, moment: datetime, *, number: int, count: int) ->
             announced_on=moment.date(),
             stated_total=len(some),
         )
-        ingest.store(ingest.source_named_in(shown, f"{part}.xml"), shown, now=moment)
+        store.store(store.source_named_in(shown, f"{part}.xml"), shown, now=moment)
     voted = [replace(one, points=dice.randrange(1, 120), comments=dice.randrange(9)) for one in papers[:VOTED]]
     votes = feed(*voted, kind="hugging_face", name="Hugging Face daily papers", url="https://huggingface.co/papers")
-    ingest.store(ingest.source_named_in(votes, "papers.json"), votes, now=moment)
+    store.store(store.source_named_in(votes, "papers.json"), votes, now=moment)
 
 
 def sign_up(count: int) -> list[int]:

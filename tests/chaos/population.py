@@ -18,7 +18,8 @@ WORDS = "protein robot graph language galaxy privacy climate proof qubit vaccine
 
 
 def main(readers: int, seed: int) -> None:
-    from digest import ingest, publishing
+    from digest import publishing
+    from digest.ingest import store
     from digest.models import Source
     from subscriptions.models import Preference, Subscriber, email_key
     from tests.support.factories import entry, feed
@@ -37,7 +38,7 @@ def main(readers: int, seed: int) -> None:
         for number in range(1, PAPERS + 1)
     ]
     shown = feed(*papers)
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=now)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=now)
     publishing.open_edition(now.date(), now=now)
     Source.objects.update(active=False)  # nothing may leave this machine
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import erasing, ingest, planning, publishing
+from digest import erasing, planning, publishing
+from digest.ingest import store
 from digest.models import Delivery, Edition
 from subscriptions import consent
 from subscriptions.choices import Choices, Wish, choose, next_digest
@@ -30,7 +31,7 @@ def publish(at: datetime) -> Edition:
     number = at.toordinal() % 10_000
     robot = entry(number, title=f"Robot of {at.date()}", categories=("cs.RO",), announced_on=at.date())
     shown = feed(robot)
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=at)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
     return publishing.open_edition(at.date(), now=at)[0]
 
 

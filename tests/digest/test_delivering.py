@@ -11,8 +11,9 @@ from django.core import mail
 from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend as Memory
 
-from digest import delivering, ingest, mails, planning, publishing
+from digest import delivering, mails, planning, publishing
 from digest.delivering import CHUNK
+from digest.ingest import store
 from digest.models import Batch, Delivery, Paper
 from subscriptions import consent
 from subscriptions.links import unsubscribe_url
@@ -30,7 +31,7 @@ def clock() -> datetime:
 
 def planned(*readers: Subscriber, papers: int = 4) -> list[Delivery]:
     shown = feed(*(entry(number) for number in range(1, papers + 1)))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     publishing.open_edition(NOON.date(), now=NOON)
     planning.plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
     return list(Delivery.objects.order_by("pk"))
@@ -194,7 +195,7 @@ def test_what_could_not_leave_in_time_expires_and_its_papers_come_back() -> None
     assert statuses() == ["expired"]
     tomorrow = NOON + timedelta(days=1)
     shown = feed(entry(9))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=tomorrow)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=tomorrow)
     publishing.open_edition(tomorrow.date(), now=tomorrow)
     planning.plan(tomorrow, [ada.pk], issue_date=tomorrow.date())
     assert len(Delivery.objects.get(issue_date=tomorrow.date()).paper_ids) == 1  # a first digest: the latest edition
@@ -279,7 +280,7 @@ def voted(*votes: int) -> None:
         name="Hugging Face",
         url="https://hf.example",
     )
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     publishing.open_edition(NOON.date(), now=NOON)
 
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from digest import erasing, ingest, mails, muting, planning, publishing
+from digest import erasing, mails, muting, planning, publishing
+from digest.ingest import store
 from digest.models import Delivery, Paper, Verdict
 from digest.muting import FULL
 from digest.views import feedback
@@ -38,7 +39,7 @@ def press() -> Client:
 def sent(*readers: Subscriber, papers: int = 3) -> None:
     """A digest of these papers for each reader, in the order of their numbers."""
     shown = feed(*(entry(number) for number in range(1, papers + 1)))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     publishing.open_edition(NOON.date(), now=NOON)
     planning.plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
     Delivery.objects.update(paper_ids=list(Paper.objects.order_by("pk").values_list("pk", flat=True)))
@@ -212,7 +213,7 @@ def test_the_next_digest_leaves_out_what_was_muted(press: Client) -> None:
     press.post(link(ada, "mute"), {"do": "mute", "word": "seaweed"})
     tomorrow = NOON + timedelta(days=1)
     shown = feed(entry(8, title="Seaweed at night"), entry(9, title="Kelp at night"))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=tomorrow)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=tomorrow)
     publishing.open_edition(tomorrow.date(), now=tomorrow)
     planning.plan(tomorrow, [ada.pk], issue_date=tomorrow.date())
     row = Delivery.objects.get(issue_date=tomorrow.date())

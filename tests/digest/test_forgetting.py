@@ -10,7 +10,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from digest import daybook, delivering, forgetting, ingest, planning, publishing, timetable
+from digest import daybook, delivering, forgetting, planning, publishing, timetable
+from digest.ingest import store
 from digest.models import DayTally, Delivery
 from subscriptions.links import web_copy_url
 from tests.support.factories import NOON, delivery, entry, feed, reader
@@ -76,7 +77,7 @@ def test_the_hourly_step_does_it() -> None:
 
 def test_the_copy_on_the_web_says_so_kindly(client: Client) -> None:
     shown = feed(entry(1), entry(2))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     publishing.open_edition(NOON.date(), now=NOON)
     ada = reader("ada", wants={"category": ["cs.LG"]})
     planning.plan(NOON, [ada.pk], issue_date=NOON.date())

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from digest import ingest, publishing
+from digest import publishing
+from digest.ingest import store
 from digest.judging import CannotJudge, ChangedMeanwhile, Judgement, first_day, judge, take_back
 from digest.models import CuratorPick, Paper
 from tests.support.factories import NOON, entry, feed
@@ -29,7 +30,7 @@ def cleo() -> User:
 @pytest.fixture
 def paper() -> Paper:
     shown = feed(entry(1), entry(2))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     publishing.open_edition(TODAY, now=NOON)
     return Paper.objects.get(identifier="arxiv:2603.00001")
 

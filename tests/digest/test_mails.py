@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from digest import ingest, planning, publishing
+from digest import planning, publishing
+from digest.ingest import store
 from digest.mails import Mails
 from digest.models import Delivery, EditionPaper, Paper
 from tests.support.factories import NOON, entry, feed, reader
@@ -19,7 +20,7 @@ def a_day(*numbers: int, day: int = 0) -> None:
     """An edition of these papers, so many days after the first."""
     now = NOON + timedelta(days=day)
     papers = [entry(number, announced_on=now.date()) for number in numbers]
-    ingest.store(ingest.source_named_in(feed(*papers), "file.xml"), feed(*papers), now=now)
+    store.store(store.source_named_in(feed(*papers), "file.xml"), feed(*papers), now=now)
     publishing.open_edition(now.date(), now=now)
 
 

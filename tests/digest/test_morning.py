@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from digest import gate, ingest, morning, publishing
+from digest import gate, morning, publishing
+from digest.ingest import store
 from digest.models import Provider, Source
 from digest.planning import plan
 from tests.digest.test_planning import GRAPHS, ROBOT, publish
@@ -24,7 +25,7 @@ def test_before_the_edition_opens_it_says_which_sources_are_awaited_and_until_wh
     source(active=True)
     source("A journal", "https://journal.example.org/rss", kind="feed", active=True)
     shown = feed(ROBOT, GRAPHS, name="A journal", url="https://journal.example.org/rss", kind="feed", stated_total=3)
-    ingest.store(Source.objects.get(name="A journal"), shown, now=EARLY)
+    store.store(Source.objects.get(name="A journal"), shown, now=EARLY)
     seen = morning.glance(EARLY + timedelta(minutes=1))
     assert not seen.is_open
     assert f"{seen.deadline:%H:%M}" == "06:30"

@@ -14,7 +14,8 @@ from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
 
-from digest import delivering, erasing, ingest, mails, planning, publishing
+from digest import delivering, erasing, mails, planning, publishing
+from digest.ingest import store
 from digest.models import Delivery, DeliveryEvent, Edition, Paper, Verdict
 from subscriptions import consent
 from subscriptions.links import new_login_token
@@ -51,7 +52,7 @@ def words(answer: Any) -> str:
 
 def publish(*numbers: int, at: datetime = NOON) -> None:
     shown = feed(*(entry(number) for number in numbers))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=at)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
     publishing.open_edition(at.date(), now=at)
 
 

@@ -13,9 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import delivering, ingest, mails, planning, publishing
+from digest import delivering, mails, planning, publishing
 from digest.choosing import NOTHING_CAME, NOTHING_MATCHED
-from digest.entry import Entry
+from digest.ingest import store
+from digest.ingest.entry import Entry
 from digest.models import CuratorPick, Delivery, Edition, Paper, Verdict
 from digest.pool import Pool
 from digest.ranking.features import ReaderBatch
@@ -43,7 +44,7 @@ STARS = entry(
 
 def publish(*entries: Entry, at: Any = NOON, **values: Any) -> Edition:
     shown = feed(*entries, **values)
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=at)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
     return publishing.open_edition(at.date(), now=at)[0]
 
 
@@ -106,7 +107,7 @@ def test_the_trending_list_holds_papers_with_votes_only_while_there_are_any() ->
         url="https://hf.example",
     )
     shown = feed(entry(3), entry(4))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON + DAY)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON + DAY)
     tomorrow = publishing.open_edition((NOON + DAY).date(), now=NOON + DAY)[0]
     assert tomorrow.candidates.count() == 2
     plan(ada)

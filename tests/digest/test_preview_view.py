@@ -13,7 +13,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from digest import ingest, publishing
+from digest import publishing
+from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Edition, Paper
 from subscriptions import visitors
 from subscriptions.visitors import Limit
@@ -39,7 +40,7 @@ def _an_edition_of_today() -> None:
     topic("Robotics", categories=["cs.RO"])
     now = timezone.now()
     shown = feed(*(replace(one, announced_on=now.date()) for one in (ROBOT, GRAPHS)))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=now)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=now)
     publishing.open_edition(now.date(), now=now)
 
 

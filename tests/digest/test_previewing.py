@@ -13,10 +13,11 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import ingest, mails, planning, previewing, publishing
+from digest import mails, planning, previewing, publishing
 from digest.cards import Card
 from digest.compose import Reader, compose
-from digest.entry import Entry
+from digest.ingest import store
+from digest.ingest.entry import Entry
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
 from digest.previewing import preview
 from digest.reasons import Reason
@@ -43,7 +44,7 @@ ROBOTICS = Wish("topic", "robotics")
 
 def publish(*entries: Entry, at: datetime = NOON, **values: Any) -> Edition:
     shown = feed(*entries, **values)
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=at)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
     return publishing.open_edition(at.date(), now=at)[0]
 
 
@@ -63,7 +64,7 @@ def a_day() -> Edition:
         name="Hugging Face daily papers",
         url="https://hf.example",
     )
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     return publish(ROBOT, GRAPHS, LANGUAGE, STARS)
 
 
@@ -160,7 +161,7 @@ def test_a_picked_paper_that_was_no_candidate_is_shown_and_not_written_down() ->
     a_day()
     classic = entry(9, title="An old classic", announced="replace", version=3)
     shown = feed(classic)
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     judge("An old classic", "pick", note="Read it again.")
     before = everything()
     first = preview(wanting(ROBOTICS), now=NOON).papers[0]

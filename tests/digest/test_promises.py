@@ -15,7 +15,8 @@ from django.conf import settings as service
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import delivering, gate, ingest, planning, publishing, tallying
+from digest import delivering, gate, planning, publishing, tallying
+from digest.ingest import store
 from digest.models import Batch, Delivery, Edition, Provider
 from subscriptions import sending
 from subscriptions.fates import Fate, Handover, Trouble
@@ -79,7 +80,7 @@ def delivered_by(post: Post, provider: str) -> Iterator[None]:
 def publish(at: datetime) -> None:
     number = at.toordinal() % 10_000
     shown = feed(*(entry(3 * number + n, announced_on=at.date()) for n in range(3)))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=at)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
     publishing.open_edition(at.date(), now=at)
 
 

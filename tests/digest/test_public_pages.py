@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from digest import ingest, publishing
-from digest.entry import Entry
+from digest import publishing
+from digest.ingest import store
+from digest.ingest.entry import Entry
 from digest.models import CuratorPick, Edition, Paper
 from digest.views.cards import why_trending
 from tests.support.database_rows import every_row
@@ -23,7 +24,7 @@ LONG = "We measure the tides. " * 40
 
 def publish(*entries: Entry, at: datetime = NOON, **values: Any) -> Edition:
     shown = feed(*entries, **values)
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=at - timedelta(hours=9))
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=at - timedelta(hours=9))
     return publishing.open_edition(at.date(), now=at)[0]
 
 

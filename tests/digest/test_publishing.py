@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from digest import ingest, publishing
+from digest import publishing
 from digest.cards import Card
-from digest.entry import Entry
+from digest.ingest import store
+from digest.ingest.entry import Entry
 from digest.models import Edition, EditionPaper, Paper
 from tests.support.factories import NOON, entry, feed, source
 
@@ -18,9 +19,9 @@ TODAY = NOON.date()
 VOTES = {"kind": "hugging_face", "name": "Hugging Face daily papers", "url": "https://huggingface.co/api/daily_papers"}
 
 
-def store(*entries: Entry, at: Any = NOON, **values: Any) -> None:
+def stored(*entries: Entry, at: Any = NOON, **values: Any) -> None:
     shown = feed(*entries, **values)
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=at)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
 
 
 def titles(edition: Edition) -> list[str]:
@@ -28,7 +29,7 @@ def titles(edition: Edition) -> list[str]:
 
 
 def test_new_and_cross_listed_papers_are_candidates_and_updates_are_not() -> None:
-    store(
+    stored(
         entry(1, announced="new"),
         entry(2, announced="cross"),
         entry(3, announced="replace", version=2),
@@ -42,21 +43,21 @@ def test_new_and_cross_listed_papers_are_candidates_and_updates_are_not() -> Non
 
 
 def test_a_paper_announced_as_cross_in_one_feed_and_as_new_in_another_is_one_candidate() -> None:
-    store(entry(1, announced="cross"))
-    store(entry(1, announced="new"), name="arXiv cs.CL", url="https://rss.arxiv.org/rss/cs.CL")
+    stored(entry(1, announced="cross"))
+    stored(entry(1, announced="new"), name="arXiv cs.CL", url="https://rss.arxiv.org/rss/cs.CL")
     assert len(publishing.draft(TODAY, now=NOON)) == 1
 
 
 def test_what_is_withdrawn_or_was_announced_long_ago_is_no_candidate() -> None:
-    store(entry(1, withdrawn=True), entry(2, announced_on=date(2026, 2, 1)))
+    stored(entry(1, withdrawn=True), entry(2, announced_on=date(2026, 2, 1)))
     assert publishing.draft(TODAY, now=NOON) == []
 
 
 def test_an_open_edition_stays_as_it_is_and_new_papers_go_to_the_next() -> None:
-    store(entry(1))
+    stored(entry(1))
     first, _ = publishing.open_edition(TODAY, now=NOON)
-    store(entry(2))  # at the very moment of the opening
-    store(entry(3), at=NOON + timedelta(hours=3))
+    stored(entry(2))  # at the very moment of the opening
+    stored(entry(3), at=NOON + timedelta(hours=3))
     again, opened = publishing.open_edition(TODAY, now=NOON + timedelta(hours=4))
     assert (again, opened, titles(again)) == (first, False, ["arxiv:2603.00001"])
     tomorrow, _ = publishing.open_edition(TODAY + timedelta(days=1), now=NOON + timedelta(days=1))
@@ -64,25 +65,25 @@ def test_an_open_edition_stays_as_it_is_and_new_papers_go_to_the_next() -> None:
 
 
 def test_yesterdays_batch_under_a_fresh_date_brings_no_candidate_and_is_called_stale() -> None:
-    store(entry(1), announced_on=TODAY)
+    stored(entry(1), announced_on=TODAY)
     publishing.open_edition(TODAY, now=NOON)
     tomorrow = NOON + timedelta(days=1)
-    store(entry(1), at=tomorrow, announced_on=TODAY)
+    stored(entry(1), at=tomorrow, announced_on=TODAY)
     edition, _ = publishing.open_edition(tomorrow.date(), now=tomorrow)
     assert titles(edition) == []
     assert [row["state"] for row in edition.receipt] == ["stale"]
 
 
 def test_an_older_paper_comes_back_when_it_gained_score_since_yesterday() -> None:
-    store(entry(1, points=2, announced=""), entry(2, points=50, announced=""), **VOTES)
+    stored(entry(1, points=2, announced=""), entry(2, points=50, announced=""), **VOTES)
     publishing.open_edition(TODAY, now=NOON)
     tomorrow = NOON + timedelta(days=1)
-    store(entry(1, points=90, announced=""), entry(2, points=50, announced=""), at=tomorrow, **VOTES)
+    stored(entry(1, points=90, announced=""), entry(2, points=50, announced=""), at=tomorrow, **VOTES)
     assert [one.paper.identifier for one in publishing.draft(tomorrow.date(), now=tomorrow)] == ["arxiv:2603.00001"]
 
 
 def test_the_score_is_the_public_formula_of_the_inputs_beside_it() -> None:
-    store(entry(1, points=73, comments=12, stars=340, announced=""), entry(2), at=NOON - timedelta(hours=5), **VOTES)
+    stored(entry(1, points=73, comments=12, stars=340, announced=""), entry(2), at=NOON - timedelta(hours=5), **VOTES)
     best, other = publishing.draft(TODAY, now=NOON)
     assert best.inputs == {
         "points": 73,
@@ -96,7 +97,7 @@ def test_the_score_is_the_public_formula_of_the_inputs_beside_it() -> None:
 
 
 def test_cards_are_frozen_at_the_opening() -> None:
-    store(entry(1, title="As it was", points=73, announced=""), **VOTES)
+    stored(entry(1, title="As it was", points=73, announced=""), **VOTES)
     publishing.open_edition(TODAY, now=NOON)
     Paper.objects.update(title="As it is")
     card = Card.from_json(EditionPaper.objects.get().card)
@@ -105,12 +106,12 @@ def test_cards_are_frozen_at_the_opening() -> None:
 
 
 def test_the_receipt_tells_complete_partial_absent_and_failed_apart() -> None:
-    store(entry(1), announced_on=TODAY)
-    store(entry(2), name="arXiv cs.CL", url="https://rss.arxiv.org/rss/cs.CL", stated_total=3)
+    stored(entry(1), announced_on=TODAY)
+    stored(entry(2), name="arXiv cs.CL", url="https://rss.arxiv.org/rss/cs.CL", stated_total=3)
     source("arXiv math", "https://rss.arxiv.org/rss/math", active=True)
     source("Old file", "file:old.xml", active=False)
     broken = source("Journal", "https://journal.example/feed", active=True)
-    ingest.note_failure(broken, "It is cut in the middle.", now=NOON)
+    store.note_failure(broken, "It is cut in the middle.", now=NOON)
     receipt = {row["source"]: row for row in publishing.receipt(TODAY, now=NOON)}
     assert {name: row["state"] for name, row in receipt.items()} == {
         "arXiv cs.LG": "complete",
@@ -123,6 +124,6 @@ def test_the_receipt_tells_complete_partial_absent_and_failed_apart() -> None:
 
 
 def test_drafting_writes_nothing() -> None:
-    store(entry(1))
+    stored(entry(1))
     publishing.draft(TODAY, now=NOON)
     assert not Edition.objects.exists()

@@ -11,7 +11,8 @@ from django.core.management import call_command
 from django.db import transaction
 from django.test import Client
 
-from digest import delivering, gate, ingest, planning, publishing, restoring, settling
+from digest import delivering, gate, planning, publishing, restoring, settling
+from digest.ingest import store
 from digest.models import Delivery, Provider
 from subscriptions.models import Subscriber
 from tests.support.factories import NOON, entry, feed, reader
@@ -23,7 +24,7 @@ DAY = timedelta(days=1)
 
 def publish(at: datetime) -> None:
     shown = feed(entry(at.toordinal() % 10_000, announced_on=at.date()))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=at)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
     publishing.open_edition(at.date(), now=at)
 
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from digest import ingest, publishing
-from digest.entry import Entry
+from digest import publishing
+from digest.ingest import store
+from digest.ingest.entry import Entry
 from digest.models import CuratorPick, Paper
 from digest.searching import LONGEST, MOST, MOST_WORDS, search, words_of
 from tests.support.factories import NOON, entry, feed
@@ -22,7 +23,7 @@ TODAY = NOON.date()
 
 def publish(*entries: Entry, at: Any = NOON) -> None:
     shown = feed(*entries)
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=at)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
     publishing.open_edition(at.date(), now=at)
 
 
@@ -140,7 +141,7 @@ def test_a_paper_that_was_hidden_stays_so_when_it_comes_back_on_another_day() ->
 def test_a_paper_that_no_edition_has_shown_yet_is_not_found() -> None:
     publish(entry(1, title="Kelp"))
     shown = feed(entry(2, title="Kelp of tomorrow"))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON + timedelta(hours=2))
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON + timedelta(hours=2))
     assert found("kelp") == ["Kelp"]
 
 

@@ -20,9 +20,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from digest import delivering, erasing, ingest, planning, publishing, settling, tasks, timetable
+from digest import delivering, erasing, planning, publishing, settling, tasks, timetable
 from digest.config import celery as config
 from digest.config.logs import facts_of
+from digest.ingest import store
 from digest.models import Delivery, DeliveryEvent
 from subscriptions import consent
 from subscriptions.models import ConsentEvent, Subscriber, Suppression
@@ -172,7 +173,7 @@ def test_an_unknown_digest_that_was_never_sent_is_failed_and_its_papers_return()
 def test_what_an_event_told_while_the_mail_was_handed_over_outlives_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """The provider is quicker than the answer to the request; and a cut connection is not the last word."""
     shown = feed(entry(1), entry(2))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     publishing.open_edition(NOON.date(), now=NOON)
     ada, ben = reader("ada"), reader("ben")
     planning.plan(NOON, [ada.pk, ben.pk], issue_date=NOON.date())

@@ -10,8 +10,9 @@ import pytest
 from django.core import mail
 from django.db import InternalError, OperationalError
 
-from digest import delivering, gate, ingest, planning, publishing, timetable
+from digest import delivering, gate, planning, publishing, timetable
 from digest.delivering import CHUNK
+from digest.ingest import store
 from digest.models import Batch, Delivery, Provider
 from subscriptions import consent, sending
 from subscriptions.fates import Fate, Handover, Trouble
@@ -33,7 +34,7 @@ def at(**time: float) -> datetime:
 
 def planned(*readers: Subscriber) -> list[Delivery]:
     shown = feed(*(entry(number) for number in range(1, 4)))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     publishing.open_edition(NOON.date(), now=NOON)
     planning.plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
     return list(Delivery.objects.order_by("pk"))

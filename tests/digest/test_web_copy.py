@@ -17,10 +17,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from digest import delivering, erasing, ingest, mails, planning, publishing
+from digest import delivering, erasing, mails, planning, publishing
 from digest.choosing import NOTHING_MATCHED
 from digest.compose import Reader
 from digest.fitting import HTML_BYTES
+from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper, Verdict
 from subscriptions import consent
 from subscriptions.links import FEEDBACK, PREFERENCES, UNSUBSCRIBE, WEB_COPY, token_for, web_copy_url
@@ -79,7 +80,7 @@ def sent(*readers: Subscriber, papers: int = 3, abstract: str = "", deliver: boo
     """A digest of these papers, the second picked by an editor, was sent to each reader."""
     long = {"abstract": abstract} if abstract else {}
     shown = feed(*(entry(number, **long) for number in range(1, papers + 1)))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     picked = Paper.objects.get(identifier="arxiv:2603.00002")
     CuratorPick.objects.create(paper=picked, edition_date=DAY, verdict="pick", note="Read the appendix first.")
     publishing.open_edition(DAY, now=NOON)
@@ -203,7 +204,7 @@ def test_another_days_digest_has_its_own_copy() -> None:
     sent(row := ada())
     tomorrow = NOON + timedelta(days=1)
     later = feed(entry(9))
-    ingest.store(ingest.source_named_in(later, "file.xml"), later, now=tomorrow)
+    store.store(store.source_named_in(later, "file.xml"), later, now=tomorrow)
     publishing.open_edition(tomorrow.date(), now=tomorrow)
     planning.plan(tomorrow, [row.pk], issue_date=tomorrow.date())
     delivering.deliver_all(clock=lambda: tomorrow)
@@ -229,7 +230,7 @@ def test_a_digest_that_catches_up_says_so_and_what_else_is_trending_is_there_too
 def test_a_mail_that_said_that_there_is_nothing_has_a_copy_too() -> None:
     row = reader("ada", email=ADDRESS, wants={"keyword": ["volcanoes"]}, quiet_days=True)
     shown = feed(entry(1), entry(2))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     publishing.open_edition(DAY, now=NOON)
     planning.plan(NOON, [row.pk], issue_date=DAY)
     delivering.deliver_all(clock=lambda: NOON)

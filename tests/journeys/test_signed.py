@@ -11,7 +11,8 @@ from typing import Any
 import dkim
 import pytest
 
-from digest import delivering, ingest, planning, publishing
+from digest import delivering, planning, publishing
+from digest.ingest import store
 from digest.models import Delivery
 from subscriptions.links import UNSUBSCRIBE, token_for
 from tests.conftest import ROOT
@@ -34,7 +35,7 @@ def digests(signing_server: SigningServer, settings: Any) -> list[bytes]:
     settings.SITE_URL = "https://papers.example.org"
     people = [reader(name, wants={"category": ["cs.LG"]}) for name in ("ada", "grace")]
     shown = feed(entry(1, title=TITLE, abstract="Élodie Châtel und 佐藤 花子 zeigen es. " * 9), entry(2), entry(3))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=NOON)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     publishing.open_edition(NOON.date(), now=NOON)
     planning.plan(NOON, [one.pk for one in people], issue_date=NOON.date())
     assert delivering.deliver_all(clock=lambda: NOON).counts["accepted"] == 2

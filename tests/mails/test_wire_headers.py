@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from digest import delivering, ingest, planning, publishing
+from digest import delivering, planning, publishing
+from digest.ingest import store
 from digest.models import Delivery
 from subscriptions import answering
 from subscriptions.links import message_id, unsubscribe_url, web_copy_url
@@ -101,7 +102,7 @@ def test_the_list_has_one_name_for_every_reader_and_day_and_whatever_the_house_i
     settings.SITE_URL = "https://elsewhere.example.org"
     tomorrow = NOON + timedelta(days=1)
     later = feed(entry(9))
-    ingest.store(ingest.source_named_in(later, "file.xml"), later, now=tomorrow)
+    store.store(store.source_named_in(later, "file.xml"), later, now=tomorrow)
     publishing.open_edition(tomorrow.date(), now=tomorrow)
     planning.plan(tomorrow, [reader("zoe").pk], issue_date=tomorrow.date())
     delivering.deliver_all(clock=lambda: tomorrow)

@@ -20,7 +20,8 @@ from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import delivering, ingest, planning, publishing
+from digest import delivering, planning, publishing
+from digest.ingest import store
 from digest.models import Delivery
 from subscriptions.forms import SignUpForm
 from subscriptions.links import FEEDBACK, PREFERENCES, UNSUBSCRIBE, new_login_token, token_for, use_login_token
@@ -148,7 +149,7 @@ def ada() -> Subscriber:
     ada = reader("ada", wants={"category": ["cs.LG"]})
     now = datetime.now(UTC)
     shown = feed(*(entry(number, announced_on=now.date()) for number in range(1, 4)))
-    ingest.store(ingest.source_named_in(shown, "file.xml"), shown, now=now)
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=now)
     publishing.open_edition(now.date(), now=now)
     planning.plan(now, [ada.pk], issue_date=now.date())
     delivering.deliver_all(clock=lambda: now)

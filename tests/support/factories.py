@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from digest.entry import Entry
+from digest.ingest.entry import Entry
+from digest.ingest.parsers import Feed
 from digest.models import Delivery, Source
-from digest.sources import Feed
 from subscriptions.links import message_id
 from subscriptions.models import Preference, Subscriber, Topic, email_key
 

@@ -29,7 +29,9 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 TWO_DAYS = """
 import django; django.setup()
 from datetime import UTC, datetime, timedelta
-from digest import ingest, publishing, sample
+from digest import publishing
+from digest.ingest import store
+from digest.ingest import sample
 from digest.models import Source
 from subscriptions.first_run import lay_down_topics
 lay_down_topics()
@@ -38,7 +40,7 @@ feeds = sample.feeds(now.date())
 early = [name for name in feeds if name < "arxiv-cs.D"]
 for moment, names in [(now - timedelta(days=1), early), (now, [name for name in feeds if name not in early])]:
     day = sample.feeds(moment.date())
-    list(ingest.store_files({name: day[name] for name in names}, now=moment))
+    list(store.store_files({name: day[name] for name in names}, now=moment))
     publishing.open_edition(moment.date(), now=moment)
 Source.objects.update(active=False)  # nothing may leave this machine
 """

@@ -12,7 +12,8 @@ from typing import Any
 
 from django.conf import settings
 
-from digest import delivering, ingest, planning, publishing
+from digest import delivering, planning, publishing
+from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Paper
 from subscriptions import answering
 from subscriptions.links import message_id
@@ -69,7 +70,7 @@ def planned(
         voted = [replace(paper, points=votes + place, announced="") for place, paper in enumerate(papers)]
         shown.append(feed(*voted, kind="hugging_face", name="Hugging Face", url="https://hf.example"))
     for one in shown:
-        ingest.store(ingest.source_named_in(one, "file.xml"), one, now=NOON)
+        store.store(store.source_named_in(one, "file.xml"), one, now=NOON)
     publishing.open_edition(NOON.date(), now=NOON)
     if note:
         last = Paper.objects.order_by("pk").last()

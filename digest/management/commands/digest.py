@@ -12,9 +12,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
-from digest import delivering, ingest, planning, publishing, refreshing, sample, timetable
+from digest import delivering, planning, publishing, timetable
 from digest.desk.members import lay_down_demonstration_login
-from digest.ingest import Reading
+from digest.ingest import refresh, sample, store
+from digest.ingest.store import Reading
 from digest.management import files as given
 from digest.management import summary
 from digest.models import Delivery, Source
@@ -59,7 +60,7 @@ class Command(BaseCommand):
             readings = list(_refresh(out, now))
             now = datetime.now(UTC)
         else:
-            readings = list(summary.progress("Storing papers", ingest.store_files(feeds, now=now), total=len(feeds)))
+            readings = list(summary.progress("Storing papers", store.store_files(feeds, now=now), total=len(feeds)))
         summary.tell_readings(out, readings, day=day)
         if settings.MODE == "rehearsal" and not any(reading.stored for reading in readings):
             out.print("\nNo paper was found in what was given, so no edition was opened and nothing was sent.")
@@ -90,11 +91,9 @@ def raise_if_unread(readings: list[Reading]) -> None:
 
 def _refresh(out: Console, now: datetime) -> Iterator[Reading]:
     """Fetch every active source, saying what is being waited for."""
-    if laid := refreshing.lay_down_sources():
+    if laid := refresh.lay_down_sources():
         out.print(f"First run: {laid} sources were switched on; arXiv asks for three seconds between requests.")
-    yield from summary.progress(
-        "Looking for missed days", refreshing.fill_gaps(now, most=refreshing.MOST_MISSED), total=None
-    )
+    yield from summary.progress("Looking for missed days", refresh.fill_gaps(now, most=refresh.MOST_MISSED), total=None)
     sources = list(Source.objects.filter(active=True))
     for source in summary.progress("Fetching sources", sources, total=len(sources), name=lambda one: one.name):
-        yield refreshing.refresh(source, now=datetime.now(UTC))
+        yield refresh.refresh(source, now=datetime.now(UTC))

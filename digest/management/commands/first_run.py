@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from digest.refreshing import lay_down_sources
+from digest.ingest.refresh import lay_down_sources
 from subscriptions.first_run import lay_down_topics
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from digest import ingest, publishing, refreshing, sample
+from digest import publishing
+from digest.ingest import refresh, sample, store
 from digest.management import files as given
 from digest.management import summary
 
@@ -30,10 +31,10 @@ class Command(BaseCommand):
         feeds = given.read(files) if files else None
         day = day or (given.day_of(feeds) if feeds else None) or datetime.now(UTC).date()
         if feeds is None and settings.MODE == "live":
-            readings = refreshing.refresh_due(datetime.now(UTC))
+            readings = refresh.refresh_due(datetime.now(UTC))
         else:
             feeds = feeds or dict(sample.feeds(day))
-            stored = ingest.store_files(feeds, now=publishing.noon(day))
+            stored = store.store_files(feeds, now=publishing.noon(day))
             readings = list(summary.progress("Storing papers", stored, total=len(feeds)))
         summary.tell_readings(summary.console(), readings, day=day)
         if readings and all(reading.error for reading in readings):

@@ -12,8 +12,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 
-from digest import audience, gate, ingest, publishing
+from digest import audience, gate, publishing
 from digest.desk.roles import Role
+from digest.ingest import store
 from digest.models import CuratorPick, Edition, Paper
 from digest.planning import plan
 from tests.digest.test_planning import GRAPHS, LANGUAGE, ROBOT, STARS, publish
@@ -96,7 +97,7 @@ def test_a_candidate_shows_its_score_with_its_inputs_sources_topics_and_readers(
     topic("Robotics", categories=["cs.RO"])
     voted = entry(1, title=ROBOT.title, categories=("cs.RO",), announced="", points=73, comments=4)
     shown = feed(voted, kind="hugging_face", name="Hugging Face daily papers", url="https://hf.example.org/papers")
-    ingest.store(ingest.source_named_in(shown, "f"), shown, now=NOON - timedelta(hours=9))
+    store.store(store.source_named_in(shown, "f"), shown, now=NOON - timedelta(hours=9))
     reader("ada", wants={"topic": ["Robotics"]})
     publish(ROBOT)
     audience.count_readers(Edition.objects.get())

@@ -10,8 +10,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from digest import ingest
 from digest.desk.roles import Role
+from digest.ingest import store
 from digest.models import Paper
 from subscriptions import popularity
 from subscriptions.models import Topic
@@ -35,7 +35,7 @@ def robots() -> Topic:
         entry(1, title="The grasp of two hands", categories=("cs.RO",)),
         entry(2, title="A grammar of whales", categories=("cs.CL",)),
     )
-    ingest.store(source(), shown, now=timezone.now())
+    store.store(source(), shown, now=timezone.now())
     return row
 
 
@@ -173,7 +173,7 @@ def test_a_topic_that_is_offered_no_more_is_kept_by_its_readers(cleo: Client, ro
 
 
 def test_hostile_names_and_titles_are_text(cleo: Client, robots: Topic) -> None:
-    ingest.store(source(), feed(entry(3, title=HOSTILE, categories=("cs.CL",))), now=timezone.now())
+    store.store(source(), feed(entry(3, title=HOSTILE, categories=("cs.CL",))), now=timezone.now())
     Paper.objects.filter(title__startswith="Whales").update(title=HOSTILE)
     pages = [
         cleo.post(address(robots), typed(robots, keywords="whale", look="1")),

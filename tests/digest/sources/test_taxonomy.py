@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from digest.sources.taxonomy import CATEGORIES
+from digest.ingest.parsers.taxonomy import CATEGORIES
 
 
 def test_all_categories_of_today_have_names() -> None:

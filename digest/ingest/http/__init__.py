@@ -1,0 +1,207 @@
+"""Polite HTTP: conditional GET, one host's turn after the other, and no way into a private network."""
+
+from __future__ import annotations
+
+import functools
+import time
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+import httpx2
+from django.conf import settings
+from django.utils import timezone
+
+from digest import lease
+from digest.ingest.http.request import Answer, Limits, address, ask
+from digest.ingest.http.ssrf_guard import NoAnswer
+from digest.models import Source
+
+__all__ = ["USUAL", "Fetched", "Limits", "fetch", "get"]
+
+MOST_REDIRECTS = 5
+REST = timedelta(seconds=1)
+ARXIV_REST = timedelta(seconds=3)  # its terms: one request in three seconds, one connection, over all its hosts
+MARGIN = timedelta(seconds=60)  # a turn outlasts its request by this much, for a slow look-up of the name
+LONGEST_RETRY_AFTER = timedelta(days=1)
+USUAL = Limits()
+FIRST_BACK_OFF, LONGEST_BACK_OFF = timedelta(minutes=5), timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """How one fetch ended, and what is to be written to the source's row.
+
+    ``fresh`` brings a ``body`` to read, ``unchanged`` none; both bring the ``etag`` and ``last_modified`` to send next
+    time. ``later`` is no failure: the host asked for a pause, or others have its turn. ``later`` and ``failed`` say
+    when to come again (``next_check_at``) and, in one sentence, ``why``.
+    """
+
+    status: Literal["fresh", "unchanged", "later", "failed"]
+    body: bytes = b""
+    etag: str = ""
+    last_modified: str = ""
+    next_check_at: datetime | None = None
+    why: str = ""
+
+
+def fetch(
+    source: Source,
+    *,
+    now: datetime,
+    limits: Limits = USUAL,
+    clock: Callable[[], datetime] = timezone.now,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Fetched:
+    """Fetch what a source shows now, if it has changed; reads the row and writes none but the host's Lease.
+
+    Like ``get`` it raises nothing for what the network does, and may not be called within a transaction.
+    """
+    return get(
+        source.url,
+        now=now,
+        etag=source.etag,
+        last_modified=source.last_modified,
+        failures=source.failures,
+        spread=source.pk or 0,
+        limits=limits,
+        clock=clock,
+        sleep=sleep,
+    )
+
+
+def get(
+    url: str,
+    *,
+    now: datetime,
+    etag: str = "",
+    last_modified: str = "",
+    failures: int = 0,
+    spread: int = 0,
+    limits: Limits = USUAL,
+    clock: Callable[[], datetime] = timezone.now,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Fetched:
+    """GET ``url`` and what it redirects to, each host in its turn; ``now`` is what ``next_check_at`` counts from.
+
+    After ``failures`` in a row the next check is 5 minutes x 2^failures away, at most 6 hours, and up to a tenth more
+    by ``spread``, so that sources which failed together do not come back together. ``clock`` (aware) and ``sleep``
+    (seconds) are those by which processes take turns.
+
+    A 400 of arXiv is passed on as ``fresh``, without an ETag: it is a feed that says what is wrong with the query.
+    """
+    before = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+    conditions = {name: value for name, value in before.items() if value}
+    headers = {"User-Agent": _user_agent(), **conditions}
+    in_a_while = now + _back_off(failures, spread)
+    left = limits.total
+    try:
+        here = address(url)
+        for _ in range(MOST_REDIRECTS + 1):
+            answer = _ask_in_turn(here, headers, limits=limits, left=left, clock=clock, sleep=sleep)
+            left -= answer.seconds
+            if answer.status not in (301, 302, 303, 307, 308):
+                break
+            here = address(_readdressed(answer), here)
+        else:
+            raise NoAnswer(f"It redirects more than {MOST_REDIRECTS} times.")
+    except NoAnswer as error:
+        return Fetched(status="failed", next_check_at=in_a_while, why=str(error)[:500])
+    except _NotNow as wait:
+        at = now + (wait.until - clock())
+        return Fetched(status="later", next_check_at=at, why=f"{wait.host} is busy or resting: its turn did not come.")
+
+    is_arxiv = _turn_of(here.host) == _turn_of("arxiv.org")
+    if answer.status == 200 or (answer.status == 400 and is_arxiv):
+        marks = answer.headers if answer.status == 200 else {}
+        return Fetched(
+            status="fresh",
+            body=answer.body,
+            etag=_fitting(marks.get("etag", ""), 200),
+            last_modified=_fitting(marks.get("last-modified", ""), 100),
+        )
+    if answer.status == 304 and conditions:
+        return Fetched(status="unchanged", etag=etag, last_modified=last_modified)
+    why = f"{here.host} answered {answer.status}"
+    if pause := _asked_pause(answer, clock()):
+        return Fetched(status="later", next_check_at=now + pause, why=f"{why} and asked for a pause.")
+    return Fetched(status="failed", next_check_at=in_a_while, why=f"{why}.")
+
+
+class _NotNow(Exception):
+    def __init__(self, host: str, until: datetime) -> None:
+        super().__init__(host)
+        self.host, self.until = host, until
+
+
+def _ask_in_turn(
+    url: httpx2.URL,
+    headers: dict[str, str],
+    *,
+    limits: Limits,
+    left: float,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], None],
+) -> Answer:
+    """One exchange within the turn of its host; raises NoAnswer, or _NotNow when the turn was not to be had."""
+    name, holder = _turn_of(url.host), lease.new_holder()
+    hold, patience = timedelta(seconds=left) + MARGIN, timedelta(seconds=limits.wait)
+    if until := lease.wait_for(name, holder=holder, hold=hold, patience=patience, clock=clock, sleep=sleep):
+        raise _NotNow(url.host, until)
+    rest = ARXIV_REST if name == _turn_of("arxiv.org") else REST
+    try:
+        answer = ask(url, headers, limits=limits, seconds=left, loopback=settings.FETCH_LOOPBACK)
+        rest = max(rest, _asked_pause(answer, clock()) or rest)
+        return answer
+    finally:
+        lease.give_back(name, holder=holder, now=clock(), rest=rest)
+
+
+def _turn_of(host: str) -> str:
+    host = host.rstrip(".")
+    return "host:arxiv.org" if f".{host}".endswith(".arxiv.org") else f"host:{host[-190:]}"
+
+
+def _readdressed(answer: Answer) -> str:
+    if not answer.headers.get("location"):
+        raise NoAnswer("It redirects, but does not say where to.")
+    return answer.headers["location"].encode("latin-1").decode("utf-8", "replace")
+
+
+def _asked_pause(answer: Answer, now: datetime) -> timedelta | None:
+    """The pause that a busy host asks for, in seconds or as a date, at most a day; None where it names none."""
+    told = answer.headers.get("retry-after", "").strip()
+    if answer.status not in (429, 503) or not told:
+        return None
+    if told.isascii() and told.isdigit():
+        pause = timedelta(seconds=int(told[:9]))
+    else:
+        try:
+            at = parsedate_to_datetime(told)
+            pause = at.replace(tzinfo=at.tzinfo or UTC) - now
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return min(max(pause, REST), LONGEST_RETRY_AFTER)
+
+
+def _back_off(failures: int, spread: int) -> timedelta:
+    pause: timedelta = min(FIRST_BACK_OFF * 2 ** min(failures, 10), LONGEST_BACK_OFF)
+    return pause + pause / 10 * (spread * 0.618 % 1)  # multiples of the golden ratio lie evenly between 0 and 1
+
+
+def _fitting(mark: str, longest: int) -> str:
+    """A mark that its column can hold; a cut one would never match."""
+    return mark if len(mark) <= longest and mark.isprintable() else ""
+
+
+@functools.cache
+def _version() -> str:
+    return str(tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]["version"])
+
+
+def _user_agent() -> str:
+    said = f"Broadsheet/{_version()} (+{'; '.join(filter(None, (settings.SITE_URL, settings.CONTACT)))})"
+    return "".join(character for character in said if " " <= character <= "~")

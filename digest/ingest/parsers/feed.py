@@ -1,0 +1,185 @@
+"""What one reading of a source ends in, and what every kind of source does to get there."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from digest.ingest.entry import NEW, Entry
+
+MAX_ENTRIES = 50_000  # arXiv gives at most 2,000 at once
+MAX_TITLE = 2000  # characters; longer is no title
+MAX_ABSTRACT = 50_000  # characters; the rest is cut
+MAX_AUTHORS = 10_000  # the longest author lists of physics have about 5,000
+MAX_NOTES = 20
+YEARS = range(1900, 2100)  # outside, a date is a slip
+
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_UNPADDED = re.compile(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
+_UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")  # no database takes NUL or half a pair
+
+
+class SourceUnreadable(Exception):
+    """The whole body is of no use; the message is one sentence for the source's row and the summary."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """One thing that was left out of a feed, and why, in words a person understands."""
+
+    what: str  # the title, id or place in the feed, shortened
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """What one reading of a source gave.
+
+    ``stated_total`` is how many entries this one answer should have held by the source's own word, so that fewer means
+    that some are missing; None where the source states nothing that can be compared. What lies on later pages counts
+    only where the source, and not the one who asks, decides the size of a page (bioRxiv); else a note mentions it.
+    ``announced_on`` is the newest of the entries' own announcement days, never the day the feed was made.
+    """
+
+    kind: str  # one of digest.ingest.parsers.KINDS
+    name: str  # how a curator would call the source: "arXiv cs.LG", "Hugging Face daily papers"
+    url: str  # the source's own address, "" where the body names none
+    entries: tuple[Entry, ...]
+    stated_total: int | None = None
+    announced_on: date | None = None
+    refused: tuple[Refused, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())  # "cut in the middle: the last entry was dropped"
+
+
+def assemble(
+    found: Iterable[Entry | Refused],
+    *,
+    kind: str,
+    name: str,
+    url: str,
+    notes: list[str],
+    stated_total: int | None = None,
+    garbled: str = "",
+) -> Feed:
+    """The feed of what a reader found: each work once, nothing unreadable, every refusal counted.
+
+    ``notes`` may still grow while ``found`` is consumed. ``garbled`` says why some bytes of the body could not be
+    decoded, "" when all could; entries that such bytes fell on are refused. Raises SourceUnreadable when nothing
+    else is left of a garbled body, and for more than MAX_ENTRIES.
+    """
+    kept: dict[str, Entry] = {}
+    refused: list[Refused] = []
+    for number, thing in enumerate(found):
+        if number >= MAX_ENTRIES:
+            raise SourceUnreadable(f"It has more than {MAX_ENTRIES:,} entries.")
+        if isinstance(thing, Refused):
+            refused.append(thing)
+        elif why := _flaw(thing, garbled):
+            refused.append(Refused(what=shortened(thing.title or thing.identifiers[0]), why=why))
+        else:
+            key = thing.identifiers[0]
+            if key in kept:
+                refused.append(Refused(what=shortened(thing.title or key), why="listed twice"))
+                kept[key] = _better(kept[key], thing)
+            else:
+                kept[key] = thing
+    if garbled and not kept:
+        raise SourceUnreadable(f"Nothing readable is left of it: {garbled}.")
+    if any(len(entry.abstract) > MAX_ABSTRACT for entry in kept.values()):
+        notes.append(f"abstracts longer than {MAX_ABSTRACT:,} characters were cut")
+    if garbled:
+        notes.append(garbled)
+    return Feed(
+        kind=kind,
+        name=plain(name)[:200],
+        url=url,
+        entries=tuple(_bounded(entry) for entry in kept.values()),
+        stated_total=stated_total,
+        announced_on=max((entry.announced_on for entry in kept.values() if entry.announced_on), default=None),
+        refused=tuple(refused),
+        notes=tuple(dict.fromkeys(notes))[:MAX_NOTES],
+    )
+
+
+def plain(value: object) -> str:
+    """Text as it came, without what no database stores; ``""`` for anything but text."""
+    return _UNSTORABLE.sub("", value).strip() if isinstance(value, str) else ""
+
+
+def shortened(text: str, *, width: int = 80) -> str:
+    """The beginning of a text on one line, for a person to recognise it by."""
+    line = " ".join(plain(text[: width * 4]).split())
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def web_address(value: object) -> str:
+    """A link that may be shown to readers, or ``""``: http and https only."""
+    link = plain(value)
+    return link if len(link) <= 2000 and re.match(r"https?://[^\s/]", link, re.I) and not re.search(r"\s", link) else ""
+
+
+def count_of(value: object) -> int | None:
+    """A number of votes, stars or entries, given as a number or as digits; None for anything else."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,9}\s*", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
+
+
+def moment_of(value: object, notes: list[str]) -> datetime | None:
+    """The aware moment behind an ISO date or time, zero-padded or not, UTC unless it says otherwise.
+
+    None with a note for what cannot be read or lies outside YEARS, None alone where nothing is given.
+    """
+    text = plain(value)[:100]
+    if not text:
+        return None
+    moment: datetime | None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        match = _UNPADDED.match(text)
+        moment = moment_at(*map(int, match.groups())) if match else None
+    if moment is not None and moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return believable(moment, text, notes)
+
+
+def moment_at(*parts: int) -> datetime | None:
+    """Year, month, day and so on, in UTC; None where the calendar has no such moment."""
+    try:
+        return datetime(*parts, tzinfo=UTC)  # type: ignore[misc,arg-type]
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def believable(moment: datetime | None, text: str, notes: list[str]) -> datetime | None:
+    """The moment, or None with a note on the ``text`` it was read from when it is missing or outside YEARS."""
+    if moment is not None and moment.year in YEARS:
+        return moment
+    notes.append(f"a date that cannot be right was left out: “{shortened(text, width=40)}”")
+    return None
+
+
+def _flaw(entry: Entry, garbled: str) -> str:
+    if not entry.title and not entry.withdrawn:
+        return "no title"
+    if len(entry.title) > MAX_TITLE:
+        return f"its title is longer than {MAX_TITLE:,} characters"
+    if garbled and (_REPLACEMENT in entry.title or _REPLACEMENT in entry.abstract):
+        return "its text has bytes that cannot be decoded"
+    return ""
+
+
+def _better(one: Entry, other: Entry) -> Entry:
+    """The later version, else the one with more votes; a work that is new in either is new."""
+    best = max(one, other, key=lambda entry: (entry.version, entry.points or 0))
+    return dataclasses.replace(best, announced=NEW) if NEW in (one.announced, other.announced) else best
+
+
+def _bounded(entry: Entry) -> Entry:
+    if len(entry.abstract) <= MAX_ABSTRACT and len(entry.authors) <= MAX_AUTHORS:
+        return entry
+    return dataclasses.replace(entry, abstract=entry.abstract[:MAX_ABSTRACT], authors=entry.authors[:MAX_AUTHORS])

@@ -1,0 +1,82 @@
+"""The daily papers of Hugging Face (JSON): what its readers voted for, with votes, comments and stars."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from digest.ingest.entry import Entry, canonical_identifier
+from digest.ingest.parsers import arxiv
+from digest.ingest.parsers.body import open_text
+from digest.ingest.parsers.feed import Feed, Refused, assemble, count_of, moment_of, plain, shortened, web_address
+from digest.ingest.parsers.json_items import Items, items_in
+
+KIND = "hugging_face"
+
+_REPOSITORY = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.A)
+
+
+def read(body: bytes) -> Feed:
+    """One reading of ``https://huggingface.co/api/daily_papers``, of a search there, or of one paper.
+
+    ``points`` are upvotes at the time of the reading; ``announced_on`` is the Daily Papers day (UTC), None where the
+    answer does not tell it; ``published`` is arXiv's date. Raises SourceUnreadable.
+    """
+    return from_items(items_in(open_text(body)))
+
+
+def from_items(found: Items) -> Feed:
+    """What a decoded answer holds."""
+    notes = list(found.notes)
+    return assemble(
+        (*_entries(found.items, notes), *found.refused),
+        kind=KIND,
+        name="Hugging Face daily papers",
+        url="https://huggingface.co/api/daily_papers",
+        notes=notes,
+        garbled=found.garbled,
+    )
+
+
+def _entries(items: list[Any], notes: list[str]) -> Iterator[Entry | Refused]:
+    for number, item in enumerate(items, start=1):
+        paper = item.get("paper", item) if isinstance(item, dict) else None
+        if not isinstance(paper, dict):
+            yield Refused(what=f"item {number}", why="not a paper")
+            continue
+        title = plain(paper.get("title")) or plain(item.get("title"))
+        identifier = canonical_identifier(plain(paper.get("id")))
+        if not identifier.startswith("arxiv:"):
+            yield Refused(what=shortened(title or f"item {number}"), why="no arXiv id")
+            continue
+        featured = moment_of(paper.get("submittedOnDailyAt"), notes)
+        yield Entry(
+            identifiers=(identifier,),
+            title=title,
+            abstract=plain(paper.get("summary")) or plain(item.get("summary")),
+            authors=_authors(paper.get("authors")),
+            url=arxiv.page_of((identifier,)),
+            published=moment_of(paper.get("publishedAt"), notes),
+            announced_on=featured.date() if featured else None,
+            withdrawn=bool(paper.get("withdrawnAt")),
+            points=_first_count(paper.get("upvotes"), item.get("upvotes")),
+            comments=_first_count(item.get("numComments"), paper.get("numComments")),
+            stars=count_of(paper.get("githubStars")),
+            links=tuple(filter(None, (_repository(paper.get("githubRepo")), web_address(paper.get("projectPage"))))),
+        )
+
+
+def _authors(authors: Any) -> tuple[str, ...]:
+    people = [person for person in authors if isinstance(person, dict)] if isinstance(authors, list) else []
+    return tuple(name for person in people if not person.get("hidden") and (name := plain(person.get("name"))))
+
+
+def _first_count(*values: object) -> int | None:
+    return next((count for value in values if (count := count_of(value)) is not None), None)
+
+
+def _repository(value: object) -> str:
+    """A code repository as an address; both ``owner/name`` and addresses are seen."""
+    text = plain(value)
+    return f"https://github.com/{text}" if _REPOSITORY.fullmatch(text) else web_address(text)

@@ -1,0 +1,64 @@
+"""JSON answers that are a list of papers, or hold one under a known key; a cut one gives the items that are whole."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from digest.ingest.parsers.body import Text
+from digest.ingest.parsers.feed import Refused, SourceUnreadable
+
+_BEFORE_FIRST_ITEM = re.compile(r"\[|\{(?:(?!\"collection\").){0,2000}\"collection\"\s*:\s*\[", re.S)
+_BETWEEN_ITEMS = re.compile(r"[\s,]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """The papers of an answer as they came, and what else it says (``head``, empty for a bare list)."""
+
+    items: list[Any]
+    head: dict[str, Any]
+    notes: tuple[str, ...]
+    refused: tuple[Refused, ...]
+    garbled: str
+
+
+def items_in(opened: Text) -> Items:
+    """The list in an answer. Raises SourceUnreadable for what is no JSON, an error, or cut before its first item."""
+    if opened.text[0] not in "[{":
+        raise SourceUnreadable("This is not JSON.")
+    cut: tuple[str, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    try:
+        value = json.loads(opened.text)
+    except RecursionError as error:
+        raise SourceUnreadable("It is JSON nested too deep.") from error
+    except ValueError as error:
+        whole = _whole_items(opened.text)
+        if not whole:
+            raise SourceUnreadable(f"It is JSON that is cut in the middle or damaged: {str(error)[:100]}.") from error
+        value = whole if opened.text[0] == "[" else {"collection": whole}
+        cut = ("cut in the middle: every whole item was kept",)
+        refused = (Refused(what=f"item {len(whole) + 1}", why="cut in the middle"),)
+    head = value if isinstance(value, dict) else {}
+    if "error" in head:
+        raise SourceUnreadable(f"The source answers with an error: {str(head['error'])[:200]}")
+    items = head.get("collection", [head]) if head else value
+    if not isinstance(items, list):
+        raise SourceUnreadable("It is JSON without a list of papers.")
+    return Items(items=items, head=head, notes=(*opened.notes, *cut), refused=refused, garbled=opened.garbled)
+
+
+def _whole_items(text: str) -> list[Any]:
+    start = _BEFORE_FIRST_ITEM.match(text)
+    decoder, items = json.JSONDecoder(), []
+    at = start.end() if start else len(text)
+    while match := _BETWEEN_ITEMS.match(text, at):
+        try:
+            item, at = decoder.raw_decode(text, match.end())
+        except (ValueError, RecursionError):
+            break
+        items.append(item)
+    return items

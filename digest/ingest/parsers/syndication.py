@@ -1,0 +1,90 @@
+"""RSS, Atom and RDF feeds of any flavour, read by feedparser from markup that is known to be sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import Any
+
+import feedparser
+
+from digest.ingest.parsers.body import open_text
+from digest.ingest.parsers.feed import SourceUnreadable, believable, moment_at, moment_of, plain
+from digest.ingest.parsers.xml_repair import Markup, well_formed
+
+Item = dict[str, Any]  # feedparser's, of an item or of the channel; a hostile feed can put anything under any key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Syndicated:
+    """A parsed feed: what stands in its head (``channel``), its ``items``, and the markup they came from."""
+
+    channel: Item
+    items: list[Item]
+    flavour: str  # feedparser's: rss20, rss10, atom10 …
+    markup: Markup
+
+    @property
+    def title(self) -> str:
+        return said(self.channel, "title")
+
+
+def parse(body: bytes) -> Syndicated:
+    """The feed in a body. Raises SourceUnreadable when it holds none."""
+    return parse_markup(well_formed(open_text(body)))
+
+
+def parse_markup(markup: Markup) -> Syndicated:
+    if markup.root == "OAI-PMH":
+        raise SourceUnreadable("This is an OAI-PMH answer, not a feed.")
+    sound = b'<?xml version="1.0" encoding="utf-8"?>' + markup.text.encode("utf-8", "replace")
+    try:
+        parsed = feedparser.parse(  # never of str or bytes: it opens files and addresses that a body reads like
+            BytesIO(sound),
+            sanitize_html=False,  # text stays as the source wrote it: cleaning is done once, when papers are stored
+            resolve_relative_uris=False,
+            response_headers={"content-type": "application/xml; charset=utf-8"},
+        )
+    except Exception as error:  # whatever odd markup makes of it, other sources go on
+        raise SourceUnreadable(f"The feed reader failed on it ({type(error).__name__}).") from error
+    return Syndicated(channel=parsed.feed, items=parsed.entries, flavour=parsed.version, markup=markup)
+
+
+def said(item: Item, *keys: str) -> str:
+    """The first of these elements that says something; a key ``_doi`` stands for ``doi`` under any prefix."""
+    for key in keys:
+        names = [name for name in item if name.endswith(key)] if key.startswith("_") else [key]
+        for name in names:
+            if text := plain(dict.get(item, name)):
+                return text
+    return ""
+
+
+def listed(item: Item, key: str, part: str) -> Iterator[str]:
+    """One part (``term`` of ``tags``, ``name`` of ``authors``) of each thing in a list, those that say something."""
+    things = dict.get(item, key)
+    for thing in things if isinstance(things, list) else ():
+        if isinstance(thing, dict) and (text := plain(thing.get(part))):
+            yield text
+
+
+def moment(item: Item, notes: list[str], *keys: str) -> datetime | None:
+    """The first of these dates that is given and right; each one that is wrong is noted."""
+    for key in keys:
+        text, parsed = plain(dict.get(item, key)), dict.get(item, f"{key}_parsed")
+        at = moment_at(*parsed[:6]) if isinstance(parsed, tuple) else None
+        found = believable(at, text, notes) if at else moment_of(text, notes)
+        if found:
+            return found
+    return None
+
+
+def link_to(channel: Item, rel: str) -> str:
+    """The channel's own link of one relation (``self``, ``alternate``)."""
+    links = dict.get(channel, "links")
+    for link in links if isinstance(links, list) else ():
+        if isinstance(link, dict) and link.get("rel") == rel and (address := plain(link.get("href"))):
+            return address
+    return ""

@@ -1,0 +1,294 @@
+"""Each work is stored once, whatever version, category or source shows it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from digest.ingest import parsers, store
+from digest.ingest.entry import Entry, title_identifier
+from digest.ingest.parsers import SourceUnreadable
+from digest.models import Delivery, Identifier, Paper, Sighting, Source
+from tests.support.factories import NOON, entry, feed, reader, source, topic
+
+pytestmark = pytest.mark.django_db
+HUGGING_FACE = {
+    "kind": "hugging_face",
+    "name": "Hugging Face daily papers",
+    "url": "https://huggingface.co/api/daily_papers",
+}
+
+
+def stored(*entries: Entry, at: Any = NOON, **values: Any) -> store.Reading:
+    shown = feed(*entries, **values)
+    return store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
+
+
+def test_a_paper_seen_in_two_categories_is_stored_once_with_two_sightings() -> None:
+    stored(entry(1, announced="new"))
+    reading = stored(entry(1, announced="cross"), name="arXiv cs.CL", url="https://rss.arxiv.org/rss/cs.CL")
+    assert (reading.stored, reading.new, reading.updated) == (1, 0, 0)
+    assert Paper.objects.count() == 1
+    assert set(Sighting.objects.values_list("announced", flat=True)) == {"new", "cross"}
+
+
+def test_the_same_feed_again_changes_nothing_and_writes_no_sighting() -> None:
+    stored(entry(1), entry(2))
+    before = list(Paper.objects.values())
+    reading = stored(entry(1), entry(2), at=NOON + timedelta(hours=1))
+    assert (reading.stored, reading.new, reading.updated) == (2, 0, 0)
+    assert list(Paper.objects.values()) == before
+    assert Sighting.objects.count() == 2
+
+
+def test_a_sighting_is_written_when_votes_change() -> None:
+    stored(entry(1, points=3, announced=""), **HUGGING_FACE)
+    stored(entry(1, points=3, announced=""), at=NOON + timedelta(hours=1), **HUGGING_FACE)
+    stored(entry(1, points=9, announced=""), at=NOON + timedelta(hours=2), **HUGGING_FACE)
+    assert list(Sighting.objects.order_by("seen_at").values_list("points", flat=True)) == [3, 9]
+
+
+def test_of_two_readings_of_one_moment_the_larger_points_win() -> None:
+    stored(entry(1, points=9, comments=2), **HUGGING_FACE)
+    stored(entry(1, points=3, comments=1), **HUGGING_FACE)
+    stored(entry(1, points=11, comments=4), **HUGGING_FACE)
+    assert list(Sighting.objects.values_list("points", "comments")) == [(11, 4)]
+
+
+def test_a_newer_version_replaces_and_an_older_one_does_not() -> None:
+    stored(entry(1, title="First title", version=1))
+    assert stored(entry(1, title="Second title", version=2, announced="replace")).updated == 1
+    stored(entry(1, title="First title", version=1))
+    paper = Paper.objects.get()
+    assert (paper.title, paper.version) == ("Second title", 2)
+
+
+def test_structured_authors_replace_a_list_that_was_one_string() -> None:
+    stored(entry(1, authors=("A. Example",)))
+    stored(
+        entry(1, authors=("Ada Example", "Ben Sample"), announced=""),
+        kind="arxiv_api",
+        name="arXiv API",
+        url="https://x.example/api",
+    )
+    stored(entry(1, authors=("A. Example",)))
+    assert Paper.objects.get().authors == ["Ada Example", "Ben Sample"]
+
+
+def test_a_withdrawn_paper_is_marked() -> None:
+    stored(entry(1))
+    stored(entry(1, withdrawn=True, version=2, announced="replace"), at=NOON + timedelta(days=1))
+    assert Paper.objects.get().withdrawn_at == NOON + timedelta(days=1)
+
+
+def test_the_withdrawal_of_a_paper_nobody_knows_is_told_and_not_stored() -> None:
+    reading = stored(Entry(identifiers=("arxiv:2603.00009",), title="", withdrawn=True))
+    assert (reading.stored, Paper.objects.count()) == (0, 0)
+    assert [refused.why for refused in reading.refused] == ["withdrawn, and not known here"]
+
+
+def test_a_paper_known_by_its_title_is_adopted_when_its_identifier_comes() -> None:
+    title = "Shannon's Bakery: On Kneading Information"
+    stored(Entry(identifiers=(title_identifier(title),), title=title), kind="seed_page", name="Page", url="")
+    stored(entry(7, title="Shannon’s bakery: on kneading information"))
+    paper = Paper.objects.get()
+    assert (paper.identifier, paper.url) == ("arxiv:2603.00007", "https://arxiv.org/abs/2603.00007")
+    assert Identifier.objects.filter(paper=paper).count() == 2
+
+
+def test_a_bare_title_joins_the_paper_that_is_known_already() -> None:
+    stored(entry(7, title="Shannon's Bakery"))
+    stored(
+        Entry(identifiers=(title_identifier("Shannon's Bakery"),), title="Shannon's Bakery"),
+        kind="seed_page",
+        name="Page",
+        url="",
+    )
+    assert Paper.objects.count() == 1
+
+
+def test_a_title_shared_by_other_authors_is_another_paper() -> None:
+    stored(
+        Entry(identifiers=(title_identifier("Editorial"),), title="Editorial", authors=("Cleo Third",)),
+        kind="journal",
+        name="J",
+        url="",
+    )
+    stored(entry(7, title="Editorial"))
+    stored(entry(8, title="Editorial"))
+    assert Paper.objects.count() == 3
+
+
+def test_two_rows_become_one_when_an_entry_bears_both_names() -> None:
+    stored(entry(1, title="As a preprint"))
+    stored(
+        entry(2, identifiers=("doi:10.5555/abc",), title="As an article", announced=""),
+        kind="journal",
+        name="J",
+        url="https://j.example",
+    )
+    preprint, article = Paper.objects.order_by("pk")
+    ada = reader("ada")
+    Delivery.objects.create(subscriber=ada, issue_date=NOON.date(), status="accepted", paper_ids=[article.pk])
+    stored(
+        entry(
+            1,
+            identifiers=("arxiv:2603.00001", "doi:10.5555/abc"),
+            title="As a preprint",
+            version=2,
+            announced="replace",
+        )
+    )
+    assert list(Paper.objects.values_list("pk", flat=True)) == [preprint.pk]
+    assert Sighting.objects.filter(paper=preprint).count() == 2
+    assert Delivery.objects.get().paper_ids == [preprint.pk]  # or it could be sent to Ada again
+    assert set(preprint.identifiers.values_list("value", flat=True)) >= {"arxiv:2603.00001", "doi:10.5555/abc"}
+
+
+def test_tex_becomes_readable_and_topics_are_tagged() -> None:
+    topic("Statistics", categories=["stat"])
+    topic("Robots", keywords=["robot"])
+    topic("Cooking", keywords=["soup"])
+    stored(entry(1, title=r"Schr\"odinger's Robots: $\alpha$ to $\omega$", categories=("stat.ME",)))
+    paper = Paper.objects.get()
+    assert paper.title == "Schrödinger's Robots: α to ω"
+    assert set(paper.topics.values_list("name", flat=True)) == {"Statistics", "Robots"}
+
+
+def test_an_entry_without_a_readable_title_is_refused_and_the_rest_stored() -> None:
+    reading = stored(entry(1, title="\x00\u200b"), entry(2))
+    assert (reading.stored, [refused.why for refused in reading.refused]) == (1, ["no readable title"])
+    assert reading.expected == 2
+
+
+def test_one_bad_file_never_stops_the_others_and_says_why_on_its_row() -> None:
+    good = feed(entry(1))
+    readings = list(store.store_files({"bad.xml": SourceUnreadable("It is a zip file."), "good.xml": good}, now=NOON))
+    assert [reading.error for reading in readings] == ["It is a zip file.", ""]
+    bad = Source.objects.get(url="file:bad.xml")
+    assert (bad.last_error, bad.failures, bad.active) == ("It is a zip file.", 1, False)
+    assert Paper.objects.count() == 1
+
+
+def test_what_was_stored_stays_when_a_source_fails_later() -> None:
+    stored(entry(1))
+    store.note_failure(source(), "It is cut in the middle.", now=NOON)
+    assert Paper.objects.count() == 1
+
+
+def test_files_are_read_or_refused_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreadable, match=r"There is no such file."):
+        store.read_file(tmp_path / "nothing.xml")
+    with pytest.raises(SourceUnreadable, match="It cannot be read"):
+        store.read_file(tmp_path)
+    with (tmp_path / "big.xml").open("wb") as big:
+        big.truncate(50 << 20)
+    with pytest.raises(SourceUnreadable, match="larger than 32 MiB"):
+        store.read_file(tmp_path / "big.xml")
+
+
+def test_the_recorded_day_of_two_sources_is_27_papers_with_two_sightings_each(data: Path) -> None:
+    for name in ("arxiv-rss2-cs.LG-2026-01-30.xml", "hf-daily-2026-01-30-morning.json"):
+        shown = parsers.read((data / "feeds" / name).read_bytes())
+        store.store(store.source_named_in(shown, name), shown, now=NOON)
+    assert Paper.objects.count() == 27
+    assert [paper.sightings.count() for paper in Paper.objects.all()] == [2] * 27
+
+
+def test_storing_takes_a_fixed_number_of_queries(django_assert_max_num_queries: Any) -> None:
+    topic("Statistics", categories=["stat"])
+    papers = [entry(number) for number in range(1, 401)]
+    with django_assert_max_num_queries(25):
+        stored(*papers)
+
+
+def test_two_arxiv_ids_are_two_works_even_with_one_placeholder_doi() -> None:
+    placeholder = "doi:10.1145/1235"
+    stored(
+        entry(1, identifiers=("arxiv:2603.00001", placeholder)),
+        entry(2, identifiers=("arxiv:2603.00002", placeholder), title="Another paper"),
+    )
+    assert set(Paper.objects.values_list("title", flat=True)) == {entry(1).title, "Another paper"}
+
+
+def test_a_bare_title_by_someone_else_is_a_paper_of_its_own_whichever_comes_first() -> None:
+    stored(entry(7, title="Editorial"))
+    bare = Entry(identifiers=(title_identifier("Editorial"),), title="Editorial", authors=("Cleo Third",))
+    for _ in range(2):
+        stored(bare, kind="journal", name="J", url="")
+    assert list(Paper.objects.order_by("pk").values_list("authors", flat=True)) == [
+        ["Ada Example", "Ben Sample"],
+        ["Cleo Third"],
+    ]
+
+
+def test_a_known_work_that_takes_a_bare_title_joins_its_row() -> None:
+    stored(
+        Entry(identifiers=(title_identifier("Better title"),), title="Better title"), kind="seed_page", name="P", url=""
+    )
+    stored(entry(7, title="First title"))
+    stored(entry(7, title="Better title", version=2, announced="replace"))
+    assert list(Paper.objects.values_list("identifier", "title")) == [("arxiv:2603.00007", "Better title")]
+
+
+def test_joining_keeps_the_older_row_the_newer_words_and_a_withdrawal() -> None:
+    stored(
+        entry(2, identifiers=("doi:10.5555/abc",), title="As an article", announced=""),
+        kind="journal",
+        name="J",
+        url="",
+    )
+    stored(entry(1, title="Second version", version=2, withdrawn=True))
+    stored(entry(3, title="Another"))
+    article, preprint, other = Paper.objects.order_by("pk")
+    ben, eve = (
+        Delivery.objects.create(
+            subscriber=reader(name),
+            issue_date=NOON.date(),
+            status="ready",
+            paper_ids=its,
+            reasons={"papers": [[] for _ in its], "also": also},
+        )
+        for name, its, also in (("ben", [other.pk], [preprint.pk, article.pk]), ("eve", [article.pk], [preprint.pk]))
+    )
+    row = Delivery.objects.create(
+        subscriber=reader("ada"),
+        issue_date=NOON.date(),
+        status="ready",
+        paper_ids=[article.pk, preprint.pk],
+        reasons={"papers": [[["topic", "A", 1.0]], [["topic", "B", 1.0]]]},
+    )
+    stored(
+        entry(1, identifiers=("arxiv:2603.00001", "doi:10.5555/abc"), title="Second version", version=2, withdrawn=True)
+    )
+    (paper,) = Paper.objects.exclude(pk=other.pk)
+    assert (paper.pk, paper.title, paper.version) == (article.pk, "Second version", 2)
+    assert paper.withdrawn_at is not None
+    row.refresh_from_db()
+    assert (row.paper_ids, len(row.reasons["papers"])) == ([paper.pk], 1)
+    assert Delivery.objects.get(pk=ben.pk).reasons["also"] == [paper.pk]  # what else is trending is named once
+    assert Delivery.objects.get(pk=eve.pk).reasons["also"] == []  # and not if it is in the digest
+
+
+def test_a_name_without_a_letter_stops_nothing() -> None:
+    stored(
+        Entry(identifiers=(title_identifier("Editorial"),), title="Editorial", authors=("\u0301",)),
+        kind="journal",
+        name="J",
+        url="",
+    )
+    stored(entry(7, title="Editorial"))
+    assert Paper.objects.exists()
+
+
+def test_two_pages_of_one_moment_count_together_and_two_readings_of_one_list_once() -> None:
+    stored(entry(1), entry(2), announced_on=None, stated_total=2)
+    stored(entry(3), announced_on=None, stated_total=2)
+    assert (Source.objects.get().last_reading["expected"], Source.objects.get().last_reading["stored"]) == (4, 3)
+    later = NOON + timedelta(days=1)
+    for _ in range(2):
+        stored(entry(4), entry(5), at=later, announced_on=later.date())
+    assert Source.objects.get().last_reading["stored"] == 2
