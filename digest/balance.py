@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db.models import Count
 
+from digest.compose.phrases import plural
 from digest.daybook import by_day
 from digest.gate import State
 from digest.models import Delivery
-from digest.phrases import plural
 
 _Status = Delivery.Status
 PARTS: dict[str, tuple[str, ...]] = {  # each status is in exactly one of them

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from digest.compose.reasons import Reason
 from digest.pool import Pool
 from digest.ranking import personal
 from digest.ranking.features import PaperMatrix, ReaderBatch, Texts
 from digest.ranking.matching import Rule
 from digest.ranking.personal import TERMS, rank
-from digest.reasons import Reason
 
 NOTHING_MATCHED = "Nothing that came in matched what you asked for."
 NOTHING_CAME = "No new paper came in."

@@ -20,7 +20,7 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from digest import erasing, gate
-from digest.mails import AT_HAND, Mails
+from digest.compose.emails import AT_HAND, Mails
 from digest.models import PAUSED, SUPPRESSED, Batch, Delivery
 from subscriptions import consent
 from subscriptions.fates import Fate, Handover, Trouble

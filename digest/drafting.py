@@ -11,10 +11,10 @@ from datetime import date, datetime
 from typing import Any
 
 from digest import planning, previewing
-from digest.fitting import HTML_BYTES
-from digest.mails import Mails, digest_of, nothing_of, reader_of
+from digest.compose.emails import Mails, digest_of, nothing_of, reader_of
+from digest.compose.phrases import plural
+from digest.compose.size_limit import HTML_BYTES
 from digest.models import Delivery, Edition, EditionPaper
-from digest.phrases import plural
 from digest.previewing import NO_EDITION
 from subscriptions.choices import Choices
 from subscriptions.links import sending_domain

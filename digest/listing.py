@@ -10,11 +10,11 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from digest.cards import Card
+from digest.compose.card import Card
+from digest.compose.phrases import plural
 from digest.ingest.entry import canonical_identifier
 from digest.judging import first_day
 from digest.models import CuratorPick, Edition, EditionPaper, Paper, Sighting
-from digest.phrases import plural
 from digest.publishing import WINDOW, card_of
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
 from digest.searching import words_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from digest import gate, mails, publishing
+from digest import gate, publishing
+from digest.compose import emails
 from digest.ingest import arxiv_calendar
 from digest.models import Delivery, Edition
 from subscriptions.models import Subscriber
@@ -88,7 +89,7 @@ def glance(now: datetime) -> Morning:
         if given
         else None,
         candidates=edition.candidates.count() if edition else 0,
-        receipt=mails.in_words(receipt),
+        receipt=emails.in_words(receipt),
         planned=planned,
         to_plan=max(0, Subscriber.objects.on_the_list().count() - planned),
         next_due=next_due,

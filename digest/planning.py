@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from digest.choosing import NOTHING_CAME, NOTHING_MATCHED, Asked, Choice, choose
-from digest.compose import subject_line
+from digest.compose.build import subject_line
 from digest.ingest.tag import topic_rule
 from digest.models import PAUSED, SUPPRESSED, Batch, Delivery, Edition, Paper, Verdict
 from digest.pool import Pool, text_of

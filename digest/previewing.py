@@ -19,9 +19,9 @@ from django.db.models import Count, Max, Sum
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from digest.cards import Card
 from digest.choosing import Asked, Choice, choose, in_words
-from digest.compose import Digest, Item, Reader, Sender, compose
+from digest.compose.build import Digest, Item, Reader, Sender, compose
+from digest.compose.card import Card
 from digest.ingest.tag import topic_rule
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
 from digest.pool import Pool, editions_of_the_week, is_held_back, judgements, judgements_since

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
-from digest.cards import Card, Fact, card_for
+from digest.compose.card import Card, Fact, card_for
 from digest.ingest import arxiv_calendar
 from digest.ingest.parsers import arxiv_rss
 from digest.ingest.parsers.taxonomy import CATEGORIES

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from digest.compose.phrases import plural
 from digest.delivering import POISON
 from digest.models import Delivery, DeliveryEvent
-from digest.phrases import plural
 from subscriptions.fates import ADDRESS_IS_GONE
 
 CHUNK = 1000

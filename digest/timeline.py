@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from digest.compose.phrases import plural
 from digest.events import OUTCOME, Kind, status_code
 from digest.models import Delivery, DeliveryEvent
-from digest.phrases import plural
 
 _Status = Delivery.Status
 BECAME: dict[str, str] = {

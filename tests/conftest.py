@@ -45,7 +45,7 @@ def _no_papers_kept_from_another_test() -> None:
     """Previews keep the week's papers in the process, and deliveries the mails' cards, which are another test's."""
     if previewing := sys.modules.get("digest.previewing"):
         previewing.forget()
-    if mails := sys.modules.get("digest.mails"):
+    if mails := sys.modules.get("digest.compose.emails"):
         mails.AT_HAND.forget()
     if retagging := sys.modules.get("digest.ingest.retag"):
         retagging.forget()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from digest.mails import Mails
+from digest.compose.emails import Mails
 from tests.benchmarks import bench, composing, composing_race, correct, day, pipeline, pipeline_race
 from tests.benchmarks.ground import QUICK, NotRight
 from tests.benchmarks.report import Mark

@@ -17,13 +17,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from digest import gate, publishing, retrying, trends
 from digest.balance import Balance, balance_counted, balances_of, in_words
-from digest.cards import TITLE_LENGTH
+from digest.compose.card import TITLE_LENGTH
+from digest.compose.phrases import plural, shorten
+from digest.compose.reasons import Reason, reason_in_words, terms_in_words
 from digest.desk import charts, history
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
 from digest.models import Delivery, Paper, Provider
-from digest.phrases import plural, shorten
-from digest.reasons import Reason, reason_in_words, terms_in_words
 from digest.timeline import story_of
 from subscriptions.models import Subscriber
 from subscriptions.pages import see_other

@@ -16,11 +16,11 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
 
 from digest import drafting, publishing
+from digest.compose.size_limit import HTML_BYTES
 from digest.desk import history
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role, roles_of
 from digest.drafting import Draft
-from digest.fitting import HTML_BYTES
 from subscriptions.examples import examples
 from subscriptions.fates import Fate
 from subscriptions.forms import ChoicesForm

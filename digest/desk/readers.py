@@ -18,13 +18,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from digest import erasing, publishing, readership, trends
+from digest.compose.phrases import shorten
 from digest.desk import charts, history
 from digest.desk.deliveries import chosen_for
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
 from digest.exporting import everything_of
 from digest.models import Verdict
-from digest.phrases import shorten
 from subscriptions import consent, popularity
 from subscriptions.models import Subscriber, Suppression
 from subscriptions.pages import see_other

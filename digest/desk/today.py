@@ -16,13 +16,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from digest import audience, judging, listing, morning, publishing
+from digest.compose.phrases import plural
 from digest.desk import history
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
 from digest.judging import CannotJudge, ChangedMeanwhile, Judgement
 from digest.listing import JUDGED, Wanted
 from digest.models import CuratorPick, EditionPaper, Paper, Source
-from digest.phrases import plural
 from subscriptions.models import Topic
 
 SHOWN = 25

@@ -13,6 +13,7 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from digest.compose.phrases import plural
 from digest.desk import history
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
@@ -20,7 +21,6 @@ from digest.desk.topic_form import TopicForm, in_words
 from digest.ingest import retag
 from digest.ingest.retag import Change, ChangedMeanwhile, change_of, mark_of
 from digest.models import Paper
-from digest.phrases import plural
 from digest.publishing import time_of_the_house
 from subscriptions import popularity
 from subscriptions.models import Topic

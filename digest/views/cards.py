@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from digest.cards import NAME_LENGTH, Card
+from digest.compose.card import NAME_LENGTH, Card
+from digest.compose.phrases import plural, shorten
 from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.models import EditionPaper
-from digest.phrases import plural, shorten
 from subscriptions.rendering import printable
 
 MOST_CATEGORIES = 8

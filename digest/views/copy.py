@@ -10,10 +10,10 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from digest import mails
-from digest.cards import Card
-from digest.compose import Reader
-from digest.fitting import email_of_nothing, fit
+from digest.compose import emails
+from digest.compose.build import Reader
+from digest.compose.card import Card
+from digest.compose.size_limit import email_of_nothing, fit
 from digest.models import Delivery
 from subscriptions.links import WEB_COPY, BadLink, LinkExpired, read_day_token
 from subscriptions.models import Subscriber
@@ -50,19 +50,19 @@ def _sent(public_id: str, day: date) -> tuple[Delivery, dict[int, Card]]:
     )
     if delivery is None:
         raise BadLink("no digest left that day")
-    return delivery, mails.cards_of(delivery)
+    return delivery, emails.cards_of(delivery)
 
 
 def _html(delivery: Delivery, cards: dict[int, Card]) -> str:
     """The mail's HTML without what only its reader may see or do: a copy is passed on."""
     has_counts = "arrived" in (delivery.reasons or {})
     _keep_what_is_left(delivery, cards)
-    reader = mails.reader_of(delivery)
+    reader = emails.reader_of(delivery)
     links: dict[str, Any] = {part.name: "" for part in fields(Reader) if part.name.endswith("_url")}
     reader = replace(reader, address=masked(reader.address), **links)
     if delivery.why_nothing:
-        return email_of_nothing(mails.nothing_of(delivery, cards, reader)).html
-    digest = mails.digest_of(delivery, cards, reader)
+        return email_of_nothing(emails.nothing_of(delivery, cards, reader)).html
+    digest = emails.digest_of(delivery, cards, reader)
     if not has_counts:  # nor does anybody know what was asked for
         digest = replace(digest, overview=CLEARED, items_heading="Papers", why_you=f"Sent to {reader.address}.")
     return fit(digest, limit=NO_LIMIT)[1].html

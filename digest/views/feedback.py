@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from digest import muting
-from digest.cards import TITLE_LENGTH
+from digest.compose.card import TITLE_LENGTH
+from digest.compose.phrases import shorten
 from digest.models import Delivery, Paper, Verdict
-from digest.phrases import shorten
 from subscriptions import visitors
 from subscriptions.fields import LONGEST_PHRASE, clean_text
 from subscriptions.links import FEEDBACK, BadLink, read_day_token

@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from digest import erasing
-from digest.cards import TITLE_LENGTH, safe_link
+from digest.compose.card import TITLE_LENGTH, safe_link
+from digest.compose.phrases import shorten
 from digest.exporting import everything_of
 from digest.models import Delivery, Verdict
-from digest.phrases import shorten
 from subscriptions.links import WEB_COPY, token_for
 from subscriptions.models import Subscriber
 from subscriptions.schedule import local_date

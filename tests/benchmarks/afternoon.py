@@ -14,11 +14,11 @@ import numpy as np
 from django.core.mail import EmailMultiAlternatives, get_connection
 from scipy.sparse import csr_array
 
-from digest.cards import Card
 from digest.choosing import Asked, choose
-from digest.fitting import fit
+from digest.compose.card import Card
+from digest.compose.emails import digest_of, reader_of
+from digest.compose.size_limit import fit
 from digest.ingest.tag import topic_rule
-from digest.mails import digest_of, reader_of
 from digest.models import Delivery, EditionPaper, Paper, Verdict
 from digest.pool import Pool, text_of
 from digest.ranking.matching import Kind, Rule

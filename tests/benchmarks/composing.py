@@ -13,12 +13,12 @@ from typing import Any, cast
 
 from django.core.mail import EmailMultiAlternatives
 
-from digest.compose import Digest
+from digest.compose.build import Digest
+from digest.compose.emails import Mails, digest_of, reader_of
+from digest.compose.size_limit import fit
+from digest.compose.template_cache import Press
 from digest.delivering import CHUNK
-from digest.fitting import fit
-from digest.mails import Mails, digest_of, reader_of
 from digest.models import Delivery
-from digest.press import Press
 from subscriptions.headers import headers_of
 from subscriptions.links import sender_of
 from subscriptions.prepared import JoinedEmail

@@ -18,8 +18,8 @@ from typing import Any, cast
 from django.conf import settings
 from django.urls import Resolver404, resolve
 
-from digest.fitting import fit
-from digest.mails import Mails, digest_of, reader_of
+from digest.compose.emails import Mails, digest_of, reader_of
+from digest.compose.size_limit import fit
 from digest.models import Delivery, Paper
 from subscriptions import links
 from tests.benchmarks.contenders import Questions

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Route
 
-from digest.cards import Fact, card_for
-from digest.compose import Reader, Sender, compose
-from digest.fitting import fit
-from digest.reasons import Reason
-from digest.receipt import SourceCount, receipt_in_words
+from digest.compose.build import Reader, Sender, compose
+from digest.compose.card import Fact, card_for
+from digest.compose.completeness import SourceCount, receipt_in_words
+from digest.compose.reasons import Reason
+from digest.compose.size_limit import fit
 
 PICTURES = Path(__file__).parents[2] / "var" / "pictures"
 GRIPPERS = (

@@ -11,7 +11,8 @@ from django.core import mail
 from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend as Memory
 
-from digest import delivering, mails, planning, publishing
+from digest import delivering, planning, publishing
+from digest.compose import emails
 from digest.delivering import CHUNK
 from digest.ingest import store
 from digest.models import Batch, Delivery, Paper
@@ -99,7 +100,7 @@ def test_the_mail_is_what_was_frozen_in_the_row() -> None:
 def test_composing_twice_gives_the_same_mail() -> None:
     (row,) = planned(reader("ada", wants={"category": ["cs.LG"]}))
     row = Delivery.objects.select_related("subscriber", "edition").get()
-    assert mails.email_for(row) == mails.email_for(row)
+    assert emails.email_for(row) == emails.email_for(row)
 
 
 @pytest.mark.parametrize(
@@ -217,13 +218,13 @@ def test_threads_of_a_worker_that_share_what_is_at_hand_compose_one_after_the_ot
     held, compose = [], delivering._letter
 
     def composing(*arguments: Any) -> Any:
-        held.append(mails.AT_HAND.lock.locked())
+        held.append(emails.AT_HAND.lock.locked())
         return compose(*arguments)
 
     monkeypatch.setattr(delivering, "_letter", composing)
     delivering.deliver_all(clock=clock)
     assert held == [True, True]
-    assert not mails.AT_HAND.lock.locked()
+    assert not emails.AT_HAND.lock.locked()
 
 
 def test_delivering_takes_queries_by_the_chunk_and_none_by_the_reader(django_assert_max_num_queries: Any) -> None:
@@ -308,21 +309,21 @@ def test_a_first_digest_says_how_it_goes_on_and_the_next_does_not() -> None:
     ada = reader("ada", send_hour=9, weekdays=0b11111, max_papers=12)
     planned(ada)
     row = Delivery.objects.select_related("subscriber", "edition").get()
-    said = " ".join(mails.email_for(row).text.split())
+    said = " ".join(emails.email_for(row).text.split())
     assert "This is your first digest." in said
     assert "on weekdays at 09:00, with at most 12 papers each" in said
     Subscriber.objects.update(send_hour=4, max_papers=3)
     row = Delivery.objects.select_related("subscriber", "edition").get()
-    assert " ".join(mails.email_for(row).text.split()) == said  # each try gives the same mail
+    assert " ".join(emails.email_for(row).text.split()) == said  # each try gives the same mail
     row.reasons |= {"occasion": ""}
-    assert "first digest" not in mails.email_for(row).text
+    assert "first digest" not in emails.email_for(row).text
 
 
 def test_a_digest_that_catches_up_says_since_when() -> None:
     planned(reader("ada"))
     row = Delivery.objects.select_related("subscriber", "edition").get()
     row.reasons |= {"occasion": "catch_up", "since": "2026-02-26"}
-    assert "since Thursday, 26 February" in " ".join(mails.email_for(row).text.split())
+    assert "since Thursday, 26 February" in " ".join(emails.email_for(row).text.split())
 
 
 def test_a_row_from_before_there_were_occasions_gives_a_mail() -> None:
@@ -359,7 +360,7 @@ def test_a_mail_for_a_day_without_papers_is_the_same_at_each_try() -> None:
     ada = reader("ada", quiet_days=True)
     planning.plan(NOON, [ada.pk], issue_date=NOON.date())
     row = Delivery.objects.select_related("subscriber", "edition").get()
-    first, second = (mails.email_for(row) for _ in range(2))
+    first, second = (emails.email_for(row) for _ in range(2))
     assert first == second
     assert "No new paper came in." in first.text
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from digest import delivering, drafting, planning, previewing
-from digest.compose import Reader
-from digest.mails import Mails, digest_of
+from digest.compose.build import Reader
+from digest.compose.emails import Mails, digest_of
 from digest.models import CuratorPick, Delivery, Paper, Verdict
 from subscriptions import links
 from subscriptions.choices import Choices, Wish

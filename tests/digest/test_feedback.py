@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from digest import erasing, mails, muting, planning, publishing
+from digest import erasing, muting, planning, publishing
+from digest.compose import emails
 from digest.ingest import store
 from digest.models import Delivery, Paper, Verdict
 from digest.muting import FULL
@@ -386,7 +387,7 @@ def test_too_many_presses_are_told_to_wait(press: Client) -> None:
 def test_the_links_of_the_mail_lead_to_the_papers_beside_them(press: Client) -> None:
     sent(ada := reader("ada"))
     row = Delivery.objects.select_related("subscriber", "edition").get()
-    text = mails.email_for(row).text
+    text = emails.email_for(row).text
     shown = dict(re.findall(r"^(\d+)\. +(.+)$", text, flags=re.M))
     links = re.findall(r"^ +https?://[^/]+(/f/\S+/(\d+)/(?:more|less|mute))$", text, flags=re.M)
     assert len(links) == 9

@@ -14,7 +14,8 @@ from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
 
-from digest import delivering, erasing, mails, planning, publishing
+from digest import delivering, erasing, planning, publishing
+from digest.compose import emails
 from digest.ingest import store
 from digest.models import Delivery, DeliveryEvent, Edition, Paper, Verdict
 from subscriptions import consent
@@ -386,14 +387,14 @@ def test_a_digest_that_was_being_handed_over_while_its_reader_was_erased_leaves_
     ada = reader("ada", wants={"keyword": ["measurement"]})
     publish(1, 2)
     planning.plan(NOON, [ada.pk], issue_date=NOON.date())
-    make = mails.Mails.email_for
+    make = emails.Mails.email_for
 
     def erased_meanwhile(*args: Any) -> Any:
         email = make(*args)
         erasing.erase(ada, now=NOON)
         return email
 
-    monkeypatch.setattr(mails.Mails, "email_for", erased_meanwhile)
+    monkeypatch.setattr(emails.Mails, "email_for", erased_meanwhile)
     delivering.deliver_all(clock=lambda: NOON)
     row = Delivery.objects.get()
     assert (row.status, row.paper_ids, row.reasons, row.subject) == ("accepted", [], [], "")

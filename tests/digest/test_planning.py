@@ -13,15 +13,16 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import delivering, mails, planning, publishing
+from digest import delivering, planning, publishing
 from digest.choosing import NOTHING_CAME, NOTHING_MATCHED
+from digest.compose import emails
+from digest.compose.reasons import Reason, reason_in_words
 from digest.ingest import store
 from digest.ingest.entry import Entry
 from digest.models import CuratorPick, Delivery, Edition, Paper, Verdict
 from digest.pool import Pool
 from digest.ranking.features import ReaderBatch
 from digest.ranking.personal import rank
-from digest.reasons import Reason, reason_in_words
 from subscriptions import consent
 from subscriptions.models import Preference, Subscriber
 from tests.support.factories import NOON, entry, feed, reader, topic, want
@@ -287,7 +288,7 @@ def test_the_papers_of_a_row_are_in_the_order_of_the_mail() -> None:
     plan(ada)
     assert papers_of(ada)[:2] == [GRAPHS.title, STARS.title]
     row = Delivery.objects.get()
-    text = mails.email_for(row).text
+    text = emails.email_for(row).text
     places = [text.index(title) for title in papers_of(ada)]
     assert places == sorted(places)
     assert [reasons[0][0] for reasons in row.reasons["papers"]][1] == "author"  # reasons moved along

@@ -13,14 +13,15 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import mails, planning, previewing, publishing
-from digest.cards import Card
-from digest.compose import Reader, compose
+from digest import planning, previewing, publishing
+from digest.compose import emails
+from digest.compose.build import Reader, compose
+from digest.compose.card import Card
+from digest.compose.reasons import Reason
 from digest.ingest import store
 from digest.ingest.entry import Entry
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
 from digest.previewing import preview
-from digest.reasons import Reason
 from subscriptions.choices import Choices, Wish, choose
 from subscriptions.models import Subscriber
 from tests.support.factories import NOON, entry, feed, reader, topic
@@ -108,7 +109,7 @@ def agrees_with_the_real_run(choices: Choices) -> None:
         [(Card.from_json(cards[one]), why) for one, why in zip(row.paper_ids, reasons, strict=True)],
         Reader(address="", unsubscribe_url="", asked_for=tuple(row.reasons["asked_for"])),
         issue_date=TODAY,
-        sender=mails.sender(),
+        sender=emails.sender(),
         arrived=row.reasons["arrived"],
         matched=row.reasons["matched"],
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from digest import publishing
-from digest.cards import Card
+from digest.compose.card import Card
 from digest.ingest import store
 from digest.ingest.entry import Entry
 from digest.models import Edition, EditionPaper, Paper

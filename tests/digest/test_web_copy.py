@@ -17,10 +17,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from digest import delivering, erasing, mails, planning, publishing
+from digest import delivering, erasing, planning, publishing
 from digest.choosing import NOTHING_MATCHED
-from digest.compose import Reader
-from digest.fitting import HTML_BYTES
+from digest.compose import emails
+from digest.compose.build import Reader
+from digest.compose.size_limit import HTML_BYTES
 from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper, Verdict
 from subscriptions import consent
@@ -164,7 +165,7 @@ def test_what_did_not_fit_into_the_mail_is_here() -> None:
         card={**EditionPaper.objects.first().card, "snippet": "Ünïcödé “wörds” & <signs>. " * 99}
     )
     delivery = Delivery.objects.select_related("subscriber", "edition").get()
-    mailed_html = mails.email_for(delivery).html
+    mailed_html = emails.email_for(delivery).html
     html = page(subscriber)
     assert len(mailed_html.encode()) <= HTML_BYTES < len(html.encode())
     assert html.count("<h3") == 60
@@ -259,9 +260,11 @@ def test_no_address_and_no_link_of_the_readers_own_is_in_it() -> None:
 
 def test_every_link_of_a_reader_is_left_out_whatever_the_mail_comes_to_have(monkeypatch: pytest.MonkeyPatch) -> None:
     composed_for: list[Reader] = []
-    make = mails.digest_of
+    make = emails.digest_of
     monkeypatch.setattr(
-        mails, "digest_of", lambda row, cards, whom, **more: composed_for.append(whom) or make(row, cards, whom, **more)
+        emails,
+        "digest_of",
+        lambda row, cards, whom, **more: composed_for.append(whom) or make(row, cards, whom, **more),
     )
     sent(row := ada())
     page(row)
@@ -437,10 +440,10 @@ def test_it_takes_two_queries_whatever_it_shows(papers: int, django_assert_num_q
 @pytest.mark.parametrize("method", ["get", "head", "options", "post", "put", "patch", "delete"])
 def test_looking_changes_nothing_and_nothing_else_is_taken(method: str) -> None:
     sent(row := ada())
-    before, mails = list(every_row()), len(mail.outbox)
+    before, sent = list(every_row()), len(mail.outbox)
     answer = getattr(Client(enforce_csrf_checks=True), method)(copy_of(row))
     assert answer.status_code == (200 if method in ("get", "head") else 405)
-    assert (list(every_row()), len(mail.outbox)) == (before, mails)
+    assert (list(every_row()), len(mail.outbox)) == (before, sent)
 
 
 def test_another_sites_form_is_refused() -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from digest.fitting import HTML_BYTES
+from digest.compose.size_limit import HTML_BYTES
 from digest.models import Delivery, EditionPaper, Paper
 from subscriptions.links import feedback_url, preferences_url, unsubscribe_url, web_copy_url
 from subscriptions.models import Subscriber

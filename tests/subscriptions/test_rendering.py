@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import TemplateNotFound, UndefinedError
 
-from digest.cards import Fact, card_for
-from digest.compose import Reader, Sender, compose
-from digest.reasons import Reason
+from digest.compose.build import Reader, Sender, compose
+from digest.compose.card import Fact, card_for
+from digest.compose.reasons import Reason
 from subscriptions.rendering import COLUMNS, fold, margin, one_line, printable, render_email, wrap
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
-from digest.cards import Card, Fact, card_for
-from digest.compose import Digest, Reader, Sender, compose
-from digest.fitting import fit
-from digest.reasons import Reason
+from digest.compose.build import Digest, Reader, Sender, compose
+from digest.compose.card import Card, Fact, card_for
+from digest.compose.reasons import Reason
+from digest.compose.size_limit import fit
 from subscriptions.rendering import RenderedEmail
 
 MONDAY = date(2026, 11, 23)

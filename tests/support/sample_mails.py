@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from digest.cards import Card, Fact, card_for
-from digest.compose import Reader, Sender, compose, compose_nothing
-from digest.fitting import email_of_nothing, fit
-from digest.reasons import Reason
-from digest.receipt import SourceCount, receipt_in_words
+from digest.compose.build import Reader, Sender, compose, compose_nothing
+from digest.compose.card import Card, Fact, card_for
+from digest.compose.completeness import SourceCount, receipt_in_words
+from digest.compose.reasons import Reason
+from digest.compose.size_limit import email_of_nothing, fit
 from subscriptions import answering
 from subscriptions.rendering import TEMPLATES, RenderedEmail
 

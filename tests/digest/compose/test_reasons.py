@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from digest.cards import Fact
-from digest.reasons import Reason, reason_in_words
+from digest.compose.card import Fact
+from digest.compose.reasons import Reason, reason_in_words
 from tests.support.digests import ROBOTICS, UPVOTES
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from django.conf import settings
 
-from digest.cards import Card
-from digest.compose import Digest, Nothing, Reader, Sender, compose, compose_nothing
-from digest.fitting import email_of_nothing, fit
+from digest.compose.build import Digest, Nothing, Reader, Sender, compose, compose_nothing
+from digest.compose.card import Card
+from digest.compose.completeness import SourceCount, receipt_in_words
+from digest.compose.reasons import TOLD, Reason
+from digest.compose.size_limit import email_of_nothing, fit
+from digest.compose.template_cache import Press
 from digest.models import Delivery, Edition, EditionPaper
-from digest.press import Press
-from digest.reasons import TOLD, Reason
-from digest.receipt import SourceCount, receipt_in_words
 from subscriptions.links import feedback_url, preferences_url, unsubscribe_url, web_copy_url
 from subscriptions.prepared import JoinedEmail
 from subscriptions.rendering import RenderedEmail

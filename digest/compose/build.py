@@ -11,9 +11,9 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
-from digest.cards import NAME_LENGTH, Card
-from digest.phrases import listed, plural, shorten
-from digest.reasons import Reason, reason_in_words
+from digest.compose.card import NAME_LENGTH, Card
+from digest.compose.phrases import listed, plural, shorten
+from digest.compose.reasons import Reason, reason_in_words
 from subscriptions.rendering import one_line
 
 SUBJECT_LENGTH = 78
@@ -122,9 +122,9 @@ def compose(
 
     ``cards`` are in ranked order; those with a ``pick`` reason are shown first. ``issue_date`` is the reader's own
     day, ``arrived`` the number of new papers looked through, ``matched`` how many of them answer to what the reader
-    asked for. ``receipt`` are the lines of :func:`digest.receipt.receipt_in_words`. ``occasion`` is ``first``,
-    ``catch_up`` (then ``since`` is the day of the oldest edition drawn from) or empty. A ``subject`` that is known
-    already is not made again. Raises ValueError without papers: a day with nothing is a skip or
+    asked for. ``receipt`` are the lines of :func:`digest.compose.completeness.receipt_in_words`. ``occasion`` is
+    ``first``, ``catch_up`` (then ``since`` is the day of the oldest edition drawn from) or empty. A ``subject`` that is
+    known already is not made again. Raises ValueError without papers: a day with nothing is a skip or
     :func:`compose_nothing`.
     """
     if not cards:

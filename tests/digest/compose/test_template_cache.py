@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from digest import mails
-from digest.cards import Card, Fact, card_for
-from digest.compose import Digest, Reader, Sender, compose
-from digest.fitting import HTML_BYTES, fit
+from digest.compose import emails
+from digest.compose.build import Digest, Reader, Sender, compose
+from digest.compose.card import Card, Fact, card_for
+from digest.compose.completeness import SourceCount, receipt_in_words
+from digest.compose.reasons import Reason
+from digest.compose.size_limit import HTML_BYTES, fit
+from digest.compose.template_cache import Press
 from digest.models import Delivery
-from digest.press import Press
-from digest.reasons import Reason
-from digest.receipt import SourceCount, receipt_in_words
 from subscriptions.prepared import JoinedEmail
 
 CARDS = [
@@ -122,10 +122,10 @@ def test_on_a_real_day_each_printed_mail_is_the_full_render(data: Path, settings
     call_command("digest", "--from", *files, "--date", "2026-01-30")
     rows = list(Delivery.objects.exclude(paper_ids=[]).select_related("subscriber", "edition"))
     assert rows
-    desk = mails.Mails()
+    desk = emails.Mails()
     desk.read_cards(rows)
     for row in rows:
         printed = desk.email_for(row)
-        full = fit(mails.digest_of(row, desk.cards_of(row), mails.reader_of(row)))[1]
+        full = fit(emails.digest_of(row, desk.cards_of(row), emails.reader_of(row)))[1]
         assert isinstance(printed, JoinedEmail)
         assert (printed.subject, printed.text, printed.html) == (full.subject, full.text, full.html)

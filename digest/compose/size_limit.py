@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import replace
 
-from digest.compose import Digest, Item, Nothing
+from digest.compose.build import Digest, Item, Nothing
 from digest.text import snippet
 from subscriptions.rendering import RenderedEmail, render_email
 

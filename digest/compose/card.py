@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from markupsafe import escape
 
-from digest.phrases import listed, plural, shorten
+from digest.compose.phrases import listed, plural, shorten
 from digest.text import snippet, visible
 from subscriptions.rendering import one_line
 

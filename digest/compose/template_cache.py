@@ -2,8 +2,8 @@
 
 A **page** is ``templates/email/digest`` with holes for what is one reader's own; there is one for each way a digest can
 be made up (with picks or without, with an opening or without). A **paper** is its entry in the list, with holes for its
-number, the reason and the links. The words are those of the full render, ``fitting.fit``, which also takes what is too
-large for the press.
+number, the reason and the links. The words are those of the full render, ``size_limit.fit``, which also takes what is
+too large for the press.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from types import SimpleNamespace
 
 from markupsafe import escape
 
-from digest.cards import Card
-from digest.compose import Digest, Item
-from digest.fitting import HTML_BYTES
+from digest.compose.build import Digest, Item
+from digest.compose.card import Card
+from digest.compose.size_limit import HTML_BYTES
 from subscriptions.prepared import JoinedEmail, Prepared, encoded
 from subscriptions.rendering import Hole, one_line, prepare
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from digest.phrases import listed, plural, shorten
+from digest.compose.phrases import listed, plural, shorten
 
 
 def test_text_is_shortened_at_a_word() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from digest import planning, publishing
+from digest.compose.emails import Mails
 from digest.ingest import store
-from digest.mails import Mails
 from digest.models import Delivery, EditionPaper, Paper
 from tests.support.factories import NOON, entry, feed, reader
 

@@ -7,7 +7,7 @@ from unicodedata import normalize
 
 import pytest
 
-from digest.cards import Card, safe_link
+from digest.compose.card import Card, safe_link
 from tests.support.digests import UPVOTES, a_card, mail
 from tests.support.mail_outline import Outline
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from digest.cards import NAME_LENGTH
-from digest.phrases import listed, plural, shorten
+from digest.compose.card import NAME_LENGTH
+from digest.compose.phrases import listed, plural, shorten
 
 RECEIPT_SOURCES = 12
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from digest.cards import NAME_LENGTH, Fact, counts_in_words
-from digest.phrases import listed, shorten
+from digest.compose.card import NAME_LENGTH, Fact, counts_in_words
+from digest.compose.phrases import listed, shorten
 
 TOLD = frozenset({"pick", "author", "topic", "keyword", "category", "like", "trending"})  # the kinds said in words
 

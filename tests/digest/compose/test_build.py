@@ -8,11 +8,11 @@ from datetime import date
 
 import pytest
 
-from digest.cards import Fact
-from digest.compose import SUBJECT_LENGTH, compose, compose_nothing
-from digest.fitting import email_of_nothing, fit
-from digest.reasons import Reason
-from digest.receipt import SourceCount, receipt_in_words
+from digest.compose.build import SUBJECT_LENGTH, compose, compose_nothing
+from digest.compose.card import Fact
+from digest.compose.completeness import SourceCount, receipt_in_words
+from digest.compose.reasons import Reason
+from digest.compose.size_limit import email_of_nothing, fit
 from tests.support.digests import ADA, BROADSHEET, MONDAY, ROBOTICS, UPVOTES, a_card, a_digest
 from tests.support.mail_outline import Outline
 

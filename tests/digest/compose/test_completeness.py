@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from digest.receipt import SourceCount, receipt_in_words
+from digest.compose.completeness import SourceCount, receipt_in_words
 
 
 def test_the_receipt_says_what_is_missing_first_and_names_late_sources() -> None:
