@@ -19,9 +19,10 @@ from django.conf import settings
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
-from digest import erasing, gate
+from digest import gate
 from digest.compose.emails import AT_HAND, Mails
 from digest.models import PAUSED, SUPPRESSED, Batch, Delivery
+from digest.reader_data.erase import forget_the_erased
 from subscriptions import consent
 from subscriptions.fates import Fate, Handover, Trouble
 from subscriptions.letter import Letter
@@ -241,7 +242,7 @@ def _take_chunk(batch: Batch, door: Door, now: datetime, outcomes: Outcomes, *, 
                 if status != Delivery.Status.HANDING_OFF:
                     _these(rows).update(status=status, outcome=outcome)
                     outcomes.counts[status] += len(rows)
-            erasing.forget_the_erased(row for row in ready if row.subscriber.status == Subscriber.Status.ERASED)
+            forget_the_erased(row for row in ready if row.subscriber.status == Subscriber.Status.ERASED)
     return going
 
 
@@ -359,7 +360,7 @@ def _write(chunk: Sequence[Delivery], gone: Sequence[Delivery], *, now: datetime
             )
         named = [delivery for delivery in chunk if delivery.provider_message_id]
         Delivery.objects.bulk_update(named, ["provider_message_id"], batch_size=100)
-        erasing.forget_the_erased(chunk)
+        forget_the_erased(chunk)
         Subscriber.objects.filter(
             pk__in=[delivery.subscriber_id for delivery in chunk if delivery.status == Delivery.Status.ACCEPTED]
         ).update(last_digest_at=now)

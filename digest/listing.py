@@ -12,12 +12,12 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from digest.compose.card import Card
 from digest.compose.phrases import plural
+from digest.editions.curation import first_day
+from digest.editions.open_edition import WINDOW, card_of
+from digest.editions.search import words_of
 from digest.ingest.entry import canonical_identifier
-from digest.judging import first_day
 from digest.models import CuratorPick, Edition, EditionPaper, Paper, Sighting
-from digest.publishing import WINDOW, card_of
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
-from digest.searching import words_of
 
 MOST_FOUND = 20
 JUDGED = {"pick": "picked", "boost": "boosted", "hide": "hidden", "any": "judged at all", "none": "not judged"}

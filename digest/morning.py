@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from digest import gate, publishing
+from digest import gate
 from digest.compose import emails
+from digest.editions import open_edition
 from digest.ingest import arxiv_calendar
 from digest.models import Delivery, Edition
 from subscriptions.models import Subscriber
@@ -68,7 +69,7 @@ def glance(now: datetime) -> Morning:
     day = now.date()
     edition = Edition.objects.filter(opened_at__lte=now, date__lte=day).first()
     is_open = edition is not None and edition.date == day
-    receipt = edition.receipt if edition and is_open else publishing.receipt(day, now=now)
+    receipt = edition.receipt if edition and is_open else open_edition.receipt(day, now=now)
     given = [row for row in receipt if row["expected"] is not None]
     next_due, next_readers = _next(now)
     planned = Delivery.objects.filter(edition=edition).count() if edition else 0

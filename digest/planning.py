@@ -15,11 +15,11 @@ from django.db.models.functions import RowNumber
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from digest.choosing import NOTHING_CAME, NOTHING_MATCHED, Asked, Choice, choose
 from digest.compose.build import subject_line
+from digest.editions.candidate_pool import Pool, text_of
+from digest.editions.selection import NOTHING_CAME, NOTHING_MATCHED, Asked, Choice, choose
 from digest.ingest.tag import topic_rule
 from digest.models import PAUSED, SUPPRESSED, Batch, Delivery, Edition, Paper, Verdict
-from digest.pool import Pool, text_of
 from digest.ranking.features import Texts
 from digest.ranking.matching import Kind, Rule
 from subscriptions.choices import HALF_A_DAY

@@ -19,13 +19,13 @@ from django.db.models import Count, Max, Sum
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from digest.choosing import Asked, Choice, choose, in_words
 from digest.compose.build import Digest, Item, Reader, Sender, compose
 from digest.compose.card import Card
+from digest.editions.candidate_pool import Pool, editions_of_the_week, is_held_back, judgements, judgements_since
+from digest.editions.open_edition import WINDOW, noon
+from digest.editions.selection import Asked, Choice, choose, in_words
 from digest.ingest.tag import topic_rule
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
-from digest.pool import Pool, editions_of_the_week, is_held_back, judgements, judgements_since
-from digest.publishing import WINDOW, noon
 from digest.ranking.features import PaperMatrix
 from digest.ranking.matching import Index, Kind, Rule
 from subscriptions.choices import Choices

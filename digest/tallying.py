@@ -7,8 +7,8 @@ from datetime import datetime
 
 from django.db.models import Count
 
+from digest.editions.open_edition import WINDOW
 from digest.models import Delivery, Edition
-from digest.publishing import WINDOW
 
 
 def tally(now: datetime) -> None:

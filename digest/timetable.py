@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from digest import audience, daybook, delivering, forgetting, gate, lease, planning, publishing, settling, tallying
+from digest import daybook, delivering, gate, lease, planning, settling, tallying
+from digest.editions import reach
+from digest.editions.open_edition import open_when_ready, time_of_the_house
 from digest.ingest.refresh import refresh_due
 from digest.models import Batch, Lease
-from digest.publishing import time_of_the_house
+from digest.reader_data import retention
 from subscriptions import popularity, tidying
 from subscriptions.models import Subscriber
 
@@ -71,8 +73,8 @@ def refresh(now: datetime) -> None:
 def open_edition(now: datetime) -> None:
     """Open today's edition when every source has given its day, or at the deadline."""
     with _turn("open_edition", now) as ours:
-        if ours and (opened := publishing.open_when_ready(now)):
-            audience.count_readers(opened)
+        if ours and (opened := open_when_ready(now)):
+            reach.count_readers(opened)
 
 
 def tidy(now: datetime) -> None:
@@ -81,14 +83,14 @@ def tidy(now: datetime) -> None:
         if ours:
             tidying.tidy(now)
             settling.forget_old_events(now)
-            forgetting.forget_reasons(now)
+            retention.forget_reasons(now)
             count(time_of_the_house(now))
 
 
 def count(now: datetime) -> None:
     """What the desk's pages show and must not count themselves: editions, days, whom papers and topics reach."""
     tallying.tally(now)
-    audience.count_readers_of_newest(now)
+    reach.count_readers_of_newest(now)
     popularity.count_readers()
     daybook.count(now)
 

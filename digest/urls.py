@@ -6,7 +6,7 @@ from digest.views import copy, feedback, own, preview, public
 urlpatterns = [
     path("", public.home, name="home"),
     re_path(r"^(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})$", public.day, name="day"),
-    path("search", public.search, name="search"),
+    path("search", public.search_page, name="search"),
     re_path(
         r"^f/(?P<token>[^/]+)/(?P<number>[0-9]{1,3})/(?P<wish>more|less|mute)$", feedback.feedback, name="feedback"
     ),
@@ -15,7 +15,7 @@ urlpatterns = [
     path("preferences/receipts", own.receipts, name="receipts"),
     path("preferences/verdicts", own.verdicts, name="verdicts"),
     path("preferences/export", own.export, name="export"),
-    path("preferences/erase", own.erase, name="erase"),
+    path("preferences/erase", own.erase_page, name="erase"),
     path("health", public.health, name="health"),
     path("webhooks/<str:provider>", receive, name="webhook"),
 ]

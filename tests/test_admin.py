@@ -13,8 +13,8 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils.timezone import now
 
-from digest import erasing
 from digest.models import CuratorPick, Delivery, DeliveryEvent, Lease, Paper, Verdict
+from digest.reader_data.erase import erase
 from subscriptions import consent
 from subscriptions.models import Knock, LoginToken, MailRequest, Subscriber
 from tests.support.factories import reader
@@ -71,7 +71,7 @@ def test_what_staff_mended_names_nobody_who_was_erased_since(admin_client: Clien
         **{"preferences-0-kind": "keyword", "preferences-0-value": "wasps", "preferences-0-stance": "want"},
     }
     assert admin_client.post(f"/admin/subscriptions/subscriber/{ada.pk}/change/", form).status_code == 302
-    erasing.erase(ada, now=now())
+    erase(ada, now=now())
     said = str(list(LogEntry.objects.values_list("object_repr", "change_message")))
     assert ada.public_id in said
     assert not re.search("ada@|bees|wasps", said)

@@ -78,7 +78,7 @@ def test_a_mark_is_reached_accepted_or_missed_whichever_way_is_better() -> None:
 @pytest.fixture
 def folder(db: None, tmp_path: Path) -> Path:
     """One mail of an invented day."""
-    day.open_edition(papers=60, older=0)
+    day.create_edition(papers=60, older=0)
     ids = day.full_digests(2)
     for name in ("mails", "others"):
         (tmp_path / name).mkdir()

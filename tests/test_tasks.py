@@ -15,8 +15,9 @@ from celery.beat import ScheduleEntry
 from django.core import mail
 from django.db import OperationalError
 
-from digest import planning, publishing, tasks, timetable
+from digest import planning, tasks, timetable
 from digest.config import celery as config
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Lease
 from subscriptions import answering
@@ -191,7 +192,7 @@ def test_on_a_given_day_newcomers_get_its_edition_at_once_and_others_nothing_mor
     day = NOON - timedelta(days=250)  # long before newcomers came
     shown = feed(entry(1, announced_on=day.date()))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=day)
-    publishing.open_edition(day.date(), now=day)
+    open_edition(day.date(), now=day)
     old = reader("old", wants={"category": ["cs.LG"]}, last_issue_date=day.date(), last_digest_at=day)
     for hours in range(3):
         with time_machine.travel(NOON + hours * HOUR, tick=False):

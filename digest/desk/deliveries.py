@@ -15,7 +15,7 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from digest import gate, publishing, retrying, trends
+from digest import gate, retrying, trends
 from digest.balance import Balance, balance_counted, balances_of, in_words
 from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import plural, shorten
@@ -23,6 +23,7 @@ from digest.compose.reasons import Reason, reason_in_words, terms_in_words
 from digest.desk import charts, history
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
+from digest.editions.open_edition import time_of_the_house
 from digest.models import Delivery, Paper, Provider
 from digest.timeline import story_of
 from subscriptions.models import Subscriber
@@ -43,7 +44,7 @@ HERE = {"here": "desk_deliveries"}
 @staff_only()
 def deliveries(request: HttpRequest) -> HttpResponse:
     """Today's and yesterday's balance, the gate, what may be tried again, and the last 30 days."""
-    now = publishing.time_of_the_house(timezone.now())
+    now = time_of_the_house(timezone.now())
     state, month = gate.state(now), trends.last_month(now.date())
     context = {
         "gate": state,
@@ -112,7 +113,7 @@ def pause(request: HttpRequest) -> HttpResponse:
 @staff_only(done_by=Role.SENDER, asked_again=True)
 def resume(request: HttpRequest) -> HttpResponse:
     """What was paused meanwhile by somebody else, or is held for another reason, is looked at once more first."""
-    now = publishing.time_of_the_house(timezone.now())
+    now = time_of_the_house(timezone.now())
     with transaction.atomic():
         list(Provider.objects.select_for_update())
         state = gate.state(now)
@@ -130,7 +131,7 @@ def resume(request: HttpRequest) -> HttpResponse:
 @require_POST
 @staff_only(done_by=Role.SENDER, asked_again=True)
 def try_again(request: HttpRequest) -> HttpResponse:
-    now = publishing.time_of_the_house(timezone.now())
+    now = time_of_the_house(timezone.now())
     with transaction.atomic():
         tried = retrying.try_again(now)
         if tried:
@@ -159,7 +160,7 @@ def _write_down(request: HttpRequest, what: str) -> None:
 @staff_only()
 def delivery_list(request: HttpRequest) -> HttpResponse:
     """Digests of one issue date, those in trouble first; each page goes on after a row, so that all are quick."""
-    today = publishing.time_of_the_house(timezone.now()).date()
+    today = time_of_the_house(timezone.now()).date()
     asked = request.GET
     day, problem = _day(asked.get("date", ""), today)
     status = asked.get("status", "")

@@ -15,12 +15,13 @@ from django.utils import timezone
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
 
-from digest import drafting, publishing
+from digest import drafting
 from digest.compose.size_limit import HTML_BYTES
 from digest.desk import history
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role, roles_of
 from digest.drafting import Draft
+from digest.editions.open_edition import time_of_the_house
 from subscriptions.examples import examples
 from subscriptions.fates import Fate
 from subscriptions.forms import ChoicesForm
@@ -142,7 +143,7 @@ def _taste(query: QueryDict) -> TasteForm:
 
 def _draft(query: QueryDict, form: TasteForm) -> tuple[Draft | None, str]:
     """What was asked for, if anything was; and a sentence where there is no such reader."""
-    now = publishing.time_of_the_house(timezone.now())
+    now = time_of_the_house(timezone.now())
     if number := query.get("reader", ""):
         reader = Subscriber.objects.filter(public_id=number).first() if "\0" not in number else None
         if reader is None:

@@ -17,14 +17,16 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from digest import erasing, publishing, readership, trends
+from digest import readership, trends
 from digest.compose.phrases import shorten
 from digest.desk import charts, history
 from digest.desk.deliveries import chosen_for
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
-from digest.exporting import everything_of
+from digest.editions.open_edition import time_of_the_house
 from digest.models import Verdict
+from digest.reader_data.erase import erase
+from digest.reader_data.export import everything_of
 from subscriptions import consent, popularity
 from subscriptions.models import Subscriber, Suppression
 from subscriptions.pages import see_other
@@ -43,7 +45,7 @@ def readers(request: HttpRequest) -> HttpResponse:
 
 
 def _growth() -> dict[str, Any]:
-    month = trends.last_month(publishing.time_of_the_house(timezone.now()).date())
+    month = trends.last_month(time_of_the_house(timezone.now()).date())
     wanted = popularity.most_wanted(trends.MOST_NAMES)
     names, numbers = [topic.name for topic in wanted], [topic.wanted for topic in wanted]
     return {
@@ -102,7 +104,7 @@ def _known(public_id: str) -> Subscriber:
 
 def _page_of(request: HttpRequest, one: Subscriber, *, problem: str = "", about: str = "") -> HttpResponse:
     """Everything about one reader; ``problem`` is what was wrong with the form ``about``."""
-    now = publishing.time_of_the_house(timezone.now())
+    now = time_of_the_house(timezone.now())
     suppression = readership.suppression_of(one.email)
     rows = list(_receipts(one, request.GET.get("before", "")))
     last = next((row for row in rows if row.paper_ids), None)
@@ -200,13 +202,13 @@ def export(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @require_POST
 @staff_only(seen_by=Role.PRIVACY, done_by=Role.PRIVACY, asked_again=True)
-def erase(request: HttpRequest, public_id: str) -> HttpResponse:
+def erase_page(request: HttpRequest, public_id: str) -> HttpResponse:
     one = _known(public_id)
     if request.POST.get("number", "").strip() != one.public_id:
         problem = "Nothing was erased: type the reader’s number as it stands under About."
         return _page_of(request, one, about="erase", problem=problem)
     with transaction.atomic():
-        erased = erasing.erase(one, now=timezone.now())
+        erased = erase(one, now=timezone.now())
         if erased:
             history.write_down(request.user, one, "Erased")
     if erased:
@@ -252,5 +254,5 @@ urlpatterns = [
     path("readers/<str:public_id>/suppress", suppress, name="desk_suppress"),
     path("readers/<str:public_id>/lift", lift, name="desk_lift"),
     path("readers/<str:public_id>/export", export, name="desk_export"),
-    path("readers/<str:public_id>/erase", erase, name="desk_erase"),
+    path("readers/<str:public_id>/erase", erase_page, name="desk_erase"),
 ]

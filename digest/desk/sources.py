@@ -18,12 +18,12 @@ from digest.compose.phrases import plural
 from digest.desk import charts, history
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
+from digest.editions.open_edition import time_of_the_house
 from digest.ingest import add_source, refresh
 from digest.ingest.add_source import PATIENCE, CannotAdd, Look
 from digest.ingest.advice import advice_for
 from digest.ingest.source_health import Day, Faring, fare, is_by_hand
 from digest.models import Paper, Sighting, Source
-from digest.publishing import time_of_the_house
 from subscriptions.visitors import too_many_by
 from subscriptions.waking import wake
 

@@ -15,12 +15,14 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from digest import audience, judging, listing, morning, publishing
+from digest import listing, morning
 from digest.compose.phrases import plural
 from digest.desk import history
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
-from digest.judging import CannotJudge, ChangedMeanwhile, Judgement
+from digest.editions import curation, reach
+from digest.editions.curation import CannotJudge, ChangedMeanwhile, Judgement
+from digest.editions.open_edition import time_of_the_house
 from digest.listing import JUDGED, Wanted
 from digest.models import CuratorPick, EditionPaper, Paper, Source
 from subscriptions.models import Topic
@@ -60,9 +62,9 @@ class JudgementForm(forms.Form):
 @staff_only()
 def today(request: HttpRequest) -> HttpResponse:
     """The morning, and the candidates of the newest edition."""
-    now = publishing.time_of_the_house(timezone.now())
+    now = time_of_the_house(timezone.now())
     seen = morning.glance(now)
-    day = judging.first_day(now)
+    day = curation.first_day(now)
     wanted = _wanted(request.GET)
     rows = listing.candidates(seen.edition, wanted, now=now) if seen.edition else EditionPaper.objects.none()
     shown = Paginator(rows, SHOWN).get_page(request.GET.get("page"))
@@ -94,7 +96,7 @@ def today(request: HttpRequest) -> HttpResponse:
 @staff_only(done_by=Role.CURATOR)
 def paper(request: HttpRequest, paper_id: int) -> HttpResponse:
     """One paper and the form to judge it with; a POST judges, or takes back."""
-    now = publishing.time_of_the_house(timezone.now())
+    now = time_of_the_house(timezone.now())
     about = Paper.objects.filter(pk=paper_id).first()
     if about is None:
         messages.error(request, "This paper is not stored any more: look for it again.")
@@ -124,29 +126,29 @@ def _act(request: HttpRequest, about: Paper, form: JudgementForm, *, now: dateti
     assert isinstance(request.user, User)  # noqa: S101 (staff_only let nobody else in)
     day, seen = form.day, form.cleaned_data["seen"]
     if "take_back" in request.POST:
-        row = judging.take_back(about.pk, day, seen=seen)
+        row = curation.take_back(about.pk, day, seen=seen)
         history.write_down(request.user, row, f"Took back the {row.get_verdict_display().partition(':')[0]} for {day}.")
         return f"Taken back for {day:%-d %B}: “{about}”. {_still_counts(day)}"
     said = form.judgement()
-    row = judging.judge(about.pk, day, said, by=request.user, seen=seen, now=now)
+    row = curation.judge(about.pk, day, said, by=request.user, seen=seen, now=now)
     held = f", under embargo until {row.embargo_until:%Y-%m-%d %H:%M} UTC" if row.embargo_until else ""
     history.write_down(request.user, row, f"{DONE[row.verdict]} for {day}{held}{f': {row.note}' if row.note else '.'}")
     return f"{DONE[row.verdict]} for {day:%-d %B}: “{about}”. {_still_counts(day)} {_who_have(about, row, now=now)}"
 
 
 def _still_counts(day: date) -> str:
-    return f"This still counts for {plural(audience.still_to_reach(day), 'reader')}."
+    return f"This still counts for {plural(reach.still_to_reach(day), 'reader')}."
 
 
 def _who_have(about: Paper, row: CuratorPick, *, now: datetime) -> str:
     """Who is beyond the reach of the word, and what is to be known of several picks."""
-    have = audience.who_have(about.pk, now=now)
+    have = reach.who_have(about.pk, now=now)
     says = f"{plural(have, 'reader')} {'has' if have == 1 else 'have'} the paper already." if have else ""
     if row.verdict == CuratorPick.Verdict.PICK:
         picks = CuratorPick.objects.filter(edition_date=row.edition_date, verdict=row.verdict).count()
-        if picks > judging.FEWEST_PAPERS:
+        if picks > curation.FEWEST_PAPERS:
             says += (
-                f" {picks} papers are picked for that day: who asked for {judging.FEWEST_PAPERS} papers at most "
+                f" {picks} papers are picked for that day: who asked for {curation.FEWEST_PAPERS} papers at most "
                 "gets only so many of them."
             )
     return says.strip()
@@ -165,7 +167,7 @@ def _paper_page(
 
 def _refused(request: HttpRequest, about: Paper, form: JudgementForm, problem: str, *, now: datetime) -> HttpResponse:
     """The form again with what was typed, and what is wrong with it."""
-    day = form.cleaned_data.get("edition_date") or judging.first_day(now)
+    day = form.cleaned_data.get("edition_date") or curation.first_day(now)
     typed = {name: form.data.get(name, "") for name in ("verdict", "note", "edition_date", "embargo_until", "seen")}
     return _paper_page(request, about, day, now=now, status=422, problem=problem, typed=typed)
 
@@ -200,7 +202,7 @@ def _day_of(typed: str, now: datetime) -> date:
     try:
         return date.fromisoformat(typed)
     except ValueError:
-        return judging.first_day(now)
+        return curation.first_day(now)
 
 
 def _back(query: QueryDict, *, without: str = "") -> str:

@@ -18,10 +18,10 @@ from digest.desk import history
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
 from digest.desk.topic_form import TopicForm, in_words
+from digest.editions.open_edition import time_of_the_house
 from digest.ingest import retag
 from digest.ingest.retag import Change, ChangedMeanwhile, change_of, mark_of
 from digest.models import Paper
-from digest.publishing import time_of_the_house
 from subscriptions import popularity
 from subscriptions.models import Topic
 

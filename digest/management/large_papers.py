@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from digest import publishing
+from digest.editions.open_edition import open_edition
 from digest.ingest import sample, store
 from digest.ingest.entry import Entry
 from digest.ingest.parsers import Feed
@@ -69,7 +69,7 @@ def _read_and_opened(
     _store(votes, voted, moment)
     gone = Source.objects.get(name="Gone")
     store.note_failure(gone, "sources.invalid answered 404.", now=moment)
-    edition, _ = publishing.open_edition(moment.date(), now=moment)
+    edition, _ = open_edition(moment.date(), now=moment)
     _judge(edition, moment)
     return edition
 

@@ -11,10 +11,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from digest import muting
 from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import shorten
 from digest.models import Delivery, Paper, Verdict
+from digest.reader_data.mute import CannotMute, choices_of, mute, unmute, words_to_mute
 from subscriptions import visitors
 from subscriptions.fields import LONGEST_PHRASE, clean_text
 from subscriptions.links import FEEDBACK, BadLink, read_day_token
@@ -102,7 +102,7 @@ def _keep(reader: Subscriber, paper: Paper, wish: str) -> None:
 def _mute(
     request: HttpRequest, reader: Subscriber, paper: Paper, page: dict[str, object], *, salt: str
 ) -> HttpResponse:
-    choices = muting.choices_of(paper)
+    choices = choices_of(paper)
     form = {"choices": choices, "chosen": [], "word": "", "problem": ""}
     do = request.POST.get("do", "")
     if do not in (MUTE, UNDO):
@@ -113,16 +113,16 @@ def _mute(
             made, turned = signing.loads(request.POST.get("undo", ""), salt=salt)
         except signing.BadSignature:
             raise BadLink("not what was muted here") from None
-        muting.unmute(reader, made=made, turned=turned)
+        unmute(reader, made=made, turned=turned)
         return render(request, "mute.html", page | form | {"state": "undone"})
     chosen = set(request.POST.getlist("what"))
     wishes = [choice for choice in choices if choice.name in chosen]
     try:
-        wishes += muting.words_to_mute(request.POST.get("word", ""))
+        wishes += words_to_mute(request.POST.get("word", ""))
         if not wishes:
-            raise muting.CannotMute("Nothing was chosen. Tick what you want to see no more, or type a word.")
-        made, turned = muting.mute(reader, wishes, now=timezone.now())
-    except muting.CannotMute as error:
+            raise CannotMute("Nothing was chosen. Tick what you want to see no more, or type a word.")
+        made, turned = mute(reader, wishes, now=timezone.now())
+    except CannotMute as error:
         typed = clean_text(request.POST.get("word", "")[:LONGEST_PHRASE])
         again = {"chosen": [choice.name for choice in wishes], "word": typed, "problem": str(error)}
         return render(request, "mute.html", page | form | again | {"state": "ask"}, status=422)

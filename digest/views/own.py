@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from digest import erasing
 from digest.compose.card import TITLE_LENGTH, safe_link
 from digest.compose.phrases import shorten
-from digest.exporting import everything_of
 from digest.models import Delivery, Verdict
+from digest.reader_data.erase import erase
+from digest.reader_data.export import everything_of
 from subscriptions.links import WEB_COPY, token_for
 from subscriptions.models import Subscriber
 from subscriptions.schedule import local_date
@@ -117,7 +117,7 @@ def export(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @reader_page
-def erase(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
+def erase_page(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     """What erasing does, and on a ticked box and a press, the doing of it."""
     if request.method != "POST":
         return render(request, "erase.html", {"problem": ""})
@@ -126,6 +126,6 @@ def erase(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     if request.POST.get("sure") != "yes":
         problem = "Nothing was erased: tick the box first if you are sure."
         return render(request, "erase.html", {"problem": problem}, status=422)
-    erasing.erase(reader, now=timezone.now())
+    erase(reader, now=timezone.now())
     request.session.flush()  # of this visit neither a row nor a cookie stays
     return render(request, "erased.html")

@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from digest import searching
 from digest.doctor import last_tick
+from digest.editions import search
 from digest.models import Edition, EditionPaper
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
 from digest.views.cards import shown
@@ -42,10 +42,10 @@ def day(request: HttpRequest, day: str) -> HttpResponse:
 
 
 @require_safe
-def search(request: HttpRequest) -> HttpResponse:
+def search_page(request: HttpRequest) -> HttpResponse:
     """Papers of all editions that have all the words of ``q``, best first."""
     now = timezone.now()
-    found = searching.search(request.GET.get("q", ""), now=now)
+    found = search.search(request.GET.get("q", ""), now=now)
     page = _page(request, found.papers)
     newest = {
         row.paper_id: row

@@ -14,13 +14,13 @@ import numpy as np
 from django.core.mail import EmailMultiAlternatives, get_connection
 from scipy.sparse import csr_array
 
-from digest.choosing import Asked, choose
 from digest.compose.card import Card
 from digest.compose.emails import digest_of, reader_of
 from digest.compose.size_limit import fit
+from digest.editions.candidate_pool import Pool, text_of
+from digest.editions.selection import Asked, choose
 from digest.ingest.tag import topic_rule
 from digest.models import Delivery, EditionPaper, Paper, Verdict
-from digest.pool import Pool, text_of
 from digest.ranking.matching import Kind, Rule
 from subscriptions.links import message_id
 from subscriptions.models import Preference, Subscriber

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from digest import publishing
+from digest.editions.open_edition import open_edition
 from digest.ingest import sample, store
 from digest.ingest.entry import Entry
 from digest.models import Paper, Source
@@ -31,7 +31,7 @@ def fill(*, now: datetime | None = None, days: int = DAYS, a_day: int = A_DAY) -
         voted = [replace(one, points=dice.randrange(1, 120), comments=dice.randrange(9)) for one in papers[:VOTED]]
         votes = feed(*voted, kind="hugging_face", name="Hugging Face daily papers", url="https://huggingface.co/papers")
         store.store(store.source_named_in(votes, "papers.json"), votes, now=moment)
-        publishing.open_edition(moment.date(), now=moment)
+        open_edition(moment.date(), now=moment)
     Source.objects.update(active=False)  # nothing may leave this machine
     return Paper.objects.count()
 

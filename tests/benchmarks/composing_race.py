@@ -36,7 +36,7 @@ def race(size: Size, progress: Progress) -> dict[str, Any]:
     with house() as place, ExitStack() as stack:
         task = progress.add_task("Composing: making a day and its deliveries", total=None)
         count = rounds * size.digests
-        script = f"day.open_edition(papers={size.papers}, older={size.papers})\nprint(day.full_digests({count}))"
+        script = f"day.create_edition(papers={size.papers}, older={size.papers})\nprint(day.full_digests({count}))"
         ids: list[int] = json.loads(fill(place, script))
         progress.update(task, description="Composing", total=rounds * len(ROWS), completed=0)
         contenders = {

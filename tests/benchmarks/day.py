@@ -6,7 +6,8 @@ import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from digest import planning, publishing
+from digest import planning
+from digest.editions import open_edition
 from digest.ingest import store
 from digest.ingest.default_sources import ARXIV
 from digest.models import Delivery, Edition, Paper, Source, Verdict
@@ -23,14 +24,14 @@ HYPES = (50, 50, 20, 0)
 ZONES = ("UTC", "Europe/Berlin", "Europe/London", "America/New_York", "Asia/Tokyo")
 
 
-def open_edition(*, papers: int = PAPERS, older: int = OLDER) -> Edition:
+def create_edition(*, papers: int = PAPERS, older: int = OLDER) -> Edition:
     """Store and open a day of that many papers; as many ``older`` ones as given tell how rare words are."""
     lay_down_topics()
     dice = random.Random(7)  # noqa: S311 (the same day each time)
     _store(dice, NOW - timedelta(days=20), number=1, count=older)
     _store(dice, NOW, number=20_001, count=papers)
     Source.objects.update(active=False)  # nothing may leave this machine
-    edition, _ = publishing.open_edition(NOW.date(), now=NOW)
+    edition, _ = open_edition.open_edition(NOW.date(), now=NOW)
     return edition
 
 

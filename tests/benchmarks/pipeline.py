@@ -17,9 +17,10 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import connection
 
-from digest import choosing, delivering, gate, planning
+from digest import delivering, gate, planning
+from digest.editions import selection
+from digest.editions.candidate_pool import Pool
 from digest.models import Batch, Delivery
-from digest.pool import Pool
 from subscriptions import smtp
 from subscriptions.models import Subscriber
 from subscriptions.sending import Door
@@ -35,7 +36,7 @@ WATCHED = [  # function, phase
     (planning._Readers, "among", "plan: load"),
     (planning, "_rows_for", "plan: choose"),
     (Pool, "against", "plan: rules against papers"),
-    (choosing, "rank", "plan: rank"),
+    (selection, "rank", "plan: rank"),
     (planning, "_written", "plan: write"),
     (delivering, "lease_batch", "deliver: lease"),
     (delivering, "_take_chunk", "deliver: take"),

@@ -36,7 +36,7 @@ def race(size: Size, progress: Progress, *, in_postgres: bool = False) -> dict[s
         task = progress.add_task("Sending: making a day and its readers", total=None)
         fill(
             place,
-            f"day.open_edition(papers={size.papers}, older={size.papers})\nday.sign_up({max(everybody, _spare(size))})",
+            f"day.create_edition(papers={size.papers}, older={size.papers})\nday.sign_up({max(everybody, _spare(size))})",
         )
         progress.update(
             task, description="Sending", total=len(ROWS) * size.sendings + sum(size.growth) + 3, completed=0

@@ -16,7 +16,7 @@ WIDTHS = 768, 1280  # of a desk
 MORNING = """
 from django.conf import settings
 from django.utils import timezone
-from digest import publishing
+from digest.editions import open_edition
 from digest.ingest import store
 from digest.desk.roles import Role
 from digest.models import Edition, EditionPaper, Paper
@@ -27,7 +27,7 @@ bad = '"><svg onload=alert(1)><script>alert(2)</script><img src=x onerror=alert(
 hostile = entry(99999, title="Hostile " + bad, authors=("Name " + bad,), categories=("cs.LG", "x" + bad), announced_on=now.date())
 shown = feed(hostile, name="Source " + bad, url="https://hostile.example.org/rss")
 store.store(store.source_named_in(shown, "hostile"), shown, now=now)
-(one,) = publishing.candidates([Paper.objects.get(identifier="arxiv:2603.99999")], now=now)
+(one,) = open_edition.candidates([Paper.objects.get(identifier="arxiv:2603.99999")], now=now)
 row = one.for_edition(Edition.objects.first())
 row.trending = 1e6
 row.save()

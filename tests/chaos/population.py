@@ -18,7 +18,7 @@ WORDS = "protein robot graph language galaxy privacy climate proof qubit vaccine
 
 
 def main(readers: int, seed: int) -> None:
-    from digest import publishing
+    from digest.editions.open_edition import open_edition
     from digest.ingest import store
     from digest.models import Source
     from subscriptions.models import Preference, Subscriber, email_key
@@ -39,7 +39,7 @@ def main(readers: int, seed: int) -> None:
     ]
     shown = feed(*papers)
     store.store(store.source_named_in(shown, "file.xml"), shown, now=now)
-    publishing.open_edition(now.date(), now=now)
+    open_edition(now.date(), now=now)
     Source.objects.update(active=False)  # nothing may leave this machine
 
     ahead = 12 - now.hour  # it is about noon where they live, so midnight is far

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import erasing, planning, publishing
+from digest import planning
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, Edition
+from digest.reader_data.erase import erase
 from subscriptions import consent
 from subscriptions.choices import Choices, Wish, choose, next_digest
 from subscriptions.models import Subscriber
@@ -32,7 +34,7 @@ def publish(at: datetime) -> Edition:
     robot = entry(number, title=f"Robot of {at.date()}", categories=("cs.RO",), announced_on=at.date())
     shown = feed(robot)
     store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
-    return publishing.open_edition(at.date(), now=at)[0]
+    return open_edition(at.date(), now=at)[0]
 
 
 def confirmed(name: str, at: datetime, **values: Any) -> Subscriber:
@@ -187,7 +189,7 @@ def test_who_goes_while_the_planner_ranks_gets_no_row_and_no_next_day(
     ada = reader("ada", next_send_at=MONDAY + 7 * HOUR, **ROBOTS)
     go = {
         "leave": lambda: consent.unsubscribe(ada.public_id, now=MONDAY + 7 * HOUR),
-        "erase": lambda: erasing.erase(ada, now=MONDAY + 7 * HOUR),
+        "erase": lambda: erase(ada, now=MONDAY + 7 * HOUR),
     }[way]
     while_ranking(monkeypatch, go)
     tick(ada, MONDAY + 7 * HOUR)

@@ -11,9 +11,10 @@ from django.core import mail
 from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend as Memory
 
-from digest import delivering, planning, publishing
+from digest import delivering, planning
 from digest.compose import emails
 from digest.delivering import CHUNK
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Paper
 from subscriptions import consent
@@ -33,7 +34,7 @@ def clock() -> datetime:
 def planned(*readers: Subscriber, papers: int = 4) -> list[Delivery]:
     shown = feed(*(entry(number) for number in range(1, papers + 1)))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
-    publishing.open_edition(NOON.date(), now=NOON)
+    open_edition(NOON.date(), now=NOON)
     planning.plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
     return list(Delivery.objects.order_by("pk"))
 
@@ -197,7 +198,7 @@ def test_what_could_not_leave_in_time_expires_and_its_papers_come_back() -> None
     tomorrow = NOON + timedelta(days=1)
     shown = feed(entry(9))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=tomorrow)
-    publishing.open_edition(tomorrow.date(), now=tomorrow)
+    open_edition(tomorrow.date(), now=tomorrow)
     planning.plan(tomorrow, [ada.pk], issue_date=tomorrow.date())
     assert len(Delivery.objects.get(issue_date=tomorrow.date()).paper_ids) == 1  # a first digest: the latest edition
 
@@ -282,7 +283,7 @@ def voted(*votes: int) -> None:
         url="https://hf.example",
     )
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
-    publishing.open_edition(NOON.date(), now=NOON)
+    open_edition(NOON.date(), now=NOON)
 
 
 def delivered(*readers: Subscriber) -> tuple[str, str]:
@@ -356,7 +357,7 @@ def test_a_mail_for_a_quiet_day_says_why_and_what_was_trending_and_how_to_leave(
 
 
 def test_a_mail_for_a_day_without_papers_is_the_same_at_each_try() -> None:
-    publishing.open_edition(NOON.date(), now=NOON)
+    open_edition(NOON.date(), now=NOON)
     ada = reader("ada", quiet_days=True)
     planning.plan(NOON, [ada.pk], issue_date=NOON.date())
     row = Delivery.objects.select_related("subscriber", "edition").get()

@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from digest import erasing, muting, planning, publishing
+from digest import planning
 from digest.compose import emails
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, Paper, Verdict
-from digest.muting import FULL
+from digest.reader_data.erase import erase
+from digest.reader_data.mute import FULL, CannotMute, Choice, choices_of, mute, unmute
 from digest.views import feedback
 from subscriptions import consent
 from subscriptions.choices import Choices, choose
@@ -41,7 +43,7 @@ def sent(*readers: Subscriber, papers: int = 3) -> None:
     """A digest of these papers for each reader, in the order of their numbers."""
     shown = feed(*(entry(number) for number in range(1, papers + 1)))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
-    publishing.open_edition(NOON.date(), now=NOON)
+    open_edition(NOON.date(), now=NOON)
     planning.plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
     Delivery.objects.update(paper_ids=list(Paper.objects.order_by("pk").values_list("pk", flat=True)))
 
@@ -215,7 +217,7 @@ def test_the_next_digest_leaves_out_what_was_muted(press: Client) -> None:
     tomorrow = NOON + timedelta(days=1)
     shown = feed(entry(8, title="Seaweed at night"), entry(9, title="Kelp at night"))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=tomorrow)
-    publishing.open_edition(tomorrow.date(), now=tomorrow)
+    open_edition(tomorrow.date(), now=tomorrow)
     planning.plan(tomorrow, [ada.pk], issue_date=tomorrow.date())
     row = Delivery.objects.get(issue_date=tomorrow.date())
     assert list(Paper.objects.filter(pk__in=row.paper_ids).values_list("title", flat=True)) == ["Kelp at night"]
@@ -246,9 +248,9 @@ def test_a_form_that_cannot_be_followed_gets_a_sentence_and_writes_nothing(
 def test_nothing_is_kept_of_a_press_that_comes_after_erasure() -> None:
     sent(ada := reader("ada"))
     stale, paper = Subscriber.objects.get(), Paper.objects.all()[0]
-    erasing.erase(ada, now=NOON)
-    with pytest.raises(muting.CannotMute, match="Nothing is kept about this reader"):
-        muting.mute(stale, muting.choices_of(paper), now=NOON)
+    erase(ada, now=NOON)
+    with pytest.raises(CannotMute, match="Nothing is kept about this reader"):
+        mute(stale, choices_of(paper), now=NOON)
     with pytest.raises(BadLink):
         feedback._keep(stale, paper, "more")
     assert not Preference.objects.exists()
@@ -260,17 +262,17 @@ def test_what_ended_is_muted_anew_and_undo_takes_it_back(stance: str) -> None:
     ada = reader("ada")
     want(ada, "author", "Ada Example", stance=stance)
     ada.preferences.update(until=NOON.date() - timedelta(days=1))
-    author = muting.Choice("author", "Ada Example", "Ada Example")
-    made, turned = muting.mute(ada, [author], now=NOON)
+    author = Choice("author", "Ada Example", "Ada Example")
+    made, turned = mute(ada, [author], now=NOON)
     assert list(ada.preferences.values_list("stance", "value", "until")) == [("mute", "Ada Example", None)]
-    muting.unmute(ada, made=made, turned=turned)
+    unmute(ada, made=made, turned=turned)
     assert not ada.preferences.exists()
 
 
 def test_what_was_wanted_until_a_day_to_come_is_muted_for_good() -> None:
     ada = reader("ada", wants={"author": ["Ada Example"]})
     ada.preferences.update(until=NOON.date())
-    muting.mute(ada, [muting.Choice("author", "Ada Example", "Ada Example")], now=NOON)
+    mute(ada, [Choice("author", "Ada Example", "Ada Example")], now=NOON)
     assert list(ada.preferences.values_list("stance", "until")) == [("mute", None)]
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from digest import gate, morning, publishing
+from digest import gate, morning
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Provider, Source
 from digest.planning import plan
@@ -73,7 +74,7 @@ def test_a_glance_writes_nothing_not_even_the_gates_row() -> None:
 def test_it_takes_as_many_queries_for_many_readers_as_for_none(
     readers: int, django_assert_max_num_queries: Any
 ) -> None:
-    publishing.open_edition(TODAY, now=NOON)
+    open_edition(TODAY, now=NOON)
     for number in range(readers):
         reader(f"reader{number}")
     with django_assert_max_num_queries(10):

@@ -14,10 +14,12 @@ from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
 
-from digest import delivering, erasing, planning, publishing
+from digest import delivering, planning
 from digest.compose import emails
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, DeliveryEvent, Edition, Paper, Verdict
+from digest.reader_data.erase import erase
 from subscriptions import consent
 from subscriptions.links import new_login_token
 from subscriptions.models import (
@@ -54,7 +56,7 @@ def words(answer: Any) -> str:
 def publish(*numbers: int, at: datetime = NOON) -> None:
     shown = feed(*(entry(number) for number in numbers))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
-    publishing.open_edition(at.date(), now=at)
+    open_edition(at.date(), now=at)
 
 
 def a_full_life() -> Subscriber:
@@ -165,7 +167,7 @@ def test_a_mail_that_said_that_there_was_nothing_has_a_line_that_says_so() -> No
     assert data["profile"]["quiet_days"] is True
     (row,) = data["deliveries"]
     assert (row["papers"], row["why_nothing"]) == ([], "Nothing that came in matched what you asked for.")
-    erasing.erase(ada, now=NOON)
+    erase(ada, now=NOON)
     ada.refresh_from_db()
     assert (ada.quiet_days, Delivery.objects.get().why_nothing) == (False, "")
 
@@ -356,16 +358,16 @@ def test_the_visit_is_over_and_so_are_all_others() -> None:
 
 def test_erasing_twice_is_the_same_as_once() -> None:
     ada = a_full_life()
-    assert erasing.erase(ada, now=NOON)
+    assert erase(ada, now=NOON)
     before = list(every_row())
-    assert not erasing.erase(ada, now=NOON + timedelta(days=1))
+    assert not erase(ada, now=NOON + timedelta(days=1))
     assert list(every_row()) == before
 
 
 def test_what_was_ready_to_leave_does_not() -> None:
     ada = a_full_life()
     mail.outbox.clear()
-    erasing.erase(ada, now=NOON)
+    erase(ada, now=NOON)
     delivering.deliver_all(clock=lambda: NOON + timedelta(days=1))
     assert mail.outbox == []
 
@@ -391,7 +393,7 @@ def test_a_digest_that_was_being_handed_over_while_its_reader_was_erased_leaves_
 
     def erased_meanwhile(*args: Any) -> Any:
         email = make(*args)
-        erasing.erase(ada, now=NOON)
+        erase(ada, now=NOON)
         return email
 
     monkeypatch.setattr(emails.Mails, "email_for", erased_meanwhile)

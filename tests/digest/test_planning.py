@@ -13,14 +13,15 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import delivering, planning, publishing
-from digest.choosing import NOTHING_CAME, NOTHING_MATCHED
+from digest import delivering, planning
 from digest.compose import emails
 from digest.compose.reasons import Reason, reason_in_words
+from digest.editions.candidate_pool import Pool
+from digest.editions.open_edition import open_edition
+from digest.editions.selection import NOTHING_CAME, NOTHING_MATCHED
 from digest.ingest import store
 from digest.ingest.entry import Entry
 from digest.models import CuratorPick, Delivery, Edition, Paper, Verdict
-from digest.pool import Pool
 from digest.ranking.features import ReaderBatch
 from digest.ranking.personal import rank
 from subscriptions import consent
@@ -46,7 +47,7 @@ STARS = entry(
 def publish(*entries: Entry, at: Any = NOON, **values: Any) -> Edition:
     shown = feed(*entries, **values)
     store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
-    return publishing.open_edition(at.date(), now=at)[0]
+    return open_edition(at.date(), now=at)[0]
 
 
 def plan(*readers: Subscriber, at: Any = NOON) -> planning.Planned:
@@ -109,7 +110,7 @@ def test_the_trending_list_holds_papers_with_votes_only_while_there_are_any() ->
     )
     shown = feed(entry(3), entry(4))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON + DAY)
-    tomorrow = publishing.open_edition((NOON + DAY).date(), now=NOON + DAY)[0]
+    tomorrow = open_edition((NOON + DAY).date(), now=NOON + DAY)[0]
     assert tomorrow.candidates.count() == 2
     plan(ada)
     assert papers_of(ada) == ["Paper number 2 on careful measurement", "Paper number 1 on careful measurement"]
@@ -651,7 +652,7 @@ def test_also_are_the_most_trending_papers_that_the_reader_did_not_ask_for() -> 
     publish(ROBOT, GRAPHS)
     voted(0, 0, 5, 80, 20, 40)  # ROBOT and GRAPHS are papers 1 and 2
     Edition.objects.all().delete()
-    publishing.open_edition(TODAY, now=NOON)
+    open_edition(TODAY, now=NOON)
     plan(ada)
     assert papers_of(ada) == [ROBOT.title]
     assert also_of(ada) == [title(4), title(6), title(5)]

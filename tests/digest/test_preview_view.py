@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from digest import publishing
+from digest.editions import open_edition
 from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Edition, Paper
 from subscriptions import visitors
@@ -41,7 +41,7 @@ def _an_edition_of_today() -> None:
     now = timezone.now()
     shown = feed(*(replace(one, announced_on=now.date()) for one in (ROBOT, GRAPHS)))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=now)
-    publishing.open_edition(now.date(), now=now)
+    open_edition.open_edition(now.date(), now=now)
 
 
 def post(client: Client, *, htmx: bool = True, **changed: Any) -> tuple[int, str]:
@@ -241,6 +241,6 @@ def test_who_asks_too_often_gets_a_sentence_and_keeps_what_was_typed(
 
 def test_before_the_first_edition_a_sentence_says_so(client: Client) -> None:
     CuratorPick.objects.all().delete()
-    publishing.Edition.objects.all().delete()
+    open_edition.Edition.objects.all().delete()
     assert "There is no edition yet." in post(client)[1]
     assert "There is no edition yet." in post(client, htmx=False)[1]

@@ -13,11 +13,12 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import planning, previewing, publishing
+from digest import planning, previewing
 from digest.compose import emails
 from digest.compose.build import Reader, compose
 from digest.compose.card import Card
 from digest.compose.reasons import Reason
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.ingest.entry import Entry
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
@@ -46,7 +47,7 @@ ROBOTICS = Wish("topic", "robotics")
 def publish(*entries: Entry, at: datetime = NOON, **values: Any) -> Edition:
     shown = feed(*entries, **values)
     store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
-    return publishing.open_edition(at.date(), now=at)[0]
+    return open_edition(at.date(), now=at)[0]
 
 
 def a_day() -> Edition:

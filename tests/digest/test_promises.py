@@ -15,7 +15,8 @@ from django.conf import settings as service
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import delivering, gate, planning, publishing, tallying
+from digest import delivering, gate, planning, tallying
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Edition, Provider
 from subscriptions import sending
@@ -81,7 +82,7 @@ def publish(at: datetime) -> None:
     number = at.toordinal() % 10_000
     shown = feed(*(entry(3 * number + n, announced_on=at.date()) for n in range(3)))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
-    publishing.open_edition(at.date(), now=at)
+    open_edition(at.date(), now=at)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))

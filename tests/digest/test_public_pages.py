@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from digest import publishing
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.ingest.entry import Entry
 from digest.models import CuratorPick, Edition, Paper
@@ -25,7 +25,7 @@ LONG = "We measure the tides. " * 40
 def publish(*entries: Entry, at: datetime = NOON, **values: Any) -> Edition:
     shown = feed(*entries, **values)
     store.store(store.source_named_in(shown, "file.xml"), shown, now=at - timedelta(hours=9))
-    return publishing.open_edition(at.date(), now=at)[0]
+    return open_edition(at.date(), now=at)[0]
 
 
 def page(path: str, status: int = 200) -> str:

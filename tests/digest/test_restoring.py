@@ -11,7 +11,8 @@ from django.core.management import call_command
 from django.db import transaction
 from django.test import Client
 
-from digest import delivering, gate, planning, publishing, restoring, settling
+from digest import delivering, gate, planning, restoring, settling
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, Provider
 from subscriptions.models import Subscriber
@@ -25,7 +26,7 @@ DAY = timedelta(days=1)
 def publish(at: datetime) -> None:
     shown = feed(entry(at.toordinal() % 10_000, announced_on=at.date()))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
-    publishing.open_edition(at.date(), now=at)
+    open_edition(at.date(), now=at)
 
 
 def morning(at: datetime) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from digest import delivering, erasing, events, retrying
+from digest import delivering, events, retrying
 from digest.delivering import POISON
 from digest.models import Delivery, DeliveryEvent
+from digest.reader_data.erase import erase
 from digest.retrying import Again, may_be_tried, try_again
 from tests.support.factories import NOON, delivery, reader
 
@@ -88,7 +89,7 @@ def test_what_the_next_digest_holds_already_is_not_tried_again() -> None:
 
 
 def test_who_was_erased_is_not_written_to() -> None:
-    erasing.erase(failed().subscriber, now=NOON)
+    erase(failed().subscriber, now=NOON)
     assert try_again(NOON) == 0
 
 

@@ -20,11 +20,13 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from digest import delivering, erasing, planning, publishing, settling, tasks, timetable
+from digest import delivering, planning, settling, tasks, timetable
 from digest.config import celery as config
 from digest.config.logs import facts_of
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, DeliveryEvent
+from digest.reader_data.erase import erase
 from subscriptions import consent
 from subscriptions.models import ConsentEvent, Subscriber, Suppression
 from subscriptions.rendering import RenderedEmail
@@ -174,7 +176,7 @@ def test_what_an_event_told_while_the_mail_was_handed_over_outlives_the_worker(m
     """The provider is quicker than the answer to the request; and a cut connection is not the last word."""
     shown = feed(entry(1), entry(2))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
-    publishing.open_edition(NOON.date(), now=NOON)
+    open_edition(NOON.date(), now=NOON)
     ada, ben = reader("ada"), reader("ben")
     planning.plan(NOON, [ada.pk, ben.pk], issue_date=NOON.date())
     hand_over = Door.hand_over
@@ -425,7 +427,7 @@ def test_nothing_that_was_told_of_the_erased_keeps_their_address(is_settled: boo
     event = told("delivered", delivery(ada))
     if is_settled:
         settling.settle(LATER)
-    erasing.erase(ada, now=LATER)
+    erase(ada, now=LATER)
     told("bounced", None, reference=event.raw["reference"], recipient="ada@example.org")  # told after it
     settling.settle(LATER)
     assert DeliveryEvent.objects.filter(processed_at=None).count() == 0
@@ -437,7 +439,7 @@ def test_a_reader_who_is_erased_while_an_event_is_matched_is_left_alone(monkeypa
     ada = reader("ada")
     row = delivery(ada)
     event = told("delivered", row)
-    erasing.erase(ada, now=LATER)
+    erase(ada, now=LATER)
     with monkeypatch.context() as patch:
         patch.setattr(settling, "_match", lambda events: {event.pk: row.pk})  # as it was a moment ago
         assert settling.settle(LATER) == Counter()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from digest import delivering, planning, publishing, tallying
+from digest import delivering, planning, tallying
+from digest.editions.open_edition import open_edition
 from digest.models import Delivery, Edition
 from tests.support.factories import NOON, reader
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_an_edition_remembers_how_many_deliveries_ended_how(django_assert_num_queries: Any) -> None:
-    publishing.open_edition(NOON.date(), now=NOON)
+    open_edition(NOON.date(), now=NOON)
     planning.plan(NOON, [reader(f"reader{n}", quiet_days=n < 3).pk for n in range(5)], issue_date=NOON.date())
     delivering.deliver_all(clock=lambda: NOON)
     with django_assert_num_queries(3):

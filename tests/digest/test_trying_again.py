@@ -10,8 +10,9 @@ import pytest
 from django.core import mail
 from django.db import InternalError, OperationalError
 
-from digest import delivering, gate, planning, publishing, timetable
+from digest import delivering, gate, planning, timetable
 from digest.delivering import CHUNK
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Provider
 from subscriptions import consent, sending
@@ -35,7 +36,7 @@ def at(**time: float) -> datetime:
 def planned(*readers: Subscriber) -> list[Delivery]:
     shown = feed(*(entry(number) for number in range(1, 4)))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
-    publishing.open_edition(NOON.date(), now=NOON)
+    open_edition(NOON.date(), now=NOON)
     planning.plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
     return list(Delivery.objects.order_by("pk"))
 

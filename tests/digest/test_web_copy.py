@@ -17,13 +17,15 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from digest import delivering, erasing, planning, publishing
-from digest.choosing import NOTHING_MATCHED
+from digest import delivering, planning
 from digest.compose import emails
 from digest.compose.build import Reader
 from digest.compose.size_limit import HTML_BYTES
+from digest.editions.open_edition import open_edition
+from digest.editions.selection import NOTHING_MATCHED
 from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper, Verdict
+from digest.reader_data.erase import erase
 from subscriptions import consent
 from subscriptions.links import FEEDBACK, PREFERENCES, UNSUBSCRIBE, WEB_COPY, token_for, web_copy_url
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Preference, Subscriber
@@ -84,7 +86,7 @@ def sent(*readers: Subscriber, papers: int = 3, abstract: str = "", deliver: boo
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     picked = Paper.objects.get(identifier="arxiv:2603.00002")
     CuratorPick.objects.create(paper=picked, edition_date=DAY, verdict="pick", note="Read the appendix first.")
-    publishing.open_edition(DAY, now=NOON)
+    open_edition(DAY, now=NOON)
     planning.plan(NOON, [one.pk for one in readers], issue_date=DAY)
     if deliver:
         delivering.deliver_all(clock=lambda: NOON)
@@ -206,7 +208,7 @@ def test_another_days_digest_has_its_own_copy() -> None:
     tomorrow = NOON + timedelta(days=1)
     later = feed(entry(9))
     store.store(store.source_named_in(later, "file.xml"), later, now=tomorrow)
-    publishing.open_edition(tomorrow.date(), now=tomorrow)
+    open_edition(tomorrow.date(), now=tomorrow)
     planning.plan(tomorrow, [row.pk], issue_date=tomorrow.date())
     delivering.deliver_all(clock=lambda: tomorrow)
     assert "Monday, 2 March 2026" in page(row)
@@ -232,7 +234,7 @@ def test_a_mail_that_said_that_there_is_nothing_has_a_copy_too() -> None:
     row = reader("ada", email=ADDRESS, wants={"keyword": ["volcanoes"]}, quiet_days=True)
     shown = feed(entry(1), entry(2))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
-    publishing.open_edition(DAY, now=NOON)
+    open_edition(DAY, now=NOON)
     planning.plan(NOON, [row.pk], issue_date=DAY)
     delivering.deliver_all(clock=lambda: NOON)
     html = page(row)
@@ -322,7 +324,7 @@ def test_an_erased_readers_link_leads_nowhere_and_nobody_elses_is_touched() -> N
     sent(cleo, row)
     old = copy_of(cleo)
     assert Client().get(old).status_code == 200
-    erasing.erase(cleo, now=NOON)
+    erase(cleo, now=NOON)
     assert Client().get(old).status_code == 404
     assert Client().get(copy_of(row)).status_code == 200
 
@@ -440,10 +442,10 @@ def test_it_takes_two_queries_whatever_it_shows(papers: int, django_assert_num_q
 @pytest.mark.parametrize("method", ["get", "head", "options", "post", "put", "patch", "delete"])
 def test_looking_changes_nothing_and_nothing_else_is_taken(method: str) -> None:
     sent(row := ada())
-    before, sent = list(every_row()), len(mail.outbox)
+    before, sent_before = list(every_row()), len(mail.outbox)
     answer = getattr(Client(enforce_csrf_checks=True), method)(copy_of(row))
     assert answer.status_code == (200 if method in ("get", "head") else 405)
-    assert (list(every_row()), len(mail.outbox)) == (before, sent)
+    assert (list(every_row()), len(mail.outbox)) == (before, sent_before)
 
 
 def test_another_sites_form_is_refused() -> None:

@@ -14,9 +14,10 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from digest import delivering, planning, publishing
+from digest import delivering, planning
 from digest.desk.pages import PAGES
 from digest.desk.roles import Role
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from subscriptions.links import PREFERENCES, UNSUBSCRIBE, feedback_url, new_login_token, token_for
 from subscriptions.models import LoginToken
@@ -141,7 +142,7 @@ def every_page() -> dict[str, str]:
     ben = reader("ben", status="pending", confirmed_at=None)
     shown = feed(*(entry(number, abstract="We measure the tides & the moon. " * 30) for number in range(1, 8)))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
-    publishing.open_edition(NOON.date(), now=NOON)
+    open_edition(NOON.date(), now=NOON)
     planning.plan(NOON, [ada.pk], issue_date=NOON.date())
     delivering.deliver_all(clock=lambda: NOON)
     about = feedback_url(ada, NOON.date()).partition("/f/")[2]

@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from digest import delivering, planning, publishing
+from digest import delivering, planning
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery
 from subscriptions import answering
@@ -103,7 +104,7 @@ def test_the_list_has_one_name_for_every_reader_and_day_and_whatever_the_house_i
     tomorrow = NOON + timedelta(days=1)
     later = feed(entry(9))
     store.store(store.source_named_in(later, "file.xml"), later, now=tomorrow)
-    publishing.open_edition(tomorrow.date(), now=tomorrow)
+    open_edition(tomorrow.date(), now=tomorrow)
     planning.plan(tomorrow, [reader("zoe").pk], issue_date=tomorrow.date())
     delivering.deliver_all(clock=lambda: tomorrow)
     assert [header(raw, "List-Id") for raw in sink.received] == ["Broadsheet <digest.mail.example.org>"] * 3

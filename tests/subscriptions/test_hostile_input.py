@@ -20,7 +20,8 @@ from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import delivering, planning, publishing
+from digest import delivering, planning
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery
 from subscriptions.forms import SignUpForm
@@ -150,7 +151,7 @@ def ada() -> Subscriber:
     now = datetime.now(UTC)
     shown = feed(*(entry(number, announced_on=now.date()) for number in range(1, 4)))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=now)
-    publishing.open_edition(now.date(), now=now)
+    open_edition(now.date(), now=now)
     planning.plan(now, [ada.pk], issue_date=now.date())
     delivering.deliver_all(clock=lambda: now)
     return ada

@@ -27,14 +27,14 @@ ROOT = Path(__file__).parents[2]
 AN_EDITION = """
 import django; django.setup()
 from datetime import UTC, datetime
-from digest import publishing
+from digest.editions import open_edition
 from digest.ingest import store
 from digest.models import Source
 from tests.support.factories import entry, feed
 now = datetime.now(UTC)
 shown = feed(entry(1, announced_on=now.date()), entry(2, announced_on=now.date()))
 store.store(store.source_named_in(shown, "file.xml"), shown, now=now)
-publishing.open_edition(now.date(), now=now)
+open_edition.open_edition(now.date(), now=now)
 Source.objects.update(active=False)  # nothing may leave this machine
 """
 # A reader whose hour is now; it is about noon where she lives, so midnight is far.

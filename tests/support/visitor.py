@@ -29,7 +29,7 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 TWO_DAYS = """
 import django; django.setup()
 from datetime import UTC, datetime, timedelta
-from digest import publishing
+from digest.editions import open_edition
 from digest.ingest import store
 from digest.ingest import sample
 from digest.models import Source
@@ -41,7 +41,7 @@ early = [name for name in feeds if name < "arxiv-cs.D"]
 for moment, names in [(now - timedelta(days=1), early), (now, [name for name in feeds if name not in early])]:
     day = sample.feeds(moment.date())
     list(store.store_files({name: day[name] for name in names}, now=moment))
-    publishing.open_edition(moment.date(), now=moment)
+    open_edition.open_edition(moment.date(), now=moment)
 Source.objects.update(active=False)  # nothing may leave this machine
 """
 SIDEWAYS = "() => document.documentElement.scrollWidth > innerWidth"

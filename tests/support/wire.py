@@ -12,7 +12,8 @@ from typing import Any
 
 from django.conf import settings
 
-from digest import delivering, planning, publishing
+from digest import delivering, planning
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Paper
 from subscriptions import answering
@@ -71,7 +72,7 @@ def planned(
         shown.append(feed(*voted, kind="hugging_face", name="Hugging Face", url="https://hf.example"))
     for one in shown:
         store.store(store.source_named_in(one, "file.xml"), one, now=NOON)
-    publishing.open_edition(NOON.date(), now=NOON)
+    open_edition(NOON.date(), now=NOON)
     if note:
         last = Paper.objects.order_by("pk").last()
         CuratorPick.objects.create(paper=last, edition_date=NOON.date(), verdict="pick", note=note)

@@ -12,8 +12,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
-from digest import delivering, planning, publishing, timetable
+from digest import delivering, planning, timetable
 from digest.desk.members import lay_down_demonstration_login
+from digest.editions.open_edition import noon, open_edition
 from digest.ingest import refresh, sample, store
 from digest.ingest.store import Reading
 from digest.management import files as given
@@ -48,7 +49,7 @@ class Command(BaseCommand):
             feeds = given.read(files)
             day = day or given.day_of(feeds)
         day = day or datetime.now(UTC).date()
-        now = datetime.now(UTC) if settings.MODE == "live" else publishing.noon(day)
+        now = datetime.now(UTC) if settings.MODE == "live" else noon(day)
         if settings.MODE == "sample":
             feeds = dict(sample.feeds(day))
             out.print("This is the bundled sample day: invented papers, whose links lead nowhere.")
@@ -66,7 +67,7 @@ class Command(BaseCommand):
             out.print("\nNo paper was found in what was given, so no edition was opened and nothing was sent.")
             raise_if_unread(readings)
             return
-        edition, opened = publishing.open_edition(day, now=now)
+        edition, opened = open_edition(day, now=now)
         summary.tell_edition(out, edition, opened=opened)
 
         on_the_list = Subscriber.objects.on_the_list().values_list("pk", flat=True)

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from digest import audience, publishing
+from digest.editions import reach
+from digest.editions.open_edition import draft, noon, open_edition
 from digest.management import files as given
 from digest.management import summary
 
@@ -24,11 +25,11 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="show the candidates, and freeze nothing")
 
     def handle(self, *, day: date | None, dry_run: bool, **options: Any) -> None:
-        now = publishing.noon(day) if day else datetime.now(UTC)
+        now = noon(day) if day else datetime.now(UTC)
         out = summary.console()
         if dry_run:
-            summary.tell_draft(out, now.date(), publishing.draft(now.date(), now=now))
+            summary.tell_draft(out, now.date(), draft(now.date(), now=now))
         else:
-            edition, opened = publishing.open_edition(now.date(), now=now)
+            edition, opened = open_edition(now.date(), now=now)
             summary.tell_edition(out, edition, opened=opened)
-            audience.count_readers(edition)
+            reach.count_readers(edition)

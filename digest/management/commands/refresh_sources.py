@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from digest import publishing
+from digest.editions.open_edition import noon
 from digest.ingest import refresh, sample, store
 from digest.management import files as given
 from digest.management import summary
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             readings = refresh.refresh_due(datetime.now(UTC))
         else:
             feeds = feeds or dict(sample.feeds(day))
-            stored = store.store_files(feeds, now=publishing.noon(day))
+            stored = store.store_files(feeds, now=noon(day))
             readings = list(summary.progress("Storing papers", stored, total=len(feeds)))
         summary.tell_readings(summary.console(), readings, day=day)
         if readings and all(reading.error for reading in readings):

@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.db.models import Max
 
-from digest import delivering, planning, publishing
+from digest import delivering, planning
+from digest.editions.open_edition import WINDOW, noon
 from digest.management import files as given
 from digest.management import summary
 from digest.models import Delivery, Edition
@@ -30,9 +31,9 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="show who would get what; write and send nothing")
 
     def handle(self, *, day: date | None, reader: str | None, dry_run: bool, **options: Any) -> None:
-        now = publishing.noon(day) if day else datetime.now(UTC)
+        now = noon(day) if day else datetime.now(UTC)
         day = day or now.date()
-        if not Edition.objects.filter(date__gt=now.date() - publishing.WINDOW, date__lte=now.date()).exists():
+        if not Edition.objects.filter(date__gt=now.date() - WINDOW, date__lte=now.date()).exists():
             raise CommandError(f"No edition is open for {now.date()}: run open_edition first.", returncode=1)
         readers = Subscriber.objects.on_the_list()
         if reader:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from digest import planning, publishing
+from digest import planning
 from digest.compose.emails import Mails
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, EditionPaper, Paper
 from tests.support.factories import NOON, entry, feed, reader
@@ -21,7 +22,7 @@ def a_day(*numbers: int, day: int = 0) -> None:
     now = NOON + timedelta(days=day)
     papers = [entry(number, announced_on=now.date()) for number in numbers]
     store.store(store.source_named_in(feed(*papers), "file.xml"), feed(*papers), now=now)
-    publishing.open_edition(now.date(), now=now)
+    open_edition(now.date(), now=now)
 
 
 def planned(*names: str, day: int = 0) -> list[Delivery]:

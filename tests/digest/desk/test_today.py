@@ -12,8 +12,10 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 
-from digest import audience, gate, publishing
+from digest import gate
 from digest.desk.roles import Role
+from digest.editions import reach
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import CuratorPick, Edition, Paper
 from digest.planning import plan
@@ -100,7 +102,7 @@ def test_a_candidate_shows_its_score_with_its_inputs_sources_topics_and_readers(
     store.store(store.source_named_in(shown, "f"), shown, now=NOON - timedelta(hours=9))
     reader("ada", wants={"topic": ["Robotics"]})
     publish(ROBOT)
-    audience.count_readers(Edition.objects.get())
+    reach.count_readers(Edition.objects.get())
     said = text_of(desk.get("/desk/"))
     assert f"{ROBOT.title} Ada Example, Ben Sample" in said
     assert "36.0 = (73 + 1) / (9.0 + 2)^0.3: 73 upvotes, 4 comments in 9 hours" in said
@@ -325,5 +327,5 @@ def test_looking_changes_nothing(desk: Client) -> None:
 def test_an_edition_that_opened_today_is_the_one_that_is_judged(desk: Client) -> None:
     publish(ROBOT, at=NOON - DAY)
     assert 'value="2026-03-01"' in desk.get("/desk/").content.decode()
-    publishing.open_edition(TODAY, now=NOON)
+    open_edition(TODAY, now=NOON)
     assert 'value="2026-03-01"' not in desk.get(f"/desk/papers/{of(ROBOT.title).pk}").content.decode()

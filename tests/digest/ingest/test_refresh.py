@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from digest import publishing
+from digest.editions.open_edition import open_when_ready
 from digest.ingest import http, refresh, store
 from digest.ingest.default_sources import SOURCES
 from digest.models import Edition, Paper, Source
@@ -185,23 +185,23 @@ def test_the_default_sources_are_laid_down_once_and_an_operators_choice_is_kept(
 def test_an_edition_opens_when_every_source_has_answered_or_at_the_deadline() -> None:
     monday = datetime(2026, 3, 2, 5, 10, tzinfo=UTC)  # five minutes after polling began
     source = arxiv_source()
-    assert publishing.open_when_ready(monday) is None
+    assert open_when_ready(monday) is None
     Source.objects.update(
         last_reading={"at": monday.isoformat(), "expected": 3, "stored": 3, "error": "", "announced_on": "2026-02-27"}
     )
-    assert publishing.open_when_ready(monday) is None  # still Friday's papers
+    assert open_when_ready(monday) is None  # still Friday's papers
     Source.objects.update(
         last_reading={"at": monday.isoformat(), "expected": 3, "stored": 3, "error": "", "announced_on": "2026-03-02"}
     )
-    assert publishing.open_when_ready(monday) is not None
-    assert publishing.open_when_ready(monday) is None
+    assert open_when_ready(monday) is not None
+    assert open_when_ready(monday) is None
     Edition.objects.all().delete()
     Source.objects.filter(pk=source.pk).update(last_reading={})
-    assert publishing.open_when_ready(monday + timedelta(hours=1)) is None
+    assert open_when_ready(monday + timedelta(hours=1)) is None
     deadline = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
-    assert publishing.open_when_ready(deadline) is None  # it is about to be asked
+    assert open_when_ready(deadline) is None  # it is about to be asked
     Source.objects.update(next_check_at=deadline + timedelta(minutes=10))
-    late = publishing.open_when_ready(deadline)
+    late = open_when_ready(deadline)
     assert late is not None
     assert [row["state"] for row in late.receipt] == ["absent"]
 
@@ -211,10 +211,10 @@ def test_on_a_weekend_the_edition_waits_for_nobody_who_announces_nothing() -> No
     arxiv_source(
         last_reading={"at": saturday.isoformat(), "expected": 0, "stored": 0, "error": "", "announced_on": None}
     )
-    edition = publishing.open_when_ready(saturday)
+    edition = open_when_ready(saturday)
     assert edition is not None
     assert "weekend" in edition.receipt[0]["why"].lower()
 
 
 def test_where_no_source_is_switched_on_no_empty_edition_opens() -> None:
-    assert publishing.open_when_ready(datetime(2026, 3, 2, 9, tzinfo=UTC)) is None
+    assert open_when_ready(datetime(2026, 3, 2, 9, tzinfo=UTC)) is None

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from digest import publishing
 from digest.compose.card import Card
+from digest.editions import open_edition
 from digest.ingest import store
 from digest.ingest.entry import Entry
 from digest.models import Edition, EditionPaper, Paper
@@ -37,7 +37,7 @@ def test_new_and_cross_listed_papers_are_candidates_and_updates_are_not() -> Non
         entry(5, announced="", announced_on=None),
         entry(6, announced="", version=2),
     )
-    edition, opened = publishing.open_edition(TODAY, now=NOON)
+    edition, opened = open_edition.open_edition(TODAY, now=NOON)
     assert opened
     assert titles(edition) == ["arxiv:2603.00001", "arxiv:2603.00002", "arxiv:2603.00005"]
 
@@ -45,46 +45,46 @@ def test_new_and_cross_listed_papers_are_candidates_and_updates_are_not() -> Non
 def test_a_paper_announced_as_cross_in_one_feed_and_as_new_in_another_is_one_candidate() -> None:
     stored(entry(1, announced="cross"))
     stored(entry(1, announced="new"), name="arXiv cs.CL", url="https://rss.arxiv.org/rss/cs.CL")
-    assert len(publishing.draft(TODAY, now=NOON)) == 1
+    assert len(open_edition.draft(TODAY, now=NOON)) == 1
 
 
 def test_what_is_withdrawn_or_was_announced_long_ago_is_no_candidate() -> None:
     stored(entry(1, withdrawn=True), entry(2, announced_on=date(2026, 2, 1)))
-    assert publishing.draft(TODAY, now=NOON) == []
+    assert open_edition.draft(TODAY, now=NOON) == []
 
 
 def test_an_open_edition_stays_as_it_is_and_new_papers_go_to_the_next() -> None:
     stored(entry(1))
-    first, _ = publishing.open_edition(TODAY, now=NOON)
+    first, _ = open_edition.open_edition(TODAY, now=NOON)
     stored(entry(2))  # at the very moment of the opening
     stored(entry(3), at=NOON + timedelta(hours=3))
-    again, opened = publishing.open_edition(TODAY, now=NOON + timedelta(hours=4))
+    again, opened = open_edition.open_edition(TODAY, now=NOON + timedelta(hours=4))
     assert (again, opened, titles(again)) == (first, False, ["arxiv:2603.00001"])
-    tomorrow, _ = publishing.open_edition(TODAY + timedelta(days=1), now=NOON + timedelta(days=1))
+    tomorrow, _ = open_edition.open_edition(TODAY + timedelta(days=1), now=NOON + timedelta(days=1))
     assert titles(tomorrow) == ["arxiv:2603.00002", "arxiv:2603.00003"]
 
 
 def test_yesterdays_batch_under_a_fresh_date_brings_no_candidate_and_is_called_stale() -> None:
     stored(entry(1), announced_on=TODAY)
-    publishing.open_edition(TODAY, now=NOON)
+    open_edition.open_edition(TODAY, now=NOON)
     tomorrow = NOON + timedelta(days=1)
     stored(entry(1), at=tomorrow, announced_on=TODAY)
-    edition, _ = publishing.open_edition(tomorrow.date(), now=tomorrow)
+    edition, _ = open_edition.open_edition(tomorrow.date(), now=tomorrow)
     assert titles(edition) == []
     assert [row["state"] for row in edition.receipt] == ["stale"]
 
 
 def test_an_older_paper_comes_back_when_it_gained_score_since_yesterday() -> None:
     stored(entry(1, points=2, announced=""), entry(2, points=50, announced=""), **VOTES)
-    publishing.open_edition(TODAY, now=NOON)
+    open_edition.open_edition(TODAY, now=NOON)
     tomorrow = NOON + timedelta(days=1)
     stored(entry(1, points=90, announced=""), entry(2, points=50, announced=""), at=tomorrow, **VOTES)
-    assert [one.paper.identifier for one in publishing.draft(tomorrow.date(), now=tomorrow)] == ["arxiv:2603.00001"]
+    assert [one.paper.identifier for one in open_edition.draft(tomorrow.date(), now=tomorrow)] == ["arxiv:2603.00001"]
 
 
 def test_the_score_is_the_public_formula_of_the_inputs_beside_it() -> None:
     stored(entry(1, points=73, comments=12, stars=340, announced=""), entry(2), at=NOON - timedelta(hours=5), **VOTES)
-    best, other = publishing.draft(TODAY, now=NOON)
+    best, other = open_edition.draft(TODAY, now=NOON)
     assert best.inputs == {
         "points": 73,
         "comments": 12,
@@ -98,7 +98,7 @@ def test_the_score_is_the_public_formula_of_the_inputs_beside_it() -> None:
 
 def test_cards_are_frozen_at_the_opening() -> None:
     stored(entry(1, title="As it was", points=73, announced=""), **VOTES)
-    publishing.open_edition(TODAY, now=NOON)
+    open_edition.open_edition(TODAY, now=NOON)
     Paper.objects.update(title="As it is")
     card = Card.from_json(EditionPaper.objects.get().card)
     assert (card.title, card.source, card.category_name) == ("As it was", "arXiv", "Machine Learning")
@@ -112,7 +112,7 @@ def test_the_receipt_tells_complete_partial_absent_and_failed_apart() -> None:
     source("Old file", "file:old.xml", active=False)
     broken = source("Journal", "https://journal.example/feed", active=True)
     store.note_failure(broken, "It is cut in the middle.", now=NOON)
-    receipt = {row["source"]: row for row in publishing.receipt(TODAY, now=NOON)}
+    receipt = {row["source"]: row for row in open_edition.receipt(TODAY, now=NOON)}
     assert {name: row["state"] for name, row in receipt.items()} == {
         "arXiv cs.LG": "complete",
         "arXiv cs.CL": "partial",
@@ -125,5 +125,5 @@ def test_the_receipt_tells_complete_partial_absent_and_failed_apart() -> None:
 
 def test_drafting_writes_nothing() -> None:
     stored(entry(1))
-    publishing.draft(TODAY, now=NOON)
+    open_edition.draft(TODAY, now=NOON)
     assert not Edition.objects.exists()

@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
+from digest.editions.open_edition import WINDOW
 from digest.models import CuratorPick, Edition, Paper
-from digest.publishing import WINDOW
 from subscriptions.fields import clean_text
 
 LONGEST_NOTE = 500

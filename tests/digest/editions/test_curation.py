@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from digest import publishing
+from digest.editions.curation import CannotJudge, ChangedMeanwhile, Judgement, first_day, judge, take_back
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
-from digest.judging import CannotJudge, ChangedMeanwhile, Judgement, first_day, judge, take_back
 from digest.models import CuratorPick, Paper
 from tests.support.factories import NOON, entry, feed
 from tests.support.services import House
@@ -31,7 +31,7 @@ def cleo() -> User:
 def paper() -> Paper:
     shown = feed(entry(1), entry(2))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
-    publishing.open_edition(TODAY, now=NOON)
+    open_edition(TODAY, now=NOON)
     return Paper.objects.get(identifier="arxiv:2603.00001")
 
 
@@ -102,7 +102,7 @@ def test_an_embargo_that_ended_meanwhile_stays_when_only_the_note_is_changed(pap
 
 def test_yesterdays_edition_can_be_judged_until_todays_opens(paper: Paper, cleo: User) -> None:
     assert first_day(NOON + DAY) == TODAY
-    publishing.open_edition(TODAY + DAY, now=NOON + DAY)
+    open_edition(TODAY + DAY, now=NOON + DAY)
     assert first_day(NOON + DAY) == TODAY + DAY
     assert first_day(NOON + 30 * DAY) == (NOON + 30 * DAY).date()
 
@@ -144,7 +144,7 @@ import django; django.setup()
 from datetime import UTC, datetime
 from django.contrib.auth.models import User
 from django.db import connection
-from digest.judging import ChangedMeanwhile, Judgement, judge
+from digest.editions.curation import ChangedMeanwhile, Judgement, judge
 from digest.models import CuratorPick, Paper
 now = datetime.now(UTC)
 paper = Paper.objects.create(identifier="arxiv:2603.00001", title="A paper", first_seen_at=now)

@@ -16,9 +16,9 @@ from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 from numpy.typing import NDArray
 
+from digest.editions.open_edition import WINDOW
 from digest.ingest.tag import topic_rule
 from digest.models import Delivery, Edition, EditionPaper
-from digest.publishing import WINDOW
 from digest.ranking.matching import Kind, Rule, match
 from subscriptions.models import Preference, Subscriber, Topic
 

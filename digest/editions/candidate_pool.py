@@ -14,8 +14,8 @@ from django.db.models import QuerySet
 from django.db.models.fields.json import KT
 from numpy.typing import NDArray
 
+from digest.editions.open_edition import WINDOW, candidates
 from digest.models import CuratorPick, Edition, EditionPaper, Paper
-from digest.publishing import WINDOW, candidates
 from digest.ranking import personal
 from digest.ranking.features import Archive, Day, PaperMatrix, Texts
 from digest.ranking.matching import Index, Rule

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from digest import publishing
+from digest.editions.open_edition import open_edition
+from digest.editions.search import LONGEST, MOST, MOST_WORDS, search, words_of
 from digest.ingest import store
 from digest.ingest.entry import Entry
 from digest.models import CuratorPick, Paper
-from digest.searching import LONGEST, MOST, MOST_WORDS, search, words_of
 from tests.support.factories import NOON, entry, feed
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +24,7 @@ TODAY = NOON.date()
 def publish(*entries: Entry, at: Any = NOON) -> None:
     shown = feed(*entries)
     store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
-    publishing.open_edition(at.date(), now=at)
+    open_edition(at.date(), now=at)
 
 
 def found(typed: str) -> list[str]:
@@ -131,7 +131,7 @@ def test_hidden_embargoed_and_withdrawn_papers_are_never_found() -> None:
 def test_a_paper_that_was_hidden_stays_so_when_it_comes_back_on_another_day() -> None:
     publish(entry(1, title="Kelp"))
     CuratorPick.objects.create(paper=Paper.objects.get(), edition_date=TODAY, verdict="hide")
-    tomorrow, _ = publishing.open_edition(TODAY + timedelta(days=1), now=NOON + timedelta(days=1))
+    tomorrow, _ = open_edition(TODAY + timedelta(days=1), now=NOON + timedelta(days=1))
     tomorrow.candidates.create(paper=Paper.objects.get(), card={}, inputs={})
     assert found("kelp") == []
     CuratorPick.objects.create(paper=Paper.objects.get(), edition_date=tomorrow.date, verdict="boost")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from digest.compose.reasons import Reason
-from digest.pool import Pool
+from digest.editions.candidate_pool import Pool
 from digest.ranking import personal
 from digest.ranking.features import PaperMatrix, ReaderBatch, Texts
 from digest.ranking.matching import Rule

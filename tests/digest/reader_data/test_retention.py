@@ -10,9 +10,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from digest import daybook, delivering, forgetting, planning, publishing, timetable
+from digest import daybook, delivering, planning, timetable
+from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import DayTally, Delivery
+from digest.reader_data import retention
 from subscriptions.links import web_copy_url
 from tests.support.factories import NOON, delivery, entry, feed, reader
 
@@ -23,7 +25,7 @@ WHY = {"papers": [[["topic", "Robotics", 1.0]]], "arrived": 3, "matched": 1, "as
 def test_reasons_go_after_thirty_days_and_papers_stay() -> None:
     old = delivery(reader("ada"), days=-31, paper_ids=[7], reasons=WHY)
     kept = delivery(reader("bela"), days=-30, paper_ids=[8], reasons=WHY)
-    assert forgetting.forget_reasons(NOON) == 1
+    assert retention.forget_reasons(NOON) == 1
     old.refresh_from_db()
     kept.refresh_from_db()
     assert (old.reasons, old.paper_ids) == ([], [7])
@@ -32,7 +34,7 @@ def test_reasons_go_after_thirty_days_and_papers_stay() -> None:
 
 def test_what_is_still_to_leave_keeps_them() -> None:
     one = delivery(reader("ada"), days=-31, reasons=WHY, status="retry_wait")
-    forgetting.forget_reasons(NOON)
+    retention.forget_reasons(NOON)
     one.refresh_from_db()
     assert one.reasons == WHY
 
@@ -41,31 +43,31 @@ def test_the_oldest_day_goes_first_and_a_run_ends_when_it_has_looked_at_enough()
     for days in (-40, -39, -38):
         for number in range(4):
             delivery(reader(f"r{days}-{number}"), days=days, reasons=WHY)
-    assert forgetting.forget_reasons(NOON, most=5) == 8
+    assert retention.forget_reasons(NOON, most=5) == 8
     left = set(Delivery.objects.exclude(reasons=[]).values_list("issue_date", flat=True))
     assert left == {(NOON - timedelta(days=38)).date()}
-    assert forgetting.forget_reasons(NOON, most=5) == 4
-    assert forgetting.forget_reasons(NOON, most=5) == 0
+    assert retention.forget_reasons(NOON, most=5) == 4
+    assert retention.forget_reasons(NOON, most=5) == 0
 
 
 def test_many_rows_go_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forgetting, "CHUNK", 3)
+    monkeypatch.setattr(retention, "CHUNK", 3)
     for number in range(8):
         delivery(reader(f"r{number}"), days=-31, reasons=WHY)
     with CaptureQueriesContext(
         connection,
     ) as asked:
-        assert forgetting.forget_reasons(NOON) == 8
+        assert retention.forget_reasons(NOON) == 8
     assert sum(one["sql"].startswith('UPDATE "digest_delivery"') for one in asked) == 3
 
 
 def test_a_day_that_is_done_is_not_looked_at_again(django_assert_num_queries: Any) -> None:
     delivery(reader("ada"), days=-31, reasons=WHY)
     daybook.count(NOON - timedelta(days=31))
-    forgetting.forget_reasons(NOON)
+    retention.forget_reasons(NOON)
     assert DayTally.objects.get(reasons_forgotten=True).counts["deliveries"] == {"accepted": 1}  # the numbers stay
     with django_assert_num_queries(2):
-        forgetting.forget_reasons(NOON)
+        retention.forget_reasons(NOON)
 
 
 def test_the_hourly_step_does_it() -> None:
@@ -78,11 +80,11 @@ def test_the_hourly_step_does_it() -> None:
 def test_the_copy_on_the_web_says_so_kindly(client: Client) -> None:
     shown = feed(entry(1), entry(2))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
-    publishing.open_edition(NOON.date(), now=NOON)
+    open_edition(NOON.date(), now=NOON)
     ada = reader("ada", wants={"category": ["cs.LG"]})
     planning.plan(NOON, [ada.pk], issue_date=NOON.date())
     delivering.deliver_all(clock=lambda: NOON)
-    forgetting.forget_reasons(NOON + timedelta(days=31))
+    retention.forget_reasons(NOON + timedelta(days=31))
     assert Delivery.objects.get().reasons == []
     page = client.get(web_copy_url(ada, NOON.date()))
     assert page.status_code == 200
@@ -91,12 +93,12 @@ def test_the_copy_on_the_web_says_so_kindly(client: Client) -> None:
 
 
 def test_the_copy_of_a_mail_without_papers_says_so_kindly_too(client: Client) -> None:
-    publishing.open_edition(NOON.date(), now=NOON)
+    open_edition(NOON.date(), now=NOON)
     ada = reader("ada", quiet_days=True)
     planning.plan(NOON, [ada.pk], issue_date=NOON.date())
     delivering.deliver_all(clock=lambda: NOON)
     assert client.get(web_copy_url(ada, NOON.date())).status_code == 200
-    forgetting.forget_reasons(NOON + timedelta(days=31))
+    retention.forget_reasons(NOON + timedelta(days=31))
     page = client.get(web_copy_url(ada, NOON.date()))
     assert page.status_code == 410
     assert "This copy is not kept any longer" in page.content.decode()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from digest import audience, planning, timetable
+from digest import planning, timetable
+from digest.editions import reach
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
 from digest.planning import plan
 from subscriptions.models import Preference, Subscriber
@@ -20,7 +21,7 @@ DAY = timedelta(days=1)
 
 
 def counted() -> dict[str, int | None]:
-    audience.count_readers(Edition.objects.get(date=TODAY))
+    reach.count_readers(Edition.objects.get(date=TODAY))
     return dict(EditionPaper.objects.values_list("paper__title", "readers"))
 
 
@@ -62,20 +63,20 @@ def test_it_takes_as_many_queries_for_many_readers_as_for_one(readers: int, djan
     for number in range(readers):
         reader(f"reader{number}", wants={"keyword": [f"word{number}", "laundry"]})
     with django_assert_num_queries(4):  # the candidates, topics, wishes, and the numbers
-        audience.count_readers(edition)
+        reach.count_readers(edition)
 
 
 def test_a_word_counts_for_whoever_has_no_row_from_that_edition_or_a_later_one() -> None:
     publish(ROBOT, GRAPHS)
     ada, ben = reader("ada", wants={"category": ["cs.RO"]}), reader("ben", wants={"category": ["cs.RO"]})
     reader("gone", status=Subscriber.Status.UNSUBSCRIBED)
-    assert audience.still_to_reach(TODAY) == 2
+    assert reach.still_to_reach(TODAY) == 2
     plan(NOON, [ada.pk], issue_date=TODAY)
-    assert audience.still_to_reach(TODAY) == 1
-    assert audience.still_to_reach(TODAY + DAY) == 2
+    assert reach.still_to_reach(TODAY) == 1
+    assert reach.still_to_reach(TODAY + DAY) == 2
     publish(LANGUAGE, at=NOON + DAY)
     plan(NOON + DAY, [ben.pk], issue_date=TODAY + DAY)
-    assert audience.still_to_reach(TODAY) == 0
+    assert reach.still_to_reach(TODAY) == 0
 
 
 def test_who_have_a_paper_are_those_whose_digest_holds_it_and_left_or_is_about_to() -> None:
@@ -86,10 +87,10 @@ def test_who_have_a_paper_are_those_whose_digest_holds_it_and_left_or_is_about_t
         delivery(reader(f"reader{number}"), edition=edition, paper_ids=ids)
     for number, status in enumerate((Delivery.Status.READY, Delivery.Status.FAILED, Delivery.Status.EXPIRED)):
         delivery(reader(f"other{number}"), edition=edition, paper_ids=[robot.pk], status=status)
-    assert audience.who_have(robot.pk, now=NOON) == 4
-    assert audience.who_have(graphs.pk, now=NOON) == 3
-    assert audience.who_have(robot.pk + 1000, now=NOON) == 0
-    assert audience.who_have(robot.pk, now=NOON + 7 * DAY) == 0
+    assert reach.who_have(robot.pk, now=NOON) == 4
+    assert reach.who_have(graphs.pk, now=NOON) == 3
+    assert reach.who_have(robot.pk + 1000, now=NOON) == 0
+    assert reach.who_have(robot.pk, now=NOON + 7 * DAY) == 0
 
 
 def test_a_hide_holds_for_those_it_still_counts_for_and_for_nobody_else() -> None:
@@ -101,7 +102,7 @@ def test_a_hide_holds_for_those_it_still_counts_for_and_for_nobody_else() -> Non
     plan(NOON, [ada.pk], issue_date=TODAY)
     robot = Paper.objects.get(title=ROBOT.title)
     CuratorPick.objects.create(paper=robot, edition_date=TODAY, verdict="hide", note="A copy.")
-    assert (audience.who_have(robot.pk, now=NOON), audience.still_to_reach(TODAY)) == (1, 1)
+    assert (reach.who_have(robot.pk, now=NOON), reach.still_to_reach(TODAY)) == (1, 1)
     planning.plan(NOON, [ben.pk], issue_date=TODAY)
     held = {one.subscriber_id: robot.pk in one.paper_ids for one in Delivery.objects.all()}
     assert held == {ada.pk: True, ben.pk: False}
