@@ -11,7 +11,7 @@ from django.db.models import Count
 
 from digest.compose.phrases import plural
 from digest.daybook import by_day
-from digest.gate import State
+from digest.delivery.throttle import State
 from digest.models import Delivery
 
 _Status = Delivery.Status

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from digest import planning, previewing
+from digest import previewing
 from digest.compose.emails import Mails, digest_of, nothing_of, reader_of
 from digest.compose.phrases import plural
 from digest.compose.size_limit import HTML_BYTES
+from digest.delivery.plan import draft, draft_first
 from digest.models import Delivery, Edition, EditionPaper
 from digest.previewing import NO_EDITION
 from subscriptions.choices import Choices
@@ -79,7 +80,7 @@ def for_reader(reader: Subscriber, *, now: datetime) -> Draft:
     pool = previewing.pool_at(now)
     if pool is None:
         return Draft(edition=None, at=now, why_nothing=NO_EDITION)
-    if row := planning.draft(reader, pool, now=now):
+    if row := draft(reader, pool, now=now):
         return _made(row, pool.newcomers, now=now)
     before = reader.deliveries.exclude(edition=None).select_related("edition").order_by("-issue_date").first()
     if before is None:
@@ -94,7 +95,7 @@ def for_taste(choices: Choices, *, now: datetime) -> Draft:
     if pool is None:
         return Draft(edition=None, at=now, why_nothing=NO_EDITION)
     reader = Subscriber(max_papers=choices.max_papers, hype=choices.hype, confirmed_at=now)
-    return _made(planning.draft_first(reader, previewing.asked_for(choices), pool, now=now), pool.newcomers, now=now)
+    return _made(draft_first(reader, previewing.asked_for(choices), pool, now=now), pool.newcomers, now=now)
 
 
 def _made(row: Delivery, newcomers: list[EditionPaper], *, now: datetime, is_planned: bool = False) -> Draft:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Count, Q
 
-from digest import gate
+from digest.delivery import throttle
 from digest.finding import Finding, Severity, shortened
 from digest.models import Batch, Delivery, DeliveryEvent, Provider
 
@@ -33,10 +33,10 @@ def _gate(provider: Provider, now: datetime) -> Finding:
     if provider.status == Provider.Status.PAUSED:
         do = "When that is over: ./run manage resume_sending. Digests expire five hours after they were due."
         return Finding(Severity.ATTENTION, "sending", f"is paused: {why}", do)
-    if provider.held_until and (until := gate.closed_until(now)):
+    if provider.held_until and (until := throttle.closed_until(now)):
         do = "Mend what it says; it goes on by itself, or at once with: ./run manage resume_sending"
         return Finding(Severity.ATTENTION, "sending", f"is held until {until:%H:%M} UTC: {why}", do)
-    rate = gate.rate_of(provider, now=now)
+    rate = throttle.rate_of(provider, now=now)
     pace = "" if rate is None else f", {rate:.3g} a second"
     slowed = "" if rate == settings.MAIL_RATE else ", since the provider found us too fast"
     return Finding(Severity.WELL, "sending", f"digests may leave{pace}{slowed}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from digest import gate
 from digest.compose import emails
+from digest.delivery import throttle
 from digest.editions import open_edition
 from digest.ingest import arxiv_calendar
 from digest.models import Delivery, Edition
@@ -95,7 +95,7 @@ def glance(now: datetime) -> Morning:
         to_plan=max(0, Subscriber.objects.on_the_list().count() - planned),
         next_due=next_due,
         next_readers=next_readers,
-        why_held=gate.why_closed(now),
+        why_held=throttle.why_closed(now),
     )
 
 

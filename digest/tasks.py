@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerGone
 
-from digest import settling, timetable
+from digest import timetable
+from digest.delivery.apply_events import settle, waiting
 from subscriptions import answering
 from subscriptions.tasks import answer
 
@@ -51,7 +52,7 @@ def tick() -> None:
     finally:  # what was planned or asked for before must leave, even if planning fails now
         if answering.waiting(clock()):
             answer.apply_async(expires=settings.TICK_SECONDS)
-        if settling.waiting():  # what shows that a mail has left comes before what would send it again
+        if waiting():  # what shows that a mail has left comes before what would send it again
             settle_events.apply_async(expires=settings.TICK_SECONDS)
         for _ in range(timetable.waiting(clock())):
             deliver.apply_async(expires=settings.TICK_SECONDS)
@@ -70,4 +71,4 @@ def deliver() -> None:
 
 @shared_task(base=Turn)
 def settle_events() -> None:
-    settling.settle(clock())
+    settle(clock())

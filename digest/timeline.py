@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from digest.compose.phrases import plural
-from digest.events import OUTCOME, Kind, status_code
+from digest.delivery.events import OUTCOME, Kind, status_code
 from digest.models import Delivery, DeliveryEvent
 
 _Status = Delivery.Status

@@ -8,7 +8,10 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from digest import daybook, delivering, gate, lease, planning, settling, tallying
+from digest import daybook, lease, tallying
+from digest.delivery import send, throttle
+from digest.delivery.apply_events import forget_old_events
+from digest.delivery.plan import plan
 from digest.editions import reach
 from digest.editions.open_edition import open_when_ready, time_of_the_house
 from digest.ingest.refresh import refresh_due
@@ -32,19 +35,19 @@ def tick(now: datetime) -> None:
     with _turn("tick", now, hold=HOLD_TICK) as ours:
         if ours:
             at = time_of_the_house(now)
-            delivering.sweep(at)
+            send.sweep(at)
             if settings.MODE == "live":
                 due = Subscriber.objects.due(now).order_by("next_send_at", "pk")
-                planning.plan(now, due.values_list("pk", flat=True))
+                plan(now, due.values_list("pk", flat=True))
             else:
                 newcomers = Subscriber.objects.due(now).filter(last_issue_date=None)
-                planning.plan(at, newcomers.values_list("pk", flat=True), issue_date=at.date())
+                plan(at, newcomers.values_list("pk", flat=True), issue_date=at.date())
 
 
 def waiting(now: datetime) -> int:
     """How many batches could be delivered now."""
     at = time_of_the_house(now)
-    return 0 if gate.closed_until(at) else Batch.objects.due(at).count()
+    return 0 if throttle.closed_until(at) else Batch.objects.due(at).count()
 
 
 def deliver(clock: Callable[[], datetime]) -> timedelta | None:
@@ -53,9 +56,9 @@ def deliver(clock: Callable[[], datetime]) -> timedelta | None:
     def here() -> datetime:
         return time_of_the_house(clock())
 
-    if gate.closed_until(here()) or not (batch := delivering.lease_batch(here())):
+    if throttle.closed_until(here()) or not (batch := send.lease_batch(here())):
         return None
-    delivering.deliver(batch, clock=here)
+    send.deliver(batch, clock=here)
     batch.refresh_from_db(fields=["status", "not_before"])
     if batch.status != Batch.Status.OPEN:
         return None
@@ -82,7 +85,7 @@ def tidy(now: datetime) -> None:
     with _turn("tidy", now, rest=SELDOM) as ours:
         if ours:
             tidying.tidy(now)
-            settling.forget_old_events(now)
+            forget_old_events(now)
             retention.forget_reasons(now)
             count(time_of_the_house(now))
 

@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from digest.receivers import receive
+from digest.delivery.webhooks import receive
 from digest.views import copy, feedback, own, preview, public
 
 urlpatterns = [

@@ -135,7 +135,7 @@ def test_a_journey_of_bad_links_leaves_no_secret_in_the_log_of_the_web_process(t
 
 
 def formatted(kind: type[logging.Formatter], message: str, **facts: Any) -> str:
-    record = logging.LogRecord("digest.delivering", logging.INFO, "", 0, message, (), None)
+    record = logging.LogRecord("digest.delivery.send", logging.INFO, "", 0, message, (), None)
     record.facts = facts
     return kind().format(record)
 
@@ -144,7 +144,7 @@ def test_a_line_says_its_facts_and_no_address_in_text_and_in_json() -> None:
     facts = {"batch": 7, "accepted": 20, "last": "ada@example.org"}
     assert formatted(Masked, "delivered", **facts) == "delivered batch=7 accepted=20 (address)"
     line = json.loads(formatted(MaskedJson, "delivered to ada@example.org", **facts))
-    assert (line["level"], line["logger"], line["said"]) == ("info", "digest.delivering", "delivered to (address)")
+    assert (line["level"], line["logger"], line["said"]) == ("info", "digest.delivery.send", "delivered to (address)")
     assert (line["batch"], line["accepted"], line["last"]) == (7, 20, "(address)")
 
 

@@ -15,7 +15,7 @@ from celery.beat import ScheduleEntry
 from django.core import mail
 from django.db import OperationalError
 
-from digest import planning, tasks, timetable
+from digest import tasks, timetable
 from digest.config import celery as config
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
@@ -75,7 +75,7 @@ def test_a_tick_that_went_well_is_remembered_and_gives_its_turn_back() -> None:
 @pytest.mark.django_db
 def test_a_tick_that_another_process_is_at_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     Lease.objects.create(name="tick", holder="another", until=NOON + timedelta(seconds=60))
-    monkeypatch.setattr(planning, "plan", lambda *_: pytest.fail("planned in another's turn"))
+    monkeypatch.setattr(timetable, "plan", lambda *_: pytest.fail("planned in another's turn"))
     timetable.tick(NOON)
     assert turn().holder == "another"
 
@@ -91,8 +91,8 @@ def test_a_clock_that_is_put_back_does_not_leave_the_turn_taken(put_back: timede
 @pytest.mark.django_db
 def test_the_turn_of_a_dead_process_ends_by_itself() -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(timetable.turns, "give_back", lambda *_, **__: None)  # which a killed process cannot
-        patch.setattr(timetable.delivering, "sweep", killed)
+        patch.setattr(timetable.lease, "give_back", lambda *_, **__: None)  # which a killed process cannot
+        patch.setattr(timetable.send, "sweep", killed)
         with pytest.raises(SystemExit):
             timetable.tick(NOON)
     dead, soon = turn().holder, NOON + timedelta(minutes=2)
@@ -119,7 +119,7 @@ def test_when_planning_fails_what_was_planned_before_still_leaves_and_the_next_m
 ) -> None:
     Batch.objects.create(size=0)
     with monkeypatch.context() as patch:
-        patch.setattr(planning, "plan", broken)
+        patch.setattr(timetable, "plan", broken)
         with pytest.raises(OperationalError):
             tasks.tick()
     assert Batch.objects.get().status == Batch.Status.DONE
@@ -132,7 +132,7 @@ def test_when_planning_fails_what_was_planned_before_still_leaves_and_the_next_m
 def test_a_service_that_is_gone_is_told_in_one_line(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(planning, "plan", broken)
+    monkeypatch.setattr(timetable, "plan", broken)
     with caplog.at_level(logging.WARNING):
         tasks.tick.apply()
     (line,) = caplog.messages
@@ -164,7 +164,7 @@ def test_who_waits_for_a_mail_with_a_link_gets_it_with_the_tick_even_when_planni
 ) -> None:
     reader("ada")
     ask_to_sign_in()
-    monkeypatch.setattr(planning, "plan", broken)
+    monkeypatch.setattr(timetable, "plan", broken)
     with pytest.raises(OperationalError):
         tasks.tick()
     assert [message.to for message in mail.outbox] == [["ada@example.org"]]
@@ -213,7 +213,8 @@ def test_on_a_given_day_newcomers_get_its_edition_at_once_and_others_nothing_mor
 AT_ONCE = """
 import sys
 from datetime import UTC, datetime
-from digest import planning, timetable
+from digest import timetable
+from digest.delivery import plan
 from digest.models import Delivery
 from subscriptions.models import Subscriber
 now = datetime.now(UTC)
@@ -228,7 +229,7 @@ COUNT = "import django; django.setup()\nfrom digest.models import Delivery; prin
     "work",
     [
         "timetable.tick(now)",  # two beats
-        "planning.plan(now, Subscriber.objects.due(now).values_list('pk', flat=True))",  # and without their turns
+        "plan.plan(now, Subscriber.objects.due(now).values_list('pk', flat=True))",  # and without their turns
     ],
 )
 def test_two_processes_that_plan_in_one_moment_plan_a_reader_once(house: House, work: str) -> None:

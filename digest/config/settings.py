@@ -295,7 +295,7 @@ if MAIL_PROVIDER != "outbox":
     if site.hostname in ("localhost", "127.0.0.1", "::1"):
         raise wrong("SITE_URL", SITE_URL, "an address that readers can reach, since mail leaves for real")
 
-# --- what the provider tells of each mail (digest/receivers.py) ------------------------------------------------------
+# --- what the provider tells of each mail (digest/delivery/webhooks.py) ----------------------------------------------
 
 WEBHOOK_PROOFS = {  # what shows that an event comes from this provider
     "amazon_ses": "WEBHOOK_SECRET",

@@ -15,11 +15,12 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from digest import gate, retrying, trends
+from digest import trends
 from digest.balance import Balance, balance_counted, balances_of, in_words
 from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import plural, shorten
 from digest.compose.reasons import Reason, reason_in_words, terms_in_words
+from digest.delivery import retry, throttle
 from digest.desk import charts, history
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
@@ -45,12 +46,12 @@ HERE = {"here": "desk_deliveries"}
 def deliveries(request: HttpRequest) -> HttpResponse:
     """Today's and yesterday's balance, the gate, what may be tried again, and the last 30 days."""
     now = time_of_the_house(timezone.now())
-    state, month = gate.state(now), trends.last_month(now.date())
+    state, month = throttle.state(now), trends.last_month(now.date())
     context = {
         "gate": state,
         "gate_seen": _seen(state),
         "sheets": [_sheet(name, *sheet, state) for name, sheet in _two_days(month, now).items()],
-        "again": retrying.may_be_tried(now),
+        "again": retry.may_be_tried(now),
         "waiting_to_be_planned": Subscriber.objects.due(now).count(),
         "lines": history.latest(Provider, most=10),
         **_charts(month),
@@ -68,7 +69,7 @@ def _two_days(month: trends.Month, now: datetime) -> dict[str, tuple[Balance, da
     return dict(zip(("Today", "Yesterday"), ((sheet, None) for sheet in balances_of([today, yesterday])), strict=True))
 
 
-def _sheet(name: str, balance: Balance, counted_at: datetime | None, state: gate.State) -> dict[str, Any]:
+def _sheet(name: str, balance: Balance, counted_at: datetime | None, state: throttle.State) -> dict[str, Any]:
     mood, words = in_words(balance, state)
     return {"name": name, "balance": balance, "mood": mood, "words": words, "counted_at": counted_at}
 
@@ -101,7 +102,7 @@ def pause(request: HttpRequest) -> HttpResponse:
     """At once: whoever sees a mistake is asked for no proof first."""
     why = shorten(request.POST.get("why", ""), 300) or "No reason was given."
     with transaction.atomic():
-        gate.pause(why, by=request.user.get_username(), now=timezone.now())
+        throttle.pause(why, by=request.user.get_username(), now=timezone.now())
         _write_down(request, f"Paused all digests: {why}")
     messages.success(
         request, "Paused. What a worker has in hand at this moment still leaves, at most one chunk each; nothing after."
@@ -116,13 +117,13 @@ def resume(request: HttpRequest) -> HttpResponse:
     now = time_of_the_house(timezone.now())
     with transaction.atomic():
         list(Provider.objects.select_for_update())
-        state = gate.state(now)
+        state = throttle.state(now)
         if state.is_open:
             messages.error(request, "Nothing to resume: digests may leave already.")
         elif request.POST.get("seen", "") != _seen(state):
             messages.error(request, "Not resumed: it was paused or held anew since you opened the page. Look again.")
         else:
-            gate.resume(now=now)
+            throttle.resume(now=now)
             _write_down(request, "Let digests leave again")
             messages.success(request, "Digests leave again, from the next minute on. Nobody gets one twice.")
     return see_other("desk_deliveries")
@@ -133,7 +134,7 @@ def resume(request: HttpRequest) -> HttpResponse:
 def try_again(request: HttpRequest) -> HttpResponse:
     now = time_of_the_house(timezone.now())
     with transaction.atomic():
-        tried = retrying.try_again(now)
+        tried = retry.try_again(now)
         if tried:
             _write_down(request, f"Tried {plural(tried, 'failed digest')} again")
     if tried:
@@ -143,7 +144,7 @@ def try_again(request: HttpRequest) -> HttpResponse:
     return see_other("desk_deliveries")
 
 
-def _seen(state: gate.State) -> str:
+def _seen(state: throttle.State) -> str:
     """What a page showed of a closed gate: a press on it counts for that alone."""
     return "" if state.is_open else f"{state.since or state.held_until}"
 

@@ -13,10 +13,10 @@ from django.conf import settings
 from django.db import connection, models
 from django.db.models import Count, Min
 
-from digest.delivering import EXPIRED, STOPPED
+from digest.delivery.plan import TOO_SOON
+from digest.delivery.send import EXPIRED, STOPPED
 from digest.editions.selection import NOTHING_MATCHED
 from digest.models import PAUSED, SUPPRESSED, Delivery, DeliveryEvent, Edition, Provider, Verdict
-from digest.planning import TOO_SOON
 from subscriptions.models import ConsentEvent, Preference, Subscriber, Suppression, Topic, address_hash, email_key
 from subscriptions.wording import VERSION
 

@@ -15,10 +15,10 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from digest.delivery.plan import Planned
 from digest.editions.open_edition import WINDOW, Candidate
 from digest.ingest.store import Reading
 from digest.models import Delivery, Edition, Paper
-from digest.planning import Planned
 from digest.two_factor import DEMONSTRATION
 
 MOST_LINES = 8

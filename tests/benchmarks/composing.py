@@ -17,7 +17,7 @@ from digest.compose.build import Digest
 from digest.compose.emails import Mails, digest_of, reader_of
 from digest.compose.size_limit import fit
 from digest.compose.template_cache import Press
-from digest.delivering import CHUNK
+from digest.delivery.send import CHUNK
 from digest.models import Delivery
 from subscriptions.headers import headers_of
 from subscriptions.links import sender_of

@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from digest import planning
+from digest.delivery.plan import plan
 from digest.editions import open_edition
 from digest.ingest import store
 from digest.ingest.default_sources import ARXIV
@@ -119,7 +119,7 @@ def full_digests(count: int) -> list[int]:
     """The ids of so many deliveries that hold as many papers as a digest may; readers are planned until there are."""
     found: list[int] = []
     while len(found) < count:
-        planning.plan(NOW, sign_up(max(200, (count - len(found)) * 9 // 8)), issue_date=NOW.date())
+        plan(NOW, sign_up(max(200, (count - len(found)) * 9 // 8)), issue_date=NOW.date())
         rows = Delivery.objects.order_by("pk").values_list("pk", "paper_ids")
         found = [pk for pk, papers in rows if len(papers) == MOST]
     return found[:count]

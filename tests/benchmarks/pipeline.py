@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import connection
 
-from digest import delivering, gate, planning
+from digest.delivery import plan, send, throttle
 from digest.editions import selection
 from digest.editions.candidate_pool import Pool
 from digest.models import Batch, Delivery
@@ -33,18 +33,18 @@ ONCE = "the week's papers"  # read and weighed once, however many readers there 
 WATCHED = [  # function, phase
     (Pool, "of_the_week", ONCE),
     (Pool, "admit", ONCE),
-    (planning._Readers, "among", "plan: load"),
-    (planning, "_rows_for", "plan: choose"),
+    (plan._Readers, "among", "plan: load"),
+    (plan, "_rows_for", "plan: choose"),
     (Pool, "against", "plan: rules against papers"),
     (selection, "rank", "plan: rank"),
-    (planning, "_written", "plan: write"),
-    (delivering, "lease_batch", "deliver: lease"),
-    (delivering, "_take_chunk", "deliver: take"),
-    (delivering, "_letter", "deliver: compose"),
+    (plan, "_written", "plan: write"),
+    (send, "lease_batch", "deliver: lease"),
+    (send, "_take_chunk", "deliver: take"),
+    (send, "_letter", "deliver: compose"),
     (Door, "hand_over", "deliver: hand over"),
-    (delivering, "_record", "deliver: record"),
-    (gate, "permit", "deliver: gate"),
-    (gate, "learn", "deliver: gate"),
+    (send, "_record", "deliver: record"),
+    (throttle, "permit", "deliver: gate"),
+    (throttle, "learn", "deliver: gate"),
 ]
 DATABASE = ("plan: load", "plan: write", "deliver: lease", "deliver: take", "deliver: record", "deliver: gate")
 
@@ -61,9 +61,9 @@ def ours() -> Callable[[Sequence[int]], dict[str, Any]]:
             return NOW + timedelta(seconds=time.monotonic() - began)
 
         with phases.all():
-            planning.plan(NOW, ids, issue_date=NOW.date())
+            plan.plan(NOW, ids, issue_date=NOW.date())
             planned = time.perf_counter()
-            outcomes = delivering.deliver_all(clock=clock)
+            outcomes = send.deliver_all(clock=clock)
         return {
             "mails": outcomes.counts[Delivery.Status.ACCEPTED],
             "once": phases.cpu[ONCE],
@@ -122,7 +122,7 @@ def questions(name: str, *arguments: str) -> Questions:
         "ceiling": ceiling,
     }
     start = time.process_time()
-    send = contenders[name](*arguments)
+    deliver = contenders[name](*arguments)
 
     def run(count: int, port: int) -> dict[str, Any]:
         """Send to ``count`` readers as if nobody had written to them today, through the mail server on that port."""
@@ -131,7 +131,7 @@ def questions(name: str, *arguments: str) -> Questions:
         forget_deliveries()
         forget_peak()
         with Stopwatch() as watch:
-            done = send(ids)
+            done = deliver(ids)
         return {**done, "cpu": watch.cpu, "wall": watch.wall, "peak": peak_megabytes(), "start": start}
 
     return {"run": run}

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest import gate
 from digest.balance import PARTS, Balance, balances_of, in_words
+from digest.delivery import throttle
 from digest.models import Delivery
 from tests.support.factories import NOON, delivery, reader
 
 DAY = date(2026, 3, 2)
-OPEN = gate.State(False, None, "", "", None, None, False)
-PAUSED = gate.State(True, None, "lunch", "cleo", NOON, None, False)
+OPEN = throttle.State(False, None, "", "", None, None, False)
+PAUSED = throttle.State(True, None, "lunch", "cleo", NOON, None, False)
 
 
 def test_email_62_every_status_is_in_exactly_one_part() -> None:

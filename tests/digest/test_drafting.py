@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
-from digest import delivering, drafting, planning, previewing
+from digest import drafting, previewing
 from digest.compose.build import Reader
 from digest.compose.emails import Mails, digest_of
+from digest.delivery.plan import plan
+from digest.delivery.send import deliver_all
 from digest.models import CuratorPick, Delivery, Paper, Verdict
 from subscriptions import links
 from subscriptions.choices import Choices, Wish
 from subscriptions.links import BadLink
 from subscriptions.models import Subscriber
-from tests.digest.test_planning import GRAPHS, LANGUAGE, ROBOT, STARS, publish
 from tests.support.database_rows import every_row
+from tests.support.editions import GRAPHS, LANGUAGE, ROBOT, STARS, publish
 from tests.support.factories import NOON, reader, topic
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +29,7 @@ DAY = timedelta(days=1)
 
 
 def real_row(one: Subscriber, at: Any = NOON) -> Delivery:
-    planning.plan(at, [one.pk])
+    plan(at, [one.pk])
     return Delivery.objects.filter(subscriber=one).latest("issue_date")
 
 
@@ -97,8 +99,8 @@ def test_the_contributions_of_each_paper_add_up_to_its_score() -> None:
 def test_who_has_their_digest_already_is_shown_that_one() -> None:
     publish(ROBOT, GRAPHS)
     ada = reader("ada", wants={"category": ["cs.RO"]})
-    planning.plan(NOON, [ada.pk])
-    delivering.deliver_all(clock=lambda: NOON)
+    plan(NOON, [ada.pk])
+    deliver_all(clock=lambda: NOON)
     CuratorPick.objects.create(paper=Paper.objects.get(title=GRAPHS.title), edition_date=TODAY, verdict="pick")
     draft = drafting.for_reader(Subscriber.objects.get(), now=NOON)
     assert (draft.is_planned, draft.status) == (True, "Accepted")

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from digest import planning
 from digest.compose import emails
+from digest.delivery.plan import plan
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, Paper, Verdict
@@ -44,7 +44,7 @@ def sent(*readers: Subscriber, papers: int = 3) -> None:
     shown = feed(*(entry(number) for number in range(1, papers + 1)))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     open_edition(NOON.date(), now=NOON)
-    planning.plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
+    plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
     Delivery.objects.update(paper_ids=list(Paper.objects.order_by("pk").values_list("pk", flat=True)))
 
 
@@ -218,7 +218,7 @@ def test_the_next_digest_leaves_out_what_was_muted(press: Client) -> None:
     shown = feed(entry(8, title="Seaweed at night"), entry(9, title="Kelp at night"))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=tomorrow)
     open_edition(tomorrow.date(), now=tomorrow)
-    planning.plan(tomorrow, [ada.pk], issue_date=tomorrow.date())
+    plan(tomorrow, [ada.pk], issue_date=tomorrow.date())
     row = Delivery.objects.get(issue_date=tomorrow.date())
     assert list(Paper.objects.filter(pk__in=row.paper_ids).values_list("title", flat=True)) == ["Kelp at night"]
 

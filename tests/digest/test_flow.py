@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from digest import flow, gate
+from digest import flow
+from digest.delivery import throttle
 from digest.finding import Finding, Severity
 from digest.models import Batch, Delivery, DeliveryEvent, Provider
 from subscriptions.fates import Fate, Handover, Trouble
@@ -44,14 +45,14 @@ def test_an_open_gate_is_well_and_looking_writes_nothing(django_assert_num_queri
 
 
 def test_a_pause_is_told_with_its_reason_and_the_way_on() -> None:
-    gate.pause("The provider moves house.")
+    throttle.pause("The provider moves house.")
     said = found()["sending"]
     assert (said.severity, said.seen) == (Severity.ATTENTION, "is paused: The provider moves house.")
     assert "resume_sending" in said.do
 
 
 def test_a_breaker_is_told_until_when_and_why_and_no_longer_than_it_holds() -> None:
-    gate.hold(gate.BREAK, "26 of the last 500 mails were refused.", now=NOON)
+    throttle.hold(throttle.BREAK, "26 of the last 500 mails were refused.", now=NOON)
     assert found()["sending"].seen == "is held until 12:15 UTC: 26 of the last 500 mails were refused."
     (later, *_) = flow.look(NOON + timedelta(minutes=16))
     assert later.severity == Severity.WELL
@@ -60,7 +61,7 @@ def test_a_breaker_is_told_until_when_and_why_and_no_longer_than_it_holds() -> N
 def test_a_rate_that_was_halved_is_told(settings: Any) -> None:
     settings.MAIL_RATE = 14.0
     assert found()["sending"].seen == "digests may leave, 14 a second"
-    gate.learn([Handover(Fate.LATER, answer="429", trouble=Trouble.TOO_FAST)], now=NOON)
+    throttle.learn([Handover(Fate.LATER, answer="429", trouble=Trouble.TOO_FAST)], now=NOON)
     assert found()["sending"].seen == "digests may leave, 7 a second, since the provider found us too fast"
 
 
@@ -125,7 +126,7 @@ def test_a_batch_that_waits_for_its_turn_or_is_in_a_workers_hands_is_well() -> N
 
 def test_what_waits_for_a_closed_gate_is_told_once() -> None:
     row(Status.READY, dated_at=LONG_AGO)
-    gate.pause("By hand.")
+    throttle.pause("By hand.")
     assert [one.what for one in flow.look(NOON) if one.severity != Severity.WELL] == ["sending"]
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from digest import gate, morning
+from digest import morning
+from digest.delivery import throttle
+from digest.delivery.plan import plan
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Provider, Source
-from digest.planning import plan
-from tests.digest.test_planning import GRAPHS, ROBOT, publish
 from tests.support.database_rows import every_row
+from tests.support.editions import GRAPHS, ROBOT, publish
 from tests.support.factories import NOON, feed, reader, source
 
 pytestmark = pytest.mark.django_db
@@ -54,10 +55,10 @@ def test_once_open_it_counts_candidates_and_whom_they_were_planned_for() -> None
 
 def test_it_says_whether_sending_is_paused_or_held() -> None:
     assert morning.glance(NOON).why_held == ""
-    gate.pause("a doubtful paper")
+    throttle.pause("a doubtful paper")
     assert morning.glance(NOON).why_held == "Sending is paused: a doubtful paper"
-    gate.resume(now=NOON)
-    gate.hold(timedelta(minutes=10), "The server is away.", now=NOON)
+    throttle.resume(now=NOON)
+    throttle.hold(timedelta(minutes=10), "The server is away.", now=NOON)
     assert morning.glance(NOON).why_held == "Sending is held until 12:10 UTC: The server is away."
     assert morning.glance(NOON + HOUR).why_held == ""
 

@@ -14,8 +14,9 @@ from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
 
-from digest import delivering, planning
 from digest.compose import emails
+from digest.delivery.plan import plan
+from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, DeliveryEvent, Edition, Paper, Verdict
@@ -72,8 +73,8 @@ def a_full_life() -> Subscriber:
             public_id=ada.public_id, kind=kind, at=NOON, ip=IP, user_agent=BROWSER, page="/subscribe", wording=VERSION
         )  # fmt: skip
     publish(1, 2)
-    planning.plan(NOON, [ada.pk], issue_date=NOON.date())
-    delivering.deliver_all(clock=lambda: NOON)
+    plan(NOON, [ada.pk], issue_date=NOON.date())
+    deliver_all(clock=lambda: NOON)
     Delivery.objects.update(
         provider_message_id="<x.ada.okafor@provider>", outcome="250 queued for ada.okafor@example.org"
     )
@@ -83,7 +84,7 @@ def a_full_life() -> Subscriber:
     )
     tomorrow = NOON + timedelta(days=1)
     publish(3, at=tomorrow)
-    planning.plan(tomorrow, [ada.pk], issue_date=tomorrow.date())
+    plan(tomorrow, [ada.pk], issue_date=tomorrow.date())
     for paper, value in zip(Paper.objects.order_by("pk"), ["more", "less"], strict=False):
         Verdict.objects.create(subscriber=ada, paper=paper, value=value, given_at=NOON)
     new_login_token(LoginToken.Purpose.SIGN_IN, ada, now=NOON)
@@ -134,8 +135,8 @@ def test_a_form_without_the_pages_own_token_is_refused(name: str) -> None:
 def test_every_day_has_a_line_newest_first_with_what_was_sent_or_why_not() -> None:
     ada, ben = reader("ada"), reader("ben")
     publish(1, 2)
-    planning.plan(NOON, [ada.pk, ben.pk], issue_date=NOON.date())
-    delivering.deliver_all(clock=lambda: NOON)
+    plan(NOON, [ada.pk, ben.pk], issue_date=NOON.date())
+    deliver_all(clock=lambda: NOON)
     for days, (status, outcome) in enumerate(
         [("skipped", "You paused your digests."), ("unknown", "The worker stopped."), ("failed", "smtp 550 <x>"), ("ready", "")], 1
     ):  # fmt: skip
@@ -159,8 +160,8 @@ def test_every_day_has_a_line_newest_first_with_what_was_sent_or_why_not() -> No
 def test_a_mail_that_said_that_there_was_nothing_has_a_line_that_says_so() -> None:
     ada = reader("ada", wants={"keyword": ["volcano"]}, quiet_days=True)
     publish(1, 2)
-    planning.plan(NOON, [ada.pk], issue_date=NOON.date())
-    delivering.deliver_all(clock=lambda: NOON)
+    plan(NOON, [ada.pk], issue_date=NOON.date())
+    deliver_all(clock=lambda: NOON)
     said = words(visit(ada).get("/preferences/receipts"))
     assert "Mon, 2 Mar 2026 Sent. Nothing that came in matched what you asked for. 2 Mar: nothing for you today" in said
     data = json.loads(visit(ada).get("/preferences/export").content)
@@ -330,7 +331,7 @@ def traces(row: Subscriber) -> Iterator[str]:
 def test_nothing_personal_is_left_in_any_table() -> None:
     ada = a_full_life()
     ben = reader("ben")
-    planning.plan(NOON, [ben.pk], issue_date=NOON.date())
+    plan(NOON, [ben.pk], issue_date=NOON.date())
     assert len(set(traces(ada))) == 9
     client = visit(ada)
     answer = client.post("/preferences/erase", {"sure": "yes"})
@@ -368,16 +369,16 @@ def test_what_was_ready_to_leave_does_not() -> None:
     ada = a_full_life()
     mail.outbox.clear()
     erase(ada, now=NOON)
-    delivering.deliver_all(clock=lambda: NOON + timedelta(days=1))
+    deliver_all(clock=lambda: NOON + timedelta(days=1))
     assert mail.outbox == []
 
 
 def test_a_row_written_by_a_planner_that_did_not_know_yet_is_emptied_before_anything_leaves() -> None:
     ada = reader("ada", wants={"keyword": ["measurement"]})
     publish(1, 2)
-    planning.plan(NOON, [ada.pk], issue_date=NOON.date())
+    plan(NOON, [ada.pk], issue_date=NOON.date())
     consent.erase(ada.public_id, now=NOON)  # as if the row had been written a moment after erasing
-    delivering.deliver_all(clock=lambda: NOON)
+    deliver_all(clock=lambda: NOON)
     row = Delivery.objects.get()
     assert mail.outbox == []
     assert (row.status, row.paper_ids, row.reasons, row.subject, row.message_id) == ("skipped", [], [], "", None)
@@ -388,7 +389,7 @@ def test_a_digest_that_was_being_handed_over_while_its_reader_was_erased_leaves_
 ) -> None:
     ada = reader("ada", wants={"keyword": ["measurement"]})
     publish(1, 2)
-    planning.plan(NOON, [ada.pk], issue_date=NOON.date())
+    plan(NOON, [ada.pk], issue_date=NOON.date())
     make = emails.Mails.email_for
 
     def erased_meanwhile(*args: Any) -> Any:
@@ -397,7 +398,7 @@ def test_a_digest_that_was_being_handed_over_while_its_reader_was_erased_leaves_
         return email
 
     monkeypatch.setattr(emails.Mails, "email_for", erased_meanwhile)
-    delivering.deliver_all(clock=lambda: NOON)
+    deliver_all(clock=lambda: NOON)
     row = Delivery.objects.get()
     assert (row.status, row.paper_ids, row.reasons, row.subject) == ("accepted", [], [], "")
     assert (row.message_id, row.provider_message_id, row.outcome) == (None, "", "")

@@ -13,11 +13,12 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import planning, previewing
+from digest import previewing
 from digest.compose import emails
 from digest.compose.build import Reader, compose
 from digest.compose.card import Card
 from digest.compose.reasons import Reason
+from digest.delivery.plan import plan
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.ingest.entry import Entry
@@ -93,7 +94,7 @@ def planned(choices: Choices) -> tuple[Delivery, list[list[Reason]]]:
     """What the run gives somebody who has just confirmed these choices."""
     mona = reader("mona", next_send_at=NOON)
     choose(mona, choices, now=NOON)
-    planning.plan(NOON, [mona.pk])
+    plan(NOON, [mona.pk])
     row = Delivery.objects.get(subscriber=mona)
     papers = row.reasons["papers"] if row.reasons else []
     return row, [[Reason(*reason) for reason in reasons] for reasons in papers]
@@ -264,14 +265,14 @@ def test_no_count_tells_of_a_paper_that_is_hidden_or_under_embargo(where: str, i
 def test_a_reader_is_not_shown_what_came_in_an_earlier_digest_but_what_came_today() -> None:
     mona = reader("mona", wants={"category": ["cs.RO"]})
     publish(ROBOT, at=NOON - DAY)
-    planning.plan(NOON - DAY, [mona.pk], issue_date=TODAY - DAY)
+    plan(NOON - DAY, [mona.pk], issue_date=TODAY - DAY)
     Delivery.objects.update(status="accepted")
     judge_of = Paper.objects.get(title=ROBOT.title)
     CuratorPick.objects.create(
         paper=judge_of, edition_date=TODAY - DAY, verdict="boost", embargo_until=NOON - DAY
     )  # so that a newcomer's first digest may hold it
     publish(entry(20, title="A robot of today", categories=("cs.RO",)))
-    planning.plan(NOON, [mona.pk], issue_date=TODAY)
+    plan(NOON, [mona.pk], issue_date=TODAY)
     Delivery.objects.update(status="accepted")
     robots = wanting(Wish("category", "cs.RO"))
     assert set(titles(robots)) == {ROBOT.title, "A robot of today"}

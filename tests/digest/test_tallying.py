@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from digest import delivering, planning, tallying
+from digest import tallying
+from digest.delivery.plan import plan
+from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.models import Delivery, Edition
 from tests.support.factories import NOON, reader
@@ -17,8 +19,8 @@ pytestmark = pytest.mark.django_db
 
 def test_an_edition_remembers_how_many_deliveries_ended_how(django_assert_num_queries: Any) -> None:
     open_edition(NOON.date(), now=NOON)
-    planning.plan(NOON, [reader(f"reader{n}", quiet_days=n < 3).pk for n in range(5)], issue_date=NOON.date())
-    delivering.deliver_all(clock=lambda: NOON)
+    plan(NOON, [reader(f"reader{n}", quiet_days=n < 3).pk for n in range(5)], issue_date=NOON.date())
+    deliver_all(clock=lambda: NOON)
     with django_assert_num_queries(3):
         tallying.tally(NOON)
     assert Edition.objects.get().tally == {"accepted": 3, "skipped": 2}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from digest.events import OUTCOME, Kind
+from digest.delivery.events import OUTCOME, Kind
 from digest.models import Delivery, DeliveryEvent
 from digest.timeline import BECAME, TOLD, story_of
 from tests.support.factories import NOON, delivery, reader

@@ -17,10 +17,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from digest import delivering, planning
 from digest.compose import emails
 from digest.compose.build import Reader
 from digest.compose.size_limit import HTML_BYTES
+from digest.delivery.plan import plan
+from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.editions.selection import NOTHING_MATCHED
 from digest.ingest import store
@@ -87,9 +88,9 @@ def sent(*readers: Subscriber, papers: int = 3, abstract: str = "", deliver: boo
     picked = Paper.objects.get(identifier="arxiv:2603.00002")
     CuratorPick.objects.create(paper=picked, edition_date=DAY, verdict="pick", note="Read the appendix first.")
     open_edition(DAY, now=NOON)
-    planning.plan(NOON, [one.pk for one in readers], issue_date=DAY)
+    plan(NOON, [one.pk for one in readers], issue_date=DAY)
     if deliver:
-        delivering.deliver_all(clock=lambda: NOON)
+        deliver_all(clock=lambda: NOON)
     return list(Delivery.objects.order_by("pk"))
 
 
@@ -209,8 +210,8 @@ def test_another_days_digest_has_its_own_copy() -> None:
     later = feed(entry(9))
     store.store(store.source_named_in(later, "file.xml"), later, now=tomorrow)
     open_edition(tomorrow.date(), now=tomorrow)
-    planning.plan(tomorrow, [row.pk], issue_date=tomorrow.date())
-    delivering.deliver_all(clock=lambda: tomorrow)
+    plan(tomorrow, [row.pk], issue_date=tomorrow.date())
+    deliver_all(clock=lambda: tomorrow)
     assert "Monday, 2 March 2026" in page(row)
     html = Client().get(copy_of(row, day=tomorrow.date())).content.decode()
     assert "Tuesday, 3 March 2026" in html
@@ -235,8 +236,8 @@ def test_a_mail_that_said_that_there_is_nothing_has_a_copy_too() -> None:
     shown = feed(entry(1), entry(2))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     open_edition(DAY, now=NOON)
-    planning.plan(NOON, [row.pk], issue_date=DAY)
-    delivering.deliver_all(clock=lambda: NOON)
+    plan(NOON, [row.pk], issue_date=DAY)
+    deliver_all(clock=lambda: NOON)
     html = page(row)
     assert Blocks(html).said == [said.replace(ADDRESS, "A…@example.org") for said in Blocks(mailed()).said]
     assert any(NOTHING_MATCHED in said for said in Blocks(html).said)

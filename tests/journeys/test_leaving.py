@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from digest.delivering import CHUNK
+from digest.delivery.send import CHUNK
 from tests.support.processes import SET_UP
 from tests.support.services import AN_EDITION, House, free_port
 

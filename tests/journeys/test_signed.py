@@ -11,7 +11,8 @@ from typing import Any
 import dkim
 import pytest
 
-from digest import delivering, planning
+from digest.delivery.plan import plan
+from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery
@@ -38,8 +39,8 @@ def digests(signing_server: SigningServer, settings: Any) -> list[bytes]:
     shown = feed(entry(1, title=TITLE, abstract="Élodie Châtel und 佐藤 花子 zeigen es. " * 9), entry(2), entry(3))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     open_edition(NOON.date(), now=NOON)
-    planning.plan(NOON, [one.pk for one in people], issue_date=NOON.date())
-    assert delivering.deliver_all(clock=lambda: NOON).counts["accepted"] == 2
+    plan(NOON, [one.pk for one in people], issue_date=NOON.date())
+    assert deliver_all(clock=lambda: NOON).counts["accepted"] == 2
     return sorted(signing_server.mails(2), key=lambda raw: str(parsed(raw)["To"]))
 
 

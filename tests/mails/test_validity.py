@@ -14,7 +14,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from digest import delivering, planning
+from digest.delivery.plan import plan
+from digest.delivery.send import deliver_all
 from digest.desk.pages import PAGES
 from digest.desk.roles import Role
 from digest.editions.open_edition import open_edition
@@ -143,8 +144,8 @@ def every_page() -> dict[str, str]:
     shown = feed(*(entry(number, abstract="We measure the tides & the moon. " * 30) for number in range(1, 8)))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     open_edition(NOON.date(), now=NOON)
-    planning.plan(NOON, [ada.pk], issue_date=NOON.date())
-    delivering.deliver_all(clock=lambda: NOON)
+    plan(NOON, [ada.pk], issue_date=NOON.date())
+    deliver_all(clock=lambda: NOON)
     about = feedback_url(ada, NOON.date()).partition("/f/")[2]
     now = timezone.now()
 

@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from digest import delivering, planning
+from digest.delivery.plan import plan
+from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery
@@ -105,8 +106,8 @@ def test_the_list_has_one_name_for_every_reader_and_day_and_whatever_the_house_i
     later = feed(entry(9))
     store.store(store.source_named_in(later, "file.xml"), later, now=tomorrow)
     open_edition(tomorrow.date(), now=tomorrow)
-    planning.plan(tomorrow, [reader("zoe").pk], issue_date=tomorrow.date())
-    delivering.deliver_all(clock=lambda: tomorrow)
+    plan(tomorrow, [reader("zoe").pk], issue_date=tomorrow.date())
+    deliver_all(clock=lambda: tomorrow)
     assert [header(raw, "List-Id") for raw in sink.received] == ["Broadsheet <digest.mail.example.org>"] * 3
     assert {header(raw, "From") for raw in sink.received} > {"Broadsheet <digest@mail.example.org>"}
 

@@ -20,7 +20,8 @@ from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import delivering, planning
+from digest.delivery.plan import plan
+from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery
@@ -152,8 +153,8 @@ def ada() -> Subscriber:
     shown = feed(*(entry(number, announced_on=now.date()) for number in range(1, 4)))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=now)
     open_edition(now.date(), now=now)
-    planning.plan(now, [ada.pk], issue_date=now.date())
-    delivering.deliver_all(clock=lambda: now)
+    plan(now, [ada.pk], issue_date=now.date())
+    deliver_all(clock=lambda: now)
     return ada
 
 

@@ -16,7 +16,10 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from django.conf import settings
 
-from digest import delivering, gate, planning, retrying
+from digest.delivery import throttle
+from digest.delivery.plan import plan
+from digest.delivery.retry import try_again
+from digest.delivery.send import deliver_all, sweep
 from digest.models import Batch, Delivery
 from subscriptions.models import Subscriber
 from tests.support.factories import reader
@@ -50,13 +53,13 @@ def now() -> datetime:
 
 
 def deliver() -> None:
-    delivering.deliver_all(clock=now)
+    deliver_all(clock=now)
 
 
 def one_round(number: int, sink: Sink) -> dict[str, Any]:
     """What one crowd got: how many mails after the pause, while it stood, and in all; and how the rows ended."""
     crowd = [reader(f"r{number}-{one}", wants={"category": ["cs.LG"]}, next_send_at=now()) for one in range(READERS)]
-    planned = planning.plan(now(), [one.pk for one in crowd], issue_date=now().date())
+    planned = plan(now(), [one.pk for one in crowd], issue_date=now().date())
     assert planned.ready == READERS
     _in_two_batches(crowd)
     sink.taken.clear()
@@ -65,7 +68,7 @@ def one_round(number: int, sink: Sink) -> dict[str, Any]:
 
     def pause() -> None:
         time.sleep(secrets.randbelow(60) / 1000)
-        gate.pause("a mistake in the mail", now=now())
+        throttle.pause("a mistake in the mail", now=now())
         paused_at.append(time.monotonic())
 
     at_once([deliver] * DELIVERERS + [pause])
@@ -75,14 +78,14 @@ def one_round(number: int, sink: Sink) -> dict[str, Any]:
     at_once([deliver] * DELIVERERS)  # whoever is woken while it stands
     while_paused = len(sink.taken) - until_then
 
-    at_once([lambda: gate.resume(now=now())] * 2)
+    at_once([lambda: throttle.resume(now=now())] * 2)
     Batch.objects.update(not_before=None)
     at_once([deliver] * DELIVERERS)
     deliver()  # what a busy moment left behind
     failed = Delivery.objects.filter(subscriber__in=crowd, status=Delivery.Status.FAILED).count()
 
     tried: list[int] = []
-    at_once([lambda: tried.append(retrying.try_again(now()))] * 2 + [_sweep_and_deliver] * DELIVERERS)
+    at_once([lambda: tried.append(try_again(now()))] * 2 + [_sweep_and_deliver] * DELIVERERS)
     _sweep_and_deliver()
     mails = Counter(address for address, _ in sink.taken)
     return {
@@ -104,7 +107,7 @@ def _in_two_batches(crowd: list[Subscriber]) -> None:
 
 
 def _sweep_and_deliver() -> None:
-    delivering.sweep(now() + timedelta(seconds=1))
+    sweep(now() + timedelta(seconds=1))
     deliver()
 
 

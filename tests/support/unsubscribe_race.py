@@ -17,7 +17,8 @@ from aiosmtpd.controller import Controller
 from django.conf import settings
 from django.db import transaction
 
-from digest import delivering, planning
+from digest.delivery.plan import plan
+from digest.delivery.send import deliver_all
 from digest.models import Delivery
 from subscriptions import consent
 from subscriptions.models import Subscriber
@@ -46,13 +47,13 @@ def one_round(number: int, sink: Sink) -> dict[str, Any]:
     """What became of one crowd: how many left in which state, who was written to all the same, and how late."""
     now = datetime.now(UTC)
     crowd = [reader(f"r{number}-{one}", wants={"category": ["cs.LG"]}, next_send_at=now) for one in range(READERS)]
-    planned = planning.plan(now, [one.pk for one in crowd], issue_date=now.date())
+    planned = plan(now, [one.pk for one in crowd], issue_date=now.date())
     assert planned.ready == READERS
     leaving = crowd[::3] + crowd[1::3]
     left: dict[str, tuple[str, float]] = {}  # address -> state of the digest at T, T
 
     def deliver() -> None:
-        delivering.deliver_all(clock=lambda: datetime.now(UTC))
+        deliver_all(clock=lambda: datetime.now(UTC))
 
     def leave(some: list[Subscriber]) -> None:
         for one in some:
@@ -63,7 +64,7 @@ def one_round(number: int, sink: Sink) -> dict[str, Any]:
             left[one.email] = state, time.monotonic()
 
     at_once([deliver] * DELIVERERS + [partial(leave, leaving[start::LEAVERS]) for start in range(LEAVERS)])
-    delivering.deliver_all(clock=lambda: datetime.now(UTC))  # what a busy moment left behind
+    deliver_all(clock=lambda: datetime.now(UTC))  # what a busy moment left behind
 
     after = {address: sink.taken[address] - at for address, (_, at) in left.items() if sink.taken.get(address, 0) > at}
     return {

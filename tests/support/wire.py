@@ -12,7 +12,8 @@ from typing import Any
 
 from django.conf import settings
 
-from digest import delivering, planning
+from digest.delivery.plan import plan
+from digest.delivery.send import deliver_all, sweep
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Paper
@@ -76,12 +77,12 @@ def planned(
     if note:
         last = Paper.objects.order_by("pk").last()
         CuratorPick.objects.create(paper=last, edition_date=NOON.date(), verdict="pick", note=note)
-    planning.plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
+    plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
 
 
 def sent(sink: Sink, *, now: datetime = NOON) -> list[bytes]:
     """Every mail that the server was sent so far, after all digests that are ready."""
-    delivering.deliver_all(clock=lambda: now)
+    deliver_all(clock=lambda: now)
     return sink.received
 
 
@@ -91,7 +92,7 @@ def sent_twice(sink: Sink) -> list[bytes]:
     sink.busy = True
     sent(sink)
     sink.busy, later = False, NOON + timedelta(minutes=5)
-    delivering.sweep(later)
+    sweep(later)
     sent(sink, now=later)
     assert Delivery.objects.get().status == Delivery.Status.ACCEPTED
     return sink.received

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from digest.restoring import after_restore
+from digest.delivery.after_restore import after_restore
 
 
 class Command(BaseCommand):

@@ -12,7 +12,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
-from digest import delivering, planning, timetable
+from digest import timetable
+from digest.delivery.plan import plan
+from digest.delivery.send import deliver_all, sweep
 from digest.desk.members import lay_down_demonstration_login
 from digest.editions.open_edition import noon, open_edition
 from digest.ingest import refresh, sample, store
@@ -71,9 +73,9 @@ class Command(BaseCommand):
         summary.tell_edition(out, edition, opened=opened)
 
         on_the_list = Subscriber.objects.on_the_list().values_list("pk", flat=True)
-        planned = planning.plan(now, on_the_list, issue_date=day)
-        delivering.sweep(now)
-        delivering.deliver_all(clock=lambda: now)
+        planned = plan(now, on_the_list, issue_date=day)
+        sweep(now)
+        deliver_all(clock=lambda: now)
         timetable.count(now)
         deliveries = list(Delivery.objects.filter(issue_date=day))
         summary.tell_deliveries(out, deliveries, planned=planned)

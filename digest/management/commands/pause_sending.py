@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from digest import gate
+from digest.delivery import throttle
 
 
 class Command(BaseCommand):
@@ -23,5 +23,5 @@ class Command(BaseCommand):
         parser.add_argument("--why", default="Paused by hand.", help="shown to whoever looks")
 
     def handle(self, *, why: str, **options: Any) -> None:
-        gate.pause(why, now=datetime.now(UTC))
+        throttle.pause(why, now=datetime.now(UTC))
         self.stdout.write(f"Paused: no digest leaves through {settings.MAIL_PROVIDER}. Go on with: resume_sending")

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from digest import gate
+from digest.delivery import throttle
 
 
 class Command(BaseCommand):
@@ -18,5 +18,5 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options: Any) -> None:
-        gate.resume(now=datetime.now(UTC))
+        throttle.resume(now=datetime.now(UTC))
         self.stdout.write(f"Digests leave through {settings.MAIL_PROVIDER} again, from the next minute on.")

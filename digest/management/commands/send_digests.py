@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.db.models import Max
 
-from digest import delivering, planning
+from digest.delivery.plan import plan
+from digest.delivery.send import deliver_all, sweep
 from digest.editions.open_edition import WINDOW, noon
 from digest.management import files as given
 from digest.management import summary
@@ -44,14 +45,14 @@ class Command(BaseCommand):
         if dry_run:
             with transaction.atomic():
                 before = Delivery.objects.aggregate(last=Max("pk"))["last"] or 0
-                planned = planning.plan(now, ids, issue_date=day)
+                planned = plan(now, ids, issue_date=day)
                 rows = Delivery.objects.filter(pk__gt=before).select_related("subscriber")
                 summary.tell_plan(out, list(rows), planned=planned)
                 transaction.set_rollback(True)
             return
-        planned = planning.plan(now, ids, issue_date=day)
-        delivering.sweep(now)
-        delivering.deliver_all(clock=lambda: now)
+        planned = plan(now, ids, issue_date=day)
+        sweep(now)
+        deliver_all(clock=lambda: now)
         deliveries = list(Delivery.objects.filter(subscriber__in=ids, issue_date=day))
         summary.tell_deliveries(out, deliveries, planned=planned)
         if any(row.status == Delivery.Status.FAILED for row in deliveries):

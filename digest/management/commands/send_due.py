@@ -11,7 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from digest import settling, timetable
+from digest import timetable
+from digest.delivery.apply_events import settle
 from subscriptions import answering
 
 
@@ -45,6 +46,6 @@ def do_what_is_due(clock: Callable[[], datetime]) -> None:
     timetable.tick(clock())
     timetable.tidy(clock())
     answering.answer_all(clock())
-    settling.settle(clock())
+    settle(clock())
     while timetable.waiting(clock()):
         timetable.deliver(clock)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from digest import planning
 from digest.compose.emails import Mails
+from digest.delivery.plan import plan
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, EditionPaper, Paper
@@ -28,7 +28,7 @@ def a_day(*numbers: int, day: int = 0) -> None:
 def planned(*names: str, day: int = 0) -> list[Delivery]:
     now = NOON + timedelta(days=day)
     ids = [reader(name, wants={"category": ["cs.LG"]}).pk for name in names]
-    planning.plan(now, ids, issue_date=now.date())
+    plan(now, ids, issue_date=now.date())
     return list(Delivery.objects.filter(subscriber__in=ids).select_related("subscriber"))
 
 

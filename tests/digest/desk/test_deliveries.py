@@ -14,7 +14,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from digest import daybook, gate
+from digest import daybook
+from digest.delivery import throttle
 from digest.desk.deliveries import IN_ORDER
 from digest.desk.roles import Role
 from digest.models import DayTally, Delivery, DeliveryEvent, Paper, Provider
@@ -99,7 +100,7 @@ def test_pausing_is_instant_and_says_who_and_why(cleo: Client) -> None:
     long_ago = signed_in(one_of_the_staff(Role.SENDER, name="dora"), seconds_ago=9999)  # no proof is asked for
     answer = long_ago.post(reverse("desk_pause"), {"why": f"A wrong title {HOSTILE}"})
     assert (answer.status_code, answer["Location"]) == (303, reverse("desk_deliveries"))
-    assert gate.closed_until(timezone.now()) is not None
+    assert throttle.closed_until(timezone.now()) is not None
     page = cleo.get(reverse("desk_deliveries"))
     assert "Paused by dora since" in text(page)
     assert HOSTILE not in page.content.decode()
@@ -127,27 +128,27 @@ def resume(client: Client) -> Any:
 def test_resuming_lets_digests_leave_and_is_written_down(cleo: Client) -> None:
     cleo.post(reverse("desk_pause"), {"why": "lunch"})
     assert "Digests leave again" in text(resume(cleo))
-    assert gate.closed_until(timezone.now()) is None
+    assert throttle.closed_until(timezone.now()) is None
     assert LogEntry.objects.order_by("-pk")[0].change_message == "Let digests leave again"
 
 
 def test_the_breaker_is_said_with_its_reason_and_can_be_closed(cleo: Client) -> None:
-    gate.hold(gate.BREAK, "26 of the last 500 mails were refused.", now=timezone.now())
+    throttle.hold(throttle.BREAK, "26 of the last 500 mails were refused.", now=timezone.now())
     said = text(cleo.get(reverse("desk_deliveries")))
     assert "Held until" in said
     assert "26 of the last 500 mails were refused." in said
     resume(cleo)
-    assert gate.closed_until(timezone.now()) is None
+    assert throttle.closed_until(timezone.now()) is None
 
 
 def test_a_press_on_an_old_page_does_not_undo_a_newer_pause(cleo: Client) -> None:
-    gate.pause("lunch", by="cleo", now=datetime(2026, 3, 2, 12, tzinfo=UTC))
-    seen = f"{gate.state(timezone.now()).since}"
-    gate.resume(now=timezone.now())
-    gate.pause("a wrong title", by="dora", now=timezone.now())
+    throttle.pause("lunch", by="cleo", now=datetime(2026, 3, 2, 12, tzinfo=UTC))
+    seen = f"{throttle.state(timezone.now()).since}"
+    throttle.resume(now=timezone.now())
+    throttle.pause("a wrong title", by="dora", now=timezone.now())
     answer = cleo.post(reverse("desk_resume"), {"seen": seen}, follow=True)
     assert "Not resumed: it was paused or held anew" in text(answer)
-    assert gate.closed_until(timezone.now()) is not None
+    assert throttle.closed_until(timezone.now()) is not None
 
 
 def test_resuming_what_runs_says_so(cleo: Client) -> None:
@@ -157,21 +158,21 @@ def test_resuming_what_runs_says_so(cleo: Client) -> None:
 
 @pytest.mark.parametrize("act", ["desk_pause", "desk_resume", "desk_try_again"])
 def test_acts_take_the_role_and_a_post(act: str, cleo: Client) -> None:
-    gate.pause("lunch")
+    throttle.pause("lunch")
     curator = signed_in(one_of_the_staff(Role.CURATOR, Role.PRIVACY, name="carl"))
     assert curator.post(reverse(act)).status_code == 403
     assert cleo.get(reverse(act)).status_code == 405
-    assert gate.closed_until(timezone.now()) is not None
+    assert throttle.closed_until(timezone.now()) is not None
     assert "Pause all digests" not in text(curator.get(reverse("desk_deliveries")))
 
 
 @pytest.mark.parametrize("act", ["desk_resume", "desk_try_again"])
 def test_letting_mail_leave_is_asked_again(act: str) -> None:
-    gate.pause("lunch")
+    throttle.pause("lunch")
     rows(1, "failed", not_after=timezone.now() + timedelta(hours=1))
     answer = signed_in(one_of_the_staff(Role.SENDER), seconds_ago=9999).post(reverse(act))
     assert (answer.status_code, "/staff/again/" in answer["Location"]) == (302, True)
-    assert gate.closed_until(timezone.now()) is not None
+    assert throttle.closed_until(timezone.now()) is not None
     assert Delivery.objects.get().status == "failed"
 
 

@@ -20,8 +20,8 @@ from digest.desk import preview
 from digest.desk.roles import Role
 from digest.models import Delivery, Edition, Paper
 from subscriptions.models import Subscriber, Suppression, address_hash
-from tests.digest.test_planning import GRAPHS, ROBOT, publish
 from tests.support.database_rows import every_row
+from tests.support.editions import GRAPHS, ROBOT, publish
 from tests.support.factories import NOON, entry, reader, topic
 from tests.support.staff import one_of_the_staff, signed_in
 

@@ -12,15 +12,15 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 
-from digest import gate
+from digest.delivery import throttle
+from digest.delivery.plan import plan
 from digest.desk.roles import Role
 from digest.editions import reach
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import CuratorPick, Edition, Paper
-from digest.planning import plan
-from tests.digest.test_planning import GRAPHS, LANGUAGE, ROBOT, STARS, publish
 from tests.support.database_rows import every_row
+from tests.support.editions import GRAPHS, LANGUAGE, ROBOT, STARS, publish
 from tests.support.factories import NOON, delivery, entry, feed, reader, topic
 from tests.support.staff import one_of_the_staff, signed_in
 
@@ -72,7 +72,7 @@ def test_the_morning_says_what_came_in_who_is_planned_and_where_to_see_to_it(des
     publish(ROBOT, GRAPHS)
     plan(NOON, [reader("ada", wants={"category": ["cs.RO"]}).pk])
     reader("ben", next_send_at=NOON + timedelta(hours=2))
-    gate.pause("a doubtful paper")
+    throttle.pause("a doubtful paper")
     page = desk.get("/desk/")
     said = text_of(page)
     assert "Monday, 2 March 2026" in said

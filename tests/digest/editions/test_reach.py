@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from digest import planning, timetable
+from digest import timetable
+from digest.delivery.plan import plan
 from digest.editions import reach
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
-from digest.planning import plan
 from subscriptions.models import Preference, Subscriber
-from tests.digest.test_planning import GRAPHS, LANGUAGE, ROBOT, STARS, publish
+from tests.support.editions import GRAPHS, LANGUAGE, ROBOT, STARS, publish
 from tests.support.factories import NOON, delivery, reader, topic, want
 
 pytestmark = pytest.mark.django_db
@@ -103,6 +103,6 @@ def test_a_hide_holds_for_those_it_still_counts_for_and_for_nobody_else() -> Non
     robot = Paper.objects.get(title=ROBOT.title)
     CuratorPick.objects.create(paper=robot, edition_date=TODAY, verdict="hide", note="A copy.")
     assert (reach.who_have(robot.pk, now=NOON), reach.still_to_reach(TODAY)) == (1, 1)
-    planning.plan(NOON, [ben.pk], issue_date=TODAY)
+    plan(NOON, [ben.pk], issue_date=TODAY)
     held = {one.subscriber_id: robot.pk in one.paper_ids for one in Delivery.objects.all()}
     assert held == {ada.pk: True, ben.pk: False}

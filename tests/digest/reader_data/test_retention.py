@@ -10,7 +10,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from digest import daybook, delivering, planning, timetable
+from digest import daybook, timetable
+from digest.delivery.plan import plan
+from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import DayTally, Delivery
@@ -82,8 +84,8 @@ def test_the_copy_on_the_web_says_so_kindly(client: Client) -> None:
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     open_edition(NOON.date(), now=NOON)
     ada = reader("ada", wants={"category": ["cs.LG"]})
-    planning.plan(NOON, [ada.pk], issue_date=NOON.date())
-    delivering.deliver_all(clock=lambda: NOON)
+    plan(NOON, [ada.pk], issue_date=NOON.date())
+    deliver_all(clock=lambda: NOON)
     retention.forget_reasons(NOON + timedelta(days=31))
     assert Delivery.objects.get().reasons == []
     page = client.get(web_copy_url(ada, NOON.date()))
@@ -95,8 +97,8 @@ def test_the_copy_on_the_web_says_so_kindly(client: Client) -> None:
 def test_the_copy_of_a_mail_without_papers_says_so_kindly_too(client: Client) -> None:
     open_edition(NOON.date(), now=NOON)
     ada = reader("ada", quiet_days=True)
-    planning.plan(NOON, [ada.pk], issue_date=NOON.date())
-    delivering.deliver_all(clock=lambda: NOON)
+    plan(NOON, [ada.pk], issue_date=NOON.date())
+    deliver_all(clock=lambda: NOON)
     assert client.get(web_copy_url(ada, NOON.date())).status_code == 200
     retention.forget_reasons(NOON + timedelta(days=31))
     page = client.get(web_copy_url(ada, NOON.date()))

@@ -19,8 +19,8 @@ from django.conf import settings
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
-from digest import gate
 from digest.compose.emails import AT_HAND, Mails
+from digest.delivery import throttle
 from digest.models import PAUSED, SUPPRESSED, Batch, Delivery
 from digest.reader_data.erase import forget_the_erased
 from subscriptions import consent
@@ -82,7 +82,7 @@ def lease_batch(now: datetime) -> Batch | None:
 def deliver_all(*, clock: Callable[[], datetime]) -> Outcomes:
     """Deliver every batch that is due."""
     total = Outcomes()
-    while gate.closed_until(clock()) is None and (batch := lease_batch(clock())):
+    while throttle.closed_until(clock()) is None and (batch := lease_batch(clock())):
         total.counts += deliver(batch, clock=clock).counts
     return total
 
@@ -100,7 +100,7 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
     again: datetime | None = None
     with Door(at_once=CHUNK) as door:
         while began <= (now := clock()) < until:  # a clock that was put back no longer tells how long this takes
-            permit = gate.permit(CHUNK, now=now)
+            permit = throttle.permit(CHUNK, now=now)
             if not permit.mails:
                 again = permit.again
                 break
@@ -120,7 +120,7 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
             handovers = [next(taken) if isinstance(one, Letter) else one for one in written]
             _record(chunk, handovers, taken_at=now, now=clock())
             outcomes.counts.update(delivery.status for delivery in chunk)
-            gate.learn(handovers, now=clock())
+            throttle.learn(handovers, now=clock())
     _give_back(batch, again)
     logger.info("delivered", extra={"facts": {"batch": batch.pk, **outcomes.counts}})
     return outcomes

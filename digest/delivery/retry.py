@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from digest.compose.phrases import plural
-from digest.delivering import POISON
+from digest.delivery.send import POISON
 from digest.models import Delivery, DeliveryEvent
 from subscriptions.fates import ADDRESS_IS_GONE
 

@@ -10,9 +10,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from digest import gate
+from digest.delivery import throttle
+from digest.delivery.plan import move_on
 from digest.models import PAUSED, Delivery, Edition
-from digest.planning import move_on
 from subscriptions.links import digest_message_id
 from subscriptions.models import Subscriber
 from subscriptions.schedule import local_date
@@ -33,7 +33,7 @@ def after_restore(now: datetime) -> Restored:
 
     Their papers count as sent, up to the newest edition. Events of the provider tell of those that did leave.
     """
-    gate.pause("Restored from a backup. Look at docs/operators.md before you resume.", now=now)
+    throttle.pause("Restored from a backup. Look at docs/operators.md before you resume.", now=now)
     restored = Restored()
     restored.doubtful = Delivery.objects.filter(status__in=Delivery.OPEN).update(
         status=Delivery.Status.UNKNOWN, outcome=WHY, batch=None

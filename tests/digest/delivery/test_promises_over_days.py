@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import planning
+from digest.delivery import plan
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, Edition
@@ -47,7 +47,7 @@ def confirmed(name: str, at: datetime, **values: Any) -> Subscriber:
 
 def tick(one: Subscriber, at: datetime, *, fate: str = "accepted") -> None:
     """The house's turn at that moment: plan who is due, and let ready digests meet their fate."""
-    planning.plan(at, [one.pk])
+    plan.plan(at, [one.pk])
     ready = Delivery.objects.filter(subscriber=one, status="ready")
     if ready.exists():
         sent = fate == "accepted"
@@ -92,14 +92,14 @@ def test_who_confirms_before_midnight_gets_the_first_digest_after_it() -> None:
 def test_a_digest_at_the_readers_hour_does_not_leave_after_midnight() -> None:
     publish(MONDAY + 12 * HOUR)
     ada = reader("ada", send_hour=20, next_send_at=MONDAY + 20 * HOUR, **ROBOTS)
-    planning.plan(MONDAY + 20 * HOUR, [ada.pk])
+    plan.plan(MONDAY + 20 * HOUR, [ada.pk])
     assert ada.deliveries.get().not_after == MONDAY + DAY
 
 
 def test_without_an_edition_a_newcomer_has_a_row_each_day_all_the_same() -> None:
     ada = confirmed("ada", MONDAY + 20 * HOUR + 30 * MINUTE, **ROBOTS)
     ticks(ada, MONDAY + 20 * HOUR + 30 * MINUTE, MONDAY + 3 * DAY)
-    assert days(ada) == [(day, planning.TOO_LATE) for day in (2, 3, 4)]
+    assert days(ada) == [(day, plan.TOO_LATE) for day in (2, 3, 4)]
 
 
 def test_the_morning_after_an_evenings_digest_says_why_there_is_none_and_the_page_names_the_day_after() -> None:
@@ -111,7 +111,7 @@ def test_the_morning_after_an_evenings_digest_says_why_there_is_none_and_the_pag
     for number in (1, 2):
         publish(MONDAY + number * DAY + 6 * HOUR)
         tick(ada, MONDAY + number * DAY + 7 * HOUR)
-    assert days(ada) == [(2, "accepted"), (3, planning.TOO_SOON), (4, "accepted")]
+    assert days(ada) == [(2, "accepted"), (3, plan.TOO_SOON), (4, "accepted")]
     assert len(ada.deliveries.get(issue_date=date(2026, 3, 4)).paper_ids) == 2  # Tuesday's too
 
 
@@ -135,8 +135,8 @@ def test_an_earlier_hour_brings_no_second_digest_within_half_a_day(fate: str) ->
     tick(ada, MONDAY + 20 * HOUR, fate=fate)
     choose(ada, Choices(send_hour=4, weekdays=127, wishes=(Wish("category", "cs.RO"),)), now=MONDAY + 20 * HOUR)
     publish(MONDAY + 27 * HOUR)
-    planning.plan(MONDAY + 28 * HOUR, [ada.pk])
-    assert days(ada) == [(2, fate), (3, planning.TOO_SOON)]
+    plan.plan(MONDAY + 28 * HOUR, [ada.pk])
+    assert days(ada) == [(2, fate), (3, plan.TOO_SOON)]
 
 
 def test_an_earlier_hour_that_is_over_brings_todays_digest_at_once() -> None:
@@ -162,14 +162,14 @@ def test_who_drops_today_or_has_had_its_digest_is_sent_nothing_at_once() -> None
 
 
 def while_ranking(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    rank = planning._rows_for
+    rank = plan._rows_for
 
     def slow(*given: Any, **named: Any) -> list[Delivery]:
         rows = rank(*given, **named)
         act()
         return rows
 
-    monkeypatch.setattr(planning, "_rows_for", slow)
+    monkeypatch.setattr(plan, "_rows_for", slow)
 
 
 def test_a_rhythm_chosen_while_the_planner_ranks_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

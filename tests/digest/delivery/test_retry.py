@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from digest import delivering, events, retrying
-from digest.delivering import POISON
+from digest.delivery import events, retry
+from digest.delivery.retry import Again, may_be_tried, try_again
+from digest.delivery.send import POISON, sweep
 from digest.models import Delivery, DeliveryEvent
 from digest.reader_data.erase import erase
-from digest.retrying import Again, may_be_tried, try_again
 from tests.support.factories import NOON, delivery, reader
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,7 @@ def test_what_a_server_refused_is_tried_again_as_the_same_mail() -> None:
     same = Delivery.objects.get()
     assert (same.status, same.not_before, same.handed_over_at) == ("retry_wait", NOON, None)
     assert (same.message_id, same.dated_at, same.attempts) == (one.message_id, one.dated_at, 1)
-    delivering.sweep(NOON)
+    sweep(NOON)
     assert Delivery.objects.get().status == "ready"
 
 
@@ -96,7 +96,7 @@ def test_who_was_erased_is_not_written_to() -> None:
 def test_twice_is_the_same_as_once_also_while_the_first_is_on_its_way() -> None:
     failed()
     assert (try_again(NOON), try_again(NOON)) == (1, 0)
-    delivering.sweep(NOON)
+    sweep(NOON)
     Delivery.objects.update(status="handing_off", handed_over_at=NOON)
     assert try_again(NOON) == 0
     assert Delivery.objects.get().handed_over_at == NOON
@@ -116,7 +116,7 @@ def test_a_row_that_moved_since_it_was_found_stays_as_it_is(monkeypatch: pytest.
 
         return Found()
 
-    monkeypatch.setattr(retrying, "_safe", found_then_moved)
+    monkeypatch.setattr(retry, "_safe", found_then_moved)
     assert try_again(NOON) == 0
     assert Delivery.objects.get().status == "handing_off"
 

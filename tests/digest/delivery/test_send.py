@@ -11,9 +11,10 @@ from django.core import mail
 from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend as Memory
 
-from digest import delivering, planning
 from digest.compose import emails
-from digest.delivering import CHUNK
+from digest.delivery import send
+from digest.delivery.plan import plan
+from digest.delivery.send import CHUNK
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Paper
@@ -35,13 +36,13 @@ def planned(*readers: Subscriber, papers: int = 4) -> list[Delivery]:
     shown = feed(*(entry(number) for number in range(1, papers + 1)))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     open_edition(NOON.date(), now=NOON)
-    planning.plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
+    plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
     return list(Delivery.objects.order_by("pk"))
 
 
 def dies_handing_over(batch: Batch, most: int = CHUNK, at: datetime = NOON) -> None:
     """A worker that is gone once its chunk is marked, before any of it has left."""
-    delivering._take_chunk(batch, Door(), at, delivering.Outcomes(), most=most)
+    send._take_chunk(batch, Door(), at, send.Outcomes(), most=most)
 
 
 def statuses() -> list[str]:
@@ -75,18 +76,18 @@ def failing(settings: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Excepti
 
 def test_every_ready_digest_leaves_once_and_its_row_says_when() -> None:
     planned(reader("ada"), reader("ben"))
-    assert delivering.deliver_all(clock=clock).counts["accepted"] == 2
+    assert send.deliver_all(clock=clock).counts["accepted"] == 2
     assert [message.to for message in mail.outbox] == [["ada@example.org"], ["ben@example.org"]]
     assert set(Delivery.objects.values_list("status", "accepted_at", "attempts")) == {("accepted", NOON, 1)}
     assert Batch.objects.get().status == "done"
     assert set(Subscriber.objects.values_list("last_digest_at", flat=True)) == {NOON}
-    delivering.deliver_all(clock=clock)
+    send.deliver_all(clock=clock)
     assert len(mail.outbox) == 2
 
 
 def test_the_mail_is_what_was_frozen_in_the_row() -> None:
     (row,) = planned(reader("ada", wants={"category": ["cs.LG"]}))
-    delivering.deliver_all(clock=clock)
+    send.deliver_all(clock=clock)
     (message,) = bodies()
     assert (message["Subject"], message["Message-ID"]) == (row.subject, row.message_id)
     text = message.get_body(("plain",)).get_content()
@@ -112,7 +113,7 @@ def test_a_last_look_stops_the_mail_of_someone_who_left(status: str, why: str) -
     ada = reader("ada")
     planned(ada)
     Subscriber.objects.update(status=status)
-    delivering.deliver_all(clock=clock)
+    send.deliver_all(clock=clock)
     assert mail.outbox == []
     assert list(Delivery.objects.values_list("status", "outcome")) == [("skipped", why)]
 
@@ -120,33 +121,33 @@ def test_a_last_look_stops_the_mail_of_someone_who_left(status: str, why: str) -
 def test_a_suppression_after_planning_stops_the_mail() -> None:
     planned(reader("ada"))
     consent.suppress("ada@example.org", reason="complained", now=NOON)
-    delivering.deliver_all(clock=clock)
+    send.deliver_all(clock=clock)
     assert mail.outbox == []
 
 
 def test_a_batch_is_leased_by_one_worker_only() -> None:
     planned(reader("ada"))
-    assert delivering.lease_batch(NOON) is not None
-    assert delivering.lease_batch(NOON) is None
+    assert send.lease_batch(NOON) is not None
+    assert send.lease_batch(NOON) is None
 
 
 def test_a_worker_whose_lease_is_over_hands_nothing_over() -> None:
     planned(reader("ada"))
-    batch = delivering.lease_batch(NOON)
-    delivering.sweep(LATER)
+    batch = send.lease_batch(NOON)
+    send.sweep(LATER)
     assert batch is not None
-    delivering.deliver(batch, clock=lambda: LATER)
+    send.deliver(batch, clock=lambda: LATER)
     assert mail.outbox == []
     assert statuses() == ["ready"]
 
 
 def test_what_a_dead_worker_was_handing_over_is_unknown_and_the_rest_goes_on() -> None:
     planned(*(reader(f"reader{number}") for number in range(CHUNK + 2)))
-    batch = delivering.lease_batch(NOON)
+    batch = send.lease_batch(NOON)
     assert batch is not None
     dies_handing_over(batch)
-    assert delivering.sweep(LATER).counts["unknown"] == CHUNK
-    delivering.deliver_all(clock=lambda: LATER)
+    assert send.sweep(LATER).counts["unknown"] == CHUNK
+    send.deliver_all(clock=lambda: LATER)
     assert len(mail.outbox) == 2
     assert sorted(set(statuses())) == ["accepted", "unknown"]
 
@@ -156,14 +157,14 @@ def test_a_server_that_asks_for_patience_is_asked_again_with_the_same_mail(faili
 
     (row,) = planned(reader("ada"))
     failing["ada@example.org"] = SMTPDataError(451, b"later")
-    delivering.deliver_all(clock=clock)
+    send.deliver_all(clock=clock)
     row.refresh_from_db()
     assert row.status == "retry_wait"
     assert timedelta(seconds=48) <= row.not_before - NOON <= timedelta(seconds=72)
     failing.clear()
     soon = NOON + timedelta(minutes=2)
-    assert delivering.sweep(soon).counts["ready"] == 1
-    delivering.deliver_all(clock=lambda: soon)
+    assert send.sweep(soon).counts["ready"] == 1
+    send.deliver_all(clock=lambda: soon)
     assert [message["Message-ID"] for message in bodies()] == [row.message_id]
     assert statuses() == ["accepted"]
 
@@ -171,10 +172,10 @@ def test_a_server_that_asks_for_patience_is_asked_again_with_the_same_mail(faili
 def test_an_outcome_nobody_knows_is_never_sent_again(failing: dict[str, Exception]) -> None:
     planned(reader("ada"))
     failing["ada@example.org"] = TimeoutError("read")
-    delivering.deliver_all(clock=clock)
+    send.deliver_all(clock=clock)
     failing.clear()
-    delivering.sweep(LATER)
-    delivering.deliver_all(clock=lambda: LATER)
+    send.sweep(LATER)
+    send.deliver_all(clock=lambda: LATER)
     assert (statuses(), mail.outbox) == (["unknown"], [])
 
 
@@ -184,7 +185,7 @@ def test_an_address_that_does_not_exist_is_suppressed(failing: dict[str, Excepti
     ada = reader("ada")
     planned(ada, reader("ben"))
     failing["ada@example.org"] = SMTPRecipientsRefused({ada.email: (550, b"5.1.1 no such user")})
-    delivering.deliver_all(clock=clock)
+    send.deliver_all(clock=clock)
     assert statuses() == ["failed", "accepted"]
     assert "ada@" not in Delivery.objects.get(subscriber=ada).outcome
     assert consent.Suppression.objects.blocked([ada]) == {ada.pk}
@@ -193,20 +194,20 @@ def test_an_address_that_does_not_exist_is_suppressed(failing: dict[str, Excepti
 def test_what_could_not_leave_in_time_expires_and_its_papers_come_back() -> None:
     ada = reader("ada")
     planned(ada)
-    delivering.sweep(NOON + timedelta(hours=6))
+    send.sweep(NOON + timedelta(hours=6))
     assert statuses() == ["expired"]
     tomorrow = NOON + timedelta(days=1)
     shown = feed(entry(9))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=tomorrow)
     open_edition(tomorrow.date(), now=tomorrow)
-    planning.plan(tomorrow, [ada.pk], issue_date=tomorrow.date())
+    plan(tomorrow, [ada.pk], issue_date=tomorrow.date())
     assert len(Delivery.objects.get(issue_date=tomorrow.date()).paper_ids) == 1  # a first digest: the latest edition
 
 
 def test_one_digest_that_cannot_be_composed_does_not_stop_the_others() -> None:
     first, _ = planned(reader("ada"), reader("ben"))
     Delivery.objects.filter(pk=first.pk).update(paper_ids=[999_999])
-    delivering.deliver_all(clock=clock)
+    send.deliver_all(clock=clock)
     assert statuses() == ["failed", "accepted"]
     assert "could not be composed" in Delivery.objects.get(pk=first.pk).outcome
 
@@ -216,14 +217,14 @@ def test_threads_of_a_worker_that_share_what_is_at_hand_compose_one_after_the_ot
 ) -> None:
     """Else one forgets, for an edition that is new to it, the cards that another is about to use."""
     planned(reader("ada"), reader("ben"))
-    held, compose = [], delivering._letter
+    held, compose = [], send._letter
 
     def composing(*arguments: Any) -> Any:
         held.append(emails.AT_HAND.lock.locked())
         return compose(*arguments)
 
-    monkeypatch.setattr(delivering, "_letter", composing)
-    delivering.deliver_all(clock=clock)
+    monkeypatch.setattr(send, "_letter", composing)
+    send.deliver_all(clock=clock)
     assert held == [True, True]
     assert not emails.AT_HAND.lock.locked()
 
@@ -231,13 +232,13 @@ def test_threads_of_a_worker_that_share_what_is_at_hand_compose_one_after_the_ot
 def test_delivering_takes_queries_by_the_chunk_and_none_by_the_reader(django_assert_max_num_queries: Any) -> None:
     planned(*(reader(f"reader{number}") for number in range(3 * CHUNK)))
     with django_assert_max_num_queries(3 * 15 + 15):
-        delivering.deliver_all(clock=clock)
+        send.deliver_all(clock=clock)
     assert len(mail.outbox) == 60
 
 
 def test_the_mail_carries_one_message_id_and_a_way_to_leave() -> None:
     planned(reader("ada"))
-    delivering.deliver_all(clock=clock)
+    send.deliver_all(clock=clock)
     message: EmailMessage = bodies()[0]
     assert len(message.get_all("Message-ID")) == 1
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
@@ -246,16 +247,16 @@ def test_the_mail_carries_one_message_id_and_a_way_to_leave() -> None:
 def test_when_the_lease_runs_out_in_a_slow_chunk_the_rest_is_leased_again() -> None:
     planned(*(reader(f"reader{number}") for number in range(CHUNK + 5)))
     moments = iter([NOON] * (CHUNK // 2) + [LATER] * 99)  # one for each mail, and some around them
-    delivering.deliver_all(clock=lambda: next(moments))
-    delivering.sweep(LATER)
-    delivering.deliver_all(clock=lambda: LATER)
+    send.deliver_all(clock=lambda: next(moments))
+    send.sweep(LATER)
+    send.deliver_all(clock=lambda: LATER)
     assert set(statuses()) == {"accepted"}
     assert len(mail.outbox) == CHUNK + 5
 
 
 def test_what_is_past_its_time_does_not_leave() -> None:
     planned(reader("ada"))
-    delivering.deliver_all(clock=lambda: NOON + timedelta(hours=6))
+    send.deliver_all(clock=lambda: NOON + timedelta(hours=6))
     assert (statuses(), mail.outbox) == (["expired"], [])
 
 
@@ -266,7 +267,7 @@ def test_no_address_stays_in_what_a_server_said(failing: dict[str, Exception]) -
     failing["ada@example.org"] = SMTPRecipientsRefused(
         {"x": (550, b"5.1.1 <ada@example.org>: Recipient address rejected")}
     )
-    delivering.deliver_all(clock=clock)
+    send.deliver_all(clock=clock)
     assert "Recipient address rejected" in Delivery.objects.get().outcome
     assert "@" not in Delivery.objects.get().outcome + consent.Suppression.objects.get().why
 
@@ -288,8 +289,8 @@ def voted(*votes: int) -> None:
 
 def delivered(*readers: Subscriber) -> tuple[str, str]:
     """Plan today's mails and send them; the text and the HTML of the first."""
-    planning.plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
-    delivering.deliver_all(clock=clock)
+    plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
+    send.deliver_all(clock=clock)
     message = bodies()[0]
     return tuple(message.get_body((part,)).get_content() for part in ("plain", "html"))
 
@@ -332,7 +333,7 @@ def test_a_row_from_before_there_were_occasions_gives_a_mail() -> None:
     row = Delivery.objects.get()
     old = {name: row.reasons[name] for name in ("arrived", "matched", "asked_for", "papers")}
     Delivery.objects.update(reasons=old)
-    delivering.deliver_all(clock=clock)
+    send.deliver_all(clock=clock)
     assert statuses() == ["accepted"]
 
 
@@ -352,14 +353,14 @@ def test_a_mail_for_a_quiet_day_says_why_and_what_was_trending_and_how_to_leave(
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     ada.refresh_from_db()
     assert (statuses(), ada.last_digest_at) == (["accepted"], NOON)
-    delivering.deliver_all(clock=clock)
+    send.deliver_all(clock=clock)
     assert len(mail.outbox) == 1
 
 
 def test_a_mail_for_a_day_without_papers_is_the_same_at_each_try() -> None:
     open_edition(NOON.date(), now=NOON)
     ada = reader("ada", quiet_days=True)
-    planning.plan(NOON, [ada.pk], issue_date=NOON.date())
+    plan(NOON, [ada.pk], issue_date=NOON.date())
     row = Delivery.objects.select_related("subscriber", "edition").get()
     first, second = (emails.email_for(row) for _ in range(2))
     assert first == second
@@ -372,8 +373,8 @@ def test_a_mail_without_papers_that_could_not_leave_promises_none(by_a_sweep: bo
     planned(ada, ben)
     late = NOON + timedelta(hours=6)
     if by_a_sweep:
-        delivering.sweep(late)
-    delivering.deliver_all(clock=lambda: late)
+        send.sweep(late)
+    send.deliver_all(clock=lambda: late)
     outcomes = dict(Delivery.objects.values_list("subscriber__email", "outcome"))
     assert set(statuses()) == {"expired"}
     assert outcomes["ada@example.org"] == "It could not leave in time; it had no paper for you."
@@ -383,8 +384,8 @@ def test_a_mail_without_papers_that_could_not_leave_promises_none(by_a_sweep: bo
 def test_what_else_is_trending_may_be_gone_by_the_time_the_mail_is_made() -> None:
     voted(80, 70, 60)
     ada = reader("ada", wants={"keyword": ["number 3"]})
-    planning.plan(NOON, [ada.pk], issue_date=NOON.date())
+    plan(NOON, [ada.pk], issue_date=NOON.date())
     Paper.objects.get(title=title(1)).delete()
-    delivering.deliver_all(clock=clock)
+    send.deliver_all(clock=clock)
     text = " ".join(bodies()[0].get_body(("plain",)).get_content().split())
     assert (title(1) in text, title(2) in text, title(3) in text) == (False, True, True)

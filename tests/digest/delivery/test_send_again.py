@@ -10,8 +10,10 @@ import pytest
 from django.core import mail
 from django.db import InternalError, OperationalError
 
-from digest import delivering, gate, planning, timetable
-from digest.delivering import CHUNK
+from digest import timetable
+from digest.delivery import send, throttle
+from digest.delivery.plan import plan
+from digest.delivery.send import CHUNK
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Provider
@@ -37,7 +39,7 @@ def planned(*readers: Subscriber) -> list[Delivery]:
     shown = feed(*(entry(number) for number in range(1, 4)))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     open_edition(NOON.date(), now=NOON)
-    planning.plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
+    plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
     return list(Delivery.objects.order_by("pk"))
 
 
@@ -66,8 +68,8 @@ def answers(monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[Any]:
 
 
 def deliver(moment: datetime) -> None:
-    delivering.sweep(moment)
-    delivering.deliver_all(clock=lambda: moment)
+    send.sweep(moment)
+    send.deliver_all(clock=lambda: moment)
 
 
 def test_what_may_have_left_is_tried_again_where_the_provider_knows_it_by_its_key(answers: list[Any]) -> None:
@@ -107,9 +109,9 @@ def test_a_key_that_was_forgotten_during_a_pause_is_not_relied_on(answers: list[
     answers += [UNKNOWN]
     planned(reader("ada"))
     deliver(NOON)
-    gate.pause("lunch")
+    throttle.pause("lunch")
     deliver(at(minutes=2))
-    gate.resume(now=at(minutes=40))
+    throttle.resume(now=at(minutes=40))
     deliver(at(minutes=40))
     assert (statuses(), len(mail.outbox)) == (["unknown"], 1)
 
@@ -129,9 +131,9 @@ def test_what_an_earlier_try_left_unknown_stays_unknown(answers: list[Any], endi
 def test_a_dead_workers_mails_are_tried_again_where_the_provider_knows_them(answers: list[Any]) -> None:
     answers += [ACCEPTED]
     planned(reader("ada"))
-    batch = delivering.lease_batch(NOON)
+    batch = send.lease_batch(NOON)
     assert batch is not None
-    delivering._take_chunk(batch, Door(), NOON, delivering.Outcomes(), most=CHUNK)  # and here it dies
+    send._take_chunk(batch, Door(), NOON, send.Outcomes(), most=CHUNK)  # and here it dies
     deliver(at(seconds=301))
     assert (statuses(), len(mail.outbox)) == (["accepted"], 1)
 
@@ -165,7 +167,7 @@ def test_what_nobody_was_there_to_take_expires_and_its_papers_return(answers: li
     planned(reader("ada"))
     for minute in range(310):
         deliver(at(minutes=minute))
-    assert list(Delivery.objects.values_list("status", "outcome")) == [("expired", delivering.EXPIRED)]
+    assert list(Delivery.objects.values_list("status", "outcome")) == [("expired", send.EXPIRED)]
 
 
 def test_a_provider_says_how_long_to_wait(answers: list[Any]) -> None:
@@ -197,7 +199,7 @@ def test_an_event_that_came_first_is_not_overwritten(answers: list[Any]) -> None
 
 def test_a_worker_that_comes_back_after_its_lease_knows_better_than_the_sweep(answers: list[Any]) -> None:
     def swept_meanwhile(letter: Letter) -> Handover:
-        delivering.sweep(at(minutes=6))
+        send.sweep(at(minutes=6))
         return ACCEPTED
 
     answers += [swept_meanwhile]
@@ -221,15 +223,15 @@ def test_a_database_that_goes_away_after_the_mail_has_left_is_waited_for(
 ) -> None:
     answers += [ACCEPTED]
     planned(reader("ada"), reader("ben"))
-    written, waited = delivering._write, list[float]()
+    written, waited = send._write, list[float]()
 
     def write(*args: Any, **options: Any) -> None:
         if len(waited) < 3:
             raise error
         written(*args, **options)
 
-    monkeypatch.setattr(delivering, "_write", write)
-    monkeypatch.setattr(delivering.time, "sleep", waited.append)
+    monkeypatch.setattr(send, "_write", write)
+    monkeypatch.setattr(send.time, "sleep", waited.append)
     deliver(NOON)
     assert (statuses(), len(mail.outbox), waited) == (["accepted"] * 2, 2, [0.1, 0.5, 1])
 
@@ -240,12 +242,12 @@ def test_who_wakes_after_the_lease_leaves_nothing_in_a_batch_that_is_done(answer
 
     def sleeps(letter: Letter) -> Handover:
         now[0] = at(minutes=6)
-        delivering.sweep(now[0])
+        send.sweep(now[0])
         return ACCEPTED
 
     answers += [sleeps, ACCEPTED]
     planned(*(reader(f"reader{number}") for number in range(4)))
-    delivering.deliver_all(clock=lambda: now[0])
+    send.deliver_all(clock=lambda: now[0])
     assert statuses() == ["accepted", "retry_wait", "retry_wait", "retry_wait"]
     deliver(at(minutes=7))
     assert (statuses(), len(mail.outbox)) == (["accepted"] * 4, 4)
@@ -255,11 +257,11 @@ def test_a_lost_batch_comes_back_in_halves(answers: list[Any]) -> None:
     answers += [ACCEPTED]
     planned(*(reader(f"reader{number}") for number in range(5)))
     for minutes, sizes in ((0, [5]), (6, [2, 3]), (12, [1, 2, 2])):
-        delivering.sweep(at(minutes=minutes))
+        send.sweep(at(minutes=minutes))
         open_ones = Batch.objects.filter(status="open")
         assert sorted(batch.deliveries.count() for batch in open_ones) == sizes
         assert sorted(open_ones.values_list("size", flat=True)) == sizes
-        delivering.lease_batch(at(minutes=minutes))  # the first: a worker that dies at once
+        send.lease_batch(at(minutes=minutes))  # the first: a worker that dies at once
     deliver(at(minutes=18))
     assert (statuses(), len(mail.outbox)) == (["accepted"] * 5, 5)
 
@@ -269,17 +271,17 @@ def test_a_digest_that_stops_every_worker_is_given_up_and_the_others_leave(answe
     poison, *_ = planned(*(reader(f"reader{number}") for number in range(9)))
     for round_ in range(12):
         moment = at(minutes=6 * round_)
-        delivering.sweep(moment)
-        while batch := delivering.lease_batch(moment):
+        send.sweep(moment)
+        while batch := send.lease_batch(moment):
             if not batch.deliveries.filter(pk=poison.pk, status="ready").exists():  # else the worker dies of it
-                delivering.deliver(batch, clock=lambda: moment)  # noqa: B023
+                send.deliver(batch, clock=lambda: moment)  # noqa: B023
     assert statuses() == ["failed"] + ["accepted"] * 8
-    assert Delivery.objects.get(pk=poison.pk).outcome == delivering.POISON
+    assert Delivery.objects.get(pk=poison.pk).outcome == send.POISON
 
 
 def test_a_pause_takes_effect_with_the_next_chunk_and_resuming_sends_nobody_twice(answers: list[Any]) -> None:
     def paused_meanwhile(letter: Letter) -> Handover:
-        gate.pause("a mistake in the mail")
+        throttle.pause("a mistake in the mail")
         return ACCEPTED
 
     answers += [paused_meanwhile, ACCEPTED]
@@ -289,7 +291,7 @@ def test_a_pause_takes_effect_with_the_next_chunk_and_resuming_sends_nobody_twic
     assert timetable.waiting(at(minutes=1)) == 0
     deliver(at(minutes=2))
     assert len(mail.outbox) == CHUNK
-    gate.resume(now=at(minutes=3))
+    throttle.resume(now=at(minutes=3))
     deliver(at(minutes=3))
     assert set(statuses()) == {"accepted"}
     assert len({letter.to[0] for letter in mail.outbox}) == len(mail.outbox) == CHUNK + 3
@@ -309,9 +311,9 @@ def test_a_chunk_whose_time_is_over_leaves_the_rest_for_another_try(answers: lis
     answers += [ACCEPTED]
     planned(*(reader(f"reader{number}") for number in range(5)))
     moments = iter([NOON] * 4 + [at(minutes=2)] * 99)
-    batch = delivering.lease_batch(NOON)
+    batch = send.lease_batch(NOON)
     assert batch is not None
-    delivering.deliver(batch, clock=lambda: next(moments))
+    send.deliver(batch, clock=lambda: next(moments))
     assert statuses() == ["accepted", "accepted", "retry_wait", "retry_wait", "retry_wait"]
     assert list(Delivery.objects.order_by("pk").values_list("attempts", "handed_over_at"))[2] == (0, None)
     deliver(at(minutes=2))
@@ -337,14 +339,14 @@ def test_a_clock_that_jumps_an_hour_sends_nothing_twice(answers: list[Any], jump
 
     def jumps(letter: Letter) -> Handover:
         clock[0] = NOON + jump
-        delivering.sweep(clock[0])
+        send.sweep(clock[0])
         return ACCEPTED
 
     answers += [ACCEPTED, jumps, ACCEPTED]
     planned(*(reader(f"reader{number}") for number in range(2 * CHUNK)))
     for _ in range(3):
-        delivering.sweep(clock[0])
-        delivering.deliver_all(clock=lambda: clock[0])
+        send.sweep(clock[0])
+        send.deliver_all(clock=lambda: clock[0])
         clock[0] += timedelta(minutes=6)
     assert len({letter.to[0] for letter in mail.outbox}) == len(mail.outbox) == 2 * CHUNK
     assert set(statuses()) == {"accepted"}
@@ -360,15 +362,15 @@ def test_a_clock_that_is_put_back_does_not_lengthen_a_delivery(answers: list[Any
 
     answers += [takes_ten_seconds]
     planned(*(reader(f"reader{number}") for number in range(2 * CHUNK)))
-    batch = delivering.lease_batch(NOON)
+    batch = send.lease_batch(NOON)
     assert batch is not None
-    delivering.deliver(batch, clock=lambda: clock[0])
-    assert len(mail.outbox) * 10 <= 2 * delivering.LONGEST_CHUNK.total_seconds()
+    send.deliver(batch, clock=lambda: clock[0])
+    assert len(mail.outbox) * 10 <= 2 * send.LONGEST_CHUNK.total_seconds()
 
 
 def test_what_a_dead_worker_took_by_a_clock_that_was_ahead_is_not_held_for_as_long(answers: list[Any]) -> None:
     answers += [ACCEPTED]
     planned(reader("ada"))
-    delivering.lease_batch(at(hours=6))
+    send.lease_batch(at(hours=6))
     deliver(NOON)
     assert statuses() == ["accepted"]

@@ -11,7 +11,11 @@ from django.core.management import call_command
 from django.db import transaction
 from django.test import Client
 
-from digest import delivering, gate, planning, restoring, settling
+from digest.delivery import throttle
+from digest.delivery.after_restore import Restored, after_restore
+from digest.delivery.apply_events import settle
+from digest.delivery.plan import plan
+from digest.delivery.send import deliver_all, sweep
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, Provider
@@ -31,7 +35,7 @@ def publish(at: datetime) -> None:
 
 def morning(at: datetime) -> None:
     publish(at - timedelta(hours=6))
-    planning.plan(at, list(Subscriber.objects.due(at).values_list("pk", flat=True)))
+    plan(at, list(Subscriber.objects.due(at).values_list("pk", flat=True)))
 
 
 def test_what_may_have_left_since_the_backup_is_not_sent_again_and_the_next_day_is() -> None:
@@ -39,17 +43,17 @@ def test_what_may_have_left_since_the_backup_is_not_sent_again_and_the_next_day_
     paul = reader("paul", send_hour=12, status="paused")
     morning(NOON)  # and now the backup is made: ada's and ben's digests are ready
     restored_at = NOON + DAY + timedelta(hours=1)
-    assert restoring.after_restore(restored_at) == restoring.Restored(doubtful=2, passed=3)
+    assert after_restore(restored_at) == Restored(doubtful=2, passed=3)
     rows = Delivery.objects.values_list("subscriber__email", "status").order_by("issue_date", "subscriber")
     assert [status for _, status in rows] == ["unknown", "unknown", "skipped", "unknown", "unknown", "skipped"]
-    delivering.sweep(restored_at)
-    planning.plan(restored_at, [ada.pk, ben.pk, paul.pk])
-    assert delivering.deliver_all(clock=lambda: restored_at).counts.total() == 0
+    sweep(restored_at)
+    plan(restored_at, [ada.pk, ben.pk, paul.pk])
+    assert deliver_all(clock=lambda: restored_at).counts.total() == 0
     assert mail.outbox == []
 
-    gate.resume(now=restored_at)
+    throttle.resume(now=restored_at)
     morning(NOON + 2 * DAY)
-    delivering.deliver_all(clock=lambda: NOON + 2 * DAY)
+    deliver_all(clock=lambda: NOON + 2 * DAY)
     assert sorted(message.to[0] for message in mail.outbox) == ["ada@example.org", "ben@example.org"]
     assert Delivery.objects.filter(status="accepted").count() == 2
 
@@ -60,13 +64,13 @@ def test_an_event_tells_of_a_digest_that_left_after_the_backup(settings: Any) ->
     ada = reader("ada", send_hour=12)
     publish(NOON - timedelta(hours=6))
     with transaction.atomic():  # what happens between the backup and its restore
-        planning.plan(NOON, [ada.pk])
+        plan(NOON, [ada.pk])
         said = Delivery.objects.get().message_id
         transaction.set_rollback(True)
-    restoring.after_restore(NOON + timedelta(hours=1))
+    after_restore(NOON + timedelta(hours=1))
     mail = Mail(reference=str(said).strip("<>").partition("@")[0], recipient=ada.email)
     assert post_of("postmark", "delivered", mail, number="1").to(Client()).status_code == 200
-    settling.settle(NOON + timedelta(hours=2))
+    settle(NOON + timedelta(hours=2))
     assert Delivery.objects.get().status == "delivered"
 
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from digest import receivers
+from digest.delivery import webhooks
 from digest.models import DeliveryEvent
 from subscriptions.models import MailRequest
 from tests.support.factories import NOON
@@ -221,9 +221,9 @@ def test_signatures_are_checked_as_svix_documents_them(client: Client, provider:
         "svix-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
     }
     with time_machine.travel(1614265330, tick=False):
-        assert receivers.ResendView().validate_request(request_with(b'{"test": 2432232314}', headers)) is None
-        with pytest.raises(receivers.AnymailWebhookValidationFailure):
-            receivers.ResendView().validate_request(request_with(b'{"test": 2432232315}', headers))
+        assert webhooks.ResendView().validate_request(request_with(b'{"test": 2432232314}', headers)) is None
+        with pytest.raises(webhooks.AnymailWebhookValidationFailure):
+            webhooks.ResendView().validate_request(request_with(b'{"test": 2432232315}', headers))
 
 
 def request_with(body: bytes, headers: dict[str, str]) -> Any:
@@ -388,7 +388,7 @@ def test_who_settles_is_woken_once_for_a_body_that_was_stored(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     woken: list[str] = []
-    monkeypatch.setattr(receivers, "wake", lambda task, **_: woken.append(task))
+    monkeypatch.setattr(webhooks, "wake", lambda task, **_: woken.append(task))
     with django_capture_on_commit_callbacks(execute=True):
         post_of(provider, "delivered", MAIL).to(client)
         post_of(provider, "opened", MAIL).to(client)

@@ -47,7 +47,7 @@ VIEWS = {
     "mailgun": "anymail.webhooks.mailgun.MailgunTrackingWebhookView",
     "mailjet": "anymail.webhooks.mailjet.MailjetTrackingWebhookView",
     "postmark": "anymail.webhooks.postmark.PostmarkTrackingWebhookView",
-    "resend": "digest.receivers.ResendView",
+    "resend": "digest.delivery.webhooks.ResendView",
     "sparkpost": "anymail.webhooks.sparkpost.SparkPostTrackingWebhookView",
 }
 

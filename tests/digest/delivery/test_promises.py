@@ -15,7 +15,10 @@ from django.conf import settings as service
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import delivering, gate, planning, tallying
+from digest import tallying
+from digest.delivery import throttle
+from digest.delivery.plan import plan
+from digest.delivery.send import deliver, lease_batch, sweep
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Edition, Provider
@@ -114,15 +117,15 @@ def test_nothing_is_sent_twice_nobody_is_forgotten_and_the_balance_adds_up(
     with delivered_by(post, provider):
         for hours in range(24 * DAYS):
             post.now = now = MONDAY + timedelta(hours=hours)
-            delivering.sweep(now)
+            sweep(now)
             due = {one.pk: local_date(one.zone, one.next_send_at) for one in Subscriber.objects.due(now)}
-            planning.plan(now, due)
+            plan(now, due)
             has_row = set(Delivery.objects.filter(subscriber__in=due).values_list("subscriber_id", "issue_date"))
             held = set(Subscriber.objects.due(now).values_list("pk", flat=True))
             assert all((pk, day) in has_row or pk in held for pk, day in due.items())
-            while not gate.closed_until(now) and (batch := delivering.lease_batch(now)):
+            while not throttle.closed_until(now) and (batch := lease_batch(now)):
                 try:
-                    delivering.deliver(batch, clock=lambda: post.now)
+                    deliver(batch, clock=lambda: post.now)
                 except Dead:
                     break
 

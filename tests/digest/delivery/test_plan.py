@@ -13,9 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import delivering, planning
 from digest.compose import emails
 from digest.compose.reasons import Reason, reason_in_words
+from digest.delivery import plan
+from digest.delivery.send import CHUNK, deliver_all
 from digest.editions.candidate_pool import Pool
 from digest.editions.open_edition import open_edition
 from digest.editions.selection import NOTHING_CAME, NOTHING_MATCHED
@@ -26,32 +27,16 @@ from digest.ranking.features import ReaderBatch
 from digest.ranking.personal import rank
 from subscriptions import consent
 from subscriptions.models import Preference, Subscriber
+from tests.support.editions import GRAPHS, LANGUAGE, ROBOT, STARS, publish
 from tests.support.factories import NOON, entry, feed, reader, topic, want
 
 pytestmark = pytest.mark.django_db
 TODAY = NOON.date()
 DAY = timedelta(days=1)
 
-ROBOT = entry(1, title="A robot that folds laundry", abstract="Grasping cloth is hard.", categories=("cs.RO",))
-GRAPHS = entry(2, title="Colouring planar graphs", abstract="Four colours are enough.", categories=("math.CO",))
-LANGUAGE = entry(3, title="Small language models", abstract="They read little and well.", categories=("cs.CL",))
-STARS = entry(
-    4,
-    title="A star that hums",
-    abstract="We listen to it.",
-    categories=("astro-ph.SR",),
-    authors=("Ingrid Solheim-Vargas",),
-)
 
-
-def publish(*entries: Entry, at: Any = NOON, **values: Any) -> Edition:
-    shown = feed(*entries, **values)
-    store.store(store.source_named_in(shown, "file.xml"), shown, now=at)
-    return open_edition(at.date(), now=at)[0]
-
-
-def plan(*readers: Subscriber, at: Any = NOON) -> planning.Planned:
-    return planning.plan(at, [one.pk for one in readers], issue_date=at.date())
+def planned_for(*readers: Subscriber, at: Any = NOON) -> plan.Planned:
+    return plan.plan(at, [one.pk for one in readers], issue_date=at.date())
 
 
 def papers_of(one: Subscriber, at: Any = NOON) -> list[str]:
@@ -72,7 +57,7 @@ def test_each_reader_gets_what_they_asked_for_and_nothing_else() -> None:
         reader("ines", wants={"author": ["I. Solheim-Vargas"]}),
     )
     publish(ROBOT, GRAPHS, LANGUAGE, STARS)
-    assert plan(rosa, grace, ines) == planning.Planned(ready=3)
+    assert planned_for(rosa, grace, ines) == plan.Planned(ready=3)
     assert papers_of(rosa) == [ROBOT.title]
     assert set(papers_of(grace)) == {GRAPHS.title, LANGUAGE.title}
     assert papers_of(ines) == [STARS.title]
@@ -81,7 +66,7 @@ def test_each_reader_gets_what_they_asked_for_and_nothing_else() -> None:
 def test_a_quiet_day_is_a_skip_and_never_padded() -> None:
     ada = reader("ada", wants={"keyword": ["volcano"]})
     publish(ROBOT, GRAPHS)
-    assert plan(ada) == planning.Planned(skipped=1)
+    assert planned_for(ada) == plan.Planned(skipped=1)
     assert outcome(ada) == ("skipped", "Nothing that came in matched what you asked for.")
 
 
@@ -94,7 +79,7 @@ def test_a_reader_who_asked_for_nothing_gets_the_trending_list() -> None:
         name="HF",
         url="https://hf.example",
     )
-    plan(ada)
+    planned_for(ada)
     assert papers_of(ada) == ["Paper number 2 on careful measurement", "Paper number 1 on careful measurement"]
     assert Delivery.objects.get().reasons["asked_for"] == []
 
@@ -112,25 +97,25 @@ def test_the_trending_list_holds_papers_with_votes_only_while_there_are_any() ->
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON + DAY)
     tomorrow = open_edition((NOON + DAY).date(), now=NOON + DAY)[0]
     assert tomorrow.candidates.count() == 2
-    plan(ada)
+    planned_for(ada)
     assert papers_of(ada) == ["Paper number 2 on careful measurement", "Paper number 1 on careful measurement"]
     Delivery.objects.update(status="accepted")
-    plan(ada, at=NOON + DAY)
+    planned_for(ada, at=NOON + DAY)
     assert len(papers_of(ada, NOON + DAY)) == 2  # nobody voted: all that is new
 
 
 def test_planning_twice_gives_one_row() -> None:
     ada = reader("ada", wants={"category": ["cs.RO"]})
     publish(ROBOT)
-    plan(ada)
-    assert plan(ada) == planning.Planned()
+    planned_for(ada)
+    assert planned_for(ada) == plan.Planned()
     assert Delivery.objects.count() == 1
 
 
 def test_no_paper_goes_to_the_same_reader_twice() -> None:
     ada = reader("ada", wants={"category": ["cs.RO"]})
     publish(ROBOT)
-    plan(ada)
+    planned_for(ada)
     Delivery.objects.update(status="accepted")
     tomorrow = NOON + DAY
     publish(
@@ -140,7 +125,7 @@ def test_no_paper_goes_to_the_same_reader_twice() -> None:
         name="HF",
         url="https://hf.example",
     )
-    assert plan(ada, at=tomorrow) == planning.Planned(skipped=1)
+    assert planned_for(ada, at=tomorrow) == plan.Planned(skipped=1)
 
 
 def test_after_days_without_a_digest_one_merged_digest_loses_nothing() -> None:
@@ -148,11 +133,11 @@ def test_after_days_without_a_digest_one_merged_digest_loses_nothing() -> None:
     days = [NOON + n * DAY for n in range(3)]
     for number, day in enumerate(days):
         publish(entry(10 + number, title=f"Robot {number}", categories=("cs.RO",), announced_on=day.date()), at=day)
-        plan(ada, at=day)
+        planned_for(ada, at=day)
         Delivery.objects.update(status="accepted")
     assert papers_of(ada, days[2]) == ["Robot 2"]
     Delivery.objects.filter(subscriber=ada, issue_date__gt=days[0].date()).delete()
-    plan(ada, ben, at=days[2])
+    planned_for(ada, ben, at=days[2])
     assert set(papers_of(ada, days[2])) == {"Robot 1", "Robot 2"}
     assert papers_of(ben, days[2]) == ["Robot 2"]  # a first digest draws from the latest edition only
 
@@ -160,9 +145,9 @@ def test_after_days_without_a_digest_one_merged_digest_loses_nothing() -> None:
 def test_while_no_edition_is_newer_than_the_last_digest_the_reader_is_held() -> None:
     ada = reader("ada", wants={"category": ["cs.RO"]})
     publish(ROBOT)
-    plan(ada)
+    planned_for(ada)
     Delivery.objects.update(status="accepted")
-    assert plan(ada, at=NOON + DAY) == planning.Planned(held=1)
+    assert planned_for(ada, at=NOON + DAY) == plan.Planned(held=1)
     assert Delivery.objects.count() == 1
 
 
@@ -170,7 +155,7 @@ def test_the_paused_and_the_suppressed_get_a_row_that_says_so() -> None:
     ada, ben = reader("ada", status="paused"), reader("ben", wants={"category": ["cs.RO"]})
     consent.suppress(ben.email, reason="bounced", now=NOON)
     publish(ROBOT)
-    plan(ada, ben)
+    planned_for(ada, ben)
     assert outcome(ada) == ("skipped", "You paused your digests.")
     assert outcome(ben) == ("skipped", "Mail to this address is suppressed.")
 
@@ -178,7 +163,7 @@ def test_the_paused_and_the_suppressed_get_a_row_that_says_so() -> None:
 def test_an_edition_without_papers_is_told_as_such() -> None:
     ada = reader("ada", wants={"category": ["cs.RO"]})
     publish()
-    plan(ada)
+    planned_for(ada)
     assert outcome(ada) == ("skipped", "No new paper came in.")
 
 
@@ -189,7 +174,7 @@ def test_muted_authors_words_and_topics_are_taken_out() -> None:
     want(ada, "keyword", "planar graph", stance="mute")
     want(ada, "topic", "Robotics", stance="mute")
     publish(ROBOT, GRAPHS, LANGUAGE, STARS)
-    plan(ada)
+    planned_for(ada)
     assert papers_of(ada) == [LANGUAGE.title]
 
 
@@ -202,7 +187,7 @@ def test_a_pick_is_in_every_digest_first_and_a_hide_in_none() -> None:
         paper=graphs, edition_date=TODAY, verdict="pick", note="Short and clear.", curator=curator
     )
     CuratorPick.objects.create(paper=language, edition_date=TODAY, verdict="hide", note="Doubtful.", curator=curator)
-    plan(ada)
+    planned_for(ada)
     assert papers_of(ada) == [GRAPHS.title, ROBOT.title]
     row = Delivery.objects.get()
     assert ["pick", "Short and clear."] in [reason[:2] for reason in row.reasons["papers"][0]]
@@ -214,18 +199,18 @@ def test_a_pick_of_a_paper_that_was_no_candidate_joins_the_edition() -> None:
     publish(ROBOT, entry(9, title="An old classic", announced="replace", version=3))
     classic = Paper.objects.get(title="An old classic")
     CuratorPick.objects.create(paper=classic, edition_date=TODAY, verdict="pick")
-    plan(ada)
+    planned_for(ada)
     assert papers_of(ada) == ["An old classic", ROBOT.title]
 
 
 def test_a_boost_moves_up_but_lets_nobody_in() -> None:
     ada, ben = reader("ada", wants={"category": ["cs"]}), reader("ben", wants={"category": ["math"]})
     publish(ROBOT, LANGUAGE, GRAPHS)
-    plan(ada)
+    planned_for(ada)
     last = Paper.objects.get(title=papers_of(ada)[-1])
     Delivery.objects.all().delete()
     CuratorPick.objects.create(paper=last, edition_date=TODAY, verdict="boost")
-    plan(ada, ben)
+    planned_for(ada, ben)
     assert papers_of(ada)[0] == last.title
     assert papers_of(ben) == [GRAPHS.title]
 
@@ -235,7 +220,7 @@ def test_a_paper_under_embargo_waits() -> None:
     publish(ROBOT, GRAPHS)
     robot = Paper.objects.get(title=ROBOT.title)
     CuratorPick.objects.create(paper=robot, edition_date=TODAY, verdict="pick", embargo_until=NOON + DAY)
-    plan(ada)
+    planned_for(ada)
     assert papers_of(ada) == [GRAPHS.title]
 
 
@@ -243,7 +228,7 @@ def test_a_paper_withdrawn_after_the_opening_is_never_sent() -> None:
     ada = reader("ada", wants={"category": ["cs.RO", "math.CO"]})
     publish(ROBOT, GRAPHS)
     Paper.objects.filter(title=ROBOT.title).update(withdrawn_at=NOON)
-    plan(ada)
+    planned_for(ada)
     assert papers_of(ada) == [GRAPHS.title]
 
 
@@ -251,7 +236,7 @@ def test_the_reasons_add_up_to_the_order_and_name_what_matched() -> None:
     topic("Robotics", categories=["cs.RO"], keywords=["laundry"])
     ada = reader("ada", wants={"topic": ["Robotics"], "keyword": ["language model", "grasping"]})
     publish(ROBOT, GRAPHS, LANGUAGE, STARS)
-    plan(ada)
+    planned_for(ada)
     row = Delivery.objects.get()
     scores = [sum(reason[2] for reason in reasons) for reasons in row.reasons["papers"]]
     assert scores == sorted(scores, reverse=True)
@@ -263,20 +248,20 @@ def test_the_reasons_add_up_to_the_order_and_name_what_matched() -> None:
 def test_the_row_holds_all_that_each_try_of_the_mail_needs() -> None:
     ada = reader("ada", wants={"category": ["cs.RO"]}, zone="Europe/Berlin")
     publish(ROBOT)
-    plan(ada)
+    planned_for(ada)
     row = Delivery.objects.get()
     assert (row.dated_at, row.status, row.batch.size) == (NOON, "ready", 1)
     assert row.message_id.startswith("<d.")
     assert row.not_after == NOON + timedelta(hours=5)
     ada.refresh_from_db()
     assert ada.last_issue_date == TODAY
-    assert ada.next_send_at.astimezone(planning.zone_of("Europe/Berlin")).isoformat() == "2026-03-03T07:00:00+01:00"
+    assert ada.next_send_at.astimezone(plan.zone_of("Europe/Berlin")).isoformat() == "2026-03-03T07:00:00+01:00"
 
 
 def test_a_digest_has_at_most_as_many_papers_as_its_reader_wants() -> None:
     ada, ben = reader("ada", max_papers=3), reader("ben", max_papers=25)
     publish(*(entry(number) for number in range(1, 41)))
-    plan(ada, ben)
+    planned_for(ada, ben)
     assert [len(row.paper_ids) for row in Delivery.objects.order_by("subscriber")] == [3, 25]
 
 
@@ -286,7 +271,7 @@ def test_the_papers_of_a_row_are_in_the_order_of_the_mail() -> None:
     publish(ROBOT, GRAPHS, LANGUAGE, STARS)
     for title, verdict in ((GRAPHS.title, "pick"), (LANGUAGE.title, "boost")):
         CuratorPick.objects.create(paper=Paper.objects.get(title=title), edition_date=TODAY, verdict=verdict, note="N.")
-    plan(ada)
+    planned_for(ada)
     assert papers_of(ada)[:2] == [GRAPHS.title, STARS.title]
     row = Delivery.objects.get()
     text = emails.email_for(row).text
@@ -316,7 +301,7 @@ def judge(one: Subscriber, title: str, value: str, at: Any = NOON) -> Verdict:
 def tomorrow_for(mona: Subscriber) -> tuple[list[str], dict[str, dict[str, float]]]:
     """Mona's digest of the next day: the titles in their order, and what each kind of reason contributes to each."""
     Delivery.objects.filter(subscriber=mona, issue_date=TODAY + DAY).delete()
-    plan(mona, at=NOON + DAY)
+    planned_for(mona, at=NOON + DAY)
     row = Delivery.objects.get(subscriber=mona, issue_date=TODAY + DAY)
     titles = papers_of(mona, NOON + DAY)
     why = {
@@ -330,7 +315,7 @@ def monas_second_day() -> Subscriber:
     """Mona reads robotics; she had one digest, and on the next day four robots and other papers come in."""
     mona = reader("mona", wants={"category": ["cs.RO"]})
     publish(ROBOT)
-    plan(mona)
+    planned_for(mona)
     Delivery.objects.update(status="accepted")
     later = [replace(one, announced_on=TODAY + DAY) for one in (LEGS, DRONES, CLOTH, SHIRTS, *OTHERS)]
     publish(*later, at=NOON + DAY)
@@ -377,7 +362,7 @@ def test_the_contributions_of_a_reader_with_verdicts_add_up_to_the_scores() -> N
     judge(mona, ROBOT.title, "more")
     judge(mona, OTHERS[0].title, "less")
     pool = Pool.of_the_week(NOON + DAY)
-    asked = planning._asked_by([mona], {mona: TODAY + DAY}, pool)
+    asked = plan._asked_by([mona], {mona: TODAY + DAY}, pool)
     readers = ReaderBatch(wants=asked.wants, hype=asked.hype, verdicts=asked.verdicts, liked=asked.judged)
     allowed = pool.inside[-1:] & pool.may_go
     ranking = rank(pool.against(asked.rules), readers, allowed=allowed, limit=10)
@@ -407,13 +392,13 @@ def test_the_latest_fifty_verdicts_count_and_each_readers_are_their_own() -> Non
     Paper.objects.bulk_create(papers)
     Verdict.objects.bulk_create(Verdict(subscriber=mona, paper=one, value="less", given_at=NOON) for one in papers)
     pool = Pool.of_the_week(NOON + DAY)
-    verdicts, judged = planning._verdicts_of([nils, mona], pool)
+    verdicts, judged = plan._verdicts_of([nils, mona], pool)
     assert verdicts is not None
     assert verdicts.toarray().sum(axis=1).tolist() == [0, -50]
     assert verdicts.shape[1] == len(judged)
     old.given_at = NOON + DAY
     old.save()
-    verdicts, _ = planning._verdicts_of([nils, mona], pool)
+    verdicts, _ = plan._verdicts_of([nils, mona], pool)
     assert verdicts.toarray().sum(axis=1).tolist() == [0, -48]
 
 
@@ -424,12 +409,12 @@ def test_verdicts_take_two_queries_however_many_readers_gave_them_and_one_where_
     pool = Pool.of_the_week(NOON)
     readers, papers = many(300, start=0), list(Paper.objects.all())
     with django_assert_num_queries(1):
-        assert planning._verdicts_of(readers, pool) == (None, None)
+        assert plan._verdicts_of(readers, pool) == (None, None)
     Verdict.objects.bulk_create(
         Verdict(subscriber=one, paper=paper, value="more", given_at=NOON) for one in readers for paper in papers
     )
     with django_assert_num_queries(2):
-        assert planning._verdicts_of(readers, pool)[0].shape == (300, 4)
+        assert plan._verdicts_of(readers, pool)[0].shape == (300, 4)
 
 
 # --- by the thousand -------------------------------------------------------------------------------------------------
@@ -458,13 +443,13 @@ def test_planning_and_delivering_take_queries_by_the_chunk_and_none_by_the_reade
     for count, start in ((100, 0), (1000, 1000)):
         readers = many(count, start=start)
         with CaptureQueriesContext(connection) as planning_queries:
-            assert plan(*readers).ready == count
+            assert planned_for(*readers).ready == count
         with CaptureQueriesContext(connection) as delivering_queries:
-            assert delivering.deliver_all(clock=lambda: NOON).counts["accepted"] == count
+            assert deliver_all(clock=lambda: NOON).counts["accepted"] == count
         taken[count] = (len(planning_queries), len(delivering_queries))
     # SQLite takes some fifty rows at a time, PostgreSQL 500; mails are handed over 20 at a time
     assert taken[1000][0] - taken[100][0] <= 900 / 40
-    chunks = {count: count / delivering.CHUNK for count in taken}
+    chunks = {count: count / CHUNK for count in taken}
     by_the_chunk = {count: (queries - 15) / chunks[count] for count, (_, queries) in taken.items()}
     assert by_the_chunk[1000] <= by_the_chunk[100] + 1 <= 15
 
@@ -472,8 +457,8 @@ def test_planning_and_delivering_take_queries_by_the_chunk_and_none_by_the_reade
 # --- by the reader's own clock ---------------------------------------------------------------------------------------
 
 
-def due(*readers: Subscriber, at: Any) -> planning.Planned:
-    return planning.plan(at, [one.pk for one in readers])
+def due(*readers: Subscriber, at: Any) -> plan.Planned:
+    return plan.plan(at, [one.pk for one in readers])
 
 
 def test_the_issue_date_is_the_readers_own_day() -> None:
@@ -482,23 +467,23 @@ def test_the_issue_date_is_the_readers_own_day() -> None:
     assert due(ada, at=NOON).ready == 1
     assert Delivery.objects.get().issue_date == TODAY + DAY
     ada.refresh_from_db()
-    assert ada.next_send_at.astimezone(planning.zone_of("Pacific/Auckland")).isoformat() == "2026-03-04T08:00:00+13:00"
+    assert ada.next_send_at.astimezone(plan.zone_of("Pacific/Auckland")).isoformat() == "2026-03-04T08:00:00+13:00"
 
 
 def test_a_reader_whose_hour_has_not_come_gets_no_row() -> None:
     ada = reader("ada", next_send_at=NOON + timedelta(minutes=1))
     publish(ROBOT)
-    assert due(ada, at=NOON) == planning.Planned()
+    assert due(ada, at=NOON) == plan.Planned()
 
 
 def test_while_sources_are_late_the_reader_waits_and_then_is_told() -> None:
     ada = reader("ada", wants={"category": ["cs.RO"]}, next_send_at=NOON + DAY, send_hour=12)
     publish(ROBOT)
-    plan(ada)
+    planned_for(ada)
     Delivery.objects.update(status="accepted")
     Subscriber.objects.update(next_send_at=NOON + DAY, last_digest_at=NOON)
-    assert due(ada, at=NOON + DAY + timedelta(hours=4)) == planning.Planned(held=1)
-    assert due(ada, at=NOON + DAY + timedelta(hours=6)) == planning.Planned(skipped=1)
+    assert due(ada, at=NOON + DAY + timedelta(hours=4)) == plan.Planned(held=1)
+    assert due(ada, at=NOON + DAY + timedelta(hours=6)) == plan.Planned(skipped=1)
     assert outcome(ada, NOON + DAY) == (
         "skipped",
         "Your digest could not be made in time; its papers are in the next one.",
@@ -517,7 +502,7 @@ def test_after_an_outage_each_missed_day_has_a_row_and_one_digest_brings_everyth
             Delivery.objects.update(status="accepted")
             Subscriber.objects.update(last_digest_at=at)
     back = NOON + 3 * DAY + timedelta(hours=1)
-    assert due(ada, at=back) == planning.Planned(ready=1, skipped=2)
+    assert due(ada, at=back) == plan.Planned(ready=1, skipped=2)
     assert [row.issue_date for row in Delivery.objects.order_by("issue_date")] == [
         (NOON + n * DAY).date() for n in range(4)
     ]
@@ -527,22 +512,22 @@ def test_after_an_outage_each_missed_day_has_a_row_and_one_digest_brings_everyth
 def test_a_rehearsal_of_an_older_day_after_a_newer_one_is_sent_too() -> None:
     ada = reader("ada", wants={"category": ["cs.RO"]})
     publish(ROBOT)
-    plan(ada)
+    planned_for(ada)
     Delivery.objects.update(status="accepted")
     before = NOON - 9 * DAY
     publish(entry(50, title="An earlier robot", categories=("cs.RO",), announced_on=before.date()), at=before)
-    assert plan(ada, at=before).ready == 1
+    assert planned_for(ada, at=before).ready == 1
 
 
 def test_what_was_sent_is_never_sent_again_however_long_ago() -> None:
     ada = reader("ada", wants={"category": ["cs.RO"]})
     publish(ROBOT)
-    plan(ada)
+    planned_for(ada)
     Delivery.objects.update(status="accepted")
     later = NOON + 60 * DAY
     publish(entry(51, title="A robot of today", categories=("cs.RO",), announced_on=later.date()), at=later)
     CuratorPick.objects.create(paper=Paper.objects.get(title=ROBOT.title), edition_date=later.date(), verdict="pick")
-    plan(ada, at=later)
+    planned_for(ada, at=later)
     assert papers_of(ada, later) == ["A robot of today"]
 
 
@@ -550,7 +535,7 @@ def test_a_pick_is_not_counted_among_what_matches() -> None:
     ada = reader("ada", wants={"category": ["cs.RO"]})
     publish(GRAPHS)
     CuratorPick.objects.create(paper=Paper.objects.get(), edition_date=TODAY, verdict="pick")
-    plan(ada)
+    planned_for(ada)
     assert (Delivery.objects.get().reasons["matched"], Delivery.objects.get().reasons["arrived"]) == (0, 1)
 
 
@@ -559,11 +544,11 @@ def test_a_paper_comes_when_its_embargo_has_ended() -> None:
     publish(ROBOT, GRAPHS)
     robot = Paper.objects.get(title=ROBOT.title)
     CuratorPick.objects.create(paper=robot, edition_date=TODAY, verdict="boost", embargo_until=NOON + DAY / 2)
-    plan(ada)
+    planned_for(ada)
     Delivery.objects.update(status="accepted")
     Subscriber.objects.update(last_digest_at=NOON)
     publish(entry(60, title="Hypergraphs", categories=("math.CO",), announced_on=(NOON + DAY).date()), at=NOON + DAY)
-    plan(ada, at=NOON + DAY)
+    planned_for(ada, at=NOON + DAY)
     assert set(papers_of(ada, NOON + DAY)) == {ROBOT.title, "Hypergraphs"}
 
 
@@ -574,7 +559,7 @@ def test_of_two_days_judgements_the_latest_counts() -> None:
     publish(at=NOON + DAY)
     CuratorPick.objects.create(paper=robot, edition_date=(NOON + DAY).date(), verdict="pick", note="Now.")
     CuratorPick.objects.create(paper=robot, edition_date=TODAY, verdict="hide", note="Then.")
-    plan(ada, at=NOON + DAY)
+    planned_for(ada, at=NOON + DAY)
     assert papers_of(ada, NOON + DAY) == [ROBOT.title]
 
 
@@ -584,7 +569,7 @@ def test_a_pause_that_has_ended_keeps_nobody_waiting() -> None:
         reader("ben", status="paused", paused_until=TODAY + DAY, wants={"category": ["cs.RO"]}),
     )
     publish(ROBOT)
-    plan(ada, ben)
+    planned_for(ada, ben)
     assert [row.status for row in Delivery.objects.order_by("subscriber")] == ["ready", "skipped"]
 
 
@@ -600,7 +585,7 @@ def test_the_first_digest_follows_the_confirmation_from_the_latest_edition_and_t
     )
     publish(entry(70, title="Of yesterday", categories=("cs.RO",), announced_on=(NOON - DAY).date()), at=NOON - DAY)
     publish(ROBOT)
-    assert due(ada, at=NOON) == planning.Planned()
+    assert due(ada, at=NOON) == plan.Planned()
     consent.confirm(ada.public_id, now=NOON)
     assert due(ada, at=NOON + timedelta(minutes=1)).ready == 1
     assert papers_of(ada) == [ROBOT.title]
@@ -653,7 +638,7 @@ def test_also_are_the_most_trending_papers_that_the_reader_did_not_ask_for() -> 
     voted(0, 0, 5, 80, 20, 40)  # ROBOT and GRAPHS are papers 1 and 2
     Edition.objects.all().delete()
     open_edition(TODAY, now=NOON)
-    plan(ada)
+    planned_for(ada)
     assert papers_of(ada) == [ROBOT.title]
     assert also_of(ada) == [title(4), title(6), title(5)]
 
@@ -664,7 +649,7 @@ def test_what_the_reader_muted_had_or_may_not_see_yet_and_what_has_no_votes_is_n
     voted(90, 80, 70, 60, 50, 0)
     for number, values in ((3, {"verdict": "hide"}), (4, {"verdict": "boost", "embargo_until": NOON + DAY})):
         CuratorPick.objects.create(paper=Paper.objects.get(title=title(number)), edition_date=TODAY, **values)
-    plan(ada)
+    planned_for(ada)
     assert papers_of(ada) == [title(1)]
     assert also_of(ada) == [title(5)]
 
@@ -672,7 +657,7 @@ def test_what_the_reader_muted_had_or_may_not_see_yet_and_what_has_no_votes_is_n
 def test_who_is_on_the_trending_list_gets_no_also() -> None:
     ada, ben = reader("ada", max_papers=3), reader("ben", max_papers=3, wants={"keyword": ["number 1"]})
     voted(9, 8, 7, 6, 5, 4)
-    plan(ada, ben)
+    planned_for(ada, ben)
     assert (len(papers_of(ada)), also_of(ada)) == (3, [])
     assert also_of(ben) == [title(2), title(3), title(4)]
 
@@ -680,7 +665,7 @@ def test_who_is_on_the_trending_list_gets_no_also() -> None:
 def test_what_was_asked_for_and_did_not_fit_may_be_among_also() -> None:
     ada = reader("ada", max_papers=3, hype=0, wants={"category": ["cs.LG"]})
     voted(9, 8, 7, 6, 5, 4)
-    plan(ada)
+    planned_for(ada)
     assert len(also_of(ada)) == 3
     assert not set(also_of(ada)) & set(papers_of(ada))
 
@@ -694,7 +679,7 @@ def test_who_asked_for_it_is_told_on_a_quiet_day() -> None:
         reader("ben", wants={"keyword": ["volcano"]}),
     )
     voted(3, 9)
-    assert plan(ada, ben) == planning.Planned(ready=1, skipped=1)
+    assert planned_for(ada, ben) == plan.Planned(ready=1, skipped=1)
     row = Delivery.objects.get(subscriber=ada)
     assert (row.status, row.paper_ids, row.why_nothing) == ("ready", [], NOTHING_MATCHED)
     assert (row.subject, row.outcome) == ("2 Mar: nothing for you today", "")
@@ -706,17 +691,17 @@ def test_who_asked_for_it_is_told_on_a_quiet_day() -> None:
 def test_on_a_day_without_papers_the_mail_says_so() -> None:
     ada = reader("ada", quiet_days=True)
     publish()
-    assert plan(ada).ready == 1
+    assert planned_for(ada).ready == 1
     assert (Delivery.objects.get().why_nothing, also_of(ada)) == (NOTHING_CAME, [])
 
 
-@pytest.mark.parametrize(("values", "why"), [({"status": "paused"}, planning.PAUSED), ({}, planning.SUPPRESSED)])
+@pytest.mark.parametrize(("values", "why"), [({"status": "paused"}, plan.PAUSED), ({}, plan.SUPPRESSED)])
 def test_a_quiet_day_writes_to_nobody_who_is_not_to_be_written_to(values: dict[str, Any], why: str) -> None:
     ada = reader("ada", wants={"keyword": ["volcano"]}, quiet_days=True, **values)
     if not values:
         consent.suppress(ada.email, reason="complained", now=NOON)
     publish(ROBOT)
-    assert plan(ada) == planning.Planned(skipped=1)
+    assert planned_for(ada) == plan.Planned(skipped=1)
     assert outcome(ada) == ("skipped", why)
 
 
@@ -725,7 +710,7 @@ def test_a_mail_without_papers_is_a_digest_of_its_edition() -> None:
     publish(GRAPHS)
     assert due(ada, at=NOON).ready == 1
     delivered(at=NOON)
-    assert due(ada, at=NOON + DAY) == planning.Planned(held=1)  # until an edition newer than that one opens
+    assert due(ada, at=NOON + DAY) == plan.Planned(held=1)  # until an edition newer than that one opens
     tomorrow = replace(ROBOT, announced_on=TODAY + DAY)
     publish(tomorrow, at=NOON + DAY)
     assert due(ada, at=NOON + DAY).ready == 1
@@ -735,7 +720,7 @@ def test_a_mail_without_papers_is_a_digest_of_its_edition() -> None:
 def test_a_digest_is_never_empty_without_saying_why() -> None:
     ada = reader("ada", wants={"category": ["cs.RO"]}, quiet_days=True)
     publish(ROBOT, GRAPHS)
-    plan(ada)
+    planned_for(ada)
     row = Delivery.objects.get()
     assert (papers_of(ada), row.why_nothing) == ([ROBOT.title], "")
 
@@ -763,8 +748,8 @@ def test_every_reader_who_is_due_is_planned_skipped_or_held(people: list[dict[st
         for one, values in zip(readers, people, strict=True)
     ]
     ready = [tell and one.status == "active" for one, tell in zip(readers, told, strict=True)]
-    planned = plan(*readers)
-    assert planned == planning.Planned(ready=sum(ready), skipped=len(readers) - sum(ready))
+    planned = planned_for(*readers)
+    assert planned == plan.Planned(ready=sum(ready), skipped=len(readers) - sum(ready))
     for row in Delivery.objects.all():
         is_ready = row.status == Delivery.Status.READY
         assert is_ready == (bool(row.paper_ids) or bool(row.why_nothing))
@@ -818,7 +803,7 @@ DAILY, WORKING, MONDAYS, TWICE = 0b1111111, 0b0011111, 0b0000001, 0b0010001
 def test_the_first_digest_says_so_and_how_it_goes_on() -> None:
     ada = reader("ada", **ROBOTS, weekdays=WORKING, max_papers=7)
     publish(ROBOT)
-    plan(ada)
+    planned_for(ada)
     frozen = Delivery.objects.get().reasons
     assert (frozen["occasion"], frozen["rhythm"], frozen["most"]) == ("first", "on weekdays at 12:00", 7)
 
@@ -844,11 +829,11 @@ def test_a_digest_that_may_have_left_was_the_first() -> None:
 def test_a_rehearsal_of_an_older_day_is_not_the_first_digest_of_who_had_one() -> None:
     ada = reader("ada", **ROBOTS)
     publish(ROBOT)
-    plan(ada)
+    planned_for(ada)
     delivered(at=NOON)
     before = NOON - 9 * DAY
     publish(robot_of(before), at=before)
-    plan(ada, at=before)
+    planned_for(ada, at=before)
     assert occasion_of(ada, before) == ""
 
 
@@ -929,5 +914,5 @@ def test_a_day_without_an_edition_leaves_nothing_to_catch_up() -> None:
     delivered(at=NOON)
     at = NOON + 2 * DAY  # no edition opened on Tuesday
     publish(robot_of(at), at=at)
-    assert due(ada, at=at) == planning.Planned(ready=1, skipped=1)
+    assert due(ada, at=at) == plan.Planned(ready=1, skipped=1)
     assert occasion_of(ada, at) == ""

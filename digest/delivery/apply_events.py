@@ -16,7 +16,7 @@ from itertools import dropwhile, takewhile
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 
-from digest.events import BECOMES, NEVER_SENT, OUTCOME, Kind, gravest, kind_of, standing, status_code
+from digest.delivery.events import BECOMES, NEVER_SENT, OUTCOME, Kind, gravest, kind_of, standing, status_code
 from digest.models import Delivery, DeliveryEvent
 from subscriptions import consent
 from subscriptions.links import sending_domain

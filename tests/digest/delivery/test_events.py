@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.events import BECOMES, Kind, gravest, kind_of, standing, status_code
+from digest.delivery.events import BECOMES, Kind, gravest, kind_of, standing, status_code
 from digest.models import Delivery
 
 Status = Delivery.Status
