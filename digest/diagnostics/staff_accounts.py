@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 
-from digest.finding import Finding, Severity
+from digest.diagnostics.check_result import Finding, Severity
 from digest.two_factor import DEMONSTRATION, code_is_required
 
 
-def look() -> Iterator[Finding]:
+def examine_staff_accounts() -> Iterator[Finding]:
     """What the doctor says, once mail leaves for real."""
     if not code_is_required():
         return

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from digest.doctor import last_tick
+from digest.diagnostics.report import last_tick
 from digest.editions import search
 from digest.models import Edition, EditionPaper
 from digest.ranking.trending import GRACE_HOURS, GRAVITY

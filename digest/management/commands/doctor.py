@@ -9,9 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from rich.markup import escape
 
-from digest import sending_domain
-from digest.doctor import World, examine
-from digest.finding import Severity
+from digest.diagnostics import dns_records
+from digest.diagnostics.check_result import Severity
+from digest.diagnostics.report import World, examine
 from digest.management import summary
 
 MARK = {
@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         out = summary.console()
-        world = World(clock=lambda: datetime.now(UTC), names=sending_domain.resolver())
+        world = World(clock=lambda: datetime.now(UTC), names=dns_records.resolver())
         findings = examine(world.clock(), world=world)
         for finding in findings:
             out.print(f"{MARK[finding.severity]}  {escape(finding.what)}: {escape(finding.seen)}", soft_wrap=True)

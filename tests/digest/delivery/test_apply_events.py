@@ -598,7 +598,7 @@ def test_a_row_that_a_deliverer_holds_is_not_waited_for(tmp_path: Path, postgres
 
 
 PLAN = """
-from digest import timetable
+from digest.delivery import plan
 plan.plan(now, [1])
 """
 DELIVER = """

@@ -8,8 +8,8 @@ import pytest
 
 from digest.desk import members
 from digest.desk.roles import Role
-from digest.diagnostics.staff_accounts import look
-from digest.finding import Severity
+from digest.diagnostics.check_result import Severity
+from digest.diagnostics.staff_accounts import examine_staff_accounts
 from digest.two_factor import DEMONSTRATION
 from tests.support.staff import give_code, one_of_the_staff
 
@@ -22,7 +22,7 @@ def _mail_leaves_for_real(settings: Any) -> None:
 
 
 def found() -> list[tuple[Severity, str]]:
-    return [(one.severity, one.seen) for one in look()]
+    return [(one.severity, one.seen) for one in examine_staff_accounts()]
 
 
 def test_with_the_outbox_there_is_nothing_to_say() -> None:
@@ -46,7 +46,7 @@ def test_who_has_no_second_factor_is_counted() -> None:
 @pytest.mark.usefixtures("_mail_leaves_for_real")
 def test_a_demonstration_login_that_is_left_is_named_until_it_is_gone() -> None:
     members.take_on(DEMONSTRATION, [Role.OWNER], password="four words do well")
-    (one,) = [one for one in look() if one.severity == Severity.ATTENTION]
+    (one,) = [one for one in examine_staff_accounts() if one.severity == Severity.ATTENTION]
     assert DEMONSTRATION in one.seen
     assert one.do == f"Take it away: ./run manage staff {DEMONSTRATION} --remove"
     members.let_go(members.find(DEMONSTRATION))  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ import dns.rdatatype
 import dns.resolver
 import dns.reversename
 
-from digest.finding import Finding, Severity, shortened
+from digest.diagnostics.check_result import Finding, Severity, shortened
 from digest.ingest.http.ssrf_guard import is_public
 
 PATIENCE = 3.0  # seconds for one answer

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Count, Q
 
 from digest.delivery import throttle
-from digest.finding import Finding, Severity, shortened
+from digest.diagnostics.check_result import Finding, Severity, shortened
 from digest.models import Batch, Delivery, DeliveryEvent, Provider
 
 STILL = timedelta(minutes=15)
@@ -19,7 +19,7 @@ SILENT = ("outbox", "smtp")  # tell nothing of a mail once they took it
 MOST_UNKNOWN = 0.0001  # of a day's digests
 
 
-def look(now: datetime) -> Iterator[Finding]:
+def examine_queue(now: datetime) -> Iterator[Finding]:
     provider = Provider.objects.filter(name=settings.MAIL_PROVIDER).first() or Provider(name=settings.MAIL_PROVIDER)
     gate_found = _gate(provider, now)
     yield gate_found

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import dns.resolver
 import pytest
 
-from digest.finding import Finding, Severity
-from digest.sending_domain import look_up, rsa_bits
+from digest.diagnostics.check_result import Finding, Severity
+from digest.diagnostics.dns_records import look_up, rsa_bits
 from tests.support.name_server import name_server
 from tests.support.services import missing
 

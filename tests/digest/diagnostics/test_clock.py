@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from digest import clocks
-from digest.finding import Severity
+from digest.diagnostics import clock
+from digest.diagnostics.check_result import Severity
 from tests.support.services import House
 
 ASK = """
 import django; django.setup()
 from datetime import UTC, datetime, timedelta
-from digest import clocks
-print([(one.what, one.severity.name, one.seen) for one in clocks.look(lambda: datetime.now(UTC) + timedelta(seconds={off}))])
+from digest.diagnostics import clock
+print([(one.what, one.severity.name, one.seen) for one in clock.examine_clock(lambda: datetime.now(UTC) + timedelta(seconds={off}))])
 """
 
 
@@ -51,15 +51,15 @@ def folder(tmp_path: Path, first_line: str) -> tuple[str]:
     ],
 )
 def test_old_time_zones_of_the_system_want_a_look(tmp_path: Path, line: str, severity: Severity) -> None:
-    found = clocks.zones_age(datetime(2026, 3, 2, tzinfo=UTC), paths=folder(tmp_path, line))
+    found = clock.zones_age(datetime(2026, 3, 2, tzinfo=UTC), paths=folder(tmp_path, line))
     assert (found.severity, "PYTHONTZPATH" in found.do) == (severity, severity != Severity.WELL)
     assert "the system's" in found.seen
 
 
 def test_where_the_system_has_none_those_of_the_package_count(tmp_path: Path) -> None:
-    found = clocks.zones_age(datetime(2026, 3, 2, tzinfo=UTC), paths=(str(tmp_path),))
+    found = clock.zones_age(datetime(2026, 3, 2, tzinfo=UTC), paths=(str(tmp_path),))
     assert (found.severity, "Python's package tzdata, 20" in found.seen) == (Severity.WELL, True)
-    late = clocks.zones_age(datetime(2036, 3, 2, tzinfo=UTC), paths=())
+    late = clock.zones_age(datetime(2036, 3, 2, tzinfo=UTC), paths=())
     assert (late.severity, "requirements.txt" in late.do) == (Severity.ATTENTION, True)
 
 
@@ -67,7 +67,7 @@ def test_the_zones_looked_at_are_those_that_python_opens(tmp_path: Path) -> None
     before = zoneinfo.TZPATH
     zoneinfo.reset_tzpath(to=folder(tmp_path, "# version 2025b"))
     try:
-        assert clocks.zones_in_use(zoneinfo.TZPATH) == ("the system's", "2025b")
+        assert clock.zones_in_use(zoneinfo.TZPATH) == ("the system's", "2025b")
         with pytest.raises(ValueError):  # the file there is cut off: it was opened, and no other
             zoneinfo.ZoneInfo.no_cache("Europe/Berlin")
     finally:

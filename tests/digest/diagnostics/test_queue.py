@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from digest import flow
 from digest.delivery import throttle
-from digest.finding import Finding, Severity
+from digest.diagnostics import queue
+from digest.diagnostics.check_result import Finding, Severity
 from digest.models import Batch, Delivery, DeliveryEvent, Provider
 from subscriptions.fates import Fate, Handover, Trouble
 from tests.support.factories import NOON, reader
@@ -20,7 +20,7 @@ LONG_AGO, LATELY = NOON - timedelta(minutes=16), NOON - timedelta(minutes=14)
 
 
 def found() -> dict[str, Finding]:
-    return {one.what: one for one in flow.look(NOON)}
+    return {one.what: one for one in queue.examine_queue(NOON)}
 
 
 def row(status: str, **values: Any) -> Delivery:
@@ -54,7 +54,7 @@ def test_a_pause_is_told_with_its_reason_and_the_way_on() -> None:
 def test_a_breaker_is_told_until_when_and_why_and_no_longer_than_it_holds() -> None:
     throttle.hold(throttle.BREAK, "26 of the last 500 mails were refused.", now=NOON)
     assert found()["sending"].seen == "is held until 12:15 UTC: 26 of the last 500 mails were refused."
-    (later, *_) = flow.look(NOON + timedelta(minutes=16))
+    (later, *_) = queue.examine_queue(NOON + timedelta(minutes=16))
     assert later.severity == Severity.WELL
 
 
@@ -127,7 +127,7 @@ def test_a_batch_that_waits_for_its_turn_or_is_in_a_workers_hands_is_well() -> N
 def test_what_waits_for_a_closed_gate_is_told_once() -> None:
     row(Status.READY, dated_at=LONG_AGO)
     throttle.pause("By hand.")
-    assert [one.what for one in flow.look(NOON) if one.severity != Severity.WELL] == ["sending"]
+    assert [one.what for one in queue.examine_queue(NOON) if one.severity != Severity.WELL] == ["sending"]
 
 
 # --- lost sight of ---------------------------------------------------------------------------------------------------

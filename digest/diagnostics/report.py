@@ -14,9 +14,11 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from dns.resolver import Resolver
 
-from digest import clocks, flow, outward, sending_domain
-from digest.diagnostics import staff_accounts
-from digest.finding import Finding, Severity
+from digest.diagnostics import dns_records, mail_server
+from digest.diagnostics.check_result import Finding, Severity
+from digest.diagnostics.clock import examine_clock
+from digest.diagnostics.queue import examine_queue
+from digest.diagnostics.staff_accounts import examine_staff_accounts
 from digest.models import Lease, Source
 from subscriptions.models import Subscriber
 
@@ -38,7 +40,7 @@ def examine(now: datetime, *, world: World | None = None) -> list[Finding]:
     database, broker, mail = list(_database()), list(_broker()), [*_mail(), *_outside(world)]
     if any(finding.severity == Severity.BROKEN for finding in database):
         return [*database, *broker, *mail]
-    clock = clocks.look(world.clock) if world else []
+    clock = examine_clock(world.clock) if world else []
     return [
         *database,
         *clock,
@@ -46,8 +48,8 @@ def examine(now: datetime, *, world: World | None = None) -> list[Finding]:
         _beat(now),
         *_sources(now),
         *mail,
-        *flow.look(now),
-        *staff_accounts.look(),
+        *examine_queue(now),
+        *examine_staff_accounts(),
         *_readers(),
     ]
 
@@ -128,7 +130,7 @@ def _mail() -> Iterator[Finding]:
         )
         return
     if settings.MAIL_PROVIDER == "smtp":
-        yield from outward.mail_server()
+        yield from mail_server.mail_server()
     else:
         yield Finding(
             Severity.WELL, "mail", f"goes through {settings.MAIL_PROVIDER}, whose key is set (not tried here)"
@@ -144,11 +146,11 @@ def _mail() -> Iterator[Finding]:
 def _outside(world: World | None) -> Iterator[Finding]:
     if world is None:
         return
-    if outward.is_reachable():
-        yield outward.one_click()
+    if mail_server.is_reachable():
+        yield mail_server.one_click()
     if settings.MAIL_PROVIDER != "outbox":
         senders = [settings.DEFAULT_FROM_EMAIL, settings.TRANSACTIONAL_FROM_EMAIL or settings.DEFAULT_FROM_EMAIL]
-        yield from sending_domain.look_up(
+        yield from dns_records.look_up(
             [parseaddr(sender)[1].rpartition("@")[2] for sender in senders],
             selectors=settings.DKIM_SELECTORS,
             names=world.names,

@@ -10,8 +10,8 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils.timezone import now as clock
 
-from digest.doctor import World, examine
-from digest.finding import Severity
+from digest.diagnostics.check_result import Severity
+from digest.diagnostics.report import World, examine
 from digest.models import Lease, Source
 from tests.support.factories import NOON, reader
 from tests.support.name_server import name_server

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from django.db import connection
 
-from digest.finding import Finding, Severity
+from digest.diagnostics.check_result import Finding, Severity
 
 MOST_APART = timedelta(seconds=2)
 OLD = timedelta(days=548)  # eighteen months: several countries have changed their zones by then
 
 
-def look(clock: Callable[[], datetime]) -> Iterator[Finding]:
+def examine_clock(clock: Callable[[], datetime]) -> Iterator[Finding]:
     if connection.vendor == "postgresql":
         yield _beside_the_database(clock)
     yield zones_age(clock(), paths=zoneinfo.TZPATH)

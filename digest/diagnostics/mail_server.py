@@ -13,7 +13,7 @@ import httpx2
 from django.conf import settings
 from django.core.mail import get_connection
 
-from digest.finding import Finding, Severity, shortened
+from digest.diagnostics.check_result import Finding, Severity, shortened
 from subscriptions.links import unsubscribe_url
 from subscriptions.models import Subscriber
 from subscriptions.pages import ONE_CLICK

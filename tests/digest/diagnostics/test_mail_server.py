@@ -13,9 +13,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
 
-from digest import outward
-from digest.doctor import World, examine
-from digest.finding import Finding, Severity
+from digest.diagnostics import mail_server
+from digest.diagnostics.check_result import Finding, Severity
+from digest.diagnostics.report import World, examine
 from subscriptions.models import ConsentEvent, Subscriber
 from tests.support.factories import NOON, reader
 from tests.support.name_server import name_server
@@ -25,7 +25,7 @@ ANYWHERE = "0.0.0.0"  # noqa: S104 (dialled, it is this machine, but not by its 
 
 
 @pytest.fixture
-def mail_server(settings: Any) -> Iterator[Callable[..., None]]:
+def smtp_server(settings: Any) -> Iterator[Callable[..., None]]:
     """Starts a server, with TLS for whom a context is given, and sets it as ours."""
     started = []
 
@@ -48,39 +48,39 @@ def context_of(certificate: tuple[Path, Path]) -> ssl.SSLContext:
 
 
 def said() -> list[tuple[str, Severity, str]]:
-    return [(one.what, one.severity, one.do) for one in outward.mail_server()]
+    return [(one.what, one.severity, one.do) for one in mail_server.mail_server()]
 
 
-def test_a_server_elsewhere_without_starttls_wants_a_look(mail_server: Callable[..., None]) -> None:
-    mail_server()
-    (well, tls) = outward.mail_server()
+def test_a_server_elsewhere_without_starttls_wants_a_look(smtp_server: Callable[..., None]) -> None:
+    smtp_server()
+    (well, tls) = mail_server.mail_server()
     assert (well.severity, tls.severity) == (Severity.WELL, Severity.ATTENTION)
     assert "offers no STARTTLS" in tls.seen
 
 
 def test_starttls_that_is_offered_and_not_used_wants_a_look(
-    mail_server: Callable[..., None], certificate: tuple[Path, Path]
+    smtp_server: Callable[..., None], certificate: tuple[Path, Path]
 ) -> None:
-    mail_server(context_of(certificate))
+    smtp_server(context_of(certificate))
     assert said()[1] == ("TLS", Severity.ATTENTION, "Write smtp+tls:// in SMTP_URL.")
 
 
-def test_a_server_on_this_machine_needs_no_tls(mail_server: Callable[..., None]) -> None:
-    mail_server(host="127.0.0.1")
+def test_a_server_on_this_machine_needs_no_tls(smtp_server: Callable[..., None]) -> None:
+    smtp_server(host="127.0.0.1")
     assert [(what, severity) for what, severity, _ in said()] == [("mail", Severity.WELL)]
 
 
 def test_a_certificate_is_trusted_or_the_server_is_not(
-    mail_server: Callable[..., None],
+    smtp_server: Callable[..., None],
     certificate: tuple[Path, Path],
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    mail_server(context_of(certificate), host="127.0.0.1")
+    smtp_server(context_of(certificate), host="127.0.0.1")
     settings.EMAIL_USE_TLS = True
     assert said()[0][1] == Severity.BROKEN
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-    (well,) = outward.mail_server()
+    (well,) = mail_server.mail_server()
     assert (well.severity, well.seen) == (Severity.WELL, "the server 127.0.0.1 takes our log-in, over TLS")
 
 
@@ -91,7 +91,7 @@ def test_a_certificate_is_trusted_or_the_server_is_not(
 def test_one_click_for_nobody_is_taken_and_changes_nothing(live_server: Any, settings: Any) -> None:
     settings.SITE_URL = live_server.url
     ada = reader("ada")
-    found = outward.one_click()
+    found = mail_server.one_click()
     assert (found.severity, found.seen) == (Severity.WELL, f"a POST to {live_server.url}/u/ is taken")
     assert Subscriber.objects.get() == ada
     assert Subscriber.objects.get().status == Subscriber.Status.ACTIVE
@@ -101,8 +101,8 @@ def test_one_click_for_nobody_is_taken_and_changes_nothing(live_server: Any, set
 @pytest.mark.django_db(transaction=True)
 def test_a_service_with_another_key_is_told(live_server: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.SITE_URL = live_server.url
-    monkeypatch.setattr(outward, "unsubscribe_url", lambda _: f"{live_server.url}/u/{'A' * 38}")
-    found = outward.one_click()
+    monkeypatch.setattr(mail_server, "unsubscribe_url", lambda _: f"{live_server.url}/u/{'A' * 38}")
+    found = mail_server.one_click()
     assert (found.severity, found.seen) == (Severity.ATTENTION, f"{live_server.url}/u/ answers 400 instead of 200")
     assert "SECRET_KEY" in found.do
 
@@ -135,7 +135,7 @@ def test_what_stands_in_front_is_told_by_its_answer(settings: Any, code: int, se
         settings.SITE_URL = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.handle_request)
         thread.start()
-        found = outward.one_click()
+        found = mail_server.one_click()
         thread.join()
     assert posted == [b"List-Unsubscribe=One-Click"]
     assert found.severity == severity
@@ -144,7 +144,7 @@ def test_what_stands_in_front_is_told_by_its_answer(settings: Any, code: int, se
 
 def test_an_address_that_nobody_answers_is_told_without_the_token(settings: Any) -> None:
     settings.SITE_URL = f"http://127.0.0.1:{free_port()}"
-    found: Finding = outward.one_click()
+    found: Finding = mail_server.one_click()
     assert found.severity == Severity.ATTENTION
     assert "got no answer" in found.seen
     assert "/u/ " in found.seen  # and no token after it
