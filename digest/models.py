@@ -374,7 +374,7 @@ class Verdict(models.Model):
 
 
 class DayTally(models.Model):
-    """What there is to count of one day, counted once an hour, so that no page has to; digest/daybook.py says what."""
+    """Counts of one day, counted once an hour, so that no page has to; digest/stats/daily_counts.py says which."""
 
     date = models.DateField()
     counts = models.JSONField(default=dict)

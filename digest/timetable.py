@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from digest import daybook, lease, tallying
+from digest import lease
 from digest.delivery import send, throttle
 from digest.delivery.apply_events import forget_old_events
 from digest.delivery.plan import plan
@@ -17,6 +17,7 @@ from digest.editions.open_edition import open_when_ready, time_of_the_house
 from digest.ingest.refresh import refresh_due
 from digest.models import Batch, Lease
 from digest.reader_data import retention
+from digest.stats import daily_counts, edition_counts
 from subscriptions import popularity, tidying
 from subscriptions.models import Subscriber
 
@@ -92,10 +93,10 @@ def tidy(now: datetime) -> None:
 
 def count(now: datetime) -> None:
     """What the desk's pages show and must not count themselves: editions, days, whom papers and topics reach."""
-    tallying.tally(now)
+    edition_counts.tally(now)
     reach.count_readers_of_newest(now)
     popularity.count_readers()
-    daybook.count(now)
+    daily_counts.count(now)
 
 
 @contextmanager

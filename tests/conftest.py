@@ -43,9 +43,9 @@ def _passwords_that_cost_nothing(settings: Any) -> None:
 @pytest.fixture(autouse=True)
 def _no_papers_kept_from_another_test() -> None:
     """Previews keep the week's papers in the process, and deliveries the mails' cards, which are another test's."""
-    if previewing := sys.modules.get("digest.previewing"):
-        previewing.forget()
-    if mails := sys.modules.get("digest.compose.emails"):
-        mails.AT_HAND.forget()
-    if retagging := sys.modules.get("digest.ingest.retag"):
-        retagging.forget()
+    if visitor := sys.modules.get("digest.preview.visitor"):
+        visitor.forget()
+    if emails := sys.modules.get("digest.compose.emails"):
+        emails.AT_HAND.forget()
+    if retag := sys.modules.get("digest.ingest.retag"):
+        retag.forget()

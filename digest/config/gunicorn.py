@@ -30,11 +30,11 @@ def keep_previews_warm() -> None:
     from django.db import connections
     from django.utils import timezone
 
-    from digest import previewing  # Django is not set up when this file is read
+    from digest.preview.visitor import warm  # Django is not set up when this file is read
 
     while True:
         try:
-            previewing.warm(timezone.now())
+            warm(timezone.now())
         except Exception as error:  # the database may be away, or not made yet
             logging.getLogger(__name__).warning("Previews could not be laid ready (%s).", type(error).__name__)
         finally:

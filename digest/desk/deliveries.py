@@ -15,8 +15,6 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from digest import trends
-from digest.balance import Balance, balance_counted, balances_of, in_words
 from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import plural, shorten
 from digest.compose.reasons import Reason, reason_in_words, terms_in_words
@@ -26,7 +24,9 @@ from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role
 from digest.editions.open_edition import time_of_the_house
 from digest.models import Delivery, Paper, Provider
-from digest.timeline import story_of
+from digest.stats import trends
+from digest.stats.day_summary import Balance, balance_counted, balances_of, in_words
+from digest.stats.delivery_log import story_of
 from subscriptions.models import Subscriber
 from subscriptions.pages import see_other
 from subscriptions.rendering import one_line

@@ -15,13 +15,12 @@ from django.utils import timezone
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
 
-from digest import drafting
 from digest.compose.size_limit import HTML_BYTES
 from digest.desk import history
 from digest.desk.pages import page, staff_only
 from digest.desk.roles import Role, roles_of
-from digest.drafting import Draft
 from digest.editions.open_edition import time_of_the_house
+from digest.preview.staff import Draft, for_reader, for_taste
 from subscriptions.examples import examples
 from subscriptions.fates import Fate
 from subscriptions.forms import ChoicesForm
@@ -148,8 +147,8 @@ def _draft(query: QueryDict, form: TasteForm) -> tuple[Draft | None, str]:
         reader = Subscriber.objects.filter(public_id=number).first() if "\0" not in number else None
         if reader is None:
             return None, "No reader has this number: choose one of the examples, or copy a number from Readers."
-        return drafting.for_reader(reader, now=now), ""
-    return (drafting.for_taste(form.choices(), now=now), "") if form.is_bound else (None, "")
+        return for_reader(reader, now=now), ""
+    return (for_taste(form.choices(), now=now), "") if form.is_bound else (None, "")
 
 
 def _addresses() -> list[EmailAddress]:

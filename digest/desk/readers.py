@@ -17,7 +17,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from digest import readership, trends
+from digest import readership
 from digest.compose.phrases import shorten
 from digest.desk import charts, history
 from digest.desk.deliveries import chosen_for
@@ -27,6 +27,7 @@ from digest.editions.open_edition import time_of_the_house
 from digest.models import Verdict
 from digest.reader_data.erase import erase
 from digest.reader_data.export import everything_of
+from digest.stats import trends
 from subscriptions import consent, popularity
 from subscriptions.models import Subscriber, Suppression
 from subscriptions.pages import see_other

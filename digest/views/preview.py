@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from digest import previewing
-from digest.previewing import Preview
+from digest.preview import visitor
+from digest.preview.visitor import Preview
 from subscriptions.forms import ChoicesForm, SignUpForm
 from subscriptions.models import Subscriber
 from subscriptions.pages import see_other
@@ -44,7 +44,7 @@ def preview(request: HttpRequest) -> HttpResponse:
 
 
 def _preview_of(form: ChoicesForm, reader: Subscriber | None) -> Preview:
-    made = previewing.preview(form.choices(), now=timezone.now(), reader=reader)
+    made = visitor.preview(form.choices(), now=timezone.now(), reader=reader)
     wrong = [(name, " ".join(map(str, form.errors[name]))) for name in ChoicesForm.base_fields if name in form.errors]
     return replace(made, left_out=tuple(wrong))
 

@@ -18,7 +18,7 @@ from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Edition, Paper
 from subscriptions import visitors
 from subscriptions.visitors import Limit
-from tests.digest.test_previewing import everything
+from tests.digest.preview.test_visitor import everything
 from tests.support.factories import entry, feed, reader, topic
 
 pytestmark = pytest.mark.django_db

@@ -15,13 +15,13 @@ from django.conf import settings as service
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import tallying
 from digest.delivery import throttle
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver, lease_batch, sweep
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Edition, Provider
+from digest.stats import edition_counts
 from subscriptions import sending
 from subscriptions.fates import Fate, Handover, Trouble
 from subscriptions.letter import Letter
@@ -147,6 +147,6 @@ def test_nothing_is_sent_twice_nobody_is_forgotten_and_the_balance_adds_up(
         assert row.message_id not in names or may_have_left
         assert row.message_id in names or row.status != "accepted"
     # and every row is counted
-    tallying.tally(now)
+    edition_counts.tally(now)
     tallied = sum(sum(edition.tally.values()) for edition in Edition.objects.all())
     assert tallied == Delivery.objects.exclude(edition=None).count()

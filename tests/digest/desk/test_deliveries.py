@@ -14,11 +14,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from digest import daybook
 from digest.delivery import throttle
 from digest.desk.deliveries import IN_ORDER
 from digest.desk.roles import Role
 from digest.models import DayTally, Delivery, DeliveryEvent, Paper, Provider
+from digest.stats import daily_counts
 from tests.support.database_rows import every_row
 from tests.support.factories import delivery, reader
 from tests.support.staff import one_of_the_staff, signed_in
@@ -64,7 +64,7 @@ def test_yesterday_is_as_it_was_counted_last_and_today_as_it_is(cleo: Client) ->
     rows(2, "accepted", issue_date=today() - timedelta(days=1))
     rows(3, "accepted")
     counted_at = timezone.now()
-    daybook.count(counted_at)
+    daily_counts.count(counted_at)
     rows(1, "accepted", issue_date=today() - timedelta(days=1))
     rows(1, "accepted")
     assert [sheet["balance"].due for sheet in cleo.get(reverse("desk_deliveries")).context["sheets"]] == [4, 2]
@@ -73,7 +73,7 @@ def test_yesterday_is_as_it_was_counted_last_and_today_as_it_is(cleo: Client) ->
 
 
 def test_a_number_of_rows_asks_no_more_queries(cleo: Client, django_assert_max_num_queries: Any) -> None:
-    daybook.count(timezone.now())
+    daily_counts.count(timezone.now())
     cleo.get(reverse("desk_deliveries"))
     for number in (3, 30):
         rows(number, "accepted")

@@ -10,13 +10,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from digest import daybook, timetable
+from digest import timetable
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import DayTally, Delivery
 from digest.reader_data import retention
+from digest.stats import daily_counts
 from subscriptions.links import web_copy_url
 from tests.support.factories import NOON, delivery, entry, feed, reader
 
@@ -65,7 +66,7 @@ def test_many_rows_go_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_day_that_is_done_is_not_looked_at_again(django_assert_num_queries: Any) -> None:
     delivery(reader("ada"), days=-31, reasons=WHY)
-    daybook.count(NOON - timedelta(days=31))
+    daily_counts.count(NOON - timedelta(days=31))
     retention.forget_reasons(NOON)
     assert DayTally.objects.get(reasons_forgotten=True).counts["deliveries"] == {"accepted": 1}  # the numbers stay
     with django_assert_num_queries(2):

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.balance import PARTS, Balance, balances_of, in_words
 from digest.delivery import throttle
 from digest.models import Delivery
+from digest.stats.day_summary import PARTS, Balance, balances_of, in_words
 from tests.support.factories import NOON, delivery, reader
 
 DAY = date(2026, 3, 2)

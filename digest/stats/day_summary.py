@@ -10,9 +10,9 @@ from typing import Any
 from django.db.models import Count
 
 from digest.compose.phrases import plural
-from digest.daybook import by_day
 from digest.delivery.throttle import State
 from digest.models import Delivery
+from digest.stats.daily_counts import by_day
 
 _Status = Delivery.Status
 PARTS: dict[str, tuple[str, ...]] = {  # each status is in exactly one of them

@@ -13,7 +13,6 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest import previewing
 from digest.compose import emails
 from digest.compose.build import Reader, compose
 from digest.compose.card import Card
@@ -23,7 +22,8 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.ingest.entry import Entry
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
-from digest.previewing import preview
+from digest.preview import visitor
+from digest.preview.visitor import preview
 from subscriptions.choices import Choices, Wish, choose
 from subscriptions.models import Subscriber
 from tests.support.factories import NOON, entry, feed, reader, topic
@@ -150,7 +150,7 @@ def test_the_preview_is_what_a_newly_confirmed_reader_is_sent(
     Subscriber.objects.all().delete()
     for model in (CuratorPick, Edition, Paper):
         model.objects.all().delete()
-    previewing.forget()
+    visitor.forget()
     a_day()
     if judged:
         judge(GRAPHS.title, "pick", note="Short and clear.")
@@ -193,7 +193,7 @@ def test_a_preview_writes_nothing() -> None:
     before = everything()
     for choices in (CATEGORIES, Choices(), wanting(ROBOTICS), wanting(Wish("keyword", "volcano"))):
         preview(choices, now=NOON)
-        previewing.forget()
+        visitor.forget()
     assert everything() == before
 
 
@@ -284,7 +284,7 @@ def test_of_very_many_wishes_the_first_hundred_are_looked_at() -> None:
     a_day()
     many = [Wish("keyword", f"word{number}") for number in range(600)]
     shown = preview(wanting(ROBOTICS, *many), now=NOON)
-    assert (len(shown.matched), shown.is_cut, len(previewing._kept._answers)) == (100, True, 100)
+    assert (len(shown.matched), shown.is_cut, len(visitor._kept._answers)) == (100, True, 100)
     assert [item.card.title for item in shown.papers] == [ROBOT.title]
     assert not preview(wanting(ROBOTICS, *many[:99]), now=NOON).is_cut
 
@@ -310,31 +310,31 @@ def test_a_new_version_of_a_paper_is_read_anew() -> None:
 
 def test_once_warm_the_texts_are_not_read_again(django_assert_max_num_queries: Any) -> None:
     a_day()
-    previewing.warm(NOON)
-    kept = previewing._kept
+    visitor.warm(NOON)
+    kept = visitor._kept
     Paper.objects.update(abstract="")  # no edition, pick or version says so
     with django_assert_max_num_queries(8):
         assert ROBOT.title in titles(wanting(ROBOTICS, Wish("keyword", "grasping")))
-    assert previewing._kept is kept
+    assert visitor._kept is kept
 
 
 def test_many_rules_are_asked_of_the_papers_once_and_the_oldest_are_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     a_day()
-    monkeypatch.setattr(previewing, "KEPT_RULES", 5)
+    monkeypatch.setattr(visitor, "KEPT_RULES", 5)
     many = [wanting(ROBOTICS, *(Wish("keyword", f"word {n}{m}") for m in range(4))) for n in range(10)]
     first = [titles(choices) for choices in many]
-    assert len(previewing._kept._answers) == 5
+    assert len(visitor._kept._answers) == 5
     assert [titles(choices) for choices in many] == first
 
 
 def test_while_one_visitor_waits_for_the_new_week_the_others_get_the_old_one() -> None:
     a_day()
-    previewing.warm(NOON)
+    visitor.warm(NOON)
     later = NOON + DAY
     publish(entry(20, title="A robot of tomorrow", categories=("cs.RO",), announced_on=later.date()), at=later)
-    with previewing._making:  # somebody is making it
+    with visitor._making:  # somebody is making it
         assert preview(wanting(ROBOTICS), now=later).day == TODAY
         judge(ROBOT.title, "hide")
         assert ROBOT.title not in titles(wanting(ROBOTICS), later)  # the old papers, and what is said of them now
@@ -350,7 +350,7 @@ def test_visitors_at_once_get_what_they_asked_for_and_the_week_is_made_once() ->
         (Wish("category", "cs.CL"), LANGUAGE.title),
     ]
     expected = {title: titles(wanting(wish)) for wish, title in wishes}
-    previewing.forget()
+    visitor.forget()
     found: list[tuple[str, list[str]]] = []
 
     def visit(wish: Wish, title: str) -> None:
@@ -360,10 +360,10 @@ def test_visitors_at_once_get_what_they_asked_for_and_the_week_is_made_once() ->
             connection.close()
 
     visitors = [threading.Thread(target=visit, args=wishes[n % 3]) for n in range(9)]
-    for visitor in visitors:
-        visitor.start()
-    for visitor in visitors:
-        visitor.join()
+    for one in visitors:
+        one.start()
+    for one in visitors:
+        one.join()
     assert len(found) == 9
     assert all(got == expected[title] for title, got in found)
 
@@ -453,11 +453,11 @@ def test_hostile_wishes_find_nothing_and_break_nothing(kind: str, value: str) ->
 def test_a_pick_among_the_candidates_does_not_lay_the_week_anew_and_another_one_does() -> None:
     publish(STARS, at=NOON - 20 * DAY)
     publish(ROBOT, GRAPHS)
-    previewing.warm(NOON)
-    kept = previewing._kept
+    visitor.warm(NOON)
+    kept = visitor._kept
     judge(GRAPHS.title, "pick")
     assert GRAPHS.title in titles(Choices())
-    assert previewing._kept is kept
+    assert visitor._kept is kept
     judge(STARS.title, "pick")
     assert STARS.title in titles(Choices())
-    assert previewing._kept is not kept
+    assert visitor._kept is not kept

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from digest import drafting, previewing
 from digest.compose.build import Reader
 from digest.compose.emails import Mails, digest_of
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
 from digest.models import CuratorPick, Delivery, Paper, Verdict
+from digest.preview.staff import FORGOTTEN, NOBODY, for_reader, for_taste
+from digest.preview.visitor import NO_EDITION
 from subscriptions import links
 from subscriptions.choices import Choices, Wish
 from subscriptions.links import BadLink
@@ -55,7 +56,7 @@ def test_a_draft_for_a_reader_is_the_mail_that_they_are_then_sent() -> None:
     CuratorPick.objects.create(
         paper=Paper.objects.get(title=GRAPHS.title), edition_date=TODAY, verdict="pick", note="Read this <b>first</b>."
     )
-    draft = drafting.for_reader(ada, now=NOON)
+    draft = for_reader(ada, now=NOON)
     row = real_row(ada)
     mails = Mails()
     mails.read_cards([row])
@@ -74,15 +75,15 @@ def test_a_draft_for_a_reader_is_the_mail_that_they_are_then_sent() -> None:
 def test_its_links_are_as_long_as_the_readers_and_open_nothing() -> None:
     publish(ROBOT)
     ada = reader("ada", wants={"category": ["cs.RO"]})
-    draft = drafting.for_reader(ada, now=NOON)
+    draft = for_reader(ada, now=NOON)
     assert draft.email is not None
-    assert len(drafting.NOBODY) == len(ada.public_id)
+    assert len(NOBODY) == len(ada.public_id)
     found = re.findall(r"/(u|f|d|p)/([\w-]{38,43})", draft.email.html + draft.email.text + draft.octets.decode())
     assert len(found) > 4
     purposes = {"u": links.UNSUBSCRIBE, "p": links.PREFERENCES, "f": links.FEEDBACK, "d": links.WEB_COPY}
     for page, token in found:
         with suppress(BadLink):  # opens nothing at all
-            assert links._read(purposes[page], token)[0] == drafting.NOBODY
+            assert links._read(purposes[page], token)[0] == NOBODY
     assert ada.public_id not in draft.email.html + draft.email.text + draft.octets.decode()
     assert ada.email not in draft.email.html + draft.email.text + draft.octets.decode()
 
@@ -90,7 +91,7 @@ def test_its_links_are_as_long_as_the_readers_and_open_nothing() -> None:
 def test_the_contributions_of_each_paper_add_up_to_its_score() -> None:
     topic("Robotics", categories=["cs.RO"])
     publish(ROBOT, GRAPHS, LANGUAGE)
-    draft = drafting.for_reader(reader("ada", wants={"topic": ["Robotics"], "keyword": ["laundry"]}), now=NOON)
+    draft = for_reader(reader("ada", wants={"topic": ["Robotics"], "keyword": ["laundry"]}), now=NOON)
     (why,) = draft.papers
     assert {kind for kind, _, _ in why.terms} >= {"topic", "keyword"}
     assert why.score == pytest.approx(sum(value for _, _, value in why.terms))
@@ -102,11 +103,11 @@ def test_who_has_their_digest_already_is_shown_that_one() -> None:
     plan(NOON, [ada.pk])
     deliver_all(clock=lambda: NOON)
     CuratorPick.objects.create(paper=Paper.objects.get(title=GRAPHS.title), edition_date=TODAY, verdict="pick")
-    draft = drafting.for_reader(Subscriber.objects.get(), now=NOON)
+    draft = for_reader(Subscriber.objects.get(), now=NOON)
     assert (draft.is_planned, draft.status) == (True, "Accepted")
     assert [paper.title for paper in draft.papers] == [ROBOT.title]
     Delivery.objects.update(reasons=[])
-    assert drafting.for_reader(ada, now=NOON).why_nothing == drafting.FORGOTTEN
+    assert for_reader(ada, now=NOON).why_nothing == FORGOTTEN
 
 
 @pytest.mark.parametrize(
@@ -120,26 +121,26 @@ def test_who_has_their_digest_already_is_shown_that_one() -> None:
 )
 def test_where_there_is_no_mail_it_says_why(values: dict[str, Any], why: str) -> None:
     publish(ROBOT)
-    draft = drafting.for_reader(reader("ada", **values), now=NOON)
+    draft = for_reader(reader("ada", **values), now=NOON)
     assert draft.email is None
     assert draft.why_nothing.startswith(why)
 
 
 def test_a_quiet_day_of_who_wishes_to_be_told_is_a_mail_too() -> None:
     publish(ROBOT)
-    draft = drafting.for_reader(reader("ada", wants={"keyword": ["silence"]}, quiet_days=True), now=NOON)
+    draft = for_reader(reader("ada", wants={"keyword": ["silence"]}, quiet_days=True), now=NOON)
     assert draft.email is not None
     assert "nothing for you today" in draft.email.subject
 
 
 def test_without_any_edition_it_says_so() -> None:
-    assert drafting.for_reader(reader("ada"), now=NOON).why_nothing == previewing.NO_EDITION
-    assert drafting.for_taste(Choices(), now=NOON).why_nothing == previewing.NO_EDITION
+    assert for_reader(reader("ada"), now=NOON).why_nothing == NO_EDITION
+    assert for_taste(Choices(), now=NOON).why_nothing == NO_EDITION
 
 
 def test_a_made_up_taste_gets_the_papers_of_a_reader_who_confirms_it() -> None:
     publish(ROBOT, GRAPHS, LANGUAGE)
-    draft = drafting.for_taste(
+    draft = for_taste(
         Choices(wishes=(Wish("category", "cs.RO"), Wish("keyword", "graphs"), Wish("keyword", "cloth", "mute"))),
         now=NOON,
     )
@@ -156,7 +157,7 @@ def test_a_pick_that_was_no_candidate_is_in_the_draft_before_it_is_written_to_th
     publish(STARS, at=NOON - 20 * DAY)
     publish(ROBOT)
     CuratorPick.objects.create(paper=Paper.objects.get(title=STARS.title), edition_date=TODAY, verdict="pick")
-    draft = drafting.for_reader(reader("ada", wants={"category": ["cs.RO"]}), now=NOON)
+    draft = for_reader(reader("ada", wants={"category": ["cs.RO"]}), now=NOON)
     assert [paper.title for paper in draft.papers] == [STARS.title, ROBOT.title]
 
 
@@ -166,9 +167,9 @@ def test_a_paper_withdrawn_from_an_older_edition_is_in_no_draft() -> None:
     ada = reader("ada", wants={"category": ["cs.RO", "math.CO"]}, last_digest_at=NOON - 2 * DAY)
     old = publish(STARS, at=NOON - 3 * DAY)
     Delivery.objects.create(subscriber=ada, issue_date=TODAY - 3 * DAY, status="accepted", edition=old)
-    assert len(drafting.for_reader(ada, now=NOON).papers) == 2
+    assert len(for_reader(ada, now=NOON).papers) == 2
     Paper.objects.filter(title=GRAPHS.title).update(withdrawn_at=NOON)
-    assert [paper.title for paper in drafting.for_reader(ada, now=NOON).papers] == [ROBOT.title]
+    assert [paper.title for paper in for_reader(ada, now=NOON).papers] == [ROBOT.title]
 
 
 def test_nothing_is_written() -> None:
@@ -177,8 +178,8 @@ def test_nothing_is_written() -> None:
     CuratorPick.objects.create(paper=Paper.objects.get(title=STARS.title), edition_date=TODAY, verdict="pick")
     ada = reader("ada", wants={"category": ["cs.RO"]})
     before = list(every_row())
-    drafting.for_reader(ada, now=NOON)
-    drafting.for_taste(Choices(wishes=(Wish("category", "cs.RO"),)), now=NOON)
+    for_reader(ada, now=NOON)
+    for_taste(Choices(wishes=(Wish("category", "cs.RO"),)), now=NOON)
     assert list(every_row()) == before
 
 
@@ -190,9 +191,9 @@ def test_a_pick_is_in_the_smallest_digest_of_whoever_follows_others_but_not_beyo
             paper=Paper.objects.get(title=entry.title), edition_date=TODAY, verdict="pick", note="N."
         )
     ada = reader("ada", wants={"category": ["cs.RO"], "author": ["Ingrid Solheim-Vargas"]}, max_papers=3, hype=100)
-    draft = drafting.for_reader(ada, now=NOON)
+    draft = for_reader(ada, now=NOON)
     assert {paper.title for paper in draft.papers[:2]} == {GRAPHS.title, LANGUAGE.title}
     assert draft.email is not None
     assert draft.email.text.count("Picked by the editors") == 3  # their heading, and why each
     ada.preferences.create(kind="category", value="math.CO", stance="mute")
-    assert GRAPHS.title not in {paper.title for paper in drafting.for_reader(ada, now=NOON).papers}
+    assert GRAPHS.title not in {paper.title for paper in for_reader(ada, now=NOON).papers}

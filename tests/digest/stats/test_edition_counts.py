@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from digest import tallying
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.models import Delivery, Edition
+from digest.stats import edition_counts
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
@@ -22,12 +22,12 @@ def test_an_edition_remembers_how_many_deliveries_ended_how(django_assert_num_qu
     plan(NOON, [reader(f"reader{n}", quiet_days=n < 3).pk for n in range(5)], issue_date=NOON.date())
     deliver_all(clock=lambda: NOON)
     with django_assert_num_queries(3):
-        tallying.tally(NOON)
+        edition_counts.tally(NOON)
     assert Edition.objects.get().tally == {"accepted": 3, "skipped": 2}
     with django_assert_num_queries(2):
-        tallying.tally(NOON + timedelta(hours=1))
+        edition_counts.tally(NOON + timedelta(hours=1))
     Delivery.objects.filter(status="accepted").update(status="delivered")
-    tallying.tally(NOON + timedelta(hours=1))
+    edition_counts.tally(NOON + timedelta(hours=1))
     assert Edition.objects.get().tally == {"delivered": 3, "skipped": 2}
-    tallying.tally(NOON + timedelta(days=30))  # long closed: it stays
+    edition_counts.tally(NOON + timedelta(days=30))  # long closed: it stays
     assert Edition.objects.get().tally == {"delivered": 3, "skipped": 2}

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from digest import previewing
 from digest.compose.emails import Mails, digest_of, nothing_of, reader_of
 from digest.compose.phrases import plural
 from digest.compose.size_limit import HTML_BYTES
 from digest.delivery.plan import draft, draft_first
 from digest.models import Delivery, Edition, EditionPaper
-from digest.previewing import NO_EDITION
+from digest.preview.visitor import NO_EDITION, asked_for, pool_at
 from subscriptions.choices import Choices
 from subscriptions.links import sending_domain
 from subscriptions.models import Subscriber
@@ -77,7 +76,7 @@ def for_reader(reader: Subscriber, *, now: datetime) -> Draft:
             f"This reader is not on the list ({reader.get_status_display().partition(':')[0]}): no digest goes to them."
         )
         return Draft(edition=None, at=now, why_nothing=said)
-    pool = previewing.pool_at(now)
+    pool = pool_at(now)
     if pool is None:
         return Draft(edition=None, at=now, why_nothing=NO_EDITION)
     if row := draft(reader, pool, now=now):
@@ -91,11 +90,11 @@ def for_reader(reader: Subscriber, *, now: datetime) -> Draft:
 
 def for_taste(choices: Choices, *, now: datetime) -> Draft:
     """The first digest of somebody who would ask for this."""
-    pool = previewing.pool_at(now)
+    pool = pool_at(now)
     if pool is None:
         return Draft(edition=None, at=now, why_nothing=NO_EDITION)
     reader = Subscriber(max_papers=choices.max_papers, hype=choices.hype, confirmed_at=now)
-    return _made(draft_first(reader, previewing.asked_for(choices), pool, now=now), pool.newcomers, now=now)
+    return _made(draft_first(reader, asked_for(choices), pool, now=now), pool.newcomers, now=now)
 
 
 def _made(row: Delivery, newcomers: list[EditionPaper], *, now: datetime, is_planned: bool = False) -> Draft:

@@ -9,7 +9,7 @@ import pytest
 
 from digest.delivery.events import OUTCOME, Kind
 from digest.models import Delivery, DeliveryEvent
-from digest.timeline import BECAME, TOLD, story_of
+from digest.stats.delivery_log import BECAME, TOLD, story_of
 from tests.support.factories import NOON, delivery, reader
 
 pytestmark = pytest.mark.django_db

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from digest.daybook import days_until
 from digest.models import DayTally, Delivery, Source
+from digest.stats.daily_counts import days_until
 from subscriptions.models import ConsentEvent, Topic
 
 SENT = (Delivery.Status.ACCEPTED, Delivery.Status.DELIVERED, Delivery.Status.BOUNCED, Delivery.Status.COMPLAINED)
