@@ -17,7 +17,7 @@ class DigestConfig(AppConfig):
 
 
 def _lay_down(sender: AppConfig, using: str, **_: Any) -> None:
-    from digest.desk.roles import lay_down_groups  # models are there only now
+    from digest.dashboard.auth.roles import lay_down_groups  # models are there only now
 
     lay_down_groups()
     call_command("createcachetable", database=using, verbosity=0)

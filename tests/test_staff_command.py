@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from digest.desk.roles import Role, roles_of
+from digest.dashboard.auth.roles import Role, roles_of
 from digest.management import summary
 from digest.two_factor import has_code
 from tests.support.staff import PASSWORD, give_code, one_of_the_staff

@@ -361,7 +361,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "digest.desk.code_first.code_first",
+    "digest.dashboard.auth.middleware.code_first",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
@@ -381,7 +381,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "digest.desk.pages.around",
+                "digest.dashboard.pages.around",
             ]
         },
     },
@@ -391,12 +391,12 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 
-# The staff sign in with their address; readers have no password (digest/desk/signing_in.py).
+# The staff sign in with their address; readers have no password (digest/dashboard/auth/views.py).
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL, LOGIN_REDIRECT_URL, ACCOUNT_LOGOUT_REDIRECT_URL = "account_login", "desk_today", "account_login"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # which only say that one signs in with a password
-ACCOUNT_ADAPTER, MFA_ADAPTER = "digest.desk.adapters.Accounts", "digest.desk.adapters.Codes"
+ACCOUNT_ADAPTER, MFA_ADAPTER = "digest.dashboard.auth.adapters.Accounts", "digest.dashboard.auth.adapters.Codes"
 ACCOUNT_EMAIL_VERIFICATION = "none"  # whoever has the server vouches for an address: ./run manage staff
 ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
 ACCOUNT_SESSION_REMEMBER = False  # a visit of the staff ends with the browser, and after SESSION_COOKIE_AGE
@@ -407,7 +407,7 @@ ACCOUNT_RATE_LIMITS = {  # counted in the cache, by subscriptions/visitors.py's 
     "reauthenticate": "10/m/user",
     "change_password": "5/m/user",
 }
-MFA_FORMS = {"activate_totp": "digest.desk.signing_in.FirstCode"}
+MFA_FORMS = {"activate_totp": "digest.dashboard.auth.views.FirstCode"}
 MFA_TOTP_ISSUER, MFA_TOTP_TOLERANCE = "Broadsheet", 1  # a clock may be half a minute off
 
 LANGUAGE_CODE = "en-gb"

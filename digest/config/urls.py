@@ -4,15 +4,15 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from digest.desk import tables
+from digest.dashboard.auth.admin import arrange
 
-tables.arrange(admin.site)
+arrange(admin.site)
 
 urlpatterns = [
     path("", include("digest.urls")),
     path("", include("subscriptions.urls")),
-    path("desk/", include("digest.desk.urls")),
-    path("staff/", include("digest.desk.signing_in")),
+    path("desk/", include("digest.dashboard.urls")),
+    path("staff/", include("digest.dashboard.auth.views")),
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),
 ]

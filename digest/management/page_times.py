@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from digest.desk.pages import PAGES
+from digest.dashboard.pages import PAGES
 from digest.models import Source
 from subscriptions.models import Topic
 

@@ -15,8 +15,8 @@ from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from playwright.sync_api import Browser, expect
 
-from digest.desk.adapters import REFUSED, TOO_MANY, WRONG_CODE
-from digest.desk.roles import Role, roles_of
+from digest.dashboard.auth.adapters import REFUSED, TOO_MANY, WRONG_CODE
+from digest.dashboard.auth.roles import Role, roles_of
 from tests.support.staff import PASSWORD, give_code, one_of_the_staff
 from tests.support.staff_browser import Phone, heading, sign_in, type_code
 from tests.support.visitor import Visitor

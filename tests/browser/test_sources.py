@@ -15,7 +15,7 @@ WIDE = 1280, 768
 HOSTILE = "&lt;script&gt;alert(1)&lt;/script&gt; Whales &amp;lt;img src=x onerror=alert(2)&amp;gt; in a quiet sea"
 PAGE = b'<!doctype html><link rel="alternate" type="application/rss+xml" href="/feed" title="News of the sea">'
 A_CURATOR = """
-from digest.desk.roles import Role
+from digest.dashboard.auth.roles import Role
 from digest.models import Paper
 from tests.support.staff import one_of_the_staff, signed_in
 Paper.objects.filter(pk=Paper.objects.latest("pk").pk).update(title="<img src=x onerror=alert(3)> <script>alert(4)</script>")

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.utils import timezone
 from digest.editions import open_edition
 from digest.ingest import store
-from digest.desk.roles import Role
+from digest.dashboard.auth.roles import Role
 from digest.models import Edition, EditionPaper, Paper
 from tests.support.factories import entry, feed, reader
 from tests.support.staff import one_of_the_staff, signed_in

@@ -14,10 +14,10 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
+from digest.dashboard.auth.roles import Role
+from digest.dashboard.pages import PAGES
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
-from digest.desk.pages import PAGES
-from digest.desk.roles import Role
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from subscriptions.links import PREFERENCES, UNSUBSCRIBE, feedback_url, new_login_token, token_for

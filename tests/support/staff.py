@@ -14,7 +14,7 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from digest.desk.roles import Role
+from digest.dashboard.auth.roles import Role
 
 PASSWORD = "an unlikely password"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

@@ -13,9 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
 from digest import timetable
+from digest.dashboard.auth.members import lay_down_demonstration_login
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all, sweep
-from digest.desk.members import lay_down_demonstration_login
 from digest.editions.open_edition import noon, open_edition
 from digest.ingest import refresh, sample, store
 from digest.ingest.store import Reading

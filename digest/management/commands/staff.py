@@ -14,8 +14,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from digest.desk import members
-from digest.desk.roles import Role
+from digest.dashboard.auth import members
+from digest.dashboard.auth.roles import Role
 from digest.two_factor import has_code
 
 

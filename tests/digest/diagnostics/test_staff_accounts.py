@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from digest.desk import members
-from digest.desk.roles import Role
+from digest.dashboard.auth import members
+from digest.dashboard.auth.roles import Role
 from digest.diagnostics.check_result import Severity
 from digest.diagnostics.staff_accounts import examine_staff_accounts
 from digest.two_factor import DEMONSTRATION

@@ -16,9 +16,9 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
 
 from digest.compose.size_limit import HTML_BYTES
-from digest.desk import history
-from digest.desk.pages import page, staff_only
-from digest.desk.roles import Role, roles_of
+from digest.dashboard import audit_log
+from digest.dashboard.auth.roles import Role, roles_of
+from digest.dashboard.pages import page, staff_only
 from digest.editions.open_edition import time_of_the_house
 from digest.preview.staff import Draft, for_reader, for_taste
 from subscriptions.examples import examples
@@ -125,7 +125,7 @@ def send(request: HttpRequest) -> HttpResponse:
         )
     else:
         # written before it leaves: a mail without its line is worse than a line without its mail
-        history.write_down(user, draft.edition, f"Sends a test of a digest to number {chosen.user_id} of the staff.")
+        audit_log.write_down(user, draft.edition, f"Sends a test of a digest to number {chosen.user_id} of the staff.")
         with Door() as door:
             its_id = message_id("preview", f"{user.pk}|{now.isoformat()}")
             done = door.send_to_staff(draft.email, address=chosen.email, message_id=its_id, dated_at=now)

@@ -13,8 +13,9 @@ from django.test import Client
 from django.urls import reverse
 
 import digest.config.urls  # noqa: F401 (it arranges the admin)
-from digest.desk import signing_in, urls
-from digest.desk.roles import Role, lay_down_groups, roles_of
+from digest.dashboard import urls
+from digest.dashboard.auth import views
+from digest.dashboard.auth.roles import Role, lay_down_groups, roles_of
 from digest.models import Delivery
 from tests.support.database_rows import every_row
 from tests.support.factories import NOON, reader
@@ -179,6 +180,6 @@ def _rows() -> Iterator[tuple[str, list]]:
 
 def _every_path() -> list[str]:
     """Of the desk and of signing in, those that need no number; and each table of the admin."""
-    named = [one for one in (*urls.urlpatterns, *signing_in.urlpatterns) if not one.pattern.converters and one.name]
+    named = [one for one in (*urls.urlpatterns, *views.urlpatterns) if not one.pattern.converters and one.name]
     lists = [f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in admin.site._registry]
     return [*(reverse(one.name) for one in named if one.name), "/admin/", *lists]

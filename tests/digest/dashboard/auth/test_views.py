@@ -13,8 +13,8 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
-from digest.desk.adapters import REFUSED, TOO_MANY, WRONG_CODE
-from digest.desk.roles import Role
+from digest.dashboard.auth.adapters import REFUSED, TOO_MANY, WRONG_CODE
+from digest.dashboard.auth.roles import Role
 from tests.support.staff import PASSWORD, code, give_code, one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db

@@ -19,10 +19,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from digest import readership
 from digest.compose.phrases import shorten
-from digest.desk import charts, history
-from digest.desk.deliveries import chosen_for
-from digest.desk.pages import page, staff_only
-from digest.desk.roles import Role
+from digest.dashboard import audit_log, charts
+from digest.dashboard.auth.roles import Role
+from digest.dashboard.deliveries import chosen_for
+from digest.dashboard.pages import page, staff_only
 from digest.editions.open_edition import time_of_the_house
 from digest.models import Verdict
 from digest.reader_data.erase import erase
@@ -125,7 +125,7 @@ def _page_of(request: HttpRequest, one: Subscriber, *, problem: str = "", about:
         "chosen": chosen_for(last) if last else [],
         "has_reasons": bool(last and last.reasons),
         "proof": proof_of(one.public_id),
-        "lines": history.lines_about(one),
+        "lines": audit_log.lines_about(one),
         "problem": problem,
         "about": about,
         **HERE,
@@ -159,7 +159,7 @@ def suppress(request: HttpRequest, public_id: str) -> HttpResponse:
     now = timezone.now()
     with transaction.atomic():
         consent.suppress(one.email, reason=Suppression.Reason.BY_HAND, now=now, why=why)
-        history.write_down(request.user, one, "Suppressed; why is kept with the suppression")
+        audit_log.write_down(request.user, one, "Suppressed; why is kept with the suppression")
     messages.success(request, "Suppressed: no mail goes to this address any more.")
     return _to(one)
 
@@ -175,7 +175,7 @@ def lift(request: HttpRequest, public_id: str) -> HttpResponse:
             one.email, by=request.user.get_username(), why=why, now=timezone.now()
         )
         if lifted:
-            history.write_down(request.user, one, "Lifted the suppression; why is kept with it")
+            audit_log.write_down(request.user, one, "Lifted the suppression; why is kept with it")
     if lifted:
         messages.success(request, "Lifted: mail may go to this address again. Nobody was subscribed by it.")
     else:
@@ -190,7 +190,7 @@ def export(request: HttpRequest, public_id: str) -> HttpResponse:
     one = _known(public_id)
     with transaction.atomic():
         body = json.dumps(everything_of(one, now=timezone.now()), ensure_ascii=False, indent=2)
-        history.write_down(request.user, one, "Exported all that is kept")
+        audit_log.write_down(request.user, one, "Exported all that is kept")
     return HttpResponse(
         body.encode("utf-8", "replace"),
         content_type="application/json",
@@ -211,7 +211,7 @@ def erase_page(request: HttpRequest, public_id: str) -> HttpResponse:
     with transaction.atomic():
         erased = erase(one, now=timezone.now())
         if erased:
-            history.write_down(request.user, one, "Erased")
+            audit_log.write_down(request.user, one, "Erased")
     if erased:
         messages.success(request, "Erased: nothing personal of this reader is kept any more.")
     else:
@@ -235,7 +235,7 @@ def change_address(request: HttpRequest) -> HttpResponse:
             consent.suppress(address, reason=Suppression.Reason.BY_HAND, now=now, why=why)
             done = "Suppressed an address of no reader"
         if done and (row := readership.suppression_of(address)):
-            history.write_down(request.user, row, f"{done}; why is kept with it")
+            audit_log.write_down(request.user, row, f"{done}; why is kept with it")
     if done:
         messages.success(request, f"{done}. Nobody was subscribed or told.")
     else:

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from digest.desk.pages import PAGES
-from digest.desk.roles import Role
+from digest.dashboard.auth.roles import Role
+from digest.dashboard.pages import PAGES
 from tests.support.staff import one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db

@@ -14,9 +14,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from digest.dashboard.auth.roles import Role
+from digest.dashboard.deliveries import IN_ORDER
 from digest.delivery import throttle
-from digest.desk.deliveries import IN_ORDER
-from digest.desk.roles import Role
 from digest.models import DayTally, Delivery, DeliveryEvent, Paper, Provider
 from digest.stats import daily_counts
 from tests.support.database_rows import every_row

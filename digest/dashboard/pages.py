@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.cache import never_cache
 
-from digest.desk.roles import Role, roles_of
+from digest.dashboard.auth.roles import Role, roles_of
 from digest.two_factor import code_is_required
 
 View = Callable[..., HttpResponse]

@@ -9,7 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from digest.desk.roles import Role
+from digest.dashboard.auth.roles import Role
 from digest.models import Paper, Source
 from subscriptions import visitors
 from tests.digest.ingest.test_add_source import rss
@@ -30,7 +30,7 @@ def _loopback(settings: Any) -> None:
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The tasks whose workers were told; no broker is asked."""
     told: list[str] = []
-    monkeypatch.setattr("digest.desk.sources.wake", lambda task, **_: told.append(task))
+    monkeypatch.setattr("digest.dashboard.sources.wake", lambda task, **_: told.append(task))
     return told
 
 

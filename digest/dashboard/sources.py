@@ -15,9 +15,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from digest.compose.phrases import plural
-from digest.desk import charts, history
-from digest.desk.pages import page, staff_only
-from digest.desk.roles import Role
+from digest.dashboard import audit_log, charts
+from digest.dashboard.auth.roles import Role
+from digest.dashboard.pages import page, staff_only
 from digest.editions.open_edition import time_of_the_house
 from digest.ingest import add_source, refresh
 from digest.ingest.add_source import PATIENCE, CannotAdd, Look
@@ -103,7 +103,7 @@ def add(request: HttpRequest) -> HttpResponse:
             raise CannotAdd("Choose one of the kinds that were offered: paste the address again.")
         with transaction.atomic():
             source = add_source.add(url=seen["url"], kind=kind, name=request.POST.get("name", ""))
-            history.write_down(request.user, source, f"Added it: {source.url}")
+            audit_log.write_down(request.user, source, f"Added it: {source.url}")
     except CannotAdd as refusal:
         return _page_of_all(request, status=422, typed=seen["url"], problem=str(refusal))
     wake("digest.tasks.refresh", queue="ticks")
@@ -138,7 +138,7 @@ def _about(faring: Faring) -> dict[str, Any]:
         "troubled": [day for day in reversed(faring.days) if day.why][:10],
         "refused": sorted(source.last_reading.get("refused", {}).items(), key=lambda one: -one[1]),
         "papers": [(paper, at[paper.pk]) for paper in papers],
-        "history": history.lines_about(source),
+        "history": audit_log.lines_about(source),
         "is_empty": not at,
     }
 
@@ -157,7 +157,7 @@ def refresh_now(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         reading = refresh.refresh(source, now=now, limits=PATIENCE)
         said = _in_words(reading)
-        history.write_down(
+        audit_log.write_down(
             request.user, source, f"Read it now. {said}"[:500]
         )  # requests take turns, which no transaction may hold
         (messages.error if reading.error else messages.success)(request, said)
@@ -185,7 +185,7 @@ def switch(request: HttpRequest, pk: int) -> HttpResponse:
         with transaction.atomic():
             changed = add_source.switch(source, on=on)
             if changed:
-                history.write_down(request.user, source, f"Switched it {'on' if on else 'off'}.")
+                audit_log.write_down(request.user, source, f"Switched it {'on' if on else 'off'}.")
         state = "on: it is read at the next check" if on else "off: what it brought stays"
         said = (
             f"“{source.name}” is {state}."
@@ -206,7 +206,7 @@ def rename(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         with transaction.atomic():
             add_source.rename(source, request.POST.get("name", ""))
-            history.write_down(request.user, source, f"Renamed it, from “{before}”.")
+            audit_log.write_down(request.user, source, f"Renamed it, from “{before}”.")
         messages.success(request, f"It is called “{source.name}” now, on the cards of the days to come.")
     except CannotAdd as refusal:
         messages.error(request, str(refusal))
@@ -219,7 +219,7 @@ def remove(request: HttpRequest, pk: int) -> HttpResponse:
     source = get_object_or_404(Source, pk=pk)
     try:
         with transaction.atomic():
-            history.write_down(request.user, source, f"Removed it: {source.url}")
+            audit_log.write_down(request.user, source, f"Removed it: {source.url}")
             add_source.remove(source)
     except CannotAdd as refusal:
         messages.error(request, str(refusal))

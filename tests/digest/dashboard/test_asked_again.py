@@ -15,9 +15,9 @@ from django.test import Client
 from django.urls import clear_url_caches, path
 
 from digest.config import urls
-from digest.desk import history
-from digest.desk.pages import page, staff_only
-from digest.desk.roles import Role
+from digest.dashboard import audit_log
+from digest.dashboard.auth.roles import Role
+from digest.dashboard.pages import page, staff_only
 from tests.support.staff import PASSWORD, code, give_code, one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +29,7 @@ def act(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         assert isinstance(request.user, User)
         on = f" on {request.GET['day']}" if "day" in request.GET else ""
-        history.write_down(request.user, request.user, f"Acted because {request.POST['why']}{on}")
+        audit_log.write_down(request.user, request.user, f"Acted because {request.POST['why']}{on}")
         return redirect("desk_deliveries")
     return page(request, "deliveries", {})
 

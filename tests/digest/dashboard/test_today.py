@@ -12,9 +12,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 
+from digest.dashboard.auth.roles import Role
 from digest.delivery import throttle
 from digest.delivery.plan import plan
-from digest.desk.roles import Role
 from digest.editions import reach
 from digest.editions.open_edition import open_edition
 from digest.ingest import store

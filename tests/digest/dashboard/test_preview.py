@@ -16,8 +16,8 @@ from django.core import mail
 from django.test import Client
 
 from digest.config import headers
-from digest.desk import preview
-from digest.desk.roles import Role
+from digest.dashboard import preview
+from digest.dashboard.auth.roles import Role
 from digest.models import Delivery, Edition, Paper
 from subscriptions.models import Subscriber, Suppression, address_hash
 from tests.support.database_rows import every_row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.template.loader import get_template
 
-from digest.desk.charts import across, bars
+from digest.dashboard.charts import across, bars
 
 HOSTILE = "<script>alert(1)</script>"
 

@@ -1,6 +1,6 @@
 """The addresses of the desk, under ``/desk/``; each page has its own."""
 
-from digest.desk import deliveries, preview, readers, sources, today, topics
+from digest.dashboard import deliveries, preview, readers, sources, today, topics
 
 urlpatterns = [
     *today.urlpatterns,

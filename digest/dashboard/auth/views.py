@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.cache import never_cache
 
-from digest.desk import history
+from digest.dashboard import audit_log
 
 
 class Remembered:
@@ -32,7 +32,7 @@ class Remembered:
         with transaction.atomic():
             response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
             user = cast(User, self.request.user)  # allauth asked for a sign-in
-            history.write_down(user, user, self.done)
+            audit_log.write_down(user, user, self.done)
         return response
 
 

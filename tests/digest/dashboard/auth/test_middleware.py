@@ -11,8 +11,8 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from digest.desk.pages import PAGES
-from digest.desk.roles import Role
+from digest.dashboard.auth.roles import Role
+from digest.dashboard.pages import PAGES
 from tests.support.staff import PASSWORD, code, give_code, one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db

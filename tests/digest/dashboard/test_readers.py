@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from digest import timetable
-from digest.desk.roles import Role
+from digest.dashboard.auth.roles import Role
 from digest.models import Delivery, Paper
 from subscriptions import consent
 from subscriptions.models import ConsentEvent, Subscriber, Suppression

@@ -13,10 +13,10 @@ from django.db.models import ManyToManyField
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
 
-from digest.desk import history
-from digest.desk.members import in_words
-from digest.desk.pages import prove_again
-from digest.desk.roles import Role
+from digest.dashboard import audit_log
+from digest.dashboard.auth.members import in_words
+from digest.dashboard.auth.roles import Role
+from digest.dashboard.pages import prove_again
 from subscriptions.admin import ReadOnly
 
 
@@ -71,11 +71,11 @@ class MembersAdmin(admin.ModelAdmin):
         after = set(form.instance.groups.values_list("name", flat=True))
         if before != after:
             words = [in_words([role for role in Role if role in names]) for names in (after, before)]
-            history.write_down(request.user, form.instance, f"Roles: {words[0]} (before: {words[1]})")
+            audit_log.write_down(request.user, form.instance, f"Roles: {words[0]} (before: {words[1]})")
 
 
 class RolesAdmin(ReadOnly):
-    """What each role may see and do in the tables, as digest/desk/roles.py lays it down."""
+    """What each role may see and do in the tables, as digest/dashboard/auth/roles.py lays it down."""
 
     list_display = ["name"]
 

@@ -14,10 +14,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from digest.compose.phrases import plural
-from digest.desk import history
-from digest.desk.pages import page, staff_only
-from digest.desk.roles import Role
-from digest.desk.topic_form import TopicForm, in_words
+from digest.dashboard import audit_log
+from digest.dashboard.auth.roles import Role
+from digest.dashboard.pages import page, staff_only
+from digest.dashboard.topic_form import TopicForm, in_words
 from digest.editions.open_edition import time_of_the_house
 from digest.ingest import retag
 from digest.ingest.retag import Change, ChangedMeanwhile, change_of, mark_of
@@ -78,7 +78,7 @@ def _saved(request: HttpRequest, topic: Topic, form: TopicForm) -> HttpResponse:
             change = retag.save(wished, seen=request.POST.get("seen", ""), now=time_of_the_house(timezone.now()))
             moved = f"{plural(len(change.entering), 'paper')} entered, {len(change.leaving):,} left."
             what = f"Changed {said}." if topic.pk else "Added it."
-            history.write_down(request.user, wished, f"{what} {moved}")
+            audit_log.write_down(request.user, wished, f"{what} {moved}")
     except ChangedMeanwhile:
         topic.refresh_from_db()
         return _page_of(request, topic, form, status=409, told=_who_was_quicker(topic))
@@ -92,7 +92,7 @@ def _saved(request: HttpRequest, topic: Topic, form: TopicForm) -> HttpResponse:
 
 
 def _who_was_quicker(topic: Topic) -> str:
-    last = next(iter(history.lines_about(topic, most=1)), None)
+    last = next(iter(audit_log.lines_about(topic, most=1)), None)
     who = (last.user.get_full_name() or last.user.get_username()) if last else "Somebody"
     return f"{who} changed this topic while you were writing."
 
@@ -111,7 +111,7 @@ def offer(request: HttpRequest, pk: int) -> HttpResponse:
             topic.offered = offered
             topic.save(update_fields=["offered"])
             what = "Offered it again." if offered else "Offered it no more."
-            history.write_down(request.user, topic, what)
+            audit_log.write_down(request.user, topic, what)
     keeping = plural(popularity.readers_who_want(topic), "reader")
     state = "is offered to readers." if offered else f"is offered no more; {keeping} chose it and keep it."
     messages.success(request, f"“{topic.name}” {state}")
@@ -142,7 +142,7 @@ def _page_of(
         "leaving": [papers[pk] for pk in change.leaving[:SHOWN] if pk in papers] if change else [],
         "unknown": form.unknown_categories() if form.is_bound and form.is_valid() else [],
         "groups": Topic.objects.order_by("group").values_list("group", flat=True).distinct(),
-        "history": history.lines_about(topic) if topic.pk else [],
+        "history": audit_log.lines_about(topic) if topic.pk else [],
     }
     return page(request, "topic", around, status=status)
 

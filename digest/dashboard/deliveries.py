@@ -18,10 +18,10 @@ from django.views.decorators.http import require_POST, require_safe
 from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import plural, shorten
 from digest.compose.reasons import Reason, reason_in_words, terms_in_words
+from digest.dashboard import audit_log, charts
+from digest.dashboard.auth.roles import Role
+from digest.dashboard.pages import page, staff_only
 from digest.delivery import retry, throttle
-from digest.desk import charts, history
-from digest.desk.pages import page, staff_only
-from digest.desk.roles import Role
 from digest.editions.open_edition import time_of_the_house
 from digest.models import Delivery, Paper, Provider
 from digest.stats import trends
@@ -53,7 +53,7 @@ def deliveries(request: HttpRequest) -> HttpResponse:
         "sheets": [_sheet(name, *sheet, state) for name, sheet in _two_days(month, now).items()],
         "again": retry.may_be_tried(now),
         "waiting_to_be_planned": Subscriber.objects.due(now).count(),
-        "lines": history.latest(Provider, most=10),
+        "lines": audit_log.latest(Provider, most=10),
         **_charts(month),
     }
     return page(request, "deliveries", context)
@@ -151,7 +151,7 @@ def _seen(state: throttle.State) -> str:
 
 def _write_down(request: HttpRequest, what: str) -> None:
     provider, _ = Provider.objects.get_or_create(name=settings.MAIL_PROVIDER)
-    history.write_down(request.user, provider, what)
+    audit_log.write_down(request.user, provider, what)
 
 
 # The list, and one of it ---------------------------------------------------------------------------------------------

@@ -15,15 +15,14 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from digest import listing, morning
 from digest.compose.phrases import plural
-from digest.desk import history
-from digest.desk.pages import page, staff_only
-from digest.desk.roles import Role
+from digest.dashboard import audit_log, overview, paper_list
+from digest.dashboard.auth.roles import Role
+from digest.dashboard.pages import page, staff_only
+from digest.dashboard.paper_list import JUDGED, Wanted
 from digest.editions import curation, reach
 from digest.editions.curation import CannotJudge, ChangedMeanwhile, Judgement
 from digest.editions.open_edition import time_of_the_house
-from digest.listing import JUDGED, Wanted
 from digest.models import CuratorPick, EditionPaper, Paper, Source
 from subscriptions.models import Topic
 
@@ -63,10 +62,10 @@ class JudgementForm(forms.Form):
 def today(request: HttpRequest) -> HttpResponse:
     """The morning, and the candidates of the newest edition."""
     now = time_of_the_house(timezone.now())
-    seen = morning.glance(now)
+    seen = overview.glance(now)
     day = curation.first_day(now)
     wanted = _wanted(request.GET)
-    rows = listing.candidates(seen.edition, wanted, now=now) if seen.edition else EditionPaper.objects.none()
+    rows = paper_list.candidates(seen.edition, wanted, now=now) if seen.edition else EditionPaper.objects.none()
     shown = Paginator(rows, SHOWN).get_page(request.GET.get("page"))
     typed = request.GET.get("find", "")
     return page(
@@ -76,16 +75,16 @@ def today(request: HttpRequest) -> HttpResponse:
             "morning": seen,
             "day": day,
             "shown": shown,
-            "papers": listing.listed(list(shown), day=day, now=now),
+            "papers": paper_list.listed(list(shown), day=day, now=now),
             "wanted": wanted,
             "is_filtered": wanted != Wanted(),
             "topics": Topic.objects.order_by("name"),
             "sources": Source.objects.all(),
             "judged": JUDGED,
             "typed": typed,
-            "found": listing.listed_papers(listing.find(typed), day=day, now=now) if typed.strip() else None,
-            "to_come": listing.to_come(now)[:50],
-            "latest": history.latest(CuratorPick),
+            "found": paper_list.listed_papers(paper_list.find(typed), day=day, now=now) if typed.strip() else None,
+            "to_come": paper_list.to_come(now)[:50],
+            "latest": audit_log.latest(CuratorPick),
             "back": _back(request.GET),
             "others": _back(request.GET, without="page"),
         },
@@ -127,12 +126,16 @@ def _act(request: HttpRequest, about: Paper, form: JudgementForm, *, now: dateti
     day, seen = form.day, form.cleaned_data["seen"]
     if "take_back" in request.POST:
         row = curation.take_back(about.pk, day, seen=seen)
-        history.write_down(request.user, row, f"Took back the {row.get_verdict_display().partition(':')[0]} for {day}.")
+        audit_log.write_down(
+            request.user, row, f"Took back the {row.get_verdict_display().partition(':')[0]} for {day}."
+        )
         return f"Taken back for {day:%-d %B}: “{about}”. {_still_counts(day)}"
     said = form.judgement()
     row = curation.judge(about.pk, day, said, by=request.user, seen=seen, now=now)
     held = f", under embargo until {row.embargo_until:%Y-%m-%d %H:%M} UTC" if row.embargo_until else ""
-    history.write_down(request.user, row, f"{DONE[row.verdict]} for {day}{held}{f': {row.note}' if row.note else '.'}")
+    audit_log.write_down(
+        request.user, row, f"{DONE[row.verdict]} for {day}{held}{f': {row.note}' if row.note else '.'}"
+    )
     return f"{DONE[row.verdict]} for {day:%-d %B}: “{about}”. {_still_counts(day)} {_who_have(about, row, now=now)}"
 
 
@@ -160,7 +163,7 @@ def _who_have(about: Paper, row: CuratorPick, *, now: datetime) -> str:
 def _paper_page(
     request: HttpRequest, about: Paper, day: date, *, now: datetime, status: int = 200, **more: Any
 ) -> HttpResponse:
-    (one,) = listing.listed_papers([about], day=day, now=now)
+    (one,) = paper_list.listed_papers([about], day=day, now=now)
     back = _back(QueryDict(request.POST.get("back", ""))) or _back(request.GET)
     return page(request, "paper", {"one": one, "day": day, "back": back, **more}, status=status)
 
@@ -183,7 +186,7 @@ def _changed(
         "changed": True,
         "now_stands": standing,
         "taking_back": "take_back" in request.POST,
-        "meanwhile": history.latest(CuratorPick, most=1) if standing is None else [],
+        "meanwhile": audit_log.latest(CuratorPick, most=1) if standing is None else [],
     }
     return _paper_page(request, about, form.day, now=now, status=409, **more)
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from digest.desk.roles import Role
+from digest.dashboard.auth.roles import Role
 from digest.ingest import store
 from digest.models import Paper
 from subscriptions import popularity

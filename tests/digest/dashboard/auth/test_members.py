@@ -12,8 +12,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 
-from digest.desk import members
-from digest.desk.roles import Role, roles_of
+from digest.dashboard.auth import members
+from digest.dashboard.auth.roles import Role, roles_of
 from tests.support.staff import give_code, one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db

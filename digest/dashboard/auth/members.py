@@ -11,8 +11,8 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group, User
 from django.db import IntegrityError, transaction
 
-from digest.desk import history
-from digest.desk.roles import Role
+from digest.dashboard import audit_log
+from digest.dashboard.auth.roles import Role
 from digest.two_factor import DEMONSTRATION, code_is_required
 
 EASY = "abcdefghjkmnpqrstuvwxyz23456789"  # no letter that looks like another
@@ -38,7 +38,7 @@ def take_on(address: str, roles: Collection[Role], *, password: str) -> User:
     user.save()
     EmailAddress.objects.update_or_create(user=user, email=address, defaults={"verified": True, "primary": True})
     user.groups.set(_groups(roles))
-    history.write_down(user, user, f"Taken on, on the server, as {in_words(roles)}")
+    audit_log.write_down(user, user, f"Taken on, on the server, as {in_words(roles)}")
     return user
 
 
@@ -46,7 +46,7 @@ def take_on(address: str, roles: Collection[Role], *, password: str) -> User:
 def give_roles(user: User, roles: Collection[Role]) -> None:
     """These roles, and no other."""
     user.groups.set(_groups(roles))
-    history.write_down(user, user, f"Roles set on the server: {in_words(roles)}")
+    audit_log.write_down(user, user, f"Roles set on the server: {in_words(roles)}")
 
 
 @transaction.atomic
@@ -54,7 +54,7 @@ def give_password(user: User, password: str) -> None:
     """A new one; visits that were begun with the old one are over."""
     user.set_password(password)
     user.save(update_fields=["password"])
-    history.write_down(user, user, "New password given on the server")
+    audit_log.write_down(user, user, "New password given on the server")
 
 
 @transaction.atomic
@@ -62,7 +62,7 @@ def forget_code(user: User) -> bool:
     """Take away a second factor that was lost, and its recovery codes; False if there was none."""
     gone, _ = Authenticator.objects.filter(user=user).delete()
     if gone:
-        history.write_down(user, user, "Second factor taken away on the server")
+        audit_log.write_down(user, user, "Second factor taken away on the server")
     return bool(gone)
 
 
@@ -76,7 +76,7 @@ def let_go(user: User) -> None:
     user.user_permissions.clear()
     Authenticator.objects.filter(user=user).delete()
     EmailAddress.objects.filter(user=user).delete()
-    history.write_down(user, user, "Let go, on the server")
+    audit_log.write_down(user, user, "Let go, on the server")
 
 
 def lay_down_demonstration_login() -> str:

@@ -1,0 +1,1 @@
+"""Sign-in of the staff: members, roles, second factor, and allauth's adapters and views."""
