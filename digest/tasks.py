@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerGone
 
-from digest import timetable
+from digest import jobs
 from digest.delivery.apply_events import settle, waiting
 from subscriptions import answering
 from subscriptions.tasks import answer
@@ -37,35 +37,35 @@ def clock() -> datetime:
 
 @shared_task(base=Turn)
 def refresh() -> None:
-    timetable.refresh(clock())
+    jobs.refresh(clock())
 
 
 @shared_task(base=Turn)
 def open_edition() -> None:
-    timetable.open_edition(clock())
+    jobs.open_edition(clock())
 
 
 @shared_task(base=Turn)
 def tick() -> None:
     try:
-        timetable.tick(clock())
+        jobs.tick(clock())
     finally:  # what was planned or asked for before must leave, even if planning fails now
         if answering.waiting(clock()):
             answer.apply_async(expires=settings.TICK_SECONDS)
         if waiting():  # what shows that a mail has left comes before what would send it again
             settle_events.apply_async(expires=settings.TICK_SECONDS)
-        for _ in range(timetable.waiting(clock())):
+        for _ in range(jobs.waiting(clock())):
             deliver.apply_async(expires=settings.TICK_SECONDS)
 
 
 @shared_task(base=Turn)
 def tidy() -> None:
-    timetable.tidy(clock())
+    jobs.tidy(clock())
 
 
 @shared_task(base=Turn)
 def deliver() -> None:
-    if (pause := timetable.deliver(clock)) is not None:
+    if (pause := jobs.deliver(clock)) is not None:
         deliver.apply_async(countdown=pause.total_seconds(), expires=pause.total_seconds() + settings.TICK_SECONDS)
 
 

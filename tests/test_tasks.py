@@ -15,7 +15,7 @@ from celery.beat import ScheduleEntry
 from django.core import mail
 from django.db import OperationalError
 
-from digest import tasks, timetable
+from digest import jobs, tasks
 from digest.config import celery as config
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
@@ -68,37 +68,37 @@ def test_a_clock_that_is_put_back_does_not_silence_beat(monkeypatch: pytest.Monk
 
 @pytest.mark.django_db
 def test_a_tick_that_went_well_is_remembered_and_gives_its_turn_back() -> None:
-    timetable.tick(NOON)
+    jobs.tick(NOON)
     assert (turn().last_ok_at, turn().holder) == (NOON, "")
 
 
 @pytest.mark.django_db
 def test_a_tick_that_another_process_is_at_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     Lease.objects.create(name="tick", holder="another", until=NOON + timedelta(seconds=60))
-    monkeypatch.setattr(timetable, "plan", lambda *_: pytest.fail("planned in another's turn"))
-    timetable.tick(NOON)
+    monkeypatch.setattr(jobs, "plan", lambda *_: pytest.fail("planned in another's turn"))
+    jobs.tick(NOON)
     assert turn().holder == "another"
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("put_back", [timedelta(minutes=10), HOUR, 24 * HOUR])
 def test_a_clock_that_is_put_back_does_not_leave_the_turn_taken(put_back: timedelta) -> None:
-    timetable.tick(NOON)
-    timetable.tick(NOON - put_back)
+    jobs.tick(NOON)
+    jobs.tick(NOON - put_back)
     assert turn().last_ok_at == NOON - put_back
 
 
 @pytest.mark.django_db
 def test_the_turn_of_a_dead_process_ends_by_itself() -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(timetable.lease, "give_back", lambda *_, **__: None)  # which a killed process cannot
-        patch.setattr(timetable.send, "sweep", killed)
+        patch.setattr(jobs.lease, "give_back", lambda *_, **__: None)  # which a killed process cannot
+        patch.setattr(jobs.send, "sweep", killed)
         with pytest.raises(SystemExit):
-            timetable.tick(NOON)
+            jobs.tick(NOON)
     dead, soon = turn().holder, NOON + timedelta(minutes=2)
-    timetable.tick(soon - timedelta(seconds=1))
+    jobs.tick(soon - timedelta(seconds=1))
     assert turn().holder == dead
-    timetable.tick(soon)
+    jobs.tick(soon)
     assert turn().last_ok_at == soon
 
 
@@ -119,7 +119,7 @@ def test_when_planning_fails_what_was_planned_before_still_leaves_and_the_next_m
 ) -> None:
     Batch.objects.create(size=0)
     with monkeypatch.context() as patch:
-        patch.setattr(timetable, "plan", broken)
+        patch.setattr(jobs, "plan", broken)
         with pytest.raises(OperationalError):
             tasks.tick()
     assert Batch.objects.get().status == Batch.Status.DONE
@@ -132,7 +132,7 @@ def test_when_planning_fails_what_was_planned_before_still_leaves_and_the_next_m
 def test_a_service_that_is_gone_is_told_in_one_line(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(timetable, "plan", broken)
+    monkeypatch.setattr(jobs, "plan", broken)
     with caplog.at_level(logging.WARNING):
         tasks.tick.apply()
     (line,) = caplog.messages
@@ -164,7 +164,7 @@ def test_who_waits_for_a_mail_with_a_link_gets_it_with_the_tick_even_when_planni
 ) -> None:
     reader("ada")
     ask_to_sign_in()
-    monkeypatch.setattr(timetable, "plan", broken)
+    monkeypatch.setattr(jobs, "plan", broken)
     with pytest.raises(OperationalError):
         tasks.tick()
     assert [message.to for message in mail.outbox] == [["ada@example.org"]]
@@ -173,16 +173,16 @@ def test_who_waits_for_a_mail_with_a_link_gets_it_with_the_tick_even_when_planni
 @pytest.mark.django_db
 def test_once_an_hour_what_is_of_no_use_any_more_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     days: list[datetime] = []
-    monkeypatch.setattr(timetable.tidying, "tidy", days.append)
+    monkeypatch.setattr(jobs.tidying, "tidy", days.append)
     for minutes in (0, 1, 59, 60, 61):
-        timetable.tidy(NOON + timedelta(minutes=minutes))
+        jobs.tidy(NOON + timedelta(minutes=minutes))
     assert days == [NOON, NOON + HOUR]
 
 
 @pytest.mark.django_db
 def test_the_hour_counts_the_readers_of_each_topic() -> None:
     reader("ada", wants={"topic": ["Robots"]})
-    timetable.tidy(NOON)
+    jobs.tidy(NOON)
     assert topic("Robots").wanted == 1
 
 
@@ -213,7 +213,7 @@ def test_on_a_given_day_newcomers_get_its_edition_at_once_and_others_nothing_mor
 AT_ONCE = """
 import sys
 from datetime import UTC, datetime
-from digest import timetable
+from digest import jobs
 from digest.delivery import plan
 from digest.models import Delivery
 from subscriptions.models import Subscriber

@@ -9,7 +9,7 @@ from digest.dashboard.auth.admin import arrange
 arrange(admin.site)
 
 urlpatterns = [
-    path("", include("digest.urls")),
+    path("", include("digest.web.urls")),
     path("", include("subscriptions.urls")),
     path("desk/", include("digest.dashboard.urls")),
     path("staff/", include("digest.dashboard.auth.views")),

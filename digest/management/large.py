@@ -9,7 +9,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection
 
-from digest import timetable
+from digest import jobs
 from digest.management import large_papers, large_readers
 from digest.models import Delivery, DeliveryEvent, Edition, Paper, Source, Verdict
 from subscriptions.models import ConsentEvent, Preference, Subscriber, Suppression
@@ -54,7 +54,7 @@ def lay_down(*, readers: int, papers: int, days: int, now: datetime, seed: int =
         yield from (("deliveries", count) for count in rows)
         yield from _rows("events", DeliveryEvent, large_readers.events(edition))
         yield from _rows("verdicts", Verdict, _once(large_readers.verdicts(edition, crowd, dice)))
-    timetable.count(now)
+    jobs.count(now)
 
 
 def _rows(what: str, model: type[large_readers.M], rows: Iterator[large_readers.M]) -> Iterator[Step]:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
-from digest import timetable
+from digest import jobs
 from digest.dashboard.auth.members import lay_down_demonstration_login
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all, sweep
@@ -76,7 +76,7 @@ class Command(BaseCommand):
         planned = plan(now, on_the_list, issue_date=day)
         sweep(now)
         deliver_all(clock=lambda: now)
-        timetable.count(now)
+        jobs.count(now)
         deliveries = list(Delivery.objects.filter(issue_date=day))
         summary.tell_deliveries(out, deliveries, planned=planned)
         summary.tell_outbox(out)

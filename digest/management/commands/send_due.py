@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from digest import timetable
+from digest import jobs
 from digest.delivery.apply_events import settle
 from subscriptions import answering
 
@@ -41,11 +41,11 @@ class Command(BaseCommand):
 def do_what_is_due(clock: Callable[[], datetime]) -> None:
     """All steps of the minute; deliveries that a rate holds back wait for the next call."""
     if settings.MODE == "live":  # a given day does not move on by itself
-        timetable.refresh(clock())
-        timetable.open_edition(clock())
-    timetable.tick(clock())
-    timetable.tidy(clock())
+        jobs.refresh(clock())
+        jobs.open_edition(clock())
+    jobs.tick(clock())
+    jobs.tidy(clock())
     answering.answer_all(clock())
     settle(clock())
-    while timetable.waiting(clock()):
-        timetable.deliver(clock)
+    while jobs.waiting(clock()):
+        jobs.deliver(clock)

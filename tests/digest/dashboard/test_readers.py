@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from digest import timetable
+from digest import jobs
 from digest.dashboard.auth.roles import Role
 from digest.models import Delivery, Paper
 from subscriptions import consent
@@ -152,7 +152,7 @@ def test_a_date_that_is_none_begins_with_the_newest_receipt(desk: Client) -> Non
 def test_growth_and_topics_are_drawn_from_what_was_counted(desk: Client, django_assert_max_num_queries: Any) -> None:
     for name in ("ada", "bela", "carl"):
         consent.record(reader(name, wants={"topic": ["Robotics"]}).public_id, "confirmed", now=timezone.now())
-    timetable.count(timezone.now())
+    jobs.count(timezone.now())
     with django_assert_max_num_queries(8):
         page = desk.get(reverse("desk_readers"))
     assert "confirmed: 3" in page.content.decode()

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from digest import tasks, timetable
+from digest import jobs, tasks
 from digest.config import celery as config
 from digest.config.logs import facts_of
 from digest.delivery import apply_events, plan
@@ -458,7 +458,7 @@ def test_events_are_kept_for_thirty_days() -> None:
         told("delivered", row)
         apply_events.settle(NOON + days * DAY)
     waits = told("delivered", rows[0])
-    timetable.tidy(NOON + 30 * DAY)
+    jobs.tidy(NOON + 30 * DAY)
     assert list(DeliveryEvent.objects.order_by("pk").values_list("delivery", "processed_at")) == [
         (rows[1].pk, NOON + DAY),
         (None, None),
@@ -509,7 +509,7 @@ def test_the_minute_settles_what_nobody_was_woken_for(monkeypatch: pytest.Monkey
     config.app.conf.task_always_eager = True
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(timetable, "plan", lambda *_: 1 / 0)
+            patch.setattr(jobs, "plan", lambda *_: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 tasks.tick()
     finally:

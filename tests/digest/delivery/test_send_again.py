@@ -10,7 +10,7 @@ import pytest
 from django.core import mail
 from django.db import InternalError, OperationalError
 
-from digest import timetable
+from digest import jobs
 from digest.delivery import send, throttle
 from digest.delivery.plan import plan
 from digest.delivery.send import CHUNK
@@ -288,7 +288,7 @@ def test_a_pause_takes_effect_with_the_next_chunk_and_resuming_sends_nobody_twic
     planned(*(reader(f"reader{number}") for number in range(CHUNK + 3)))
     deliver(NOON)
     assert len(mail.outbox) == CHUNK
-    assert timetable.waiting(at(minutes=1)) == 0
+    assert jobs.waiting(at(minutes=1)) == 0
     deliver(at(minutes=2))
     assert len(mail.outbox) == CHUNK
     throttle.resume(now=at(minutes=3))
@@ -325,11 +325,11 @@ def test_whoever_holds_a_batch_says_when_somebody_should_go_on(answers: list[Any
     answers += [ACCEPTED]
     planned(*(reader(f"reader{number}") for number in range(6)))
     Provider.objects.create(name="resend", next_at=at(seconds=20))  # taken by others
-    assert timetable.deliver(lambda: NOON) == timedelta(seconds=20)
+    assert jobs.deliver(lambda: NOON) == timedelta(seconds=20)
     assert mail.outbox == []
-    assert timetable.deliver(lambda: NOON) is None  # it waits for its time
-    assert timetable.waiting(NOON) == 0
-    assert timetable.waiting(at(seconds=20)) == 1
+    assert jobs.deliver(lambda: NOON) is None  # it waits for its time
+    assert jobs.waiting(NOON) == 0
+    assert jobs.waiting(at(seconds=20)) == 1
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from digest import timetable
+from digest import jobs
 from digest.delivery.plan import plan
 from digest.editions import reach
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
@@ -50,10 +50,10 @@ def test_it_does_not_reach_who_muted_it_or_left() -> None:
 def test_it_is_counted_when_the_edition_opens_and_once_an_hour() -> None:
     one = reader(wants={"category": ["cs.RO"]})
     publish(ROBOT)
-    timetable.tidy(NOON)
+    jobs.tidy(NOON)
     assert EditionPaper.objects.get().readers == 1
     one.preferences.all().delete()
-    timetable.tidy(NOON + timedelta(hours=1))
+    jobs.tidy(NOON + timedelta(hours=1))
     assert EditionPaper.objects.get().readers == 0
 
 

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from digest import timetable
+from digest import jobs
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
@@ -75,7 +75,7 @@ def test_a_day_that_is_done_is_not_looked_at_again(django_assert_num_queries: An
 
 def test_the_hourly_step_does_it() -> None:
     delivery(reader("ada"), days=-31, reasons=WHY)
-    timetable.tidy(NOON)
+    jobs.tidy(NOON)
     assert Delivery.objects.get().reasons == []
     assert DayTally.objects.filter(date=NOON.date()).exists()
 

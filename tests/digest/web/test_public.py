@@ -13,7 +13,7 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.ingest.entry import Entry
 from digest.models import CuratorPick, Edition, Paper
-from digest.views.cards import why_trending
+from digest.web.cards import why_trending
 from tests.support.database_rows import every_row
 from tests.support.factories import NOON, entry, feed
 

@@ -15,7 +15,7 @@ from digest.diagnostics.report import last_tick
 from digest.editions import search
 from digest.models import Edition, EditionPaper
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
-from digest.views.cards import shown
+from digest.web.cards import shown
 from subscriptions.forms import SignUpForm
 
 SHOWN = 25

@@ -20,7 +20,7 @@ from digest.ingest import store
 from digest.models import Delivery, Paper, Verdict
 from digest.reader_data.erase import erase
 from digest.reader_data.mute import FULL, CannotMute, Choice, choices_of, mute, unmute
-from digest.views import feedback
+from digest.web import feedback
 from subscriptions import consent
 from subscriptions.choices import Choices, choose
 from subscriptions.fields import LONGEST_PHRASE

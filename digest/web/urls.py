@@ -1,7 +1,7 @@
 from django.urls import path, re_path
 
 from digest.delivery.webhooks import receive
-from digest.views import copy, feedback, own, preview, public
+from digest.web import account, feedback, preview, public, web_copy
 
 urlpatterns = [
     path("", public.home, name="home"),
@@ -10,12 +10,12 @@ urlpatterns = [
     re_path(
         r"^f/(?P<token>[^/]+)/(?P<number>[0-9]{1,3})/(?P<wish>more|less|mute)$", feedback.feedback, name="feedback"
     ),
-    path("d/<str:token>", copy.web_copy, name="web_copy"),
+    path("d/<str:token>", web_copy.web_copy, name="web_copy"),
     path("preview", preview.preview, name="preview"),
-    path("preferences/receipts", own.receipts, name="receipts"),
-    path("preferences/verdicts", own.verdicts, name="verdicts"),
-    path("preferences/export", own.export, name="export"),
-    path("preferences/erase", own.erase_page, name="erase"),
+    path("preferences/receipts", account.receipts, name="receipts"),
+    path("preferences/verdicts", account.verdicts, name="verdicts"),
+    path("preferences/export", account.export, name="export"),
+    path("preferences/erase", account.erase_page, name="erase"),
     path("health", public.health, name="health"),
     path("webhooks/<str:provider>", receive, name="webhook"),
 ]
