@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from subscriptions.forms import DAYS
 from subscriptions.models import Preference, Subscriber, Suppression, address_hash, email_key
-from subscriptions.schedule import zone_of
+from subscriptions.schedule import WEEKDAYS, zone_of
 
 MOST = 20  # that a search shows
 SHORTEST = 3  # letters of an address to search by
@@ -56,7 +55,7 @@ def standing_in_words(reader: Subscriber, suppression: Suppression | None, *, no
 
 def rhythm_of(reader: Subscriber) -> str:
     """When a reader's digests are due."""
-    days = [day[:3] for number, day in enumerate(DAYS) if reader.weekdays >> number & 1]
+    days = [day[:3] for number, day in enumerate(WEEKDAYS) if reader.weekdays >> number & 1]
     return f"{', '.join(days)} at {reader.send_hour}:00, {reader.zone}"
 
 

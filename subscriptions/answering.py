@@ -22,11 +22,11 @@ from django.urls import reverse
 
 from subscriptions import allowance, consent, visitors
 from subscriptions.choices import Choices
-from subscriptions.domains import takes_no_mail
 from subscriptions.links import LASTS, message_id, new_login_token, withdraw_login_token
+from subscriptions.mail.mailer import Door, Fate, Handover, Purpose
+from subscriptions.mail.null_mx import takes_no_mail
+from subscriptions.mail.rendering import RenderedEmail, one_line, render_email
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber, Suppression, email_key
-from subscriptions.rendering import RenderedEmail, one_line, render_email
-from subscriptions.sending import Door, Fate, Handover, Purpose
 from subscriptions.waking import wake
 
 logger = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from django.http import QueryDict
 from subscriptions.choices import Choices, Wish
 from subscriptions.fields import Address, CategoryList, NameList, PhraseList, same, shown
 from subscriptions.models import Topic
+from subscriptions.schedule import WEEKDAYS
 from subscriptions.zones import known_zones
 
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 HOURS = range(4, 21)
 TOO_QUICK = timedelta(seconds=2)
 STALE = timedelta(hours=24)
@@ -41,7 +41,7 @@ class ChoicesForm(forms.Form):
     muted_categories = CategoryList()
     muted_topics = forms.MultipleChoiceField(required=False)
     weekdays = forms.MultipleChoiceField(
-        choices=[(str(number), day) for number, day in enumerate(DAYS)],
+        choices=[(str(number), day) for number, day in enumerate(WEEKDAYS)],
         error_messages={
             "required": "Tick at least one day of the week.",
             "invalid_choice": "Tick days from Monday to Sunday.",

@@ -7,6 +7,8 @@ from calendar import day_name
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
 
 def zone_of(name: str) -> ZoneInfo:
     """The zone of that name, or UTC where the machine's zone data know it no more."""

@@ -114,14 +114,14 @@ def test_it_starts_with_nothing_set_and_keeps_its_secrets(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("environment", "backend"),
     [
-        ({}, "subscriptions.outbox.EmailBackend"),
-        (RELAY, "subscriptions.smtp.EmailBackend"),
+        ({}, "subscriptions.mail.backends.outbox.EmailBackend"),
+        (RELAY, "subscriptions.mail.backends.smtp.EmailBackend"),
         ({"AWS_REGION": "eu-central-1"}, "anymail.backends.amazon_ses.EmailBackend"),
         ({"BREVO_API_KEY": "k"}, "anymail.backends.brevo.EmailBackend"),
         ({"MAILGUN_API_KEY": "k", "MAILGUN_SENDER_DOMAIN": "d"}, "anymail.backends.mailgun.EmailBackend"),
         ({"MAILJET_API_KEY": "k", "MAILJET_SECRET_KEY": "s"}, "anymail.backends.mailjet.EmailBackend"),
         ({"POSTMARK_SERVER_TOKEN": "t"}, "anymail.backends.postmark.EmailBackend"),
-        ({"RESEND_API_KEY": "k"}, "subscriptions.resend.EmailBackend"),
+        ({"RESEND_API_KEY": "k"}, "subscriptions.mail.backends.resend.EmailBackend"),
         ({"SPARKPOST_API_KEY": "k"}, "anymail.backends.sparkpost.EmailBackend"),
     ],
 )
@@ -205,4 +205,4 @@ def test_visits_are_kept_as_the_house_allows(tmp_path: Path, environment: dict[s
 def test_a_rehearsal_never_leaves_the_house(tmp_path: Path) -> None:
     code = "from django.conf import settings; print(settings.EMAIL_BACKEND, settings.DATABASES['default']['NAME'].name)"
     started = start(tmp_path, code=code, BROADSHEET_MODE="rehearsal", **RELAY)
-    assert started.stdout.split() == ["subscriptions.outbox.EmailBackend", "rehearsal.sqlite3"]
+    assert started.stdout.split() == ["subscriptions.mail.backends.outbox.EmailBackend", "rehearsal.sqlite3"]

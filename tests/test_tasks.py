@@ -228,7 +228,7 @@ COUNT = "import django; django.setup()\nfrom digest.models import Delivery; prin
 @pytest.mark.parametrize(
     "work",
     [
-        "timetable.tick(now)",  # two beats
+        "jobs.tick(now)",  # two beats
         "plan.plan(now, Subscriber.objects.due(now).values_list('pk', flat=True))",  # and without their turns
     ],
 )
@@ -237,7 +237,7 @@ def test_two_processes_that_plan_in_one_moment_plan_a_reader_once(house: House, 
     house.run("-c", AN_EDITION + A_READER)
     go([start(AT_ONCE.format(work), environment=house.environment) for _ in range(2)])
     assert house.run("-c", COUNT).strip() == "1"
-    house.run("-c", "import django; django.setup()\nfrom digest import tasks; tasks.timetable.tick(tasks.clock())")
+    house.run("-c", "import django; django.setup()\nfrom digest import tasks; tasks.jobs.tick(tasks.clock())")
     assert house.run("-c", COUNT).strip() == "1"
 
 

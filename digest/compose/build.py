@@ -14,7 +14,7 @@ from typing import NamedTuple
 from digest.compose.card import NAME_LENGTH, Card
 from digest.compose.phrases import listed, plural, shorten
 from digest.compose.reasons import Reason, reason_in_words
-from subscriptions.rendering import one_line
+from subscriptions.mail.rendering import one_line
 
 SUBJECT_LENGTH = 78
 PREHEADER_LENGTH = 120

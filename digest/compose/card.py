@@ -13,7 +13,7 @@ from markupsafe import escape
 
 from digest.compose.phrases import listed, plural, shorten
 from digest.text import snippet, visible
-from subscriptions.rendering import one_line
+from subscriptions.mail.rendering import one_line
 
 TITLE_LENGTH = 300
 NAME_LENGTH = 80

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from subscriptions.rendering import one_line
+from subscriptions.mail.rendering import one_line
 
 
 def shorten(text: str, limit: int) -> str:

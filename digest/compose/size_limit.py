@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from digest.compose.build import Digest, Item, Nothing
 from digest.text import snippet
-from subscriptions.rendering import RenderedEmail, render_email
+from subscriptions.mail.rendering import RenderedEmail, render_email
 
 SHORT_SNIPPET = 160
 HTML_BYTES = 90_000  # Gmail clips at about 102 kB, and the wire encoding adds its own

@@ -17,8 +17,8 @@ from markupsafe import escape
 from digest.compose.build import Digest, Item
 from digest.compose.card import Card
 from digest.compose.size_limit import HTML_BYTES
-from subscriptions.prepared import JoinedEmail, Prepared, encoded
-from subscriptions.rendering import Hole, one_line, prepare
+from subscriptions.mail.rendering import Hole, one_line, prepare
+from subscriptions.mail.template_cache import JoinedEmail, Prepared, encoded
 
 OWN = ("subject", "preheader", "date_line", "overview", "opening", "why_you")  # of a digest: one reader's
 LINKS = ("unsubscribe_url", "preferences_url", "feedback_url", "web_url")  # of its reader

@@ -238,7 +238,7 @@ at_once = env.str("MAILS_AT_ONCE", default="20")
 if not at_once.isdecimal() or not 1 <= int(at_once) <= 100:
     raise wrong("MAILS_AT_ONCE", at_once, "a number from 1 to 100")
 MAILS_AT_ONCE = int(at_once)
-EMAIL_TIMEOUT = 10  # for a connection; an answer may take longer (subscriptions/smtp.py)
+EMAIL_TIMEOUT = 10  # for a connection; an answer may take longer (subscriptions/mail/backends/smtp.py)
 POSTMARK_DIGEST_STREAM = env.str("POSTMARK_DIGEST_STREAM", default="")
 ANYMAIL: dict[str, object] = {"REQUESTS_TIMEOUT": (10, 30)}
 # boto3 would send again by itself after a cut connection, and a reader would get two
@@ -246,9 +246,9 @@ SES: dict[str, object] = {"config": {"retries": {"total_max_attempts": 1}, "conn
 if missing := [name for name in PROVIDERS[MAIL_PROVIDER] if not env.str(name, default="")]:
     raise ImproperlyConfigured(f"MAIL_PROVIDER={MAIL_PROVIDER} needs {' and '.join(missing)}: see .env.example.")
 if MAIL_PROVIDER == "outbox":
-    EMAIL_BACKEND = "subscriptions.outbox.EmailBackend"
+    EMAIL_BACKEND = "subscriptions.mail.backends.outbox.EmailBackend"
 elif MAIL_PROVIDER == "smtp":
-    EMAIL_BACKEND = "subscriptions.smtp.EmailBackend"
+    EMAIL_BACKEND = "subscriptions.mail.backends.smtp.EmailBackend"
     try:
         smtp = env.email_url("SMTP_URL") if urlsplit(env.str("SMTP_URL")).scheme.startswith("smtp") else {}
     except (ValueError, ImproperlyConfigured):
@@ -260,7 +260,7 @@ elif MAIL_PROVIDER == "smtp":
         raise wrong("SMTP_URL", "…", right) from None
     globals().update({name: value for name, value in smtp.items() if name.isupper() and name != "EMAIL_BACKEND"})
 else:
-    ours = "subscriptions" if MAIL_PROVIDER == "resend" else "anymail.backends"
+    ours = "subscriptions.mail.backends" if MAIL_PROVIDER == "resend" else "anymail.backends"
     EMAIL_BACKEND = f"{ours}.{MAIL_PROVIDER}.EmailBackend"
     ANYMAIL |= {name: env.str(name) for name in PROVIDERS[MAIL_PROVIDER] if not name.startswith("AWS_")}
     if MAIL_PROVIDER == "amazon_ses":

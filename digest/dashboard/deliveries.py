@@ -27,9 +27,9 @@ from digest.models import Delivery, Paper, Provider
 from digest.stats import trends
 from digest.stats.day_summary import Balance, balance_counted, balances_of, in_words
 from digest.stats.delivery_log import story_of
+from subscriptions.mail.rendering import one_line
 from subscriptions.models import Subscriber
 from subscriptions.pages import see_other
-from subscriptions.rendering import one_line
 
 ROWS = 50  # of the list on one page
 FRESH = timedelta(hours=2)  # the daybook is written once an hour

@@ -22,11 +22,11 @@ from digest.dashboard.pages import page, staff_only
 from digest.editions.open_edition import time_of_the_house
 from digest.preview.staff import Draft, for_reader, for_taste
 from subscriptions.examples import examples
-from subscriptions.fates import Fate
 from subscriptions.forms import ChoicesForm
 from subscriptions.links import message_id
+from subscriptions.mail.mailer import Door
+from subscriptions.mail.outcomes import Fate
 from subscriptions.models import Subscriber, email_key
-from subscriptions.sending import Door
 from subscriptions.visitors import PERSON, too_many_by
 
 # As every page (digest/config/headers.py), and it may hold a frame of this house.

@@ -29,10 +29,10 @@ from digest.reader_data.erase import erase
 from digest.reader_data.export import everything_of
 from digest.stats import trends
 from subscriptions import consent, popularity
+from subscriptions.mail.rendering import one_line
 from subscriptions.models import Subscriber, Suppression
 from subscriptions.pages import see_other
 from subscriptions.proof import proof_of
-from subscriptions.rendering import one_line
 
 ROWS = 14  # receipts on one page
 WHY = 300  # letters of a reason

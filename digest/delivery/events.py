@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from digest.models import Delivery
-from subscriptions.fates import ADDRESS_IS_GONE
+from subscriptions.mail.outcomes import ADDRESS_IS_GONE
 
 
 class Kind(StrEnum):

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from digest.compose.phrases import plural
 from digest.delivery.send import POISON
 from digest.models import Delivery, DeliveryEvent
-from subscriptions.fates import ADDRESS_IS_GONE
+from subscriptions.mail.outcomes import ADDRESS_IS_GONE
 
 CHUNK = 1000
 BY_HAND = "Tried again by hand."

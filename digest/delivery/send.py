@@ -24,11 +24,11 @@ from digest.delivery import throttle
 from digest.models import PAUSED, SUPPRESSED, Batch, Delivery
 from digest.reader_data.erase import forget_the_erased
 from subscriptions import consent
-from subscriptions.fates import Fate, Handover, Trouble
-from subscriptions.letter import Letter
+from subscriptions.mail.mailer import Door, Purpose
+from subscriptions.mail.message import Letter
+from subscriptions.mail.outcomes import Fate, Handover, Trouble
+from subscriptions.mail.providers import may_be_asked_again
 from subscriptions.models import Subscriber, Suppression
-from subscriptions.providers import may_be_asked_again
-from subscriptions.sending import Door, Purpose
 
 logger = logging.getLogger(__name__)
 Key = TypeVar("Key")

@@ -16,8 +16,8 @@ from django.conf import settings
 from django.db import transaction
 
 from digest.models import Delivery, Provider
-from subscriptions.fates import Fate, Handover, Trouble
-from subscriptions.sending import Pace
+from subscriptions.mail.mailer import Pace
+from subscriptions.mail.outcomes import Fate, Handover, Trouble
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from digest.models import EditionPaper, Paper
 from digest.ranking.words import fold
-from subscriptions.rendering import one_line
+from subscriptions.mail.rendering import one_line
 
 LONGEST, MOST_WORDS = 200, 8  # of what is typed; more is left out
 MOST = 200  # matches that are ranked, the newest ones

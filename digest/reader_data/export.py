@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import Q
 
 from digest.models import Delivery, Paper
-from subscriptions.forms import DAYS
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber, Suppression
+from subscriptions.schedule import WEEKDAYS
 from subscriptions.wording import words
 
 PROFILE = (
@@ -65,7 +65,7 @@ def everything_of(reader: Subscriber, *, now: datetime) -> dict[str, Any]:
 
 
 def _profile(reader: Subscriber) -> dict[str, Any]:
-    days = [day for number, day in enumerate(DAYS) if reader.weekdays >> number & 1]
+    days = [day for number, day in enumerate(WEEKDAYS) if reader.weekdays >> number & 1]
     return {**_values(reader, *PROFILE), "weekdays": days}
 
 

@@ -14,8 +14,8 @@ from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.models import Paper
 from digest.ranking.words import fold, telling_words
 from subscriptions.fields import MOST_PHRASES, CategoryList, NameList, PhraseList
+from subscriptions.mail.rendering import one_line
 from subscriptions.models import Preference, Subscriber, Topic
-from subscriptions.rendering import one_line
 from subscriptions.schedule import local_date
 
 MOST_AUTHORS, MOST_WORDS = 40, 6  # that are offered

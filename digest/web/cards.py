@@ -10,7 +10,7 @@ from digest.compose.card import NAME_LENGTH, Card
 from digest.compose.phrases import plural, shorten
 from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.models import EditionPaper
-from subscriptions.rendering import printable
+from subscriptions.mail.rendering import printable
 
 MOST_CATEGORIES = 8
 FOLDED = 260  # characters from which an abstract is longer than three lines at a desk

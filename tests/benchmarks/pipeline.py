@@ -21,9 +21,9 @@ from digest.delivery import plan, send, throttle
 from digest.editions import selection
 from digest.editions.candidate_pool import Pool
 from digest.models import Batch, Delivery
-from subscriptions import smtp
+from subscriptions.mail.backends import smtp
+from subscriptions.mail.mailer import Door
 from subscriptions.models import Subscriber
-from subscriptions.sending import Door
 from tests.benchmarks.afternoon import Afternoon
 from tests.benchmarks.contenders import Questions, Stopwatch, forget_peak, peak_megabytes
 from tests.benchmarks.day import NOW

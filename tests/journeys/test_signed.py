@@ -31,7 +31,7 @@ COVERED = LETTER | LIST | {"auto-submitted", "feedback-id"}
 @pytest.fixture
 def digests(signing_server: SigningServer, settings: Any) -> list[bytes]:
     """Those of Ada and Grace, as they lie in the mailbox."""
-    settings.EMAIL_BACKEND, settings.MAIL_PROVIDER = "subscriptions.smtp.EmailBackend", "smtp"
+    settings.EMAIL_BACKEND, settings.MAIL_PROVIDER = "subscriptions.mail.backends.smtp.EmailBackend", "smtp"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", signing_server.port
     settings.DEFAULT_FROM_EMAIL = f"Broadsheet <digest@{signing_server.domain}>"
     settings.SITE_URL = "https://papers.example.org"

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def outbox(settings: Any, tmp_path: Path) -> Path:
-    settings.EMAIL_BACKEND, settings.OUTBOX = "subscriptions.outbox.EmailBackend", tmp_path / "outbox"
+    settings.EMAIL_BACKEND, settings.OUTBOX = "subscriptions.mail.backends.outbox.EmailBackend", tmp_path / "outbox"
     settings.OUTBOX.mkdir()
     return tmp_path / "outbox"
 

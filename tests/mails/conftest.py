@@ -18,7 +18,7 @@ def sink(settings: Any) -> Iterator[Sink]:
     handler, port = Sink(), free_port()
     controller = Controller(handler, hostname="127.0.0.1", port=port)
     controller.start()
-    settings.EMAIL_BACKEND, settings.MAIL_PROVIDER = "subscriptions.smtp.EmailBackend", "smtp"
+    settings.EMAIL_BACKEND, settings.MAIL_PROVIDER = "subscriptions.mail.backends.smtp.EmailBackend", "smtp"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
     settings.DEFAULT_FROM_EMAIL = "Broadsheet <digest@mail.example.org>"
     settings.TRANSACTIONAL_FROM_EMAIL = "Broadsheet <account@notice.example.org>"

@@ -311,8 +311,8 @@ SUM_OF_EVERY_MAIL = """
 import hashlib, random
 import django
 django.setup()
-from subscriptions.headers import headers_of
-from subscriptions.letter import Letter
+from subscriptions.mail.headers import headers_of
+from subscriptions.mail.message import Letter
 from subscriptions.models import Subscriber
 from tests.support.factories import NOON
 from tests.support.sample_mails import mails

@@ -8,7 +8,7 @@ from digest.compose.build import Digest, Reader, Sender, compose
 from digest.compose.card import Card, Fact, card_for
 from digest.compose.reasons import Reason
 from digest.compose.size_limit import fit
-from subscriptions.rendering import RenderedEmail
+from subscriptions.mail.rendering import RenderedEmail
 
 MONDAY = date(2026, 11, 23)
 ADA = Reader(

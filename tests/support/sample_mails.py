@@ -11,7 +11,7 @@ from digest.compose.completeness import SourceCount, receipt_in_words
 from digest.compose.reasons import Reason
 from digest.compose.size_limit import email_of_nothing, fit
 from subscriptions import answering
-from subscriptions.rendering import TEMPLATES, RenderedEmail
+from subscriptions.mail.rendering import TEMPLATES, RenderedEmail
 
 TOKEN = "8fKx2LmQz1vTb0aYq7WcRdEhJk"
 SENDER = Sender(

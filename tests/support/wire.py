@@ -19,8 +19,8 @@ from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Paper
 from subscriptions import answering
 from subscriptions.links import message_id
+from subscriptions.mail.mailer import Door, Purpose
 from subscriptions.models import LoginToken, Subscriber
-from subscriptions.sending import Door, Purpose
 from tests.support.factories import NOON, entry, feed, reader
 
 TITLES = {

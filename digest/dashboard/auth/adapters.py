@@ -56,7 +56,7 @@ class Accounts(DefaultAccountAdapter):
         return redirect("account_login")
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> NoReturn:
-        """Mail leaves by one door (subscriptions/sending.py), and nothing here is to be mailed."""
+        """Mail leaves by one door (subscriptions/mail/mailer.py), and nothing here is to be mailed."""
         raise NotImplementedError(f"allauth would mail {template_prefix}")
 
 

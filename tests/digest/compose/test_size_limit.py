@@ -12,7 +12,7 @@ import pytest
 from digest.compose.completeness import SourceCount, receipt_in_words
 from digest.compose.reasons import Reason
 from digest.compose.size_limit import HTML_BYTES, fit
-from subscriptions.rendering import RenderedEmail
+from subscriptions.mail.rendering import RenderedEmail
 from tests.support.digests import ADA, ROBOTICS, UPVOTES, a_card, a_digest, mail
 from tests.support.mail_outline import Outline
 from tests.support.sample_mails import WORST

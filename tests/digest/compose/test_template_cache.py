@@ -18,7 +18,7 @@ from digest.compose.reasons import Reason
 from digest.compose.size_limit import HTML_BYTES, fit
 from digest.compose.template_cache import Press
 from digest.models import Delivery
-from subscriptions.prepared import JoinedEmail
+from subscriptions.mail.template_cache import JoinedEmail
 
 CARDS = [
     card_for(

@@ -30,9 +30,9 @@ from digest.ingest import store
 from digest.models import Delivery, DeliveryEvent
 from digest.reader_data.erase import erase
 from subscriptions import consent
+from subscriptions.mail.mailer import Door, letter_to
+from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.models import ConsentEvent, Subscriber, Suppression
-from subscriptions.rendering import RenderedEmail
-from subscriptions.sending import Door, letter_to
 from tests.support.factories import NOON, delivery, entry, feed, reader
 from tests.support.processes import go, start
 from tests.support.services import A_READER, AN_EDITION, House, empty_database

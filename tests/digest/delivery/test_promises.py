@@ -22,9 +22,9 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Edition, Provider
 from digest.stats import edition_counts
-from subscriptions import sending
-from subscriptions.fates import Fate, Handover, Trouble
-from subscriptions.letter import Letter
+from subscriptions.mail import mailer
+from subscriptions.mail.message import Letter
+from subscriptions.mail.outcomes import Fate, Handover, Trouble
 from subscriptions.models import Subscriber
 from subscriptions.schedule import local_date
 from tests.support.factories import NOON, entry, feed, reader
@@ -75,8 +75,8 @@ class Post:
 def delivered_by(post: Post, provider: str) -> Iterator[None]:
     with (
         mock.patch.object(service, "MAIL_PROVIDER", provider),
-        mock.patch.object(sending, "IN_TURN", PROVIDERS),
-        mock.patch.object(sending.Door, "_hand_over", lambda door, letter: post.hand_over(door, letter)),
+        mock.patch.object(mailer, "IN_TURN", PROVIDERS),
+        mock.patch.object(mailer.Door, "_hand_over", lambda door, letter: post.hand_over(door, letter)),
     ):
         yield
 

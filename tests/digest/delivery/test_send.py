@@ -20,8 +20,8 @@ from digest.ingest import store
 from digest.models import Batch, Delivery, Paper
 from subscriptions import consent
 from subscriptions.links import unsubscribe_url
+from subscriptions.mail.mailer import Door
 from subscriptions.models import Subscriber
-from subscriptions.sending import Door
 from tests.support.factories import NOON, entry, feed, reader
 
 pytestmark = pytest.mark.django_db
@@ -69,7 +69,7 @@ class Failing(Memory):
 def failing(settings: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Exception]:
     settings.EMAIL_BACKEND = f"{__name__}.Failing"
     monkeypatch.setattr("django.core.mail.get_connection", lambda *a, **k: Failing())
-    monkeypatch.setattr("subscriptions.sending.get_connection", lambda *a, **k: Failing())
+    monkeypatch.setattr("subscriptions.mail.mailer.get_connection", lambda *a, **k: Failing())
     monkeypatch.setattr(Failing, "answers", {})
     return Failing.answers
 

@@ -17,11 +17,12 @@ from digest.delivery.send import CHUNK
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Provider
-from subscriptions import consent, sending
-from subscriptions.fates import Fate, Handover, Trouble
-from subscriptions.letter import Letter
+from subscriptions import consent
+from subscriptions.mail import mailer
+from subscriptions.mail.mailer import Door
+from subscriptions.mail.message import Letter
+from subscriptions.mail.outcomes import Fate, Handover, Trouble
 from subscriptions.models import Subscriber
-from subscriptions.sending import Door
 from tests.support.factories import NOON, entry, feed, reader
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +56,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[Any]:
     """What becomes of the mails that are handed over, one after the other; the last for all that follow."""
     settings.MAIL_PROVIDER = "resend"  # which knows a mail by its key for a day
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    monkeypatch.setattr(sending, "IN_TURN", ("resend", "brevo", "postmark"))  # answers that write use this connection
+    monkeypatch.setattr(mailer, "IN_TURN", ("resend", "brevo", "postmark"))  # answers that write use this connection
     coming: list[Any] = []
 
     def answer(door: Door, letter: Letter) -> Handover:
@@ -63,7 +64,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[Any]:
         mail.outbox.append(letter)
         return said(letter) if callable(said) else said
 
-    monkeypatch.setattr(sending.Door, "_hand_over", answer)
+    monkeypatch.setattr(mailer.Door, "_hand_over", answer)
     return coming
 
 

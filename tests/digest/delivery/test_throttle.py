@@ -9,7 +9,7 @@ import pytest
 
 from digest.delivery import throttle
 from digest.models import Delivery, Provider
-from subscriptions.fates import Fate, Handover, Trouble
+from subscriptions.mail.outcomes import Fate, Handover, Trouble
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db

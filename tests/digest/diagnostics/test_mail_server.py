@@ -33,7 +33,7 @@ def smtp_server(settings: Any) -> Iterator[Callable[..., None]]:
         port = free_port()
         started.append(Controller(Sink(), hostname="127.0.0.1", port=port, tls_context=context))
         started[-1].start()
-        settings.MAIL_PROVIDER, settings.EMAIL_BACKEND = "smtp", "subscriptions.smtp.EmailBackend"
+        settings.MAIL_PROVIDER, settings.EMAIL_BACKEND = "smtp", "subscriptions.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = host, port
 
     yield start

@@ -11,7 +11,7 @@ from digest.delivery import throttle
 from digest.diagnostics import queue
 from digest.diagnostics.check_result import Finding, Severity
 from digest.models import Batch, Delivery, DeliveryEvent, Provider
-from subscriptions.fates import Fate, Handover, Trouble
+from subscriptions.mail.outcomes import Fate, Handover, Trouble
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from subscriptions.letter import Letter
+from subscriptions.mail.message import Letter
 
 AS_OCTETS = ("outbox", "smtp", "amazon_ses")  # they take the mail as it is; the others take words and write it anew
 IN_TURN = ("outbox", "smtp")  # over one connection; the others by several at a time

@@ -1,8 +1,8 @@
 """A template rendered once, with holes for what is personal, and encoded once: each mail is then joined, not made.
 
-The templates are those that :mod:`subscriptions.rendering` renders in full, and the words come out the same; only the
-work is done once for all readers. Quoted-printable is encoded piece by piece, since a soft line break may stand between
-any two characters (RFC 2045 section 6.7).
+The templates are those that :mod:`subscriptions.mail.rendering` renders in full, and the words come out the same; only
+the work is done once for all readers. Quoted-printable is encoded piece by piece, since a soft line break may stand
+between any two characters (RFC 2045 section 6.7).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Prepared:
 
     @classmethod
     def of(cls, rendered: str, step: Callable[[tuple[str, ...]], Step]) -> Prepared:
-        """What a template gave for :class:`~subscriptions.rendering.Hole` values.
+        """What a template gave for :class:`~subscriptions.mail.rendering.Hole` values.
 
         ``step`` turns the names that a hole remembers into what is to be done to its value.
         """
@@ -70,7 +70,7 @@ def _encoded_after(step: Step, value: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class JoinedEmail:
-    """A :class:`~subscriptions.rendering.RenderedEmail` whose two parts are encoded already."""
+    """A :class:`~subscriptions.mail.rendering.RenderedEmail` whose two parts are encoded already."""
 
     subject: str
     encoded_text: bytes

@@ -34,7 +34,7 @@ from anymail.exceptions import (
     AnymailUnsupportedFeature,
 )
 
-from subscriptions.fates import Fate, NothingLeft, Trouble, fate_of, no_connection
+from subscriptions.mail.outcomes import Fate, NothingLeft, Trouble, fate_of, no_connection
 
 
 def refused(code: int, text: str) -> SMTPRecipientsRefused:

@@ -9,18 +9,18 @@ from typing import Any
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.message import EmailAlternative
 
-from subscriptions.headers import header_lines
-from subscriptions.prepared import JoinedEmail, encoded
-from subscriptions.rendering import RenderedEmail
+from subscriptions.mail.headers import header_lines
+from subscriptions.mail.rendering import RenderedEmail
+from subscriptions.mail.template_cache import JoinedEmail, encoded
 
 
 class Letter(EmailMultiAlternatives):
-    """``headers`` are those of :func:`subscriptions.headers.headers_of`.
+    """``headers`` are those of :func:`subscriptions.mail.headers.headers_of`.
 
     Raises ValueError for what cannot be written; whoever holds a Letter can hand it over.
     """
 
-    # what Anymail reads (subscriptions.providers)
+    # what Anymail reads (subscriptions.mail.providers)
     metadata: dict[str, str]
     tags: list[str]
     track_opens: bool

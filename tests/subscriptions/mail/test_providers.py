@@ -18,12 +18,12 @@ from uuid import UUID
 
 import pytest
 
-from subscriptions.fates import Trouble
-from subscriptions.letter import Letter
 from subscriptions.links import message_id, unsubscribe_url, web_copy_url
+from subscriptions.mail.mailer import Door, Fate, Handover, Purpose
+from subscriptions.mail.message import Letter
+from subscriptions.mail.outcomes import Trouble
+from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.models import Subscriber
-from subscriptions.rendering import RenderedEmail
-from subscriptions.sending import Door, Fate, Handover, Purpose
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db

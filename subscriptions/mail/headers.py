@@ -14,8 +14,8 @@ from urllib.parse import quote
 from django.conf import settings
 from django.core.mail.message import sanitize_address
 
-from subscriptions.addresses import PLAIN_ADDRESS
 from subscriptions.links import sending_domain, unsubscribe_url, web_copy_url
+from subscriptions.mail.addresses import PLAIN_ADDRESS
 from subscriptions.models import Subscriber
 
 COLUMNS = 76

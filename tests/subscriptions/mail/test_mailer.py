@@ -16,9 +16,9 @@ from django.core import mail
 
 from subscriptions import answering, consent
 from subscriptions.links import UNSUBSCRIBE, message_id, token_for
+from subscriptions.mail.mailer import Door, Fate, Handover, Purpose
+from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.models import MailRequest, Subscriber
-from subscriptions.rendering import RenderedEmail
-from subscriptions.sending import Door, Fate, Handover, Purpose
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 
 @pytest.fixture
 def outbox(settings: Any, tmp_path: Path) -> Path:
-    settings.EMAIL_BACKEND, settings.OUTBOX = "subscriptions.outbox.EmailBackend", tmp_path
+    settings.EMAIL_BACKEND, settings.OUTBOX = "subscriptions.mail.backends.outbox.EmailBackend", tmp_path
     return tmp_path
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from subscriptions import smtp
-from subscriptions.fates import Trouble
+from subscriptions.mail.backends import smtp
+from subscriptions.mail.mailer import Door, Fate, Handover, Purpose
+from subscriptions.mail.outcomes import Trouble
+from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.models import Subscriber
-from subscriptions.rendering import RenderedEmail
-from subscriptions.sending import Door, Fate, Handover, Purpose
 from tests.support.factories import NOON, reader
 from tests.support.smtp_sink import Sink, cut, read_log, refuse, sink, stall
 
@@ -24,7 +24,7 @@ EMAIL = RenderedEmail("A subject", ".a line that begins with a dot\n..\n", "<p>.
 def server(request: pytest.FixtureRequest, settings: Any, tmp_path: Path) -> Iterator[Sink]:
     without = [] if request.param == "pipelining" else ["--without", "PIPELINING"]
     with sink(*without, log=tmp_path / "log", keep=tmp_path / "mails") as running:
-        settings.MAIL_PROVIDER, settings.EMAIL_BACKEND = "smtp", "subscriptions.smtp.EmailBackend"
+        settings.MAIL_PROVIDER, settings.EMAIL_BACKEND = "smtp", "subscriptions.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", running.port
         settings.DEFAULT_FROM_EMAIL = "Broadsheet <digest@mail.example.org>"
         yield running

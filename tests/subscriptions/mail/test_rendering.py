@@ -13,7 +13,7 @@ from jinja2 import TemplateNotFound, UndefinedError
 from digest.compose.build import Reader, Sender, compose
 from digest.compose.card import Fact, card_for
 from digest.compose.reasons import Reason
-from subscriptions.rendering import COLUMNS, fold, margin, one_line, printable, render_email, wrap
+from subscriptions.mail.rendering import COLUMNS, fold, margin, one_line, printable, render_email, wrap
 
 
 def a_digest():

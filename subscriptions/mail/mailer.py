@@ -16,14 +16,14 @@ from django.conf import settings
 from django.core.mail import get_connection
 from django.db.models import TextChoices
 
-from subscriptions.fates import Fate, Handover, fate_of, no_connection, said
-from subscriptions.headers import headers_of
-from subscriptions.letter import Letter
 from subscriptions.links import sender_of
+from subscriptions.mail.headers import headers_of
+from subscriptions.mail.message import Letter
+from subscriptions.mail.outcomes import Fate, Handover, fate_of, no_connection, said
+from subscriptions.mail.providers import IN_TURN, adapt
+from subscriptions.mail.rendering import RenderedEmail
+from subscriptions.mail.template_cache import JoinedEmail
 from subscriptions.models import Subscriber, Suppression
-from subscriptions.prepared import JoinedEmail
-from subscriptions.providers import IN_TURN, adapt
-from subscriptions.rendering import RenderedEmail
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends import smtp
 from django.core.mail.message import sanitize_address
 
-from subscriptions.addresses import PLAIN_ADDRESS
-from subscriptions.fates import NothingLeft
+from subscriptions.mail.addresses import PLAIN_ADDRESS
+from subscriptions.mail.outcomes import NothingLeft
 
 MAILS_A_CONNECTION = 100
 READ_SECONDS = 30  # EMAIL_TIMEOUT is for the connection, which a server gives at once or not at all

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions import prepared
-from subscriptions.headers import header_lines, headers_of
-from subscriptions.letter import Letter
+from subscriptions.mail import template_cache
+from subscriptions.mail.headers import header_lines, headers_of
+from subscriptions.mail.message import Letter
+from subscriptions.mail.rendering import RenderedEmail, one_line
+from subscriptions.mail.template_cache import JoinedEmail
 from subscriptions.models import Subscriber
-from subscriptions.prepared import JoinedEmail
-from subscriptions.rendering import RenderedEmail, one_line
 from tests.support.factories import NOON
 
 ADA = Subscriber(public_id="A" * 22, email="ada@example.org")
@@ -142,7 +142,7 @@ def test_the_owner_is_whom_to_contact(settings: Any, contact: str, owner: str) -
 
 
 def test_a_letter_is_the_same_octets_each_time_however_its_parts_were_made() -> None:
-    joined = JoinedEmail(EMAIL.subject, prepared.encoded(EMAIL.text), prepared.encoded(EMAIL.html))
+    joined = JoinedEmail(EMAIL.subject, template_cache.encoded(EMAIL.text), template_cache.encoded(EMAIL.html))
     first, second, third = (
         Letter(email, headers(subject=email.subject), sender=SENDER, address=ADA.email).message().as_bytes()
         for email in (EMAIL, EMAIL, joined)

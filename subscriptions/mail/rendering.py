@@ -13,9 +13,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from subscriptions.prepared import Prepared, Step
+from subscriptions.mail.template_cache import Prepared, Step
 
-TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "email"
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "email"
 COLUMNS = 78  # of the text part, RFC 5322 section 2.1.1
 
 # Controls, bidirectional overrides and isolates, line and paragraph separators, lone surrogates, non-characters; and

@@ -1,0 +1,1 @@
+"""Django mail backends: SMTP with a known stage of failure, Resend with keys, and the outbox of files."""
