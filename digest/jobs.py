@@ -18,8 +18,9 @@ from digest.ingest.refresh import refresh_due
 from digest.models import Batch, Lease
 from digest.reader_data import retention
 from digest.stats import daily_counts, edition_counts
-from subscriptions import popularity, tidying
+from subscriptions import topic_counts
 from subscriptions.models import Subscriber
+from subscriptions.retention import delete_expired
 
 # As long as a task may run: a turn whose holder died is free again after this.
 HOLD = timedelta(seconds=settings.LEASE_SECONDS)
@@ -85,7 +86,7 @@ def tidy(now: datetime) -> None:
     """Take out what is of no use any more: sign-ups nobody confirmed, old links, events, reasons; then count."""
     with _turn("tidy", now, rest=SELDOM) as ours:
         if ours:
-            tidying.tidy(now)
+            delete_expired(now)
             forget_old_events(now)
             retention.forget_reasons(now)
             count(time_of_the_house(now))
@@ -95,7 +96,7 @@ def count(now: datetime) -> None:
     """What the desk's pages show and must not count themselves: editions, days, whom papers and topics reach."""
     edition_counts.tally(now)
     reach.count_readers_of_newest(now)
-    popularity.count_readers()
+    topic_counts.count_readers()
     daily_counts.count(now)
 
 

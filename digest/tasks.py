@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError as BrokerGone
 
 from digest import jobs
 from digest.delivery.apply_events import settle, waiting
-from subscriptions import answering
+from subscriptions import link_requests
 from subscriptions.tasks import answer
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def tick() -> None:
     try:
         jobs.tick(clock())
     finally:  # what was planned or asked for before must leave, even if planning fails now
-        if answering.waiting(clock()):
+        if link_requests.waiting(clock()):
             answer.apply_async(expires=settings.TICK_SECONDS)
         if waiting():  # what shows that a mail has left comes before what would send it again
             settle_events.apply_async(expires=settings.TICK_SECONDS)

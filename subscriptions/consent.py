@@ -15,7 +15,6 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
-from subscriptions.choices import HALF_A_DAY, Choices, choose, next_regular
 from subscriptions.mail.rendering import one_line
 from subscriptions.models import (
     ConsentEvent,
@@ -26,6 +25,7 @@ from subscriptions.models import (
     address_hash,
     email_key,
 )
+from subscriptions.preferences import HALF_A_DAY, Choices, choose, next_regular
 from subscriptions.schedule import local_date
 
 MONDAY = 0b0000001

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
-from subscriptions import answering
+from subscriptions import link_requests
 
 
 @shared_task(throws=(OperationalError, InterfaceError, OSError))
 def answer() -> None:
-    answering.answer_all(datetime.now(UTC))
+    link_requests.answer_all(datetime.now(UTC))

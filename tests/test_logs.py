@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.config.logs import Masked, MaskedJson, masked
-from subscriptions.links import FEEDBACK, PREFERENCES, UNSUBSCRIBE, token_for
 from subscriptions.models import Subscriber, new_public_id
+from subscriptions.tokens import FEEDBACK, PREFERENCES, UNSUBSCRIBE, token_for
 from tests.support.factories import NOON
 from tests.support.services import ROOT, House, free_port
 

@@ -75,7 +75,7 @@ def test_a_form_of_many_megabytes_is_told_to_be_shorter() -> None:
 
 
 def test_what_breaks_is_said_in_the_house_style(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("subscriptions.views.visiting.render", None)
+    monkeypatch.setattr("subscriptions.web.sign_in.render", None)
     answer = Client(raise_request_exception=False).get("/sign-in")
     assert answer.status_code == 500
     assert "It is not your fault" in answer.content.decode()

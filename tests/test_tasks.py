@@ -20,7 +20,7 @@ from digest.config import celery as config
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Lease
-from subscriptions import answering
+from subscriptions import link_requests
 from subscriptions.models import MailRequest
 from tests.support.factories import NOON, entry, feed, reader, topic
 from tests.support.processes import go, start
@@ -155,7 +155,7 @@ def test_a_deliverer_is_woken_for_each_open_batch(at_once: None) -> None:
 
 def ask_to_sign_in(email: str = "ada@example.org") -> None:
     now = datetime.now(UTC)
-    answering.ask(MailRequest.Kind.SIGN_IN, email=email, now=now, page="/sign-in", ip=None, user_agent="")
+    link_requests.ask(MailRequest.Kind.SIGN_IN, email=email, now=now, page="/sign-in", ip=None, user_agent="")
 
 
 @pytest.mark.django_db
@@ -173,7 +173,7 @@ def test_who_waits_for_a_mail_with_a_link_gets_it_with_the_tick_even_when_planni
 @pytest.mark.django_db
 def test_once_an_hour_what_is_of_no_use_any_more_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     days: list[datetime] = []
-    monkeypatch.setattr(jobs.tidying, "tidy", days.append)
+    monkeypatch.setattr(jobs, "delete_expired", days.append)
     for minutes in (0, 1, 59, 60, 61):
         jobs.tidy(NOON + timedelta(minutes=minutes))
     assert days == [NOON, NOON + HOUR]

@@ -17,9 +17,9 @@ from digest.compose.reasons import TOLD, Reason
 from digest.compose.size_limit import email_of_nothing, fit
 from digest.compose.template_cache import Press
 from digest.models import Delivery, Edition, EditionPaper
-from subscriptions.links import feedback_url, preferences_url, unsubscribe_url, web_copy_url
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
+from subscriptions.tokens import feedback_url, preferences_url, unsubscribe_url, web_copy_url
 
 
 def sender() -> Sender:

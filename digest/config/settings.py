@@ -400,8 +400,8 @@ ACCOUNT_ADAPTER, MFA_ADAPTER = "digest.dashboard.auth.adapters.Accounts", "diges
 ACCOUNT_EMAIL_VERIFICATION = "none"  # whoever has the server vouches for an address: ./run manage staff
 ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
 ACCOUNT_SESSION_REMEMBER = False  # a visit of the staff ends with the browser, and after SESSION_COOKIE_AGE
-SESSION_COOKIE_AGE = 12 * 3600  # readers' visits are shorter (subscriptions/sessions.py)
-ACCOUNT_RATE_LIMITS = {  # counted in the cache, by subscriptions/visitors.py's address and by what was typed
+SESSION_COOKIE_AGE = 12 * 3600  # readers' visits are shorter (subscriptions/web/sessions.py)
+ACCOUNT_RATE_LIMITS = {  # counted in the cache, by subscriptions/rate_limits.py's address and by what was typed
     "login": "30/m/ip",
     "login_failed": "10/m/ip,60/h/ip,5/5m/key",  # of passwords, and of codes
     "reauthenticate": "10/m/user",

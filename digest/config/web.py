@@ -8,10 +8,10 @@ from django.templatetags.static import static
 from django.urls import reverse
 from jinja2 import Environment, StrictUndefined
 
-from subscriptions import wording
+from subscriptions import consent_text
 
 
 def environment(**options: Any) -> Environment:
     env = Environment(**{**options, "undefined": StrictUndefined}, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 (Django turns autoescape on)
-    env.globals |= {"url": reverse, "static": static, "agreed": wording.SIGN_UP}
+    env.globals |= {"url": reverse, "static": static, "agreed": consent_text.SIGN_UP}
     return env

@@ -29,7 +29,7 @@ from digest.stats.day_summary import Balance, balance_counted, balances_of, in_w
 from digest.stats.delivery_log import story_of
 from subscriptions.mail.rendering import one_line
 from subscriptions.models import Subscriber
-from subscriptions.pages import see_other
+from subscriptions.web.decorators import see_other
 
 ROWS = 50  # of the list on one page
 FRESH = timedelta(hours=2)  # the daybook is written once an hour

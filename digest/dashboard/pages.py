@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from allauth.account.internal.flows.reauthentication import is_reauthentication_required
-from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +13,7 @@ from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.cache import never_cache
 
+from digest.dashboard.auth.reauthentication import require_recent_login
 from digest.dashboard.auth.roles import Role, roles_of
 from digest.two_factor import code_is_required
 
@@ -52,20 +51,12 @@ def staff_only(
             if needed - roles_of(request.user):
                 raise PermissionDenied(f"This takes the role {min(filter(None, needed))}.")
             if asked_again and request.method == "POST":
-                prove_again(request)
+                require_recent_login(request)
             return view(request, *args, **kwargs)
 
         return answer
 
     return decorate
-
-
-def prove_again(request: HttpRequest) -> None:
-    """Interrupt a post whose sender has not proved lately who they are; allauth takes it up again afterwards."""
-    if is_reauthentication_required(request, app="digest"):
-        request.GET  # noqa: B018 (read while it is there: it waits with the post)
-        request.META["QUERY_STRING"] = ""  # allauth takes up a post only at an address without a query
-        raise ReauthenticationRequired
 
 
 def page(request: HttpRequest, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:

@@ -21,13 +21,13 @@ from digest.dashboard.auth.roles import Role, roles_of
 from digest.dashboard.pages import page, staff_only
 from digest.editions.open_edition import time_of_the_house
 from digest.preview.staff import Draft, for_reader, for_taste
-from subscriptions.examples import examples
-from subscriptions.forms import ChoicesForm
-from subscriptions.links import message_id
 from subscriptions.mail.mailer import Door
 from subscriptions.mail.outcomes import Fate
 from subscriptions.models import Subscriber, email_key
-from subscriptions.visitors import PERSON, too_many_by
+from subscriptions.rate_limits import PERSON, too_many_by
+from subscriptions.sample_readers import examples
+from subscriptions.tokens import message_id
+from subscriptions.web.forms import ChoicesForm
 
 # As every page (digest/config/headers.py), and it may hold a frame of this house.
 POLICY = (

@@ -17,7 +17,6 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from digest import readership
 from digest.compose.phrases import shorten
 from digest.dashboard import audit_log, charts
 from digest.dashboard.auth.roles import Role
@@ -28,11 +27,11 @@ from digest.models import Verdict
 from digest.reader_data.erase import erase
 from digest.reader_data.export import everything_of
 from digest.stats import trends
-from subscriptions import consent, popularity
+from subscriptions import consent, lookup, topic_counts
+from subscriptions.consent_record import proof_of
 from subscriptions.mail.rendering import one_line
 from subscriptions.models import Subscriber, Suppression
-from subscriptions.pages import see_other
-from subscriptions.proof import proof_of
+from subscriptions.web.decorators import see_other
 
 ROWS = 14  # receipts on one page
 WHY = 300  # letters of a reason
@@ -47,7 +46,7 @@ def readers(request: HttpRequest) -> HttpResponse:
 
 def _growth() -> dict[str, Any]:
     month = trends.last_month(time_of_the_house(timezone.now()).date())
-    wanted = popularity.most_wanted(trends.MOST_NAMES)
+    wanted = topic_counts.most_wanted(trends.MOST_NAMES)
     names, numbers = [topic.name for topic in wanted], [topic.wanted for topic in wanted]
     return {
         "counted_at": month.counted_at,
@@ -64,19 +63,19 @@ def _growth() -> dict[str, Any]:
 def find(request: HttpRequest) -> HttpResponse:
     """By POST, so that an address is in no log and no history of a browser."""
     words = one_line(request.POST.get("who", ""))[:254]
-    found = readership.find(words)
+    found = lookup.find(words)
     if len(found) == 1:
         return _to(found[0])
     is_address = _is_address(words)
     context = {
         **HERE,
         "words": words,
-        "found": [(reader, _stands(reader)) for reader in found[: readership.MOST]],
-        "is_cut": len(found) > readership.MOST,
-        "shortest": readership.SHORTEST,
-        "is_too_short": len(words) < readership.SHORTEST,
+        "found": [(reader, _stands(reader)) for reader in found[: lookup.MOST]],
+        "is_cut": len(found) > lookup.MOST,
+        "shortest": lookup.SHORTEST,
+        "is_too_short": len(words) < lookup.SHORTEST,
         "is_address": is_address,
-        "suppression": readership.suppression_of(words) if is_address else None,
+        "suppression": lookup.suppression_of(words) if is_address else None,
     }
     return page(request, "found", context)
 
@@ -106,17 +105,17 @@ def _known(public_id: str) -> Subscriber:
 def _page_of(request: HttpRequest, one: Subscriber, *, problem: str = "", about: str = "") -> HttpResponse:
     """Everything about one reader; ``problem`` is what was wrong with the form ``about``."""
     now = time_of_the_house(timezone.now())
-    suppression = readership.suppression_of(one.email)
+    suppression = lookup.suppression_of(one.email)
     rows = list(_receipts(one, request.GET.get("before", "")))
     last = next((row for row in rows if row.paper_ids), None)
-    mood, words = readership.standing_in_words(one, suppression, now=now)
+    mood, words = lookup.standing_in_words(one, suppression, now=now)
     context = {
         "reader": one,
         "is_erased": one.status == Subscriber.Status.ERASED,
         "mood": mood,
         "words": words,
-        "rhythm": readership.rhythm_of(one),
-        "wishes": readership.wishes_of(one),
+        "rhythm": lookup.rhythm_of(one),
+        "wishes": lookup.wishes_of(one),
         "verdicts": _verdicts(one),
         "suppression": suppression,
         "receipts": rows[:ROWS],
@@ -234,7 +233,7 @@ def change_address(request: HttpRequest) -> HttpResponse:
         else:
             consent.suppress(address, reason=Suppression.Reason.BY_HAND, now=now, why=why)
             done = "Suppressed an address of no reader"
-        if done and (row := readership.suppression_of(address)):
+        if done and (row := lookup.suppression_of(address)):
             audit_log.write_down(request.user, row, f"{done}; why is kept with it")
     if done:
         messages.success(request, f"{done}. Nobody was subscribed or told.")

@@ -24,8 +24,8 @@ from digest.ingest.add_source import PATIENCE, CannotAdd, Look
 from digest.ingest.advice import advice_for
 from digest.ingest.source_health import Day, Faring, fare, is_by_hand
 from digest.models import Paper, Sighting, Source
-from subscriptions.visitors import too_many_by
-from subscriptions.waking import wake
+from subscriptions.rate_limits import too_many_by
+from subscriptions.wake_worker import wake
 
 FORTNIGHT, MONTH = 14, 30  # days that are drawn
 SHOWN, LATEST = 10, 20  # entries of a look; papers of a source

@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.utils.text import slugify
 
 from digest.ingest.parsers.taxonomy import CATEGORIES
-from subscriptions.fields import CategoryList, PhraseList, clean_text, shown
 from subscriptions.models import Topic
+from subscriptions.web.fields import CategoryList, PhraseList, clean_text, shown
 
 ARCHIVES = {category.partition(".")[0] for category in CATEGORIES}
 LONGEST_SLUG, LAST = 60, 9999

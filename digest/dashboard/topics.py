@@ -22,7 +22,7 @@ from digest.editions.open_edition import time_of_the_house
 from digest.ingest import retag
 from digest.ingest.retag import Change, ChangedMeanwhile, change_of, mark_of
 from digest.models import Paper
-from subscriptions import popularity
+from subscriptions import topic_counts
 from subscriptions.models import Topic
 
 SHOWN = 20  # papers that enter, and that leave
@@ -112,7 +112,7 @@ def offer(request: HttpRequest, pk: int) -> HttpResponse:
             topic.save(update_fields=["offered"])
             what = "Offered it again." if offered else "Offered it no more."
             audit_log.write_down(request.user, topic, what)
-    keeping = plural(popularity.readers_who_want(topic), "reader")
+    keeping = plural(topic_counts.readers_who_want(topic), "reader")
     state = "is offered to readers." if offered else f"is offered no more; {keeping} chose it and keep it."
     messages.success(request, f"“{topic.name}” {state}")
     return redirect("desk_topic", pk)

@@ -13,9 +13,9 @@ from django.db import transaction
 from digest.delivery import throttle
 from digest.delivery.plan import move_on
 from digest.models import PAUSED, Delivery, Edition
-from subscriptions.links import digest_message_id
 from subscriptions.models import Subscriber
 from subscriptions.schedule import local_date
+from subscriptions.tokens import digest_message_id
 
 WHY = "The database was restored from a backup; this digest may have left before."
 

@@ -19,8 +19,8 @@ from django.db.models import Q
 from digest.delivery.events import BECOMES, NEVER_SENT, OUTCOME, Kind, gravest, kind_of, standing, status_code
 from digest.models import Delivery, DeliveryEvent
 from subscriptions import consent
-from subscriptions.links import sending_domain
 from subscriptions.models import ConsentEvent, Subscriber, Suppression, address_hash, email_key
+from subscriptions.tokens import sending_domain
 
 logger = logging.getLogger(__name__)
 

@@ -22,10 +22,10 @@ from digest.ingest.tag import topic_rule
 from digest.models import PAUSED, SUPPRESSED, Batch, Delivery, Edition, Paper, Verdict
 from digest.ranking.features import Texts
 from digest.ranking.matching import Kind, Rule
-from subscriptions.choices import HALF_A_DAY
-from subscriptions.links import digest_message_id
 from subscriptions.models import Preference, Subscriber, Suppression, Topic
+from subscriptions.preferences import HALF_A_DAY
 from subscriptions.schedule import instant, local_date, next_send_at, rhythm_in_words, zone_of
+from subscriptions.tokens import digest_message_id
 
 BATCH = 1000  # readers ranked in one computation, and deliveries leased as one row
 VERDICTS = 50  # the latest of a reader's that count

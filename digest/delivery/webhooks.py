@@ -30,7 +30,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from digest.models import DeliveryEvent
 from subscriptions.models import address_hash
-from subscriptions.waking import wake
+from subscriptions.wake_worker import wake
 
 logger = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from django.conf import settings
 from django.core.mail import get_connection
 
 from digest.diagnostics.check_result import Finding, Severity, shortened
-from subscriptions.links import unsubscribe_url
 from subscriptions.models import Subscriber
-from subscriptions.pages import ONE_CLICK
+from subscriptions.tokens import unsubscribe_url
+from subscriptions.web.decorators import ONE_CLICK
 
 PATIENCE = 5.0  # seconds for each step of a request
 

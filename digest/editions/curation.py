@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 
 from digest.editions.open_edition import WINDOW
 from digest.models import CuratorPick, Edition, Paper
-from subscriptions.fields import clean_text
+from subscriptions.web.fields import clean_text
 
 LONGEST_NOTE = 500
 AHEAD = timedelta(days=60)  # how far ahead a day may be judged

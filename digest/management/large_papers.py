@@ -14,7 +14,7 @@ from digest.ingest import sample, store
 from digest.ingest.entry import Entry
 from digest.ingest.parsers import Feed
 from digest.models import CuratorPick, Edition, Paper, Source
-from subscriptions.first_run import lay_down_topics
+from subscriptions.seed_data import lay_down_topics
 
 FEEDS = 12  # of arXiv's, beside the one whose readers vote
 VOTED = 60  # papers a day with votes

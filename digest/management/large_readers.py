@@ -17,8 +17,8 @@ from digest.delivery.plan import TOO_SOON
 from digest.delivery.send import EXPIRED, STOPPED
 from digest.editions.selection import NOTHING_MATCHED
 from digest.models import PAUSED, SUPPRESSED, Delivery, DeliveryEvent, Edition, Provider, Verdict
+from subscriptions.consent_text import VERSION
 from subscriptions.models import ConsentEvent, Preference, Subscriber, Suppression, Topic, address_hash, email_key
-from subscriptions.wording import VERSION
 
 CHUNK = 2000
 MODELS = 2000  # deliveries of a day that are made one by one

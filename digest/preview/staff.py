@@ -16,12 +16,12 @@ from digest.compose.size_limit import HTML_BYTES
 from digest.delivery.plan import draft, draft_first
 from digest.models import Delivery, Edition, EditionPaper
 from digest.preview.visitor import NO_EDITION, asked_for, pool_at
-from subscriptions.choices import Choices
-from subscriptions.links import sending_domain
 from subscriptions.mail.mailer import letter_to
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
 from subscriptions.models import Subscriber
+from subscriptions.preferences import Choices
+from subscriptions.tokens import sending_domain
 
 NOBODY = "preview-of-no-reader--"  # a public id as long as any and of none: real ones are 128 random bits
 WAITS = "No edition is newer than the last one this reader was sent, so their next digest waits for the next edition."

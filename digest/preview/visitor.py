@@ -28,8 +28,8 @@ from digest.ingest.tag import topic_rule
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
 from digest.ranking.features import PaperMatrix
 from digest.ranking.matching import Index, Kind, Rule
-from subscriptions.choices import Choices
 from subscriptions.models import Preference, Subscriber, Topic
+from subscriptions.preferences import Choices
 
 MOST_RULES = 100  # of one preview: each new one is looked for in every paper of the week
 KEPT_RULES = 500  # each takes four bytes a paper: what all visitors of an hour type, and every topic

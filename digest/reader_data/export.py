@@ -9,9 +9,9 @@ from typing import Any
 from django.db.models import Q
 
 from digest.models import Delivery, Paper
+from subscriptions.consent_text import words
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber, Suppression
 from subscriptions.schedule import WEEKDAYS
-from subscriptions.wording import words
 
 PROFILE = (
     *("public_id", "email", "pending_email", "status", "zone", "send_hour", "max_papers", "hype", "quiet_days"),

@@ -13,10 +13,10 @@ from django.db import transaction
 from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.models import Paper
 from digest.ranking.words import fold, telling_words
-from subscriptions.fields import MOST_PHRASES, CategoryList, NameList, PhraseList
 from subscriptions.mail.rendering import one_line
 from subscriptions.models import Preference, Subscriber, Topic
 from subscriptions.schedule import local_date
+from subscriptions.web.fields import MOST_PHRASES, CategoryList, NameList, PhraseList
 
 MOST_AUTHORS, MOST_WORDS = 40, 6  # that are offered
 MOST_READ = 200  # of a paper by thousands

@@ -17,11 +17,11 @@ from digest.compose.phrases import shorten
 from digest.models import Delivery, Verdict
 from digest.reader_data.erase import erase
 from digest.reader_data.export import everything_of
-from subscriptions.links import WEB_COPY, token_for
 from subscriptions.models import Subscriber
+from subscriptions.rate_limits import too_many
 from subscriptions.schedule import local_date
-from subscriptions.sessions import reader_page
-from subscriptions.visitors import too_many
+from subscriptions.tokens import WEB_COPY, token_for
+from subscriptions.web.sessions import reader_page
 
 ROWS = 60  # on one page
 

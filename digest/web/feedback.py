@@ -15,11 +15,11 @@ from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import shorten
 from digest.models import Delivery, Paper, Verdict
 from digest.reader_data.mute import CannotMute, choices_of, mute, unmute, words_to_mute
-from subscriptions import visitors
-from subscriptions.fields import LONGEST_PHRASE, clean_text
-from subscriptions.links import FEEDBACK, BadLink, read_day_token
+from subscriptions import rate_limits
 from subscriptions.models import Subscriber
-from subscriptions.pages import token_page
+from subscriptions.tokens import FEEDBACK, BadLink, read_day_token
+from subscriptions.web.decorators import token_page
+from subscriptions.web.fields import LONGEST_PHRASE, clean_text
 
 MUTE, UNDO = "mute", "undo"
 
@@ -35,7 +35,7 @@ def feedback(request: HttpRequest, token: str, number: str, wish: str) -> HttpRe
         "gets_none": reader.status == Subscriber.Status.UNSUBSCRIBED,
         "mute_url": reverse("feedback", args=[token, number, MUTE]),
     }
-    if request.method == "POST" and visitors.too_many(request, "feedback"):
+    if request.method == "POST" and rate_limits.too_many(request, "feedback"):
         return render(request, "429.html", status=429)
     if wish == MUTE:
         return _mute(request, reader, paper, page, salt=f"mute|{token}|{number}")

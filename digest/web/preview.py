@@ -13,13 +13,13 @@ from django.views.decorators.http import require_POST
 
 from digest.preview import visitor
 from digest.preview.visitor import Preview
-from subscriptions.forms import ChoicesForm, SignUpForm
 from subscriptions.models import Subscriber
-from subscriptions.pages import see_other
-from subscriptions.sessions import reader_of
-from subscriptions.views.joining import TOO_MANY, sign_up_page
-from subscriptions.views.tuning import preferences_page
-from subscriptions.visitors import too_many
+from subscriptions.rate_limits import too_many
+from subscriptions.web.decorators import see_other
+from subscriptions.web.forms import ChoicesForm, SignUpForm
+from subscriptions.web.preferences import preferences_page
+from subscriptions.web.sessions import reader_of
+from subscriptions.web.sign_up import TOO_MANY, sign_up_page
 
 
 @never_cache

@@ -16,7 +16,7 @@ from digest.editions import search
 from digest.models import Edition, EditionPaper
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
 from digest.web.cards import shown
-from subscriptions.forms import SignUpForm
+from subscriptions.web.forms import SignUpForm
 
 SHOWN = 25
 NOT_KEPT = {"Cache-Control": "no-store"}

@@ -15,10 +15,10 @@ from digest.compose.build import Reader
 from digest.compose.card import Card
 from digest.compose.size_limit import email_of_nothing, fit
 from digest.models import Delivery
-from subscriptions.links import WEB_COPY, BadLink, LinkExpired, read_day_token
 from subscriptions.models import Subscriber
-from subscriptions.pages import token_page
-from subscriptions.views.visiting import masked
+from subscriptions.tokens import WEB_COPY, BadLink, LinkExpired, read_day_token
+from subscriptions.web.decorators import token_page
+from subscriptions.web.sign_in import masked
 
 # A mail's styles are in its elements, and nothing of it is in another file.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"

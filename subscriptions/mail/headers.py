@@ -14,9 +14,9 @@ from urllib.parse import quote
 from django.conf import settings
 from django.core.mail.message import sanitize_address
 
-from subscriptions.links import sending_domain, unsubscribe_url, web_copy_url
 from subscriptions.mail.addresses import PLAIN_ADDRESS
 from subscriptions.models import Subscriber
+from subscriptions.tokens import sending_domain, unsubscribe_url, web_copy_url
 
 COLUMNS = 76
 LONGEST = 998  # RFC 5322 section 2.1.1

@@ -16,7 +16,6 @@ from django.conf import settings
 from django.core.mail import get_connection
 from django.db.models import TextChoices
 
-from subscriptions.links import sender_of
 from subscriptions.mail.headers import headers_of
 from subscriptions.mail.message import Letter
 from subscriptions.mail.outcomes import Fate, Handover, fate_of, no_connection, said
@@ -24,6 +23,7 @@ from subscriptions.mail.providers import IN_TURN, adapt
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
 from subscriptions.models import Subscriber, Suppression
+from subscriptions.tokens import sender_of
 
 logger = logging.getLogger(__name__)
 

@@ -22,8 +22,8 @@ from digest.editions.selection import Asked, choose
 from digest.ingest.tag import topic_rule
 from digest.models import Delivery, EditionPaper, Paper, Verdict
 from digest.ranking.matching import Kind, Rule
-from subscriptions.links import message_id
 from subscriptions.models import Preference, Subscriber
+from subscriptions.tokens import message_id
 from tests.benchmarks.composing import django_message
 from tests.benchmarks.day import NOW
 

@@ -11,7 +11,7 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import sample, store
 from digest.ingest.entry import Entry
 from digest.models import Paper, Source
-from subscriptions.first_run import lay_down_topics
+from subscriptions.seed_data import lay_down_topics
 from tests.support.factories import feed
 
 DAYS, A_DAY, VOTED = 25, 800, 60  # 20,000 papers; as many as Hugging Face shows of a day have votes

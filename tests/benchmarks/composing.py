@@ -19,11 +19,11 @@ from digest.compose.size_limit import fit
 from digest.compose.template_cache import Press
 from digest.delivery.send import CHUNK
 from digest.models import Delivery
-from subscriptions.links import sender_of
 from subscriptions.mail.headers import headers_of
 from subscriptions.mail.mailer import letter_to
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
+from subscriptions.tokens import sender_of
 from tests.benchmarks.contenders import Questions, Stopwatch, peak_megabytes
 
 

@@ -21,14 +21,14 @@ from django.urls import Resolver404, resolve
 from digest.compose.emails import Mails, digest_of, reader_of
 from digest.compose.size_limit import fit
 from digest.models import Delivery, Paper
-from subscriptions import links
+from subscriptions import tokens
 from tests.benchmarks.contenders import Questions
 
 PURPOSES = {
-    "unsubscribe": links.UNSUBSCRIBE,
-    "ask_for_link": links.PREFERENCES,
-    "web_copy": links.WEB_COPY,
-    "feedback": links.FEEDBACK,
+    "unsubscribe": tokens.UNSUBSCRIBE,
+    "ask_for_link": tokens.PREFERENCES,
+    "web_copy": tokens.WEB_COPY,
+    "feedback": tokens.FEEDBACK,
 }
 LONGEST = 998  # octets in a line, RFC 5322 section 2.1.1
 NEEDED = (
@@ -124,8 +124,8 @@ def _opened(url: str) -> tuple[str, str]:
     """The page that a link leads to, and the reader it knows them by."""
     try:
         found = resolve(url.removeprefix(settings.SITE_URL))
-        return str(found.url_name), links.read_token(PURPOSES[str(found.url_name)], found.kwargs["token"])
-    except (Resolver404, links.BadLink, KeyError) as error:
+        return str(found.url_name), tokens.read_token(PURPOSES[str(found.url_name)], found.kwargs["token"])
+    except (Resolver404, tokens.BadLink, KeyError) as error:
         raise Wrong(f"the link {url} does not open: {error!r}") from error
 
 

@@ -11,8 +11,8 @@ from digest.editions import open_edition
 from digest.ingest import store
 from digest.ingest.default_sources import ARXIV
 from digest.models import Delivery, Edition, Paper, Source, Verdict
-from subscriptions.first_run import lay_down_topics
 from subscriptions.models import WEEKDAYS_ALL, Preference, Subscriber, Topic, email_key
+from subscriptions.seed_data import lay_down_topics
 from tests.benchmarks import archive
 from tests.support.factories import feed
 

@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from playwright.sync_api import Browser, expect
 
-from subscriptions import answering
+from subscriptions import link_requests
 from tests.support.running_service import web_alone
 from tests.support.visitor import Site, Visitor, link, links, site_at
 
@@ -88,7 +88,7 @@ def ask(method: str, address: str, cookies: list | None) -> tuple[int, str]:
 
 def test_there_is_a_mail_of_every_kind(quiet_site: tuple) -> None:
     _, mails, _ = quiet_site
-    assert set(mails) == {"digest", *answering.SUBJECTS}
+    assert set(mails) == {"digest", *link_requests.SUBJECTS}
 
 
 @pytest.mark.parametrize("signed_in", [False, True], ids=["without cookies", "signed in"])

@@ -11,10 +11,10 @@ SIGN_UP = """
 import django; django.setup()
 from datetime import UTC, datetime
 from digest.config import wsgi  # as the web process does
-from subscriptions import answering
-from subscriptions.choices import Choices
+from subscriptions import link_requests
+from subscriptions.preferences import Choices
 from subscriptions.models import MailRequest
-answering.ask(
+link_requests.ask(
     MailRequest.Kind.SIGN_UP, email="ada@example.org", now=datetime.now(UTC), page="/subscribe", ip=None, user_agent="",
     choices=Choices(),
 )

@@ -86,7 +86,7 @@ def test_a_magic_link_used_at_once_opens_one_visit(site: Site) -> None:
     Asker(site.url).post(link(site.next_mail(address), "/c/"))
     token = site.run(f"""
 from datetime import UTC, datetime
-from subscriptions.links import new_login_token
+from subscriptions.tokens import new_login_token
 from subscriptions.models import LoginToken, Subscriber
 reader = Subscriber.objects.get(email="{address}")
 print(new_login_token(LoginToken.Purpose.SIGN_IN, reader, now=datetime.now(UTC)))

@@ -16,7 +16,7 @@ from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery
-from subscriptions.links import UNSUBSCRIBE, token_for
+from subscriptions.tokens import UNSUBSCRIBE, token_for
 from tests.conftest import ROOT
 from tests.support.factories import NOON, entry, feed, reader
 from tests.support.opensmtpd import SIGNED, SigningServer

@@ -228,7 +228,7 @@ def test_a_curator_picks_and_hides_in_the_admin_and_the_digest_obeys(
     assert {pick.curator.username for pick in CuratorPick.objects.all()} == {"admin"}
     with pytest.raises(CommandError, match="No active or paused reader"):
         call_command("send_digests", "--date", "2026-03-02", "--reader", "nobody@example.org")
-    from subscriptions.first_run import lay_down_demonstration_readers, lay_down_topics
+    from subscriptions.seed_data import lay_down_demonstration_readers, lay_down_topics
     from tests.support.factories import NOON
 
     lay_down_topics()

@@ -20,8 +20,8 @@ from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
-from subscriptions.links import PREFERENCES, UNSUBSCRIBE, feedback_url, new_login_token, token_for
 from subscriptions.models import LoginToken
+from subscriptions.tokens import PREFERENCES, UNSUBSCRIBE, feedback_url, new_login_token, token_for
 from tests.support.factories import NOON, entry, feed, reader
 from tests.support.sample_mails import mails
 from tests.support.services import missing

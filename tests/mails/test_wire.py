@@ -12,8 +12,8 @@ import pytest
 
 from digest.compose.size_limit import HTML_BYTES
 from digest.models import Delivery, EditionPaper, Paper
-from subscriptions.links import feedback_url, preferences_url, unsubscribe_url, web_copy_url
 from subscriptions.models import Subscriber
+from subscriptions.tokens import feedback_url, preferences_url, unsubscribe_url, web_copy_url
 from tests.conftest import ROOT
 from tests.mails.test_lint import FALL_BACKS
 from tests.support.factories import NOON, reader

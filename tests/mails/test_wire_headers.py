@@ -15,9 +15,9 @@ from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery
-from subscriptions import answering
-from subscriptions.links import message_id, unsubscribe_url, web_copy_url
+from subscriptions import link_requests
 from subscriptions.models import MailRequest, Subscriber
+from subscriptions.tokens import message_id, unsubscribe_url, web_copy_url
 from tests.support.factories import NOON, entry, feed, reader
 from tests.support.wire import Sink, domain_of, header, parsed, parts, planned, send_links, sent, sent_twice
 
@@ -201,7 +201,7 @@ def test_an_address_with_a_name_or_that_would_break_a_header_gets_nothing(sink: 
 
 
 def test_a_link_mail_is_no_list_mail(link_mails: dict[str, bytes]) -> None:
-    assert len(link_mails) == len(answering.LINK)
+    assert len(link_mails) == len(link_requests.LINK)
     for raw in link_mails.values():
         assert not [name for name in parsed(raw) if name.lower().startswith(("list-", "feedback-", "precedence"))]
 
@@ -221,7 +221,7 @@ def test_where_there_is_no_other_stream_link_mails_come_from_where_digests_do(si
 def test_a_request_is_answered_by_one_such_mail(sink: Sink) -> None:
     ada, now = reader("ada"), timezone.now()
     MailRequest.objects.create(kind=MailRequest.Kind.SIGN_IN, email=ada.email, asked_at=now)
-    answering.answer_all(now)
+    link_requests.answer_all(now)
     (raw,) = sink.received
     assert parsed(raw)["To"] == ada.email
     assert "/s/" in parts(raw)[0]

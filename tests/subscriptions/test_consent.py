@@ -12,11 +12,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from subscriptions import consent
-from subscriptions.choices import Choices, Wish, choose
 from subscriptions.consent import AddressChange
-from subscriptions.links import new_login_token, use_login_token
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber, Suppression
-from subscriptions.tidying import tidy
+from subscriptions.preferences import Choices, Wish, choose
+from subscriptions.retention import delete_expired
+from subscriptions.tokens import new_login_token, use_login_token
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
@@ -343,7 +343,7 @@ WAYS = {
         consent.ask_for_address(one, "new@example.org", now=now),
         consent.change_address(one.public_id, now=now),
     ),
-    "tidy": lambda one, now: tidy(now),
+    "tidy": lambda one, now: delete_expired(now),
     "suppress": lambda one, now: one.email and consent.suppress(one.email, reason="by_hand", now=now),
     "erase": lambda one, now: consent.erase(one.public_id, now=now),
 }

@@ -8,8 +8,8 @@ from typing import Any
 from digest.ingest.entry import Entry
 from digest.ingest.parsers import Feed
 from digest.models import Delivery, Source
-from subscriptions.links import message_id
 from subscriptions.models import Preference, Subscriber, Topic, email_key
+from subscriptions.tokens import message_id
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
 

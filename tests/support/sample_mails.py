@@ -10,7 +10,7 @@ from digest.compose.card import Card, Fact, card_for
 from digest.compose.completeness import SourceCount, receipt_in_words
 from digest.compose.reasons import Reason
 from digest.compose.size_limit import email_of_nothing, fit
-from subscriptions import answering
+from subscriptions import link_requests
 from subscriptions.mail.rendering import TEMPLATES, RenderedEmail
 
 TOKEN = "8fKx2LmQz1vTb0aYq7WcRdEhJk"
@@ -69,7 +69,7 @@ def mails() -> dict[str, RenderedEmail]:
                 also=also(),
             )
         ),
-        **{name: answering.compose(name, link=link, token=TOKEN) for name, link in answering.LINK.items()},
+        **{name: link_requests.compose(name, link=link, token=TOKEN) for name, link in link_requests.LINK.items()},
     }
 
 

@@ -33,7 +33,7 @@ from digest.editions import open_edition
 from digest.ingest import store
 from digest.ingest import sample
 from digest.models import Source
-from subscriptions.first_run import lay_down_topics
+from subscriptions.seed_data import lay_down_topics
 lay_down_topics()
 now = datetime.now(UTC)
 feeds = sample.feeds(now.date())

@@ -17,10 +17,10 @@ from digest.delivery.send import deliver_all, sweep
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Paper
-from subscriptions import answering
-from subscriptions.links import message_id
+from subscriptions import link_requests
 from subscriptions.mail.mailer import Door, Purpose
 from subscriptions.models import LoginToken, Subscriber
+from subscriptions.tokens import message_id
 from tests.support.factories import NOON, entry, feed, reader
 
 TITLES = {
@@ -102,11 +102,11 @@ def send_links(sink: Sink, to: Subscriber) -> dict[str, bytes]:
     """One of each kind of mail that carries a link, by its template."""
     before = len(sink.received)
     with Door() as door:
-        for name, link in answering.LINK.items():
+        for name, link in link_requests.LINK.items():
             purpose = Purpose.SIGN_IN if link == LoginToken.Purpose.SIGN_IN else Purpose.CONFIRMATION
-            mail = answering.compose(name, link=link, token=TOKEN)
+            mail = link_requests.compose(name, link=link, token=TOKEN)
             door.send(to, mail, purpose=purpose, message_id=message_id("link", name), dated_at=NOON)
-    return dict(zip(answering.LINK, sink.received[before:], strict=True))
+    return dict(zip(link_requests.LINK, sink.received[before:], strict=True))
 
 
 # Reading --------------------------------------------------------------------------------------------------------------

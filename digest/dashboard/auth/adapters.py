@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from digest.two_factor import code_is_required, has_code
-from subscriptions.visitors import ip_of
+from subscriptions.rate_limits import ip_of
 
 REFUSED = "This address and password do not belong together. Check both and try again."
 TOO_MANY = "There were too many tries. Wait five minutes, then try again."

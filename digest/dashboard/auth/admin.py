@@ -15,8 +15,8 @@ from django.http import HttpRequest, HttpResponse
 
 from digest.dashboard import audit_log
 from digest.dashboard.auth.members import in_words
+from digest.dashboard.auth.reauthentication import require_recent_login
 from digest.dashboard.auth.roles import Role
-from digest.dashboard.pages import prove_again
 from subscriptions.admin import ReadOnly
 
 
@@ -58,7 +58,7 @@ class MembersAdmin(admin.ModelAdmin):
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method == "POST":
-            prove_again(request)
+            require_recent_login(request)
         return super().changeform_view(request, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from subscriptions.consent_record import proof_of
 from subscriptions.models import Subscriber, Suppression, email_key
-from subscriptions.proof import proof_of
 
 
 class Command(BaseCommand):

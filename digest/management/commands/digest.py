@@ -22,8 +22,8 @@ from digest.ingest.store import Reading
 from digest.management import files as given
 from digest.management import summary
 from digest.models import Delivery, Source
-from subscriptions.first_run import lay_down_demonstration_readers, lay_down_topics
 from subscriptions.models import Subscriber
+from subscriptions.seed_data import lay_down_demonstration_readers, lay_down_topics
 
 
 class Command(BaseCommand):

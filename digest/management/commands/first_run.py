@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from digest.ingest.refresh import lay_down_sources
-from subscriptions.first_run import lay_down_topics
+from subscriptions.seed_data import lay_down_topics
 
 
 class Command(BaseCommand):

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand
 
 from digest import jobs
 from digest.delivery.apply_events import settle
-from subscriptions import answering
+from subscriptions import link_requests
 
 
 class Command(BaseCommand):
@@ -45,7 +45,7 @@ def do_what_is_due(clock: Callable[[], datetime]) -> None:
         jobs.open_edition(clock())
     jobs.tick(clock())
     jobs.tidy(clock())
-    answering.answer_all(clock())
+    link_requests.answer_all(clock())
     settle(clock())
     while jobs.waiting(clock()):
         jobs.deliver(clock)

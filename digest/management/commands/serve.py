@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from subscriptions.first_run import lay_down_topics
+from subscriptions.seed_data import lay_down_topics
 
 GRACE = 15  # seconds for what is in hand, then the tree is killed
 CELERY = ["-m", "celery", "-q", "-A", "digest.config.celery"]

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from digest.dashboard.auth.roles import Role
 from digest.models import Paper, Source
-from subscriptions import visitors
+from subscriptions import rate_limits
 from tests.digest.ingest.test_add_source import rss
 from tests.support.factories import NOON, source
 from tests.support.http_server import Answer, serve
@@ -111,7 +111,7 @@ def test_feeds_that_a_page_names_are_offered(cleo: Client) -> None:
 
 
 def test_looking_is_counted_for_each_person(cleo: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(visitors.PERSON, "look", visitors.Limit(2, visitors.HOUR))
+    monkeypatch.setitem(rate_limits.PERSON, "look", rate_limits.Limit(2, rate_limits.HOUR))
     codes = [post(cleo, "desk_source_look", address="").status_code for _ in range(3)]
     assert codes == [422, 422, 429]
     dora = signed_in(one_of_the_staff(Role.CURATOR, name="dora"))

@@ -13,7 +13,7 @@ from django.utils import timezone
 from digest.dashboard.auth.roles import Role
 from digest.ingest import store
 from digest.models import Paper
-from subscriptions import popularity
+from subscriptions import topic_counts
 from subscriptions.models import Topic
 from tests.support.factories import entry, feed, reader, source, topic
 from tests.support.staff import one_of_the_staff, signed_in
@@ -69,7 +69,7 @@ def inside(name: str) -> list[str]:
 
 def test_what_would_change_is_shown_and_nothing_is_written(cleo: Client, robots: Topic) -> None:
     reader("ada", wants={"topic": ["Robots"]})
-    popularity.count_readers()
+    topic_counts.count_readers()
     answer = cleo.post(address(robots), typed(robots, categories="cs.XY", keywords="whale", look="1"))
     page = answer.content.decode()
     assert answer.status_code == 200

@@ -17,8 +17,8 @@ from digest.ingest import store
 from digest.models import Delivery, Edition
 from digest.reader_data.erase import erase
 from subscriptions import consent
-from subscriptions.choices import Choices, Wish, choose, next_digest
 from subscriptions.models import Subscriber
+from subscriptions.preferences import Choices, Wish, choose, next_digest
 from subscriptions.schedule import local_date, zone_of
 from tests.support.factories import NOON, entry, feed, reader
 

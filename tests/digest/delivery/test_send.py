@@ -19,9 +19,9 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Paper
 from subscriptions import consent
-from subscriptions.links import unsubscribe_url
 from subscriptions.mail.mailer import Door
 from subscriptions.models import Subscriber
+from subscriptions.tokens import unsubscribe_url
 from tests.support.factories import NOON, entry, feed, reader
 
 pytestmark = pytest.mark.django_db

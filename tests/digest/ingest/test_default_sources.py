@@ -7,7 +7,7 @@ import pytest
 from digest.ingest import parsers
 from digest.ingest.default_sources import SOURCES, DefaultSource, request_urls
 from digest.ingest.parsers.taxonomy import CATEGORIES
-from subscriptions.first_run import TOPICS
+from subscriptions.seed_data import TOPICS
 
 TODAY = date(2026, 3, 2)
 ALIASES = {"cs.IT": "math.IT", "cs.NA": "math.NA", "cs.SY": "eess.SY"}

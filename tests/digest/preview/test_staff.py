@@ -16,10 +16,10 @@ from digest.delivery.send import deliver_all
 from digest.models import CuratorPick, Delivery, Paper, Verdict
 from digest.preview.staff import FORGOTTEN, NOBODY, for_reader, for_taste
 from digest.preview.visitor import NO_EDITION
-from subscriptions import links
-from subscriptions.choices import Choices, Wish
-from subscriptions.links import BadLink
+from subscriptions import tokens
 from subscriptions.models import Subscriber
+from subscriptions.preferences import Choices, Wish
+from subscriptions.tokens import BadLink
 from tests.support.database_rows import every_row
 from tests.support.editions import GRAPHS, LANGUAGE, ROBOT, STARS, publish
 from tests.support.factories import NOON, reader, topic
@@ -80,10 +80,10 @@ def test_its_links_are_as_long_as_the_readers_and_open_nothing() -> None:
     assert len(NOBODY) == len(ada.public_id)
     found = re.findall(r"/(u|f|d|p)/([\w-]{38,43})", draft.email.html + draft.email.text + draft.octets.decode())
     assert len(found) > 4
-    purposes = {"u": links.UNSUBSCRIBE, "p": links.PREFERENCES, "f": links.FEEDBACK, "d": links.WEB_COPY}
+    purposes = {"u": tokens.UNSUBSCRIBE, "p": tokens.PREFERENCES, "f": tokens.FEEDBACK, "d": tokens.WEB_COPY}
     for page, token in found:
         with suppress(BadLink):  # opens nothing at all
-            assert links._read(purposes[page], token)[0] == NOBODY
+            assert tokens._read(purposes[page], token)[0] == NOBODY
     assert ada.public_id not in draft.email.html + draft.email.text + draft.octets.decode()
     assert ada.email not in draft.email.html + draft.email.text + draft.octets.decode()
 

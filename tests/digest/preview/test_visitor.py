@@ -24,8 +24,8 @@ from digest.ingest.entry import Entry
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
 from digest.preview import visitor
 from digest.preview.visitor import preview
-from subscriptions.choices import Choices, Wish, choose
 from subscriptions.models import Subscriber
+from subscriptions.preferences import Choices, Wish, choose
 from tests.support.factories import NOON, entry, feed, reader, topic
 
 pytestmark = pytest.mark.django_db

@@ -18,7 +18,7 @@ from digest.ingest import store
 from digest.models import DayTally, Delivery
 from digest.reader_data import retention
 from digest.stats import daily_counts
-from subscriptions.links import web_copy_url
+from subscriptions.tokens import web_copy_url
 from tests.support.factories import NOON, delivery, entry, feed, reader
 
 pytestmark = pytest.mark.django_db

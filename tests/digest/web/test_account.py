@@ -22,7 +22,7 @@ from digest.ingest import store
 from digest.models import Delivery, DeliveryEvent, Edition, Paper, Verdict
 from digest.reader_data.erase import erase
 from subscriptions import consent
-from subscriptions.links import new_login_token
+from subscriptions.consent_text import SIGN_UP, VERSION
 from subscriptions.models import (
     ConsentEvent,
     LoginToken,
@@ -32,7 +32,7 @@ from subscriptions.models import (
     Suppression,
     address_hash,
 )
-from subscriptions.wording import SIGN_UP, VERSION
+from subscriptions.tokens import new_login_token
 from tests.support.database_rows import every_row
 from tests.support.factories import NOON, entry, feed, reader, topic
 

@@ -22,11 +22,11 @@ from digest.reader_data.erase import erase
 from digest.reader_data.mute import FULL, CannotMute, Choice, choices_of, mute, unmute
 from digest.web import feedback
 from subscriptions import consent
-from subscriptions.choices import Choices, choose
-from subscriptions.fields import LONGEST_PHRASE
-from subscriptions.forms import ChoicesForm, values_of
-from subscriptions.links import FEEDBACK, PREFERENCES, UNSUBSCRIBE, BadLink, token_for
 from subscriptions.models import ConsentEvent, Preference, Subscriber
+from subscriptions.preferences import Choices, choose
+from subscriptions.tokens import FEEDBACK, PREFERENCES, UNSUBSCRIBE, BadLink, token_for
+from subscriptions.web.fields import LONGEST_PHRASE
+from subscriptions.web.forms import ChoicesForm, values_of
 from tests.support.database_rows import every_row
 from tests.support.factories import NOON, entry, feed, reader, topic, want
 

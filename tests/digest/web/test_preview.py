@@ -16,8 +16,8 @@ from django.utils import timezone
 from digest.editions import open_edition
 from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Edition, Paper
-from subscriptions import visitors
-from subscriptions.visitors import Limit
+from subscriptions import rate_limits
+from subscriptions.rate_limits import Limit
 from tests.digest.preview.test_visitor import everything
 from tests.support.factories import entry, feed, reader, topic
 
@@ -226,7 +226,7 @@ def test_any_value_in_any_field_gets_a_page_and_writes_nothing(client: Client, f
 def test_who_asks_too_often_gets_a_sentence_and_keeps_what_was_typed(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(visitors.NETWORK, "preview", Limit(1, timedelta(hours=1)))
+    monkeypatch.setitem(rate_limits.NETWORK, "preview", Limit(1, timedelta(hours=1)))
     assert post(client)[0] == 200
     status, fragment = post(client)
     assert status == 429

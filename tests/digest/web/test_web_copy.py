@@ -28,8 +28,8 @@ from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper, Verdict
 from digest.reader_data.erase import erase
 from subscriptions import consent
-from subscriptions.links import FEEDBACK, PREFERENCES, UNSUBSCRIBE, WEB_COPY, token_for, web_copy_url
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Preference, Subscriber
+from subscriptions.tokens import FEEDBACK, PREFERENCES, UNSUBSCRIBE, WEB_COPY, token_for, web_copy_url
 from tests.support.database_rows import every_row
 from tests.support.factories import NOON, entry, feed, reader, want
 

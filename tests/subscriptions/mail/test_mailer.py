@@ -14,11 +14,11 @@ import pytest
 from aiosmtpd.controller import Controller
 from django.core import mail
 
-from subscriptions import answering, consent
-from subscriptions.links import UNSUBSCRIBE, message_id, token_for
+from subscriptions import consent, link_requests
 from subscriptions.mail.mailer import Door, Fate, Handover, Purpose
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.models import MailRequest, Subscriber
+from subscriptions.tokens import UNSUBSCRIBE, message_id, token_for
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
@@ -140,10 +140,10 @@ def test_a_mail_with_a_link_is_tried_again_where_the_server_asks_for_patience_on
 ) -> None:
     reader("ada")
     sink.refuse["ada@example.org"] = answer
-    answering.ask(MailRequest.Kind.SIGN_IN, email="ada@example.org", now=NOON, page="", ip=None, user_agent="")
+    link_requests.ask(MailRequest.Kind.SIGN_IN, email="ada@example.org", now=NOON, page="", ip=None, user_agent="")
     received = []
     for minutes in (0, 0.5, 1):
-        answering.answer_all(NOON + timedelta(minutes=minutes))
+        link_requests.answer_all(NOON + timedelta(minutes=minutes))
         received.append(len(sink.received))
         if minutes == 0.5:
             sink.refuse.clear()

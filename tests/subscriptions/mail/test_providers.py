@@ -18,12 +18,12 @@ from uuid import UUID
 
 import pytest
 
-from subscriptions.links import message_id, unsubscribe_url, web_copy_url
 from subscriptions.mail.mailer import Door, Fate, Handover, Purpose
 from subscriptions.mail.message import Letter
 from subscriptions.mail.outcomes import Trouble
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.models import Subscriber
+from subscriptions.tokens import message_id, unsubscribe_url, web_copy_url
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
@@ -91,7 +91,7 @@ def provider(request: pytest.FixtureRequest, settings: Any, monkeypatch: pytest.
         settings.DEFAULT_FROM_EMAIL = "Broadsheet <digest@mail.example.org>"
         settings.TRANSACTIONAL_FROM_EMAIL = "Broadsheet <account@notice.example.org>"
         settings.MAIL_PROVIDER = request.param
-        ours = "subscriptions" if request.param == "resend" else "anymail.backends"
+        ours = "subscriptions.mail.backends" if request.param == "resend" else "anymail.backends"
         settings.EMAIL_BACKEND = f"{ours}.{request.param}.EmailBackend"
         settings.ANYMAIL = {f"{request.param.upper()}_API_URL": url} | {
             name: "secret" for name in settings.PROVIDERS[request.param] if not name.startswith("AWS_")

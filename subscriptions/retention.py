@@ -9,15 +9,15 @@ from django.conf import settings
 from django.db import transaction
 
 from subscriptions import consent
-from subscriptions.links import LASTS
 from subscriptions.models import Knock, LoginToken, MailRequest, Subscriber
+from subscriptions.tokens import LASTS
 
 UNCONFIRMED = timedelta(days=7)
 SPENT = timedelta(days=7)  # a link that is over goes on saying so for a while, and not that it never was one
 UNANSWERED = timedelta(days=1)
 
 
-def tidy(now: datetime) -> None:
+def delete_expired(now: datetime) -> None:
     """Take out sign-ups nobody confirmed, links and visits that are over, requests nobody answers, spent counts."""
     pending = Subscriber.objects.filter(status=Subscriber.Status.PENDING, signed_up_at__lte=now - UNCONFIRMED)
     with transaction.atomic():

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from subscriptions.links import PREFERENCES, UNSUBSCRIBE, new_login_token, token_for
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber
+from subscriptions.tokens import PREFERENCES, UNSUBSCRIBE, new_login_token, token_for
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db

@@ -9,9 +9,9 @@ from django.http import QueryDict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from subscriptions.choices import Choices, Wish, choose
-from subscriptions.forms import ChoicesForm, PauseForm, SignUpForm, values_of
 from subscriptions.models import Subscriber
+from subscriptions.preferences import Choices, Wish, choose
+from subscriptions.web.forms import ChoicesForm, PauseForm, SignUpForm, values_of
 from tests.support.factories import NOON, reader, topic
 
 pytestmark = pytest.mark.django_db

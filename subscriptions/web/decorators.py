@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from subscriptions.links import BadLink, LinkExpired, LinkUsed
+from subscriptions.tokens import BadLink, LinkExpired, LinkUsed
 
 View = Callable[..., HttpResponse]
 ONE_CLICK = ("List-Unsubscribe", "One-Click")  # RFC 8058

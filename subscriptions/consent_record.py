@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from subscriptions.consent_text import words
 from subscriptions.models import ConsentEvent
-from subscriptions.wording import words
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from subscriptions import consent
-from subscriptions.choices import Choices, Wish, choose
 from subscriptions.models import Preference, Subscriber
+from subscriptions.preferences import Choices, Wish, choose
 from tests.support.factories import NOON, reader, want
 
 pytestmark = pytest.mark.django_db

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from subscriptions.zones import known_zones, zone_label, zones_to_choose
+from subscriptions.web.time_zones import known_zones, zone_label, zones_to_choose
 
 WINTER, SUMMER = date(2026, 1, 15), date(2026, 7, 15)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ValidationError
 
-from subscriptions.fields import Address, CategoryList, NameList, PhraseList, clean_text
+from subscriptions.web.fields import Address, CategoryList, NameList, PhraseList, clean_text
 
 
 def said(field: object, typed: str) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from subscriptions.examples import examples
 from subscriptions.models import Subscriber
+from subscriptions.sample_readers import examples
 from tests.support.factories import reader
 
 pytestmark = pytest.mark.django_db

@@ -11,10 +11,10 @@ import time_machine
 from django.contrib.sessions.models import Session
 
 from subscriptions import consent
-from subscriptions.choices import Choices
-from subscriptions.links import new_login_token
 from subscriptions.models import ConsentEvent, Knock, LoginToken, MailRequest, Subscriber
-from subscriptions.tidying import tidy
+from subscriptions.preferences import Choices
+from subscriptions.retention import delete_expired
+from subscriptions.tokens import new_login_token
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
@@ -32,9 +32,9 @@ def sign_up(email: str) -> Subscriber:
 
 def test_a_sign_up_that_nobody_confirmed_vanishes_after_a_week_with_whence_it_came() -> None:
     ben = sign_up("ben@example.org")
-    tidy(NOON + 6 * DAY)
+    delete_expired(NOON + 6 * DAY)
     assert Subscriber.objects.get() == ben
-    tidy(NOON + 7 * DAY)
+    delete_expired(NOON + 7 * DAY)
     assert not Subscriber.objects.exists()
     event = ConsentEvent.objects.get(public_id=ben.public_id)
     assert (event.kind, event.ip, event.user_agent) == ("signed_up", None, None)
@@ -44,8 +44,8 @@ def test_a_former_reader_who_did_not_confirm_again_is_as_before() -> None:
     ada = reader("ada")
     consent.unsubscribe(ada.public_id, now=NOON - 90 * DAY)
     sign_up(ada.email)
-    tidy(NOON + DAY)
-    tidy(NOON + 7 * DAY)
+    delete_expired(NOON + DAY)
+    delete_expired(NOON + 7 * DAY)
     ada.refresh_from_db()
     assert (ada.status, ada.email) == ("unsubscribed", "ada@example.org")
 
@@ -54,16 +54,16 @@ def test_readers_stay() -> None:
     for status in ("active", "paused", "unsubscribed"):
         reader(status, status=status)
     before = list(Subscriber.objects.values())
-    tidy(NOON + 1000 * DAY)
+    delete_expired(NOON + 1000 * DAY)
     assert list(Subscriber.objects.values()) == before
 
 
 def test_links_go_a_week_after_they_ended() -> None:
     ada = reader("ada")
     new_login_token(LoginToken.Purpose.CONFIRM, ada, now=NOON)
-    tidy(NOON + 8 * DAY)
+    delete_expired(NOON + 8 * DAY)
     assert LoginToken.objects.exists()
-    tidy(NOON + 9 * DAY)
+    delete_expired(NOON + 9 * DAY)
     assert not LoginToken.objects.exists()
 
 
@@ -73,10 +73,10 @@ def test_a_new_address_that_nobody_confirmed_is_forgotten_whether_a_link_was_mai
     consent.ask_for_address(ada, "ada@new.example", now=NOON)
     if is_mailed:
         new_login_token(LoginToken.Purpose.CHANGE_ADDRESS, ada, now=NOON)
-    tidy(NOON + DAY)
+    delete_expired(NOON + DAY)
     ada.refresh_from_db()
     assert ada.pending_email == "ada@new.example"
-    tidy(NOON + 2 * DAY)
+    delete_expired(NOON + 2 * DAY)
     ada.refresh_from_db()
     assert ada.pending_email is None
 
@@ -84,9 +84,9 @@ def test_a_new_address_that_nobody_confirmed_is_forgotten_whether_a_link_was_mai
 @pytest.mark.parametrize("status", list(MailRequest.Status))
 def test_a_request_that_nobody_answered_goes_after_a_day(status: str) -> None:
     MailRequest.objects.create(kind="sign_in", email="a@example.org", asked_at=NOON, status=status)
-    tidy(NOON + DAY - timedelta(seconds=1))
+    delete_expired(NOON + DAY - timedelta(seconds=1))
     assert MailRequest.objects.exists()
-    tidy(NOON + DAY)
+    delete_expired(NOON + DAY)
     assert not MailRequest.objects.exists()
 
 
@@ -99,6 +99,6 @@ def test_visits_and_counts_that_are_over_go(settings: Any) -> None:
             visit.save()
             Knock.objects.create(name="erase", until=NOON + timedelta(seconds=seconds))
     with time_machine.travel(NOON + DAY, tick=False):
-        tidy(NOON + DAY)
+        delete_expired(NOON + DAY)
     assert Session.objects.count() == 1
     assert [row.until for row in Knock.objects.all()] == [NOON + 3 * DAY]

@@ -7,9 +7,9 @@ import pytest
 import time_machine
 from django.test import Client
 
-from subscriptions.links import PREFERENCES, new_login_token, token_for
 from subscriptions.models import LoginToken, MailRequest, Subscriber
-from subscriptions.views.visiting import masked
+from subscriptions.tokens import PREFERENCES, new_login_token, token_for
+from subscriptions.web.sign_in import masked
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from subscriptions.links import UNSUBSCRIBE, BadLink, message_id, read_token, token_for, unsubscribe_url
 from subscriptions.models import Subscriber
+from subscriptions.tokens import UNSUBSCRIBE, BadLink, message_id, read_token, token_for, unsubscribe_url
 
 ADA = Subscriber(public_id="A" * 22, email="ada@example.org")
 

@@ -11,11 +11,11 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from subscriptions import consent
-from subscriptions.links import UNSUBSCRIBE, read_token
 from subscriptions.models import Subscriber
-from subscriptions.pages import ONE_CLICK, token_page
+from subscriptions.rate_limits import proof
 from subscriptions.schedule import local_date
-from subscriptions.visitors import proof
+from subscriptions.tokens import UNSUBSCRIBE, read_token
+from subscriptions.web.decorators import ONE_CLICK, token_page
 
 A_WHILE = timedelta(weeks=4)
 INSTEAD = ("undo", "pause", "weekly")

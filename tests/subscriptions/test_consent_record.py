@@ -6,16 +6,16 @@ import pytest
 from django.core import mail
 from django.core.management import CommandError, call_command
 
-from subscriptions import answering, consent, wording
-from subscriptions.choices import Choices
+from subscriptions import consent, consent_text, link_requests
 from subscriptions.models import LoginToken, MailRequest, Subscriber
+from subscriptions.preferences import Choices
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
 
 
 def test_the_proof_tells_every_step_in_its_order(capsys: pytest.CaptureFixture[str]) -> None:
-    answering.ask(
+    link_requests.ask(
         MailRequest.Kind.SIGN_UP,
         email="ada@example.org",
         now=NOON,
@@ -23,9 +23,9 @@ def test_the_proof_tells_every_step_in_its_order(capsys: pytest.CaptureFixture[s
         ip="192.0.2.1",
         user_agent="Firefox",
         choices=Choices(),
-        wording=wording.VERSION,
+        wording=consent_text.VERSION,
     )
-    answering.answer_all(NOON)
+    link_requests.answer_all(NOON)
     ada = Subscriber.objects.get()
     token = LoginToken.objects.get()
     consent.confirm(ada.public_id, now=NOON, token=token, ip="192.0.2.2", user_agent="Phone", page="/c/")
@@ -38,7 +38,7 @@ def test_the_proof_tells_every_step_in_its_order(capsys: pytest.CaptureFixture[s
         "\n"
         "2026-03-02 12:00:00 UTC signed up\n"
         "  page    /subscribe\n"
-        f"  words   {wording.VERSION}: “{wording.SIGN_UP}”\n"
+        f"  words   {consent_text.VERSION}: “{consent_text.SIGN_UP}”\n"
         "  from    192.0.2.1\n"
         "  browser Firefox\n"
         "\n"

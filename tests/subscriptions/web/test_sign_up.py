@@ -7,10 +7,10 @@ import pytest
 import time_machine
 from django.test import Client
 
-from subscriptions import consent, wording
-from subscriptions.forms import SignUpForm
-from subscriptions.links import new_login_token
+from subscriptions import consent, consent_text
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber
+from subscriptions.tokens import new_login_token
+from subscriptions.web.forms import SignUpForm
 from tests.support.factories import NOON, reader, topic
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,7 @@ def pending(name: str = "ada") -> tuple[Subscriber, str]:
 
 def test_the_form_has_the_words_that_are_agreed_to_beside_its_button(visitor: Client) -> None:
     page = visitor.get("/subscribe").content.decode()
-    assert wording.SIGN_UP in page
+    assert consent_text.SIGN_UP in page
     assert 'type="checkbox" name="topics"' not in page  # none on offer yet
     assert "No topics are on offer yet" in page
 
@@ -62,7 +62,7 @@ def test_a_sign_up_is_taken_down_with_everything_that_was_chosen(visitor: Client
     assert (answer.status_code, answer["Location"]) == (303, "/subscribe/sent")
     asked = MailRequest.objects.get()
     assert (asked.kind, asked.email, asked.page) == ("sign_up", "ada@example.org", "/subscribe")
-    assert (asked.wording, asked.ip, asked.user_agent) == (wording.VERSION, "127.0.0.1", "Browser 1")
+    assert (asked.wording, asked.ip, asked.user_agent) == (consent_text.VERSION, "127.0.0.1", "Browser 1")
     assert asked.choices == {
         "zone": "Europe/Berlin",
         "send_hour": 6,

@@ -25,9 +25,9 @@ from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery
-from subscriptions.forms import SignUpForm
-from subscriptions.links import FEEDBACK, PREFERENCES, UNSUBSCRIBE, new_login_token, token_for, use_login_token
 from subscriptions.models import ConsentEvent, Knock, LoginToken, MailRequest, Preference, Subscriber, Topic
+from subscriptions.tokens import FEEDBACK, PREFERENCES, UNSUBSCRIBE, new_login_token, token_for, use_login_token
+from subscriptions.web.forms import SignUpForm
 from tests.support.factories import entry, feed, reader, topic
 
 pytestmark = pytest.mark.django_db

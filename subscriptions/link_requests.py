@@ -20,14 +20,14 @@ from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.urls import reverse
 
-from subscriptions import allowance, consent, visitors
-from subscriptions.choices import Choices
-from subscriptions.links import LASTS, message_id, new_login_token, withdraw_login_token
+from subscriptions import consent, link_quota, rate_limits
 from subscriptions.mail.mailer import Door, Fate, Handover, Purpose
 from subscriptions.mail.null_mx import takes_no_mail
 from subscriptions.mail.rendering import RenderedEmail, one_line, render_email
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber, Suppression, email_key
-from subscriptions.waking import wake
+from subscriptions.preferences import Choices
+from subscriptions.tokens import LASTS, message_id, new_login_token, withdraw_login_token
+from subscriptions.wake_worker import wake
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class _Mail:
     address: str
     template: str
     link: LoginToken.Purpose
-    taken: tuple[allowance.Taken, ...]
+    taken: tuple[link_quota.Taken, ...]
 
 
 class _NotYet(Exception):
@@ -152,7 +152,7 @@ def _answer(request: MailRequest, door: Door, now: datetime) -> str:
         withdraw_login_token(token)
     if handover.fate == Fate.LATER:
         for taken in mail.taken:
-            allowance.give_back(taken)
+            link_quota.give_back(taken)
         _try_again(request, now=now)
     else:
         request.delete()
@@ -220,7 +220,7 @@ def _change_address(request: MailRequest, now: datetime) -> _Mail | None:
         return None
     if Suppression.objects.blocking(request.email).exists():
         return None
-    if request.changed_at is None and visitors.asked_too_often_about(request.email, now=now):
+    if request.changed_at is None and rate_limits.asked_too_often_about(request.email, now=now):
         return None
     if (mail := _mail("change_address", reader, now=now, address=request.email)) is None:
         raise _NotYet
@@ -244,13 +244,13 @@ def _mail(template: str, reader: Subscriber, *, now: datetime, address: str = ""
     """That mail, if nobody who would get it has had too many: the reader, and who else is known at the address."""
     link = LINK[template]
     # a new address may be asked for right after signing up; how often one is mailed, asked_too_often_about counts
-    own = allowance.CONFIRMATIONS if link == _Link.CONFIRM else allowance.SIGN_INS
+    own = link_quota.CONFIRMATIONS if link == _Link.CONFIRM else link_quota.SIGN_INS
     there = Subscriber.objects.filter(email_key=email_key(address)).exclude(pk=reader.pk) if address else ()
-    taken: list[allowance.Taken] = []
-    for kind, one in ((own, reader), *((allowance.CONFIRMATIONS, other) for other in there)):
-        if (part := allowance.take(kind, one, now=now)) is None:
+    taken: list[link_quota.Taken] = []
+    for kind, one in ((own, reader), *((link_quota.CONFIRMATIONS, other) for other in there)):
+        if (part := link_quota.take(kind, one, now=now)) is None:
             for before in taken:
-                allowance.give_back(before)
+                link_quota.give_back(before)
             return None
         taken.append(part)
     return _Mail(reader=reader, address=address, template=template, link=link, taken=tuple(taken))

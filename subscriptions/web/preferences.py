@@ -11,19 +11,19 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from subscriptions import answering, consent
-from subscriptions.choices import Choices, choose
-from subscriptions.fields import same
-from subscriptions.forms import AddressForm, ChoicesForm, PauseForm, values_of
-from subscriptions.links import UNSUBSCRIBE, BadLink, login_token, token_for, use_login_token
+from subscriptions import consent, link_requests
 from subscriptions.models import LoginToken, MailRequest, Subscriber
-from subscriptions.pages import see_other, token_page
+from subscriptions.preferences import Choices, choose
+from subscriptions.rate_limits import proof, too_many
 from subscriptions.schedule import local_date
-from subscriptions.sessions import reader_page
-from subscriptions.views.joining import TOO_MANY, next_digest_in_words
-from subscriptions.views.visiting import masked
-from subscriptions.visitors import proof, too_many
-from subscriptions.zones import zones_to_choose
+from subscriptions.tokens import UNSUBSCRIBE, BadLink, login_token, token_for, use_login_token
+from subscriptions.web.decorators import see_other, token_page
+from subscriptions.web.fields import same
+from subscriptions.web.forms import AddressForm, ChoicesForm, PauseForm, values_of
+from subscriptions.web.sessions import reader_page
+from subscriptions.web.sign_in import masked
+from subscriptions.web.sign_up import TOO_MANY, next_digest_in_words
+from subscriptions.web.time_zones import zones_to_choose
 
 DONE = {
     "saved": "Your choices are saved.",
@@ -85,7 +85,7 @@ def address(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     email, now = form.cleaned_data["email"], timezone.now()
     with transaction.atomic():
         consent.ask_for_address(reader, email, now=now)
-        answering.ask(
+        link_requests.ask(
             MailRequest.Kind.CHANGE_ADDRESS,
             email=email,
             now=now,

@@ -10,15 +10,16 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from subscriptions import answering, consent, sessions, wording
-from subscriptions.choices import next_digest
-from subscriptions.forms import ChoicesForm, SignUpForm
-from subscriptions.links import LinkUsed, login_token, use_login_token
+from subscriptions import consent, consent_text, link_requests
 from subscriptions.models import LoginToken, MailRequest, Subscriber
-from subscriptions.pages import see_other, token_page
+from subscriptions.preferences import next_digest
+from subscriptions.rate_limits import proof, too_many
 from subscriptions.schedule import local_date, zone_of
-from subscriptions.visitors import proof, too_many
-from subscriptions.zones import place_of, zones_to_choose
+from subscriptions.tokens import LinkUsed, login_token, use_login_token
+from subscriptions.web import sessions
+from subscriptions.web.decorators import see_other, token_page
+from subscriptions.web.forms import ChoicesForm, SignUpForm
+from subscriptions.web.time_zones import place_of, zones_to_choose
 
 TOO_MANY = "Too many requests have come from here in a short time. What you wrote is kept: please try again in an hour."
 
@@ -34,13 +35,13 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         return sign_up_page(request, form, now=now, status=422)
     if too_many(request, "sign_up"):
         return sign_up_page(request, form, now=now, status=429, problem=TOO_MANY)
-    answering.ask(
+    link_requests.ask(
         MailRequest.Kind.SIGN_UP,
         email=form.cleaned_data["email"],
         now=now,
         **proof(request, request.path),
         choices=form.choices(),
-        wording=wording.VERSION,
+        wording=consent_text.VERSION,
     )
     return see_other("sign_up_sent")
 

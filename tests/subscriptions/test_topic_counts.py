@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from subscriptions import popularity
+from subscriptions import topic_counts
 from subscriptions.models import Subscriber, Topic
 from tests.support.factories import reader, topic, want
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 def counted() -> dict[str, tuple[int, int]]:
-    popularity.count_readers()
+    topic_counts.count_readers()
     return {row.name: (row.wanted, row.muted) for row in Topic.objects.all()}
 
 
@@ -27,8 +27,8 @@ def test_readers_on_the_list_are_counted() -> None:
     want(reader("emil", status=Subscriber.Status.PAUSED), "topic", "Robots")
     want(reader("fay"), "keyword", "robot")
     assert counted() == {"Robots": (3, 1), "Whales": (0, 0)}
-    assert popularity.readers_who_want(robots) == 3
-    assert popularity.readers_who_want(whales) == 0
+    assert topic_counts.readers_who_want(robots) == 3
+    assert topic_counts.readers_who_want(whales) == 0
 
 
 def test_who_changes_their_mind_is_counted_anew() -> None:
@@ -41,12 +41,12 @@ def test_who_changes_their_mind_is_counted_anew() -> None:
 def test_the_most_wanted_come_first() -> None:
     for name, *wishes in (("ada", "Robots", "Whales"), ("ben", "Whales"), ("cleo", "Bees")):
         reader(name, wants={"topic": wishes})
-    popularity.count_readers()
-    assert [row.name for row in popularity.most_wanted(2)] == ["Whales", "Bees"]
+    topic_counts.count_readers()
+    assert [row.name for row in topic_counts.most_wanted(2)] == ["Whales", "Bees"]
 
 
 def test_topics_are_counted_at_once(django_assert_num_queries: Any) -> None:
     for number in range(20):
         reader(f"reader{number}", wants={"topic": [f"Topic {number}", "Robots"]})
     with django_assert_num_queries(3):  # the count, the topics, and one update
-        popularity.count_readers()
+        topic_counts.count_readers()

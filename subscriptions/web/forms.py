@@ -12,11 +12,11 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from subscriptions.choices import Choices, Wish
-from subscriptions.fields import Address, CategoryList, NameList, PhraseList, same, shown
 from subscriptions.models import Topic
+from subscriptions.preferences import Choices, Wish
 from subscriptions.schedule import WEEKDAYS
-from subscriptions.zones import known_zones
+from subscriptions.web.fields import Address, CategoryList, NameList, PhraseList, same, shown
+from subscriptions.web.time_zones import known_zones
 
 HOURS = range(4, 21)
 TOO_QUICK = timedelta(seconds=2)

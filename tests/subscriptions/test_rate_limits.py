@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subscriptions.models import Knock
-from subscriptions.visitors import NETWORK, NEW_ADDRESS, WIDER, asked_too_often_about, ip_of, too_many
+from subscriptions.rate_limits import NETWORK, NEW_ADDRESS, WIDER, asked_too_often_about, ip_of, too_many
 from tests.support.factories import NOON
 from tests.support.processes import go, start
 from tests.support.services import House
@@ -121,7 +121,7 @@ AT_ONCE = """
 import sys
 import time_machine
 from django.http import HttpRequest
-from subscriptions.visitors import too_many
+from subscriptions.rate_limits import too_many
 from tests.support.factories import NOON
 time_machine.travel(NOON, tick=False).start()
 request = HttpRequest()

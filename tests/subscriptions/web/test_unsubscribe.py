@@ -9,8 +9,8 @@ import pytest
 import time_machine
 from django.test import Client
 
-from subscriptions.links import UNSUBSCRIBE, token_for
 from subscriptions.models import ConsentEvent, Subscriber
+from subscriptions.tokens import UNSUBSCRIBE, token_for
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db

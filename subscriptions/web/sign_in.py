@@ -8,13 +8,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from subscriptions import answering, sessions
-from subscriptions.forms import AddressForm
-from subscriptions.links import PREFERENCES, BadLink, login_token, read_token, use_login_token
+from subscriptions import link_requests
 from subscriptions.models import LoginToken, MailRequest, Subscriber
-from subscriptions.pages import see_other, token_page
-from subscriptions.views.joining import TOO_MANY
-from subscriptions.visitors import proof, too_many
+from subscriptions.rate_limits import proof, too_many
+from subscriptions.tokens import PREFERENCES, BadLink, login_token, read_token, use_login_token
+from subscriptions.web import sessions
+from subscriptions.web.decorators import see_other, token_page
+from subscriptions.web.forms import AddressForm
+from subscriptions.web.sign_up import TOO_MANY
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -78,7 +79,7 @@ def masked(email: str) -> str:
 
 
 def _ask(request: HttpRequest, email: str, reader: Subscriber | None = None) -> None:
-    answering.ask(
+    link_requests.ask(
         MailRequest.Kind.SIGN_IN,
         email=email,
         now=timezone.now(),

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from subscriptions.links import UNSUBSCRIBE, token_for
 from subscriptions.models import ConsentEvent, Subscriber
+from subscriptions.tokens import UNSUBSCRIBE, token_for
 from tests.support.factories import reader
 
 pytestmark = pytest.mark.django_db

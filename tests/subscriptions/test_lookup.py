@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from digest.readership import find, rhythm_of, standing_in_words, suppression_of, wishes_of
 from subscriptions import consent
+from subscriptions.lookup import find, rhythm_of, standing_in_words, suppression_of, wishes_of
 from subscriptions.models import Subscriber
 from tests.support.factories import NOON, reader, want
 

@@ -8,10 +8,10 @@ import pytest
 import time_machine
 from django.test import Client
 
-from subscriptions import answering, consent, tidying
-from subscriptions.choices import Choices, Wish
-from subscriptions.links import new_login_token
+from subscriptions import consent, link_requests, retention
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber
+from subscriptions.preferences import Choices, Wish
+from subscriptions.tokens import new_login_token
 from tests.support.factories import NOON, reader, topic
 
 pytestmark = pytest.mark.django_db
@@ -198,8 +198,8 @@ def test_what_is_shown_of_a_change_tells_nobody_whether_mail_is_refused_there(vi
     shown = set()
     for name in ("gone", "known", "nobody"):
         visit.post("/preferences/address", {"email": f"{name}@example.org"})
-        answering.answer_all(NOON)
-        tidying.tidy(NOON + timedelta(hours=47))
+        link_requests.answer_all(NOON)
+        retention.delete_expired(NOON + timedelta(hours=47))
         page = visit.get("/preferences").content.decode()
         shown.add(page.partition(f"A change to <strong>{name}@example.org</strong>")[2].partition("</p>")[0])
     assert shown == {" waits for a link: it is mailed there, if that address can be used."}

@@ -21,9 +21,9 @@ from django.core.mail.backends.locmem import EmailBackend as Memory
 from django.db import transaction
 from django.test import Client
 
-from subscriptions import answering, consent, links, wording
-from subscriptions.choices import Choices, Wish
+from subscriptions import consent, consent_text, link_requests, tokens
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Preference, Subscriber, Suppression
+from subscriptions.preferences import Choices, Wish
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
@@ -39,19 +39,19 @@ def ask(kind: MailRequest.Kind = KIND.SIGN_UP, *, now: datetime = NOON, **values
         "ip": "192.0.2.1",
         "user_agent": "Firefox",
         "choices": GRAPHS if kind == KIND.SIGN_UP else None,
-        "wording": wording.VERSION if kind == KIND.SIGN_UP else "",
+        "wording": consent_text.VERSION if kind == KIND.SIGN_UP else "",
     }
     asked |= values
     if kind == KIND.CHANGE_ADDRESS:
         consent.ask_for_address(asked["subscriber"], asked["email"], now=now)
-    answering.ask(kind, now=now, **asked)
+    link_requests.ask(kind, now=now, **asked)
 
 
 def ask_and_answer(kind: MailRequest.Kind = KIND.SIGN_UP, *, now: datetime = NOON, **values: Any) -> list[Any]:
     """The mails that left for it."""
     before = len(mail.outbox)
     ask(kind, now=now, **values)
-    answering.answer_all(now)
+    link_requests.answer_all(now)
     return mail.outbox[before:]
 
 
@@ -79,7 +79,7 @@ def test_a_newcomer_is_pending_with_their_choices_and_gets_a_link_to_confirm() -
     assert (ada().status, ada().zone, ada().send_hour, ada().next_send_at) == ("pending", "Europe/Berlin", 6, None)
     assert Choices.of(ada()) == GRAPHS
     assert (message.to, message.subject) == (["ada@example.org"], "Confirm your daily digest")
-    row = links.login_token(LINK.CONFIRM, token_in(message), now=NOON + 47 * HOUR)
+    row = tokens.login_token(LINK.CONFIRM, token_in(message), now=NOON + 47 * HOUR)
     assert row.subscriber == ada()
     assert not MailRequest.objects.exists()
 
@@ -88,10 +88,10 @@ def test_the_proof_says_when_whence_by_which_page_to_which_words_and_with_which_
     (message,) = ask_and_answer()
     signed_up, asked = ConsentEvent.objects.all()
     assert (signed_up.kind, signed_up.at, signed_up.ip, signed_up.user_agent, signed_up.page, signed_up.wording) == (
-        "signed_up", NOON, "192.0.2.1", "Firefox", "/subscribe", wording.VERSION,
+        "signed_up", NOON, "192.0.2.1", "Firefox", "/subscribe", consent_text.VERSION,
     )  # fmt: skip
     assert (asked.kind, asked.reference) == ("asked", message.extra_headers["Message-ID"])
-    assert wording.words(signed_up.wording) == wording.SIGN_UP
+    assert consent_text.words(signed_up.wording) == consent_text.SIGN_UP
 
 
 @pytest.mark.parametrize("status", ["active", "paused"])
@@ -100,7 +100,7 @@ def test_who_is_on_the_list_keeps_everything_and_gets_a_link_to_their_preference
     (message,) = ask_and_answer(email="Ada@EXAMPLE.org")
     assert message.subject == "You are subscribed already"
     assert message.to == ["ada@example.org"]
-    assert links.login_token(LINK.SIGN_IN, token_in(message), now=NOON).subscriber == before
+    assert tokens.login_token(LINK.SIGN_IN, token_in(message), now=NOON).subscriber == before
     after = ada()
     assert (after.status, after.zone, after.next_send_at) == (status, before.zone, before.next_send_at)
     assert [one.value for one in after.preferences.all()] == ["bees"]
@@ -108,7 +108,7 @@ def test_who_is_on_the_list_keeps_everything_and_gets_a_link_to_their_preference
 
 
 def press(message: Any, *, now: datetime = NOON) -> bool:
-    token = links.use_login_token(LINK.CONFIRM, token_in(message), now=now)
+    token = tokens.use_login_token(LINK.CONFIRM, token_in(message), now=now)
     return consent.confirm(token.subscriber.public_id, now=now, token=token)
 
 
@@ -139,11 +139,11 @@ def test_a_link_to_confirm_from_before_leaving_brings_nobody_back() -> None:
     (reminder,) = ask_and_answer(KIND.SIGN_IN, now=NOON + HOUR)
     assert press(message, now=NOON + HOUR)
     consent.unsubscribe(ada().public_id, now=NOON + HOUR)
-    with pytest.raises(links.BadLink):
+    with pytest.raises(tokens.BadLink):
         press(reminder, now=NOON + HOUR)
     (anew,) = ask_and_answer(now=NOON + 2 * HOUR)
     consent.unsubscribe(ada().public_id, now=NOON + 2 * HOUR)  # the old link, once more
-    with pytest.raises(links.BadLink):
+    with pytest.raises(tokens.BadLink):
         press(anew, now=NOON + 2 * HOUR)
     assert ada().status == "unsubscribed"
 
@@ -229,7 +229,7 @@ def test_whoever_confirmed_once_can_see_their_data(status: str) -> None:
     reader("ada", status=status)
     (message,) = ask_and_answer(KIND.SIGN_IN)
     assert message.subject == "Your link to your preferences"
-    assert links.login_token(LINK.SIGN_IN, token_in(message), now=NOON).subscriber == ada()
+    assert tokens.login_token(LINK.SIGN_IN, token_in(message), now=NOON).subscriber == ada()
 
 
 def test_a_stranger_gets_nothing_and_is_not_kept() -> None:
@@ -254,15 +254,15 @@ def test_a_change_of_address_is_mailed_to_the_new_one_and_changes_nothing_yet() 
     assert "example.org" not in message.body
     one.refresh_from_db()
     assert (one.email, one.pending_email) == ("ada@example.org", "ada@new.example")
-    assert links.login_token(LINK.CHANGE_ADDRESS, token_in(message), now=NOON).subscriber == one
+    assert tokens.login_token(LINK.CHANGE_ADDRESS, token_in(message), now=NOON).subscriber == one
 
 
 def test_a_link_sent_to_one_new_address_never_brings_the_digests_to_another() -> None:
     one = reader("ada")
     (first,) = ask_and_answer(KIND.CHANGE_ADDRESS, email="first@new.example", subscriber=one)
     ask_and_answer(KIND.CHANGE_ADDRESS, email="second@new.example", subscriber=one, now=NOON + HOUR)
-    with pytest.raises(links.BadLink):
-        links.use_login_token(LINK.CHANGE_ADDRESS, token_in(first), now=NOON + HOUR)
+    with pytest.raises(tokens.BadLink):
+        tokens.use_login_token(LINK.CHANGE_ADDRESS, token_in(first), now=NOON + HOUR)
 
 
 def test_a_suppressed_address_can_be_nobodys_new_one_and_does_not_show_it() -> None:
@@ -280,7 +280,7 @@ def test_a_new_address_whose_mail_would_be_one_too_many_gets_it_later() -> None:
     asked = {"email": "ada@new.example", "subscriber": one, "now": NOON + MINUTE}
     assert ask_and_answer(KIND.CHANGE_ADDRESS, **asked) == []
     assert ask_and_answer(KIND.CHANGE_ADDRESS, **asked) == []  # in place of the first
-    answering.answer_all(NOON + 16 * MINUTE)
+    link_requests.answer_all(NOON + 16 * MINUTE)
     assert [message.to for message in mail.outbox[1:]] == [["ada@new.example"]]
     assert not MailRequest.objects.exists()
 
@@ -289,10 +289,10 @@ def test_who_has_no_mails_left_today_gets_a_link_to_the_new_address_tomorrow() -
     one = reader("ada", link_sent_at=NOON - HOUR, links_today=10)
     assert ask_and_answer(KIND.CHANGE_ADDRESS, email="ada@new.example", subscriber=one) == []
     for quarters in range(1, 13 * 4):
-        answering.answer_all(NOON + quarters * 15 * MINUTE)
+        link_requests.answer_all(NOON + quarters * 15 * MINUTE)
     (message,) = mail.outbox
     assert message.to == ["ada@new.example"]
-    assert links.login_token(LINK.CHANGE_ADDRESS, token_in(message), now=NOON + DAY).subscriber == one
+    assert tokens.login_token(LINK.CHANGE_ADDRESS, token_in(message), now=NOON + DAY).subscriber == one
 
 
 # --- when mail cannot leave ------------------------------------------------------------------------------------------
@@ -320,12 +320,12 @@ def test_a_mail_server_that_asks_for_patience_gets_the_mail_later_with_another_l
     assert ask_and_answer() == []
     assert not LoginToken.objects.exists()
     assert events() == ["signed_up"]
-    answering.answer_all(NOON + MINUTE - timedelta(seconds=1))
+    link_requests.answer_all(NOON + MINUTE - timedelta(seconds=1))
     assert len(mail_server) == 1
-    answering.answer_all(NOON + MINUTE)
-    answering.answer_all(NOON + 4 * MINUTE)
+    link_requests.answer_all(NOON + MINUTE)
+    link_requests.answer_all(NOON + 4 * MINUTE)
     (message,) = mail.outbox
-    assert links.login_token(LINK.CONFIRM, token_in(message), now=NOON + HOUR)
+    assert tokens.login_token(LINK.CONFIRM, token_in(message), now=NOON + HOUR)
     assert events() == ["signed_up", "asked"]
     assert ada().confirmations_today == 1
     assert not MailRequest.objects.exists()
@@ -335,8 +335,8 @@ def test_a_mail_that_did_not_leave_takes_nothing_from_the_days_three(mail_server
     assert len(ask_and_answer()) == 1
     mail_server += [SMTPDataError(451, b"later")] * 2
     assert ask_and_answer(now=NOON + 20 * MINUTE) == []
-    answering.answer_all(NOON + 21 * MINUTE)
-    answering.answer_all(NOON + 24 * MINUTE)
+    link_requests.answer_all(NOON + 21 * MINUTE)
+    link_requests.answer_all(NOON + 24 * MINUTE)
     assert len(mail.outbox) == 2
     assert ada().confirmations_today == 2
     assert len(ask_and_answer(now=NOON + 39 * MINUTE)) == 1
@@ -346,7 +346,7 @@ def test_after_five_tries_it_is_left(mail_server: list[Exception]) -> None:
     mail_server += [SMTPDataError(451, b"later")] * 9
     ask()
     for minute in range(120):
-        answering.answer_all(NOON + minute * MINUTE)
+        link_requests.answer_all(NOON + minute * MINUTE)
     assert len(mail_server) == 4
     assert not MailRequest.objects.exists()
 
@@ -354,7 +354,7 @@ def test_after_five_tries_it_is_left(mail_server: list[Exception]) -> None:
 def test_a_mail_that_may_have_left_is_not_sent_again(mail_server: list[Exception]) -> None:
     mail_server.append(SMTPServerDisconnected("gone"))
     assert ask_and_answer() == []
-    answering.answer_all(NOON + HOUR)
+    link_requests.answer_all(NOON + HOUR)
     assert mail.outbox == []
     assert not MailRequest.objects.exists()
     assert LoginToken.objects.count() == 1  # it works if it did arrive
@@ -364,14 +364,14 @@ def test_a_mail_that_may_have_left_is_not_sent_again(mail_server: list[Exception
 def test_a_worker_that_dies_in_between_mails_nobody_twice() -> None:
     ask()
     MailRequest.objects.update(status=MailRequest.Status.ANSWERING, attempts=1)
-    answering.answer_all(NOON + HOUR)
+    link_requests.answer_all(NOON + HOUR)
     assert mail.outbox == []
 
 
 def test_an_answer_that_comes_too_late_is_not_given() -> None:
     reader("ada")
     ask(KIND.SIGN_IN)
-    answering.answer_all(NOON + HOUR + MINUTE)
+    link_requests.answer_all(NOON + HOUR + MINUTE)
     assert mail.outbox == []
     assert not MailRequest.objects.exists()
 
@@ -382,19 +382,19 @@ def test_signing_in_comes_before_what_came_earlier(name_server: dict[str, str], 
     for number in range(30):
         ask(email=f"somebody{number}@unheard-of.example")
     ask(KIND.SIGN_IN, now=NOON + MINUTE)
-    answering.answer_all(NOON + MINUTE)
+    link_requests.answer_all(NOON + MINUTE)
     assert mail.outbox[0].to == ["ada@example.org"]
 
 
 def test_one_request_that_fails_holds_up_no_other_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as broken:
-        broken.setitem(answering._ANSWERS, KIND.SIGN_IN, lambda *_: 1 / 0)
+        broken.setitem(link_requests._ANSWERS, KIND.SIGN_IN, lambda *_: 1 / 0)
         ask(KIND.SIGN_IN, email="ben@example.org")
         ask(now=NOON + MINUTE)
-        answering.answer_all(NOON + MINUTE)
+        link_requests.answer_all(NOON + MINUTE)
         assert [message.to for message in mail.outbox] == [["ada@example.org"]]
     reader("ben")
-    answering.answer_all(NOON + 2 * MINUTE)
+    link_requests.answer_all(NOON + 2 * MINUTE)
     assert [message.to for message in mail.outbox] == [["ada@example.org"], ["ben@example.org"]]
 
 
@@ -402,10 +402,10 @@ def test_a_sign_up_whose_first_try_failed_before_anything_was_kept_is_kept_by_th
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(answering, "new_login_token", lambda *_, **__: 1 / 0)
+        broken.setattr(link_requests, "new_login_token", lambda *_, **__: 1 / 0)
         assert ask_and_answer() == []
         assert not Subscriber.objects.exists()
-    answering.answer_all(NOON + MINUTE)
+    link_requests.answer_all(NOON + MINUTE)
     assert len(mail.outbox) == 1
     assert events() == ["signed_up", "asked"]
 
@@ -465,19 +465,19 @@ def test_a_domain_that_says_it_takes_no_mail_is_not_written_to(name_server: dict
 
 
 def test_the_outbox_asks_no_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answering, "takes_no_mail", lambda _: pytest.fail("asked"))
+    monkeypatch.setattr(link_requests, "takes_no_mail", lambda _: pytest.fail("asked"))
     assert len(ask_and_answer()) == 1
 
 
 # --- the mails -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", list(answering.LINK))
+@pytest.mark.parametrize("name", list(link_requests.LINK))
 def test_a_mail_with_a_link_says_what_it_is_for_how_long_it_lasts_and_what_if_it_was_somebody_else(name: str) -> None:
-    email = answering.compose(name, link=answering.LINK[name], token="t" * 22)
+    email = link_requests.compose(name, link=link_requests.LINK[name], token="t" * 22)
     html = " ".join(re.sub(r"<[^>]+>", " ", email.html.partition("<body")[2]).split())
     text = " ".join(email.text.split())
-    lasts = "30 minutes" if answering.LINK[name] == LINK.SIGN_IN else "48 hours"
+    lasts = "30 minutes" if link_requests.LINK[name] == LINK.SIGN_IN else "48 hours"
     for part in (html, text):
         assert f"The link lasts {lasts} and works once." in part
         assert "If it was not you, do nothing: " in part
