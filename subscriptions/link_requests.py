@@ -21,13 +21,13 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.urls import reverse
 
 from subscriptions import consent, link_quota, rate_limits
-from subscriptions.mail.mailer import Door, Fate, Handover, Purpose
+from subscriptions.mail.mailer import Mailer, Purpose, SendResult, SendStatus
 from subscriptions.mail.null_mx import takes_no_mail
 from subscriptions.mail.rendering import RenderedEmail, one_line, render_email
 from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber, Suppression, email_key
 from subscriptions.preferences import Choices
 from subscriptions.tokens import LASTS, message_id, new_login_token, withdraw_login_token
-from subscriptions.wake_worker import wake
+from subscriptions.wake_worker import enqueue
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def ask(
         ip=ip,
         user_agent=one_line(user_agent)[:300],
     )
-    transaction.on_commit(partial(wake, TASK, queue="mail"))
+    transaction.on_commit(partial(enqueue, TASK, queue="mail"))
 
 
 # Answering -----------------------------------------------------------------------------------------------------------
@@ -96,9 +96,9 @@ def answer_all(now: datetime) -> Counter[str]:
     """
     counts: Counter[str] = Counter()
     started = time.monotonic()
-    with Door() as door:
+    with Mailer() as mailer:
         while time.monotonic() - started < LONGEST and (request := _claim(now)):
-            counts[_answer(request, door, now)] += 1
+            counts[_answer(request, mailer, now)] += 1
     if counts:
         logger.info("Requests for mail answered: %s", ", ".join(f"{n} {fate}" for fate, n in sorted(counts.items())))
     return counts
@@ -124,7 +124,7 @@ def _claim(now: datetime) -> MailRequest | None:
     return None
 
 
-def _answer(request: MailRequest, door: Door, now: datetime) -> str:
+def _answer(request: MailRequest, mailer: Mailer, now: datetime) -> str:
     """Make the change that was asked for, then mail the link to it; the link's secret exists only from here on."""
     try:
         if _is_of_no_use(request, now):
@@ -138,25 +138,25 @@ def _answer(request: MailRequest, door: Door, now: datetime) -> str:
         MailRequest.objects.filter(pk=request.pk).update(
             status=MailRequest.Status.WAITING, not_before=now + NEXT_TRY, attempts=F("attempts") - 1
         )
-        return Fate.LATER
+        return SendStatus.LATER
     except Exception:  # surely nothing left
         logger.exception("A request for a mail with a link could not be answered")
         _try_again(request, now=now)
-        return Fate.LATER
+        return SendStatus.LATER
     if mail is None:
         request.delete()
         return "nothing to send"
-    handover = _hand_over(mail, token, request, door, now)
-    if handover.fate not in (Fate.ACCEPTED, Fate.UNKNOWN):
-        logger.warning("A mail with a link did not leave (%s): %s", handover.fate, handover.detail)
+    result = _send(mail, token, request, mailer, now)
+    if result.status not in (SendStatus.ACCEPTED, SendStatus.UNKNOWN):
+        logger.warning("A mail with a link did not leave (%s): %s", result.status, result.detail)
         withdraw_login_token(token)
-    if handover.fate == Fate.LATER:
+    if result.status == SendStatus.LATER:
         for taken in mail.taken:
             link_quota.give_back(taken)
         _try_again(request, now=now)
     else:
         request.delete()
-    return handover.fate
+    return result.status
 
 
 def _new_token(mail: _Mail, request: MailRequest, now: datetime) -> str:
@@ -181,10 +181,10 @@ def _try_again(request: MailRequest, *, now: datetime) -> None:
     )
 
 
-def _hand_over(mail: _Mail, token: str, request: MailRequest, door: Door, now: datetime) -> Handover:
+def _send(mail: _Mail, token: str, request: MailRequest, mailer: Mailer, now: datetime) -> SendResult:
     name = message_id("link", f"{request.pk}|{request.attempts}")
-    door.look_up([mail.reader])
-    handover = door.send(
+    mailer.look_up([mail.reader])
+    result = mailer.send(
         mail.reader,
         compose(mail.template, link=mail.link, token=token),
         purpose=Purpose.SIGN_IN if mail.link == _Link.SIGN_IN else Purpose.CONFIRMATION,
@@ -192,9 +192,9 @@ def _hand_over(mail: _Mail, token: str, request: MailRequest, door: Door, now: d
         dated_at=now,
         address=mail.address,
     )
-    if mail.link == _Link.CONFIRM and handover.fate in (Fate.ACCEPTED, Fate.UNKNOWN):
+    if mail.link == _Link.CONFIRM and result.status in (SendStatus.ACCEPTED, SendStatus.UNKNOWN):
         consent.record(mail.reader.public_id, ConsentEvent.Kind.ASKED, now=now, reference=name)
-    return handover
+    return result
 
 
 # What answers each kind ----------------------------------------------------------------------------------------------

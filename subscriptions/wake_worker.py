@@ -10,7 +10,7 @@ from django.conf import settings
 logger = logging.getLogger(__name__)
 
 
-def wake(task: str, *, queue: str, patience: float = 1) -> None:
+def enqueue(task: str, *, queue: str, patience: float = 1) -> None:
     """Send the wake-up of this task; never raises when the broker is away, and gives up after ``patience`` seconds."""
     hurry = {"max_retries": 1, "interval_start": 0, "socket_connect_timeout": patience, "socket_timeout": patience}
     try:

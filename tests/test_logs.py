@@ -77,7 +77,7 @@ def test_every_process_writes_with_the_mask(tmp_path: Path) -> None:
         "app.log.setup(loglevel='WARNING'); boom.apply()\n"
     )
     web = (
-        "import django; django.setup()\nfrom django.test import Client\nfrom subscriptions import visitors\n"
+        "import django; django.setup()\nfrom django.test import Client\nfrom subscriptions import rate_limits\n"
         "from django.urls import path\nfrom digest.config import urls\n"
         f"def boom(request, token): {boom}\n"
         "urls.urlpatterns.append(path('x/<token>', boom))\n"

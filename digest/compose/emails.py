@@ -15,7 +15,7 @@ from digest.compose.card import Card
 from digest.compose.completeness import SourceCount, receipt_in_words
 from digest.compose.reasons import TOLD, Reason
 from digest.compose.size_limit import email_of_nothing, fit
-from digest.compose.template_cache import Press
+from digest.compose.template_cache import TemplateCache
 from digest.models import Delivery, Edition, EditionPaper
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
@@ -37,7 +37,7 @@ class Mails:
         self.forget()
 
     def forget(self) -> None:
-        self._press = Press()
+        self._press = TemplateCache()
         self._cards: dict[int, list[tuple[date, Card]]] = {}  # by paper, newest edition first
         self._editions: dict[int, Edition] = {}
         self._receipts: dict[int | None, tuple[str, ...]] = {}  # by edition

@@ -17,8 +17,8 @@ from markupsafe import escape
 from digest.compose.build import Digest, Item
 from digest.compose.card import Card
 from digest.compose.size_limit import HTML_BYTES
-from subscriptions.mail.rendering import Hole, one_line, prepare
-from subscriptions.mail.template_cache import JoinedEmail, Prepared, encoded
+from subscriptions.mail.rendering import Placeholder, compile_template, one_line
+from subscriptions.mail.template_cache import CompiledTemplate, JoinedEmail, encoded
 
 OWN = ("subject", "preheader", "date_line", "overview", "opening", "why_you")  # of a digest: one reader's
 LINKS = ("unsubscribe_url", "preferences_url", "feedback_url", "web_url")  # of its reader
@@ -28,12 +28,12 @@ SHARED = ("items_heading", "receipt", "sender", "left_out")
 Both = tuple[bytes, bytes]  # in the text and in the HTML
 
 
-class Press:
+class TemplateCache:
     """The pages and papers prepared so far; kept for a batch, it grows with its papers and not with its readers."""
 
     def __init__(self) -> None:
-        self._pages: dict[object, tuple[Prepared, Prepared]] = {}
-        self._papers: dict[object, tuple[Prepared, Prepared]] = {}
+        self._pages: dict[object, tuple[CompiledTemplate, CompiledTemplate]] = {}
+        self._papers: dict[object, tuple[CompiledTemplate, CompiledTemplate]] = {}
         self._asides: dict[tuple[int, ...], Both] = {}
         self._cards: list[Card] = []  # kept, since a paper is known by its card's identity
 
@@ -51,23 +51,23 @@ class Press:
         own |= {name: encoded(url) for name, url in links.items()}
         lists = (self._list(digest.picks, say), self._list(digest.items, say), self._also(digest.also))
         text, html = (
-            page.filled(own | dict(zip(LISTS, parts, strict=True)))
+            page.fill(own | dict(zip(LISTS, parts, strict=True)))
             for page, parts in zip(self._page(digest), zip(*lists, strict=True), strict=True)
         )
         if len(html) > HTML_BYTES and len(a2b_qp(html)) > HTML_BYTES:
             return None
         return JoinedEmail(one_line(digest.subject), text, html)
 
-    def _page(self, digest: Digest) -> tuple[Prepared, Prepared]:
+    def _page(self, digest: Digest) -> tuple[CompiledTemplate, CompiledTemplate]:
         made_up = [bool(getattr(digest, name)) for name in (*OWN, *LISTS)]
         links = [bool(getattr(digest.reader, name)) for name in LINKS]
         shared = {name: getattr(digest, name) for name in SHARED}
         key = (*made_up, *links, *shared.values())
         if key not in self._pages:
             # only what is named above: a template that asked for more would print one reader's own to all
-            own = {name: Hole(name) if getattr(digest, name) else "" for name in OWN}
-            lists = {name: (Hole(name),) if getattr(digest, name) else () for name in LISTS}
-            reader = {name: Hole(name) if getattr(digest.reader, name) else "" for name in LINKS}
+            own = {name: Placeholder(name) if getattr(digest, name) else "" for name in OWN}
+            lists = {name: (Placeholder(name),) if getattr(digest, name) else () for name in LISTS}
+            reader = {name: Placeholder(name) if getattr(digest.reader, name) else "" for name in LINKS}
             model = SimpleNamespace(**own, **lists, **shared, reader=SimpleNamespace(**reader))
             self._pages[key] = _prepared("digest", subject=own["subject"], digest=model)
         return self._pages[key]
@@ -81,16 +81,18 @@ class Press:
                 "why": item.why,
                 "say_url": say + b"%d=\r\n" % item.number,
             }
-            texts.append(text.filled(own))
-            htmls.append(html.filled(own))
+            texts.append(text.fill(own))
+            htmls.append(html.fill(own))
         return b"".join(texts), b"".join(htmls)
 
-    def _paper(self, item: Item, links: bool) -> tuple[Prepared, Prepared]:
+    def _paper(self, item: Item, links: bool) -> tuple[CompiledTemplate, CompiledTemplate]:
         key = (id(item.card), item.note, links)
         if key not in self._papers:
             self._cards.append(item.card)
-            model = SimpleNamespace(number=Hole("number"), why=Hole("why"), card=item.card, note=item.note)
-            self._papers[key] = _prepared("paper", "paper", item=model, say_url=Hole("say_url") if links else "")
+            model = SimpleNamespace(
+                number=Placeholder("number"), why=Placeholder("why"), card=item.card, note=item.note
+            )
+            self._papers[key] = _prepared("paper", "paper", item=model, say_url=Placeholder("say_url") if links else "")
         return self._papers[key]
 
     def _also(self, cards: Sequence[Card]) -> Both:
@@ -98,11 +100,11 @@ class Press:
         if key not in self._asides:
             self._cards += cards
             made = [_prepared("paper", "also", card=card) for card in cards]
-            text, html = (b"".join([one[part].filled({}) for one in made]) for part in (0, 1))
+            text, html = (b"".join([one[part].fill({}) for one in made]) for part in (0, 1))
             self._asides[key] = text, html
         return self._asides[key]
 
 
-def _prepared(template: str, macro: str = "", **context: object) -> tuple[Prepared, Prepared]:
+def _prepared(template: str, macro: str = "", **context: object) -> tuple[CompiledTemplate, CompiledTemplate]:
     """A template's text and its HTML."""
-    return prepare(f"{template}.txt", macro, **context), prepare(f"{template}.html", macro, **context)
+    return compile_template(f"{template}.txt", macro, **context), compile_template(f"{template}.html", macro, **context)

@@ -21,8 +21,8 @@ from digest.dashboard.auth.roles import Role, roles_of
 from digest.dashboard.pages import page, staff_only
 from digest.editions.open_edition import time_of_the_house
 from digest.preview.staff import Draft, for_reader, for_taste
-from subscriptions.mail.mailer import Door
-from subscriptions.mail.outcomes import Fate
+from subscriptions.mail.mailer import Mailer
+from subscriptions.mail.outcomes import SendStatus
 from subscriptions.models import Subscriber, email_key
 from subscriptions.rate_limits import PERSON, too_many_by
 from subscriptions.sample_readers import examples
@@ -126,10 +126,10 @@ def send(request: HttpRequest) -> HttpResponse:
     else:
         # written before it leaves: a mail without its line is worse than a line without its mail
         audit_log.write_down(user, draft.edition, f"Sends a test of a digest to number {chosen.user_id} of the staff.")
-        with Door() as door:
+        with Mailer() as mailer:
             its_id = message_id("preview", f"{user.pk}|{now.isoformat()}")
-            done = door.send_to_staff(draft.email, address=chosen.email, message_id=its_id, dated_at=now)
-        if done.fate == Fate.ACCEPTED:
+            done = mailer.send_to_staff(draft.email, address=chosen.email, message_id=its_id, dated_at=now)
+        if done.status == SendStatus.ACCEPTED:
             messages.success(request, f"A test mail is on its way to {chosen.email}.")
         else:
             messages.error(request, f"The test mail was not taken. {done.detail}")

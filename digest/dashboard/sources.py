@@ -25,7 +25,7 @@ from digest.ingest.advice import advice_for
 from digest.ingest.source_health import Day, Faring, fare, is_by_hand
 from digest.models import Paper, Sighting, Source
 from subscriptions.rate_limits import too_many_by
-from subscriptions.wake_worker import wake
+from subscriptions.wake_worker import enqueue
 
 FORTNIGHT, MONTH = 14, 30  # days that are drawn
 SHOWN, LATEST = 10, 20  # entries of a look; papers of a source
@@ -106,7 +106,7 @@ def add(request: HttpRequest) -> HttpResponse:
             audit_log.write_down(request.user, source, f"Added it: {source.url}")
     except CannotAdd as refusal:
         return _page_of_all(request, status=422, typed=seen["url"], problem=str(refusal))
-    wake("digest.tasks.refresh", queue="ticks")
+    enqueue("digest.tasks.refresh", queue="ticks")
     messages.success(
         request, f"“{source.name}” is added. It is read within a minute or two; “Read now” does it at once."
     )

@@ -24,9 +24,9 @@ from digest.delivery import throttle
 from digest.models import PAUSED, SUPPRESSED, Batch, Delivery
 from digest.reader_data.erase import forget_the_erased
 from subscriptions import consent
-from subscriptions.mail.mailer import Door, Purpose
-from subscriptions.mail.message import Letter
-from subscriptions.mail.outcomes import Fate, Handover, Trouble
+from subscriptions.mail.mailer import Mailer, Purpose
+from subscriptions.mail.message import EncodedMessage
+from subscriptions.mail.outcomes import Scope, SendResult, SendStatus
 from subscriptions.mail.providers import may_be_asked_again
 from subscriptions.models import Subscriber, Suppression
 
@@ -44,7 +44,7 @@ EXPIRED_WITH_NOTHING = "It could not leave in time; it had no paper for you."
 STOPPED = "The worker stopped while this mail was being handed over."
 POISON = "This digest stopped every worker that took it."
 RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 3, 10, 30, 60)]
-NOT_OF_THE_MAIL = (Trouble.OURS, Trouble.UNREACHABLE)  # it may wait for its time to be over, at the last of these paces
+NOT_OF_THE_MAIL = (Scope.OURS, Scope.UNREACHABLE)  # it may wait for its time to be over, at the last of these paces
 MOST_LEASES = 3  # of a batch of one that stops its worker each time
 WRITE_AGAIN_AFTER = (0.1, 0.5, 1, 2, 5, 10, 15, 20)  # seconds: within the time of a task
 SETTLED = ("status", "outcome", "answer", "attempts", "accepted_at", "not_before", "handed_over_at")
@@ -98,29 +98,29 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
     until = began + LONGEST_DELIVERY
     mails = AT_HAND
     again: datetime | None = None
-    with Door(at_once=CHUNK) as door:
+    with Mailer(at_once=CHUNK) as mailer:
         while began <= (now := clock()) < until:  # a clock that was put back no longer tells how long this takes
             permit = throttle.permit(CHUNK, now=now)
             if not permit.mails:
                 again = permit.again
                 break
-            if not (chunk := _take_chunk(batch, door, now, outcomes, most=permit.mails)):
+            if not (chunk := _take_chunk(batch, mailer, now, outcomes, most=permit.mails)):
                 break
             with mails.lock:  # a worker without Redis delivers in several threads
                 mails.read_cards(chunk)
-                written = [_letter(door, delivery, mails) for delivery in chunk]
+                written = [_encode(mailer, delivery, mails) for delivery in chunk]
             stop = now + LONGEST_CHUNK
             taken = iter(
-                door.hand_over(
-                    [letter for letter in written if isinstance(letter, Letter)],
+                mailer.send_batch(
+                    [message for message in written if isinstance(message, EncodedMessage)],
                     pace=permit.pace,
                     in_time=lambda start=now, stop=stop: start <= clock() < stop,  # type: ignore[misc]
                 )
             )
-            handovers = [next(taken) if isinstance(one, Letter) else one for one in written]
-            _record(chunk, handovers, taken_at=now, now=clock())
+            results = [next(taken) if isinstance(one, EncodedMessage) else one for one in written]
+            _record(chunk, results, taken_at=now, now=clock())
             outcomes.counts.update(delivery.status for delivery in chunk)
-            throttle.learn(handovers, now=clock())
+            throttle.learn(results, now=clock())
     _give_back(batch, again)
     logger.info("delivered", extra={"facts": {"batch": batch.pk, **outcomes.counts}})
     return outcomes
@@ -211,7 +211,7 @@ def _may_repeat(delivery: Delivery, now: datetime) -> bool:
 # --- a chunk ---------------------------------------------------------------------------------------------------------
 
 
-def _take_chunk(batch: Batch, door: Door, now: datetime, outcomes: Outcomes, *, most: int) -> list[Delivery]:
+def _take_chunk(batch: Batch, mailer: Mailer, now: datetime, outcomes: Outcomes, *, most: int) -> list[Delivery]:
     """The next deliveries of the batch, after a last look at their readers, marked as being handed over."""
     going: list[Delivery] = []
     while not going:
@@ -229,7 +229,7 @@ def _take_chunk(batch: Batch, door: Door, now: datetime, outcomes: Outcomes, *, 
             )
             if not ready:
                 return []
-            suppressed = door.look_up(delivery.subscriber for delivery in ready)
+            suppressed = mailer.look_up(delivery.subscriber for delivery in ready)
             for delivery in ready:
                 delivery.status, delivery.outcome = _last_look(delivery, suppressed, now)
                 if delivery.handed_over_at and (
@@ -276,13 +276,13 @@ def _last_look(delivery: Delivery, suppressed: set[int], now: datetime) -> tuple
     return Delivery.Status.HANDING_OFF, ""
 
 
-def _letter(door: Door, delivery: Delivery, mails: Mails) -> Letter | Handover:
+def _encode(mailer: Mailer, delivery: Delivery, mails: Mails) -> EncodedMessage | SendResult:
     try:
         email = mails.email_for(delivery)
     except Exception:  # one digest that cannot be made must not stop the others
         logger.exception("Delivery %s could not be composed", delivery.pk)
-        return Handover(Fate.FAILED, "This digest could not be composed; the service's log says why.")
-    return door.letter(
+        return SendResult(SendStatus.FAILED, "This digest could not be composed; the service's log says why.")
+    return mailer.encode(
         delivery.subscriber,
         email,
         purpose=Purpose.DIGEST,
@@ -292,33 +292,33 @@ def _letter(door: Door, delivery: Delivery, mails: Mails) -> Letter | Handover:
     )
 
 
-def _settle(delivery: Delivery, handover: Handover, *, taken_at: datetime, now: datetime) -> None:
+def _settle(delivery: Delivery, result: SendResult, *, taken_at: datetime, now: datetime) -> None:
     """What a delivery's row says once a hand-over that began at ``taken_at`` has ended so."""
-    delivery.outcome, delivery.answer = handover.detail[:300], handover.answer[:20]
-    delivery.provider_message_id = handover.provider_message_id[:200]
+    delivery.outcome, delivery.answer = result.detail[:300], result.answer[:20]
+    delivery.provider_message_id = result.provider_message_id[:200]
     delivery.not_before = None
-    again = now + max(_wait(delivery), handover.retry_after or timedelta())
-    match handover.fate:
-        case Fate.ACCEPTED:
+    again = now + max(_wait(delivery), result.retry_after or timedelta())
+    match result.status:
+        case SendStatus.ACCEPTED:
             delivery.status, delivery.accepted_at = Delivery.Status.ACCEPTED, now
             return
-        case Fate.NOT_TRIED:
+        case SendStatus.NOT_TRIED:
             # not ready: when the lease is over, its batch may be done already, and nobody would look into it
             delivery.status, again = Delivery.Status.RETRY_WAIT, now
             delivery.attempts -= 1
-        case Fate.LATER if delivery.attempts <= len(RETRY_AFTER) or handover.trouble in NOT_OF_THE_MAIL:
+        case SendStatus.LATER if delivery.attempts <= len(RETRY_AFTER) or result.scope in NOT_OF_THE_MAIL:
             delivery.status = Delivery.Status.RETRY_WAIT
-        case Fate.UNKNOWN if _may_repeat(delivery, again):
+        case SendStatus.UNKNOWN if _may_repeat(delivery, again):
             delivery.status = Delivery.Status.RETRY_WAIT
-        case Fate.UNKNOWN:
+        case SendStatus.UNKNOWN:
             delivery.status = Delivery.Status.UNKNOWN
-        case Fate.REFUSED:
+        case SendStatus.REFUSED:
             delivery.status = Delivery.Status.SKIPPED
-        case Fate.FAILED | Fate.NO_SUCH_ADDRESS | Fate.LATER:
+        case SendStatus.FAILED | SendStatus.NO_SUCH_ADDRESS | SendStatus.LATER:
             delivery.status = Delivery.Status.FAILED
     if delivery.status == Delivery.Status.RETRY_WAIT:
         delivery.not_before = again
-    if handover.fate == Fate.UNKNOWN:
+    if result.status == SendStatus.UNKNOWN:
         return
     if delivery.handed_over_at != taken_at and delivery.status in (Delivery.Status.FAILED, Delivery.Status.SKIPPED):
         delivery.status = Delivery.Status.UNKNOWN  # an earlier try may have left
@@ -331,12 +331,12 @@ def _wait(delivery: Delivery) -> timedelta:
     return RETRY_AFTER[min(delivery.attempts, len(RETRY_AFTER)) - 1] * (0.8 + delivery.pk % 5 / 10)
 
 
-def _record(chunk: Sequence[Delivery], handovers: Sequence[Handover], *, taken_at: datetime, now: datetime) -> None:
+def _record(chunk: Sequence[Delivery], results: Sequence[SendResult], *, taken_at: datetime, now: datetime) -> None:
     """Write down what became of a chunk; while the database is away, try the writing again and never the sending."""
     gone = []
-    for delivery, handover in zip(chunk, handovers, strict=True):
-        _settle(delivery, handover, taken_at=taken_at, now=now)
-        if handover.fate == Fate.NO_SUCH_ADDRESS:
+    for delivery, result in zip(chunk, results, strict=True):
+        _settle(delivery, result, taken_at=taken_at, now=now)
+        if result.status == SendStatus.NO_SUCH_ADDRESS:
             gone.append(delivery)
     for pause in (*WRITE_AGAIN_AFTER, None):
         try:

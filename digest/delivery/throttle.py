@@ -17,7 +17,7 @@ from django.db import transaction
 
 from digest.models import Delivery, Provider
 from subscriptions.mail.mailer import Pace
-from subscriptions.mail.outcomes import Fate, Handover, Trouble
+from subscriptions.mail.outcomes import Scope, SendResult, SendStatus
 
 logger = logging.getLogger(__name__)
 
@@ -122,24 +122,24 @@ def rate_of(provider: Provider, *, now: datetime) -> float | None:
     return max(SLOWEST, (settings.MAIL_RATE or 2 * FASTEST_SLOWED) / 2.0**halved)
 
 
-def learn(handovers: Iterable[Handover], *, now: datetime) -> None:
+def learn(results: Iterable[SendResult], *, now: datetime) -> None:
     """Make of what became of a chunk's mails what it says of all others; call it once their rows are written."""
-    handovers = [handover for handover in handovers if handover.fate not in (Fate.NOT_TRIED, Fate.REFUSED)]
-    troubles = Counter(handover.trouble for handover in handovers)
-    if troubles[Trouble.TOO_FAST]:
+    results = [result for result in results if result.status not in (SendStatus.NOT_TRIED, SendStatus.REFUSED)]
+    scopes = Counter(result.scope for result in results)
+    if scopes[Scope.TOO_FAST]:
         _slow_down(now)
-    if troubles[Trouble.OURS]:
-        first = next(handover for handover in handovers if handover.trouble == Trouble.OURS)
+    if scopes[Scope.OURS]:
+        first = next(result for result in results if result.scope == Scope.OURS)
         hold(BREAK, f"{first.detail} Every other mail would fare the same.", now=now)
-    elif handovers and all(map(_tells_nothing, handovers)):
-        hold(MINUTE, handovers[0].detail, now=now)
-    elif any(handover.fate in (Fate.FAILED, Fate.NO_SUCH_ADDRESS) and handover.answer for handover in handovers):
+    elif results and all(map(_tells_nothing, results)):
+        hold(MINUTE, results[0].detail, now=now)
+    elif any(result.status in (SendStatus.FAILED, SendStatus.NO_SUCH_ADDRESS) and result.answer for result in results):
         _look_back(now)
 
 
-def _tells_nothing(handover: Handover) -> bool:
+def _tells_nothing(result: SendResult) -> bool:
     """Nobody was there, or nobody said what became of the mail: each further one would be lost sight of, too."""
-    return handover.trouble == Trouble.UNREACHABLE or handover.fate == Fate.UNKNOWN
+    return result.scope == Scope.UNREACHABLE or result.status == SendStatus.UNKNOWN
 
 
 def pause(why: str, *, by: str = "", now: datetime | None = None) -> None:

@@ -16,7 +16,7 @@ from digest.compose.size_limit import HTML_BYTES
 from digest.delivery.plan import draft, draft_first
 from digest.models import Delivery, Edition, EditionPaper
 from digest.preview.visitor import NO_EDITION, asked_for, pool_at
-from subscriptions.mail.mailer import letter_to
+from subscriptions.mail.mailer import message_to
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
 from subscriptions.models import Subscriber
@@ -122,7 +122,7 @@ def _made(row: Delivery, newcomers: list[EditionPaper], *, now: datetime, is_pla
         return Draft(**known, why_nothing="The papers of this digest are not stored any more.")
     email = mails.email_for(row)
     compose = nothing_of if row.why_nothing else digest_of
-    letter = letter_to(
+    message = message_to(
         row.subscriber,
         email,
         message_id=row.message_id or "",
@@ -137,7 +137,7 @@ def _made(row: Delivery, newcomers: list[EditionPaper], *, now: datetime, is_pla
         )
         for paper_id, reasons in zip(row.paper_ids, row.reasons["papers"], strict=True)
     )
-    octets = letter.message().as_bytes()
+    octets = message.message().as_bytes()
     return Draft(
         **known, email=email, preheader=compose(row, cards, reader_of(row)).preheader, octets=octets, papers=papers
     )

@@ -17,8 +17,8 @@ from django.core.mail import get_connection
 from django.db.models import TextChoices
 
 from subscriptions.mail.headers import headers_of
-from subscriptions.mail.message import Letter
-from subscriptions.mail.outcomes import Fate, Handover, fate_of, no_connection, said
+from subscriptions.mail.message import EncodedMessage
+from subscriptions.mail.outcomes import SendResult, SendStatus, classify_error, no_connection, said
 from subscriptions.mail.providers import IN_TURN, adapt
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
@@ -45,21 +45,21 @@ class Pace:
     gap: float = 0.0
 
 
-class Door:
+class Mailer:
     """Connections that are kept for many mails; suppressions are looked up for many readers at once, or one by one.
 
     Where a provider takes mails by HTTP, up to ``at_once`` are under way at a time, each on a connection of its own.
     """
 
     def __init__(self, *, at_once: int = 1) -> None:
-        self._lanes: SimpleQueue[Any] = SimpleQueue()
+        self._connections: SimpleQueue[Any] = SimpleQueue()
         self._count = 1 if settings.MAIL_PROVIDER in IN_TURN else at_once
         for _ in range(self._count):
-            self._lanes.put(get_connection())
+            self._connections.put(get_connection())
         self._pool = ThreadPoolExecutor(self._count, "door") if self._count > 1 else None
         self._looked_up: dict[int, bool] = {}  # reader -> suppressed
 
-    def __enter__(self) -> Door:
+    def __enter__(self) -> Mailer:
         return self
 
     def __exit__(
@@ -68,7 +68,7 @@ class Door:
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
         for _ in range(self._count):
-            self._lanes.get().close()
+            self._connections.get().close()
 
     def look_up(self, subscribers: Iterable[Subscriber]) -> set[int]:
         """Which of these readers are suppressed: one query, good until the next look."""
@@ -87,13 +87,13 @@ class Door:
         dated_at: datetime,
         issue_date: date | None = None,
         address: str = "",
-    ) -> Handover:
+    ) -> SendResult:
         """Hand one mail over, once; never raises for what a server or provider answers.
 
         ``issue_date`` is a digest's day, if not that of ``dated_at``. ``address`` is where it goes if not to the
         reader's own: an address that is yet to be theirs.
         """
-        letter = self.letter(
+        message = self.encode(
             subscriber,
             email,
             purpose=purpose,
@@ -102,22 +102,22 @@ class Door:
             issue_date=issue_date,
             address=address,
         )
-        return letter if isinstance(letter, Handover) else self._hand_over(letter)
+        return message if isinstance(message, SendResult) else self._send(message)
 
     def send_to_staff(
         self, email: RenderedEmail | JoinedEmail, *, address: str, message_id: str, dated_at: datetime
-    ) -> Handover:
+    ) -> SendResult:
         """Hand a test of a mail over, once: its subject says so, and its head holds nothing of any list or reader."""
         if refusal := _refusal_of(address):
-            return Handover(Fate.REFUSED, refusal)
+            return SendResult(SendStatus.REFUSED, refusal)
         test = RenderedEmail(f"{TEST}{email.subject}", email.text, email.html)
         try:
-            letter = letter_to(Subscriber(email=address), test, message_id=message_id, dated_at=dated_at)
+            message = message_to(Subscriber(email=address), test, message_id=message_id, dated_at=dated_at)
         except ValueError as error:
-            return Handover(Fate.FAILED, f"The mail could not be written: {said(error)}", answer="message")
-        return self._hand_over(letter)
+            return SendResult(SendStatus.FAILED, f"The mail could not be written: {said(error)}", answer="message")
+        return self._send(message)
 
-    def letter(
+    def encode(
         self,
         subscriber: Subscriber,
         email: RenderedEmail | JoinedEmail,
@@ -127,12 +127,12 @@ class Door:
         dated_at: datetime,
         issue_date: date | None = None,
         address: str = "",
-    ) -> Letter | Handover:
+    ) -> EncodedMessage | SendResult:
         """The mail as it can be handed over, or why it may not or cannot be; the arguments are those of ``send``."""
         if refusal := self._refusal(subscriber, purpose, address):
-            return Handover(Fate.REFUSED, refusal)
+            return SendResult(SendStatus.REFUSED, refusal)
         try:
-            return letter_to(
+            return message_to(
                 subscriber,
                 email,
                 message_id=message_id,
@@ -142,11 +142,15 @@ class Door:
             )
         except Exception as error:  # an address or a word that no mail can hold: nothing was handed to anybody
             logger.warning("A mail could not be written: %s", said(error))
-            return Handover(Fate.FAILED, f"The mail could not be written: {said(error)}", answer="message")
+            return SendResult(SendStatus.FAILED, f"The mail could not be written: {said(error)}", answer="message")
 
-    def hand_over(
-        self, letters: Sequence[Letter], *, pace: Pace | None = None, in_time: Callable[[], bool] = lambda: True
-    ) -> list[Handover]:
+    def send_batch(
+        self,
+        messages: Sequence[EncodedMessage],
+        *,
+        pace: Pace | None = None,
+        in_time: Callable[[], bool] = lambda: True,
+    ) -> list[SendResult]:
         """Hand these over, each once; what became of each, in their order.
 
         As soon as ``in_time`` says no, the rest is NOT_TRIED. Never raises for what a server or provider answers.
@@ -154,29 +158,29 @@ class Door:
         pace = pace or Pace()
         begin = time.monotonic() + pace.wait
 
-        def at_its_time(numbered: tuple[int, Letter]) -> Handover:
-            number, letter = numbered
+        def at_its_time(numbered: tuple[int, EncodedMessage]) -> SendResult:
+            number, message = numbered
             if (early := begin + number * pace.gap - time.monotonic()) > 0:
                 time.sleep(early)
-            return self._hand_over(letter) if in_time() else Handover(Fate.NOT_TRIED)
+            return self._send(message) if in_time() else SendResult(SendStatus.NOT_TRIED)
 
-        return list((self._pool.map if self._pool else map)(at_its_time, enumerate(letters)))
+        return list((self._pool.map if self._pool else map)(at_its_time, enumerate(messages)))
 
-    def _hand_over(self, letter: Letter) -> Handover:
-        connection = self._lanes.get()
+    def _send(self, message: EncodedMessage) -> SendResult:
+        connection = self._connections.get()
         try:
             try:
                 connection.open()
             except Exception as error:  # whatever it is, nothing was handed over yet
                 return no_connection(error)
             try:
-                connection.send_messages([letter])
+                connection.send_messages([message])
             except Exception as error:  # whatever happened, what is known of it goes into the row
                 connection.close()
-                return fate_of(error)
-            return _taken(letter)
+                return classify_error(error)
+            return _taken(message)
         finally:
-            self._lanes.put(connection)
+            self._connections.put(connection)
 
     def _refusal(self, subscriber: Subscriber, purpose: Purpose, address: str) -> str:
         if not address and subscriber.pk not in self._looked_up:
@@ -201,21 +205,25 @@ def _refusal_of_invented(address: str) -> str:
     return ""
 
 
-def _taken(letter: Letter) -> Handover:
+def _taken(message: EncodedMessage) -> SendResult:
     """What the backend says of a letter for which nothing was raised."""
-    status = getattr(letter, "anymail_status", None)
+    status = getattr(message, "anymail_status", None)
     theirs = str(getattr(status, "message_id", None) or "")
     words = getattr(status, "status", None) or set()
     if words == {"failed"}:  # Mailjet's answer with status 400, for which nobody raises
-        return Handover(Fate.FAILED, "The mail provider did not take this message.", theirs, answer="failed")
+        return SendResult(SendStatus.FAILED, "The mail provider did not take this message.", theirs, answer="failed")
     if words and words <= {"rejected", "invalid"}:
-        return Handover(Fate.NO_SUCH_ADDRESS, "The mail provider refused the address.", theirs, answer="refused")
+        return SendResult(
+            SendStatus.NO_SUCH_ADDRESS, "The mail provider refused the address.", theirs, answer="refused"
+        )
     if words == {"unknown"}:
-        return Handover(Fate.UNKNOWN, "The mail provider does not say if it took the mail.", theirs, answer="unknown")
-    return Handover(Fate.ACCEPTED, provider_message_id=theirs)
+        return SendResult(
+            SendStatus.UNKNOWN, "The mail provider does not say if it took the mail.", theirs, answer="unknown"
+        )
+    return SendResult(SendStatus.ACCEPTED, provider_message_id=theirs)
 
 
-def letter_to(
+def message_to(
     subscriber: Subscriber,
     email: RenderedEmail | JoinedEmail,
     *,
@@ -223,7 +231,7 @@ def letter_to(
     dated_at: datetime,
     issue_date: date | None = None,
     address: str = "",
-) -> Letter:
+) -> EncodedMessage:
     """A mail that can be handed over, a digest if it has an ``issue_date``; the same arguments give the same octets.
 
     Raises ValueError for what cannot be written.
@@ -239,6 +247,6 @@ def letter_to(
         dated_at=dated_at,
         issue_date=issue_date,
     )
-    letter = Letter(email, headers, sender=sender, address=address)
-    adapt(letter, settings.MAIL_PROVIDER, reference=message_id.strip("<>").partition("@")[0], tag=kind)
-    return letter
+    message = EncodedMessage(email, headers, sender=sender, address=address)
+    adapt(message, settings.MAIL_PROVIDER, reference=message_id.strip("<>").partition("@")[0], tag=kind)
+    return message

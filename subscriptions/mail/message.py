@@ -14,10 +14,10 @@ from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail, encoded
 
 
-class Letter(EmailMultiAlternatives):
+class EncodedMessage(EmailMultiAlternatives):
     """``headers`` are those of :func:`subscriptions.mail.headers.headers_of`.
 
-    Raises ValueError for what cannot be written; whoever holds a Letter can hand it over.
+    Raises ValueError for what cannot be written; whoever holds a EncodedMessage can hand it over.
     """
 
     # what Anymail reads (subscriptions.mail.providers)
@@ -39,8 +39,8 @@ class Letter(EmailMultiAlternatives):
         self._head = header_lines([*headers, ("Content-Type", content_type)])
         self._parts = _parts(email, boundary.encode())
 
-    def message(self) -> Octets:  # type: ignore[override]
-        return Octets(self._head, self._parts)
+    def message(self) -> MimeBytes:  # type: ignore[override]
+        return MimeBytes(self._head, self._parts)
 
     # Only providers that take words instead of octets ask for these; Django's constructor sets them, to nothing.
 
@@ -61,7 +61,7 @@ class Letter(EmailMultiAlternatives):
         pass
 
 
-class Octets:
+class MimeBytes:
     """A finished mail, as backends expect of a MIME message; Anymail's for Amazon SES adds headers of its own."""
 
     def __init__(self, head: bytes, parts: tuple[bytes, ...]) -> None:

@@ -39,7 +39,7 @@ _NO_LOG_IN = frozenset(
 _NOT_OF_THE_MAIL = ("AccountSuspendedException", "SendingPausedException", "MailFromDomainNotVerifiedException")
 
 
-class Fate(StrEnum):
+class SendStatus(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"  # by our own door, before anything was tried
     NOT_TRIED = "not tried"  # there was no time left for it
@@ -49,7 +49,7 @@ class Fate(StrEnum):
     UNKNOWN = "unknown"  # may have left
 
 
-class Trouble(StrEnum):
+class Scope(StrEnum):
     """What an answer says of the way all mail leaves by, beside the one mail."""
 
     NONE = ""
@@ -59,112 +59,116 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Handover:
+class SendResult:
     """What became of one mail. ``detail`` is one sentence, without the address.
 
     ``answer`` is what was said in short: an SMTP status (``5.1.1``, ``451``), an HTTP status, or ``no answer``;
     ``retry_after`` how long the provider asks us to wait.
     """
 
-    fate: Fate
+    status: SendStatus
     detail: str = ""
     provider_message_id: str = ""
     answer: str = ""
-    trouble: Trouble = Trouble.NONE
+    scope: Scope = Scope.NONE
     retry_after: timedelta | None = None
 
 
-class NothingLeft(smtplib.SMTPServerDisconnected):
+class NothingSent(smtplib.SMTPServerDisconnected):
     """The connection to the mail server broke before a byte of the mail had left."""
 
 
-def fate_of(error: Exception) -> Handover:
+def classify_error(error: Exception) -> SendResult:
     """What became of the mail whose hand-over raised this. What is not known for sure is UNKNOWN."""
     match error:
-        case NothingLeft() | smtplib.SMTPConnectError() | smtplib.SMTPHeloError():
+        case NothingSent() | smtplib.SMTPConnectError() | smtplib.SMTPHeloError():
             return no_connection(error)
         case smtplib.SMTPResponseException() | smtplib.SMTPRecipientsRefused():
             return _answered(error)
         case AnymailRecipientsRefused():
-            return Handover(Fate.NO_SUCH_ADDRESS, "The mail provider refused the address.", answer="refused")
+            return SendResult(SendStatus.NO_SUCH_ADDRESS, "The mail provider refused the address.", answer="refused")
         case AnymailConfigurationError():
             return _not_set_up(error)
         case AnymailAPIError():
             return _answered_by_http(error)
         case AnymailError():
-            return Handover(Fate.FAILED, f"The mail provider cannot take this message: {said(error)}", answer="message")
-    return Handover(Fate.UNKNOWN, f"It is not known whether the mail left: {said(error)}", answer="no answer")
+            return SendResult(
+                SendStatus.FAILED, f"The mail provider cannot take this message: {said(error)}", answer="message"
+            )
+    return SendResult(SendStatus.UNKNOWN, f"It is not known whether the mail left: {said(error)}", answer="no answer")
 
 
-def no_connection(error: Exception) -> Handover:
+def no_connection(error: Exception) -> SendResult:
     """Of a mail for which the server could not be reached, or did not let us in."""
     if isinstance(error, smtplib.SMTPAuthenticationError | AnymailConfigurationError):
-        return fate_of(error)
+        return classify_error(error)
     if _has_no_log_in(error):
         return _not_set_up(error)
-    return Handover(
-        Fate.LATER,
+    return SendResult(
+        SendStatus.LATER,
         f"No connection to the mail server: {said(error)}",
         answer="no connection",
-        trouble=Trouble.UNREACHABLE,
+        scope=Scope.UNREACHABLE,
     )
 
 
-def _not_set_up(error: Exception) -> Handover:
+def _not_set_up(error: Exception) -> SendResult:
     detail = f"The mail provider is not set up: {said(error)}"
-    return Handover(Fate.LATER, detail, answer="set-up", trouble=Trouble.OURS)
+    return SendResult(SendStatus.LATER, detail, answer="set-up", scope=Scope.OURS)
 
 
 def _has_no_log_in(error: Exception) -> bool:
     return any(type(cause).__name__ in _NO_LOG_IN for cause in _causes(error))
 
 
-def _answered(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused) -> Handover:
+def _answered(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused) -> SendResult:
     """By a mail server, in SMTP."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         ((code, text),) = [(code, _text(text)) for code, text in error.recipients.values()][:1]
     else:
         code, text = error.smtp_code, _text(error.smtp_error)
-    status = found[0] if (found := _STATUS.match(text)) else ""
-    answer, words = status or str(code), f"{code} {text}"[:200]
+    enhanced = found[0] if (found := _STATUS.match(text)) else ""
+    answer, words = enhanced or str(code), f"{code} {text}"[:200]
     if isinstance(error, smtplib.SMTPAuthenticationError):
         detail = f"The mail server does not accept our log-in: {words}"
-        return Handover(Fate.LATER, detail, answer=answer, trouble=Trouble.OURS)
+        return SendResult(SendStatus.LATER, detail, answer=answer, scope=Scope.OURS)
     if code // 100 == 2:
-        return Handover(Fate.ACCEPTED, words, answer=answer)  # smtplib raises for all but 250
-    if code // 100 == 4 or status == MAILBOX_IS_FULL:
-        trouble = Trouble.TOO_FAST if code == 454 else Trouble.NONE
-        return Handover(Fate.LATER, f"The mail server asks for patience: {words}", answer=answer, trouble=trouble)
+        return SendResult(SendStatus.ACCEPTED, words, answer=answer)  # smtplib raises for all but 250
+    if code // 100 == 4 or enhanced == MAILBOX_IS_FULL:
+        scope = Scope.TOO_FAST if code == 454 else Scope.NONE
+        return SendResult(SendStatus.LATER, f"The mail server asks for patience: {words}", answer=answer, scope=scope)
     if code // 100 != 5:  # not an answer, or not to this; it may have come after the final dot
-        return Handover(Fate.UNKNOWN, f"It is not known whether the mail left: {words}", answer="no answer")
-    of_the_address = isinstance(error, smtplib.SMTPRecipientsRefused) and status in ADDRESS_IS_GONE
-    fate = Fate.NO_SUCH_ADDRESS if of_the_address else Fate.FAILED
-    return Handover(fate, f"The mail server refused: {words}", answer=answer)
+        return SendResult(SendStatus.UNKNOWN, f"It is not known whether the mail left: {words}", answer="no answer")
+    of_the_address = isinstance(error, smtplib.SMTPRecipientsRefused) and enhanced in ADDRESS_IS_GONE
+    status = SendStatus.NO_SUCH_ADDRESS if of_the_address else SendStatus.FAILED
+    return SendResult(status, f"The mail server refused: {words}", answer=answer)
 
 
-def _answered_by_http(error: AnymailAPIError) -> Handover:
+def _answered_by_http(error: AnymailAPIError) -> SendResult:
     code = _http_status(error)
     if code is None:
         if _has_no_log_in(error):
             return _not_set_up(error)
         if _never_connected(error):
-            return Handover(
-                Fate.LATER,
+            return SendResult(
+                SendStatus.LATER,
                 "No connection to the mail provider.",
                 answer="no connection",
-                trouble=Trouble.UNREACHABLE,
+                scope=Scope.UNREACHABLE,
             )
-        return Handover(Fate.UNKNOWN, f"It is not known whether the mail left: {said(error)}", answer="no answer")
+        return SendResult(
+            SendStatus.UNKNOWN, f"It is not known whether the mail left: {said(error)}", answer="no answer"
+        )
     answer, detail = str(code), f"The mail provider answered {code}"
     if code in (401, 403, 420) or _code_of_amazon(error) in _NOT_OF_THE_MAIL:  # 420: SparkPost's, of a used-up quota
-        return Handover(Fate.LATER, f"{detail}.", answer=answer, trouble=Trouble.OURS)
+        return SendResult(SendStatus.LATER, f"{detail}.", answer=answer, scope=Scope.OURS)
     if code == 429 or _code_of_amazon(error) in ("ThrottlingException", "Throttling", "TooManyRequestsException"):
-        return Handover(
-            Fate.LATER, f"{detail}.", answer=answer, trouble=Trouble.TOO_FAST, retry_after=_retry_after(error)
+        return SendResult(
+            SendStatus.LATER, f"{detail}.", answer=answer, scope=Scope.TOO_FAST, retry_after=_retry_after(error)
         )
     if 400 <= code < 500 and code not in (408, 409):  # 409: another request with this mail's key is under way
-        return Handover(Fate.FAILED, f"{detail}: {said(error)}", answer=answer)
-    return Handover(Fate.UNKNOWN, f"{detail}; it is not known whether the mail left.", answer=answer)
+        return SendResult(SendStatus.FAILED, f"{detail}: {said(error)}", answer=answer)
+    return SendResult(SendStatus.UNKNOWN, f"{detail}; it is not known whether the mail left.", answer=answer)
 
 
 def _http_status(error: AnymailAPIError) -> int | None:

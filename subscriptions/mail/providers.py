@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from subscriptions.mail.message import Letter
+from subscriptions.mail.message import EncodedMessage
 
 AS_OCTETS = ("outbox", "smtp", "amazon_ses")  # they take the mail as it is; the others take words and write it anew
 IN_TURN = ("outbox", "smtp")  # over one connection; the others by several at a time
@@ -22,26 +22,26 @@ NOT_TAKEN = {"mailjet": {"Message-ID", "List-Id"}}
 TRACKERS = ("mailgun", "mailjet", "postmark", "sparkpost")  # the others track only where their own settings say so
 
 
-def adapt(letter: Letter, provider: str, *, reference: str, tag: str) -> None:
+def adapt(message: EncodedMessage, provider: str, *, reference: str, tag: str) -> None:
     """Make a letter one that this provider takes, and whose headers and links arrive as they are.
 
     ``reference`` comes back with each event; it may be seen by the reader. ``tag`` is the stream, digest or link.
     """
-    letter.metadata, letter.tags = {"reference": reference}, [tag]
+    message.metadata, message.tags = {"reference": reference}, [tag]
     if provider in AS_OCTETS:
         return
     dropped = {"Date"} | NOT_TAKEN.get(provider, set())  # who writes the mail dates it
-    letter.extra_headers = {name: value for name, value in letter.extra_headers.items() if name not in dropped}
+    message.extra_headers = {name: value for name, value in message.extra_headers.items() if name not in dropped}
     if provider in TRACKERS:
-        letter.track_opens = letter.track_clicks = False
+        message.track_opens = message.track_clicks = False
     if provider == "brevo":
-        letter.extra_headers["idempotencyKey"] = str(UUID(bytes=sha256(reference.encode()).digest()[:16]))
+        message.extra_headers["idempotencyKey"] = str(UUID(bytes=sha256(reference.encode()).digest()[:16]))
     elif provider == "postmark":
-        letter.extra_headers["X-PM-KeepID"] = "true"  # else it puts a Message-ID of its own
+        message.extra_headers["X-PM-KeepID"] = "true"  # else it puts a Message-ID of its own
         if tag == "digest" and settings.POSTMARK_DIGEST_STREAM:
-            letter.esp_extra = {"MessageStream": settings.POSTMARK_DIGEST_STREAM}
+            message.esp_extra = {"MessageStream": settings.POSTMARK_DIGEST_STREAM}
     elif provider == "sparkpost":
-        letter.esp_extra = {"options": {"transactional": True}}  # else it puts its own List-Unsubscribe over ours
+        message.esp_extra = {"options": {"transactional": True}}  # else it puts its own List-Unsubscribe over ours
 
 
 def may_be_asked_again(provider: str, since: timedelta) -> bool:

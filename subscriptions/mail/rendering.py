@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from subscriptions.mail.template_cache import Prepared, Step
+from subscriptions.mail.template_cache import CompiledTemplate, Step
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "email"
 COLUMNS = 78  # of the text part, RFC 5322 section 2.1.1
@@ -97,28 +97,28 @@ def fold(text: str) -> Markup:
     return escape(_LONG_LINE.sub("\\1\n", marked)).replace("\0", Markup("<wbr\n>"))
 
 
-class Hole(str):
+class Placeholder(str):
     """Stands in a render for a value to come, and remembers the filters on the way to its place."""
 
     __slots__ = ()
 
-    def __new__(cls, name: str, *steps: str) -> Hole:
+    def __new__(cls, name: str, *steps: str) -> Placeholder:
         return super().__new__(cls, f"\ue000{'|'.join((name, *steps))}\ue001")
 
-    def through(self, step: str) -> Hole:
-        return Hole(self[1:-1], step)
+    def through(self, step: str) -> Placeholder:
+        return Placeholder(self[1:-1], step)
 
 
-def prepare(template: str, macro: str = "", **context: object) -> Prepared:
-    """Render a template, or one macro of it, for many mails: each :class:`Hole` in ``context`` is filled later."""
+def compile_template(template: str, macro: str = "", **context: object) -> CompiledTemplate:
+    """Render a template or one macro of it for many mails; each :class:`Placeholder` in ``context`` is filled later."""
     found = _environment().get_template(template)
     rendered = str(getattr(found.module, macro)(**context)) if macro else found.render(context).strip() + "\n"
-    return Prepared.of(rendered, partial(_step, html=template.endswith(".html")))
+    return CompiledTemplate.of(rendered, partial(_step, html=template.endswith(".html")))
 
 
 @cache  # one for each filter of a template: a step is known by its identity
 def _step(names: tuple[str, ...], *, html: bool) -> Step:
-    filters = [_kept_for_holes[name] for name in names]
+    filters = [_kept_steps[name] for name in names]
 
     def done_to(value: str) -> str:
         text = value if filters else printable(value)  # each filter makes it printable
@@ -129,17 +129,17 @@ def _step(names: tuple[str, ...], *, html: bool) -> Step:
     return done_to
 
 
-_kept_for_holes: dict[str, Step] = {}
+_kept_steps: dict[str, Step] = {}
 
 
-def _or_kept(name: str, change: Callable[..., str]) -> Callable[..., str]:
+def _with_placeholders(name: str, change: Callable[..., str]) -> Callable[..., str]:
     """The filter, which leaves a hole open and notes on it what is to be done to the value."""
 
     def filtered(value: Any, *arguments: object, **options: object) -> str:
-        if not isinstance(value, Hole):
+        if not isinstance(value, Placeholder):
             return change(value, *arguments, **options)
         step = f"{name}{arguments}{options}"
-        _kept_for_holes[step] = lambda text: change(text, *arguments, **options)
+        _kept_steps[step] = lambda text: change(text, *arguments, **options)
         return value.through(step)
 
     return filtered
@@ -158,5 +158,5 @@ def _environment() -> Environment:
         finalize=lambda value: _UNPRINTABLE_BUT_MARKS.sub("", value) if type(value) is str else value,
     )
     filters: dict[str, Callable[..., str]] = {"fold": fold, "wrap": wrap, "margin": margin}
-    environment.filters |= {name: _or_kept(name, change) for name, change in filters.items()}
+    environment.filters |= {name: _with_placeholders(name, change) for name, change in filters.items()}
     return environment

@@ -13,32 +13,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-_HOLE = re.compile("\ue000([^\ue001]*)\ue001")
+_PLACEHOLDER = re.compile("\ue000([^\ue001]*)\ue001")
 
 Step = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class CompiledTemplate:
     """A rendered and encoded text with ``%b`` for each hole, and the holes' names and what their values go through."""
 
     template: bytes
-    holes: tuple[tuple[str, Step], ...]
+    placeholders: tuple[tuple[str, Step], ...]
 
     @classmethod
-    def of(cls, rendered: str, step: Callable[[tuple[str, ...]], Step]) -> Prepared:
-        """What a template gave for :class:`~subscriptions.mail.rendering.Hole` values.
+    def of(cls, rendered: str, step: Callable[[tuple[str, ...]], Step]) -> CompiledTemplate:
+        """What a template gave for :class:`~subscriptions.mail.rendering.Placeholder` values.
 
         ``step`` turns the names that a hole remembers into what is to be done to its value.
         """
-        parts = _HOLE.split(rendered)
+        parts = _PLACEHOLDER.split(rendered)
         names = [part.split("|") for part in parts[1::2]]
         return cls(
             template=b"%b".join(encoded(part).replace(b"%", b"%%") for part in parts[::2]),
-            holes=tuple((name, step(tuple(steps))) for name, *steps in names),
+            placeholders=tuple((name, step(tuple(steps))) for name, *steps in names),
         )
 
-    def filled(self, values: Mapping[str, str | bytes]) -> bytes:
+    def fill(self, values: Mapping[str, str | bytes]) -> bytes:
         """The text with these values in the holes, in lines of at most 76 octets, each ended by CRLF.
 
         A value is a text, or bytes that are encoded already. Raises KeyError for a hole without a value.
@@ -46,7 +46,7 @@ class Prepared:
         return self.template % tuple(
             [
                 value if isinstance(value := values[name], bytes) else _encoded_after(step, value)
-                for name, step in self.holes
+                for name, step in self.placeholders
             ]
         )
 

@@ -16,11 +16,11 @@ from django.core.mail import EmailMultiAlternatives
 from digest.compose.build import Digest
 from digest.compose.emails import Mails, digest_of, reader_of
 from digest.compose.size_limit import fit
-from digest.compose.template_cache import Press
+from digest.compose.template_cache import TemplateCache
 from digest.delivery.send import CHUNK
 from digest.models import Delivery
 from subscriptions.mail.headers import headers_of
-from subscriptions.mail.mailer import letter_to
+from subscriptions.mail.mailer import message_to
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
 from subscriptions.tokens import sender_of
@@ -34,7 +34,7 @@ def rows_of(ids: Sequence[int]) -> list[Delivery]:
 
 def contender(name: str, mails: Mails) -> tuple[Callable[[Delivery], Any], Callable[[Any], Any]]:
     """What is prepared of a row before the clock runs, and what is made of it while it runs."""
-    press = Press()
+    press = TemplateCache()
 
     def as_it_is(row: Delivery) -> Delivery:
         return row
@@ -58,14 +58,14 @@ def contender(name: str, mails: Mails) -> tuple[Callable[[Delivery], Any], Calla
 
 def octets(row: Delivery, email: RenderedEmail | JoinedEmail) -> bytes:
     """As they are handed over."""
-    letter = letter_to(
+    message = message_to(
         row.subscriber,
         email,
         message_id=cast(str, row.message_id),
         dated_at=row.dated_at,
         issue_date=row.issue_date,
     )
-    return letter.message().as_bytes()
+    return message.message().as_bytes()
 
 
 def django_message(row: Delivery, email: RenderedEmail) -> EmailMultiAlternatives:

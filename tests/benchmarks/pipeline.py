@@ -22,7 +22,7 @@ from digest.editions import selection
 from digest.editions.candidate_pool import Pool
 from digest.models import Batch, Delivery
 from subscriptions.mail.backends import smtp
-from subscriptions.mail.mailer import Door
+from subscriptions.mail.mailer import Mailer
 from subscriptions.models import Subscriber
 from tests.benchmarks.afternoon import Afternoon
 from tests.benchmarks.contenders import Questions, Stopwatch, forget_peak, peak_megabytes
@@ -40,8 +40,8 @@ WATCHED = [  # function, phase
     (plan, "_written", "plan: write"),
     (send, "lease_batch", "deliver: lease"),
     (send, "_take_chunk", "deliver: take"),
-    (send, "_letter", "deliver: compose"),
-    (Door, "hand_over", "deliver: hand over"),
+    (send, "_encode", "deliver: compose"),
+    (Mailer, "send_batch", "deliver: hand over"),
     (send, "_record", "deliver: record"),
     (throttle, "permit", "deliver: gate"),
     (throttle, "learn", "deliver: gate"),

@@ -24,7 +24,7 @@ def test_email_63_pausing_takes_effect_within_a_chunk_and_resuming_sends_nobody_
     house.run("manage.py", "migrate", "-v0")
     house.run("-c", AN_EDITION)
 
-    seen = json.loads(house.run("-c", f"{SET_UP}from tests import pausing; pause_race.main({ROUNDS})"))
+    seen = json.loads(house.run("-c", f"{SET_UP}from tests.support import pause_race; pause_race.main({ROUNDS})"))
 
     assert len(seen) == ROUNDS
     assert max(one["after"] for one in seen) <= DELIVERERS * CHUNK  # one chunk for each of the two deliverers

@@ -70,7 +70,7 @@ def test_the_text_part_is_written_for_reading(every_mail: dict[str, bytes]) -> N
         assert "\n\n\n\n" not in text.replace("\r", "")
 
 
-# Octets
+# MimeBytes
 
 
 def test_no_line_is_too_long_and_no_line_end_stands_alone(every_mail: dict[str, bytes]) -> None:
@@ -312,7 +312,7 @@ import hashlib, random
 import django
 django.setup()
 from subscriptions.mail.headers import headers_of
-from subscriptions.mail.message import Letter
+from subscriptions.mail.message import EncodedMessage
 from subscriptions.models import Subscriber
 from tests.support.factories import NOON
 from tests.support.sample_mails import mails
@@ -321,7 +321,7 @@ sender, summed = "Broadsheet <digest@mail.example.org>", hashlib.sha256()
 for mail in mails().values():
     headers = headers_of(ada, mail.subject, sender=sender, address=ada.email, message_id="<d.a@mail.example.org>",
                          dated_at=NOON, issue_date=NOON.date())
-    summed.update(Letter(mail, headers, sender=sender, address=ada.email).message().as_bytes())
+    summed.update(EncodedMessage(mail, headers, sender=sender, address=ada.email).message().as_bytes())
 print(summed.hexdigest())
 """
 

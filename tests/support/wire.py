@@ -18,7 +18,7 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Paper
 from subscriptions import link_requests
-from subscriptions.mail.mailer import Door, Purpose
+from subscriptions.mail.mailer import Mailer, Purpose
 from subscriptions.models import LoginToken, Subscriber
 from subscriptions.tokens import message_id
 from tests.support.factories import NOON, entry, feed, reader
@@ -101,11 +101,11 @@ def sent_twice(sink: Sink) -> list[bytes]:
 def send_links(sink: Sink, to: Subscriber) -> dict[str, bytes]:
     """One of each kind of mail that carries a link, by its template."""
     before = len(sink.received)
-    with Door() as door:
+    with Mailer() as mailer:
         for name, link in link_requests.LINK.items():
             purpose = Purpose.SIGN_IN if link == LoginToken.Purpose.SIGN_IN else Purpose.CONFIRMATION
             mail = link_requests.compose(name, link=link, token=TOKEN)
-            door.send(to, mail, purpose=purpose, message_id=message_id("link", name), dated_at=NOON)
+            mailer.send(to, mail, purpose=purpose, message_id=message_id("link", name), dated_at=NOON)
     return dict(zip(link_requests.LINK, sink.received[before:], strict=True))
 
 

@@ -17,7 +17,7 @@ from django.core.mail.backends import smtp
 from django.core.mail.message import sanitize_address
 
 from subscriptions.mail.addresses import PLAIN_ADDRESS
-from subscriptions.mail.outcomes import NothingLeft
+from subscriptions.mail.outcomes import NothingSent
 
 MAILS_A_CONNECTION = 100
 READ_SECONDS = 30  # EMAIL_TIMEOUT is for the connection, which a server gives at once or not at all
@@ -29,7 +29,7 @@ class Plain(smtplib.SMTP):
     ) -> dict[str, tuple[int, bytes]]:
         """Hand one mail, lines ended by CRLF, to one recipient.
 
-        Raises NothingLeft where the connection broke before any of the mail was written; another OSError that is no
+        Raises NothingSent where the connection broke before any of the mail was written; another OSError that is no
         answer (no SMTPResponseException, no SMTPRecipientsRefused) means that it may have left.
         """
         (recipient,) = to_addrs
@@ -39,7 +39,7 @@ class Plain(smtplib.SMTP):
             raise
         except (smtplib.SMTPException, OSError) as error:
             self.close()
-            raise NothingLeft(str(error) or type(error).__name__) from error
+            raise NothingSent(str(error) or type(error).__name__) from error
         lines = msg.replace(b"\r\n.", b"\r\n..")
         if lines.startswith(b"."):
             lines = b"." + lines
@@ -117,10 +117,10 @@ class EmailBackend(smtp.EmailBackend):
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         for message in email_messages:
-            self._hand_over(message)
+            self._send_message(message)
         return len(email_messages)
 
-    def _hand_over(self, message: EmailMessage) -> None:
+    def _send_message(self, message: EmailMessage) -> None:
         octets = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
         sender = _written(message.from_email)
         recipients = [_written(address) for address in message.recipients()]
@@ -128,8 +128,8 @@ class EmailBackend(smtp.EmailBackend):
         is_kept = self.handed > 0
         try:
             self._send_octets(sender, recipients, octets)
-        except (NothingLeft, smtplib.SMTPSenderRefused) as error:
-            has_hung_up = isinstance(error, NothingLeft) or error.smtp_code == 421
+        except (NothingSent, smtplib.SMTPSenderRefused) as error:
+            has_hung_up = isinstance(error, NothingSent) or error.smtp_code == 421
             if not (is_kept and has_hung_up):  # which a server may do to a connection that was idle
                 raise
             self.close()
@@ -143,7 +143,7 @@ class EmailBackend(smtp.EmailBackend):
         except smtplib.SMTPAuthenticationError:
             raise
         except (smtplib.SMTPException, OSError) as error:
-            raise NothingLeft(str(error) or type(error).__name__) from error
+            raise NothingSent(str(error) or type(error).__name__) from error
 
     def _send_octets(self, sender: str, recipients: list[str], octets: bytes) -> None:
         assert self.connection is not None  # noqa: S101 (open raises otherwise)

@@ -169,7 +169,7 @@ def test_the_worst_paper_is_built_as_an_ordinary_one(name: str) -> None:
 
 
 def on_its_way(email: RenderedEmail) -> int:
-    """Octets of the HTML, two to a line end."""
+    """MimeBytes of the HTML, two to a line end."""
     return len(email.html.replace("\n", "\r\n").encode())
 
 

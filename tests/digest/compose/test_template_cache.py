@@ -16,7 +16,7 @@ from digest.compose.card import Card, Fact, card_for
 from digest.compose.completeness import SourceCount, receipt_in_words
 from digest.compose.reasons import Reason
 from digest.compose.size_limit import HTML_BYTES, fit
-from digest.compose.template_cache import Press
+from digest.compose.template_cache import TemplateCache
 from digest.models import Delivery
 from subscriptions.mail.template_cache import JoinedEmail
 
@@ -77,7 +77,7 @@ def a_digest(name: str, *, picks: int = 1, cards: list[Card] = CARDS, occasion: 
 @pytest.mark.parametrize("occasion", ["", "first"])
 @pytest.mark.parametrize("links", [True, False])
 def test_a_printed_mail_has_the_words_of_a_full_render(picks: int, occasion: str, links: bool) -> None:
-    press = Press()
+    press = TemplateCache()
     for name in ("ada", "ben", "Zoë & <i> 5 %"):
         digest = a_digest(name, picks=picks, occasion=occasion, links=links)
         printed, full = press.print(digest), fit(digest)[1]
@@ -91,7 +91,7 @@ def test_a_printed_mail_has_the_words_of_a_full_render(picks: int, occasion: str
 
 
 def test_no_reader_finds_anything_of_another_in_their_mail() -> None:
-    press = Press()
+    press = TemplateCache()
     press.print(a_digest("adelheid"))
     printed = press.print(a_digest("ben"))
     assert printed is not None
@@ -102,7 +102,7 @@ def test_an_address_that_html_writes_in_another_way_is_left_to_the_full_render()
     digest = a_digest("ada")
     for link in ("unsubscribe_url", "feedback_url"):
         other = replace(digest, reader=replace(digest.reader, **{link: "https://x.example/?a=1&b=2"}))
-        assert Press().print(other) is None
+        assert TemplateCache().print(other) is None
 
 
 def test_what_is_too_large_is_left_to_be_made_lighter() -> None:
@@ -111,7 +111,7 @@ def test_what_is_too_large_is_left_to_be_made_lighter() -> None:
         for n in range(60)
     ]
     digest = a_digest("ada", cards=many, picks=0)
-    assert Press().print(digest) is None
+    assert TemplateCache().print(digest) is None
     assert len(fit(digest)[1].html.encode()) <= HTML_BYTES
 
 

@@ -30,7 +30,7 @@ from digest.ingest import store
 from digest.models import Delivery, DeliveryEvent
 from digest.reader_data.erase import erase
 from subscriptions import consent
-from subscriptions.mail.mailer import Door, letter_to
+from subscriptions.mail.mailer import Mailer, message_to
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.models import ConsentEvent, Subscriber, Suppression
 from tests.support.factories import NOON, delivery, entry, feed, reader
@@ -135,8 +135,10 @@ def test_an_event_without_our_name_is_matched_by_the_providers_number(provider: 
 def test_the_name_that_comes_back_is_the_one_that_the_mail_bore(provider: str) -> None:
     row = delivery(reader("ada"), status="unknown", accepted_at=None)
     email = RenderedEmail("Subject", "text\n", "<p>html</p>\n")
-    letter = letter_to(row.subscriber, email, message_id=row.message_id or "", dated_at=NOON, issue_date=row.issue_date)
-    tell(provider, "delivered", Mail(reference=letter.metadata["reference"]))
+    message = message_to(
+        row.subscriber, email, message_id=row.message_id or "", dated_at=NOON, issue_date=row.issue_date
+    )
+    tell(provider, "delivered", Mail(reference=message.metadata["reference"]))
     apply_events.settle(LATER)
     row.refresh_from_db()
     assert row.status == "delivered"
@@ -181,17 +183,17 @@ def test_what_an_event_told_while_the_mail_was_handed_over_outlives_the_worker(m
     open_edition(NOON.date(), now=NOON)
     ada, ben = reader("ada"), reader("ben")
     plan.plan(NOON, [ada.pk, ben.pk], issue_date=NOON.date())
-    hand_over = Door.hand_over
+    send_batch = Mailer.send_batch
 
     def quick(*args: Any, **rest: Any) -> Any:
-        handovers = hand_over(*args, **rest)
+        results = send_batch(*args, **rest)
         rows = {row.subscriber: row for row in Delivery.objects.filter(status="handing_off")}
         told("delivered", rows[ada])
         apply_events.settle(NOON)
         told("delivered", rows[ben])
-        return handovers
+        return results
 
-    monkeypatch.setattr(Door, "hand_over", quick)
+    monkeypatch.setattr(Mailer, "send_batch", quick)
     deliver_all(clock=lambda: NOON)
     assert [row.status for row in Delivery.objects.order_by("subscriber__email")] == ["delivered", "accepted"]
     apply_events.settle(NOON)

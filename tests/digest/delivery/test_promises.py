@@ -23,8 +23,8 @@ from digest.ingest import store
 from digest.models import Batch, Delivery, Edition, Provider
 from digest.stats import edition_counts
 from subscriptions.mail import mailer
-from subscriptions.mail.message import Letter
-from subscriptions.mail.outcomes import Fate, Handover, Trouble
+from subscriptions.mail.message import EncodedMessage
+from subscriptions.mail.outcomes import Scope, SendResult, SendStatus
 from subscriptions.models import Subscriber
 from subscriptions.schedule import local_date
 from tests.support.factories import NOON, entry, feed, reader
@@ -34,14 +34,14 @@ DAYS = 3
 MONDAY = NOON.replace(hour=0)
 PROVIDERS = ["smtp", "resend"]  # one that knows a mail by its key, and one that does not
 ANSWERS = {
-    "taken": Handover(Fate.ACCEPTED),
-    "refused": Handover(Fate.FAILED, "Refused.", answer="5.7.1"),
-    "no such address": Handover(Fate.NO_SUCH_ADDRESS, "Refused.", answer="5.1.1"),
-    "later": Handover(Fate.LATER, "Later.", answer="451"),
-    "too fast": Handover(Fate.LATER, "Later.", answer="429", trouble=Trouble.TOO_FAST),
-    "not us": Handover(Fate.LATER, "Who?", answer="401", trouble=Trouble.OURS),
-    "taken, no answer": Handover(Fate.UNKNOWN, "Gone.", answer="no answer"),
-    "lost, no answer": Handover(Fate.UNKNOWN, "Gone.", answer="no answer"),
+    "taken": SendResult(SendStatus.ACCEPTED),
+    "refused": SendResult(SendStatus.FAILED, "Refused.", answer="5.7.1"),
+    "no such address": SendResult(SendStatus.NO_SUCH_ADDRESS, "Refused.", answer="5.1.1"),
+    "later": SendResult(SendStatus.LATER, "Later.", answer="451"),
+    "too fast": SendResult(SendStatus.LATER, "Later.", answer="429", scope=Scope.TOO_FAST),
+    "not us": SendResult(SendStatus.LATER, "Who?", answer="401", scope=Scope.OURS),
+    "taken, no answer": SendResult(SendStatus.UNKNOWN, "Gone.", answer="no answer"),
+    "lost, no answer": SendResult(SendStatus.UNKNOWN, "Gone.", answer="no answer"),
 }
 DEATHS = ("dies first", "dies last")  # of the worker, before or after the provider has taken the mail
 
@@ -58,14 +58,14 @@ class Post:
         self.taken: list[tuple[str, str, datetime]] = []
         self.now = MONDAY
 
-    def hand_over(self, door: Any, letter: Letter) -> Handover:
+    def send(self, mailer: Any, message: EncodedMessage) -> SendResult:
         happens = next(self._story)
         if happens == "dies first":
             raise Dead
         if happens.startswith("taken") or happens == "dies last":
-            name = letter.extra_headers["Message-ID"]
+            name = message.extra_headers["Message-ID"]
             if not (self._knows_keys and name in {one for one, _, _ in self.taken}):
-                self.taken.append((name, letter.to[0], self.now))
+                self.taken.append((name, message.to[0], self.now))
         if happens == "dies last":
             raise Dead
         return ANSWERS[happens]
@@ -76,7 +76,7 @@ def delivered_by(post: Post, provider: str) -> Iterator[None]:
     with (
         mock.patch.object(service, "MAIL_PROVIDER", provider),
         mock.patch.object(mailer, "IN_TURN", PROVIDERS),
-        mock.patch.object(mailer.Door, "_hand_over", lambda door, letter: post.hand_over(door, letter)),
+        mock.patch.object(mailer.Mailer, "_send", lambda mailer, message: post.send(mailer, message)),
     ):
         yield
 

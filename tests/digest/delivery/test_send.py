@@ -19,7 +19,7 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Paper
 from subscriptions import consent
-from subscriptions.mail.mailer import Door
+from subscriptions.mail.mailer import Mailer
 from subscriptions.models import Subscriber
 from subscriptions.tokens import unsubscribe_url
 from tests.support.factories import NOON, entry, feed, reader
@@ -42,7 +42,7 @@ def planned(*readers: Subscriber, papers: int = 4) -> list[Delivery]:
 
 def dies_handing_over(batch: Batch, most: int = CHUNK, at: datetime = NOON) -> None:
     """A worker that is gone once its chunk is marked, before any of it has left."""
-    send._take_chunk(batch, Door(), at, send.Outcomes(), most=most)
+    send._take_chunk(batch, Mailer(), at, send.Outcomes(), most=most)
 
 
 def statuses() -> list[str]:
@@ -217,13 +217,13 @@ def test_threads_of_a_worker_that_share_what_is_at_hand_compose_one_after_the_ot
 ) -> None:
     """Else one forgets, for an edition that is new to it, the cards that another is about to use."""
     planned(reader("ada"), reader("ben"))
-    held, compose = [], send._letter
+    held, compose = [], send._encode
 
     def composing(*arguments: Any) -> Any:
         held.append(emails.AT_HAND.lock.locked())
         return compose(*arguments)
 
-    monkeypatch.setattr(send, "_letter", composing)
+    monkeypatch.setattr(send, "_encode", composing)
     send.deliver_all(clock=clock)
     assert held == [True, True]
     assert not emails.AT_HAND.lock.locked()

@@ -19,17 +19,17 @@ from digest.ingest import store
 from digest.models import Batch, Delivery, Provider
 from subscriptions import consent
 from subscriptions.mail import mailer
-from subscriptions.mail.mailer import Door
-from subscriptions.mail.message import Letter
-from subscriptions.mail.outcomes import Fate, Handover, Trouble
+from subscriptions.mail.mailer import Mailer
+from subscriptions.mail.message import EncodedMessage
+from subscriptions.mail.outcomes import Scope, SendResult, SendStatus
 from subscriptions.models import Subscriber
 from tests.support.factories import NOON, entry, feed, reader
 
 pytestmark = pytest.mark.django_db
-UNKNOWN = Handover(Fate.UNKNOWN, "It is not known whether the mail left.", answer="500")
-LATER = Handover(Fate.LATER, "The mail server asks for patience.", answer="451")
-ACCEPTED = Handover(Fate.ACCEPTED, provider_message_id="theirs")
-FAILED = Handover(Fate.FAILED, "The mail provider answered 422.", answer="422")
+UNKNOWN = SendResult(SendStatus.UNKNOWN, "It is not known whether the mail left.", answer="500")
+LATER = SendResult(SendStatus.LATER, "The mail server asks for patience.", answer="451")
+ACCEPTED = SendResult(SendStatus.ACCEPTED, provider_message_id="theirs")
+FAILED = SendResult(SendStatus.FAILED, "The mail provider answered 422.", answer="422")
 
 
 def at(**time: float) -> datetime:
@@ -48,7 +48,7 @@ def statuses() -> list[str]:
     return list(Delivery.objects.order_by("pk").values_list("status", flat=True))
 
 
-Answers = Callable[[Letter], Handover]
+Answers = Callable[[EncodedMessage], SendResult]
 
 
 @pytest.fixture
@@ -59,12 +59,12 @@ def answers(monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[Any]:
     monkeypatch.setattr(mailer, "IN_TURN", ("resend", "brevo", "postmark"))  # answers that write use this connection
     coming: list[Any] = []
 
-    def answer(door: Door, letter: Letter) -> Handover:
+    def answer(mailer: Mailer, message: EncodedMessage) -> SendResult:
         said = coming.pop(0) if len(coming) > 1 else coming[0]
-        mail.outbox.append(letter)
-        return said(letter) if callable(said) else said
+        mail.outbox.append(message)
+        return said(message) if callable(said) else said
 
-    monkeypatch.setattr(mailer.Door, "_hand_over", answer)
+    monkeypatch.setattr(mailer.Mailer, "_send", answer)
     return coming
 
 
@@ -81,7 +81,7 @@ def test_what_may_have_left_is_tried_again_where_the_provider_knows_it_by_its_ke
     assert Delivery.objects.get().handed_over_at == NOON  # since when it may have left
     deliver(at(minutes=2))
     assert statuses() == ["accepted"]
-    first, second = (letter.message().as_bytes() for letter in mail.outbox)
+    first, second = (message.message().as_bytes() for message in mail.outbox)
     assert first == second
     assert mail.outbox[0].metadata == mail.outbox[1].metadata
 
@@ -134,7 +134,7 @@ def test_a_dead_workers_mails_are_tried_again_where_the_provider_knows_them(answ
     planned(reader("ada"))
     batch = send.lease_batch(NOON)
     assert batch is not None
-    send._take_chunk(batch, Door(), NOON, send.Outcomes(), most=CHUNK)  # and here it dies
+    send._take_chunk(batch, Mailer(), NOON, send.Outcomes(), most=CHUNK)  # and here it dies
     deliver(at(seconds=301))
     assert (statuses(), len(mail.outbox)) == (["accepted"], 1)
 
@@ -147,11 +147,13 @@ def test_six_tries_are_enough(answers: list[Any]) -> None:
     assert (statuses(), len(mail.outbox)) == (["failed"], 6)
 
 
-@pytest.mark.parametrize("trouble", [Trouble.UNREACHABLE, Trouble.OURS])
+@pytest.mark.parametrize("trouble", [Scope.UNREACHABLE, Scope.OURS])
 def test_a_morning_without_a_mail_server_costs_no_digest_that_could_still_leave(
-    answers: list[Any], trouble: Trouble
+    answers: list[Any], trouble: Scope
 ) -> None:
-    answers += [Handover(Fate.LATER, "No connection to the mail server.", answer="no connection", trouble=trouble)]
+    answers += [
+        SendResult(SendStatus.LATER, "No connection to the mail server.", answer="no connection", scope=trouble)
+    ]
     planned(reader("ada"))
     for minute in range(240):
         deliver(at(minutes=minute))
@@ -163,7 +165,7 @@ def test_a_morning_without_a_mail_server_costs_no_digest_that_could_still_leave(
 
 
 def test_what_nobody_was_there_to_take_expires_and_its_papers_return(answers: list[Any]) -> None:
-    gone = Handover(Fate.LATER, "No connection.", answer="no connection", trouble=Trouble.UNREACHABLE)
+    gone = SendResult(SendStatus.LATER, "No connection.", answer="no connection", scope=Scope.UNREACHABLE)
     answers += [gone]
     planned(reader("ada"))
     for minute in range(310):
@@ -173,7 +175,7 @@ def test_what_nobody_was_there_to_take_expires_and_its_papers_return(answers: li
 
 def test_a_provider_says_how_long_to_wait(answers: list[Any]) -> None:
     answers += [
-        Handover(Fate.LATER, answer="429", trouble=Trouble.TOO_FAST, retry_after=timedelta(minutes=7)),
+        SendResult(SendStatus.LATER, answer="429", scope=Scope.TOO_FAST, retry_after=timedelta(minutes=7)),
         ACCEPTED,
     ]
     (row,) = planned(reader("ada"))
@@ -187,7 +189,7 @@ def test_a_provider_says_how_long_to_wait(answers: list[Any]) -> None:
 
 
 def test_an_event_that_came_first_is_not_overwritten(answers: list[Any]) -> None:
-    def bounced_meanwhile(letter: Letter) -> Handover:
+    def bounced_meanwhile(message: EncodedMessage) -> SendResult:
         Delivery.objects.update(status="bounced")
         return ACCEPTED
 
@@ -199,7 +201,7 @@ def test_an_event_that_came_first_is_not_overwritten(answers: list[Any]) -> None
 
 
 def test_a_worker_that_comes_back_after_its_lease_knows_better_than_the_sweep(answers: list[Any]) -> None:
-    def swept_meanwhile(letter: Letter) -> Handover:
+    def swept_meanwhile(message: EncodedMessage) -> SendResult:
         send.sweep(at(minutes=6))
         return ACCEPTED
 
@@ -241,7 +243,7 @@ def test_who_wakes_after_the_lease_leaves_nothing_in_a_batch_that_is_done(answer
     settings.MAIL_PROVIDER = "postmark"
     now = [NOON]
 
-    def sleeps(letter: Letter) -> Handover:
+    def sleeps(message: EncodedMessage) -> SendResult:
         now[0] = at(minutes=6)
         send.sweep(now[0])
         return ACCEPTED
@@ -281,7 +283,7 @@ def test_a_digest_that_stops_every_worker_is_given_up_and_the_others_leave(answe
 
 
 def test_a_pause_takes_effect_with_the_next_chunk_and_resuming_sends_nobody_twice(answers: list[Any]) -> None:
-    def paused_meanwhile(letter: Letter) -> Handover:
+    def paused_meanwhile(message: EncodedMessage) -> SendResult:
         throttle.pause("a mistake in the mail")
         return ACCEPTED
 
@@ -295,11 +297,11 @@ def test_a_pause_takes_effect_with_the_next_chunk_and_resuming_sends_nobody_twic
     throttle.resume(now=at(minutes=3))
     deliver(at(minutes=3))
     assert set(statuses()) == {"accepted"}
-    assert len({letter.to[0] for letter in mail.outbox}) == len(mail.outbox) == CHUNK + 3
+    assert len({message.to[0] for message in mail.outbox}) == len(mail.outbox) == CHUNK + 3
 
 
 def test_a_log_in_that_is_refused_stops_the_run_and_nothing_is_lost(answers: list[Any]) -> None:
-    answers += [Handover(Fate.LATER, "The mail provider answered 401.", answer="401", trouble=Trouble.OURS)]
+    answers += [SendResult(SendStatus.LATER, "The mail provider answered 401.", answer="401", scope=Scope.OURS)]
     planned(*(reader(f"reader{number}") for number in range(2 * CHUNK)))
     deliver(NOON)
     assert len(mail.outbox) == CHUNK
@@ -338,7 +340,7 @@ def test_a_clock_that_jumps_an_hour_sends_nothing_twice(answers: list[Any], jump
     """Forward in the middle of a chunk, whose lease is then over; or back, and everything seems to lie ahead."""
     clock = [NOON]
 
-    def jumps(letter: Letter) -> Handover:
+    def jumps(message: EncodedMessage) -> SendResult:
         clock[0] = NOON + jump
         send.sweep(clock[0])
         return ACCEPTED
@@ -349,7 +351,7 @@ def test_a_clock_that_jumps_an_hour_sends_nothing_twice(answers: list[Any], jump
         send.sweep(clock[0])
         send.deliver_all(clock=lambda: clock[0])
         clock[0] += timedelta(minutes=6)
-    assert len({letter.to[0] for letter in mail.outbox}) == len(mail.outbox) == 2 * CHUNK
+    assert len({message.to[0] for message in mail.outbox}) == len(mail.outbox) == 2 * CHUNK
     assert set(statuses()) == {"accepted"}
 
 
@@ -357,7 +359,7 @@ def test_a_clock_that_is_put_back_does_not_lengthen_a_delivery(answers: list[Any
     """The time of a task goes on, and ends it in the middle of a mail."""
     clock = [NOON]
 
-    def takes_ten_seconds(letter: Letter) -> Handover:
+    def takes_ten_seconds(message: EncodedMessage) -> SendResult:
         clock[0] += timedelta(seconds=10) if len(mail.outbox) > 1 else timedelta(hours=-1)
         return ACCEPTED
 

@@ -9,12 +9,12 @@ import pytest
 
 from digest.delivery import throttle
 from digest.models import Delivery, Provider
-from subscriptions.mail.outcomes import Fate, Handover, Trouble
+from subscriptions.mail.outcomes import Scope, SendResult, SendStatus
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
-TOO_FAST = Handover(Fate.LATER, answer="429", trouble=Trouble.TOO_FAST)
-ACCEPTED = Handover(Fate.ACCEPTED)
+TOO_FAST = SendResult(SendStatus.LATER, answer="429", scope=Scope.TOO_FAST)
+ACCEPTED = SendResult(SendStatus.ACCEPTED)
 
 
 def later(**time: float) -> datetime:
@@ -38,8 +38,8 @@ def rows(count: int, status: str, *, answer: str = "", at: datetime = NOON) -> N
     )
 
 
-def refusal(answer: str = "5.7.1") -> Handover:
-    return Handover(Fate.FAILED, "The mail server refused.", answer=answer)
+def refusal(answer: str = "5.7.1") -> SendResult:
+    return SendResult(SendStatus.FAILED, "The mail server refused.", answer=answer)
 
 
 def test_without_a_rate_a_chunk_goes_at_once() -> None:
@@ -80,7 +80,7 @@ def test_a_pause_lets_nothing_go_until_somebody_resumes() -> None:
 
 
 def test_a_log_in_that_is_refused_opens_the_breaker_for_a_quarter_of_an_hour() -> None:
-    ours = Handover(Fate.LATER, "The mail provider answered 401.", answer="401", trouble=Trouble.OURS)
+    ours = SendResult(SendStatus.LATER, "The mail provider answered 401.", answer="401", scope=Scope.OURS)
     throttle.learn([ACCEPTED, ours], now=NOON)
     assert throttle.closed_until(later(minutes=14)) == later(minutes=15)
     assert throttle.closed_until(later(minutes=15)) is None
@@ -88,7 +88,7 @@ def test_a_log_in_that_is_refused_opens_the_breaker_for_a_quarter_of_an_hour() -
 
 
 def test_a_server_that_nobody_reaches_is_left_alone_for_a_minute() -> None:
-    gone = Handover(Fate.LATER, "No connection.", answer="no connection", trouble=Trouble.UNREACHABLE)
+    gone = SendResult(SendStatus.LATER, "No connection.", answer="no connection", scope=Scope.UNREACHABLE)
     throttle.learn([gone, ACCEPTED], now=NOON)
     assert throttle.closed_until(NOON) is None
     throttle.learn([gone, gone], now=NOON)
@@ -97,15 +97,18 @@ def test_a_server_that_nobody_reaches_is_left_alone_for_a_minute() -> None:
 
 def test_mails_that_were_not_tried_do_not_hide_that_nobody_is_there() -> None:
     """Where each connection takes its ten seconds to fail, a chunk's time is over before its last mail."""
-    gone = Handover(Fate.LATER, "No connection.", answer="no connection", trouble=Trouble.UNREACHABLE)
-    throttle.learn([Handover(Fate.NOT_TRIED), Handover(Fate.REFUSED, "Mail to this address is suppressed.")], now=NOON)
+    gone = SendResult(SendStatus.LATER, "No connection.", answer="no connection", scope=Scope.UNREACHABLE)
+    throttle.learn(
+        [SendResult(SendStatus.NOT_TRIED), SendResult(SendStatus.REFUSED, "Mail to this address is suppressed.")],
+        now=NOON,
+    )
     assert throttle.closed_until(NOON) is None
-    throttle.learn([gone, Handover(Fate.NOT_TRIED)], now=NOON)
+    throttle.learn([gone, SendResult(SendStatus.NOT_TRIED)], now=NOON)
     assert throttle.closed_until(NOON) == later(minutes=1)
 
 
 def test_a_provider_that_says_of_no_mail_what_became_of_it_is_left_alone_for_a_minute() -> None:
-    lost = Handover(Fate.UNKNOWN, "The mail provider answered 503.", answer="503")
+    lost = SendResult(SendStatus.UNKNOWN, "The mail provider answered 503.", answer="503")
     throttle.learn([lost, ACCEPTED], now=NOON)
     assert throttle.closed_until(NOON) is None
     throttle.learn([lost, lost], now=NOON)

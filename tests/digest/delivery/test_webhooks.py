@@ -388,7 +388,7 @@ def test_who_settles_is_woken_once_for_a_body_that_was_stored(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     woken: list[str] = []
-    monkeypatch.setattr(webhooks, "wake", lambda task, **_: woken.append(task))
+    monkeypatch.setattr(webhooks, "enqueue", lambda task, **_: woken.append(task))
     with django_capture_on_commit_callbacks(execute=True):
         post_of(provider, "delivered", MAIL).to(client)
         post_of(provider, "opened", MAIL).to(client)

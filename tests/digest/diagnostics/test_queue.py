@@ -11,7 +11,7 @@ from digest.delivery import throttle
 from digest.diagnostics import queue
 from digest.diagnostics.check_result import Finding, Severity
 from digest.models import Batch, Delivery, DeliveryEvent, Provider
-from subscriptions.mail.outcomes import Fate, Handover, Trouble
+from subscriptions.mail.outcomes import Scope, SendResult, SendStatus
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +61,7 @@ def test_a_breaker_is_told_until_when_and_why_and_no_longer_than_it_holds() -> N
 def test_a_rate_that_was_halved_is_told(settings: Any) -> None:
     settings.MAIL_RATE = 14.0
     assert found()["sending"].seen == "digests may leave, 14 a second"
-    throttle.learn([Handover(Fate.LATER, answer="429", trouble=Trouble.TOO_FAST)], now=NOON)
+    throttle.learn([SendResult(SendStatus.LATER, answer="429", scope=Scope.TOO_FAST)], now=NOON)
     assert found()["sending"].seen == "digests may leave, 7 a second, since the provider found us too fast"
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from subscriptions.mail import template_cache
 from subscriptions.mail.headers import header_lines, headers_of
-from subscriptions.mail.message import Letter
+from subscriptions.mail.message import EncodedMessage
 from subscriptions.mail.rendering import RenderedEmail, one_line
 from subscriptions.mail.template_cache import JoinedEmail
 from subscriptions.models import Subscriber
@@ -144,7 +144,7 @@ def test_the_owner_is_whom_to_contact(settings: Any, contact: str, owner: str) -
 def test_a_letter_is_the_same_octets_each_time_however_its_parts_were_made() -> None:
     joined = JoinedEmail(EMAIL.subject, template_cache.encoded(EMAIL.text), template_cache.encoded(EMAIL.html))
     first, second, third = (
-        Letter(email, headers(subject=email.subject), sender=SENDER, address=ADA.email).message().as_bytes()
+        EncodedMessage(email, headers(subject=email.subject), sender=SENDER, address=ADA.email).message().as_bytes()
         for email in (EMAIL, EMAIL, joined)
     )
     assert first == second == third
@@ -158,7 +158,7 @@ def test_a_letter_is_the_same_octets_each_time_however_its_parts_were_made() -> 
 def test_no_part_can_hold_the_boundary_between_them() -> None:
     boundary = "--=_abc"
     email = RenderedEmail("2 Mar: One", f"{boundary}\n{boundary}--\n", f"<p>\n{boundary}\n</p>\n")
-    raw = Letter(email, headers(), sender=SENDER, address=ADA.email).message().as_bytes()
+    raw = EncodedMessage(email, headers(), sender=SENDER, address=ADA.email).message().as_bytes()
     mail = message_from_bytes(raw, policy=policy.default)
     assert mail.get_boundary() == "=_abc"
     assert [part.get_content().replace("\r\n", "\n") for part in mail.iter_parts()] == [email.text, email.html]
@@ -167,4 +167,4 @@ def test_no_part_can_hold_the_boundary_between_them() -> None:
 
 def test_a_word_that_no_octets_can_hold_is_refused_before_anything_leaves() -> None:
     with pytest.raises(ValueError):
-        Letter(RenderedEmail("One", "\ud800\n", "<p>x</p>\n"), headers(), sender=SENDER, address=ADA.email)
+        EncodedMessage(RenderedEmail("One", "\ud800\n", "<p>x</p>\n"), headers(), sender=SENDER, address=ADA.email)

@@ -15,7 +15,7 @@ from aiosmtpd.controller import Controller
 from django.core import mail
 
 from subscriptions import consent, link_requests
-from subscriptions.mail.mailer import Door, Fate, Handover, Purpose
+from subscriptions.mail.mailer import Mailer, Purpose, SendResult, SendStatus
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.models import MailRequest, Subscriber
 from subscriptions.tokens import UNSUBSCRIBE, message_id, token_for
@@ -61,9 +61,9 @@ def sink(settings: Any) -> Iterator[Sink]:
     controller.stop()
 
 
-def send(subscriber: Subscriber, *, purpose: Purpose = Purpose.DIGEST) -> Handover:
-    with Door() as door:
-        return door.send(
+def send(subscriber: Subscriber, *, purpose: Purpose = Purpose.DIGEST) -> SendResult:
+    with Mailer() as mailer:
+        return mailer.send(
             subscriber, EMAIL, purpose=purpose, message_id=message_id("digest", subscriber.public_id), dated_at=NOON
         )
 
@@ -73,7 +73,7 @@ def parsed(raw: bytes) -> EmailMessage:
 
 
 def test_the_wire_carries_both_parts_text_first_and_seven_bit(sink: Sink) -> None:
-    assert send(reader("ada")).fate == Fate.ACCEPTED
+    assert send(reader("ada")).status == SendStatus.ACCEPTED
     (raw,) = sink.received
     message = parsed(raw)
     assert raw.isascii()
@@ -100,7 +100,10 @@ def test_the_headers_say_who_when_what_and_how_to_leave(sink: Sink) -> None:
 
 
 def test_a_confirmation_carries_no_list_headers(sink: Sink) -> None:
-    assert send(reader("ada", status="pending", confirmed_at=None), purpose=Purpose.CONFIRMATION).fate == Fate.ACCEPTED
+    assert (
+        send(reader("ada", status="pending", confirmed_at=None), purpose=Purpose.CONFIRMATION).status
+        == SendStatus.ACCEPTED
+    )
     assert not [name for name in parsed(sink.received[0]) if name.startswith("List-")]
 
 
@@ -108,26 +111,26 @@ def test_the_door_refuses_the_suppressed_the_unconfirmed_and_the_invented(sink: 
     ada, ben = reader("ada"), reader("ben", status="pending", confirmed_at=None)
     demo, _ = consent.welcome_demonstration_reader("x@readers.invalid", now=NOON)
     consent.suppress(ada.email, reason="complained", now=NOON)
-    assert [send(person).fate for person in (ada, ben, demo)] == [Fate.REFUSED] * 3
+    assert [send(person).status for person in (ada, ben, demo)] == [SendStatus.REFUSED] * 3
     assert sink.received == []
 
 
 def test_an_address_that_is_yet_to_be_a_readers_is_looked_up_itself(sink: Sink) -> None:
     ada = reader("ada")
 
-    def send_to(address: str) -> Fate:
-        with Door() as door:
-            return door.send(
+    def send_to(address: str) -> SendStatus:
+        with Mailer() as mailer:
+            return mailer.send(
                 ada, EMAIL, purpose=Purpose.CONFIRMATION, message_id="<1@x>", dated_at=NOON, address=address
-            ).fate
+            ).status
 
-    assert send_to("ada@new.example") == Fate.ACCEPTED
+    assert send_to("ada@new.example") == SendStatus.ACCEPTED
     assert parsed(sink.received[0])["To"] == "ada@new.example"
-    assert send_to("ada@readers.invalid") == Fate.REFUSED
+    assert send_to("ada@readers.invalid") == SendStatus.REFUSED
     consent.suppress("Ada@new.example", reason="bounced", now=NOON)
-    assert send_to("ada@new.example") == Fate.REFUSED
+    assert send_to("ada@new.example") == SendStatus.REFUSED
     consent.suppress(ada.email, reason="bounced", now=NOON)  # where she was no longer works: she may go elsewhere
-    assert send_to("ada@other.example") == Fate.ACCEPTED
+    assert send_to("ada@other.example") == SendStatus.ACCEPTED
     assert len(sink.received) == 2
 
 
@@ -151,32 +154,32 @@ def test_a_mail_with_a_link_is_tried_again_where_the_server_asks_for_patience_on
 
 
 @pytest.mark.parametrize(
-    ("answer", "fate"),
+    ("answer", "status"),
     [
-        ("550 5.1.1 no such user", Fate.NO_SUCH_ADDRESS),
-        ("550 5.7.1 your reputation", Fate.FAILED),
-        ("451 4.7.1 greylisted, come again", Fate.LATER),
+        ("550 5.1.1 no such user", SendStatus.NO_SUCH_ADDRESS),
+        ("550 5.7.1 your reputation", SendStatus.FAILED),
+        ("451 4.7.1 greylisted, come again", SendStatus.LATER),
     ],
 )
 def test_a_refused_recipient_ends_as_the_server_says_and_the_next_mail_goes_on(
-    sink: Sink, answer: str, fate: Fate
+    sink: Sink, answer: str, status: SendStatus
 ) -> None:
     ada, ben = reader("ada"), reader("ben")
     sink.refuse[ada.email] = answer
-    with Door() as door:
-        fates = [
-            door.send(person, EMAIL, purpose=Purpose.DIGEST, message_id=f"<{person.pk}@x>", dated_at=NOON).fate
+    with Mailer() as mailer:
+        statuses = [
+            mailer.send(person, EMAIL, purpose=Purpose.DIGEST, message_id=f"<{person.pk}@x>", dated_at=NOON).status
             for person in (ada, ben)
         ]
-    assert fates == [fate, Fate.ACCEPTED]
+    assert statuses == [status, SendStatus.ACCEPTED]
 
 
 def test_no_server_means_another_try_and_no_address_in_what_is_said(settings: Any) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT, settings.MAIL_PROVIDER = "127.0.0.1", 1, "smtp"
-    handover = send(reader("ada"))
-    assert handover.fate == Fate.LATER
-    assert "ada@" not in handover.detail
+    result = send(reader("ada"))
+    assert result.status == SendStatus.LATER
+    assert "ada@" not in result.detail
 
 
 def test_mails_reach_the_door_only() -> None:

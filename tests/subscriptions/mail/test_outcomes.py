@@ -34,7 +34,7 @@ from anymail.exceptions import (
     AnymailUnsupportedFeature,
 )
 
-from subscriptions.mail.outcomes import Fate, NothingLeft, Trouble, fate_of, no_connection
+from subscriptions.mail.outcomes import NothingSent, Scope, SendStatus, classify_error, no_connection
 
 
 def refused(code: int, text: str) -> SMTPRecipientsRefused:
@@ -67,7 +67,7 @@ def amazon(status: int, code: str) -> AnymailAPIError:
 )
 def test_no_connection_means_another_try_and_that_nobody_is_there(error: Exception) -> None:
     found = no_connection(error)
-    assert (found.fate, found.trouble) == (Fate.LATER, Trouble.UNREACHABLE)
+    assert (found.status, found.scope) == (SendStatus.LATER, Scope.UNREACHABLE)
 
 
 @pytest.mark.parametrize(
@@ -84,65 +84,70 @@ def test_no_connection_means_another_try_and_that_nobody_is_there(error: Excepti
     ],
 )
 def test_what_every_other_mail_would_meet_too_is_ours_to_mend(error: Exception) -> None:
-    for found in (fate_of(error), no_connection(error) if not isinstance(error, AnymailAPIError) else fate_of(error)):
-        assert (found.fate, found.trouble) == (Fate.LATER, Trouble.OURS)
+    for found in (
+        classify_error(error),
+        no_connection(error) if not isinstance(error, AnymailAPIError) else classify_error(error),
+    ):
+        assert (found.status, found.scope) == (SendStatus.LATER, Scope.OURS)
 
 
 @pytest.mark.parametrize(
-    ("error", "fate", "answer"),
+    ("error", "status", "answer"),
     [
         # the server asks for patience
-        (SMTPSenderRefused(451, b"4.7.1 wait", "x@y"), Fate.LATER, "4.7.1"),
-        (SMTPSenderRefused(421, b"closing", "x@y"), Fate.LATER, "421"),
-        (refused(450, "4.2.0 greylisted"), Fate.LATER, "4.2.0"),
-        (refused(452, "4.5.3 too many"), Fate.LATER, "4.5.3"),
-        (SMTPDataError(451, b"later"), Fate.LATER, "451"),
-        (SMTPDataError(452, b"4.3.1 full"), Fate.LATER, "4.3.1"),
+        (SMTPSenderRefused(451, b"4.7.1 wait", "x@y"), SendStatus.LATER, "4.7.1"),
+        (SMTPSenderRefused(421, b"closing", "x@y"), SendStatus.LATER, "421"),
+        (refused(450, "4.2.0 greylisted"), SendStatus.LATER, "4.2.0"),
+        (refused(452, "4.5.3 too many"), SendStatus.LATER, "4.5.3"),
+        (SMTPDataError(451, b"later"), SendStatus.LATER, "451"),
+        (SMTPDataError(452, b"4.3.1 full"), SendStatus.LATER, "4.3.1"),
         # a full mailbox may be emptied by noon
-        (refused(552, "5.2.2 full"), Fate.LATER, "5.2.2"),
-        (SMTPDataError(452, b"4.2.2 full"), Fate.LATER, "4.2.2"),
+        (refused(552, "5.2.2 full"), SendStatus.LATER, "5.2.2"),
+        (SMTPDataError(452, b"4.2.2 full"), SendStatus.LATER, "4.2.2"),
         # smtplib raises for all but 250
-        (SMTPDataError(252, b"as good as taken"), Fate.ACCEPTED, "252"),
+        (SMTPDataError(252, b"as good as taken"), SendStatus.ACCEPTED, "252"),
         # smtplib's number for what is no answer at all, and one that answers something else
-        (SMTPDataError(-1, b"\x16\x03\x01"), Fate.UNKNOWN, "no answer"),
-        (SMTPDataError(354, b"go ahead"), Fate.UNKNOWN, "no answer"),
+        (SMTPDataError(-1, b"\x16\x03\x01"), SendStatus.UNKNOWN, "no answer"),
+        (SMTPDataError(354, b"go ahead"), SendStatus.UNKNOWN, "no answer"),
         # of the address
         *(
-            (refused(550, f"{status} gone"), Fate.NO_SUCH_ADDRESS, status)
+            (refused(550, f"{status} gone"), SendStatus.NO_SUCH_ADDRESS, status)
             for status in ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
         ),
         # of the mail, or of us
-        (refused(550, "5.7.1 reputation"), Fate.FAILED, "5.7.1"),
-        (refused(550, "5.7.515 no DMARC"), Fate.FAILED, "5.7.515"),
-        (refused(550, "who?"), Fate.FAILED, "550"),
-        (SMTPSenderRefused(550, b"5.1.8 bad sender", "x@y"), Fate.FAILED, "5.1.8"),
-        (SMTPDataError(552, b"5.3.4 too big"), Fate.FAILED, "5.3.4"),
-        (SMTPDataError(554, b"5.7.9 no"), Fate.FAILED, "5.7.9"),
+        (refused(550, "5.7.1 reputation"), SendStatus.FAILED, "5.7.1"),
+        (refused(550, "5.7.515 no DMARC"), SendStatus.FAILED, "5.7.515"),
+        (refused(550, "who?"), SendStatus.FAILED, "550"),
+        (SMTPSenderRefused(550, b"5.1.8 bad sender", "x@y"), SendStatus.FAILED, "5.1.8"),
+        (SMTPDataError(552, b"5.3.4 too big"), SendStatus.FAILED, "5.3.4"),
+        (SMTPDataError(554, b"5.7.9 no"), SendStatus.FAILED, "5.7.9"),
         # the connection broke: before the mail, or anywhere
-        (NothingLeft("gone"), Fate.LATER, "no connection"),
-        (SMTPServerDisconnected("gone"), Fate.UNKNOWN, "no answer"),
-        (TimeoutError("read"), Fate.UNKNOWN, "no answer"),
-        (RuntimeError("whatever"), Fate.UNKNOWN, "no answer"),
+        (NothingSent("gone"), SendStatus.LATER, "no connection"),
+        (SMTPServerDisconnected("gone"), SendStatus.UNKNOWN, "no answer"),
+        (TimeoutError("read"), SendStatus.UNKNOWN, "no answer"),
+        (RuntimeError("whatever"), SendStatus.UNKNOWN, "no answer"),
         # by HTTP
-        (http(500), Fate.UNKNOWN, "500"),
-        (http(502), Fate.UNKNOWN, "502"),
-        (http(408), Fate.UNKNOWN, "408"),
-        (http(409), Fate.UNKNOWN, "409"),
-        (http(200), Fate.UNKNOWN, "200"),
-        (http(400), Fate.FAILED, "400"),
-        (http(422), Fate.FAILED, "422"),
-        (AnymailRequestsAPIError("cut"), Fate.UNKNOWN, "no answer"),
-        (amazon(400, "MessageRejected"), Fate.FAILED, "400"),
-        (amazon(500, "InternalFailure"), Fate.UNKNOWN, "500"),
-        (AnymailSerializationError("no"), Fate.FAILED, "message"),
-        (AnymailUnsupportedFeature("no"), Fate.FAILED, "message"),
-        (AnymailInvalidAddress("no"), Fate.FAILED, "message"),
-        (AnymailRecipientsRefused("no"), Fate.NO_SUCH_ADDRESS, "refused"),
+        (http(500), SendStatus.UNKNOWN, "500"),
+        (http(502), SendStatus.UNKNOWN, "502"),
+        (http(408), SendStatus.UNKNOWN, "408"),
+        (http(409), SendStatus.UNKNOWN, "409"),
+        (http(200), SendStatus.UNKNOWN, "200"),
+        (http(400), SendStatus.FAILED, "400"),
+        (http(422), SendStatus.FAILED, "422"),
+        (AnymailRequestsAPIError("cut"), SendStatus.UNKNOWN, "no answer"),
+        (amazon(400, "MessageRejected"), SendStatus.FAILED, "400"),
+        (amazon(500, "InternalFailure"), SendStatus.UNKNOWN, "500"),
+        (AnymailSerializationError("no"), SendStatus.FAILED, "message"),
+        (AnymailUnsupportedFeature("no"), SendStatus.FAILED, "message"),
+        (AnymailInvalidAddress("no"), SendStatus.FAILED, "message"),
+        (AnymailRecipientsRefused("no"), SendStatus.NO_SUCH_ADDRESS, "refused"),
     ],
 )
-def test_every_answer_has_one_fate_and_unknown_is_the_default(error: Exception, fate: Fate, answer: str) -> None:
-    found = fate_of(error)
-    assert (found.fate, found.answer, found.trouble in (Trouble.NONE, Trouble.UNREACHABLE)) == (fate, answer, True)
+def test_every_answer_has_one_fate_and_unknown_is_the_default(
+    error: Exception, status: SendStatus, answer: str
+) -> None:
+    found = classify_error(error)
+    assert (found.status, found.answer, found.scope in (Scope.NONE, Scope.UNREACHABLE)) == (status, answer, True)
 
 
 @pytest.mark.parametrize(
@@ -164,8 +169,8 @@ def test_every_answer_has_one_fate_and_unknown_is_the_default(error: Exception, 
 def test_too_fast_means_another_try_when_the_provider_says_and_a_slower_pace(
     error: Exception, wait: int | None
 ) -> None:
-    found = fate_of(error)
-    assert (found.fate, found.trouble) == (Fate.LATER, Trouble.TOO_FAST)
+    found = classify_error(error)
+    assert (found.status, found.scope) == (SendStatus.LATER, Scope.TOO_FAST)
     assert found.retry_after == (None if wait is None else timedelta(seconds=wait))
 
 
@@ -236,29 +241,31 @@ def test_a_provider_that_cannot_be_reached_has_not_taken_the_mail(hung: int) -> 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     for url in (f"http://127.0.0.1:{port}/", "http://nowhere.invalid/", f"https://127.0.0.1:{hung}/"):
-        found = fate_of(posted(url))
-        assert (url, found.fate, found.trouble) == (url, Fate.LATER, Trouble.UNREACHABLE)
+        found = classify_error(posted(url))
+        assert (url, found.status, found.scope) == (url, SendStatus.LATER, Scope.UNREACHABLE)
 
 
 def test_a_provider_that_reads_the_mail_and_never_answers_may_have_taken_it(hung: int) -> None:
-    assert fate_of(posted(f"http://127.0.0.1:{hung}/")).fate == Fate.UNKNOWN
+    assert classify_error(posted(f"http://127.0.0.1:{hung}/")).status == SendStatus.UNKNOWN
 
 
 def test_a_connection_whose_encryption_breaks_after_the_mail_may_have_taken_it(
     garbling: int, certificate: tuple[Path, Path]
 ) -> None:
-    assert fate_of(posted(f"https://127.0.0.1:{garbling}/", trusting=certificate[0])).fate == Fate.UNKNOWN
+    assert (
+        classify_error(posted(f"https://127.0.0.1:{garbling}/", trusting=certificate[0])).status == SendStatus.UNKNOWN
+    )
 
 
 def test_a_certificate_that_is_not_trusted_means_that_nobody_is_there(garbling: int) -> None:
-    found = fate_of(posted(f"https://127.0.0.1:{garbling}/"))
-    assert (found.fate, found.trouble) == (Fate.LATER, Trouble.UNREACHABLE)
+    found = classify_error(posted(f"https://127.0.0.1:{garbling}/"))
+    assert (found.status, found.scope) == (SendStatus.LATER, Scope.UNREACHABLE)
 
 
 def test_what_was_said_can_be_written_down_on_either_database() -> None:
-    assert "\0" not in fate_of(SMTPDataError(554, b"5.7.1 no\0where")).detail
+    assert "\0" not in classify_error(SMTPDataError(554, b"5.7.1 no\0where")).detail
 
 
 def test_no_address_stays_in_what_was_said() -> None:
     for error in (refused(550, "5.1.1 <ada@example.org>: gone"), SMTPDataError(554, b"to ada@example.org: no")):
-        assert "@" not in fate_of(error).detail
+        assert "@" not in classify_error(error).detail

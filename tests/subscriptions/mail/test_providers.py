@@ -18,9 +18,9 @@ from uuid import UUID
 
 import pytest
 
-from subscriptions.mail.mailer import Door, Fate, Handover, Purpose
-from subscriptions.mail.message import Letter
-from subscriptions.mail.outcomes import Trouble
+from subscriptions.mail.mailer import Mailer, Purpose, SendResult, SendStatus
+from subscriptions.mail.message import EncodedMessage
+from subscriptions.mail.outcomes import Scope
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.models import Subscriber
 from subscriptions.tokens import message_id, unsubscribe_url, web_copy_url
@@ -109,10 +109,12 @@ def provider(request: pytest.FixtureRequest, settings: Any, monkeypatch: pytest.
         server.shutdown()
 
 
-def send(person: Subscriber, purpose: Purpose = Purpose.DIGEST) -> Handover:
+def send(person: Subscriber, purpose: Purpose = Purpose.DIGEST) -> SendResult:
     key = "digest" if purpose == Purpose.DIGEST else "link"
-    with Door() as door:
-        return door.send(person, EMAIL, purpose=purpose, message_id=message_id(key, "1"), dated_at=NOON, issue_date=DAY)
+    with Mailer() as mailer:
+        return mailer.send(
+            person, EMAIL, purpose=purpose, message_id=message_id(key, "1"), dated_at=NOON, issue_date=DAY
+        )
 
 
 def mail_in(name: str, request: tuple[str, Any, bytes]) -> Told:
@@ -228,8 +230,8 @@ def form(http: Any, body: bytes) -> dict[str, list[str]]:
 
 def test_a_digest_keeps_its_headers_both_parts_and_the_name_of_its_delivery(provider: StandIn, settings: Any) -> None:
     ada = reader("ada")
-    handover = send(ada)
-    assert (handover.fate, handover.provider_message_id) == (Fate.ACCEPTED, "theirs"), handover.detail
+    result = send(ada)
+    assert (result.status, result.provider_message_id) == (SendStatus.ACCEPTED, "theirs"), result.detail
     (request,) = provider.requests
     mail = mail_in(settings.MAIL_PROVIDER, request)
     headers = {name.lower(): value for name, value in mail.headers.items()}
@@ -270,7 +272,7 @@ def test_no_provider_counts_who_opens_and_clicks_or_puts_its_own_way_to_leave(pr
 
 def test_a_mail_with_a_link_is_of_another_stream(provider: StandIn, settings: Any) -> None:
     settings.POSTMARK_DIGEST_STREAM = "broadcast"
-    assert send(reader("ada"), Purpose.SIGN_IN).fate == Fate.ACCEPTED
+    assert send(reader("ada"), Purpose.SIGN_IN).status == SendStatus.ACCEPTED
     mail = mail_in(settings.MAIL_PROVIDER, provider.requests[0])
     assert not [name for name in mail.headers if name.lower().startswith(("list-", "feedback-", "precedence"))]
     assert mail.sender == "Broadsheet <account@notice.example.org>"
@@ -290,9 +292,9 @@ def test_a_second_try_sends_the_same_request(provider: StandIn) -> None:
 @pytest.mark.parametrize("provider", ["resend", "brevo"], indirect=True)
 def test_a_mail_bears_a_key_by_which_the_provider_knows_it(provider: StandIn, settings: Any) -> None:
     ada, ben = reader("ada"), reader("ben")
-    with Door() as door:
+    with Mailer() as mailer:
         for person, name in ((ada, "1"), (ada, "1"), (ben, "2")):
-            door.send(person, EMAIL, purpose=Purpose.DIGEST, message_id=message_id("digest", name), dated_at=NOON)
+            mailer.send(person, EMAIL, purpose=Purpose.DIGEST, message_id=message_id("digest", name), dated_at=NOON)
     if settings.MAIL_PROVIDER == "resend":
         keys = [http["Idempotency-Key"] for _, http, _ in provider.requests]
     else:
@@ -304,26 +306,27 @@ def test_a_mail_bears_a_key_by_which_the_provider_knows_it(provider: StandIn, se
 
 def test_several_mails_are_under_way_at_a_time_and_each_comes_back_in_its_place(provider: StandIn) -> None:
     people = [reader(f"reader{number}") for number in range(12)]
-    with Door(at_once=4) as door:
-        letters = [
-            door.letter(person, EMAIL, purpose=Purpose.DIGEST, message_id=f"<{person.pk}@x>", dated_at=NOON)
+    with Mailer(at_once=4) as mailer:
+        messages = [
+            mailer.encode(person, EMAIL, purpose=Purpose.DIGEST, message_id=f"<{person.pk}@x>", dated_at=NOON)
             for person in people
         ]
-        handovers = door.hand_over([letter for letter in letters if isinstance(letter, Letter)])
-    assert {handover.fate for handover in handovers} == {Fate.ACCEPTED}
-    assert len(handovers) == len(provider.requests) == 12
+        results = mailer.send_batch([message for message in messages if isinstance(message, EncodedMessage)])
+    assert {result.status for result in results} == {SendStatus.ACCEPTED}
+    assert len(results) == len(provider.requests) == 12
     bodies = [body for _, _, body in provider.requests]
     assert len(set(bodies)) == 12
 
 
 @pytest.mark.parametrize(
-    ("status", "fate"), [(400, Fate.FAILED), (403, Fate.LATER), (429, Fate.LATER), (500, Fate.UNKNOWN)]
+    ("status", "expected"),
+    [(400, SendStatus.FAILED), (403, SendStatus.LATER), (429, SendStatus.LATER), (500, SendStatus.UNKNOWN)],
 )
 def test_a_mail_that_the_provider_did_not_take_is_not_counted_as_sent_nor_tried_again_by_the_way(
-    provider: StandIn, settings: Any, status: int, fate: Fate
+    provider: StandIn, settings: Any, status: int, expected: SendStatus
 ) -> None:
     provider.status, provider.answer = status, {"message": "No.", "ErrorCode": "x", "Message": "No."}
-    assert send(reader("ada")).fate == fate
+    assert send(reader("ada")).status == expected
     assert len(provider.requests) == 1
 
 
@@ -331,14 +334,14 @@ def test_a_mail_that_the_provider_did_not_take_is_not_counted_as_sent_nor_tried_
 def test_mailjets_refusal_of_a_single_mail_is_heard(provider: StandIn) -> None:
     refusal = {"ErrorCode": "send-0011", "StatusCode": 400, "ErrorMessage": "Header cannot be customized"}
     provider.status, provider.answer = 400, {"Messages": [{"Status": "error", "Errors": [refusal]}]}
-    assert send(reader("ada")).fate == Fate.FAILED
+    assert send(reader("ada")).status == SendStatus.FAILED
 
 
 def test_an_address_that_no_mail_can_hold_never_reaches_a_provider(provider: StandIn) -> None:
     for number, address in enumerate(("ada@example.org, eve@example.org", "Ada <ada@example.org>", "ä@example.org")):
-        handover = send(reader(f"ada{number}", email=address))
-        assert handover.fate == Fate.FAILED
-        assert "ada" not in handover.detail.lower()
+        result = send(reader(f"ada{number}", email=address))
+        assert result.status == SendStatus.FAILED
+        assert "ada" not in result.detail.lower()
     assert provider.requests == []
 
 
@@ -363,7 +366,7 @@ def test_amazons_missing_keys_are_ours_to_mend_and_cost_no_digest(
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     found = send(reader("ada"))
-    assert (found.fate, found.trouble) == (Fate.LATER, Trouble.OURS)
+    assert (found.status, found.scope) == (SendStatus.LATER, Scope.OURS)
     assert provider.requests == []
 
 
@@ -373,7 +376,7 @@ def test_amazon_that_cannot_be_reached_has_not_taken_the_mail(provider: StandIn,
     for url in (f"https://127.0.0.1:{provider.port}/", "http://nowhere.invalid/"):  # it speaks no TLS
         settings.ANYMAIL["AMAZON_SES_CLIENT_PARAMS"]["endpoint_url"] = url
         found = send(ada)
-        assert (url, found.fate, found.trouble) == (url, Fate.LATER, Trouble.UNREACHABLE)
+        assert (url, found.status, found.scope) == (url, SendStatus.LATER, Scope.UNREACHABLE)
 
 
 @pytest.mark.parametrize("provider", ["postmark", "resend", "sparkpost"], indirect=True)
@@ -381,5 +384,5 @@ def test_a_key_that_no_header_can_hold_is_ours_to_mend(provider: StandIn, settin
     url = {name: value for name, value in settings.ANYMAIL.items() if name.endswith("_URL")}
     settings.ANYMAIL = url | dict.fromkeys(settings.PROVIDERS[settings.MAIL_PROVIDER], "secret\n")
     found = send(reader("ada"))
-    assert (found.fate, found.trouble, "secret" in found.detail) == (Fate.LATER, Trouble.OURS, False)
+    assert (found.status, found.scope, "secret" in found.detail) == (SendStatus.LATER, Scope.OURS, False)
     assert provider.requests == []

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from subscriptions.mail.backends import smtp
-from subscriptions.mail.mailer import Door, Fate, Handover, Purpose
-from subscriptions.mail.outcomes import Trouble
+from subscriptions.mail.mailer import Mailer, Purpose, SendResult, SendStatus
+from subscriptions.mail.outcomes import Scope
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.models import Subscriber
 from tests.support.factories import NOON, reader
@@ -30,27 +30,27 @@ def server(request: pytest.FixtureRequest, settings: Any, tmp_path: Path) -> Ite
         yield running
 
 
-def send(door: Door, person: Subscriber) -> Handover:
+def send(mailer: Mailer, person: Subscriber) -> SendResult:
     name = f"<{person.pk}@mail.example.org>"
-    return door.send(person, EMAIL, purpose=Purpose.DIGEST, message_id=name, dated_at=NOON)
+    return mailer.send(person, EMAIL, purpose=Purpose.DIGEST, message_id=name, dated_at=NOON)
 
 
 def test_a_mail_arrives_octet_for_octet(server: Sink, tmp_path: Path) -> None:
     ada = reader("ada")
-    with Door() as door:
-        letter = door.letter(ada, EMAIL, purpose=Purpose.DIGEST, message_id="<1@x>", dated_at=NOON)
-        assert [one.fate for one in door.hand_over([letter])] == [Fate.ACCEPTED]
-    assert (tmp_path / "mails" / "0000001").read_bytes() == letter.message().as_bytes()
+    with Mailer() as mailer:
+        message = mailer.encode(ada, EMAIL, purpose=Purpose.DIGEST, message_id="<1@x>", dated_at=NOON)
+        assert [one.status for one in mailer.send_batch([message])] == [SendStatus.ACCEPTED]
+    assert (tmp_path / "mails" / "0000001").read_bytes() == message.message().as_bytes()
 
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
 def test_a_connection_that_breaks_before_the_mail_has_taken_nothing(server: Sink, stage: str) -> None:
     server.tell(cut(stage, next=1))
     ada = reader("ada")
-    with Door() as door:
-        assert send(door, ada).fate == Fate.LATER
+    with Mailer() as mailer:
+        assert send(mailer, ada).status == SendStatus.LATER
         assert server.counts()["mails"] == 0
-        assert send(door, ada).fate == Fate.ACCEPTED
+        assert send(mailer, ada).status == SendStatus.ACCEPTED
 
 
 @pytest.mark.parametrize(("taken", "mails"), [(False, 1), (True, 2)])
@@ -59,26 +59,26 @@ def test_a_connection_that_breaks_after_the_dot_leaves_it_open_whether_the_mail_
 ) -> None:
     server.tell(cut("end", next=1, taken=taken))
     ada, ben = reader("ada"), reader("ben")
-    with Door() as door:
-        assert [send(door, person).fate for person in (ada, ben)] == [Fate.UNKNOWN, Fate.ACCEPTED]
+    with Mailer() as mailer:
+        assert [send(mailer, person).status for person in (ada, ben)] == [SendStatus.UNKNOWN, SendStatus.ACCEPTED]
     assert server.counts()["mails"] == mails
 
 
 def test_a_server_that_never_answers_the_dot_leaves_it_open(server: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smtp, "READ_SECONDS", 0.2)
     server.tell(stall("end", next=1))
-    with Door() as door:
-        assert send(door, reader("ada")).fate == Fate.UNKNOWN
+    with Mailer() as mailer:
+        assert send(mailer, reader("ada")).status == SendStatus.UNKNOWN
 
 
 def test_a_connection_that_was_closed_while_idle_is_made_anew_at_once(server: Sink, tmp_path: Path) -> None:
     people = [reader(name) for name in ("ada", "ben", "cleo")]
-    with Door() as door:
-        assert send(door, people[0]).fate == Fate.ACCEPTED
+    with Mailer() as mailer:
+        assert send(mailer, people[0]).status == SendStatus.ACCEPTED
         server.tell(cut("mail", next=1))
-        assert send(door, people[1]).fate == Fate.ACCEPTED
+        assert send(mailer, people[1]).status == SendStatus.ACCEPTED
         server.tell(refuse("mail", 421, "4.4.2 idle", next=1))
-        assert send(door, people[2]).fate == Fate.ACCEPTED
+        assert send(mailer, people[2]).status == SendStatus.ACCEPTED
     assert [taken.recipients for taken in read_log(tmp_path / "log")] == [[person.email] for person in people]
     assert server.counts()["connections"] == 3
 
@@ -88,30 +88,30 @@ def test_a_server_that_goes_away_between_two_mails_has_not_taken_the_second(
     server: Sink, again: dict[str, Any]
 ) -> None:
     ada, ben = reader("ada"), reader("ben")
-    with Door() as door:
-        assert send(door, ada).fate == Fate.ACCEPTED
+    with Mailer() as mailer:
+        assert send(mailer, ada).status == SendStatus.ACCEPTED
         server.tell(cut("mail", next=1), again)
-        found = send(door, ben)
-        assert (found.fate, found.trouble) == (Fate.LATER, Trouble.UNREACHABLE)
-        assert send(door, ben).fate == Fate.ACCEPTED
+        found = send(mailer, ben)
+        assert (found.status, found.scope) == (SendStatus.LATER, Scope.UNREACHABLE)
+        assert send(mailer, ben).status == SendStatus.ACCEPTED
 
 
 def test_a_server_that_does_not_greet_us_has_taken_nothing(server: Sink) -> None:
     server.tell(refuse("ehlo", 554, "5.7.1 not you", next=2))
     ada = reader("ada")
-    with Door() as door:
-        found = send(door, ada)
-        assert (found.fate, found.trouble) == (Fate.LATER, Trouble.UNREACHABLE)
-        assert send(door, ada).fate == Fate.ACCEPTED
+    with Mailer() as mailer:
+        found = send(mailer, ada)
+        assert (found.status, found.scope) == (SendStatus.LATER, Scope.UNREACHABLE)
+        assert send(mailer, ada).status == SendStatus.ACCEPTED
 
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "end"])
 def test_what_is_refused_is_not_taken_and_the_next_mail_goes_on(server: Sink, stage: str) -> None:
     server.tell(refuse(stage, 451, "4.7.1 greylisted", next=1))
     ada, ben = reader("ada"), reader("ben")
-    with Door() as door:
-        first, second = send(door, ada), send(door, ben)
-    assert (first.fate, first.answer, second.fate) == (Fate.LATER, "4.7.1", Fate.ACCEPTED)
+    with Mailer() as mailer:
+        first, second = send(mailer, ada), send(mailer, ben)
+    assert (first.status, first.answer, second.status) == (SendStatus.LATER, "4.7.1", SendStatus.ACCEPTED)
     assert server.counts()["mails"] == 1
 
 
@@ -119,6 +119,6 @@ def test_one_connection_is_kept_for_many_mails_and_made_anew_now_and_then(
     server: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(smtp, "MAILS_A_CONNECTION", 3)
-    with Door() as door:
-        assert {send(door, reader(f"reader{number}")).fate for number in range(7)} == {Fate.ACCEPTED}
+    with Mailer() as mailer:
+        assert {send(mailer, reader(f"reader{number}")).status for number in range(7)} == {SendStatus.ACCEPTED}
     assert server.counts()["connections"] == 3
