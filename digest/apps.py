@@ -13,11 +13,11 @@ class DigestConfig(AppConfig):
     name = "digest"
 
     def ready(self) -> None:
-        post_migrate.connect(_lay_down, sender=self)
+        post_migrate.connect(_seed_groups, sender=self)
 
 
-def _lay_down(sender: AppConfig, using: str, **_: Any) -> None:
-    from digest.dashboard.auth.roles import lay_down_groups  # models are there only now
+def _seed_groups(sender: AppConfig, using: str, **_: Any) -> None:
+    from digest.dashboard.auth.roles import seed_groups  # models are there only now
 
-    lay_down_groups()
+    seed_groups()
     call_command("createcachetable", database=using, verbosity=0)

@@ -10,10 +10,10 @@ from django.conf import settings
 
 from digest import lease
 from digest.delivery import send, throttle
-from digest.delivery.apply_events import forget_old_events
+from digest.delivery.apply_events import delete_old_events
 from digest.delivery.plan import plan
 from digest.editions import reach
-from digest.editions.open_edition import open_when_ready, time_of_the_house
+from digest.editions.open_edition import current_time, open_when_ready
 from digest.ingest.refresh import refresh_due
 from digest.models import Batch, Lease
 from digest.reader_data import retention
@@ -36,8 +36,8 @@ def tick(now: datetime) -> None:
     """
     with _turn("tick", now, hold=HOLD_TICK) as ours:
         if ours:
-            at = time_of_the_house(now)
-            send.sweep(at)
+            at = current_time(now)
+            send.reap(at)
             if settings.MODE == "live":
                 due = Subscriber.objects.due(now).order_by("next_send_at", "pk")
                 plan(now, due.values_list("pk", flat=True))
@@ -48,17 +48,17 @@ def tick(now: datetime) -> None:
 
 def waiting(now: datetime) -> int:
     """How many batches could be delivered now."""
-    at = time_of_the_house(now)
-    return 0 if throttle.closed_until(at) else Batch.objects.due(at).count()
+    at = current_time(now)
+    return 0 if throttle.paused_until(at) else Batch.objects.due(at).count()
 
 
 def deliver(clock: Callable[[], datetime]) -> timedelta | None:
     """Deliver one batch, if one is due; how soon somebody should go on with it, None when it is done or waits long."""
 
     def here() -> datetime:
-        return time_of_the_house(clock())
+        return current_time(clock())
 
-    if throttle.closed_until(here()) or not (batch := send.lease_batch(here())):
+    if throttle.paused_until(here()) or not (batch := send.lease_batch(here())):
         return None
     send.deliver(batch, clock=here)
     batch.refresh_from_db(fields=["status", "not_before"])
@@ -84,12 +84,12 @@ def open_edition(now: datetime) -> None:
 
 def tidy(now: datetime) -> None:
     """Take out what is of no use any more: sign-ups nobody confirmed, old links, events, reasons; then count."""
-    with _turn("tidy", now, rest=SELDOM) as ours:
+    with _turn("tidy", now, cooldown=SELDOM) as ours:
         if ours:
             delete_expired(now)
-            forget_old_events(now)
+            delete_old_events(now)
             retention.forget_reasons(now)
-            count(time_of_the_house(now))
+            count(current_time(now))
 
 
 def count(now: datetime) -> None:
@@ -101,17 +101,17 @@ def count(now: datetime) -> None:
 
 
 @contextmanager
-def _turn(name: str, now: datetime, *, hold: timedelta = HOLD, rest: timedelta = timedelta()) -> Iterator[bool]:
+def _turn(name: str, now: datetime, *, hold: timedelta = HOLD, cooldown: timedelta = timedelta()) -> Iterator[bool]:
     """Whether the turn is ours; its row remembers when it last went well, and is not taken again before ``rest``."""
     # One further ahead than anyone holds it was taken before the clock was put back.
-    Lease.objects.filter(name=name, until__gt=now + max(hold, rest)).update(until=now)
+    Lease.objects.filter(name=name, until__gt=now + max(hold, cooldown)).update(until=now)
     holder = lease.new_holder()
-    if not lease.take(name, holder=holder, now=now, hold=hold):
+    if not lease.acquire(name, holder=holder, now=now, hold=hold):
         yield False
         return
     try:
         yield True
     except BaseException:
-        lease.give_back(name, holder=holder, now=now)
+        lease.release(name, holder=holder, now=now)
         raise
-    lease.done(name, holder=holder, now=now, rest=rest)
+    lease.done(name, holder=holder, now=now, cooldown=cooldown)

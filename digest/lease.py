@@ -20,7 +20,7 @@ def new_holder() -> str:
     return secrets.token_hex(8)
 
 
-def take(name: str, *, holder: str, now: datetime, hold: timedelta) -> bool:
+def acquire(name: str, *, holder: str, now: datetime, hold: timedelta) -> bool:
     """Take the turn ``name`` for ``hold`` (at most LONGEST) if it is free, or if the time of who had it is over.
 
     Of many processes that ask in one moment, one is told True. It may not be called within a transaction: the others
@@ -34,17 +34,17 @@ def take(name: str, *, holder: str, now: datetime, hold: timedelta) -> bool:
         return Lease.objects.get_or_create(name=name, defaults={"holder": holder, "until": until})[1]
 
 
-def give_back(name: str, *, holder: str, now: datetime, rest: timedelta = timedelta()) -> bool:
+def release(name: str, *, holder: str, now: datetime, cooldown: timedelta = timedelta()) -> bool:
     """Give the turn back, so that the next may take it after ``rest`` (at most LONGEST).
 
     Returns False, with nothing changed, when ``holder`` has lost it in the meantime.
     """
-    return bool(_held(name, holder).update(holder="", until=now + min(rest, LONGEST)))
+    return bool(_held(name, holder).update(holder="", until=now + min(cooldown, LONGEST)))
 
 
-def done(name: str, *, holder: str, now: datetime, rest: timedelta = timedelta()) -> bool:
+def done(name: str, *, holder: str, now: datetime, cooldown: timedelta = timedelta()) -> bool:
     """Give the turn back after work that went well, and remember when that was, for ``doctor`` and the health page."""
-    return bool(_held(name, holder).update(holder="", until=now + min(rest, LONGEST), last_ok_at=now))
+    return bool(_held(name, holder).update(holder="", until=now + min(cooldown, LONGEST), last_ok_at=now))
 
 
 def wait_for(
@@ -52,7 +52,7 @@ def wait_for(
     *,
     holder: str,
     hold: timedelta,
-    patience: timedelta,
+    timeout: timedelta,
     clock: Callable[[], datetime],
     sleep: Callable[[float], None],
 ) -> datetime | None:
@@ -60,8 +60,8 @@ def wait_for(
 
     The wait ends after ``patience``, or at once where the turn rests for longer than that.
     """
-    left = patience  # counted by what was slept, since the clock may jump
-    while not take(name, holder=holder, now=(now := clock()), hold=hold):
+    left = timeout  # counted by what was slept, since the clock may jump
+    while not acquire(name, holder=holder, now=(now := clock()), hold=hold):
         lease = Lease.objects.filter(name=name).first()
         resting = lease is not None and not lease.holder
         pause = max(lease.until - now, MOMENT / 25) if lease is not None and resting else MOMENT

@@ -154,7 +154,7 @@ class Edition(models.Model):
 
     date = models.DateField()
     opened_at = models.DateTimeField()
-    receipt = models.JSONField(default=list, help_text="per source: expected, stored, and what is missing")
+    completeness = models.JSONField(default=list, help_text="per source: expected, stored, and what is missing")
     tally = models.JSONField(default=dict, help_text="its deliveries by status, counted once an hour")
 
     class Meta:

@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerGone
 
 from digest import jobs
-from digest.delivery.apply_events import settle, waiting
+from digest.delivery.apply_events import apply_events, has_pending
 from subscriptions import link_requests
 from subscriptions.tasks import answer
 
@@ -50,9 +50,9 @@ def tick() -> None:
     try:
         jobs.tick(clock())
     finally:  # what was planned or asked for before must leave, even if planning fails now
-        if link_requests.waiting(clock()):
+        if link_requests.has_pending(clock()):
             answer.apply_async(expires=settings.TICK_SECONDS)
-        if waiting():  # what shows that a mail has left comes before what would send it again
+        if has_pending():  # what shows that a mail has left comes before what would send it again
             settle_events.apply_async(expires=settings.TICK_SECONDS)
         for _ in range(jobs.waiting(clock())):
             deliver.apply_async(expires=settings.TICK_SECONDS)
@@ -71,4 +71,4 @@ def deliver() -> None:
 
 @shared_task(base=Turn)
 def settle_events() -> None:
-    settle(clock())
+    apply_events(clock())

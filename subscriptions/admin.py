@@ -7,10 +7,10 @@ from django.http import HttpRequest
 
 from subscriptions.models import (
     ConsentEvent,
-    Knock,
+    LinkRequest,
     LoginToken,
-    MailRequest,
     Preference,
+    RateCounter,
     Subscriber,
     Suppression,
     Topic,
@@ -100,15 +100,15 @@ class LoginTokenAdmin(ReadOnly):
     exclude = ["token_hash", "choices"]
 
 
-@admin.register(MailRequest)
-class MailRequestAdmin(ReadOnly):
+@admin.register(LinkRequest)
+class LinkRequestAdmin(ReadOnly):
     list_display = ["asked_at", "kind", "status", "attempts", "not_before"]
     list_filter = ["kind", "status"]
     search_fields = ["email"]
     exclude = ["choices"]
 
 
-@admin.register(Knock)
-class KnockAdmin(ReadOnly):
+@admin.register(RateCounter)
+class RateCounterAdmin(ReadOnly):
     list_display = ["name", "until", "count"]
     search_fields = ["name"]

@@ -18,14 +18,14 @@ from django.db.models import F, Q, QuerySet
 from subscriptions.mail.rendering import one_line
 from subscriptions.models import (
     ConsentEvent,
+    LinkRequest,
     LoginToken,
-    MailRequest,
     Subscriber,
     Suppression,
     address_hash,
     email_key,
 )
-from subscriptions.preferences import HALF_A_DAY, Choices, choose, next_regular
+from subscriptions.preferences import HALF_A_DAY, Choices, next_regular, save_choices
 from subscriptions.schedule import local_date
 
 MONDAY = 0b0000001
@@ -51,7 +51,7 @@ class AddressChange(StrEnum):
 # Coming --------------------------------------------------------------------------------------------------------------
 
 
-def sign_up(request: MailRequest, *, now: datetime) -> Subscriber | None:
+def sign_up(request: LinkRequest, *, now: datetime) -> Subscriber | None:
     """Someone asked for digests on the form: a pending reader with these choices, until they confirm.
 
     Whoever is known already is returned as they are: what was typed about them is held with the link to confirm, since
@@ -64,7 +64,7 @@ def sign_up(request: MailRequest, *, now: datetime) -> Subscriber | None:
         if reader.status in ON_THE_LIST:
             return reader
         if is_new:
-            choose(reader, Choices.from_json(request.choices), now=now)
+            save_choices(reader, Choices.from_json(request.choices), now=now)
         elif reader.confirmed_at is None:
             reader.status, reader.signed_up_at = Subscriber.Status.PENDING, now
             reader.save(update_fields=["status", "signed_up_at"])
@@ -107,7 +107,7 @@ def confirm(public_id: str, *, now: datetime, token: LoginToken | None = None, *
         ):
             return False
         if token and token.choices:
-            choose(Subscriber.objects.get(public_id=public_id), Choices.from_json(token.choices), now=now)
+            save_choices(Subscriber.objects.get(public_id=public_id), Choices.from_json(token.choices), now=now)
         reader = Subscriber.objects.get(public_id=public_id)
         today = local_date(reader.zone, now)
         had_one = reader.last_digest_at is not None and reader.last_digest_at > now - HALF_A_DAY
@@ -118,7 +118,7 @@ def confirm(public_id: str, *, now: datetime, token: LoginToken | None = None, *
     return True
 
 
-def welcome_demonstration_reader(email: str, *, now: datetime, **choices: object) -> tuple[Subscriber, bool]:
+def create_demo_subscriber(email: str, *, now: datetime, **choices: object) -> tuple[Subscriber, bool]:
     """Lay down a reader under ``.invalid``, whom only the outbox takes mail for; an existing one stays as it is."""
     if not email.endswith(".invalid"):
         raise ValueError("a demonstration reader lives under .invalid")
@@ -187,7 +187,7 @@ def change_address(public_id: str, *, now: datetime, reference: str = "", **proo
             return AddressChange.SUPPRESSED
         new, key = reader.pending_email, email_key(reader.pending_email)
         others = Subscriber.objects.filter(email_key=key).exclude(pk=reader.pk)
-        vanish(others.filter(status=Subscriber.Status.PENDING, confirmed_at=None))
+        delete_unconfirmed(others.filter(status=Subscriber.Status.PENDING, confirmed_at=None))
         if others.exists():
             return AddressChange.TAKEN
         reader.email, reader.email_key, reader.pending_email, reader.pending_since = new, key, None, None
@@ -212,8 +212,8 @@ def ask_for_address(reader: Subscriber, email: str, *, now: datetime) -> None:
         asked.update(pending_email=email, pending_since=now)
         # else a link that went to one address would bring the digests to another
         LoginToken.objects.filter(subscriber=reader, purpose=LoginToken.Purpose.CHANGE_ADDRESS).delete()
-        waiting = MailRequest.objects.filter(subscriber=reader, status=MailRequest.Status.WAITING)
-        waiting.filter(kind=MailRequest.Kind.CHANGE_ADDRESS).delete()
+        waiting = LinkRequest.objects.filter(subscriber=reader, status=LinkRequest.Status.WAITING)
+        waiting.filter(kind=LinkRequest.Kind.CHANGE_ADDRESS).delete()
 
 
 def _move_next_digest(reader: Subscriber, *, now: datetime) -> None:
@@ -234,7 +234,7 @@ def unsubscribe(public_id: str, *, now: datetime, **proof: Any) -> bool:
     return bool(left)
 
 
-def rejoin(public_id: str, *, now: datetime, **proof: Any) -> bool:
+def undo_unsubscribe(public_id: str, *, now: datetime, **proof: Any) -> bool:
     """Take leaving back within a day of it: all is as it was, a pause too. False when it is too late."""
     gone = Subscriber.objects.filter(
         public_id=public_id,
@@ -304,7 +304,7 @@ def erase(public_id: str, *, now: datetime) -> bool:
             return False
         reader.preferences.all().delete()
         reader.login_tokens.all().delete()
-        MailRequest.objects.filter(Q(subscriber=reader) | Q(email__iexact=reader.email)).delete()
+        LinkRequest.objects.filter(Q(subscriber=reader) | Q(email__iexact=reader.email)).delete()
         Suppression.objects.filter(address_hash=address_hash(reader.email)).update(why="")  # may name it
         _forget_visits([public_id])
         nobody = Subscriber(
@@ -320,7 +320,7 @@ def erase(public_id: str, *, now: datetime) -> bool:
     return True
 
 
-def vanish(never_confirmed: QuerySet[Subscriber]) -> int:
+def delete_unconfirmed(never_confirmed: QuerySet[Subscriber]) -> int:
     """Take out sign-ups that nobody confirmed; that somebody asked stays on record, without whence."""
     people = dict(never_confirmed.values_list("pk", "public_id"))
     _forget_visits(people.values())

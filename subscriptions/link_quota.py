@@ -11,7 +11,7 @@ from subscriptions.models import Subscriber
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class Quota:
     """Two columns of a reader: when the last such mail left, and how many did on that day (UTC)."""
 
     sent_at: str
@@ -20,41 +20,41 @@ class Allowance:
     a_day: int
 
 
-CONFIRMATIONS = Allowance("confirmation_sent_at", "confirmations_today", timedelta(minutes=15), 3)
-SIGN_INS = Allowance("link_sent_at", "links_today", timedelta(minutes=2), 10)
+CONFIRMATIONS = Quota("confirmation_sent_at", "confirmations_today", timedelta(minutes=15), 3)
+SIGN_INS = Quota("link_sent_at", "links_today", timedelta(minutes=2), 10)
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class QuotaUse:
     """One mail of an allowance, taken at a moment; it can be given back when the mail surely did not leave."""
 
-    allowance: Allowance
+    quota: Quota
     reader: int
     at: datetime
     before: datetime | None
 
 
-def take(allowance: Allowance, reader: Subscriber, *, now: datetime) -> Taken | None:
+def use(quota: Quota, reader: Subscriber, *, now: datetime) -> QuotaUse | None:
     """Take one mail of this reader's allowance, None when it is used up: one UPDATE, so that two cannot take one."""
-    sent_at, today = allowance.sent_at, allowance.today
+    sent_at, today = quota.sent_at, quota.today
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    rested = Q(**{sent_at: None}) | Q(**{f"{sent_at}__lte": now - allowance.gap})
+    rested = Q(**{sent_at: None}) | Q(**{f"{sent_at}__lte": now - quota.gap})
     a_new_day = Q(**{sent_at: None}) | Q(**{f"{sent_at}__lt": midnight})
     before = getattr(reader, sent_at)
-    taken = Subscriber.objects.filter(
-        rested, a_new_day | Q(**{f"{today}__lt": allowance.a_day}), pk=reader.pk, **{sent_at: before}
+    used = Subscriber.objects.filter(
+        rested, a_new_day | Q(**{f"{today}__lt": quota.a_day}), pk=reader.pk, **{sent_at: before}
     ).update(
         **{
             today: Case(When(a_new_day, then=Value(1)), default=F(today) + 1),
             sent_at: now,
         }
     )
-    return Taken(allowance, reader.pk, now, before) if taken else None
+    return QuotaUse(quota, reader.pk, now, before) if used else None
 
 
-def give_back(taken: Taken) -> None:
+def refund(used: QuotaUse) -> None:
     """The mail did not leave: another may be tried, unless one was taken since."""
-    sent_at, today = taken.allowance.sent_at, taken.allowance.today
-    Subscriber.objects.filter(pk=taken.reader, **{sent_at: taken.at, f"{today}__gt": 0}).update(
-        **{sent_at: taken.before, today: F(today) - 1}
+    sent_at, today = used.quota.sent_at, used.quota.today
+    Subscriber.objects.filter(pk=used.reader, **{sent_at: used.at, f"{today}__gt": 0}).update(
+        **{sent_at: used.before, today: F(today) - 1}
     )

@@ -24,28 +24,28 @@ from subscriptions import consent, link_quota, rate_limits
 from subscriptions.mail.mailer import Mailer, Purpose, SendResult, SendStatus
 from subscriptions.mail.null_mx import takes_no_mail
 from subscriptions.mail.rendering import RenderedEmail, one_line, render_email
-from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber, Suppression, email_key
+from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Subscriber, Suppression, email_key
 from subscriptions.preferences import Choices
 from subscriptions.tokens import LASTS, message_id, new_login_token, withdraw_login_token
-from subscriptions.wake_worker import enqueue
+from subscriptions.wake_worker import enqueue_task
 
 logger = logging.getLogger(__name__)
 
 TASK = "subscriptions.tasks.answer"
 AGAIN_AFTER = [timedelta(minutes=minutes) for minutes in (1, 3, 10, 30)]  # so there are five tries
 USEFUL = {  # an answer later than this would surprise more than help
-    MailRequest.Kind.SIGN_UP: timedelta(hours=24),
-    MailRequest.Kind.SIGN_IN: timedelta(hours=1),
-    MailRequest.Kind.CHANGE_ADDRESS: timedelta(hours=24),
+    LinkRequest.Kind.SIGN_UP: timedelta(hours=24),
+    LinkRequest.Kind.SIGN_IN: timedelta(hours=1),
+    LinkRequest.Kind.CHANGE_ADDRESS: timedelta(hours=24),
 }
 NEXT_TRY = timedelta(minutes=15)  # for who had their share of mails
 LONGEST = 150.0  # seconds of one run; the next goes on
 
-_Kind, _Link = MailRequest.Kind, LoginToken.Purpose
+_Kind, _Link = LinkRequest.Kind, LoginToken.Purpose
 
 
-def ask(
-    kind: MailRequest.Kind,
+def enqueue(
+    kind: LinkRequest.Kind,
     *,
     email: str,
     now: datetime,
@@ -57,7 +57,7 @@ def ask(
     wording: str = "",
 ) -> None:
     """Take down a request and wake its answer once that is committed; never raises when the broker is away."""
-    MailRequest.objects.create(
+    LinkRequest.objects.create(
         kind=kind,
         email=email,
         subscriber=subscriber,
@@ -68,7 +68,7 @@ def ask(
         ip=ip,
         user_agent=one_line(user_agent)[:300],
     )
-    transaction.on_commit(partial(enqueue, TASK, queue="mail"))
+    transaction.on_commit(partial(enqueue_task, TASK, queue="mail"))
 
 
 # Answering -----------------------------------------------------------------------------------------------------------
@@ -82,14 +82,14 @@ class _Mail:
     address: str
     template: str
     link: LoginToken.Purpose
-    taken: tuple[link_quota.Taken, ...]
+    taken: tuple[link_quota.QuotaUse, ...]
 
 
 class _NotYet(Exception):
     """Whoever would get this mail had their share: it waits."""
 
 
-def answer_all(now: datetime) -> Counter[str]:
+def process_pending(now: datetime) -> Counter[str]:
     """Answer every request whose time has come; how many ended how, by fate or ``nothing to send``.
 
     Who wants to sign in comes first: they wait before a page, and their answers ask no name server; then the oldest.
@@ -98,33 +98,33 @@ def answer_all(now: datetime) -> Counter[str]:
     started = time.monotonic()
     with Mailer() as mailer:
         while time.monotonic() - started < LONGEST and (request := _claim(now)):
-            counts[_answer(request, mailer, now)] += 1
+            counts[_process(request, mailer, now)] += 1
     if counts:
         logger.info("Requests for mail answered: %s", ", ".join(f"{n} {fate}" for fate, n in sorted(counts.items())))
     return counts
 
 
-def waiting(now: datetime) -> bool:
+def has_pending(now: datetime) -> bool:
     """Whether a request's time has come."""
     return _due(now).exists()
 
 
-def _due(now: datetime) -> QuerySet[MailRequest]:
+def _due(now: datetime) -> QuerySet[LinkRequest]:
     ready = Q(not_before=None) | Q(not_before__lte=now)
-    return MailRequest.objects.filter(ready, status=MailRequest.Status.WAITING)
+    return LinkRequest.objects.filter(ready, status=LinkRequest.Status.WAITING)
 
 
-def _claim(now: datetime) -> MailRequest | None:
+def _claim(now: datetime) -> LinkRequest | None:
     """Take the first request that waits for this worker alone: one conditional UPDATE."""
     first = Case(When(kind=_Kind.SIGN_IN, then=Value(0)), default=Value(1))
     for number in _due(now).order_by(first, "asked_at", "pk").values_list("pk", flat=True)[:20]:
-        ours = MailRequest.objects.filter(pk=number, status=MailRequest.Status.WAITING)
-        if ours.update(status=MailRequest.Status.ANSWERING, attempts=F("attempts") + 1):
-            return MailRequest.objects.filter(pk=number).select_related("subscriber").first()
+        ours = LinkRequest.objects.filter(pk=number, status=LinkRequest.Status.WAITING)
+        if ours.update(status=LinkRequest.Status.ANSWERING, attempts=F("attempts") + 1):
+            return LinkRequest.objects.filter(pk=number).select_related("subscriber").first()
     return None
 
 
-def _answer(request: MailRequest, mailer: Mailer, now: datetime) -> str:
+def _process(request: LinkRequest, mailer: Mailer, now: datetime) -> str:
     """Make the change that was asked for, then mail the link to it; the link's secret exists only from here on."""
     try:
         if _is_of_no_use(request, now):
@@ -133,10 +133,10 @@ def _answer(request: MailRequest, mailer: Mailer, now: datetime) -> str:
             with transaction.atomic():
                 mail = _ANSWERS[_Kind(request.kind)](request, now)
                 token = _new_token(mail, request, now) if mail else ""
-                MailRequest.objects.filter(pk=request.pk).update(changed_at=now)
+                LinkRequest.objects.filter(pk=request.pk).update(changed_at=now)
     except _NotYet:
-        MailRequest.objects.filter(pk=request.pk).update(
-            status=MailRequest.Status.WAITING, not_before=now + NEXT_TRY, attempts=F("attempts") - 1
+        LinkRequest.objects.filter(pk=request.pk).update(
+            status=LinkRequest.Status.WAITING, not_before=now + NEXT_TRY, attempts=F("attempts") - 1
         )
         return SendStatus.LATER
     except Exception:  # surely nothing left
@@ -152,36 +152,36 @@ def _answer(request: MailRequest, mailer: Mailer, now: datetime) -> str:
         withdraw_login_token(token)
     if result.status == SendStatus.LATER:
         for taken in mail.taken:
-            link_quota.give_back(taken)
+            link_quota.refund(taken)
         _try_again(request, now=now)
     else:
         request.delete()
     return result.status
 
 
-def _new_token(mail: _Mail, request: MailRequest, now: datetime) -> str:
+def _new_token(mail: _Mail, request: LinkRequest, now: datetime) -> str:
     """The link's secret; what was typed on the form is held with it until the link is followed."""
     typed = request.choices if mail.link == _Link.CONFIRM else None
     return new_login_token(mail.link, mail.reader, now=now, choices=typed or None)
 
 
-def _is_of_no_use(request: MailRequest, now: datetime) -> bool:
+def _is_of_no_use(request: LinkRequest, now: datetime) -> bool:
     if now - request.asked_at > USEFUL[_Kind(request.kind)]:
         return True
     may_be_new = request.kind != _Kind.SIGN_IN and settings.MAIL_PROVIDER != "outbox"
     return may_be_new and takes_no_mail(request.email.rpartition("@")[2])
 
 
-def _try_again(request: MailRequest, *, now: datetime) -> None:
+def _try_again(request: LinkRequest, *, now: datetime) -> None:
     if request.attempts > len(AGAIN_AFTER):
         request.delete()
         return
-    MailRequest.objects.filter(pk=request.pk).update(
-        status=MailRequest.Status.WAITING, not_before=now + AGAIN_AFTER[request.attempts - 1]
+    LinkRequest.objects.filter(pk=request.pk).update(
+        status=LinkRequest.Status.WAITING, not_before=now + AGAIN_AFTER[request.attempts - 1]
     )
 
 
-def _send(mail: _Mail, token: str, request: MailRequest, mailer: Mailer, now: datetime) -> SendResult:
+def _send(mail: _Mail, token: str, request: LinkRequest, mailer: Mailer, now: datetime) -> SendResult:
     name = message_id("link", f"{request.pk}|{request.attempts}")
     mailer.look_up([mail.reader])
     result = mailer.send(
@@ -200,22 +200,22 @@ def _send(mail: _Mail, token: str, request: MailRequest, mailer: Mailer, now: da
 # What answers each kind ----------------------------------------------------------------------------------------------
 
 
-def _sign_up(request: MailRequest, now: datetime) -> _Mail | None:
+def _sign_up(request: LinkRequest, now: datetime) -> _Mail | None:
     reader = consent.sign_up(request, now=now) if request.changed_at is None else _known(request.email)
     if reader is None:
         return None
     return _mail("already" if reader.status in consent.ON_THE_LIST else "confirm", reader, now=now)
 
 
-def _sign_in(request: MailRequest, now: datetime) -> _Mail | None:
+def _sign_in(request: LinkRequest, now: datetime) -> _Mail | None:
     reader = _known(request.email)
     if reader is None:
         return None
     return _mail("confirm" if reader.status == Subscriber.Status.PENDING else "sign_in", reader, now=now)
 
 
-def _change_address(request: MailRequest, now: datetime) -> _Mail | None:
-    asked = Subscriber.objects.select_for_update().filter(mailrequest=request, pending_email=request.email)
+def _change_address(request: LinkRequest, now: datetime) -> _Mail | None:
+    asked = Subscriber.objects.select_for_update().filter(linkrequest=request, pending_email=request.email)
     if (reader := asked.first()) is None:  # they changed their mind since, or are gone
         return None
     if Suppression.objects.blocking(request.email).exists():
@@ -227,7 +227,7 @@ def _change_address(request: MailRequest, now: datetime) -> _Mail | None:
     return mail
 
 
-_ANSWERS: dict[str, Callable[[MailRequest, datetime], _Mail | None]] = {
+_ANSWERS: dict[str, Callable[[LinkRequest, datetime], _Mail | None]] = {
     _Kind.SIGN_UP: _sign_up,
     _Kind.SIGN_IN: _sign_in,
     _Kind.CHANGE_ADDRESS: _change_address,
@@ -246,11 +246,11 @@ def _mail(template: str, reader: Subscriber, *, now: datetime, address: str = ""
     # a new address may be asked for right after signing up; how often one is mailed, asked_too_often_about counts
     own = link_quota.CONFIRMATIONS if link == _Link.CONFIRM else link_quota.SIGN_INS
     there = Subscriber.objects.filter(email_key=email_key(address)).exclude(pk=reader.pk) if address else ()
-    taken: list[link_quota.Taken] = []
+    taken: list[link_quota.QuotaUse] = []
     for kind, one in ((own, reader), *((link_quota.CONFIRMATIONS, other) for other in there)):
-        if (part := link_quota.take(kind, one, now=now)) is None:
+        if (part := link_quota.use(kind, one, now=now)) is None:
             for before in taken:
-                link_quota.give_back(before)
+                link_quota.refund(before)
             return None
         taken.append(part)
     return _Mail(reader=reader, address=address, template=template, link=link, taken=tuple(taken))

@@ -13,7 +13,7 @@ SHORTEST = 3  # letters of an address to search by
 _NUMBER = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
-def find(words: str) -> list[Subscriber]:
+def find_readers(words: str) -> list[Subscriber]:
     """Whoever has exactly this address or number, else those whose address begins so: up to 21, by address.
 
     One more than are to be shown, so that it can be said that there are more. Two queries at most.

@@ -300,7 +300,7 @@ class LoginToken(models.Model):
         return f"{self.purpose} for {self.subscriber_id}"
 
 
-class MailRequest(models.Model):
+class LinkRequest(models.Model):
     """Someone asked for a mail with a link. A task answers it, so that no page can tell who is known here.
 
     The row is deleted once it is answered; one that says ``answering`` when its worker is gone is not tried again.
@@ -336,7 +336,7 @@ class MailRequest(models.Model):
         return f"{self.kind} asked at {self.asked_at:%Y-%m-%d %H:%M}"
 
 
-class Knock(models.Model):
+class RateCounter(models.Model):
     """How often something was done from one network, or about one address, in the time that ends at ``until``."""
 
     name = models.CharField(max_length=60)
@@ -344,7 +344,7 @@ class Knock(models.Model):
     count = models.PositiveIntegerField(default=1)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["name", "until"], name="knocks_are_counted_in_one_row")]
+        constraints = [models.UniqueConstraint(fields=["name", "until"], name="counts_of_one_period_are_one_row")]
 
     def __str__(self) -> str:
         return f"{self.count} until {self.until:%Y-%m-%d %H:%M}"

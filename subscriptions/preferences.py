@@ -64,7 +64,7 @@ class Choices:
         )
 
 
-def choose(reader: Subscriber, choices: Choices, *, now: datetime) -> bool:
+def save_choices(reader: Subscriber, choices: Choices, *, now: datetime) -> bool:
     """Make these choices this reader's own: what stays keeps its row, and a new hour or zone moves the next digest.
 
     ``reader`` is read again first, so that neither the planner nor erasure is overwritten. False, with nothing

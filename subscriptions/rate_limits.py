@@ -18,7 +18,7 @@ from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
 
-from subscriptions.models import Knock, email_key
+from subscriptions.models import RateCounter, email_key
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -27,7 +27,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 class Limit:
     """How many of one thing are taken within ``every``, counted from the full hour or midnight, UTC."""
 
-    most: int
+    count: int
     every: timedelta
 
 
@@ -89,17 +89,17 @@ def _limits(ip: str | None, limit: Limit) -> Iterator[tuple[str, Limit]]:
         yield ip, limit
     elif ip:
         yield str(ip_network(f"{ip}/64", strict=False)), limit
-        yield str(ip_network(f"{ip}/48", strict=False)), Limit(WIDER * limit.most, limit.every)
+        yield str(ip_network(f"{ip}/48", strict=False)), Limit(WIDER * limit.count, limit.every)
 
 
 def _take(name: str, limit: Limit, *, now: datetime) -> bool:
     """One more, if the limit leaves room: one UPDATE counts and asks, so that two at once cannot take the same."""
     seconds = int(limit.every.total_seconds())
     until = datetime.fromtimestamp((int(now.timestamp()) // seconds + 1) * seconds, UTC)
-    room = Knock.objects.filter(name=name, until=until, count__lt=limit.most)
+    room = RateCounter.objects.filter(name=name, until=until, count__lt=limit.count)
     if room.update(count=F("count") + 1):
         return True
-    _, is_first = Knock.objects.get_or_create(name=name, until=until)
+    _, is_first = RateCounter.objects.get_or_create(name=name, until=until)
     return is_first or bool(room.update(count=F("count") + 1))  # another's first came between
 
 

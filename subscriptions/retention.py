@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from subscriptions import consent
-from subscriptions.models import Knock, LoginToken, MailRequest, Subscriber
+from subscriptions.models import LinkRequest, LoginToken, RateCounter, Subscriber
 from subscriptions.tokens import LASTS
 
 UNCONFIRMED = timedelta(days=7)
@@ -21,11 +21,11 @@ def delete_expired(now: datetime) -> None:
     """Take out sign-ups nobody confirmed, links and visits that are over, requests nobody answers, spent counts."""
     pending = Subscriber.objects.filter(status=Subscriber.Status.PENDING, signed_up_at__lte=now - UNCONFIRMED)
     with transaction.atomic():
-        consent.vanish(pending.filter(confirmed_at=None))
+        consent.delete_unconfirmed(pending.filter(confirmed_at=None))
     LoginToken.objects.filter(expires_at__lte=now - SPENT).delete()
     # by the time alone, whether a link was mailed or not: else its end would tell whom mail is refused to
     asked_long_ago = Subscriber.objects.filter(pending_since__lte=now - LASTS[LoginToken.Purpose.CHANGE_ADDRESS])
     asked_long_ago.update(pending_email=None, pending_since=None)
-    MailRequest.objects.filter(asked_at__lte=now - UNANSWERED).delete()
+    LinkRequest.objects.filter(asked_at__lte=now - UNANSWERED).delete()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
-    Knock.objects.filter(until__lte=now).delete()
+    RateCounter.objects.filter(until__lte=now).delete()

@@ -106,7 +106,7 @@ DEMONSTRATION = [
 ]
 
 
-def lay_down_topics() -> int:
+def seed_topics() -> int:
     """Offer the topics above when there is none yet; a curator's own choice is never touched."""
     if Topic.objects.exists():
         return 0
@@ -119,13 +119,13 @@ def lay_down_topics() -> int:
     return len(Topic.objects.bulk_create(rows))
 
 
-def lay_down_demonstration_readers(now: datetime) -> int:
+def seed_demo_subscribers(now: datetime) -> int:
     """Three readers with different tastes, when there is no reader at all."""
     if Subscriber.objects.exists():
         return 0
     topics = {topic.name: topic for topic in Topic.objects.all()}
     for taste in DEMONSTRATION:
-        reader, _ = consent.welcome_demonstration_reader(
+        reader, _ = consent.create_demo_subscriber(
             f"{taste.name}@readers.invalid",
             now=now,
             zone=taste.zone,

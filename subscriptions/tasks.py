@@ -12,4 +12,4 @@ from subscriptions import link_requests
 
 @shared_task(throws=(OperationalError, InterfaceError, OSError))
 def answer() -> None:
-    link_requests.answer_all(datetime.now(UTC))
+    link_requests.process_pending(datetime.now(UTC))

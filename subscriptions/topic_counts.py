@@ -24,9 +24,9 @@ def count_readers() -> None:
     Topic.objects.bulk_update(changed, ["wanted", "muted"])
 
 
-def most_wanted(most: int) -> list[Topic]:
+def most_wanted(limit: int) -> list[Topic]:
     """By how many readers want them, as counted last."""
-    return list(Topic.objects.filter(wanted__gt=0).order_by("-wanted", "name")[:most])
+    return list(Topic.objects.filter(wanted__gt=0).order_by("-wanted", "name")[:limit])
 
 
 def readers_who_want(topic: Topic) -> int:

@@ -10,12 +10,12 @@ from django.conf import settings
 logger = logging.getLogger(__name__)
 
 
-def enqueue(task: str, *, queue: str, patience: float = 1) -> None:
+def enqueue_task(task: str, *, queue: str, timeout: float = 1) -> None:
     """Send the wake-up of this task; never raises when the broker is away, and gives up after ``patience`` seconds."""
-    hurry = {"max_retries": 1, "interval_start": 0, "socket_connect_timeout": patience, "socket_timeout": patience}
+    hurry = {"max_retries": 1, "interval_start": 0, "socket_connect_timeout": timeout, "socket_timeout": timeout}
     try:
         with current_app.connection(
-            settings.CELERY_BROKER_URL, transport_options=hurry, connect_timeout=patience
+            settings.CELERY_BROKER_URL, transport_options=hurry, connect_timeout=timeout
         ) as connection:
             current_app.send_task(task, queue=queue, connection=connection, retry=False, expires=settings.TICK_SECONDS)
     except Exception as error:  # each transport has its own; the row is there, whatever it was

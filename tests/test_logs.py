@@ -35,7 +35,7 @@ SECRET = "Zx4_kT-9qWlmN0pRsTuVwX"
         ("<ada@example.org>: ada%40example.org", "<(address)>: (address)"),
         ("Not Found: /search?q=bees&page=2", "Not Found: /search?…"),
         ("Is Redis up? The next minute tries again.", "Is Redis up? The next minute tries again."),
-        ("django.db.utils.OperationalError: no such table: subscriptions_mailrequest", "django.db.utils.OperationalError: no such table: subscriptions_mailrequest"),
+        ("django.db.utils.OperationalError: no such table: subscriptions_linkrequest", "django.db.utils.OperationalError: no such table: subscriptions_linkrequest"),
         ("CompressedManifestStaticFilesStorage at /srv/broadsheet/digest/views/public.py", "CompressedManifestStaticFilesStorage at /srv/broadsheet/digest/views/public.py"),
     ],
 )  # fmt: skip

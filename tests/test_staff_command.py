@@ -77,9 +77,9 @@ def test_a_weak_password_is_refused_and_nobody_taken_on(weak: str, monkeypatch: 
 def test_a_lost_code_is_taken_away() -> None:
     user = one_of_the_staff(Role.CURATOR)
     give_code(user)
-    assert "none yet" in staff(user.email, "--forget-code")
+    assert "none yet" in staff(user.email, "--reset-2fa")
     assert not has_code(user)
-    assert "There was no second factor" in staff(user.email, "--forget-code")
+    assert "There was no second factor" in staff(user.email, "--reset-2fa")
 
 
 def test_who_is_let_go_may_no_longer_sign_in_and_is_not_let_go_twice() -> None:
@@ -109,7 +109,7 @@ def test_on_real_days_the_first_login_comes_with_how_to_make_ones_own(
     settings: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.MODE, settings.SITE_URL = "live", "https://digest.example.org"
-    summary.tell_login(summary.console(), "a-word")
+    summary.print_login(summary.console(), "a-word")
     told = capsys.readouterr().out
     assert "https://digest.example.org/desk/ while ./run serve runs" in told
     assert "./run manage staff ADDRESS --role owner" in told

@@ -21,7 +21,7 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Lease
 from subscriptions import link_requests
-from subscriptions.models import MailRequest
+from subscriptions.models import LinkRequest
 from tests.support.factories import NOON, entry, feed, reader, topic
 from tests.support.processes import go, start
 from tests.support.services import A_READER, AN_EDITION, House
@@ -91,8 +91,8 @@ def test_a_clock_that_is_put_back_does_not_leave_the_turn_taken(put_back: timede
 @pytest.mark.django_db
 def test_the_turn_of_a_dead_process_ends_by_itself() -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jobs.lease, "give_back", lambda *_, **__: None)  # which a killed process cannot
-        patch.setattr(jobs.send, "sweep", killed)
+        patch.setattr(jobs.lease, "release", lambda *_, **__: None)  # which a killed process cannot
+        patch.setattr(jobs.send, "reap", killed)
         with pytest.raises(SystemExit):
             jobs.tick(NOON)
     dead, soon = turn().holder, NOON + timedelta(minutes=2)
@@ -155,7 +155,7 @@ def test_a_deliverer_is_woken_for_each_open_batch(at_once: None) -> None:
 
 def ask_to_sign_in(email: str = "ada@example.org") -> None:
     now = datetime.now(UTC)
-    link_requests.ask(MailRequest.Kind.SIGN_IN, email=email, now=now, page="/sign-in", ip=None, user_agent="")
+    link_requests.enqueue(LinkRequest.Kind.SIGN_IN, email=email, now=now, page="/sign-in", ip=None, user_agent="")
 
 
 @pytest.mark.django_db

@@ -40,7 +40,7 @@ class Reader:
     asked_for: tuple[str, ...] = ()
     confirmed_on: date | None = None
     rhythm: str = ""
-    most: int = 0
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class Digest:
     picks: tuple[Item, ...]
     items: tuple[Item, ...]
     items_heading: str
-    receipt: tuple[str, ...]
+    completeness: tuple[str, ...]
     why_you: str
     reader: Reader
     sender: Sender
@@ -97,7 +97,7 @@ class Nothing:
     preheader: str
     date_line: str
     why: str
-    receipt: tuple[str, ...]
+    completeness: tuple[str, ...]
     why_you: str
     reader: Reader
     sender: Sender
@@ -112,7 +112,7 @@ def compose(
     sender: Sender,
     arrived: int,
     matched: int,
-    receipt: tuple[str, ...] = (),
+    completeness: tuple[str, ...] = (),
     also: Sequence[Card] = (),
     occasion: str = "",
     since: date | None = None,
@@ -122,9 +122,9 @@ def compose(
 
     ``cards`` are in ranked order; those with a ``pick`` reason are shown first. ``issue_date`` is the reader's own
     day, ``arrived`` the number of new papers looked through, ``matched`` how many of them answer to what the reader
-    asked for. ``receipt`` are the lines of :func:`digest.compose.completeness.receipt_in_words`. ``occasion`` is
-    ``first``, ``catch_up`` (then ``since`` is the day of the oldest edition drawn from) or empty. A ``subject`` that is
-    known already is not made again. Raises ValueError without papers: a day with nothing is a skip or
+    asked for. ``completeness`` are the lines of :func:`digest.compose.completeness.completeness_in_words`. ``occasion``
+    is ``first``, ``catch_up`` (then ``since`` is the day of the oldest edition drawn from) or empty. A ``subject`` that
+    is known already is not made again. Raises ValueError without papers: a day with nothing is a skip or
     :func:`compose_nothing`.
     """
     if not cards:
@@ -149,7 +149,7 @@ def compose(
         picks=papers[:picked],
         items=papers[picked:],
         items_heading="Your papers" if reader.asked_for else "Trending" if is_voted else "New papers",
-        receipt=receipt,
+        completeness=completeness,
         why_you=_why_you(reader),
         reader=reader,
         sender=sender,
@@ -164,7 +164,7 @@ def compose_nothing(
     *,
     issue_date: date,
     sender: Sender,
-    receipt: tuple[str, ...] = (),
+    completeness: tuple[str, ...] = (),
     also: Sequence[Card] = (),
 ) -> Nothing:
     """Say that there is nothing today, and why, to a reader who wished to be told."""
@@ -173,7 +173,7 @@ def compose_nothing(
         preheader=shorten(why, PREHEADER_LENGTH),
         date_line=f"{issue_date:%A}, {_day(issue_date)}",
         why=one_line(why),
-        receipt=receipt,
+        completeness=completeness,
         why_you=_why_you(reader),
         reader=reader,
         sender=sender,
@@ -231,7 +231,7 @@ def _opening(reader: Reader, occasion: str, since: date | None) -> str:
     """What a first digest says of those to come, or from when one draws that catches up; else empty."""
     if occasion == "first":
         when = f" {shorten(reader.rhythm, NAME_LENGTH)}" if reader.rhythm else ""
-        many = f", with at most {plural(reader.most, 'paper')} each" if reader.most else ""
+        many = f", with at most {plural(reader.limit, 'paper')} each" if reader.limit else ""
         tune = "The links under each paper tune what comes next. " if reader.feedback_url else ""
         leave = "To change anything, use Preferences at the foot; to leave, Unsubscribe, there and at the top."
         return (
@@ -246,7 +246,7 @@ def _opening(reader: Reader, occasion: str, since: date | None) -> str:
 def _why_you(reader: Reader) -> str:
     day = reader.confirmed_on
     since = f"was confirmed on {_day(day)}" if day else "is subscribed"
-    asked_for = listed([shorten(wish, NAME_LENGTH) for wish in reader.asked_for], most=12)
+    asked_for = listed([shorten(wish, NAME_LENGTH) for wish in reader.asked_for], limit=12)
     return f"Sent to {reader.address} because this address {since}. " + (
         f"You asked for {asked_for}."
         if asked_for

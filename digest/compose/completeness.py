@@ -21,7 +21,7 @@ class SourceCount:
     late: bool = False
 
 
-def receipt_in_words(sources: Sequence[SourceCount]) -> tuple[str, ...]:
+def completeness_in_words(sources: Sequence[SourceCount]) -> tuple[str, ...]:
     """Lines that say whether the day was complete, then the counts: sources with a gap first, the late ones apart."""
     on_time = sorted((s for s in sources if not s.late), key=lambda s: s.expected is None or s.stored >= s.expected)
     shown, others = on_time[:RECEIPT_SOURCES], on_time[RECEIPT_SOURCES:]

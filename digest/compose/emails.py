@@ -12,7 +12,7 @@ from django.conf import settings
 
 from digest.compose.build import Digest, Nothing, Reader, Sender, compose, compose_nothing
 from digest.compose.card import Card
-from digest.compose.completeness import SourceCount, receipt_in_words
+from digest.compose.completeness import SourceCount, completeness_in_words
 from digest.compose.reasons import TOLD, Reason
 from digest.compose.size_limit import email_of_nothing, fit
 from digest.compose.template_cache import TemplateCache
@@ -87,8 +87,8 @@ class Mails:
         if delivery.why_nothing:
             return email_of_nothing(nothing_of(delivery, cards, reader))
         if delivery.edition_id not in self._receipts:
-            self._receipts[delivery.edition_id] = receipt_of(delivery)
-        digest = digest_of(delivery, cards, reader, receipt=self._receipts[delivery.edition_id])
+            self._receipts[delivery.edition_id] = completeness_of(delivery)
+        digest = digest_of(delivery, cards, reader, completeness=self._receipts[delivery.edition_id])
         return self._press.print(digest) or fit(digest)[1]
 
 
@@ -114,11 +114,11 @@ def _papers_of(delivery: Delivery) -> list[int]:
 
 
 def digest_of(
-    delivery: Delivery, cards: dict[int, Card], reader: Reader, *, receipt: tuple[str, ...] | None = None
+    delivery: Delivery, cards: dict[int, Card], reader: Reader, *, completeness: tuple[str, ...] | None = None
 ) -> Digest:
     """What a delivery says, for its mail and for its copy on the web, which differ in their ``reader`` alone.
 
-    ``receipt`` is that of its edition in words, where it is at hand.
+    ``completeness`` is that of its edition in words, where it is at hand.
     """
     frozen = delivery.reasons
     return compose(
@@ -131,7 +131,7 @@ def digest_of(
         sender=sender(),
         arrived=frozen["arrived"],
         matched=frozen["matched"],
-        receipt=receipt_of(delivery) if receipt is None else receipt,
+        completeness=completeness_of(delivery) if completeness is None else completeness,
         also=_also(delivery, cards),
         occasion=frozen.get("occasion", ""),
         since=date.fromisoformat(frozen["since"]) if frozen.get("since") else None,
@@ -146,7 +146,7 @@ def nothing_of(delivery: Delivery, cards: dict[int, Card], reader: Reader) -> No
         reader,
         issue_date=delivery.issue_date,
         sender=sender(),
-        receipt=receipt_of(delivery),
+        completeness=completeness_of(delivery),
         also=_also(delivery, cards),
     )
     return replace(nothing, subject=delivery.subject)
@@ -168,19 +168,19 @@ def reader_of(delivery: Delivery) -> Reader:
         web_url=web_copy_url(subscriber, delivery.issue_date),
         asked_for=tuple(frozen["asked_for"]),
         rhythm=frozen.get("rhythm", ""),
-        most=frozen.get("most", 0),
+        limit=frozen.get("most", 0),
         confirmed_on=subscriber.confirmed_at.date() if subscriber.confirmed_at else None,
     )
 
 
-def receipt_of(delivery: Delivery) -> tuple[str, ...]:
-    """The receipt of its edition in words."""
-    return in_words(delivery.edition.receipt if delivery.edition else [])
+def completeness_of(delivery: Delivery) -> tuple[str, ...]:
+    """The completeness report of its edition in words."""
+    return in_words(delivery.edition.completeness if delivery.edition else [])
 
 
-def in_words(receipt: list[dict[str, Any]]) -> tuple[str, ...]:
-    """An edition's receipt as readers see it; a file that was given and of no use is not their concern."""
-    return receipt_in_words(
+def in_words(completeness: list[dict[str, Any]]) -> tuple[str, ...]:
+    """An edition's completeness report as readers see it; a file that was given and of no use is not their concern."""
+    return completeness_in_words(
         [
             SourceCount(
                 name=row["source"],
@@ -188,7 +188,7 @@ def in_words(receipt: list[dict[str, Any]]) -> tuple[str, ...]:
                 expected=row["expected"],
                 late=row["state"] in ("stale", "absent", "failed"),
             )
-            for row in receipt
+            for row in completeness
             if not (row["given"] and row["state"] == "failed")
         ]
     )

@@ -23,7 +23,7 @@ from subscriptions.mail.template_cache import CompiledTemplate, JoinedEmail, enc
 OWN = ("subject", "preheader", "date_line", "overview", "opening", "why_you")  # of a digest: one reader's
 LINKS = ("unsubscribe_url", "preferences_url", "feedback_url", "web_url")  # of its reader
 LISTS = ("picks", "items", "also")
-SHARED = ("items_heading", "receipt", "sender", "left_out")
+SHARED = ("items_heading", "completeness", "sender", "left_out")
 
 Both = tuple[bytes, bytes]  # in the text and in the HTML
 

@@ -76,7 +76,7 @@ def log_as_everywhere(**_: Any) -> None:
 
 
 @signals.worker_init.connect
-def stay_on_one_disk(**_: Any) -> None:
+def set_temp_dir(**_: Any) -> None:
     if not settings.REDIS_URL:  # the broker of files takes each message out of its queue through this folder
         tempfile.tempdir = str(settings.QUEUE / "taken")
 

@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 
 
-def write_down(user: User | AnonymousUser, about: Model, what: str) -> None:
+def record(user: User | AnonymousUser, about: Model, what: str) -> None:
     """``what`` was done, in words; call it in the act's transaction. The log outlives erasure: it takes no address.
 
     Raises PermissionDenied where nobody is signed in: an act has somebody who did it.
@@ -29,14 +29,14 @@ def write_down(user: User | AnonymousUser, about: Model, what: str) -> None:
     )
 
 
-def latest(about: type[Model], *, most: int = 20) -> Iterable[LogEntry]:
+def latest(about: type[Model], *, limit: int = 20) -> Iterable[LogEntry]:
     """The latest lines about rows of one kind, newest first; one query."""
     kind = ContentType.objects.get_for_model(about)
-    return LogEntry.objects.filter(content_type=kind).select_related("user").order_by("-action_time", "-pk")[:most]
+    return LogEntry.objects.filter(content_type=kind).select_related("user").order_by("-action_time", "-pk")[:limit]
 
 
-def lines_about(row: Model, *, most: int = 20) -> Iterable[LogEntry]:
+def entries_about(row: Model, *, limit: int = 20) -> Iterable[LogEntry]:
     """The latest lines about one row, newest first; one query."""
     kind = ContentType.objects.get_for_model(row)
     lines = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
-    return lines.order_by("-action_time", "-pk")[:most]
+    return lines.order_by("-action_time", "-pk")[:limit]

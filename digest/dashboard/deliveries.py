@@ -22,11 +22,11 @@ from digest.dashboard import audit_log, charts
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
 from digest.delivery import retry, throttle
-from digest.editions.open_edition import time_of_the_house
+from digest.editions.open_edition import current_time
 from digest.models import Delivery, Paper, Provider
 from digest.stats import trends
-from digest.stats.day_summary import Balance, balance_counted, balances_of, in_words
-from digest.stats.delivery_log import story_of
+from digest.stats.day_summary import DaySummary, in_words, summaries_of, summary_from_counts
+from digest.stats.delivery_log import log_of
 from subscriptions.mail.rendering import one_line
 from subscriptions.models import Subscriber
 from subscriptions.web.decorators import see_other
@@ -45,7 +45,7 @@ HERE = {"here": "desk_deliveries"}
 @staff_only()
 def deliveries(request: HttpRequest) -> HttpResponse:
     """Today's and yesterday's balance, the gate, what may be tried again, and the last 30 days."""
-    now = time_of_the_house(timezone.now())
+    now = current_time(timezone.now())
     state, month = throttle.state(now), trends.last_month(now.date())
     context = {
         "gate": state,
@@ -53,25 +53,25 @@ def deliveries(request: HttpRequest) -> HttpResponse:
         "sheets": [_sheet(name, *sheet, state) for name, sheet in _two_days(month, now).items()],
         "again": retry.may_be_tried(now),
         "waiting_to_be_planned": Subscriber.objects.due(now).count(),
-        "lines": audit_log.latest(Provider, most=10),
+        "lines": audit_log.latest(Provider, limit=10),
         **_charts(month),
     }
     return page(request, "deliveries", context)
 
 
-def _two_days(month: trends.Month, now: datetime) -> dict[str, tuple[Balance, datetime | None]]:
+def _two_days(month: trends.Month, now: datetime) -> dict[str, tuple[DaySummary, datetime | None]]:
     """Today as its rows are; yesterday as it was counted last, and when, if that was not long ago: it moves seldom."""
     today, yesterday = now.date(), now.date() - timedelta(days=1)
     counted = month.counts.get(yesterday)
     if counted and month.counted_at and now - month.counted_at < FRESH:
-        [sheet] = balances_of([today])
-        return {"Today": (sheet, None), "Yesterday": (balance_counted(yesterday, counted), month.counted_at)}
-    return dict(zip(("Today", "Yesterday"), ((sheet, None) for sheet in balances_of([today, yesterday])), strict=True))
+        [sheet] = summaries_of([today])
+        return {"Today": (sheet, None), "Yesterday": (summary_from_counts(yesterday, counted), month.counted_at)}
+    return dict(zip(("Today", "Yesterday"), ((sheet, None) for sheet in summaries_of([today, yesterday])), strict=True))
 
 
-def _sheet(name: str, balance: Balance, counted_at: datetime | None, state: throttle.State) -> dict[str, Any]:
-    mood, words = in_words(balance, state)
-    return {"name": name, "balance": balance, "mood": mood, "words": words, "counted_at": counted_at}
+def _sheet(name: str, summary: DaySummary, counted_at: datetime | None, state: throttle.State) -> dict[str, Any]:
+    mood, words = in_words(summary, state)
+    return {"name": name, "balance": summary, "mood": mood, "words": words, "counted_at": counted_at}
 
 
 def _charts(month: trends.Month) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def pause(request: HttpRequest) -> HttpResponse:
     why = shorten(request.POST.get("why", ""), 300) or "No reason was given."
     with transaction.atomic():
         throttle.pause(why, by=request.user.get_username(), now=timezone.now())
-        _write_down(request, f"Paused all digests: {why}")
+        _record(request, f"Paused all digests: {why}")
     messages.success(
         request, "Paused. What a worker has in hand at this moment still leaves, at most one chunk each; nothing after."
     )
@@ -114,7 +114,7 @@ def pause(request: HttpRequest) -> HttpResponse:
 @staff_only(done_by=Role.SENDER, asked_again=True)
 def resume(request: HttpRequest) -> HttpResponse:
     """What was paused meanwhile by somebody else, or is held for another reason, is looked at once more first."""
-    now = time_of_the_house(timezone.now())
+    now = current_time(timezone.now())
     with transaction.atomic():
         list(Provider.objects.select_for_update())
         state = throttle.state(now)
@@ -124,7 +124,7 @@ def resume(request: HttpRequest) -> HttpResponse:
             messages.error(request, "Not resumed: it was paused or held anew since you opened the page. Look again.")
         else:
             throttle.resume(now=now)
-            _write_down(request, "Let digests leave again")
+            _record(request, "Let digests leave again")
             messages.success(request, "Digests leave again, from the next minute on. Nobody gets one twice.")
     return see_other("desk_deliveries")
 
@@ -132,11 +132,11 @@ def resume(request: HttpRequest) -> HttpResponse:
 @require_POST
 @staff_only(done_by=Role.SENDER, asked_again=True)
 def try_again(request: HttpRequest) -> HttpResponse:
-    now = time_of_the_house(timezone.now())
+    now = current_time(timezone.now())
     with transaction.atomic():
         tried = retry.try_again(now)
         if tried:
-            _write_down(request, f"Tried {plural(tried, 'failed digest')} again")
+            _record(request, f"Tried {plural(tried, 'failed digest')} again")
     if tried:
         messages.success(request, f"{plural(tried, 'digest')} will be tried again within a minute.")
     else:
@@ -149,9 +149,9 @@ def _seen(state: throttle.State) -> str:
     return "" if state.is_open else f"{state.since or state.held_until}"
 
 
-def _write_down(request: HttpRequest, what: str) -> None:
+def _record(request: HttpRequest, what: str) -> None:
     provider, _ = Provider.objects.get_or_create(name=settings.MAIL_PROVIDER)
-    audit_log.write_down(request.user, provider, what)
+    audit_log.record(request.user, provider, what)
 
 
 # The list, and one of it ---------------------------------------------------------------------------------------------
@@ -161,17 +161,17 @@ def _write_down(request: HttpRequest, what: str) -> None:
 @staff_only()
 def delivery_list(request: HttpRequest) -> HttpResponse:
     """Digests of one issue date, those in trouble first; each page goes on after a row, so that all are quick."""
-    today = time_of_the_house(timezone.now()).date()
+    today = current_time(timezone.now()).date()
     asked = request.GET
     day, problem = _day(asked.get("date", ""), today)
     status = asked.get("status", "")
     if status not in ("", *Delivery.Status.values):
         status, problem = "", "Choose a status of the list."
     reason = one_line(asked.get("reason", ""))[:300]
-    [balance] = balances_of([day])
+    [summary] = summaries_of([day])
     if reason:
         status = Delivery.Status.SKIPPED
-    statuses = [status] if status else [one for one in IN_ORDER if one in balance.statuses]
+    statuses = [status] if status else [one for one in IN_ORDER if one in summary.statuses]
     found = _rows(day, statuses, reason=reason, last=asked.get("in", ""), after=_number(asked.get("after", "")))
     context = {
         "day": day,
@@ -179,7 +179,7 @@ def delivery_list(request: HttpRequest) -> HttpResponse:
         "statuses": Delivery.Status.choices,
         "status": status,
         "reason": reason,
-        "balance": balance,
+        "balance": summary,
         "rows": found[:ROWS],
         "is_first": not asked.get("after"),
         "next": found[ROWS - 1] if len(found) > ROWS else None,
@@ -226,7 +226,7 @@ def delivery(request: HttpRequest, number: int) -> HttpResponse:
     row = get_object_or_404(Delivery.objects.select_related("subscriber", "edition"), pk=min(number, 2**62))
     context = {
         "row": row,
-        "steps": story_of(row),
+        "steps": log_of(row),
         "chosen": chosen_for(row),
         "has_reasons": bool(row.reasons),
         **HERE,

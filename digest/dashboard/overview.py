@@ -12,7 +12,7 @@ from digest.ingest import arxiv_calendar
 from digest.models import Delivery, Edition
 from subscriptions.models import Subscriber
 
-AWAITED = {  # state of a source in the receipt -> what is said of it
+AWAITED = {  # state of a source in the completeness report -> what is said of it
     "absent": "has not answered with this day yet",
     "stale": "still shows an older day",
     "failed": "could not be read",
@@ -30,7 +30,7 @@ class Awaited:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Morning:
+class Overview:
     """What a curator wants to know first. ``edition`` is the newest one, ``is_open`` whether it is today's.
 
     ``came`` are the papers that sources gave for today's edition, of ``expected``, which is None where no source says a
@@ -47,7 +47,7 @@ class Morning:
     came: int
     expected: int | None
     candidates: int
-    receipt: tuple[str, ...]
+    completeness: tuple[str, ...]
     planned: int
     to_plan: int
     next_due: datetime | None
@@ -64,16 +64,16 @@ class Morning:
         return max(0, (self.expected or 0) - self.came)
 
 
-def glance(now: datetime) -> Morning:
+def overview_at(now: datetime) -> Overview:
     """The morning as it stands at ``now``: ten queries, none over all deliveries."""
     day = now.date()
     edition = Edition.objects.filter(opened_at__lte=now, date__lte=day).first()
     is_open = edition is not None and edition.date == day
-    receipt = edition.receipt if edition and is_open else open_edition.receipt(day, now=now)
-    given = [row for row in receipt if row["expected"] is not None]
+    completeness = edition.completeness if edition and is_open else open_edition.completeness_report(day, now=now)
+    given = [row for row in completeness if row["expected"] is not None]
     next_due, next_readers = _next(now)
     planned = Delivery.objects.filter(edition=edition).count() if edition else 0
-    return Morning(
+    return Overview(
         now=now,
         day=day,
         edition=edition,
@@ -81,21 +81,21 @@ def glance(now: datetime) -> Morning:
         deadline=arxiv_calendar.deadline(day),
         awaited=tuple(
             Awaited(row["source"], AWAITED[row["state"]], row["why"])
-            for row in receipt
+            for row in completeness
             if row["state"] in AWAITED and not row["given"]
         ),
-        came=sum(row["stored"] for row in receipt),
+        came=sum(row["stored"] for row in completeness),
         expected=sum(max(row["expected"], row["stored"]) for row in given)
-        + sum(row["stored"] for row in receipt if row["expected"] is None)
+        + sum(row["stored"] for row in completeness if row["expected"] is None)
         if given
         else None,
         candidates=edition.candidates.count() if edition else 0,
-        receipt=emails.in_words(receipt),
+        completeness=emails.in_words(completeness),
         planned=planned,
         to_plan=max(0, Subscriber.objects.on_the_list().count() - planned),
         next_due=next_due,
         next_readers=next_readers,
-        why_held=throttle.why_closed(now),
+        why_held=throttle.paused_reason(now),
     )
 
 

@@ -62,15 +62,15 @@ def staff_only(
 def page(request: HttpRequest, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """The page ``desk/<name>.html`` with the desk around it."""
     roles = roles_of(request.user)
-    around = {
+    shared = {
         "pages": [(address, label) for address, label, role in PAGES if role is None or role in roles],
         "here": request.resolver_match.url_name if request.resolver_match else "",
         "may": {role.value: role in roles for role in Role},
     }
-    return render(request, f"desk/{name}.html", {**around, **context}, status=status, using="django")
+    return render(request, f"desk/{name}.html", {**shared, **context}, status=status, using="django")
 
 
-def around(request: HttpRequest) -> dict[str, Any]:
+def navigation(request: HttpRequest) -> dict[str, Any]:
     """A context processor: the desk around pages that are not ours, those of signing in. No query if nobody asks."""
 
     def pages() -> list[tuple[str, str]]:

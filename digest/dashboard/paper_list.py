@@ -24,7 +24,7 @@ JUDGED = {"pick": "picked", "boost": "boosted", "hide": "hidden", "any": "judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Filters:
     """Which of the candidates to show; what is empty leaves nothing out."""
 
     topic: str = ""  # a slug
@@ -34,7 +34,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedPaper:
     """One paper. ``score`` is None where nobody votes; ``readers`` None where it was not counted.
 
     ``said`` are the judgements that count or will, the earliest day first; ``standing`` is that of ``day``, for which
@@ -88,7 +88,7 @@ def _hours(hours: float) -> str:
     return f"{hours:g} hour{'' if hours == 1 else 's'}"
 
 
-def candidates(edition: Edition, wanted: Wanted, *, now: datetime) -> QuerySet[EditionPaper]:
+def candidates(edition: Edition, wanted: Filters, *, now: datetime) -> QuerySet[EditionPaper]:
     """The edition's candidates that fit, most trending first."""
     rows = edition.candidates.all()
     if wanted.topic:
@@ -124,12 +124,12 @@ def find(typed: str) -> list[Paper]:
     return list(Paper.objects.filter(has_all).order_by("-first_seen_at", "-pk")[:MOST_FOUND])
 
 
-def listed(rows: Sequence[EditionPaper], *, day: date, now: datetime) -> list[Listed]:
+def listed(rows: Sequence[EditionPaper], *, day: date, now: datetime) -> list[ListedPaper]:
     """These candidates with what belongs to them: three queries."""
     papers = [row.paper for row in rows]
     belongings = _Belongings.of(papers, now=now)
     return [
-        Listed(
+        ListedPaper(
             paper=row.paper,
             card=Card.from_json(row.card),
             score=row.trending,
@@ -143,7 +143,7 @@ def listed(rows: Sequence[EditionPaper], *, day: date, now: datetime) -> list[Li
     ]
 
 
-def listed_papers(papers: Sequence[Paper], *, day: date, now: datetime) -> list[Listed]:
+def listed_papers(papers: Sequence[Paper], *, day: date, now: datetime) -> list[ListedPaper]:
     """Any stored papers, each as it last was a candidate, or as it is: four queries."""
     newest = {
         row.paper_id: row
@@ -151,7 +151,7 @@ def listed_papers(papers: Sequence[Paper], *, day: date, now: datetime) -> list[
     }
     belongings = _Belongings.of(papers, now=now)
     return [
-        Listed(
+        ListedPaper(
             paper=paper,
             card=Card.from_json(row.card) if row else card_of(paper, {}, source=""),
             score=row.trending if row else None,

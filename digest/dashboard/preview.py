@@ -19,7 +19,7 @@ from digest.compose.size_limit import HTML_BYTES
 from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role, roles_of
 from digest.dashboard.pages import page, staff_only
-from digest.editions.open_edition import time_of_the_house
+from digest.editions.open_edition import current_time
 from digest.preview.staff import Draft, for_reader, for_taste
 from subscriptions.mail.mailer import Mailer
 from subscriptions.mail.outcomes import SendStatus
@@ -121,11 +121,11 @@ def send(request: HttpRequest) -> HttpResponse:
         messages.error(request, "There is no mail to send: choose a reader or a taste that gets one.")
     elif too_many_by(user.pk, "test mail", now=now):
         messages.error(
-            request, f"You sent {PERSON['test mail'].most} test mails within this hour: wait for the next full hour."
+            request, f"You sent {PERSON['test mail'].count} test mails within this hour: wait for the next full hour."
         )
     else:
         # written before it leaves: a mail without its line is worse than a line without its mail
-        audit_log.write_down(user, draft.edition, f"Sends a test of a digest to number {chosen.user_id} of the staff.")
+        audit_log.record(user, draft.edition, f"Sends a test of a digest to number {chosen.user_id} of the staff.")
         with Mailer() as mailer:
             its_id = message_id("preview", f"{user.pk}|{now.isoformat()}")
             done = mailer.send_to_staff(draft.email, address=chosen.email, message_id=its_id, dated_at=now)
@@ -142,7 +142,7 @@ def _taste(query: QueryDict) -> TasteForm:
 
 def _draft(query: QueryDict, form: TasteForm) -> tuple[Draft | None, str]:
     """What was asked for, if anything was; and a sentence where there is no such reader."""
-    now = time_of_the_house(timezone.now())
+    now = current_time(timezone.now())
     if number := query.get("reader", ""):
         reader = Subscriber.objects.filter(public_id=number).first() if "\0" not in number else None
         if reader is None:

@@ -22,7 +22,7 @@ from digest.dashboard import audit_log, charts
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.deliveries import chosen_for
 from digest.dashboard.pages import page, staff_only
-from digest.editions.open_edition import time_of_the_house
+from digest.editions.open_edition import current_time
 from digest.models import Verdict
 from digest.reader_data.erase import erase
 from digest.reader_data.export import everything_of
@@ -45,7 +45,7 @@ def readers(request: HttpRequest) -> HttpResponse:
 
 
 def _growth() -> dict[str, Any]:
-    month = trends.last_month(time_of_the_house(timezone.now()).date())
+    month = trends.last_month(current_time(timezone.now()).date())
     wanted = topic_counts.most_wanted(trends.MOST_NAMES)
     names, numbers = [topic.name for topic in wanted], [topic.wanted for topic in wanted]
     return {
@@ -63,7 +63,7 @@ def _growth() -> dict[str, Any]:
 def find(request: HttpRequest) -> HttpResponse:
     """By POST, so that an address is in no log and no history of a browser."""
     words = one_line(request.POST.get("who", ""))[:254]
-    found = lookup.find(words)
+    found = lookup.find_readers(words)
     if len(found) == 1:
         return _to(found[0])
     is_address = _is_address(words)
@@ -104,7 +104,7 @@ def _known(public_id: str) -> Subscriber:
 
 def _page_of(request: HttpRequest, one: Subscriber, *, problem: str = "", about: str = "") -> HttpResponse:
     """Everything about one reader; ``problem`` is what was wrong with the form ``about``."""
-    now = time_of_the_house(timezone.now())
+    now = current_time(timezone.now())
     suppression = lookup.suppression_of(one.email)
     rows = list(_receipts(one, request.GET.get("before", "")))
     last = next((row for row in rows if row.paper_ids), None)
@@ -124,7 +124,7 @@ def _page_of(request: HttpRequest, one: Subscriber, *, problem: str = "", about:
         "chosen": chosen_for(last) if last else [],
         "has_reasons": bool(last and last.reasons),
         "proof": proof_of(one.public_id),
-        "lines": audit_log.lines_about(one),
+        "lines": audit_log.entries_about(one),
         "problem": problem,
         "about": about,
         **HERE,
@@ -158,7 +158,7 @@ def suppress(request: HttpRequest, public_id: str) -> HttpResponse:
     now = timezone.now()
     with transaction.atomic():
         consent.suppress(one.email, reason=Suppression.Reason.BY_HAND, now=now, why=why)
-        audit_log.write_down(request.user, one, "Suppressed; why is kept with the suppression")
+        audit_log.record(request.user, one, "Suppressed; why is kept with the suppression")
     messages.success(request, "Suppressed: no mail goes to this address any more.")
     return _to(one)
 
@@ -174,7 +174,7 @@ def lift(request: HttpRequest, public_id: str) -> HttpResponse:
             one.email, by=request.user.get_username(), why=why, now=timezone.now()
         )
         if lifted:
-            audit_log.write_down(request.user, one, "Lifted the suppression; why is kept with it")
+            audit_log.record(request.user, one, "Lifted the suppression; why is kept with it")
     if lifted:
         messages.success(request, "Lifted: mail may go to this address again. Nobody was subscribed by it.")
     else:
@@ -189,7 +189,7 @@ def export(request: HttpRequest, public_id: str) -> HttpResponse:
     one = _known(public_id)
     with transaction.atomic():
         body = json.dumps(everything_of(one, now=timezone.now()), ensure_ascii=False, indent=2)
-        audit_log.write_down(request.user, one, "Exported all that is kept")
+        audit_log.record(request.user, one, "Exported all that is kept")
     return HttpResponse(
         body.encode("utf-8", "replace"),
         content_type="application/json",
@@ -210,7 +210,7 @@ def erase_page(request: HttpRequest, public_id: str) -> HttpResponse:
     with transaction.atomic():
         erased = erase(one, now=timezone.now())
         if erased:
-            audit_log.write_down(request.user, one, "Erased")
+            audit_log.record(request.user, one, "Erased")
     if erased:
         messages.success(request, "Erased: nothing personal of this reader is kept any more.")
     else:
@@ -234,7 +234,7 @@ def change_address(request: HttpRequest) -> HttpResponse:
             consent.suppress(address, reason=Suppression.Reason.BY_HAND, now=now, why=why)
             done = "Suppressed an address of no reader"
         if done and (row := lookup.suppression_of(address)):
-            audit_log.write_down(request.user, row, f"{done}; why is kept with it")
+            audit_log.record(request.user, row, f"{done}; why is kept with it")
     if done:
         messages.success(request, f"{done}. Nobody was subscribed or told.")
     else:

@@ -18,14 +18,14 @@ from digest.compose.phrases import plural
 from digest.dashboard import audit_log, charts
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
-from digest.editions.open_edition import time_of_the_house
+from digest.editions.open_edition import current_time
 from digest.ingest import add_source, refresh
 from digest.ingest.add_source import PATIENCE, CannotAdd, Look
 from digest.ingest.advice import advice_for
-from digest.ingest.source_health import Day, Faring, fare, is_by_hand
+from digest.ingest.source_health import Day, SourceHealth, health_of, is_by_hand
 from digest.models import Paper, Sighting, Source
 from subscriptions.rate_limits import too_many_by
-from subscriptions.wake_worker import enqueue
+from subscriptions.wake_worker import enqueue_task
 
 FORTNIGHT, MONTH = 14, 30  # days that are drawn
 SHOWN, LATEST = 10, 20  # entries of a look; papers of a source
@@ -51,9 +51,9 @@ def sources(request: HttpRequest) -> HttpResponse:
 
 def _page_of_all(request: HttpRequest, *, status: int = 200, **more: Any) -> HttpResponse:
     now = timezone.now()
-    faring = fare(Source.objects.all(), now=now, today=time_of_the_house(now).date(), days=FORTNIGHT)
-    rows = [(one, charts.small(f"{one.source.name}, last {FORTNIGHT} days", **_numbers(one.days))) for one in faring]
-    ill = sum(one.state in ("failing", "waiting") for one in faring)
+    health = health_of(Source.objects.all(), now=now, today=current_time(now).date(), days=FORTNIGHT)
+    rows = [(one, charts.small(f"{one.source.name}, last {FORTNIGHT} days", **_numbers(one.days))) for one in health]
+    ill = sum(one.state in ("failing", "waiting") for one in health)
     return page(request, "sources", {"rows": rows, "ill": ill, "kinds": KINDS, **more}, status=status)
 
 
@@ -103,10 +103,10 @@ def add(request: HttpRequest) -> HttpResponse:
             raise CannotAdd("Choose one of the kinds that were offered: paste the address again.")
         with transaction.atomic():
             source = add_source.add(url=seen["url"], kind=kind, name=request.POST.get("name", ""))
-            audit_log.write_down(request.user, source, f"Added it: {source.url}")
+            audit_log.record(request.user, source, f"Added it: {source.url}")
     except CannotAdd as refusal:
         return _page_of_all(request, status=422, typed=seen["url"], problem=str(refusal))
-    enqueue("digest.tasks.refresh", queue="ticks")
+    enqueue_task("digest.tasks.refresh", queue="ticks")
     messages.success(
         request, f"“{source.name}” is added. It is read within a minute or two; “Read now” does it at once."
     )
@@ -120,25 +120,25 @@ def add(request: HttpRequest) -> HttpResponse:
 @staff_only()
 def one_source(request: HttpRequest, pk: int) -> HttpResponse:
     now = timezone.now()
-    (faring,) = fare([get_object_or_404(Source, pk=pk)], now=now, today=time_of_the_house(now).date(), days=MONTH)
-    return page(request, "source", _about(faring))
+    (health,) = health_of([get_object_or_404(Source, pk=pk)], now=now, today=current_time(now).date(), days=MONTH)
+    return page(request, "source", _about(health))
 
 
-def _about(faring: Faring) -> dict[str, Any]:
-    source = faring.source
+def _about(health: SourceHealth) -> dict[str, Any]:
+    source = health.source
     seen = Sighting.objects.filter(source=source).order_by("-seen_at", "-pk").values_list("paper_id", "seen_at")
     at = dict(reversed(seen[: 3 * LATEST]))  # a paper's latest sighting counts
     papers = sorted(Paper.objects.filter(pk__in=list(at)), key=lambda paper: at[paper.pk], reverse=True)[:LATEST]
     return {
         "here": "desk_sources",
-        "faring": faring,
+        "faring": health,
         "source": source,
         "kind": KINDS.get(source.kind, source.kind),
-        "chart": charts.bars(f"Papers per day, last {MONTH} days", **_numbers(faring.days)),
-        "troubled": [day for day in reversed(faring.days) if day.why][:10],
+        "chart": charts.bars(f"Papers per day, last {MONTH} days", **_numbers(health.days)),
+        "troubled": [day for day in reversed(health.days) if day.why][:10],
         "refused": sorted(source.last_reading.get("refused", {}).items(), key=lambda one: -one[1]),
         "papers": [(paper, at[paper.pk]) for paper in papers],
-        "history": audit_log.lines_about(source),
+        "history": audit_log.entries_about(source),
         "is_empty": not at,
     }
 
@@ -157,7 +157,7 @@ def refresh_now(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         reading = refresh.refresh(source, now=now, limits=PATIENCE)
         said = _in_words(reading)
-        audit_log.write_down(
+        audit_log.record(
             request.user, source, f"Read it now. {said}"[:500]
         )  # requests take turns, which no transaction may hold
         (messages.error if reading.error else messages.success)(request, said)
@@ -185,7 +185,7 @@ def switch(request: HttpRequest, pk: int) -> HttpResponse:
         with transaction.atomic():
             changed = add_source.switch(source, on=on)
             if changed:
-                audit_log.write_down(request.user, source, f"Switched it {'on' if on else 'off'}.")
+                audit_log.record(request.user, source, f"Switched it {'on' if on else 'off'}.")
         state = "on: it is read at the next check" if on else "off: what it brought stays"
         said = (
             f"“{source.name}” is {state}."
@@ -206,7 +206,7 @@ def rename(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         with transaction.atomic():
             add_source.rename(source, request.POST.get("name", ""))
-            audit_log.write_down(request.user, source, f"Renamed it, from “{before}”.")
+            audit_log.record(request.user, source, f"Renamed it, from “{before}”.")
         messages.success(request, f"It is called “{source.name}” now, on the cards of the days to come.")
     except CannotAdd as refusal:
         messages.error(request, str(refusal))
@@ -219,7 +219,7 @@ def remove(request: HttpRequest, pk: int) -> HttpResponse:
     source = get_object_or_404(Source, pk=pk)
     try:
         with transaction.atomic():
-            audit_log.write_down(request.user, source, f"Removed it: {source.url}")
+            audit_log.record(request.user, source, f"Removed it: {source.url}")
             add_source.remove(source)
     except CannotAdd as refusal:
         messages.error(request, str(refusal))

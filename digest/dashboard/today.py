@@ -19,10 +19,10 @@ from digest.compose.phrases import plural
 from digest.dashboard import audit_log, overview, paper_list
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
-from digest.dashboard.paper_list import JUDGED, Wanted
+from digest.dashboard.paper_list import JUDGED, Filters
 from digest.editions import curation, reach
 from digest.editions.curation import CannotJudge, ChangedMeanwhile, Judgement
-from digest.editions.open_edition import time_of_the_house
+from digest.editions.open_edition import current_time
 from digest.models import CuratorPick, EditionPaper, Paper, Source
 from subscriptions.models import Topic
 
@@ -61,8 +61,8 @@ class JudgementForm(forms.Form):
 @staff_only()
 def today(request: HttpRequest) -> HttpResponse:
     """The morning, and the candidates of the newest edition."""
-    now = time_of_the_house(timezone.now())
-    seen = overview.glance(now)
+    now = current_time(timezone.now())
+    seen = overview.overview_at(now)
     day = curation.first_day(now)
     wanted = _wanted(request.GET)
     rows = paper_list.candidates(seen.edition, wanted, now=now) if seen.edition else EditionPaper.objects.none()
@@ -77,7 +77,7 @@ def today(request: HttpRequest) -> HttpResponse:
             "shown": shown,
             "papers": paper_list.listed(list(shown), day=day, now=now),
             "wanted": wanted,
-            "is_filtered": wanted != Wanted(),
+            "is_filtered": wanted != Filters(),
             "topics": Topic.objects.order_by("name"),
             "sources": Source.objects.all(),
             "judged": JUDGED,
@@ -95,7 +95,7 @@ def today(request: HttpRequest) -> HttpResponse:
 @staff_only(done_by=Role.CURATOR)
 def paper(request: HttpRequest, paper_id: int) -> HttpResponse:
     """One paper and the form to judge it with; a POST judges, or takes back."""
-    now = time_of_the_house(timezone.now())
+    now = current_time(timezone.now())
     about = Paper.objects.filter(pk=paper_id).first()
     if about is None:
         messages.error(request, "This paper is not stored any more: look for it again.")
@@ -126,16 +126,12 @@ def _act(request: HttpRequest, about: Paper, form: JudgementForm, *, now: dateti
     day, seen = form.day, form.cleaned_data["seen"]
     if "take_back" in request.POST:
         row = curation.take_back(about.pk, day, seen=seen)
-        audit_log.write_down(
-            request.user, row, f"Took back the {row.get_verdict_display().partition(':')[0]} for {day}."
-        )
+        audit_log.record(request.user, row, f"Took back the {row.get_verdict_display().partition(':')[0]} for {day}.")
         return f"Taken back for {day:%-d %B}: “{about}”. {_still_counts(day)}"
     said = form.judgement()
     row = curation.judge(about.pk, day, said, by=request.user, seen=seen, now=now)
     held = f", under embargo until {row.embargo_until:%Y-%m-%d %H:%M} UTC" if row.embargo_until else ""
-    audit_log.write_down(
-        request.user, row, f"{DONE[row.verdict]} for {day}{held}{f': {row.note}' if row.note else '.'}"
-    )
+    audit_log.record(request.user, row, f"{DONE[row.verdict]} for {day}{held}{f': {row.note}' if row.note else '.'}")
     return f"{DONE[row.verdict]} for {day:%-d %B}: “{about}”. {_still_counts(day)} {_who_have(about, row, now=now)}"
 
 
@@ -186,14 +182,14 @@ def _changed(
         "changed": True,
         "now_stands": standing,
         "taking_back": "take_back" in request.POST,
-        "meanwhile": audit_log.latest(CuratorPick, most=1) if standing is None else [],
+        "meanwhile": audit_log.latest(CuratorPick, limit=1) if standing is None else [],
     }
     return _paper_page(request, about, form.day, now=now, status=409, **more)
 
 
-def _wanted(query: QueryDict) -> Wanted:
+def _wanted(query: QueryDict) -> Filters:
     source = query.get("source", "")
-    return Wanted(
+    return Filters(
         topic=query.get("topic", "")[:60].replace("\0", ""),
         source=int(source) if source.isascii() and source.isdecimal() and len(source) < 10 else None,
         words=query.get("words", "")[:200],

@@ -18,7 +18,7 @@ from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
 from digest.dashboard.topic_form import TopicForm, in_words
-from digest.editions.open_edition import time_of_the_house
+from digest.editions.open_edition import current_time
 from digest.ingest import retag
 from digest.ingest.retag import Change, ChangedMeanwhile, change_of, mark_of
 from digest.models import Paper
@@ -32,8 +32,8 @@ SHOWN = 20  # papers that enter, and that leave
 @staff_only()
 def topics(request: HttpRequest) -> HttpResponse:
     rows = list(Topic.objects.all())
-    most = max((topic.wanted for topic in rows), default=0) or 1
-    shares = [(topic, round(100 * topic.wanted / most)) for topic in rows]
+    limit = max((topic.wanted for topic in rows), default=0) or 1
+    shares = [(topic, round(100 * topic.wanted / limit)) for topic in rows]
     groups = [(group, list(some)) for group, some in groupby(shares, key=lambda row: row[0].group)]
     return page(request, "topics", {"groups": groups, "count": len(rows)})
 
@@ -63,7 +63,7 @@ def _taken(request: HttpRequest, topic: Topic, form: TopicForm) -> HttpResponse:
     if not form.is_valid():
         return _page_of(request, topic, form, status=422)
     if "look" in request.POST:
-        change = change_of(form.topic(), now=time_of_the_house(timezone.now()))
+        change = change_of(form.topic(), now=current_time(timezone.now()))
         return _page_of(request, topic, form, change=change, seen=request.POST.get("seen", ""))
     return _saved(request, topic, form)
 
@@ -75,10 +75,10 @@ def _saved(request: HttpRequest, topic: Topic, form: TopicForm) -> HttpResponse:
         return redirect("desk_topic", topic.pk)
     try:
         with transaction.atomic():
-            change = retag.save(wished, seen=request.POST.get("seen", ""), now=time_of_the_house(timezone.now()))
+            change = retag.save(wished, seen=request.POST.get("seen", ""), now=current_time(timezone.now()))
             moved = f"{plural(len(change.entering), 'paper')} entered, {len(change.leaving):,} left."
             what = f"Changed {said}." if topic.pk else "Added it."
-            audit_log.write_down(request.user, wished, f"{what} {moved}")
+            audit_log.record(request.user, wished, f"{what} {moved}")
     except ChangedMeanwhile:
         topic.refresh_from_db()
         return _page_of(request, topic, form, status=409, told=_who_was_quicker(topic))
@@ -92,7 +92,7 @@ def _saved(request: HttpRequest, topic: Topic, form: TopicForm) -> HttpResponse:
 
 
 def _who_was_quicker(topic: Topic) -> str:
-    last = next(iter(audit_log.lines_about(topic, most=1)), None)
+    last = next(iter(audit_log.entries_about(topic, limit=1)), None)
     who = (last.user.get_full_name() or last.user.get_username()) if last else "Somebody"
     return f"{who} changed this topic while you were writing."
 
@@ -111,7 +111,7 @@ def offer(request: HttpRequest, pk: int) -> HttpResponse:
             topic.offered = offered
             topic.save(update_fields=["offered"])
             what = "Offered it again." if offered else "Offered it no more."
-            audit_log.write_down(request.user, topic, what)
+            audit_log.record(request.user, topic, what)
     keeping = plural(topic_counts.readers_who_want(topic), "reader")
     state = "is offered to readers." if offered else f"is offered no more; {keeping} chose it and keep it."
     messages.success(request, f"“{topic.name}” {state}")
@@ -142,7 +142,7 @@ def _page_of(
         "leaving": [papers[pk] for pk in change.leaving[:SHOWN] if pk in papers] if change else [],
         "unknown": form.unknown_categories() if form.is_bound and form.is_valid() else [],
         "groups": Topic.objects.order_by("group").values_list("group", flat=True).distinct(),
-        "history": audit_log.lines_about(topic) if topic.pk else [],
+        "history": audit_log.entries_about(topic) if topic.pk else [],
     }
     return page(request, "topic", around, status=status)
 

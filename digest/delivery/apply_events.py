@@ -16,7 +16,7 @@ from itertools import dropwhile, takewhile
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 
-from digest.delivery.events import BECOMES, NEVER_SENT, OUTCOME, Kind, gravest, kind_of, standing, status_code
+from digest.delivery.events import BECOMES, NEVER_SENT, OUTCOME, Kind, kind_of, most_severe, resolve_status, status_code
 from digest.models import Delivery, DeliveryEvent
 from subscriptions import consent
 from subscriptions.models import ConsentEvent, Subscriber, Suppression, address_hash, email_key
@@ -36,12 +36,12 @@ UNPROVED = (Delivery.Status.ACCEPTED, Delivery.Status.UNKNOWN)  # whether these 
 _FOLLOWED = (Kind.BOUNCED, Kind.SOFT_BOUNCED, Kind.COMPLAINED, Kind.UNSUBSCRIBED)
 
 
-def waiting() -> bool:
+def has_pending() -> bool:
     """Whether an event is yet to be settled."""
     return DeliveryEvent.objects.filter(processed_at=None).exists()
 
 
-def settle(now: datetime) -> Counter[str]:
+def apply_events(now: datetime) -> Counter[str]:
     """Settle what waits, oldest first; how many of each kind, and how many of no delivery that is known.
 
     An event whose delivery a worker holds in this moment is left to the next run.
@@ -53,7 +53,7 @@ def settle(now: datetime) -> Counter[str]:
         numbers = list(waits.values_list("pk", flat=True)[:SLICE])
         if not numbers:
             break
-        for event in _write_down(numbers, now, counts):
+        for event in _record(numbers, now, counts):
             try:
                 _follow(event, now, counts)
             except (OperationalError, InterfaceError):
@@ -66,7 +66,7 @@ def settle(now: datetime) -> Counter[str]:
     return counts
 
 
-def forget_old_events(now: datetime) -> None:
+def delete_old_events(now: datetime) -> None:
     """Delete what was settled 30 days ago, addresses and all; deliveries and suppressions hold what came of it."""
     DeliveryEvent.objects.filter(processed_at__lte=now - KEPT).delete()
 
@@ -74,7 +74,7 @@ def forget_old_events(now: datetime) -> None:
 # What is said of deliveries ------------------------------------------------------------------------------------------
 
 
-def _write_down(numbers: Sequence[int], now: datetime, counts: Counter[str]) -> list[DeliveryEvent]:
+def _record(numbers: Sequence[int], now: datetime, counts: Counter[str]) -> list[DeliveryEvent]:
     """Write what these events say of their deliveries; those that something follows from, which are not settled yet."""
     with transaction.atomic():
         unsettled = DeliveryEvent.objects.filter(pk__in=numbers, processed_at=None).order_by("pk")
@@ -131,8 +131,8 @@ def _move(rows: Mapping[int, Delivery], events: Sequence[DeliveryEvent]) -> list
     proved, changed = [], []
     for pk, row in rows.items():
         kinds = {kind for kind, _ in told[pk]}
-        status, outcome = standing(row.status, kinds), row.outcome
-        if BECOMES.get(last := gravest(kinds)) == status:
+        status, outcome = resolve_status(row.status, kinds), row.outcome
+        if BECOMES.get(last := most_severe(kinds)) == status:
             outcome = OUTCOME.get(last, outcome if status == row.status else "")
         if (status, outcome) != (row.status, row.outcome):
             moved[row.status, status, outcome].append(pk)

@@ -62,17 +62,17 @@ OUTCOME: dict[str, str] = {  # in words a reader understands
 }
 
 
-def gravest(kinds: Collection[str]) -> str:
+def most_severe(kinds: Collection[str]) -> str:
     """The one that outweighs the others; empty where none of them is about the way of a mail."""
     return max((kind for kind in kinds if kind in _WEIGHT), key=_WEIGHT.__getitem__, default="")
 
 
-def standing(status: str, kinds: Collection[str]) -> str:
+def resolve_status(status: str, kinds: Collection[str]) -> str:
     """What a delivery of that status is once all these are known of it: never less, and the same in any order.
 
     An event shows that the provider has the mail, so one that was to be tried again, or was given up, is so no more.
     """
-    told = gravest(kinds)
+    told = most_severe(kinds)
     weight = _WEIGHT_OF_STATUS.get(status, -1)
     if status == _Status.BOUNCED and Kind.SOFT_BOUNCED in kinds and Kind.BOUNCED not in kinds:
         weight = _WEIGHT[Kind.SOFT_BOUNCED]

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from digest.compose.build import subject_line
-from digest.editions.candidate_pool import Pool, text_of
-from digest.editions.selection import NOTHING_CAME, NOTHING_MATCHED, Asked, Choice, choose
+from digest.editions.candidate_pool import CandidatePool, text_of
+from digest.editions.selection import NOTHING_CAME, NOTHING_MATCHED, Demand, Selection, select
 from digest.ingest.tag import topic_rule
 from digest.models import PAUSED, SUPPRESSED, Batch, Delivery, Edition, Paper, Verdict
 from digest.ranking.features import Texts
@@ -56,14 +56,16 @@ def plan(now: datetime, subscriber_ids: Iterable[int], *, issue_date: date | Non
     planned, ids = Planned(), list(subscriber_ids)
     if not ids:
         return planned
-    pool = Pool.of_the_week(now)
-    pool.admit()
+    pool = CandidatePool.load(now)
+    pool.save_added()
     for start in range(0, len(ids), BATCH):
         _plan_some(planned, ids[start : start + BATCH], pool, now=now, issue_date=issue_date)
     return planned
 
 
-def _plan_some(planned: Planned, ids: Sequence[int], pool: Pool, *, now: datetime, issue_date: date | None) -> None:
+def _plan_some(
+    planned: Planned, ids: Sequence[int], pool: CandidatePool, *, now: datetime, issue_date: date | None
+) -> None:
     """A function of its own, so that the rows of one thousand readers are gone when those of the next are made."""
     newest = Delivery.objects.aggregate(newest=Max("pk"))["newest"] or 0
     everyone = list(Subscriber.objects.on_the_list().filter(pk__in=ids).order_by("pk"))
@@ -76,7 +78,7 @@ def _plan_some(planned: Planned, ids: Sequence[int], pool: Pool, *, now: datetim
     planned.held += readers.held
 
 
-def draft(reader: Subscriber, pool: Pool, *, now: datetime) -> Delivery | None:
+def draft(reader: Subscriber, pool: CandidatePool, *, now: datetime) -> Delivery | None:
     """The row that this reader on the list would get if their moment were ``now``; it is not written.
 
     None for a reader who waits: they have the row of their next day already, or no edition is newer than the last one
@@ -88,7 +90,7 @@ def draft(reader: Subscriber, pool: Pool, *, now: datetime) -> Delivery | None:
     return next(iter(_rows_for(readers, pool, now=now)), None)
 
 
-def draft_first(reader: Subscriber, asked: Asked, pool: Pool, *, now: datetime) -> Delivery:
+def draft_first(reader: Subscriber, asked: Demand, pool: CandidatePool, *, now: datetime) -> Delivery:
     """The first digest of somebody who is in no table and asks for this."""
     newest = np.zeros((1, len(pool.editions)), bool)
     newest[0, -1] = True
@@ -119,7 +121,7 @@ class _Readers:
     closes: list[datetime]  # until when their digest may leave
     fresh: NDArray[np.bool_]  # (S, E) editions they have not been sent
     held: int  # others, who wait for a newer edition
-    asked: Asked
+    asked: Demand
     had: list[set[int]]  # papers sent before
     new: list[bool]  # who was never sent a digest
     looked: list[date | None]  # their last issue date on which papers were looked through for them
@@ -129,7 +131,7 @@ class _Readers:
     def among(
         cls,
         everyone: Sequence[Subscriber],
-        pool: Pool,
+        pool: CandidatePool,
         suppressed: set[int],
         *,
         now: datetime,
@@ -187,22 +189,22 @@ class _Readers:
         )
 
 
-def _asked_by(readers: Sequence[Subscriber], today: dict[Subscriber, date], pool: Pool) -> Asked:
+def _asked_by(readers: Sequence[Subscriber], today: dict[Subscriber, date], pool: CandidatePool) -> Demand:
     """What these readers ask for: four queries for all of them."""
     rules, wants, mutes = _rules_of(readers, today)
     verdicts, judged = _verdicts_of(readers, pool)
-    return Asked(
+    return Demand(
         rules=rules,
         wants=wants,
         mutes=mutes,
         hype=np.array([reader.hype for reader in readers], np.float32),
-        most=[reader.max_papers for reader in readers],
+        limit=[reader.max_papers for reader in readers],
         verdicts=verdicts,
         judged=judged,
     )
 
 
-def _verdicts_of(readers: Sequence[Subscriber], pool: Pool) -> tuple[csr_array | None, Texts | None]:
+def _verdicts_of(readers: Sequence[Subscriber], pool: CandidatePool) -> tuple[csr_array | None, Texts | None]:
     """Each reader's latest 50 verdicts (S, L), 1 for more and -1 for less, and the L papers; None where nobody has."""
     mine = Window(RowNumber(), partition_by="subscriber_id", order_by=["-given_at", "-pk"])
     latest = Verdict.objects.filter(subscriber__in=readers).annotate(place=mine).filter(place__lte=VERDICTS)
@@ -248,25 +250,27 @@ def _rules_of(readers: Sequence[Subscriber], today: dict[Subscriber, date]) -> t
 # --- the rows --------------------------------------------------------------------------------------------------------
 
 
-def _rows_for(readers: _Readers, pool: Pool, *, now: datetime) -> list[Delivery]:
+def _rows_for(readers: _Readers, pool: CandidatePool, *, now: datetime) -> list[Delivery]:
     """A row for each of these readers."""
     if not readers.due:
         return []
     offered = np.zeros((len(readers.due), len(pool.ids)), bool)
     for row, reader in enumerate(readers.due):
         last_digest = reader.last_digest_at.timestamp() if reader.last_digest_at else -np.inf
-        offered[row] = (pool.inside[readers.fresh[row]].any(axis=0) | (pool.free_since > last_digest)) & pool.may_go
+        offered[row] = (
+            pool.inside[readers.fresh[row]].any(axis=0) | (pool.embargo_ended_at > last_digest)
+        ) & pool.eligible
         offered[row, [pool.row_of[paper] for paper in readers.had[row] if paper in pool.row_of]] = False
-    choices = choose(readers.asked, pool, pool.against(readers.asked.rules), offered=offered)
+    choices = select(readers.asked, pool, pool.against(readers.asked.rules), offered=offered)
     return [_row(readers, row, pool, choice, now=now) for row, choice in enumerate(choices)]
 
 
-def _is_fresh(edition: Edition, last: date | None, pool: Pool) -> bool:
+def _is_fresh(edition: Edition, last: date | None, pool: CandidatePool) -> bool:
     """A first digest draws from the latest edition only, a later one from all since the one before."""
     return edition is pool.editions[-1] if last is None else edition.date > last
 
 
-def _row(readers: _Readers, row: int, pool: Pool, choice: Choice, *, now: datetime) -> Delivery:
+def _row(readers: _Readers, row: int, pool: CandidatePool, choice: Selection, *, now: datetime) -> Delivery:
     reader = readers.due[row]
     delivery = Delivery(subscriber=reader, issue_date=readers.issue_dates[row], edition=pool.editions[-1])
     if why := _why_not(reader, readers.suppressed, delivery.issue_date, choice):
@@ -290,7 +294,7 @@ def _row(readers: _Readers, row: int, pool: Pool, choice: Choice, *, now: dateti
     return delivery
 
 
-def _why_not(reader: Subscriber, suppressed: set[int], day: date, choice: Choice) -> str:
+def _why_not(reader: Subscriber, suppressed: set[int], day: date, choice: Selection) -> str:
     if reader.pk in suppressed:
         return SUPPRESSED
     if reader.is_paused(day):
@@ -298,7 +302,7 @@ def _why_not(reader: Subscriber, suppressed: set[int], day: date, choice: Choice
     return "" if reader.quiet_days else choice.why_nothing
 
 
-def _occasion(readers: _Readers, row: int, pool: Pool) -> dict[str, Any]:
+def _occasion(readers: _Readers, row: int, pool: CandidatePool) -> dict[str, Any]:
     """What a digest says of itself first, as frozen in its row: that it is the first one, or that it catches up.
 
     It catches up when no papers were looked through for the reader on the last of their days before, and it draws from

@@ -82,7 +82,7 @@ def lease_batch(now: datetime) -> Batch | None:
 def deliver_all(*, clock: Callable[[], datetime]) -> Outcomes:
     """Deliver every batch that is due."""
     total = Outcomes()
-    while throttle.closed_until(clock()) is None and (batch := lease_batch(clock())):
+    while throttle.paused_until(clock()) is None and (batch := lease_batch(clock())):
         total.counts += deliver(batch, clock=clock).counts
     return total
 
@@ -100,11 +100,11 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
     again: datetime | None = None
     with Mailer(at_once=CHUNK) as mailer:
         while began <= (now := clock()) < until:  # a clock that was put back no longer tells how long this takes
-            permit = throttle.permit(CHUNK, now=now)
+            permit = throttle.acquire(CHUNK, now=now)
             if not permit.mails:
                 again = permit.again
                 break
-            if not (chunk := _take_chunk(batch, mailer, now, outcomes, most=permit.mails)):
+            if not (chunk := _take_chunk(batch, mailer, now, outcomes, limit=permit.mails)):
                 break
             with mails.lock:  # a worker without Redis delivers in several threads
                 mails.read_cards(chunk)
@@ -120,7 +120,7 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
             results = [next(taken) if isinstance(one, EncodedMessage) else one for one in written]
             _record(chunk, results, taken_at=now, now=clock())
             outcomes.counts.update(delivery.status for delivery in chunk)
-            throttle.learn(results, now=clock())
+            throttle.record_results(results, now=clock())
     _give_back(batch, again)
     logger.info("delivered", extra={"facts": {"batch": batch.pk, **outcomes.counts}})
     return outcomes
@@ -141,7 +141,7 @@ def _give_back(batch: Batch, again: datetime | None) -> None:
 # --- what is left behind ---------------------------------------------------------------------------------------------
 
 
-def sweep(now: datetime) -> Outcomes:
+def reap(now: datetime) -> Outcomes:
     """Give back batches whose lease ran out, end what is too late, and batch what is due for another try."""
     outcomes = Outcomes()
     with transaction.atomic():
@@ -152,7 +152,7 @@ def sweep(now: datetime) -> Outcomes:
         held.filter(pk__in=again).update(status=Delivery.Status.RETRY_WAIT, not_before=now, outcome=STOPPED)
         outcomes.counts[Delivery.Status.UNKNOWN] = held.update(status=Delivery.Status.UNKNOWN, outcome=STOPPED)
         for batch in lost:
-            _halve(batch, outcomes)
+            _bisect(batch, outcomes)
         outcomes.counts[Delivery.Status.EXPIRED] += _expire(now, outcomes)
     if any(outcomes.counts.values()):
         logger.info("swept", extra={"facts": {"batches": len(lost), **outcomes.counts}})
@@ -167,7 +167,7 @@ def sweep(now: datetime) -> Outcomes:
     return outcomes
 
 
-def _halve(batch: Batch, outcomes: Outcomes) -> None:
+def _bisect(batch: Batch, outcomes: Outcomes) -> None:
     """Open a lost batch again, in two halves, so that one mail that stops its worker does not strand the rest."""
     ready = list(batch.deliveries.filter(status=Delivery.Status.READY).order_by("pk").values_list("pk", flat=True))
     if len(ready) == 1 and batch.attempts >= MOST_LEASES:
@@ -211,7 +211,7 @@ def _may_repeat(delivery: Delivery, now: datetime) -> bool:
 # --- a chunk ---------------------------------------------------------------------------------------------------------
 
 
-def _take_chunk(batch: Batch, mailer: Mailer, now: datetime, outcomes: Outcomes, *, most: int) -> list[Delivery]:
+def _take_chunk(batch: Batch, mailer: Mailer, now: datetime, outcomes: Outcomes, *, limit: int) -> list[Delivery]:
     """The next deliveries of the batch, after a last look at their readers, marked as being handed over."""
     going: list[Delivery] = []
     while not going:
@@ -225,7 +225,7 @@ def _take_chunk(batch: Batch, mailer: Mailer, now: datetime, outcomes: Outcomes,
                 # who leaves at this moment is either seen to have left, or waits until the row says handing_off; and
                 # an event that shows that this digest has left before is either seen, or comes after
                 .select_for_update(of=("self", "subscriber"), no_key=True)
-                .order_by("pk")[:most]
+                .order_by("pk")[:limit]
             )
             if not ready:
                 return []

@@ -41,14 +41,14 @@ class Permit:
     again: datetime | None = None
 
 
-def permit(most: int, *, now: datetime) -> Permit:
+def acquire(limit: int, *, now: datetime) -> Permit:
     """Leave for up to ``most`` mails; where there is a rate, their time is taken from everybody else's."""
     provider = _provider()
     if held := _held_until(provider, now):
         return Permit(0, again=held)
     rate = rate_of(provider, now=now)
     if rate is None:
-        return Permit(most)
+        return Permit(limit)
     with transaction.atomic():
         provider = Provider.objects.select_for_update().get(pk=provider.pk)
         begin = max(provider.next_at or now, now)
@@ -56,7 +56,7 @@ def permit(most: int, *, now: datetime) -> Permit:
             begin = now
         if begin > now + PATIENCE:
             return Permit(0, again=begin)
-        mails = max(1, min(most, math.floor(rate * BURST)))
+        mails = max(1, min(limit, math.floor(rate * BURST)))
         provider.next_at = begin + timedelta(seconds=mails / rate)
         provider.save(update_fields=["next_at"])
     return Permit(mails, Pace(wait=(begin - now).total_seconds(), gap=1 / rate))
@@ -99,12 +99,12 @@ def state(now: datetime) -> State:
     )
 
 
-def closed_until(now: datetime) -> datetime | None:
+def paused_until(now: datetime) -> datetime | None:
     """Until when nothing leaves, as far as that is known; None when the gate is open."""
     return _held_until(_provider(), now)
 
 
-def why_closed(now: datetime) -> str:
+def paused_reason(now: datetime) -> str:
     """Why nothing leaves now, in a sentence for the staff; empty when the gate is open. Writes nothing."""
     provider = Provider.objects.filter(name=settings.MAIL_PROVIDER).first()
     if provider is None or _held_until(provider, now) is None:
@@ -122,7 +122,7 @@ def rate_of(provider: Provider, *, now: datetime) -> float | None:
     return max(SLOWEST, (settings.MAIL_RATE or 2 * FASTEST_SLOWED) / 2.0**halved)
 
 
-def learn(results: Iterable[SendResult], *, now: datetime) -> None:
+def record_results(results: Iterable[SendResult], *, now: datetime) -> None:
     """Make of what became of a chunk's mails what it says of all others; call it once their rows are written."""
     results = [result for result in results if result.status not in (SendStatus.NOT_TRIED, SendStatus.REFUSED)]
     scopes = Counter(result.scope for result in results)
@@ -130,9 +130,9 @@ def learn(results: Iterable[SendResult], *, now: datetime) -> None:
         _slow_down(now)
     if scopes[Scope.OURS]:
         first = next(result for result in results if result.scope == Scope.OURS)
-        hold(BREAK, f"{first.detail} Every other mail would fare the same.", now=now)
+        trip(BREAK, f"{first.detail} Every other mail would fare the same.", now=now)
     elif results and all(map(_tells_nothing, results)):
-        hold(MINUTE, results[0].detail, now=now)
+        trip(MINUTE, results[0].detail, now=now)
     elif any(result.status in (SendStatus.FAILED, SendStatus.NO_SUCH_ADDRESS) and result.answer for result in results):
         _look_back(now)
 
@@ -156,7 +156,7 @@ def resume(*, now: datetime) -> None:
     )
 
 
-def hold(time: timedelta, why: str, *, now: datetime) -> None:
+def trip(time: timedelta, why: str, *, now: datetime) -> None:
     """Open the breaker for so long."""
     rows = Provider.objects.filter(pk=_provider().pk)
     rows.update(held_until=now + time, counted_since=now)
@@ -198,8 +198,8 @@ def _look_back(now: datetime) -> None:
     last = list(answered.order_by("-handed_over_at", "-pk").values_list("status", "answer")[:LAST])
     refused = sum(status in (Delivery.Status.FAILED, Delivery.Status.BOUNCED) for status, _ in last)
     if refused > MOST_REFUSED:
-        hold(BREAK, f"{refused} of the last {len(last)} mails were refused.", now=now)
+        trip(BREAK, f"{refused} of the last {len(last)} mails were refused.", now=now)
         return
     answers = {answer for _, answer in last[:EQUAL]}
     if len(last) >= EQUAL and len(answers) == 1 and (answer := answers.pop()).startswith("5.7."):
-        hold(BREAK, f"The last {EQUAL} mails were refused with {answer}, which is about our reputation.", now=now)
+        trip(BREAK, f"The last {EQUAL} mails were refused with {answer}, which is about our reputation.", now=now)

@@ -30,7 +30,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from digest.models import DeliveryEvent
 from subscriptions.models import address_hash
-from subscriptions.wake_worker import enqueue
+from subscriptions.wake_worker import enqueue_task
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
     if rows:
         with transaction.atomic():
             DeliveryEvent.objects.bulk_create(rows, ignore_conflicts=True)
-            transaction.on_commit(partial(enqueue, TASK, queue="ticks", patience=0.1))
+            transaction.on_commit(partial(enqueue_task, TASK, queue="ticks", timeout=0.1))
     return answer
 
 

@@ -13,7 +13,7 @@ class Severity(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """``what`` was looked at, what was ``seen``, and for anything but WELL what to ``do``."""
 
     severity: Severity
@@ -22,7 +22,7 @@ class Finding:
     do: str = ""
 
 
-def shortened(text: str, most: int = 80) -> str:
+def shortened(text: str, limit: int = 80) -> str:
     """Words from elsewhere, as they may be shown on a terminal: printable, and not many."""
     text = "".join(letter if letter.isprintable() else "�" for letter in text)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= limit else text[: limit - 1] + "…"

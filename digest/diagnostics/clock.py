@@ -11,19 +11,19 @@ from pathlib import Path
 
 from django.db import connection
 
-from digest.diagnostics.check_result import Finding, Severity
+from digest.diagnostics.check_result import CheckResult, Severity
 
 MOST_APART = timedelta(seconds=2)
 OLD = timedelta(days=548)  # eighteen months: several countries have changed their zones by then
 
 
-def examine_clock(clock: Callable[[], datetime]) -> Iterator[Finding]:
+def examine_clock(clock: Callable[[], datetime]) -> Iterator[CheckResult]:
     if connection.vendor == "postgresql":
         yield _beside_the_database(clock)
     yield zones_age(clock(), paths=zoneinfo.TZPATH)
 
 
-def _beside_the_database(clock: Callable[[], datetime]) -> Finding:
+def _beside_the_database(clock: Callable[[], datetime]) -> CheckResult:
     with connection.cursor() as cursor:
         before = clock()
         cursor.execute("SELECT clock_timestamp()")
@@ -34,11 +34,11 @@ def _beside_the_database(clock: Callable[[], datetime]) -> Finding:
         which = "behind" if there > after else "ahead of"
         seen = f"this machine is {apart.total_seconds():,.0f} seconds {which} the database's"
         do = "Let both keep time by NTP (timedatectl set-ntp true): who holds which turn is decided by clocks."
-        return Finding(Severity.ATTENTION, "clock", seen, do)
-    return Finding(Severity.WELL, "clock", "agrees with the database's")
+        return CheckResult(Severity.ATTENTION, "clock", seen, do)
+    return CheckResult(Severity.WELL, "clock", "agrees with the database's")
 
 
-def zones_age(now: datetime, *, paths: tuple[str, ...]) -> Finding:
+def zones_age(now: datetime, *, paths: tuple[str, ...]) -> CheckResult:
     """How old the time zones are that Python reads: the system's in ``paths``, or those of the package tzdata.
 
     A release is taken to be from the middle of its year.
@@ -47,13 +47,15 @@ def zones_age(now: datetime, *, paths: tuple[str, ...]) -> Finding:
     seen = f"{whose}, {version or 'of unknown version'}"
     year = re.match(r"\d{4}", version)
     if year is None or now - datetime.combine(date(int(year[0]), 7, 1), datetime.min.time(), UTC) <= OLD:
-        return Finding(Severity.WELL, "time zones", seen)
+        return CheckResult(Severity.WELL, "time zones", seen)
     do = (
         "Bring the system's package tzdata up to date, or set PYTHONTZPATH to nothing so that Python's is used."
         if whose == "the system's"
         else "Install the newest requirements.txt of Broadsheet."
     )
-    return Finding(Severity.ATTENTION, "time zones", f"{seen}, are old: some readers' mornings may be an hour off", do)
+    return CheckResult(
+        Severity.ATTENTION, "time zones", f"{seen}, are old: some readers' mornings may be an hour off", do
+    )
 
 
 def zones_in_use(paths: tuple[str, ...]) -> tuple[str, str]:

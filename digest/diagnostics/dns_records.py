@@ -17,7 +17,7 @@ import dns.rdatatype
 import dns.resolver
 import dns.reversename
 
-from digest.diagnostics.check_result import Finding, Severity, shortened
+from digest.diagnostics.check_result import CheckResult, Severity, shortened
 from digest.ingest.http.ssrf_guard import is_public
 
 PATIENCE = 3.0  # seconds for one answer
@@ -28,7 +28,7 @@ KNOWN = (*ASKS, "ip4", "ip6", "all")
 SEQUENCE, INTEGER, BIT_STRING = 0x30, 0x02, 0x03  # of DER
 
 
-class Silence(Exception):
+class NoAnswer(Exception):
     """No name server gave an answer that can be used."""
 
 
@@ -44,7 +44,7 @@ def resolver() -> dns.resolver.Resolver:
 
 def look_up(
     domains: Sequence[str], *, selectors: Sequence[str], names: dns.resolver.Resolver, server: str = ""
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """SPF, DKIM, DMARC and MX of each domain, and the name of a server that sends by itself.
 
     One finding in all where names cannot be looked up from here.
@@ -54,9 +54,9 @@ def look_up(
             exchanges = _ask(names, domain, "MX")
             is_there = exchanges or _is_there(names, domain)
             if not is_there and not _is_there(names, domain.rpartition(".")[2]):
-                raise Silence("not even its top-level domain is known here")
-        except Silence as silence:
-            yield Finding(
+                raise NoAnswer("not even its top-level domain is known here")
+        except NoAnswer as silence:
+            yield CheckResult(
                 Severity.ATTENTION,
                 "names",
                 f"{domain} cannot be looked up from here ({silence}), so its SPF, DKIM, DMARC and MX were not seen",
@@ -65,9 +65,9 @@ def look_up(
             return
         if not is_there:
             do = "Register it, or set DEFAULT_FROM_EMAIL and TRANSACTIONAL_FROM_EMAIL to a domain that is yours."
-            yield Finding(Severity.BROKEN, f"domain {domain}", "there is no such name: its mail is refused", do)
+            yield CheckResult(Severity.BROKEN, f"domain {domain}", "there is no such name: its mail is refused", do)
             continue
-        looks: dict[str, Callable[[], Finding]] = {
+        looks: dict[str, Callable[[], CheckResult]] = {
             "SPF": partial(_spf, names, domain),
             "DKIM": partial(_dkim, names, domain, selectors),
             "DMARC": partial(_dmarc, names, domain),
@@ -79,12 +79,12 @@ def look_up(
         yield _unless_silent(f"name of {server}", partial(_both_ways, names, server))
 
 
-def _unless_silent(what: str, look: Callable[[], Finding]) -> Finding:
+def _unless_silent(what: str, look: Callable[[], CheckResult]) -> CheckResult:
     try:
         return look()
-    except Silence as silence:
+    except NoAnswer as silence:
         do = "Run the doctor again; if it stays so, look at the name servers that are asked for it."
-        return Finding(Severity.ATTENTION, what, f"no usable answer ({silence})", do)
+        return CheckResult(Severity.ATTENTION, what, f"no usable answer ({silence})", do)
 
 
 # --- asking ----------------------------------------------------------------------------------------------------------
@@ -114,13 +114,13 @@ def _is_there(names: dns.resolver.Resolver, name: str) -> bool:
     return True
 
 
-def _silence(error: Exception) -> Silence:
+def _silence(error: Exception) -> NoAnswer:
     if isinstance(error, dns.exception.Timeout):
-        return Silence("nobody answered in time")
+        return NoAnswer("nobody answered in time")
     if isinstance(error, dns.resolver.NoNameservers):
         tries = error.kwargs.get("errors") or []
-        return Silence(shortened(f"the name server said {tries[-1][3]}") if tries else "no name server is known here")
-    return Silence(shortened(str(error) or type(error).__name__))
+        return NoAnswer(shortened(f"the name server said {tries[-1][3]}") if tries else "no name server is known here")
+    return NoAnswer(shortened(str(error) or type(error).__name__))
 
 
 def _addresses(names: dns.resolver.Resolver, host: str) -> list[str]:
@@ -190,22 +190,22 @@ def _spf_record(names: dns.resolver.Resolver, domain: str) -> str:
     return found[0] if found else ""
 
 
-def _spf(names: dns.resolver.Resolver, domain: str) -> Finding:
+def _spf(names: dns.resolver.Resolver, domain: str) -> CheckResult:
     what, walk = f"SPF of {domain}", _Walk(names)
     try:
         end = walk.follow(domain)
     except WrongSPF as wrong:
         if not str(wrong):
             do = f"Publish one TXT record at {domain}: v=spf1 ip4:ADDRESS -all (your server's), or your provider's."
-            return Finding(Severity.ATTENTION, what, "there is no record: anybody may send in its name", do)
+            return CheckResult(Severity.ATTENTION, what, "there is no record: anybody may send in its name", do)
         seen = f"{wrong}{_quoted(walk.seen)}"
         do = "Leave one record that begins with v=spf1, with at most ten look-ups and includes that lead to a record."
-        return Finding(Severity.BROKEN, what, seen, do)
+        return CheckResult(Severity.BROKEN, what, seen, do)
     seen = f"{walk.lookups} look-ups{_quoted(walk.seen)}"
     if end not in ("-all", "~all"):
         seen = {"+all": "+all lets anybody send in its name"}.get(end, "it does not say who may not send") + f"; {seen}"
-        return Finding(Severity.ATTENTION, what, seen, "End the record with -all, or ~all while you are trying it.")
-    return Finding(Severity.WELL, what, f"ends in {end}, {seen}")
+        return CheckResult(Severity.ATTENTION, what, seen, "End the record with -all, or ~all while you are trying it.")
+    return CheckResult(Severity.WELL, what, f"ends in {end}, {seen}")
 
 
 def _quoted(records: Sequence[str]) -> str:
@@ -215,33 +215,33 @@ def _quoted(records: Sequence[str]) -> str:
 # --- DKIM ------------------------------------------------------------------------------------------------------------
 
 
-def _dkim(names: dns.resolver.Resolver, domain: str, selectors: Sequence[str]) -> Finding:
+def _dkim(names: dns.resolver.Resolver, domain: str, selectors: Sequence[str]) -> CheckResult:
     """The worst key of those selectors that have one."""
     what = f"DKIM of {domain}"
     if not selectors:
         do = "Set DKIM_SELECTOR to the s= in the DKIM-Signature of a mail that you sent to yourself."
-        return Finding(Severity.ATTENTION, what, "DKIM_SELECTOR is not set, so the key could not be looked up", do)
+        return CheckResult(Severity.ATTENTION, what, "DKIM_SELECTOR is not set, so the key could not be looked up", do)
     places = {f"{selector}._domainkey.{domain}": selector for selector in selectors}
     keys = {place: records for place in places if (records := _ask(names, place, "TXT"))}
     if not keys:
         do = "Publish there the public key of whoever signs, or mend DKIM_SELECTOR."
-        return Finding(Severity.BROKEN, what, f"there is no key at {' or '.join(places)}", do)
+        return CheckResult(Severity.BROKEN, what, f"there is no key at {' or '.join(places)}", do)
     return max((_key(what, place, records) for place, records in keys.items()), key=lambda found: found.severity)
 
 
-def _key(what: str, place: str, records: Sequence[str]) -> Finding:
+def _key(what: str, place: str, records: Sequence[str]) -> CheckResult:
     record = shortened(records[0], 50)
     if len(records) > 1:
         seen = f"{place} has {len(records)} TXT records, and receivers may read any of them: {record}"
-        return Finding(Severity.BROKEN, what, seen, "Leave one.")
+        return CheckResult(Severity.BROKEN, what, seen, "Leave one.")
     tags = _tags(records[0])
     kind = tags.get("k", "rsa").lower()
     if tags.get("v", "DKIM1") != "DKIM1" or "p" not in tags or kind not in ("rsa", "ed25519"):
         do = "It should be like v=DKIM1; k=rsa; p=... with the public key."
-        return Finding(Severity.BROKEN, what, f"{place} holds no key that is understood: {record}", do)
+        return CheckResult(Severity.BROKEN, what, f"{place} holds no key that is understood: {record}", do)
     if not tags["p"]:
         do = "Sign with another selector, publish its key and set DKIM_SELECTOR to it."
-        return Finding(Severity.BROKEN, what, f"the key at {place} is revoked (p= is empty)", do)
+        return CheckResult(Severity.BROKEN, what, f"the key at {place} is revoked (p= is empty)", do)
     try:
         public = base64.b64decode(tags["p"], validate=True)
         bits = rsa_bits(public) if kind == "rsa" else 8 * len(public)
@@ -249,15 +249,19 @@ def _key(what: str, place: str, records: Sequence[str]) -> Finding:
         bits = 0
     if not bits or (kind == "ed25519" and bits != 256):
         seen = f"{place} is cut off, or no {kind} key: {record}"
-        return Finding(Severity.BROKEN, what, seen, "Publish the whole key; strings of one TXT record are joined.")
+        return CheckResult(Severity.BROKEN, what, seen, "Publish the whole key; strings of one TXT record are joined.")
     seen = f"{place} holds a key of {bits} bits ({kind}): {record}"
     if kind == "rsa" and bits < LEAST_BITS:
-        return Finding(Severity.BROKEN, what, f"{seen}, which nobody believes", f"Sign with one of {GOOD_BITS} bits.")
+        return CheckResult(
+            Severity.BROKEN, what, f"{seen}, which nobody believes", f"Sign with one of {GOOD_BITS} bits."
+        )
     if kind == "rsa" and bits < GOOD_BITS:
-        return Finding(Severity.ATTENTION, what, seen, f"Sign with one of {GOOD_BITS} bits before long.")
+        return CheckResult(Severity.ATTENTION, what, seen, f"Sign with one of {GOOD_BITS} bits before long.")
     if "y" in tags.get("t", "").split(":"):
-        return Finding(Severity.ATTENTION, what, f"{seen}, and t=y says it is a test", "Take t=y out of the record.")
-    return Finding(Severity.WELL, what, seen)
+        return CheckResult(
+            Severity.ATTENTION, what, f"{seen}, and t=y says it is a test", "Take t=y out of the record."
+        )
+    return CheckResult(Severity.WELL, what, seen)
 
 
 def rsa_bits(der: bytes) -> int:
@@ -287,7 +291,7 @@ def _inside(der: bytes, tag: int) -> tuple[bytes, bytes]:
 # --- DMARC and MX ----------------------------------------------------------------------------------------------------
 
 
-def _dmarc(names: dns.resolver.Resolver, domain: str) -> Finding:
+def _dmarc(names: dns.resolver.Resolver, domain: str) -> CheckResult:
     what = f"DMARC of {domain}"
     for above in _up(domain):
         place = f"_dmarc.{above}"
@@ -297,17 +301,17 @@ def _dmarc(names: dns.resolver.Resolver, domain: str) -> Finding:
         record = shortened(records[0])
         if len(records) > 1:
             seen = f"{place} has {len(records)} records, which count as none: {record}"
-            return Finding(Severity.BROKEN, what, seen, "Leave one.")
+            return CheckResult(Severity.BROKEN, what, seen, "Leave one.")
         tags = _tags(records[0])
         policy = tags.get("sp", tags.get("p", "")) if above != domain else tags.get("p", "")
         if policy.lower() not in ("none", "quarantine", "reject"):
             seen = f"{place} names no policy that is known: {record}"
-            return Finding(Severity.BROKEN, what, seen, "Write p=none, p=quarantine or p=reject.")
-        return Finding(
+            return CheckResult(Severity.BROKEN, what, seen, "Write p=none, p=quarantine or p=reject.")
+        return CheckResult(
             Severity.WELL, what, f"the policy is {policy.lower()}, by {place}: {record}; {_passes(tags, domain)}"
         )
     do = f"Publish a TXT record at _dmarc.{domain}: v=DMARC1; p=none; rua=mailto:YOUR-ADDRESS"
-    return Finding(Severity.ATTENTION, what, "there is no record, which Gmail, Yahoo and Outlook.com ask for", do)
+    return CheckResult(Severity.ATTENTION, what, "there is no record, which Gmail, Yahoo and Outlook.com ask for", do)
 
 
 def _passes(tags: dict[str, str], domain: str) -> str:
@@ -328,31 +332,35 @@ def _up(domain: str) -> Iterator[str]:
     return (".".join(labels[first:]) for first in skipped)
 
 
-def _mx(names: dns.resolver.Resolver, domain: str, exchanges: Sequence[str]) -> Finding:
+def _mx(names: dns.resolver.Resolver, domain: str, exchanges: Sequence[str]) -> CheckResult:
     what = f"MX of {domain}"
     hosts = [exchange.split()[1].rstrip(".") for exchange in sorted(exchanges, key=lambda one: int(one.split()[0]))]
     do = f"Publish an MX record at {domain} for whoever takes replies and bounces."
     if hosts == [""]:
-        return Finding(Severity.BROKEN, what, "it says that it takes no mail (null MX): some refuse such a sender", do)
+        return CheckResult(
+            Severity.BROKEN, what, "it says that it takes no mail (null MX): some refuse such a sender", do
+        )
     if not hosts:
-        return Finding(Severity.ATTENTION, what, "there is none: replies are lost, and some refuse such a sender", do)
+        return CheckResult(
+            Severity.ATTENTION, what, "there is none: replies are lost, and some refuse such a sender", do
+        )
     if lost := [host for host in hosts if not _addresses(names, host)]:
         seen = f"{shortened(', '.join(lost))} has no address"
-        return Finding(Severity.ATTENTION, what, seen, "Give it an A record, or mend the MX record.")
-    return Finding(Severity.WELL, what, shortened(", ".join(hosts)))
+        return CheckResult(Severity.ATTENTION, what, seen, "Give it an A record, or mend the MX record.")
+    return CheckResult(Severity.WELL, what, shortened(", ".join(hosts)))
 
 
 # --- a server of one's own -------------------------------------------------------------------------------------------
 
 
-def _both_ways(names: dns.resolver.Resolver, host: str) -> Finding:
+def _both_ways(names: dns.resolver.Resolver, host: str) -> CheckResult:
     """Whether the addresses of a mail server and their names lead to each other."""
     what = f"name of {host}"
     addresses = [host] if _is_address(host) else _addresses(names, host)
     public = [address for address in addresses if is_public(ip_address(address))]
     if not public:
         seen = "it has no public address, so its PTR record is not looked at" if addresses else "it is not in the DNS"
-        return Finding(Severity.WELL, what, seen)
+        return CheckResult(Severity.WELL, what, seen)
     for address in public:
         back = [name.rstrip(".") for name in _ask(names, dns.reversename.from_address(address).to_text(), "PTR")]
         if not any(address in _addresses(names, name) for name in back):
@@ -361,8 +369,8 @@ def _both_ways(names: dns.resolver.Resolver, host: str) -> Finding:
                 f"If it sends to the world by itself: have the PTR record of {address} name it, and an A or AAAA "
                 "record of that name lead back. A provider's relay needs nothing from you."
             )
-            return Finding(Severity.ATTENTION, what, seen, do)
-    return Finding(Severity.WELL, what, f"{', '.join(public)} and its name lead to each other")
+            return CheckResult(Severity.ATTENTION, what, seen, do)
+    return CheckResult(Severity.WELL, what, f"{', '.join(public)} and its name lead to each other")
 
 
 def _is_address(host: str) -> bool:

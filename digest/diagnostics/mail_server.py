@@ -13,7 +13,7 @@ import httpx2
 from django.conf import settings
 from django.core.mail import get_connection
 
-from digest.diagnostics.check_result import Finding, Severity, shortened
+from digest.diagnostics.check_result import CheckResult, Severity, shortened
 from subscriptions.models import Subscriber
 from subscriptions.tokens import unsubscribe_url
 from subscriptions.web.decorators import ONE_CLICK
@@ -33,7 +33,7 @@ WHAT_TO_DO = {  # of an answer to one click
 }
 
 
-def mail_server() -> Iterator[Finding]:
+def mail_server() -> Iterator[CheckResult]:
     """Whether the SMTP server takes our log-in, and nobody on the way can read along."""
     host = settings.EMAIL_HOST
     try:
@@ -41,16 +41,18 @@ def mail_server() -> Iterator[Finding]:
             is_encrypted, is_offered = _encryption(backend)
     except (OSError, ValueError) as error:  # SMTPException is an OSError
         seen = f"{host} does not take it: {str(error)[:120]}"
-        yield Finding(Severity.BROKEN, "mail", seen, "Mend SMTP_URL; digests wait and expire five hours after due.")
+        yield CheckResult(Severity.BROKEN, "mail", seen, "Mend SMTP_URL; digests wait and expire five hours after due.")
         return
-    yield Finding(Severity.WELL, "mail", f"the server {host} takes our log-in{', over TLS' if is_encrypted else ''}")
+    yield CheckResult(
+        Severity.WELL, "mail", f"the server {host} takes our log-in{', over TLS' if is_encrypted else ''}"
+    )
     if is_encrypted or _is_here(host):
         return
     if is_offered:
         seen, do = "offers STARTTLS, which SMTP_URL does not use", "Write smtp+tls:// in SMTP_URL."
     else:
         seen, do = "offers no STARTTLS", "Switch TLS on there, or use smtp+ssl:// if it has a port for that (465)."
-    yield Finding(Severity.ATTENTION, "TLS", f"{host} {seen}: password and mails can be read on the way", do)
+    yield CheckResult(Severity.ATTENTION, "TLS", f"{host} {seen}: password and mails can be read on the way", do)
 
 
 def _encryption(backend: Any) -> tuple[bool, bool]:
@@ -60,7 +62,7 @@ def _encryption(backend: Any) -> tuple[bool, bool]:
     return isinstance(server.sock, ssl.SSLSocket), server.has_extn("starttls")
 
 
-def one_click() -> Finding:
+def one_click() -> CheckResult:
     """One press on the way out, for nobody, as a mailbox provider makes it (RFC 8058)."""
     what, url = "one-click", unsubscribe_url(Subscriber())
     try:
@@ -71,11 +73,13 @@ def one_click() -> Finding:
             "See that SITE_URL leads to the web process, through a reverse proxy with a certificate that is trusted. "
             "If this machine cannot reach itself by that name, try it from elsewhere."
         )
-        return Finding(Severity.ATTENTION, what, f"a POST to {settings.SITE_URL}/u/ got no answer: {said}", do)
+        return CheckResult(Severity.ATTENTION, what, f"a POST to {settings.SITE_URL}/u/ got no answer: {said}", do)
     if answer.status_code == 200:
-        return Finding(Severity.WELL, what, f"a POST to {settings.SITE_URL}/u/ is taken")
+        return CheckResult(Severity.WELL, what, f"a POST to {settings.SITE_URL}/u/ is taken")
     do = WHAT_TO_DO.get(answer.status_code, "Read the log of the web process, and of what stands in front of it.")
-    return Finding(Severity.ATTENTION, what, f"{settings.SITE_URL}/u/ answers {answer.status_code} instead of 200", do)
+    return CheckResult(
+        Severity.ATTENTION, what, f"{settings.SITE_URL}/u/ answers {answer.status_code} instead of 200", do
+    )
 
 
 def is_reachable() -> bool:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Count, Q
 
 from digest.delivery import throttle
-from digest.diagnostics.check_result import Finding, Severity, shortened
+from digest.diagnostics.check_result import CheckResult, Severity, shortened
 from digest.models import Batch, Delivery, DeliveryEvent, Provider
 
 STILL = timedelta(minutes=15)
@@ -19,7 +19,7 @@ SILENT = ("outbox", "smtp")  # tell nothing of a mail once they took it
 MOST_UNKNOWN = 0.0001  # of a day's digests
 
 
-def examine_queue(now: datetime) -> Iterator[Finding]:
+def examine_queue(now: datetime) -> Iterator[CheckResult]:
     provider = Provider.objects.filter(name=settings.MAIL_PROVIDER).first() or Provider(name=settings.MAIL_PROVIDER)
     gate_found = _gate(provider, now)
     yield gate_found
@@ -28,21 +28,21 @@ def examine_queue(now: datetime) -> Iterator[Finding]:
     yield from _events(now)
 
 
-def _gate(provider: Provider, now: datetime) -> Finding:
+def _gate(provider: Provider, now: datetime) -> CheckResult:
     why = shortened(provider.why, 300)
     if provider.status == Provider.Status.PAUSED:
         do = "When that is over: ./run manage resume_sending. Digests expire five hours after they were due."
-        return Finding(Severity.ATTENTION, "sending", f"is paused: {why}", do)
-    if provider.held_until and (until := throttle.closed_until(now)):
+        return CheckResult(Severity.ATTENTION, "sending", f"is paused: {why}", do)
+    if provider.held_until and (until := throttle.paused_until(now)):
         do = "Mend what it says; it goes on by itself, or at once with: ./run manage resume_sending"
-        return Finding(Severity.ATTENTION, "sending", f"is held until {until:%H:%M} UTC: {why}", do)
+        return CheckResult(Severity.ATTENTION, "sending", f"is held until {until:%H:%M} UTC: {why}", do)
     rate = throttle.rate_of(provider, now=now)
     pace = "" if rate is None else f", {rate:.3g} a second"
     slowed = "" if rate == settings.MAIL_RATE else ", since the provider found us too fast"
-    return Finding(Severity.WELL, "sending", f"digests may leave{pace}{slowed}")
+    return CheckResult(Severity.WELL, "sending", f"digests may leave{pace}{slowed}")
 
 
-def _queue(now: datetime, *, is_open: bool) -> Finding:
+def _queue(now: datetime, *, is_open: bool) -> CheckResult:
     since = now - STILL
     waited = Q(not_before__lte=since) | Q(not_before=None, dated_at__lte=since)
     still = Q(status=Delivery.Status.HANDING_OFF, handed_over_at__lte=since) & ~Q(
@@ -58,11 +58,11 @@ def _queue(now: datetime, *, is_open: bool) -> Finding:
     if counts:
         parts = ", ".join(f"{many:,} {Delivery.Status(status).label}" for status, many in counts)
         do = "See that a worker and the timetable run, and read their logs; restart both: nobody gets a digest twice."
-        return Finding(Severity.ATTENTION, "queue", f"digests have not moved for 15 minutes: {parts}", do)
-    return Finding(Severity.WELL, "queue", f"{waiting.count():,} digests wait, and none stands still")
+        return CheckResult(Severity.ATTENTION, "queue", f"digests have not moved for 15 minutes: {parts}", do)
+    return CheckResult(Severity.WELL, "queue", f"{waiting.count():,} digests wait, and none stands still")
 
 
-def _last_day(now: datetime) -> Iterator[Finding]:
+def _last_day(now: datetime) -> Iterator[CheckResult]:
     ended = Delivery.objects.filter(handed_over_at__gt=now - DAY).exclude(status__in=Delivery.OPEN)
     lost = ended.filter(status=Delivery.Status.UNKNOWN)
     total, unknown = ended.count(), lost.count()
@@ -70,24 +70,24 @@ def _last_day(now: datetime) -> Iterator[Finding]:
         return
     seen = f"{total:,} digests were handed over, and of {unknown:,} nobody knows whether they left"
     if unknown <= MOST_UNKNOWN * total:
-        yield Finding(Severity.WELL, "last day", seen)
+        yield CheckResult(Severity.WELL, "last day", seen)
         return
     outcome, many = lost.values_list("outcome").annotate(many=Count("pk")).order_by("-many", "outcome")[0]
     do = (
         "They are not sent again. Stop workers by SIGTERM with 90 seconds to end, and look at the connection to the "
         "provider; its webhooks tell of those that left."
     )
-    yield Finding(Severity.ATTENTION, "last day", f"{seen}; {many:,}: {shortened(outcome, 200) or 'no reason'}", do)
+    yield CheckResult(Severity.ATTENTION, "last day", f"{seen}; {many:,}: {shortened(outcome, 200) or 'no reason'}", do)
 
 
-def _events(now: datetime) -> Iterator[Finding]:
+def _events(now: datetime) -> Iterator[CheckResult]:
     """Whether a provider that can tell what became of a mail does."""
     if settings.MAIL_PROVIDER in SILENT:
         return
     told = DeliveryEvent.objects.filter(at__gt=now - WEEK)
     taken = Delivery.objects.filter(provider=settings.MAIL_PROVIDER, accepted_at__isnull=False)
     if told.exists():
-        yield Finding(Severity.WELL, "events", f"{settings.MAIL_PROVIDER} tells what became of mails")
+        yield CheckResult(Severity.WELL, "events", f"{settings.MAIL_PROVIDER} tells what became of mails")
     elif taken.filter(handed_over_at__gt=now - WEEK, handed_over_at__lte=now - EVENT_LATE).exists():
         seen = f"{settings.MAIL_PROVIDER} took digests this week and told of none: bounces and complaints are not heard"
-        yield Finding(Severity.ATTENTION, "events", seen, "Set up webhooks: docs/operators.md.")
+        yield CheckResult(Severity.ATTENTION, "events", seen, "Set up webhooks: docs/operators.md.")

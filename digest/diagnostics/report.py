@@ -15,7 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 from dns.resolver import Resolver
 
 from digest.diagnostics import dns_records, mail_server
-from digest.diagnostics.check_result import Finding, Severity
+from digest.diagnostics.check_result import CheckResult, Severity
 from digest.diagnostics.clock import examine_clock
 from digest.diagnostics.queue import examine_queue
 from digest.diagnostics.staff_accounts import examine_staff_accounts
@@ -28,19 +28,19 @@ SOURCE_QUIET = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Environment:
     """What lies outside the service: the time as it goes on, and the DNS."""
 
     clock: Callable[[], datetime]
     names: Resolver
 
 
-def examine(now: datetime, *, world: World | None = None) -> list[Finding]:
+def examine(now: datetime, *, environment: Environment | None = None) -> list[CheckResult]:
     """Everything in the order in which it should be mended; what lies outside is asked only where a world is given."""
-    database, broker, mail = list(_database()), list(_broker()), [*_mail(), *_outside(world)]
+    database, broker, mail = list(_database()), list(_broker()), [*_mail(), *_outside(environment)]
     if any(finding.severity == Severity.BROKEN for finding in database):
         return [*database, *broker, *mail]
-    clock = examine_clock(world.clock) if world else []
+    clock = examine_clock(environment.clock) if environment else []
     return [
         *database,
         *clock,
@@ -60,47 +60,49 @@ def last_tick(now: datetime) -> tuple[datetime | None, bool]:
     return last, last is not None and now - last < TICK_LATE
 
 
-def _database() -> Iterator[Finding]:
+def _database() -> Iterator[CheckResult]:
     kind = "PostgreSQL" if connection.vendor == "postgresql" else "SQLite"
     try:
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError as error:
         said = str(error).splitlines()[0]
-        yield Finding(Severity.BROKEN, "database", f"{kind} does not answer: {said}", "Start it, or mend DATABASE_URL.")
+        yield CheckResult(
+            Severity.BROKEN, "database", f"{kind} does not answer: {said}", "Start it, or mend DATABASE_URL."
+        )
         return
     if waiting:
         seen = f"{kind} answers, but {len(waiting)} migrations are waiting"
-        yield Finding(Severity.BROKEN, "database", seen, "Run: ./run manage migrate")
+        yield CheckResult(Severity.BROKEN, "database", seen, "Run: ./run manage migrate")
     else:
-        yield Finding(Severity.WELL, "database", f"{kind} answers and is up to date")
+        yield CheckResult(Severity.WELL, "database", f"{kind} answers and is up to date")
 
 
-def _broker() -> Iterator[Finding]:
+def _broker() -> Iterator[CheckResult]:
     if not settings.REDIS_URL:
-        yield Finding(Severity.WELL, "broker", "none is needed: work is passed on in files")
+        yield CheckResult(Severity.WELL, "broker", "none is needed: work is passed on in files")
         return
     try:
         with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3) as broker:
             broker.ping()
-        yield Finding(Severity.WELL, "broker", "Redis answers")
+        yield CheckResult(Severity.WELL, "broker", "Redis answers")
     except redis.RedisError as error:
         seen = f"Redis does not answer: {str(error)[:120]}"
-        yield Finding(Severity.BROKEN, "broker", seen, "Start it, or mend REDIS_URL; nothing is lost meanwhile.")
+        yield CheckResult(Severity.BROKEN, "broker", seen, "Start it, or mend REDIS_URL; nothing is lost meanwhile.")
 
 
-def _beat(now: datetime) -> Finding:
+def _beat(now: datetime) -> CheckResult:
     last, is_recent = last_tick(now)
     if is_recent:
-        return Finding(Severity.WELL, "timetable", f"ticked last at {last:%Y-%m-%d %H:%M} UTC")
+        return CheckResult(Severity.WELL, "timetable", f"ticked last at {last:%Y-%m-%d %H:%M} UTC")
     seen = f"has not ticked since {last:%Y-%m-%d %H:%M} UTC" if last else "has never ticked"
-    return Finding(Severity.ATTENTION, "timetable", seen, "Run: ./run serve (or the Procfile's worker and beat).")
+    return CheckResult(Severity.ATTENTION, "timetable", seen, "Run: ./run serve (or the Procfile's worker and beat).")
 
 
-def _sources(now: datetime) -> Iterator[Finding]:
+def _sources(now: datetime) -> Iterator[CheckResult]:
     active = Source.objects.filter(active=True)
     if not active.exists():
-        yield Finding(
+        yield CheckResult(
             Severity.ATTENTION, "sources", "none is switched on", "Switch some on in the admin, under Sources."
         )
         return
@@ -108,43 +110,43 @@ def _sources(now: datetime) -> Iterator[Finding]:
     for source in ill:
         last = f"{source.last_success_at:%Y-%m-%d %H:%M} UTC" if source.last_success_at else "never"
         why = source.last_error or "it has been quiet for two days"
-        yield Finding(
+        yield CheckResult(
             Severity.ATTENTION,
             f"source {source.name}",
             f"{why} (last good reading: {last}; failures in a row: {source.failures})",
             "It is tried again by itself; if it stays so, look at its address in the admin.",
         )
     if not ill:
-        yield Finding(Severity.WELL, "sources", f"all {active.count()} answer")
+        yield CheckResult(Severity.WELL, "sources", f"all {active.count()} answer")
 
 
 def _is_quiet(source: Source, now: datetime) -> bool:
     return source.last_success_at is not None and now - source.last_success_at > SOURCE_QUIET
 
 
-def _mail() -> Iterator[Finding]:
+def _mail() -> Iterator[CheckResult]:
     if settings.MAIL_PROVIDER == "outbox":
         seen = "is laid down in files and not sent"
-        yield Finding(
+        yield CheckResult(
             Severity.ATTENTION, "mail", seen, "Set MAIL_PROVIDER when readers are to get it: docs/operators.md."
         )
         return
     if settings.MAIL_PROVIDER == "smtp":
         yield from mail_server.mail_server()
     else:
-        yield Finding(
+        yield CheckResult(
             Severity.WELL, "mail", f"goes through {settings.MAIL_PROVIDER}, whose key is set (not tried here)"
         )
     if settings.SECURE and not settings.PROXIES:
         seen = "SITE_URL is https, so a reverse proxy stands in front, but PROXIES is 0: all visitors count as one"
-        yield Finding(Severity.ATTENTION, "visitors", seen, "Set PROXIES to how many there are, usually 1.")
+        yield CheckResult(Severity.ATTENTION, "visitors", seen, "Set PROXIES to how many there are, usually 1.")
     if urlsplit(settings.SITE_URL).scheme != "https":
         seen = f"SITE_URL is {settings.SITE_URL}"
-        yield Finding(Severity.ATTENTION, "links", seen, "Mail programs offer one-click leaving over https only.")
+        yield CheckResult(Severity.ATTENTION, "links", seen, "Mail programs offer one-click leaving over https only.")
 
 
-def _outside(world: World | None) -> Iterator[Finding]:
-    if world is None:
+def _outside(environment: Environment | None) -> Iterator[CheckResult]:
+    if environment is None:
         return
     if mail_server.is_reachable():
         yield mail_server.one_click()
@@ -153,11 +155,11 @@ def _outside(world: World | None) -> Iterator[Finding]:
         yield from dns_records.look_up(
             [parseaddr(sender)[1].rpartition("@")[2] for sender in senders],
             selectors=settings.DKIM_SELECTORS,
-            names=world.names,
+            names=environment.names,
             server=settings.EMAIL_HOST if settings.MAIL_PROVIDER == "smtp" else "",
         )
 
 
-def _readers() -> Iterator[Finding]:
+def _readers() -> Iterator[CheckResult]:
     counts = {status: Subscriber.objects.filter(status=status).count() for status in ("active", "paused", "pending")}
-    yield Finding(Severity.WELL, "readers", ", ".join(f"{count:,} {status}" for status, count in counts.items()))
+    yield CheckResult(Severity.WELL, "readers", ", ".join(f"{count:,} {status}" for status, count in counts.items()))

@@ -25,7 +25,7 @@ ARCHIVE_DAYS, ARCHIVE_SIZE = 45, 10_000  # whose texts say how rare a word is
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class CandidatePool:
     """The week's E editions laid together: P papers, each with its newest card, and what curators say of them."""
 
     editions: list[Edition]  # oldest first
@@ -34,28 +34,28 @@ class Pool:
     titles: list[str]  # as on the cards
     first_seen: NDArray[np.float64]  # (P,) in seconds
     index: Index
-    newcomers: list[EditionPaper]  # those among them that a curator picked and that are in no edition's rows yet
+    added: list[EditionPaper]  # those among them that a curator picked and that are in no edition's rows yet
     inside: NDArray[np.bool_]  # (E, P)
-    may_go: NDArray[np.bool_]  # (P,) not hidden, withdrawn or under embargo
+    eligible: NDArray[np.bool_]  # (P,) not hidden, withdrawn or under embargo
     popularity: NDArray[np.float64]  # (P,)
     voted: NDArray[np.bool_]  # (P,) whether any source counts votes for it
     has_votes: NDArray[np.bool_]  # (P,) whether it counts any
     pick: NDArray[np.float64]  # (P,)
     notes: dict[int, str]  # row of a picked paper -> the curator's note
-    free_since: NDArray[np.float64]  # (P,) when a paper's embargo ended, in seconds; -inf without one
+    embargo_ended_at: NDArray[np.float64]  # (P,) when a paper's embargo ended, in seconds; -inf without one
     day: Day
 
     @classmethod
-    def of_the_week(cls, now: datetime) -> Pool:
+    def load(cls, now: datetime) -> CandidatePool:
         """The pool as it stands; reads only, so that a preview may be made of it."""
         editions = editions_of_the_week(now)
         judged = judgements(editions)
         rows = list(_rows_of(editions))
-        newcomers = _picked_beyond(rows, editions, judged.values(), now=now)
+        added = _picked_beyond(rows, editions, judged.values(), now=now)
         date_of = {edition.pk: edition.date for edition in editions}
         newest: dict[int, EditionPaper] = {}
         held: dict[int, set[int]] = defaultdict(set)
-        for row in sorted([*rows, *newcomers], key=lambda row: date_of[row.edition_id]):
+        for row in sorted([*rows, *added], key=lambda row: date_of[row.edition_id]):
             newest[row.paper_id] = row
             held[row.edition_id].add(row.paper_id)
         papers = [row.paper for row in newest.values()]
@@ -71,7 +71,7 @@ class Pool:
             titles=[getattr(row, "card_title", None) or row.card["title"] for row in newest.values()],
             first_seen=np.array([paper.first_seen_at.timestamp() for paper in papers], float),
             index=Index(papers),
-            newcomers=newcomers,
+            added=added,
             inside=np.array([[paper in held[edition.pk] for paper in newest] for edition in editions], bool).reshape(
                 len(editions), len(papers)
             ),
@@ -82,13 +82,15 @@ class Pool:
             **_judged(row_of, judged, withdrawn, now=now),
         )
 
-    def judged_again(self, judged: dict[int, CuratorPick], withdrawn: Iterable[int], *, now: datetime) -> Pool:
+    def with_judgements(
+        self, judged: dict[int, CuratorPick], withdrawn: Iterable[int], *, now: datetime
+    ) -> CandidatePool:
         """The same papers, and what is said of them now."""
         return replace(self, **_judged(self.row_of, judged, withdrawn, now=now))
 
-    def admit(self) -> None:
+    def save_added(self) -> None:
         """Write down the newcomers, so that their cards are found when the mails are made."""
-        EditionPaper.objects.bulk_create(self.newcomers, ignore_conflicts=True)
+        EditionPaper.objects.bulk_create(self.added, ignore_conflicts=True)
 
     def against(self, rules: Sequence[Rule]) -> PaperMatrix:
         """These papers as the ranking sees them, for readers who want any of these rules."""
@@ -166,21 +168,21 @@ def _judged(
     row_of: dict[int, int], judged: dict[int, CuratorPick], withdrawn: Iterable[int], *, now: datetime
 ) -> dict[str, Any]:
     """The columns that change while an edition is open."""
-    may_go = np.ones(len(row_of), bool)
-    may_go[[row_of[paper_id] for paper_id in withdrawn if paper_id in row_of]] = False
-    pick, notes, free_since = np.zeros(len(row_of)), dict[int, str](), np.full(len(row_of), -np.inf)
+    eligible = np.ones(len(row_of), bool)
+    eligible[[row_of[paper_id] for paper_id in withdrawn if paper_id in row_of]] = False
+    pick, notes, embargo_ended_at = np.zeros(len(row_of)), dict[int, str](), np.full(len(row_of), -np.inf)
     for paper_id, one in judged.items():
         if (place := row_of.get(paper_id)) is None:
             continue
         if one.embargo_until:
-            free_since[place] = one.embargo_until.timestamp()
+            embargo_ended_at[place] = one.embargo_until.timestamp()
         if is_held_back(one, now):
-            may_go[place] = False
+            eligible[place] = False
         elif one.verdict == CuratorPick.Verdict.PICK:
             pick[place], notes[place] = personal.PICK, one.note
         else:
             pick[place] = personal.BOOST
-    return {"may_go": may_go, "pick": pick, "notes": notes, "free_since": free_since}
+    return {"eligible": eligible, "pick": pick, "notes": notes, "embargo_ended_at": embargo_ended_at}
 
 
 def _archive_texts(now: datetime) -> tuple[str, ...]:

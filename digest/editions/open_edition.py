@@ -1,4 +1,4 @@
-"""Open an edition: freeze a day's candidates, their scores and the receipt."""
+"""Open an edition: freeze a day's candidates, their scores and the completeness report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def noon(day: date) -> datetime:
     return datetime.combine(day, time(12), UTC)
 
 
-def time_of_the_house(now: datetime) -> datetime:
+def current_time(now: datetime) -> datetime:
     """Now; where days are given, noon of the newest one that was opened."""
     if settings.MODE == "live":
         return now
@@ -71,7 +71,7 @@ def open_edition(day: date, *, now: datetime) -> tuple[Edition, bool]:
     frozen = draft(day, now=now)
     with transaction.atomic():
         edition, opened = Edition.objects.get_or_create(
-            date=day, defaults={"opened_at": now, "receipt": receipt(day, now=now)}
+            date=day, defaults={"opened_at": now, "completeness": completeness_report(day, now=now)}
         )
         if opened:
             EditionPaper.objects.bulk_create([one.for_edition(edition) for one in frozen], batch_size=500)
@@ -100,7 +100,7 @@ def _is_complete(day: date, now: datetime) -> bool:
     is_daily = any(source.kind == arxiv_rss.KIND for source in active)
     morning = arxiv_calendar.polling_begins(day) if is_daily else datetime.combine(day, time(), UTC)
     asked = all(source.last_reading.get("at", "") >= morning.isoformat() for source in active)
-    states = {row["state"] for row in receipt(day, now=now) if not row["given"]}
+    states = {row["state"] for row in completeness_report(day, now=now) if not row["given"]}
     return bool(active) and asked and states <= {"complete"}
 
 
@@ -179,7 +179,7 @@ def _rising(papers: Sequence[Paper], now: datetime) -> list[Paper]:
     return [papers[row] for row in np.argsort(-gain, kind="stable")[:STILL_TRENDING] if gain[row] > 0]
 
 
-def receipt(day: date, *, now: datetime) -> list[dict[str, Any]]:
+def completeness_report(day: date, *, now: datetime) -> list[dict[str, Any]]:
     """Per source, what it gave for this edition: complete, partial, stale, absent or failed."""
     since = _last_opening(day)
     rows = []

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from digest.compose.reasons import Reason
-from digest.editions.candidate_pool import Pool
+from digest.editions.candidate_pool import CandidatePool
 from digest.ranking import personal
 from digest.ranking.features import PaperMatrix, ReaderBatch, Texts
 from digest.ranking.matching import Rule
@@ -23,14 +23,14 @@ STANDS_OUT = 1.0  # deviations above the day's mean from which a paper is said t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Demand:
     """What S readers ask for: R rules that they want or mute, and L papers that they want more of or less."""
 
     rules: list[Rule]
     wants: csr_array  # (S, R)
     mutes: csr_array  # (S, R)
     hype: NDArray[np.float32]  # (S,)
-    most: list[int]  # papers in each reader's digest
+    limit: list[int]  # papers in each reader's digest
     verdicts: csr_array | None = None  # (S, L), 1 for more and -1 for less
     judged: Texts | None = None  # (L,)
 
@@ -38,12 +38,12 @@ class Asked:
     def likes(self) -> NDArray[np.int64]:
         """How many papers each reader wants more of (S,)."""
         if self.verdicts is None:
-            return np.zeros(len(self.most), np.int64)
+            return np.zeros(len(self.limit), np.int64)
         return np.asarray((self.verdicts > 0).sum(axis=1), np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Selection:
     """One reader's papers, as rows of the pool in the order shown, and why each; what the first sentence says.
 
     ``also`` are the most trending of the other papers offered, for a reader who asked for something.
@@ -64,7 +64,7 @@ class Choice:
         return "" if self.papers else NOTHING_MATCHED
 
 
-def choose(asked: Asked, pool: Pool, papers: PaperMatrix, *, offered: NDArray[np.bool_]) -> list[Choice]:
+def select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: NDArray[np.bool_]) -> list[Selection]:
     """The digest of each reader from the papers ``offered`` (S, P); ``papers`` is the pool against the rules."""
     allowed = offered.copy()
     for reader, rule in zip(*asked.mutes.nonzero(), strict=True):
@@ -76,7 +76,7 @@ def choose(asked: Asked, pool: Pool, papers: PaperMatrix, *, offered: NDArray[np
     is_picked = pool.pick >= personal.PICK
     allowed[on_trending] &= pool.voted | is_picked
     readers = ReaderBatch(wants=asked.wants, hype=asked.hype, verdicts=asked.verdicts, liked=asked.judged)
-    ranking = rank(papers, readers, allowed=allowed, limit=max(asked.most, default=0))
+    ranking = rank(papers, readers, allowed=allowed, limit=max(asked.limit, default=0))
     by_likes = wants_nothing & (likes > 0)
     matched = np.where(by_likes, ranking.eligible - allowed[:, is_picked].sum(axis=1), ranking.matched)
     rules_of = papers.matches.T.tocsr()
@@ -84,7 +84,7 @@ def choose(asked: Asked, pool: Pool, papers: PaperMatrix, *, offered: NDArray[np
     by_votes = by_votes[pool.has_votes[by_votes]]
     asked_for_something = ~wants_nothing | (likes > 0)
     choices = []
-    for reader, most in enumerate(asked.most):
+    for reader, limit in enumerate(asked.limit):
         wanted = asked.wants.indices[asked.wants.indptr[reader] : asked.wants.indptr[reader + 1]].tolist()
         chosen = [
             (
@@ -97,14 +97,14 @@ def choose(asked: Asked, pool: Pool, papers: PaperMatrix, *, offered: NDArray[np
                     alike=bool(ranking.alike[reader, place]),
                 ),
             )
-            for place, paper in enumerate(ranking.order[reader, :most])
+            for place, paper in enumerate(ranking.order[reader, :limit])
             if paper >= 0
         ]
         chosen.sort(key=lambda one: one[0] not in pool.notes)  # picks first, as they are shown
-        others = by_votes[allowed[reader, by_votes]][: most + ALSO].tolist() if asked_for_something[reader] else []
+        others = by_votes[allowed[reader, by_votes]][: limit + ALSO].tolist() if asked_for_something[reader] else []
         shown = {paper for paper, _ in chosen}
         choices.append(
-            Choice(
+            Selection(
                 papers=[paper for paper, _ in chosen],
                 reasons=[reasons for _, reasons in chosen],
                 arrived=int(offered[reader].sum()),
@@ -142,7 +142,7 @@ def _both(wanted: Sequence[int], rules_of: csr_array, paper: int) -> list[int]:
 
 
 def _reasons(
-    contributions: Sequence[float], matched: Sequence[Rule], paper: int, pool: Pool, *, alike: bool
+    contributions: Sequence[float], matched: Sequence[Rule], paper: int, pool: CandidatePool, *, alike: bool
 ) -> list[Reason]:
     """Why this paper: each term of its score, shared among the rules that matched; together they are the score."""
     kind_of_term = {"topic": "topic", "words": "keyword", "category": "category", "author": "author"}
@@ -156,7 +156,7 @@ def _reasons(
     return reasons
 
 
-def _unruly(term: str, value: float, paper: int, pool: Pool, *, alike: bool) -> Reason:
+def _unruly(term: str, value: float, paper: int, pool: CandidatePool, *, alike: bool) -> Reason:
     """A term that no rule of the reader's stands behind."""
     if term == "pick":
         return Reason("pick" if paper in pool.notes else "boost", pool.notes.get(paper, ""), round(value, 6))

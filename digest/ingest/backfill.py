@@ -34,10 +34,10 @@ def backfill(specs: Sequence[str], day: date, *, get: Callable[[str], bytes], pa
 
     A spec is what stands at the end of a feed's address: ``cs.LG``, ``math``, ``econ+q-fin``. All are asked for in one
     query, ``page_size`` papers (at most 2,000) at a time. Each Feed bears the name and address of its RSS source, so
-    that its sightings and its line in the receipt are that source's. As in the RSS, a paper is ``new`` where its
-    primary category was asked for, else ``cross``; one that was held back is ``""``, for its day is not certain.
-    ``stated_total`` exceeds the entries by all papers that are missing, since nobody knows from which category; what
-    was refused is told by the first Feed alone.
+    that its sightings and its line in the completeness report are that source's. As in the RSS, a paper is ``new``
+    where its primary category was asked for, else ``cross``; one that was held back is ``""``, for its day is not
+    certain. ``stated_total`` exceeds the entries by all papers that are missing, since nobody knows from which
+    category; what was refused is told by the first Feed alone.
 
     Empty, short and unreadable pages are asked for again and never taken for the end. ``get`` keeps arXiv's pace, and
     raises SourceUnreadable to stop (no answer; a pause was asked for): what has come until then is the result. Raises
@@ -88,12 +88,12 @@ class _Listing:
         start = requests = 0
         try:
             while start < min(self.stated or 1, MOST_RESULTS) and requests < MOST_REQUESTS:
-                tries = most = 0
-                while tries < TRIES and most < max(1, min(page_size, self.stated - start)):
+                tries = limit = 0
+                while tries < TRIES and limit < max(1, min(page_size, self.stated - start)):
                     tries += 1
-                    most = max(most, self._add(get(f"{API}?{query}&start={start}&max_results={page_size}")))
+                    limit = max(limit, self._add(get(f"{API}?{query}&start={start}&max_results={page_size}")))
                 requests += tries
-                start += most or page_size
+                start += limit or page_size
         except SourceUnreadable as error:
             self.trouble = error
         if self.trouble and not self.stated:

@@ -20,7 +20,7 @@ def reached(hosts: Sequence[str] = HOSTS, *, port: int = 443, seconds: float = S
     """The hosts that take a connection within ``seconds``, in the order given."""
     answered: set[str] = set()
 
-    def knock(host: str) -> None:
+    def connect(host: str) -> None:
         try:
             with socket.create_connection((host, port), timeout=seconds):
                 answered.add(host)
@@ -28,7 +28,7 @@ def reached(hosts: Sequence[str] = HOSTS, *, port: int = 443, seconds: float = S
             pass
 
     # daemons, since looking up a name has no time-out of its own and must not hold up the end
-    threads = [threading.Thread(target=knock, args=(host,), daemon=True) for host in hosts]
+    threads = [threading.Thread(target=connect, args=(host,), daemon=True) for host in hosts]
     for thread in threads:
         thread.start()
     until = time.monotonic() + seconds

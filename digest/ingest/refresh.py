@@ -24,7 +24,7 @@ LONGEST_REFRESH = timedelta(seconds=60)  # then no further source is begun: one 
 MOST_MISSED = 7  # days that are back-filled after an outage
 
 
-def lay_down_sources() -> int:
+def seed_sources() -> int:
     """The default sources, when there is none yet; an operator's own choice is never touched."""
     if Source.objects.exists():
         return 0
@@ -34,7 +34,7 @@ def lay_down_sources() -> int:
 def refresh_due(now: datetime, *, clock: Callable[[], datetime] = timezone.now) -> list[Reading]:
     """Refresh the sources whose time has come, as many as a task has time for; the next call goes on."""
     due = list(Source.objects.due(now))
-    readings = list(fill_gaps(now, most=1)) if any(source.kind == arxiv_rss.KIND for source in due) else []
+    readings = list(fill_gaps(now, limit=1)) if any(source.kind == arxiv_rss.KIND for source in due) else []
     for source in due:
         if clock() - now > LONGEST_REFRESH:
             break
@@ -84,11 +84,11 @@ def refresh(source: Source, *, now: datetime, limits: http.Limits = http.USUAL) 
     return reading
 
 
-def fill_gaps(now: datetime, *, most: int) -> Iterator[Reading]:
+def fill_gaps(now: datetime, *, limit: int) -> Iterator[Reading]:
     """Back-fill from arXiv's API up to ``most`` of the missed days, oldest first; each takes about half a minute."""
     feeds = list(Source.objects.filter(active=True, kind=arxiv_rss.KIND))
     specs = [source.url.rpartition("/")[2] for source in feeds]
-    for day in missed_days(now)[:most] if feeds else []:
+    for day in missed_days(now)[:limit] if feeds else []:
         try:
             found = backfill(specs, day, get=_get_or_say_why)
         except SourceUnreadable as error:  # the day stays missed, and is tried again when the feeds are due again

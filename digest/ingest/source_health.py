@@ -40,7 +40,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Faring:
+class SourceHealth:
     """A source as it stands: ``why`` and ``advice`` are sentences, empty where all is well."""
 
     source: Source
@@ -59,27 +59,29 @@ def is_by_hand(source: Source) -> bool:
     return source.url.startswith("file:")
 
 
-def fare(sources: Iterable[Source], *, now: datetime, today: date, days: int) -> list[Faring]:
+def health_of(sources: Iterable[Source], *, now: datetime, today: date, days: int) -> list[SourceHealth]:
     """How these sources fare, those that need attention first; one query, for the receipts of so many days.
 
     ``today`` is the last of the days: the newest edition's, where days are given.
     """
     receipts = _receipts(today, days)
-    found = [_faring(source, receipts, now=now, today=today) for source in sources]
+    found = [_health(source, receipts, now=now, today=today) for source in sources]
     return sorted(found, key=lambda one: (list(State).index(one.state), one.source.name.casefold()))
 
 
 def _receipts(today: date, days: int) -> dict[date, Sequence[dict[str, Any]]]:
     first = today - timedelta(days=days - 1)
-    kept = dict(Edition.objects.filter(date__range=(first, today)).values_list("date", "receipt"))
+    kept = dict(Edition.objects.filter(date__range=(first, today)).values_list("date", "completeness"))
     return {day: kept.get(day, ()) for day in (first + timedelta(days=ahead) for ahead in range(days))}
 
 
-def _faring(source: Source, receipts: dict[date, Sequence[dict[str, Any]]], *, now: datetime, today: date) -> Faring:
+def _health(
+    source: Source, receipts: dict[date, Sequence[dict[str, Any]]], *, now: datetime, today: date
+) -> SourceHealth:
     state, why = _state(source, now=now, today=today)
     days = [_day(source, day, rows) for day, rows in receipts.items()]
     advice = advice_for(why) if state is State.FAILING else ""
-    return Faring(source=source, state=state, why=why, advice=advice, days=days)
+    return SourceHealth(source=source, state=state, why=why, advice=advice, days=days)
 
 
 def _day(source: Source, day: date, rows: Sequence[dict[str, Any]]) -> Day:

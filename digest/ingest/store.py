@@ -43,7 +43,7 @@ class Reading:
     error: str = ""
 
     def as_json(self, now: datetime) -> dict[str, Any]:
-        """What the source's row keeps, for the edition's receipt and for curators."""
+        """What the source's row keeps, for the edition's completeness report and for curators."""
         return {
             "at": now.isoformat(),
             "expected": self.expected,
@@ -96,18 +96,18 @@ def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
     with transaction.atomic():
         # one store at a time, or two sources that show one new work at once would both make it
         Source.objects.order_by("pk").select_for_update().first()
-        shelf = _Shelf(entries)
+        papers_by_name = _PaperIndex(entries)
         for entry in entries:
-            if not shelf.place(entry, now=now, structured=feed.kind in STRUCTURED_AUTHORS):
+            if not papers_by_name.upsert(entry, now=now, structured=feed.kind in STRUCTURED_AUTHORS):
                 refused.append(Refused(what=entry.identifiers[0], why="withdrawn, and not known here"))
-        shelf.save()
-        _write_sightings(source, [work for work in shelf.works if work.entry], now=now)
+        papers_by_name.save()
+        _write_sightings(source, [work for work in papers_by_name.works if work.entry], now=now)
         reading = Reading(
             source=source.name,
             expected=feed.stated_total if feed.stated_total is not None else len(feed.entries) + len(feed.refused),
-            stored=sum(work.entry is not None for work in shelf.works),
-            new=sum(work.is_new for work in shelf.works),
-            updated=sum(work.is_changed and not work.is_new for work in shelf.works),
+            stored=sum(work.entry is not None for work in papers_by_name.works),
+            new=sum(work.is_new for work in papers_by_name.works),
+            updated=sum(work.is_changed and not work.is_new for work in papers_by_name.works),
             announced_on=feed.announced_on,
             refused=(*feed.refused, *refused),
             notes=feed.notes,
@@ -168,7 +168,7 @@ def cleaned(entries: Iterable[Entry]) -> tuple[list[Entry], list[Refused]]:
 
 
 @dataclass(eq=False, slots=True)
-class _Work:
+class _Match:
     """A paper on its way to the database, and the entry that shows it."""
 
     paper: Paper
@@ -177,7 +177,7 @@ class _Work:
     entry: Entry | None = None
 
 
-class _Shelf:
+class _PaperIndex:
     """The papers that the entries of one feed may already be, and those they become."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
@@ -187,12 +187,12 @@ class _Shelf:
             for some in slices(names)
             for row in Identifier.objects.filter(value__in=some).select_related("paper").order_by("paper_id")
         ]
-        known = {row.paper_id: _Work(row.paper) for row in rows}  # one object a row, or an update would be lost
+        known = {row.paper_id: _Match(row.paper) for row in rows}  # one object a row, or an update would be lost
         self.works = list(known.values())
         self._by_name = {row.value: known[row.paper_id] for row in rows}
         self._new_names: list[str] = []
 
-    def place(self, entry: Entry, *, now: datetime, structured: bool) -> bool:
+    def upsert(self, entry: Entry, *, now: datetime, structured: bool) -> bool:
         """Find or make the paper that this entry shows, and bring it up to date (saved by :meth:`save`).
 
         False for a mere notice of withdrawal of a work that is not known.
@@ -203,11 +203,11 @@ class _Shelf:
         if works:
             work = works[0]
             for other in works[1:]:
-                self._join(work, other)
+                self._merge(work, other)
             changed = _bring_up_to_date(work.paper, entry, now=now, structured=structured)
             work.is_changed = work.is_changed or changed
         else:
-            work = _Work(_new_paper(entry, now), is_new=True)
+            work = _Match(_new_paper(entry, now), is_new=True)
             if work.paper.identifier in self._by_name:  # a bare title that another author's work bears already
                 work.paper.identifier = _own_names(entry)[-1]
             self.works.append(work)
@@ -228,7 +228,7 @@ class _Shelf:
         )
         tag([work.paper for work in self.works if work.is_new or work.is_changed])
 
-    def _works_named_by(self, entry: Entry) -> list[_Work]:
+    def _works_named_by(self, entry: Entry) -> list[_Match]:
         named = {work for name in _own_names(entry) if (work := self._by_name.get(name)) and _may_be(entry, work.paper)}
         namesake = self._by_name.get(title_identifier(entry.title)) if entry.title else None
         if (
@@ -239,7 +239,7 @@ class _Shelf:
             named.add(namesake)
         return sorted(named, key=self.works.index) if len(named) > 1 else list(named)  # the oldest first
 
-    def _join(self, work: _Work, other: _Work) -> None:
+    def _merge(self, work: _Match, other: _Match) -> None:
         """Two rows turn out to be one work, by an entry that bears the names of both: the older stays."""
         self._by_name = {name: work if owner is other else owner for name, owner in self._by_name.items()}
         self.works.remove(other)
@@ -381,7 +381,7 @@ def _rename(delivery: Delivery, old: int, new: int) -> None:
     Delivery.objects.filter(pk=delivery.pk).update(paper_ids=delivery.paper_ids, reasons=delivery.reasons)
 
 
-def _write_sightings(source: Source, works: Sequence[_Work], *, now: datetime) -> None:
+def _write_sightings(source: Source, works: Sequence[_Match], *, now: datetime) -> None:
     """A row for each paper whose announcement, points, comments or stars are not as this source last showed them."""
     last = {
         row.paper_id: row

@@ -14,7 +14,7 @@ from digest.ingest import sample, store
 from digest.ingest.entry import Entry
 from digest.ingest.parsers import Feed
 from digest.models import CuratorPick, Edition, Paper, Source
-from subscriptions.seed_data import lay_down_topics
+from subscriptions.seed_data import seed_topics
 
 FEEDS = 12  # of arXiv's, beside the one whose readers vote
 VOTED = 60  # papers a day with votes
@@ -23,7 +23,7 @@ SYLLABLES = "ba ce di fo gu la me ni po ru sa te vi xo zu kra ste phi tron gen".
 
 def lay_down(count: int, *, days: int, now: datetime, dice: random.Random) -> Iterator[Edition]:
     """So many papers over so many days, the last one today's: each day's edition once it is open."""
-    lay_down_topics()
+    seed_topics()
     feeds, votes = _sources(now)
     models = [
         entry for feed in sample.feeds(now.date()).values() for entry in feed.entries if len(entry.abstract) > 200

@@ -44,7 +44,7 @@ def progress(
             bar.advance(task)
 
 
-def tell_readings(out: Console, readings: Sequence[Reading], *, day: date) -> None:
+def print_readings(out: Console, readings: Sequence[Reading], *, day: date) -> None:
     table = Table(title="Sources", title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.add_column("source", overflow="fold")
     for name in ("expected", "stored", "new", "updates", "refused"):
@@ -79,20 +79,20 @@ def _remarks(reading: Reading, day: date) -> list[str]:
     return lines
 
 
-def tell_edition(out: Console, edition: Edition, *, opened: bool) -> None:
+def print_edition(out: Console, edition: Edition, *, opened: bool) -> None:
     state = "opened now" if opened else "was open already and stays as it is; papers that came since go to the next"
     rows = edition.candidates.select_related("paper").most_trending_first()
     count = f"{len(rows):,} candidate{'' if len(rows) == 1 else 's'}"
     out.print(f"\n[bold]Edition of {edition.date}[/bold] ({state}): {count}", soft_wrap=True)
-    _tell_top(out, [(row.trending, row.inputs, row.paper.title) for row in rows])
+    _print_top(out, [(row.trending, row.inputs, row.paper.title) for row in rows])
 
 
-def tell_draft(out: Console, day: date, candidates: Sequence[Candidate]) -> None:
+def print_draft(out: Console, day: date, candidates: Sequence[Candidate]) -> None:
     out.print(f"[bold]Edition of {day}[/bold] (not opened, dry run): {len(candidates):,} candidates")
-    _tell_top(out, [(one.trending, one.inputs, one.paper.title) for one in candidates])
+    _print_top(out, [(one.trending, one.inputs, one.paper.title) for one in candidates])
 
 
-def _tell_top(out: Console, rows: Sequence[tuple[float | None, dict[str, Any], str]]) -> None:
+def _print_top(out: Console, rows: Sequence[tuple[float | None, dict[str, Any], str]]) -> None:
     voted = [(score, inputs, title) for score, inputs, title in rows if score is not None]
     if rows and not voted:
         out.print("  Nothing is trending: none of its sources counts votes.")
@@ -102,7 +102,7 @@ def _tell_top(out: Console, rows: Sequence[tuple[float | None, dict[str, Any], s
         out.print(f"  {place}. {score:7.2f}  {escape(title)} ({escape(made_of)})", soft_wrap=True)
 
 
-def tell_plan(out: Console, rows: Sequence[Delivery], *, planned: Planned) -> None:
+def print_plan(out: Console, rows: Sequence[Delivery], *, planned: Planned) -> None:
     out.print(f"[bold]Plan[/bold] (dry run, nothing was written): {_counted(planned)}")
     for row in rows:
         out.print(f"\n{escape(row.subscriber.email)}: {escape(row.subject or row.outcome)}", soft_wrap=True)
@@ -112,7 +112,7 @@ def tell_plan(out: Console, rows: Sequence[Delivery], *, planned: Planned) -> No
             out.print(f"  {place:2}. {score:7.2f}  {escape(papers[paper_id].title)}", soft_wrap=True)
 
 
-def tell_deliveries(out: Console, deliveries: Sequence[Delivery], *, planned: Planned) -> None:
+def print_deliveries(out: Console, deliveries: Sequence[Delivery], *, planned: Planned) -> None:
     out.print(f"\n[bold]Deliveries[/bold] of this date: {len(deliveries):,} ({_counted(planned)} by this run)")
     counts = Counter((Delivery.Status(row.status).label, row.outcome) for row in deliveries)
     for (status, outcome), count in sorted(counts.items()):
@@ -129,7 +129,7 @@ def _why_nothing(deliveries: Sequence[Delivery], planned: Planned) -> str:
     return "each reader has a row for this date, and no one gets two" if deliveries else "nobody is on the list"
 
 
-def tell_outbox(out: Console) -> None:
+def print_outbox(out: Console) -> None:
     serve = _serve()
     index = settings.OUTBOX / "index.html"
     shown = str(index.relative_to(Path.cwd()) if index.is_relative_to(Path.cwd()) else index)
@@ -139,7 +139,7 @@ def tell_outbox(out: Console) -> None:
     out.print(f"The links in them work while {serve} runs.", soft_wrap=True)
 
 
-def tell_login(out: Console, password: str) -> None:
+def print_login(out: Console, password: str) -> None:
     """The demonstration login; nothing keeps its password, so it is told here or never."""
     out.print(f"\nThe curators' desk: {escape(settings.SITE_URL)}/desk/ while {_serve()} runs.", soft_wrap=True)
     out.print(f"Sign in as {DEMONSTRATION} with the password {password} (shown this once, all roles).", soft_wrap=True)

@@ -80,7 +80,7 @@ def for_reader(reader: Subscriber, *, now: datetime) -> Draft:
     if pool is None:
         return Draft(edition=None, at=now, why_nothing=NO_EDITION)
     if row := draft(reader, pool, now=now):
-        return _made(row, pool.newcomers, now=now)
+        return _made(row, pool.added, now=now)
     before = reader.deliveries.exclude(edition=None).select_related("edition").order_by("-issue_date").first()
     if before is None:
         return Draft(edition=pool.editions[-1], at=now, why_nothing=WAITS)
@@ -94,10 +94,10 @@ def for_taste(choices: Choices, *, now: datetime) -> Draft:
     if pool is None:
         return Draft(edition=None, at=now, why_nothing=NO_EDITION)
     reader = Subscriber(max_papers=choices.max_papers, hype=choices.hype, confirmed_at=now)
-    return _made(draft_first(reader, asked_for(choices), pool, now=now), pool.newcomers, now=now)
+    return _made(draft_first(reader, asked_for(choices), pool, now=now), pool.added, now=now)
 
 
-def _made(row: Delivery, newcomers: list[EditionPaper], *, now: datetime, is_planned: bool = False) -> Draft:
+def _made(row: Delivery, added: list[EditionPaper], *, now: datetime, is_planned: bool = False) -> Draft:
     """The draft of a row, which is never saved; ``newcomers`` join the edition when the next reader is planned."""
     known: dict[str, Any] = {
         "edition": row.edition,
@@ -115,7 +115,7 @@ def _made(row: Delivery, newcomers: list[EditionPaper], *, now: datetime, is_pla
     )
     mails = Mails()
     mails.read_cards([row])
-    mails.lay_beside(newcomers)
+    mails.lay_beside(added)
     cards = mails.cards_of(row)
     _leave_out_what_is_gone(row, set(cards))
     if not row.paper_ids and not row.why_nothing:

@@ -21,9 +21,15 @@ from scipy.sparse import csr_array
 
 from digest.compose.build import Digest, Item, Reader, Sender, compose
 from digest.compose.card import Card
-from digest.editions.candidate_pool import Pool, editions_of_the_week, is_held_back, judgements, judgements_since
+from digest.editions.candidate_pool import (
+    CandidatePool,
+    editions_of_the_week,
+    is_held_back,
+    judgements,
+    judgements_since,
+)
 from digest.editions.open_edition import WINDOW, noon
-from digest.editions.selection import Asked, Choice, choose, in_words
+from digest.editions.selection import Demand, Selection, in_words, select
 from digest.ingest.tag import topic_rule
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
 from digest.ranking.features import PaperMatrix
@@ -80,14 +86,14 @@ def preview(choices: Choices, *, now: datetime, reader: Subscriber | None = None
     week, now = _this_week(state), state.now
     asked = asked_for(choices)
     answers = [week.answer(rule) for rule in asked.rules]
-    pool = week.pool.judged_again(state.judged, state.withdrawn, now=now)
+    pool = week.pool.with_judgements(state.judged, state.withdrawn, now=now)
     papers = PaperMatrix.together([answer.papers for answer in answers] or [week.unasked])
     # as planning has it for a first digest: the latest edition, and what an embargo held back until now
-    offered = (pool.inside[-1] | np.isfinite(pool.free_since)) & pool.may_go
+    offered = (pool.inside[-1] | np.isfinite(pool.embargo_ended_at)) & pool.eligible
     day = pool.editions[-1].date
     if reader:
         offered &= ~np.isin(pool.ids, _sent_before(day, reader))
-    (choice,) = choose(asked, pool, pool.with_picks(papers), offered=offered[None, :])
+    (choice,) = select(asked, pool, pool.with_picks(papers), offered=offered[None, :])
     # a count must not tell of a paper that may not be shown
     counted = week.counted([*state.withdrawn, *state.held_back], now=now)
     muted = set(asked.mutes.indices.tolist())
@@ -103,7 +109,7 @@ def preview(choices: Choices, *, now: datetime, reader: Subscriber | None = None
     )
 
 
-def pool_at(now: datetime) -> Pool | None:
+def pool_at(now: datetime) -> CandidatePool | None:
     """The week's papers as they stand, from what is kept; None where there is no edition."""
     state = _State.of(now)
     if not state.editions:
@@ -111,7 +117,7 @@ def pool_at(now: datetime) -> Pool | None:
     pool = _this_week(state).pool
     oldest = datetime.fromtimestamp(min(pool.first_seen, default=state.now.timestamp()), UTC)
     gone = Paper.objects.filter(withdrawn_at__isnull=False, first_seen_at__gte=oldest)  # of older editions too
-    return pool.judged_again(state.judged, gone.values_list("pk", flat=True), now=state.now)
+    return pool.with_judgements(state.judged, gone.values_list("pk", flat=True), now=state.now)
 
 
 def warm(now: datetime) -> None:
@@ -129,7 +135,7 @@ def forget() -> None:
 # --- what was asked for ----------------------------------------------------------------------------------------------
 
 
-def asked_for(choices: Choices) -> Asked:
+def asked_for(choices: Choices) -> Demand:
     """The choices as one reader's; a topic that is not there is passed over, as it is when choices are saved."""
     wishes = {(wish.kind, wish.value): wish for wish in choices.wishes[:MOST_RULES]}.values()
     topics = {}
@@ -143,12 +149,12 @@ def asked_for(choices: Choices) -> Asked:
         if rule:
             chosen[wish.stance].append(columns.setdefault(rule, len(columns)))
     wants, mutes = (_row(found, len(columns)) for found in chosen.values())
-    return Asked(
+    return Demand(
         rules=list(columns),
         wants=wants,
         mutes=mutes,
         hype=np.array([choices.hype], np.float32),
-        most=[choices.max_papers],
+        limit=[choices.max_papers],
     )
 
 
@@ -162,10 +168,10 @@ def _sent_before(day: date, reader: Subscriber) -> list[int]:
     return [one for ids in sent.filter(edition__date__lt=day).values_list("paper_ids", flat=True) for one in ids]
 
 
-def _composed(choice: Choice, pool: Pool, day: date) -> Digest:
+def _composed(choice: Selection, pool: CandidatePool, day: date) -> Digest:
     ids = pool.ids[choice.papers].tolist()
     frozen = EditionPaper.objects.filter(paper__in=ids, edition__in=pool.editions).order_by("edition__date", "pk")
-    newest = {row.paper_id: row.card for row in [*pool.newcomers, *frozen]}
+    newest = {row.paper_id: row.card for row in [*pool.added, *frozen]}
     found = [(newest[one], why) for one, why in zip(ids, choice.reasons, strict=True) if one in newest]
     return compose(
         [(Card.from_json(card), why) for card, why in found],
@@ -240,7 +246,7 @@ class _Week:
     def __init__(self, state: _State) -> None:
         self.key, self.newest, self.made_at = state.key, state.newest, state.now
         now = state.now
-        self.pool = Pool.of_the_week(now)
+        self.pool = CandidatePool.load(now)
         self.unasked = self.pool.against([])
         seen = Paper.objects.filter(first_seen_at__range=(now - WINDOW, now), withdrawn_at=None).order_by("pk")
         others = list(

@@ -30,7 +30,7 @@ FEW, MANY = 64, 2000  # beyond so many readers and up to so many papers (16 MB),
 WORD_WEIGHT = {"keyword": 1.0, "topic": 0.5}  # by kind of rule; a topic's words are ours, not the reader's
 
 
-class Asked(Protocol):
+class QueryRule(Protocol):
     """What ranking needs to know of a rule (``digest.ranking.matching.Rule`` is one)."""
 
     @property
@@ -167,7 +167,7 @@ class Day:
             pick=_by_paper(pick, len(texts), "pick"),
         )
 
-    def against(self, rules: Sequence[Asked], matches: csr_array) -> PaperMatrix:
+    def against(self, rules: Sequence[QueryRule], matches: csr_array) -> PaperMatrix:
         """The day against its rules. ``matches`` is (P, R) as ``matching.match`` gives it.
 
         Costs a millisecond or two for each of a few rules with words, .2 ms for each of many. Raises ValueError when
@@ -224,7 +224,7 @@ class PaperMatrix:
         papers: Texts,
         *,
         archive: Archive,
-        rules: Sequence[Asked],
+        rules: Sequence[QueryRule],
         matches: csr_array,
         popularity: NDArray[np.floating] | None = None,
         pick: NDArray[np.floating] | None = None,
@@ -286,7 +286,7 @@ def _by_paper(values: NDArray[np.floating] | None, size: int, name: str) -> Floa
     return values.astype(np.float32)
 
 
-def _asked(rules: Sequence[Asked], archive: Archive) -> csr_array:
+def _asked(rules: Sequence[QueryRule], archive: Archive) -> csr_array:
     """The known words of each rule (R, V), each once however many of its phrases have it."""
     known = archive.vocabulary
     found = [

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from digest.models import Delivery, Paper
 from subscriptions.consent_text import words
-from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber, Suppression
+from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Subscriber, Suppression
 from subscriptions.schedule import WEEKDAYS
 
 PROFILE = (
@@ -52,7 +52,7 @@ def everything_of(reader: Subscriber, *, now: datetime) -> dict[str, Any]:
         ],
         "mails_asked_for": [
             _values(row, "kind", "email", "asked_at", "page", "wording", "ip", "user_agent", "choices")
-            for row in MailRequest.objects.filter(Q(subscriber=reader) | Q(email__iexact=reader.email)).order_by(
+            for row in LinkRequest.objects.filter(Q(subscriber=reader) | Q(email__iexact=reader.email)).order_by(
                 "asked_at", "pk"
             )
         ],

@@ -28,7 +28,7 @@ class CannotMute(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class MuteOption:
     """One thing that can be muted: as a row holds it, and in words."""
 
     kind: str  # Preference.Kind
@@ -42,7 +42,7 @@ class Choice:
         return f"{self.kind}:{self.value}"
 
 
-def choices_of(paper: Paper) -> list[Choice]:
+def mute_options(paper: Paper) -> list[MuteOption]:
     """What this paper could be muted by, authors first: one query, for its topics.
 
     A name or category that the form of the preferences could not show again is left out.
@@ -50,10 +50,13 @@ def choices_of(paper: Paper) -> list[Choice]:
     authors = [name for name in _distinct(paper.authors) if _shows_again(NameList(), name)]
     categories = [code for code in _distinct(paper.categories) if _shows_again(CategoryList(), code)]
     return [
-        *[Choice(Preference.Kind.AUTHOR, name, name) for name in authors[:MOST_AUTHORS]],
-        *[Choice(Preference.Kind.TOPIC, topic.slug, topic.name, topic) for topic in paper.topics.all()],
-        *[Choice(Preference.Kind.CATEGORY, code, f"{code} {CATEGORIES.get(code, '')}".strip()) for code in categories],
-        *[Choice(Preference.Kind.KEYWORD, word, f"“{word}”") for word in _words_to_offer(paper.title)],
+        *[MuteOption(Preference.Kind.AUTHOR, name, name) for name in authors[:MOST_AUTHORS]],
+        *[MuteOption(Preference.Kind.TOPIC, topic.slug, topic.name, topic) for topic in paper.topics.all()],
+        *[
+            MuteOption(Preference.Kind.CATEGORY, code, f"{code} {CATEGORIES.get(code, '')}".strip())
+            for code in categories
+        ],
+        *[MuteOption(Preference.Kind.KEYWORD, word, f"“{word}”") for word in _words_to_offer(paper.title)],
     ]
 
 
@@ -68,16 +71,16 @@ def _shows_again(field: PhraseList, value: str) -> bool:
         return False
 
 
-def words_to_mute(typed: str) -> list[Choice]:
+def words_to_mute(typed: str) -> list[MuteOption]:
     """Typed words or phrases, between commas or on lines; raises CannotMute for what would match nothing."""
     try:
         phrases = PhraseList().clean(typed)
     except ValidationError as error:
         raise CannotMute(" ".join(error.messages)) from None
-    return [Choice(Preference.Kind.KEYWORD, phrase, f"“{phrase}”") for phrase in phrases]
+    return [MuteOption(Preference.Kind.KEYWORD, phrase, f"“{phrase}”") for phrase in phrases]
 
 
-def mute(reader: Subscriber, choices: Iterable[Choice], *, now: datetime) -> tuple[list[int], list[int]]:
+def mute(reader: Subscriber, choices: Iterable[MuteOption], *, now: datetime) -> tuple[list[int], list[int]]:
     """Mute these things for this reader: the rows that were made, and those that were wanted until now.
 
     What is muted already stays as it is; what was wanted or muted until a day that is over is made anew. Raises

@@ -15,7 +15,7 @@ CHUNK = 1000  # rows of one statement
 MOST = 200_000  # rows of one run; the next goes on
 
 
-def forget_reasons(now: datetime, *, most: int = MOST) -> int:
+def forget_reasons(now: datetime, *, limit: int = MOST) -> int:
     """Empty ``reasons`` of digests more than 30 days old, the oldest day first; how many rows were emptied.
 
     A day that is done is marked in its tally, so that no run looks at its rows again; one run looks at ``most`` rows,
@@ -23,7 +23,7 @@ def forget_reasons(now: datetime, *, most: int = MOST) -> int:
     """
     last = DayTally.objects.filter(reasons_forgotten=True).aggregate(last=Max("date"))["last"] or date.min
     looked_at = forgotten = 0
-    while looked_at < most and (day := _next_day(after=last, until=(now - KEPT).date())):
+    while looked_at < limit and (day := _next_day(after=last, until=(now - KEPT).date())):
         closed = Delivery.objects.filter(issue_date=day).exclude(status__in=Delivery.OPEN)
         numbers = list(closed.order_by().values_list("pk", flat=True))
         for start in range(0, len(numbers), CHUNK):

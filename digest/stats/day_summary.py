@@ -26,7 +26,7 @@ PARTS: dict[str, tuple[str, ...]] = {  # each status is in exactly one of them
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class DaySummary:
     """One issue date: how many digests have each status, and how many were skipped for each reason, most first."""
 
     day: date
@@ -52,29 +52,29 @@ class Balance:
         return [(status, self.statuses.get(status, 0)) for status in told]
 
 
-def balances_of(days: Collection[date]) -> list[Balance]:
+def summaries_of(days: Collection[date]) -> list[DaySummary]:
     """The balance of each of these issue dates, in their order, from the rows themselves; two queries."""
     rows = Delivery.objects.filter(issue_date__in=days).order_by()
     statuses = by_day(rows.values_list("issue_date", "status").annotate(count=Count("pk")))
     skipped = rows.filter(status=_Status.SKIPPED).values_list("issue_date", "outcome")
     reasons = by_day(skipped.annotate(count=Count("pk")))
-    return [Balance(day, statuses.get(day, {}), _most_first(reasons.get(day, {}))) for day in days]
+    return [DaySummary(day, statuses.get(day, {}), _most_first(reasons.get(day, {}))) for day in days]
 
 
-def balance_counted(day: date, counts: Mapping[str, Any]) -> Balance:
+def summary_from_counts(day: date, counts: Mapping[str, Any]) -> DaySummary:
     """The balance of an issue date by what the daybook counted of it."""
-    return Balance(day, counts.get("deliveries", {}), _most_first(counts.get("skipped", {})))
+    return DaySummary(day, counts.get("deliveries", {}), _most_first(counts.get("skipped", {})))
 
 
 def _most_first(reasons: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(reasons.items(), key=lambda one: -one[1]))
 
 
-def in_words(balance: Balance, gate: State) -> tuple[str, str]:
+def in_words(summary: DaySummary, gate: State) -> tuple[str, str]:
     """Whether all is well, as ``good``, ``wait`` or ``bad``, and a sentence or two that say so."""
-    unknown, failed, waiting = balance.part("unknown"), balance.part("failed"), balance.part("open")
-    sent = balance.part("accepted")
-    if not balance.due:
+    unknown, failed, waiting = summary.part("unknown"), summary.part("failed"), summary.part("open")
+    sent = summary.part("accepted")
+    if not summary.due:
         return "wait", "No digest has been due yet."
     left = f"{plural(sent, 'digest')} left"
     troubles = [
@@ -82,7 +82,7 @@ def in_words(balance: Balance, gate: State) -> tuple[str, str]:
         for count, what in (
             (unknown, "may or may not have left, and will not be sent again"),
             (failed, "could not be sent"),
-            (balance.part("expired"), "could not leave in time"),
+            (summary.part("expired"), "could not leave in time"),
         )
         if count
     ]

@@ -49,7 +49,7 @@ class Step:
     detail: str = ""
 
 
-def story_of(delivery: Delivery) -> list[Step]:
+def log_of(delivery: Delivery) -> list[Step]:
     """The steps of a delivery in their order, those without a time last; one query, for its events."""
     steps = [_planned(delivery), *_handed_over(delivery)]
     events = DeliveryEvent.objects.filter(delivery=delivery).order_by("at", "pk")

@@ -33,7 +33,7 @@ def split_authors(text: str) -> tuple[str, ...]:
     A." is "J. Smith", "A. Doe"), and at an "and" before the last. What stands in parentheses, commas and all, is an
     affiliation and goes; a parenthesis without its partner counts as a comma, so that nothing behind it is lost.
     """
-    text = _without_affiliations(settled(text, html=True, most=_MOST))
+    text = _without_affiliations(settled(text, html=True, limit=_MOST))
     parts = [_first_name_first(part) for part in text.split(";")] if ";" in text else _by_commas(text)
     names = (_ET_AL.sub("", " ".join(part.split())).strip(" ,:") for part in parts)
     return tuple(name for name in names if any(map(str.isalnum, name)))

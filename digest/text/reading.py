@@ -26,11 +26,11 @@ def clean(text: str, *, html: bool = True) -> str:
     return settled(text, html=html)
 
 
-def settled(text: str, *, html: bool, most: int = MOST) -> str:
+def settled(text: str, *, html: bool, limit: int = MOST) -> str:
     """The first ``most`` characters cleaned until another round would change nothing: marks under marks go too."""
-    text = visible(text[:most])
+    text = visible(text[:limit])
     for _ in range(_ROUNDS):
-        cleaned = _once(text, html=html)[:most].strip()
+        cleaned = _once(text, html=html)[:limit].strip()
         if cleaned == text:
             return text
         text = cleaned

@@ -58,14 +58,14 @@ def _ends(before: str, stop: str, following: str) -> bool:
     return True
 
 
-def snippet(text: str, *, limit: int = 420, most: int = 3, for_two: int = 0) -> str:
+def snippet(text: str, *, limit: int = 420, max_sentences: int = 3, for_two: int = 0) -> str:
     """The first sentences of clean ``text``, at most ``most`` of them and ``limit`` characters, every one whole.
 
     Two together may have ``for_two`` characters where that is more. When already the first is longer it is cut after a
     word and ends in "…". ``limit`` is at least 2.
     """
     shown = ""
-    for number, sentence in enumerate(sentences(text)[:most]):
+    for number, sentence in enumerate(sentences(text)[:max_sentences]):
         longer = f"{shown} {sentence}".strip()
         if len(longer) > (max(limit, for_two) if number == 1 else limit):
             break

@@ -14,7 +14,7 @@ from django.utils import timezone
 from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import shorten
 from digest.models import Delivery, Paper, Verdict
-from digest.reader_data.mute import CannotMute, choices_of, mute, unmute, words_to_mute
+from digest.reader_data.mute import CannotMute, mute, mute_options, unmute, words_to_mute
 from subscriptions import rate_limits
 from subscriptions.models import Subscriber
 from subscriptions.tokens import FEEDBACK, BadLink, read_day_token
@@ -102,7 +102,7 @@ def _keep(reader: Subscriber, paper: Paper, wish: str) -> None:
 def _mute(
     request: HttpRequest, reader: Subscriber, paper: Paper, page: dict[str, object], *, salt: str
 ) -> HttpResponse:
-    choices = choices_of(paper)
+    choices = mute_options(paper)
     form = {"choices": choices, "chosen": [], "word": "", "problem": ""}
     do = request.POST.get("do", "")
     if do not in (MUTE, UNDO):

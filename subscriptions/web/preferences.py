@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from subscriptions import consent, link_requests
-from subscriptions.models import LoginToken, MailRequest, Subscriber
-from subscriptions.preferences import Choices, choose
+from subscriptions.models import LinkRequest, LoginToken, Subscriber
+from subscriptions.preferences import Choices, save_choices
 from subscriptions.rate_limits import proof, too_many
 from subscriptions.schedule import local_date
 from subscriptions.tokens import UNSUBSCRIBE, BadLink, login_token, token_for, use_login_token
@@ -45,7 +45,7 @@ def preferences(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
         return preferences_page(request, reader, form=form, status=422)
     if too_many(request, "preferences"):
         return preferences_page(request, reader, form=form, problem=TOO_MANY, status=429)
-    choose(reader, form.choices(), now=timezone.now())
+    save_choices(reader, form.choices(), now=timezone.now())
     return see_other("preferences", "?done=saved")
 
 
@@ -85,8 +85,8 @@ def address(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     email, now = form.cleaned_data["email"], timezone.now()
     with transaction.atomic():
         consent.ask_for_address(reader, email, now=now)
-        link_requests.ask(
-            MailRequest.Kind.CHANGE_ADDRESS,
+        link_requests.enqueue(
+            LinkRequest.Kind.CHANGE_ADDRESS,
             email=email,
             now=now,
             subscriber=reader,

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from subscriptions import link_requests
-from subscriptions.models import LoginToken, MailRequest, Subscriber
+from subscriptions.models import LinkRequest, LoginToken, Subscriber
 from subscriptions.rate_limits import proof, too_many
 from subscriptions.tokens import PREFERENCES, BadLink, login_token, read_token, use_login_token
 from subscriptions.web import sessions
@@ -79,8 +79,8 @@ def masked(email: str) -> str:
 
 
 def _ask(request: HttpRequest, email: str, reader: Subscriber | None = None) -> None:
-    link_requests.ask(
-        MailRequest.Kind.SIGN_IN,
+    link_requests.enqueue(
+        LinkRequest.Kind.SIGN_IN,
         email=email,
         now=timezone.now(),
         subscriber=reader,

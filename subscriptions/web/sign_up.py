@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from subscriptions import consent, consent_text, link_requests
-from subscriptions.models import LoginToken, MailRequest, Subscriber
+from subscriptions.models import LinkRequest, LoginToken, Subscriber
 from subscriptions.preferences import next_digest
 from subscriptions.rate_limits import proof, too_many
 from subscriptions.schedule import local_date, zone_of
@@ -35,8 +35,8 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         return sign_up_page(request, form, now=now, status=422)
     if too_many(request, "sign_up"):
         return sign_up_page(request, form, now=now, status=429, problem=TOO_MANY)
-    link_requests.ask(
-        MailRequest.Kind.SIGN_UP,
+    link_requests.enqueue(
+        LinkRequest.Kind.SIGN_UP,
         email=form.cleaned_data["email"],
         now=now,
         **proof(request, request.path),

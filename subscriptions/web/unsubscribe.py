@@ -43,7 +43,7 @@ def _instead(public_id: str, do: str, now: datetime, whence: dict[str, Any]) -> 
     """Take leaving back, and then pause or have less; the reader, if they are on the list now."""
     listed = Subscriber.objects.on_the_list().filter(public_id=public_id)
     with transaction.atomic():
-        consent.rejoin(public_id, now=now, **whence)
+        consent.undo_unsubscribe(public_id, now=now, **whence)
         if do == "weekly":
             consent.weekly(public_id, now=now, **whence)
         elif do == "pause" and (reader := listed.first()):

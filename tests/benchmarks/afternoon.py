@@ -17,8 +17,8 @@ from scipy.sparse import csr_array
 from digest.compose.card import Card
 from digest.compose.emails import digest_of, reader_of
 from digest.compose.size_limit import fit
-from digest.editions.candidate_pool import Pool, text_of
-from digest.editions.selection import Asked, choose
+from digest.editions.candidate_pool import CandidatePool, text_of
+from digest.editions.selection import Demand, select
 from digest.ingest.tag import topic_rule
 from digest.models import Delivery, EditionPaper, Paper, Verdict
 from digest.ranking.matching import Kind, Rule
@@ -30,7 +30,7 @@ from tests.benchmarks.day import NOW
 
 class Afternoon:
     def __init__(self) -> None:
-        self.pool = Pool.of_the_week(NOW)
+        self.pool = CandidatePool.load(NOW)
         self.edition = self.pool.editions[-1]
         every = Preference.objects.select_related("topic").order_by("topic", "kind", "value")
         self.columns = {rule: column for column, rule in enumerate(dict.fromkeys(map(_rule, every)))}
@@ -70,8 +70,8 @@ class Afternoon:
             if issue_date == day:
                 return None
             had.update(papers)
-        offered = self.pool.may_go & ~np.isin(self.pool.ids, list(had))
-        choice = choose(self.asked_by(reader), self.pool, self.papers, offered=offered[None, :])[0]
+        offered = self.pool.eligible & ~np.isin(self.pool.ids, list(had))
+        choice = select(self.asked_by(reader), self.pool, self.papers, offered=offered[None, :])[0]
         if not choice.papers:
             return None
         return Delivery(
@@ -91,18 +91,18 @@ class Afternoon:
             dated_at=NOW,
         )
 
-    def asked_by(self, reader: Subscriber) -> Asked:
+    def asked_by(self, reader: Subscriber) -> Demand:
         wanted: dict[str, list[int]] = {"want": [], "mute": []}
         for one in Preference.objects.filter(subscriber=reader).select_related("topic").order_by("pk"):
             wanted[one.stance].append(self.columns[_rule(one)])
         given = Verdict.objects.filter(subscriber=reader).values_list("paper_id", "value")
         liked = [(self.judged_column[paper], 1 if value == Verdict.Value.MORE else -1) for paper, value in given]
-        return Asked(
+        return Demand(
             rules=self.rules,
             wants=_row(wanted["want"], len(self.rules)),
             mutes=_row(wanted["mute"], len(self.rules)),
             hype=np.array([reader.hype], np.float32),
-            most=[reader.max_papers],
+            limit=[reader.max_papers],
             verdicts=_row([column for column, _ in liked], len(self.judged), [value for _, value in liked])
             if liked
             else None,

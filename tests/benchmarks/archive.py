@@ -11,7 +11,7 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import sample, store
 from digest.ingest.entry import Entry
 from digest.models import Paper, Source
-from subscriptions.seed_data import lay_down_topics
+from subscriptions.seed_data import seed_topics
 from tests.support.factories import feed
 
 DAYS, A_DAY, VOTED = 25, 800, 60  # 20,000 papers; as many as Hugging Face shows of a day have votes
@@ -21,7 +21,7 @@ SYLLABLES = "ba ce di fo gu la me ni po ru sa te vi xo zu kra ste phi tron gen".
 def fill(*, now: datetime | None = None, days: int = DAYS, a_day: int = A_DAY) -> int:
     """Store and open that many days' editions, the last one today's; how many papers there are then."""
     now = now or datetime.now(UTC)
-    lay_down_topics()
+    seed_topics()
     dice = random.Random(4)  # noqa: S311 (the same month each time)
     for ago in reversed(range(days)):
         moment = now - timedelta(days=ago)

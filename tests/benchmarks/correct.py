@@ -41,9 +41,9 @@ class Wrong(Exception):
     """What is not as it should be in a mail, in a few words."""
 
 
-def check_folder(folder: str, most: int) -> dict[str, Any]:
+def check_folder(folder: str, limit: int) -> dict[str, Any]:
     """Look at the first ``most`` mails in a folder: how many are right, and what is wrong with the first that is not."""
-    files = sorted(Path(folder).iterdir())[:most]
+    files = sorted(Path(folder).iterdir())[:limit]
     mails, done, ids = Mails(), 0, set[str]()
     for files_of_a_chunk in _chunks(iter(files)):
         found = {path: path.read_bytes() for path in files_of_a_chunk}
@@ -59,7 +59,7 @@ def check_folder(folder: str, most: int) -> dict[str, Any]:
             except Wrong as wrong:
                 return {"right": done, "wrong": f"{path}: {wrong}"}
             done += 1
-    return {"right": done, "wrong": "" if done == most else f"there are {done} mails in {folder}, not {most}"}
+    return {"right": done, "wrong": "" if done == limit else f"there are {done} mails in {folder}, not {limit}"}
 
 
 def parse(octets: bytes) -> EmailMessage:

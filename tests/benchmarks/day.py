@@ -12,7 +12,7 @@ from digest.ingest import store
 from digest.ingest.default_sources import ARXIV
 from digest.models import Delivery, Edition, Paper, Source, Verdict
 from subscriptions.models import WEEKDAYS_ALL, Preference, Subscriber, Topic, email_key
-from subscriptions.seed_data import lay_down_topics
+from subscriptions.seed_data import seed_topics
 from tests.benchmarks import archive
 from tests.support.factories import feed
 
@@ -26,7 +26,7 @@ ZONES = ("UTC", "Europe/Berlin", "Europe/London", "America/New_York", "Asia/Toky
 
 def create_edition(*, papers: int = PAPERS, older: int = OLDER) -> Edition:
     """Store and open a day of that many papers; as many ``older`` ones as given tell how rare words are."""
-    lay_down_topics()
+    seed_topics()
     dice = random.Random(7)  # noqa: S311 (the same day each time)
     _store(dice, NOW - timedelta(days=20), number=1, count=older)
     _store(dice, NOW, number=20_001, count=papers)

@@ -88,9 +88,9 @@ def mail_server(*arguments: str, keep: Path | None = None, module: str = "tests.
         yield one
 
 
-def check(place: House, folder: Path, most: int) -> None:
+def check(place: House, folder: Path, limit: int) -> None:
     """Raises NotRight unless that many mails in the folder are right."""
     with Contender("tests.benchmarks.correct", environment=place.environment) as gate:
-        found = gate.ask("check", folder=str(folder), most=most)
+        found = gate.ask("check", folder=str(folder), limit=limit)
     if found["wrong"]:
         raise NotRight(found["wrong"])

@@ -19,7 +19,7 @@ from django.db import connection
 
 from digest.delivery import plan, send, throttle
 from digest.editions import selection
-from digest.editions.candidate_pool import Pool
+from digest.editions.candidate_pool import CandidatePool
 from digest.models import Batch, Delivery
 from subscriptions.mail.backends import smtp
 from subscriptions.mail.mailer import Mailer
@@ -31,11 +31,11 @@ from tests.benchmarks.phases import Phases
 
 ONCE = "the week's papers"  # read and weighed once, however many readers there are
 WATCHED = [  # function, phase
-    (Pool, "of_the_week", ONCE),
-    (Pool, "admit", ONCE),
+    (CandidatePool, "load", ONCE),
+    (CandidatePool, "save_added", ONCE),
     (plan._Readers, "among", "plan: load"),
     (plan, "_rows_for", "plan: choose"),
-    (Pool, "against", "plan: rules against papers"),
+    (CandidatePool, "against", "plan: rules against papers"),
     (selection, "rank", "plan: rank"),
     (plan, "_written", "plan: write"),
     (send, "lease_batch", "deliver: lease"),

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Route
 
 from digest.compose.build import Reader, Sender, compose
 from digest.compose.card import Fact, card_for
-from digest.compose.completeness import SourceCount, receipt_in_words
+from digest.compose.completeness import SourceCount, completeness_in_words
 from digest.compose.reasons import Reason
 from digest.compose.size_limit import fit
 
@@ -145,7 +145,7 @@ def html() -> str:
         ),
         arrived=412,
         matched=38,
-        receipt=receipt_in_words(
+        completeness=completeness_in_words(
             [
                 SourceCount("arXiv cs.LG", 40, 40),
                 SourceCount("arXiv cs.RO", 38, 40),

@@ -316,14 +316,14 @@ class Keyboard:
     def __init__(self, visitor: Visitor) -> None:
         self.page = visitor.page
 
-    def to(self, found: object, most: int = 150) -> None:
-        for _ in range(most):
+    def to(self, found: object, limit: int = 150) -> None:
+        for _ in range(limit):
             self.page.keyboard.press("Tab")
             if self.here_is_a_stop():
                 assert self.page.evaluate(SHOWS_ITSELF), f"no outline on {self.here()!r}"
             if found():  # type: ignore[operator]
                 return
-        raise AssertionError(f"not reached within {most} stops; now on {self.here()!r}")
+        raise AssertionError(f"not reached within {limit} stops; now on {self.here()!r}")
 
     def here_is_a_stop(self) -> bool:
         return bool(self.page.evaluate("document.activeElement !== document.body"))

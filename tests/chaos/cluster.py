@@ -131,7 +131,7 @@ class Stage:
     def a_deliverer(self) -> Actor:
         """One that runs, at a moment at which mails are being handed over."""
         self.have_work()
-        self.wait_for(lambda: self.count("status = 'handing_off'"), "mails to be handed over", patience=20)
+        self.wait_for(lambda: self.count("status = 'handing_off'"), "mails to be handed over", timeout=20)
         running = self.wait_for(lambda: [actor for actor in self.deliverers() if actor.is_up], "a worker")
         return self.dice.choice(running)
 

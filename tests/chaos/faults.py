@@ -44,7 +44,7 @@ def before_lease(stage: Stage) -> str:
     with stage.holding("LOCK TABLE digest_batch IN EXCLUSIVE MODE") as lock:
         stage.thaw()
         try:
-            _kill(stage, *_waiter(stage, lock, _is_leasing, patience=4))
+            _kill(stage, *_waiter(stage, lock, _is_leasing, timeout=4))
         except NotReached:
             stage.kill(stage.dice.choice(stage.deliverers()), "group")
         ready = stage.count(
@@ -80,12 +80,12 @@ def before_connect(stage: Stage) -> str:
     stage.have_work()
     stage.tell(stall("greeting"))
     try:
-        actor, pid, left = stage.wait_for(marked_and_untouched, "a mail server that does not greet", patience=4)
+        actor, pid, left = stage.wait_for(marked_and_untouched, "a mail server that does not greet", timeout=4)
     except NotReached:  # every worker has its connections still: one that is started again needs new ones
         stage.kill(stage.a_deliverer(), "group")
         stage.mend()
         stage.have_work()
-        actor, pid, left = stage.wait_for(marked_and_untouched, "a mail server that does not greet", patience=40)
+        actor, pid, left = stage.wait_for(marked_and_untouched, "a mail server that does not greet", timeout=40)
     _kill(stage, actor, pid)
     return f"{left} rows handing_off, nothing of them left"
 
@@ -94,7 +94,7 @@ def after_the_dot(stage: Stage) -> str:
     """The mail is taken, and nobody was told so."""
     stage.have_work()
     stage.tell(stall("end", next=1))
-    _kill(stage, *stage.wait_for(lambda: _kept_waiting(stage, "end"), "a mail without its answer", patience=30)[0])
+    _kill(stage, *stage.wait_for(lambda: _kept_waiting(stage, "end"), "a mail without its answer", timeout=30)[0])
     return _taken(stage, stage.sql("SELECT id FROM digest_delivery WHERE status = 'handing_off'"))
 
 
@@ -110,7 +110,7 @@ def before_commit(stage: Stage) -> str:
             stage.holding("SELECT id FROM digest_delivery WHERE status = 'handing_off' FOR UPDATE SKIP LOCKED") as lock,
             suppress(NotReached),
         ):
-            _kill(stage, *_waiter(stage, lock, recording, patience=5 if lock.rows else 0))
+            _kill(stage, *_waiter(stage, lock, recording, timeout=5 if lock.rows else 0))
             return _taken(stage, [(row,) for row in lock.rows])
         stage.pause(0.2)
     raise NotReached("nobody recorded what was handed over")
@@ -253,7 +253,7 @@ def _waiter(
     def found() -> list[tuple[Actor, int]]:
         return [(actor, pid) for actor, pid, query in stage.waiters(lock) if is_meant(actor, query)]
 
-    return stage.wait_for(found, "somebody to wait for the lock", patience=patience)[0]
+    return stage.wait_for(found, "somebody to wait for the lock", timeout=patience)[0]
 
 
 def _is_leasing(actor: Actor, query: str) -> bool:

@@ -16,7 +16,7 @@ from django.utils.timezone import now
 from digest.models import CuratorPick, Delivery, DeliveryEvent, Lease, Paper, Verdict
 from digest.reader_data.erase import erase
 from subscriptions import consent
-from subscriptions.models import Knock, LoginToken, MailRequest, Subscriber
+from subscriptions.models import LinkRequest, LoginToken, RateCounter, Subscriber
 from tests.support.factories import reader
 
 pytestmark = pytest.mark.django_db
@@ -34,8 +34,8 @@ def a_day(settings: Any, tmp_path: Any) -> None:
     Verdict.objects.create(subscriber=reader, paper=paper, value="more", given_at=now())
     Lease.objects.create(name="tick", until=now())
     LoginToken.objects.create(token_hash="h" * 64, purpose="confirm", subscriber=reader, expires_at=now())
-    Knock.objects.create(name="erase|0", until=now())
-    MailRequest.objects.create(kind="sign_in", email="ada@example.org", asked_at=now())
+    RateCounter.objects.create(name="erase|0", until=now())
+    LinkRequest.objects.create(kind="sign_in", email="ada@example.org", asked_at=now())
     consent.suppress("gone@example.org", reason="bounced", now=now())
 
 
@@ -59,7 +59,7 @@ def test_every_list_opens_searches_and_filters(a_day: None, admin_client: Client
 def test_what_the_product_records_is_looked_at_and_not_changed(a_day: None, admin_client: Client) -> None:
     for name in ("delivery", "edition", "sighting"):
         assert admin_client.get(f"/admin/digest/{name}/add/").status_code == 403
-    for name in ("consentevent", "suppression", "logintoken", "mailrequest"):
+    for name in ("consentevent", "suppression", "logintoken", "linkrequest"):
         assert admin_client.get(f"/admin/subscriptions/{name}/add/").status_code == 403
 
 

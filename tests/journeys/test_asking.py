@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from digest.config import wsgi  # as the web process does
 from subscriptions import link_requests
 from subscriptions.preferences import Choices
-from subscriptions.models import MailRequest
-link_requests.ask(
-    MailRequest.Kind.SIGN_UP, email="ada@example.org", now=datetime.now(UTC), page="/subscribe", ip=None, user_agent="",
+from subscriptions.models import LinkRequest
+link_requests.enqueue(
+    LinkRequest.Kind.SIGN_UP, email="ada@example.org", now=datetime.now(UTC), page="/subscribe", ip=None, user_agent="",
     choices=Choices(),
 )
 """

@@ -54,7 +54,7 @@ def counted(site: Site, what: str) -> int:
 
 def quiet(site: Site) -> None:
     """Until every request for a mail is answered."""
-    while counted(site, "MailRequest.objects.count()"):
+    while counted(site, "LinkRequest.objects.count()"):
         time.sleep(0.2)
 
 

@@ -22,7 +22,9 @@ def test_nothing_is_handed_over_to_who_left_that_was_not_being_handed_over_then(
     house.run("manage.py", "migrate", "-v0")
     house.run("-c", AN_EDITION)
 
-    seen = json.loads(house.run("-c", f"{SET_UP}from tests.support import unsubscribe_race; unsubscribe_race.main({ROUNDS})"))
+    seen = json.loads(
+        house.run("-c", f"{SET_UP}from tests.support import unsubscribe_race; unsubscribe_race.main({ROUNDS})")
+    )
 
     left = {state: sum(one["left"][state] for one in seen) for state in seen[0]["left"]}
     late = max(one["after T"] for one in seen)

@@ -228,11 +228,11 @@ def test_a_curator_picks_and_hides_in_the_admin_and_the_digest_obeys(
     assert {pick.curator.username for pick in CuratorPick.objects.all()} == {"admin"}
     with pytest.raises(CommandError, match="No active or paused reader"):
         call_command("send_digests", "--date", "2026-03-02", "--reader", "nobody@example.org")
-    from subscriptions.seed_data import lay_down_demonstration_readers, lay_down_topics
+    from subscriptions.seed_data import seed_demo_subscribers, seed_topics
     from tests.support.factories import NOON
 
-    lay_down_topics()
-    lay_down_demonstration_readers(NOON)
+    seed_topics()
+    seed_demo_subscribers(NOON)
     assert "dry run" in run(capsys, "send_digests", "--date", "2026-03-02", "--dry-run")
     assert not Delivery.objects.exists()
     run(capsys, "send_digests", "--date", "2026-03-02", "--reader", "mira.language@readers.invalid")

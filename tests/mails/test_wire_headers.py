@@ -16,7 +16,7 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery
 from subscriptions import link_requests
-from subscriptions.models import MailRequest, Subscriber
+from subscriptions.models import LinkRequest, Subscriber
 from subscriptions.tokens import message_id, unsubscribe_url, web_copy_url
 from tests.support.factories import NOON, entry, feed, reader
 from tests.support.wire import Sink, domain_of, header, parsed, parts, planned, send_links, sent, sent_twice
@@ -220,8 +220,8 @@ def test_where_there_is_no_other_stream_link_mails_come_from_where_digests_do(si
 
 def test_a_request_is_answered_by_one_such_mail(sink: Sink) -> None:
     ada, now = reader("ada"), timezone.now()
-    MailRequest.objects.create(kind=MailRequest.Kind.SIGN_IN, email=ada.email, asked_at=now)
-    link_requests.answer_all(now)
+    LinkRequest.objects.create(kind=LinkRequest.Kind.SIGN_IN, email=ada.email, asked_at=now)
+    link_requests.process_pending(now)
     (raw,) = sink.received
     assert parsed(raw)["To"] == ada.email
     assert "/s/" in parts(raw)[0]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from subscriptions import consent
 from subscriptions.consent import AddressChange
-from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber, Suppression
-from subscriptions.preferences import Choices, Wish, choose
+from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Subscriber, Suppression
+from subscriptions.preferences import Choices, Wish, save_choices
 from subscriptions.retention import delete_expired
 from subscriptions.tokens import new_login_token, use_login_token
 from tests.support.factories import NOON, reader
@@ -57,7 +57,7 @@ def test_the_earliest_suppression_of_an_address_stays_and_a_complaint_is_noted_o
 
 
 def test_the_record_of_consent_only_grows() -> None:
-    consent.welcome_demonstration_reader("x@readers.invalid", now=NOON)
+    consent.create_demo_subscriber("x@readers.invalid", now=NOON)
     with pytest.raises(TypeError):
         ConsentEvent.objects.all().delete()
     with pytest.raises(TypeError):
@@ -67,7 +67,7 @@ def test_the_record_of_consent_only_grows() -> None:
 
 def test_a_demonstration_reader_lives_under_invalid_only() -> None:
     with pytest.raises(ValueError, match="invalid"):
-        consent.welcome_demonstration_reader("x@example.org", now=NOON)
+        consent.create_demo_subscriber("x@example.org", now=NOON)
 
 
 def test_a_suppression_that_was_lifted_stands_again_after_a_complaint() -> None:
@@ -98,7 +98,7 @@ def test_who_has_left_is_not_brought_back_by_an_old_confirmation_or_a_resume() -
     assert not consent.resume(ada.public_id, now=NOON)
     assert not consent.pause(ada.public_id, now=later)
     assert not consent.weekly(ada.public_id, now=later)
-    assert not consent.rejoin(ada.public_id, now=later)
+    assert not consent.undo_unsubscribe(ada.public_id, now=later)
     ada.refresh_from_db()
     assert ada.status == Subscriber.Status.UNSUBSCRIBED
 
@@ -117,7 +117,7 @@ def test_a_pause_and_its_end_are_on_record() -> None:
 
 
 def sign_up(email: str = "ada@example.org", *, now: datetime = NOON) -> Subscriber:
-    request = MailRequest(kind="sign_up", email=email, choices=Choices().as_json(), asked_at=now)
+    request = LinkRequest(kind="sign_up", email=email, choices=Choices().as_json(), asked_at=now)
     signed_up = consent.sign_up(request, now=now)
     assert signed_up
     return signed_up
@@ -170,8 +170,8 @@ def test_leaving_can_be_taken_back_for_a_day_and_all_is_as_it_was(status: str) -
     until = NOON.date() + timedelta(days=30) if status == "paused" else None
     ada = reader("ada", status=status, paused_until=until, send_hour=7, last_issue_date=NOON.date())
     consent.unsubscribe(ada.public_id, now=NOON)
-    assert consent.rejoin(ada.public_id, now=NOON + timedelta(hours=23))
-    assert not consent.rejoin(ada.public_id, now=NOON + timedelta(hours=23))
+    assert consent.undo_unsubscribe(ada.public_id, now=NOON + timedelta(hours=23))
+    assert not consent.undo_unsubscribe(ada.public_id, now=NOON + timedelta(hours=23))
     ada.refresh_from_db()
     assert (ada.status, ada.paused_until, ada.next_send_at) == (status, until, NOON + timedelta(hours=43))
     assert (ada.left_at, ada.left_as) == (None, "")
@@ -182,7 +182,7 @@ def test_leaving_is_not_taken_back_for_a_suppressed_address() -> None:
     ada = reader("ada")
     consent.unsubscribe(ada.public_id, now=NOON)
     consent.suppress(ada.email, reason="complained", now=NOON)
-    assert not consent.rejoin(ada.public_id, now=NOON)
+    assert not consent.undo_unsubscribe(ada.public_id, now=NOON)
     assert not consent.pause(ada.public_id, now=NOON)
     assert not consent.weekly(ada.public_id, now=NOON)
 
@@ -192,9 +192,9 @@ def test_a_stranger_who_signs_a_leaver_up_again_changes_nothing_of_theirs_even_w
     consent.unsubscribe(ada.public_id, now=NOON)
     left, chosen = list(Subscriber.objects.values()), Choices.of(ada)
     typed = Choices(zone="Asia/Tokyo", wishes=(Wish("keyword", "spam"),)).as_json()
-    consent.sign_up(MailRequest(kind="sign_up", email=ada.email, choices=typed, asked_at=NOON), now=NOON)
+    consent.sign_up(LinkRequest(kind="sign_up", email=ada.email, choices=typed, asked_at=NOON), now=NOON)
     assert list(Subscriber.objects.values()) == left
-    assert consent.rejoin(ada.public_id, now=NOON + timedelta(hours=1))
+    assert consent.undo_unsubscribe(ada.public_id, now=NOON + timedelta(hours=1))
     assert Choices.of(Subscriber.objects.get()) == chosen
 
 
@@ -219,7 +219,7 @@ def test_leaving_before_confirming_is_no_way_in() -> None:
         if ada.email.startswith("left"):
             Subscriber.objects.filter(pk=ada.pk).update(confirmed_at=NOON - timedelta(days=90))
         consent.unsubscribe(ada.public_id, now=NOON)
-        for way in (consent.rejoin, consent.pause, consent.weekly, consent.resume):
+        for way in (consent.undo_unsubscribe, consent.pause, consent.weekly, consent.resume):
             assert not way(ada.public_id, now=NOON)
 
 
@@ -291,7 +291,7 @@ def test_erasure_leaves_nothing_personal_and_a_suppression_outlives_it() -> None
     consent.unsubscribe(ada.public_id, now=NOON, ip="192.0.2.1", user_agent="Firefox")
     new_login_token(LoginToken.Purpose.SIGN_IN, ada, now=NOON)
     for email in ("ADA@example.org", "else@example.org"):
-        MailRequest.objects.create(kind="sign_in", email=email, asked_at=NOON, ip="192.0.2.1")
+        LinkRequest.objects.create(kind="sign_in", email=email, asked_at=NOON, ip="192.0.2.1")
     consent.suppress(ada.email, reason="complained", now=NOON)
 
     assert consent.erase(ada.public_id, now=NOON)
@@ -305,10 +305,10 @@ def test_erasure_leaves_nothing_personal_and_a_suppression_outlives_it() -> None
     everything = [list(model.objects.values()) for model in apps.get_models() if model is not ConsentEvent]
     assert "ada@" not in str(everything)
     assert "bees" not in str(everything)
-    assert MailRequest.objects.get().email == "else@example.org"
+    assert LinkRequest.objects.get().email == "else@example.org"
     assert not ada.login_tokens.exists()
 
-    request = MailRequest(kind="sign_up", email="ada@example.org", choices=Choices().as_json(), asked_at=NOON)
+    request = LinkRequest(kind="sign_up", email="ada@example.org", choices=Choices().as_json(), asked_at=NOON)
     assert consent.sign_up(request, now=NOON) is None
     assert Subscriber.objects.count() == 1
 
@@ -318,7 +318,7 @@ def test_whoever_was_erased_may_begin_anew_as_somebody_else() -> None:
     for one in (ada, ben):
         consent.erase(one.public_id, now=NOON)
     assert sign_up(ada.email).public_id != ada.public_id
-    for way in (consent.confirm, consent.rejoin, consent.pause, consent.unsubscribe):
+    for way in (consent.confirm, consent.undo_unsubscribe, consent.pause, consent.unsubscribe):
         assert not way(ben.public_id, now=NOON)
 
 
@@ -326,7 +326,7 @@ def test_whoever_was_erased_may_begin_anew_as_somebody_else() -> None:
 
 WAYS = {
     "sign up": lambda one, now: consent.sign_up(
-        MailRequest(kind="sign_up", email=one.email or "new@example.org", choices=Choices().as_json(), asked_at=now),
+        LinkRequest(kind="sign_up", email=one.email or "new@example.org", choices=Choices().as_json(), asked_at=now),
         now=now,
     ),
     "mail a link": lambda one, now: new_login_token(LoginToken.Purpose.CONFIRM, one, now=now),
@@ -337,8 +337,8 @@ WAYS = {
     "resume": lambda one, now: consent.resume(one.public_id, now=now),
     "weekly": lambda one, now: consent.weekly(one.public_id, now=now),
     "leave": lambda one, now: consent.unsubscribe(one.public_id, now=now),
-    "rejoin": lambda one, now: consent.rejoin(one.public_id, now=now),
-    "choose": lambda one, now: choose(one, Choices(send_hour=9), now=now),
+    "rejoin": lambda one, now: consent.undo_unsubscribe(one.public_id, now=now),
+    "choose": lambda one, now: save_choices(one, Choices(send_hour=9), now=now),
     "new address": lambda one, now: (
         consent.ask_for_address(one, "new@example.org", now=now),
         consent.change_address(one.public_id, now=now),

@@ -7,7 +7,7 @@ from django.core import mail
 from django.core.management import CommandError, call_command
 
 from subscriptions import consent, consent_text, link_requests
-from subscriptions.models import LoginToken, MailRequest, Subscriber
+from subscriptions.models import LinkRequest, LoginToken, Subscriber
 from subscriptions.preferences import Choices
 from tests.support.factories import NOON, reader
 
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.django_db
 
 
 def test_the_proof_tells_every_step_in_its_order(capsys: pytest.CaptureFixture[str]) -> None:
-    link_requests.ask(
-        MailRequest.Kind.SIGN_UP,
+    link_requests.enqueue(
+        LinkRequest.Kind.SIGN_UP,
         email="ada@example.org",
         now=NOON,
         page="/subscribe",
@@ -25,7 +25,7 @@ def test_the_proof_tells_every_step_in_its_order(capsys: pytest.CaptureFixture[s
         choices=Choices(),
         wording=consent_text.VERSION,
     )
-    link_requests.answer_all(NOON)
+    link_requests.process_pending(NOON)
     ada = Subscriber.objects.get()
     token = LoginToken.objects.get()
     consent.confirm(ada.public_id, now=NOON, token=token, ip="192.0.2.2", user_agent="Phone", page="/c/")

@@ -22,17 +22,17 @@ from django.db import transaction
 from django.test import Client
 
 from subscriptions import consent, consent_text, link_requests, tokens
-from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Preference, Subscriber, Suppression
+from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Preference, Subscriber, Suppression
 from subscriptions.preferences import Choices, Wish
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
-KIND, LINK = MailRequest.Kind, LoginToken.Purpose
+KIND, LINK = LinkRequest.Kind, LoginToken.Purpose
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 GRAPHS = Choices(zone="Europe/Berlin", send_hour=6, max_papers=5, wishes=(Wish("keyword", "graph coloring"),))
 
 
-def ask(kind: MailRequest.Kind = KIND.SIGN_UP, *, now: datetime = NOON, **values: Any) -> None:
+def ask(kind: LinkRequest.Kind = KIND.SIGN_UP, *, now: datetime = NOON, **values: Any) -> None:
     asked: dict[str, Any] = {
         "email": "ada@example.org",
         "page": "/subscribe",
@@ -44,14 +44,14 @@ def ask(kind: MailRequest.Kind = KIND.SIGN_UP, *, now: datetime = NOON, **values
     asked |= values
     if kind == KIND.CHANGE_ADDRESS:
         consent.ask_for_address(asked["subscriber"], asked["email"], now=now)
-    link_requests.ask(kind, now=now, **asked)
+    link_requests.enqueue(kind, now=now, **asked)
 
 
-def ask_and_answer(kind: MailRequest.Kind = KIND.SIGN_UP, *, now: datetime = NOON, **values: Any) -> list[Any]:
+def ask_and_answer(kind: LinkRequest.Kind = KIND.SIGN_UP, *, now: datetime = NOON, **values: Any) -> list[Any]:
     """The mails that left for it."""
     before = len(mail.outbox)
     ask(kind, now=now, **values)
-    link_requests.answer_all(now)
+    link_requests.process_pending(now)
     return mail.outbox[before:]
 
 
@@ -81,7 +81,7 @@ def test_a_newcomer_is_pending_with_their_choices_and_gets_a_link_to_confirm() -
     assert (message.to, message.subject) == (["ada@example.org"], "Confirm your daily digest")
     row = tokens.login_token(LINK.CONFIRM, token_in(message), now=NOON + 47 * HOUR)
     assert row.subscriber == ada()
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 def test_the_proof_says_when_whence_by_which_page_to_which_words_and_with_which_mail() -> None:
@@ -150,7 +150,7 @@ def test_a_link_to_confirm_from_before_leaving_brings_nobody_back() -> None:
 
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("kind", [KIND.SIGN_UP, KIND.SIGN_IN])
-def test_nothing_is_kept_of_and_nothing_sent_to_a_suppressed_address(kind: MailRequest.Kind, known: bool) -> None:
+def test_nothing_is_kept_of_and_nothing_sent_to_a_suppressed_address(kind: LinkRequest.Kind, known: bool) -> None:
     if known:
         consent.unsubscribe(reader("ada").public_id, now=NOON)
     consent.suppress("ada@example.org", reason=Suppression.Reason.COMPLAINED, now=NOON)
@@ -158,7 +158,7 @@ def test_nothing_is_kept_of_and_nothing_sent_to_a_suppressed_address(kind: MailR
     assert ask_and_answer(kind) == []
     assert (list(Subscriber.objects.values()), events()) == rows
     assert not Preference.objects.exists()
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
     assert not LoginToken.objects.exists()
 
 
@@ -235,7 +235,7 @@ def test_whoever_confirmed_once_can_see_their_data(status: str) -> None:
 def test_a_stranger_gets_nothing_and_is_not_kept() -> None:
     assert ask_and_answer(KIND.SIGN_IN) == []
     assert not Subscriber.objects.exists()
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 def test_who_never_confirmed_is_reminded_of_that_step() -> None:
@@ -271,7 +271,7 @@ def test_a_suppressed_address_can_be_nobodys_new_one_and_does_not_show_it() -> N
     assert ask_and_answer(KIND.CHANGE_ADDRESS, email="gone@example.org", subscriber=one) == []
     one.refresh_from_db()
     assert one.pending_email == "gone@example.org"
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 def test_a_new_address_whose_mail_would_be_one_too_many_gets_it_later() -> None:
@@ -280,16 +280,16 @@ def test_a_new_address_whose_mail_would_be_one_too_many_gets_it_later() -> None:
     asked = {"email": "ada@new.example", "subscriber": one, "now": NOON + MINUTE}
     assert ask_and_answer(KIND.CHANGE_ADDRESS, **asked) == []
     assert ask_and_answer(KIND.CHANGE_ADDRESS, **asked) == []  # in place of the first
-    link_requests.answer_all(NOON + 16 * MINUTE)
+    link_requests.process_pending(NOON + 16 * MINUTE)
     assert [message.to for message in mail.outbox[1:]] == [["ada@new.example"]]
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 def test_who_has_no_mails_left_today_gets_a_link_to_the_new_address_tomorrow() -> None:
     one = reader("ada", link_sent_at=NOON - HOUR, links_today=10)
     assert ask_and_answer(KIND.CHANGE_ADDRESS, email="ada@new.example", subscriber=one) == []
     for quarters in range(1, 13 * 4):
-        link_requests.answer_all(NOON + quarters * 15 * MINUTE)
+        link_requests.process_pending(NOON + quarters * 15 * MINUTE)
     (message,) = mail.outbox
     assert message.to == ["ada@new.example"]
     assert tokens.login_token(LINK.CHANGE_ADDRESS, token_in(message), now=NOON + DAY).subscriber == one
@@ -320,23 +320,23 @@ def test_a_mail_server_that_asks_for_patience_gets_the_mail_later_with_another_l
     assert ask_and_answer() == []
     assert not LoginToken.objects.exists()
     assert events() == ["signed_up"]
-    link_requests.answer_all(NOON + MINUTE - timedelta(seconds=1))
+    link_requests.process_pending(NOON + MINUTE - timedelta(seconds=1))
     assert len(mail_server) == 1
-    link_requests.answer_all(NOON + MINUTE)
-    link_requests.answer_all(NOON + 4 * MINUTE)
+    link_requests.process_pending(NOON + MINUTE)
+    link_requests.process_pending(NOON + 4 * MINUTE)
     (message,) = mail.outbox
     assert tokens.login_token(LINK.CONFIRM, token_in(message), now=NOON + HOUR)
     assert events() == ["signed_up", "asked"]
     assert ada().confirmations_today == 1
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 def test_a_mail_that_did_not_leave_takes_nothing_from_the_days_three(mail_server: list[Exception]) -> None:
     assert len(ask_and_answer()) == 1
     mail_server += [SMTPDataError(451, b"later")] * 2
     assert ask_and_answer(now=NOON + 20 * MINUTE) == []
-    link_requests.answer_all(NOON + 21 * MINUTE)
-    link_requests.answer_all(NOON + 24 * MINUTE)
+    link_requests.process_pending(NOON + 21 * MINUTE)
+    link_requests.process_pending(NOON + 24 * MINUTE)
     assert len(mail.outbox) == 2
     assert ada().confirmations_today == 2
     assert len(ask_and_answer(now=NOON + 39 * MINUTE)) == 1
@@ -346,34 +346,34 @@ def test_after_five_tries_it_is_left(mail_server: list[Exception]) -> None:
     mail_server += [SMTPDataError(451, b"later")] * 9
     ask()
     for minute in range(120):
-        link_requests.answer_all(NOON + minute * MINUTE)
+        link_requests.process_pending(NOON + minute * MINUTE)
     assert len(mail_server) == 4
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 def test_a_mail_that_may_have_left_is_not_sent_again(mail_server: list[Exception]) -> None:
     mail_server.append(SMTPServerDisconnected("gone"))
     assert ask_and_answer() == []
-    link_requests.answer_all(NOON + HOUR)
+    link_requests.process_pending(NOON + HOUR)
     assert mail.outbox == []
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
     assert LoginToken.objects.count() == 1  # it works if it did arrive
     assert events() == ["signed_up", "asked"]
 
 
 def test_a_worker_that_dies_in_between_mails_nobody_twice() -> None:
     ask()
-    MailRequest.objects.update(status=MailRequest.Status.ANSWERING, attempts=1)
-    link_requests.answer_all(NOON + HOUR)
+    LinkRequest.objects.update(status=LinkRequest.Status.ANSWERING, attempts=1)
+    link_requests.process_pending(NOON + HOUR)
     assert mail.outbox == []
 
 
 def test_an_answer_that_comes_too_late_is_not_given() -> None:
     reader("ada")
     ask(KIND.SIGN_IN)
-    link_requests.answer_all(NOON + HOUR + MINUTE)
+    link_requests.process_pending(NOON + HOUR + MINUTE)
     assert mail.outbox == []
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 def test_signing_in_comes_before_what_came_earlier(name_server: dict[str, str], settings: Any) -> None:
@@ -382,7 +382,7 @@ def test_signing_in_comes_before_what_came_earlier(name_server: dict[str, str], 
     for number in range(30):
         ask(email=f"somebody{number}@unheard-of.example")
     ask(KIND.SIGN_IN, now=NOON + MINUTE)
-    link_requests.answer_all(NOON + MINUTE)
+    link_requests.process_pending(NOON + MINUTE)
     assert mail.outbox[0].to == ["ada@example.org"]
 
 
@@ -391,10 +391,10 @@ def test_one_request_that_fails_holds_up_no_other_and_is_tried_again(monkeypatch
         broken.setitem(link_requests._ANSWERS, KIND.SIGN_IN, lambda *_: 1 / 0)
         ask(KIND.SIGN_IN, email="ben@example.org")
         ask(now=NOON + MINUTE)
-        link_requests.answer_all(NOON + MINUTE)
+        link_requests.process_pending(NOON + MINUTE)
         assert [message.to for message in mail.outbox] == [["ada@example.org"]]
     reader("ben")
-    link_requests.answer_all(NOON + 2 * MINUTE)
+    link_requests.process_pending(NOON + 2 * MINUTE)
     assert [message.to for message in mail.outbox] == [["ada@example.org"], ["ben@example.org"]]
 
 
@@ -405,7 +405,7 @@ def test_a_sign_up_whose_first_try_failed_before_anything_was_kept_is_kept_by_th
         broken.setattr(link_requests, "new_login_token", lambda *_, **__: 1 / 0)
         assert ask_and_answer() == []
         assert not Subscriber.objects.exists()
-    link_requests.answer_all(NOON + MINUTE)
+    link_requests.process_pending(NOON + MINUTE)
     assert len(mail.outbox) == 1
     assert events() == ["signed_up", "asked"]
 
@@ -416,7 +416,7 @@ def test_a_broker_that_is_away_neither_fails_nor_delays_the_page(settings: Any) 
         closed.bind(("127.0.0.1", 0))
         settings.CELERY_BROKER_URL = f"redis://127.0.0.1:{closed.getsockname()[1]}/0"
         ask()
-    assert MailRequest.objects.count() == 1
+    assert LinkRequest.objects.count() == 1
 
 
 # --- domains that take no mail ---------------------------------------------------------------------------------------
@@ -459,7 +459,7 @@ def test_a_domain_that_says_it_takes_no_mail_is_not_written_to(name_server: dict
     name_server |= {"null.example": "0 .", "mail.example": "10 mx.mail.example."}
     assert ask_and_answer(email="ada@null.example") == []
     assert not Subscriber.objects.exists()
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
     assert len(ask_and_answer(email="ada@mail.example")) == 1
     assert len(ask_and_answer(email="ada@unheard-of.example")) == 1
 

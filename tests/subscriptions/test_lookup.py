@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from subscriptions import consent
-from subscriptions.lookup import find, rhythm_of, standing_in_words, suppression_of, wishes_of
+from subscriptions.lookup import find_readers, rhythm_of, standing_in_words, suppression_of, wishes_of
 from subscriptions.models import Subscriber
 from tests.support.factories import NOON, reader, want
 
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.django_db
 def test_an_exact_address_comes_before_those_that_begin_so() -> None:
     ada = reader("ada")
     reader("ada2", email="ada@example.org.uk")
-    assert find("ada@example.org") == [ada]
-    assert len(find("ada@example")) == 2
+    assert find_readers("ada@example.org") == [ada]
+    assert len(find_readers("ada@example")) == 2
 
 
 def test_a_number_that_looks_like_the_beginning_of_an_address_still_finds_addresses() -> None:
     long = reader("long", email="abcdefghijklmnopqrstuvwxyz@example.org")
-    assert find("abcdefghijklmnopqrstuv") == [long]
+    assert find_readers("abcdefghijklmnopqrstuv") == [long]
 
 
 @pytest.mark.parametrize(

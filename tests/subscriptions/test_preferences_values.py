@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 
 from subscriptions import consent
 from subscriptions.models import Preference, Subscriber
-from subscriptions.preferences import Choices, Wish, choose
+from subscriptions.preferences import Choices, Wish, save_choices
 from tests.support.factories import NOON, reader, want
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +23,7 @@ def test_nothing_is_kept_of_someone_who_was_erased_meanwhile() -> None:
     consent.erase(stale.public_id, now=NOON)
     before = Subscriber.objects.values().get()
     wishes = (Wish("keyword", "my illness"),)
-    assert not choose(stale, Choices(zone="Europe/Berlin", wishes=wishes), now=NOON)
+    assert not save_choices(stale, Choices(zone="Europe/Berlin", wishes=wishes), now=NOON)
     assert Subscriber.objects.values().get() == before
     assert not Preference.objects.exists()
 
@@ -31,7 +31,7 @@ def test_nothing_is_kept_of_someone_who_was_erased_meanwhile() -> None:
 def test_someone_whose_row_is_gone_chooses_nothing() -> None:
     stale = reader("ada")
     Subscriber.objects.all().delete()
-    assert not choose(stale, Choices(), now=NOON)
+    assert not save_choices(stale, Choices(), now=NOON)
 
 
 def test_a_wish_that_ended_is_not_shown_and_chosen_again_it_stands() -> None:
@@ -40,14 +40,14 @@ def test_a_wish_that_ended_is_not_shown_and_chosen_again_it_stands() -> None:
     ada.preferences.filter(value="kelp").update(until=NOON.date() - DAY)
     ada.preferences.filter(value="moss").update(until=NOON.date())
     assert [wish.value for wish in Choices.of(ada, today=NOON.date()).wishes] == ["moss"]
-    choose(ada, Choices.of(ada), now=NOON)
+    save_choices(ada, Choices.of(ada), now=NOON)
     assert dict(ada.preferences.values_list("value", "until")) == {"kelp": None, "moss": NOON.date()}
 
 
 @pytest.mark.parametrize("status", ["active", "paused"])
 def test_a_reader_without_a_next_day_gets_one_with_the_next_choices(status: str) -> None:
     ada = reader("ada", status=status, next_send_at=None, send_hour=7)
-    choose(ada, Choices.of(ada), now=NOON)
+    save_choices(ada, Choices.of(ada), now=NOON)
     ada.refresh_from_db()
     assert ada.next_send_at == NOON + timedelta(hours=19)
 
@@ -55,7 +55,7 @@ def test_a_reader_without_a_next_day_gets_one_with_the_next_choices(status: str)
 @pytest.mark.parametrize("status", ["pending", "unsubscribed"])
 def test_whoever_is_not_on_the_list_gets_no_next_day(status: str) -> None:
     ada = reader("ada", status=status, next_send_at=None)
-    choose(ada, Choices(send_hour=9), now=NOON)
+    save_choices(ada, Choices(send_hour=9), now=NOON)
     ada.refresh_from_db()
     assert ada.next_send_at is None
 

@@ -13,7 +13,7 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions.models import Knock
+from subscriptions.models import RateCounter
 from subscriptions.rate_limits import NETWORK, NEW_ADDRESS, WIDER, asked_too_often_about, ip_of, too_many
 from tests.support.factories import NOON
 from tests.support.processes import go, start
@@ -75,8 +75,8 @@ def test_whatever_is_written_as_an_address_is_read_or_not(text: str) -> None:
 
 
 def test_a_network_is_refused_after_its_share_and_welcome_again_in_the_next_hour(noon: Any) -> None:
-    most = NETWORK["sign_up"].most
-    assert [too_many(visit(), "sign_up") for _ in range(most + 2)] == [False] * most + [True] * 2
+    limit = NETWORK["sign_up"].count
+    assert [too_many(visit(), "sign_up") for _ in range(limit + 2)] == [False] * limit + [True] * 2
     assert not too_many(visit("192.0.2.2"), "sign_up")
     assert not too_many(visit(), "sign_in")
     noon.shift(timedelta(hours=1))
@@ -88,31 +88,31 @@ def test_knocking_slowly_opens_no_door_sooner(noon: Any) -> None:
     for _ in range(9):  # 54 minutes of one hour
         let_through += sum(not too_many(visit(), "sign_up") for _ in range(10))
         noon.shift(timedelta(minutes=6))
-    assert let_through == NETWORK["sign_up"].most
+    assert let_through == NETWORK["sign_up"].count
 
 
 def test_an_address_has_its_share_of_a_day_however_long_one_waits_in_it_and_however_it_is_spelled(noon: Any) -> None:
     spellings = ["Ada@example.org", "ada@EXAMPLE.ORG"]
     asked = [asked_too_often_about(spellings[n % 2], now=NOON + n * timedelta(hours=1)) for n in range(5)]
-    assert asked == [False] * NEW_ADDRESS.most + [True] * 2
+    assert asked == [False] * NEW_ADDRESS.count + [True] * 2
     assert not asked_too_often_about("ada@example.org", now=NOON + timedelta(hours=12))
 
 
 def test_a_whole_ipv6_network_is_one_visitor(noon: Any) -> None:
-    most = NETWORK["erase"].most
-    assert not any(too_many(visit(f"2001:db8:0:7::{n:x}"), "erase") for n in range(most))
+    limit = NETWORK["erase"].count
+    assert not any(too_many(visit(f"2001:db8:0:7::{n:x}"), "erase") for n in range(limit))
     assert too_many(visit("2001:db8:0:7:ffff::1"), "erase")
     assert not too_many(visit("2001:db8:0:8::1"), "erase")
 
 
 def test_who_has_thousands_of_ipv6_networks_is_no_thousands_of_visitors(noon: Any) -> None:
-    most = WIDER * NETWORK["erase"].most
-    assert [too_many(visit(f"2001:db8:0:{n:x}::1"), "erase") for n in range(most + 1)] == [False] * most + [True]
+    limit = WIDER * NETWORK["erase"].count
+    assert [too_many(visit(f"2001:db8:0:{n:x}::1"), "erase") for n in range(limit + 1)] == [False] * limit + [True]
     assert not too_many(visit("2001:db8:1::1"), "erase")
 
 
 def test_a_neighbour_who_is_refused_takes_nothing_from_the_wider_network(noon: Any) -> None:
-    for _ in range(2 * WIDER * NETWORK["erase"].most):
+    for _ in range(2 * WIDER * NETWORK["erase"].count):
         too_many(visit("2001:db8:0:7::1"), "erase")
     assert not too_many(visit("2001:db8:0:8::1"), "erase")
 
@@ -136,13 +136,13 @@ def test_visitors_of_several_processes_at_once_are_each_counted(house: House) ->
     del house.environment["REDIS_URL"]  # it makes no difference here
     house.run("manage.py", "migrate", "-v0")
     said = go([start(AT_ONCE, environment=house.environment) for _ in range(4)])
-    assert sum(int(refused) for refused in said) == 120 - NETWORK["erase"].most
+    assert sum(int(refused) for refused in said) == 120 - NETWORK["erase"].count
 
 
 def test_what_is_counted_names_nobody(noon: Any) -> None:
     too_many(visit(), "sign_up")
     asked_too_often_about("ada@example.org", now=NOON)
-    kept = str(list(Knock.objects.values()))
-    assert Knock.objects.count() == 2
+    kept = str(list(RateCounter.objects.values()))
+    assert RateCounter.objects.count() == 2
     assert "192.0.2" not in kept
     assert "ada@" not in kept

@@ -11,7 +11,7 @@ import time_machine
 from django.contrib.sessions.models import Session
 
 from subscriptions import consent
-from subscriptions.models import ConsentEvent, Knock, LoginToken, MailRequest, Subscriber
+from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, RateCounter, Subscriber
 from subscriptions.preferences import Choices
 from subscriptions.retention import delete_expired
 from subscriptions.tokens import new_login_token
@@ -22,7 +22,7 @@ DAY = timedelta(days=1)
 
 
 def sign_up(email: str) -> Subscriber:
-    request = MailRequest(
+    request = LinkRequest(
         kind="sign_up", email=email, choices=Choices().as_json(), asked_at=NOON, ip="192.0.2.1", user_agent="Firefox"
     )
     signed_up = consent.sign_up(request, now=NOON)
@@ -81,13 +81,13 @@ def test_a_new_address_that_nobody_confirmed_is_forgotten_whether_a_link_was_mai
     assert ada.pending_email is None
 
 
-@pytest.mark.parametrize("status", list(MailRequest.Status))
+@pytest.mark.parametrize("status", list(LinkRequest.Status))
 def test_a_request_that_nobody_answered_goes_after_a_day(status: str) -> None:
-    MailRequest.objects.create(kind="sign_in", email="a@example.org", asked_at=NOON, status=status)
+    LinkRequest.objects.create(kind="sign_in", email="a@example.org", asked_at=NOON, status=status)
     delete_expired(NOON + DAY - timedelta(seconds=1))
-    assert MailRequest.objects.exists()
+    assert LinkRequest.objects.exists()
     delete_expired(NOON + DAY)
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 def test_visits_and_counts_that_are_over_go(settings: Any) -> None:
@@ -97,8 +97,8 @@ def test_visits_and_counts_that_are_over_go(settings: Any) -> None:
             visit["reader"] = "x"
             visit.set_expiry(seconds)
             visit.save()
-            Knock.objects.create(name="erase", until=NOON + timedelta(seconds=seconds))
+            RateCounter.objects.create(name="erase", until=NOON + timedelta(seconds=seconds))
     with time_machine.travel(NOON + DAY, tick=False):
         delete_expired(NOON + DAY)
     assert Session.objects.count() == 1
-    assert [row.until for row in Knock.objects.all()] == [NOON + 3 * DAY]
+    assert [row.until for row in RateCounter.objects.all()] == [NOON + 3 * DAY]

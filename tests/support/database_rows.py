@@ -7,11 +7,11 @@ from typing import Any
 
 from django.apps import apps
 
-from subscriptions.models import Knock
+from subscriptions.models import RateCounter
 
 
 def every_row() -> Iterator[tuple[str, list[Any]]]:
     """Each table with its rows, but for the counts of what visitors ask for: they go by themselves."""
     for model in apps.get_models():
-        if model is not Knock:
+        if model is not RateCounter:
             yield model._meta.label, list(model._default_manager.order_by("pk").values_list())

@@ -32,7 +32,7 @@ class Zones:
     zone: dns.zone.Zone
     failing: Collection[dns.name.Name]
 
-    def answer(self, question: bytes, *, most: int) -> bytes:
+    def answer(self, question: bytes, *, limit: int) -> bytes:
         asked = dns.message.from_wire(question)
         reply = dns.message.make_response(asked, recursion_available=True)
         name, kind = asked.question[0].name, asked.question[0].rdtype
@@ -47,7 +47,7 @@ class Zones:
         elif not any(known.is_subdomain(name) for known in self.zone.nodes):
             reply.set_rcode(dns.rcode.NXDOMAIN)
         try:
-            return reply.to_wire(max_size=max(most, asked.payload) if most == 512 else most)
+            return reply.to_wire(max_size=max(limit, asked.payload) if limit == 512 else limit)
         except dns.exception.TooBig:
             reply.answer.clear()
             reply.flags |= dns.flags.TC
@@ -66,12 +66,12 @@ def name_server(records: str, *, failing: Collection[str] = ()) -> Iterator[dns.
 
     class ByUDP(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            self.request[1].sendto(zones.answer(self.request[0], most=512), self.client_address)
+            self.request[1].sendto(zones.answer(self.request[0], limit=512), self.client_address)
 
     class ByTCP(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             (size,) = struct.unpack("!H", self.rfile.read(2))
-            answer = zones.answer(self.rfile.read(size), most=65535)
+            answer = zones.answer(self.rfile.read(size), limit=65535)
             self.wfile.write(struct.pack("!H", len(answer)) + answer)
 
     with socketserver.TCPServer(("127.0.0.1", 0), ByTCP) as tcp:

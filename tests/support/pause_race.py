@@ -19,7 +19,7 @@ from django.conf import settings
 from digest.delivery import throttle
 from digest.delivery.plan import plan
 from digest.delivery.retry import try_again
-from digest.delivery.send import deliver_all, sweep
+from digest.delivery.send import deliver_all, reap
 from digest.models import Batch, Delivery
 from subscriptions.models import Subscriber
 from tests.support.factories import reader
@@ -107,7 +107,7 @@ def _in_two_batches(crowd: list[Subscriber]) -> None:
 
 
 def _sweep_and_deliver() -> None:
-    sweep(now() + timedelta(seconds=1))
+    reap(now() + timedelta(seconds=1))
     deliver()
 
 

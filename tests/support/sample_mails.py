@@ -7,7 +7,7 @@ from datetime import date
 
 from digest.compose.build import Reader, Sender, compose, compose_nothing
 from digest.compose.card import Card, Fact, card_for
-from digest.compose.completeness import SourceCount, receipt_in_words
+from digest.compose.completeness import SourceCount, completeness_in_words
 from digest.compose.reasons import Reason
 from digest.compose.size_limit import email_of_nothing, fit
 from subscriptions import link_requests
@@ -28,7 +28,7 @@ READER = Reader(
     asked_for=("Robotics", "Machine learning", "“grasping”", "Ingrid Solheim-Vargas"),
     confirmed_on=date(2026, 5, 12),
     rhythm="on weekdays at 07:00",
-    most=10,
+    limit=10,
 )
 SOURCES = [
     SourceCount("arXiv cs.LG", 40, 40),
@@ -65,7 +65,7 @@ def mails() -> dict[str, RenderedEmail]:
                 READER,
                 issue_date=date(2026, 11, 23),
                 sender=SENDER,
-                receipt=receipt_in_words(SOURCES),
+                completeness=completeness_in_words(SOURCES),
                 also=also(),
             )
         ),
@@ -111,7 +111,7 @@ def digest(
             sender=SENDER,
             arrived=412,
             matched=94,
-            receipt=receipt_in_words(SOURCES),
+            completeness=completeness_in_words(SOURCES),
             also=[] if bare else also(),
             occasion=occasion,
             since=since,
@@ -181,7 +181,9 @@ def worst() -> RenderedEmail:
             sender=SENDER,
             arrived=14,
             matched=14,
-            receipt=receipt_in_words([SourceCount("<u>" + "s" * 300, 3, 5), SourceCount("\u202e", 0, late=True)]),
+            completeness=completeness_in_words(
+                [SourceCount("<u>" + "s" * 300, 3, 5), SourceCount("\u202e", 0, late=True)]
+            ),
             also=cards[:3],
             occasion="first",
         )

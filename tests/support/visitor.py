@@ -33,8 +33,8 @@ from digest.editions import open_edition
 from digest.ingest import store
 from digest.ingest import sample
 from digest.models import Source
-from subscriptions.seed_data import lay_down_topics
-lay_down_topics()
+from subscriptions.seed_data import seed_topics
+seed_topics()
 now = datetime.now(UTC)
 feeds = sample.feeds(now.date())
 early = [name for name in feeds if name < "arxiv-cs.D"]

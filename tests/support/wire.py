@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 
 from digest.delivery.plan import plan
-from digest.delivery.send import deliver_all, sweep
+from digest.delivery.send import deliver_all, reap
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Paper
@@ -92,7 +92,7 @@ def sent_twice(sink: Sink) -> list[bytes]:
     sink.busy = True
     sent(sink)
     sink.busy, later = False, NOON + timedelta(minutes=5)
-    sweep(later)
+    reap(later)
     sent(sink, now=later)
     assert Delivery.objects.get().status == Delivery.Status.ACCEPTED
     return sink.received

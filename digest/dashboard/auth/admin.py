@@ -14,7 +14,7 @@ from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
 
 from digest.dashboard import audit_log
-from digest.dashboard.auth.members import in_words
+from digest.dashboard.auth.members import roles_in_words
 from digest.dashboard.auth.reauthentication import require_recent_login
 from digest.dashboard.auth.roles import Role
 from subscriptions.admin import ReadOnly
@@ -36,7 +36,7 @@ class MembersAdmin(admin.ModelAdmin):
 
     @admin.display(description="roles")
     def roles(self, user: User) -> str:
-        return in_words([role for role in Role if role in {group.name for group in user.groups.all()}])
+        return roles_in_words([role for role in Role if role in {group.name for group in user.groups.all()}])
 
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
         words = {
@@ -70,8 +70,8 @@ class MembersAdmin(admin.ModelAdmin):
         super().save_related(request, form, formsets, change)
         after = set(form.instance.groups.values_list("name", flat=True))
         if before != after:
-            words = [in_words([role for role in Role if role in names]) for names in (after, before)]
-            audit_log.write_down(request.user, form.instance, f"Roles: {words[0]} (before: {words[1]})")
+            words = [roles_in_words([role for role in Role if role in names]) for names in (after, before)]
+            audit_log.record(request.user, form.instance, f"Roles: {words[0]} (before: {words[1]})")
 
 
 class RolesAdmin(ReadOnly):

@@ -23,22 +23,22 @@ def new_password() -> str:
     return "-".join("".join(secrets.choice(EASY) for _ in range(4)) for _ in range(4))
 
 
-def find(address: str) -> User | None:
+def find_member(address: str) -> User | None:
     """Who has that address, also if they were let go."""
     return User.objects.filter(email=address.strip().lower()).order_by("-is_active", "pk").first()
 
 
 @transaction.atomic
-def take_on(address: str, roles: Collection[Role], *, password: str) -> User:
+def add_member(address: str, roles: Collection[Role], *, password: str) -> User:
     """Somebody with these roles who can sign in; whoever was let go comes back."""
     address = address.strip().lower()
-    user = find(address) or User(username=_name_for(address), email=address)
+    user = find_member(address) or User(username=_name_for(address), email=address)
     user.is_staff = user.is_active = True
     user.set_password(password)
     user.save()
     EmailAddress.objects.update_or_create(user=user, email=address, defaults={"verified": True, "primary": True})
     user.groups.set(_groups(roles))
-    audit_log.write_down(user, user, f"Taken on, on the server, as {in_words(roles)}")
+    audit_log.record(user, user, f"Taken on, on the server, as {roles_in_words(roles)}")
     return user
 
 
@@ -46,7 +46,7 @@ def take_on(address: str, roles: Collection[Role], *, password: str) -> User:
 def give_roles(user: User, roles: Collection[Role]) -> None:
     """These roles, and no other."""
     user.groups.set(_groups(roles))
-    audit_log.write_down(user, user, f"Roles set on the server: {in_words(roles)}")
+    audit_log.record(user, user, f"Roles set on the server: {roles_in_words(roles)}")
 
 
 @transaction.atomic
@@ -54,20 +54,20 @@ def give_password(user: User, password: str) -> None:
     """A new one; visits that were begun with the old one are over."""
     user.set_password(password)
     user.save(update_fields=["password"])
-    audit_log.write_down(user, user, "New password given on the server")
+    audit_log.record(user, user, "New password given on the server")
 
 
 @transaction.atomic
-def forget_code(user: User) -> bool:
+def reset_2fa(user: User) -> bool:
     """Take away a second factor that was lost, and its recovery codes; False if there was none."""
     gone, _ = Authenticator.objects.filter(user=user).delete()
     if gone:
-        audit_log.write_down(user, user, "Second factor taken away on the server")
+        audit_log.record(user, user, "Second factor taken away on the server")
     return bool(gone)
 
 
 @transaction.atomic
-def let_go(user: User) -> None:
+def deactivate(user: User) -> None:
     """No longer on the staff, from their next click on. The row stays, for the history of what they did."""
     user.is_staff = user.is_superuser = user.is_active = False
     user.set_unusable_password()
@@ -76,10 +76,10 @@ def let_go(user: User) -> None:
     user.user_permissions.clear()
     Authenticator.objects.filter(user=user).delete()
     EmailAddress.objects.filter(user=user).delete()
-    audit_log.write_down(user, user, "Let go, on the server")
+    audit_log.record(user, user, "Let go, on the server")
 
 
-def lay_down_demonstration_login() -> str:
+def seed_demo_login() -> str:
     """A login with every role, so that a newcomer can look, where nobody ever had one; its password, else nothing.
 
     Where mail leaves for real there is none: a name that everybody knows must not open that door.
@@ -88,13 +88,13 @@ def lay_down_demonstration_login() -> str:
         return ""
     password = new_password()
     try:
-        take_on(DEMONSTRATION, [Role.OWNER], password=password)
+        add_member(DEMONSTRATION, [Role.OWNER], password=password)
     except IntegrityError:  # another first run was faster, and tells its own password
         return ""
     return password
 
 
-def in_words(roles: Collection[Role]) -> str:
+def roles_in_words(roles: Collection[Role]) -> str:
     """Their names, in the order in which the roles are explained."""
     return ", ".join(role for role in Role if role in roles) or "no role"
 

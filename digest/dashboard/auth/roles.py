@@ -30,7 +30,7 @@ MAY: dict[Role, dict[str, str]] = {
     Role.SENDER: {},
     Role.PRIVACY: {  # tables that hold addresses, or what somebody likes
         "view": """subscriptions.subscriber subscriptions.preference subscriptions.suppression
-            subscriptions.consentevent subscriptions.logintoken subscriptions.mailrequest subscriptions.knock
+            subscriptions.consentevent subscriptions.logintoken subscriptions.linkrequest subscriptions.ratecounter
             digest.verdict digest.deliveryevent""",
         "add": "subscriptions.preference",
         "change": "subscriptions.subscriber subscriptions.preference",
@@ -40,7 +40,7 @@ MAY: dict[Role, dict[str, str]] = {
 }
 
 
-def lay_down_groups() -> None:
+def seed_groups() -> None:
     """A group for each role, with exactly what it may do in the tables."""
     for app in apps.get_app_configs():  # Django makes an app's permissions only after this app's turn
         create_permissions(app, verbosity=0)

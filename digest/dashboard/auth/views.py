@@ -32,7 +32,7 @@ class Remembered:
         with transaction.atomic():
             response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
             user = cast(User, self.request.user)  # allauth asked for a sign-in
-            audit_log.write_down(user, user, self.done)
+            audit_log.record(user, user, self.done)
         return response
 
 

@@ -148,16 +148,16 @@ def _ask_in_turn(
 ) -> Answer:
     """One exchange within the turn of its host; raises NoAnswer, or _NotNow when the turn was not to be had."""
     name, holder = _turn_of(url.host), lease.new_holder()
-    hold, patience = timedelta(seconds=left) + MARGIN, timedelta(seconds=limits.wait)
-    if until := lease.wait_for(name, holder=holder, hold=hold, patience=patience, clock=clock, sleep=sleep):
+    hold, timeout = timedelta(seconds=left) + MARGIN, timedelta(seconds=limits.wait)
+    if until := lease.wait_for(name, holder=holder, hold=hold, timeout=timeout, clock=clock, sleep=sleep):
         raise _NotNow(url.host, until)
-    rest = ARXIV_REST if name == _turn_of("arxiv.org") else REST
+    cooldown = ARXIV_REST if name == _turn_of("arxiv.org") else REST
     try:
         answer = ask(url, headers, limits=limits, seconds=left, loopback=settings.FETCH_LOOPBACK)
-        rest = max(rest, _asked_pause(answer, clock()) or rest)
+        cooldown = max(cooldown, _asked_pause(answer, clock()) or cooldown)
         return answer
     finally:
-        lease.give_back(name, holder=holder, now=clock(), rest=rest)
+        lease.release(name, holder=holder, now=clock(), cooldown=cooldown)
 
 
 def _turn_of(host: str) -> str:

@@ -13,9 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
 from digest import jobs
-from digest.dashboard.auth.members import lay_down_demonstration_login
+from digest.dashboard.auth.members import seed_demo_login
 from digest.delivery.plan import plan
-from digest.delivery.send import deliver_all, sweep
+from digest.delivery.send import deliver_all, reap
 from digest.editions.open_edition import noon, open_edition
 from digest.ingest import refresh, sample, store
 from digest.ingest.store import Reading
@@ -23,7 +23,7 @@ from digest.management import files as given
 from digest.management import summary
 from digest.models import Delivery, Source
 from subscriptions.models import Subscriber
-from subscriptions.seed_data import lay_down_demonstration_readers, lay_down_topics
+from subscriptions.seed_data import seed_demo_subscribers, seed_topics
 
 
 class Command(BaseCommand):
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         if settings.MODE == "sample":
             feeds = dict(sample.feeds(day))
             out.print("This is the bundled sample day: invented papers, whose links lead nowhere.")
-        topics, readers = lay_down_topics(), lay_down_demonstration_readers(now)
+        topics, readers = seed_topics(), seed_demo_subscribers(now)
         if topics or readers:
             out.print(f"First run: {topics} topics are on offer, and {readers} demonstration readers have signed up.")
 
@@ -64,24 +64,24 @@ class Command(BaseCommand):
             now = datetime.now(UTC)
         else:
             readings = list(summary.progress("Storing papers", store.store_files(feeds, now=now), total=len(feeds)))
-        summary.tell_readings(out, readings, day=day)
+        summary.print_readings(out, readings, day=day)
         if settings.MODE == "rehearsal" and not any(reading.stored for reading in readings):
             out.print("\nNo paper was found in what was given, so no edition was opened and nothing was sent.")
             raise_if_unread(readings)
             return
         edition, opened = open_edition(day, now=now)
-        summary.tell_edition(out, edition, opened=opened)
+        summary.print_edition(out, edition, opened=opened)
 
         on_the_list = Subscriber.objects.on_the_list().values_list("pk", flat=True)
         planned = plan(now, on_the_list, issue_date=day)
-        sweep(now)
+        reap(now)
         deliver_all(clock=lambda: now)
         jobs.count(now)
         deliveries = list(Delivery.objects.filter(issue_date=day))
-        summary.tell_deliveries(out, deliveries, planned=planned)
-        summary.tell_outbox(out)
-        if password := lay_down_demonstration_login():
-            summary.tell_login(out, password)
+        summary.print_deliveries(out, deliveries, planned=planned)
+        summary.print_outbox(out)
+        if password := seed_demo_login():
+            summary.print_login(out, password)
         raise_if_unread(readings)
         if any(row.status == Delivery.Status.FAILED for row in deliveries):
             raise CommandError("At least one digest failed; the reason stands above.", returncode=1)
@@ -94,9 +94,11 @@ def raise_if_unread(readings: list[Reading]) -> None:
 
 def _refresh(out: Console, now: datetime) -> Iterator[Reading]:
     """Fetch every active source, saying what is being waited for."""
-    if laid := refresh.lay_down_sources():
+    if laid := refresh.seed_sources():
         out.print(f"First run: {laid} sources were switched on; arXiv asks for three seconds between requests.")
-    yield from summary.progress("Looking for missed days", refresh.fill_gaps(now, most=refresh.MOST_MISSED), total=None)
+    yield from summary.progress(
+        "Looking for missed days", refresh.fill_gaps(now, limit=refresh.MOST_MISSED), total=None
+    )
     sources = list(Source.objects.filter(active=True))
     for source in summary.progress("Fetching sources", sources, total=len(sources), name=lambda one: one.name):
         yield refresh.refresh(source, now=datetime.now(UTC))

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from digest.diagnostics import dns_records
 from digest.diagnostics.check_result import Severity
-from digest.diagnostics.report import World, examine
+from digest.diagnostics.report import Environment, examine
 from digest.management import summary
 
 MARK = {
@@ -32,8 +32,8 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         out = summary.console()
-        world = World(clock=lambda: datetime.now(UTC), names=dns_records.resolver())
-        findings = examine(world.clock(), world=world)
+        environment = Environment(clock=lambda: datetime.now(UTC), names=dns_records.resolver())
+        findings = examine(environment.clock(), environment=environment)
         for finding in findings:
             out.print(f"{MARK[finding.severity]}  {escape(finding.what)}: {escape(finding.seen)}", soft_wrap=True)
             if finding.do:

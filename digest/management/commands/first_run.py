@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from digest.ingest.refresh import lay_down_sources
-from subscriptions.seed_data import lay_down_topics
+from digest.ingest.refresh import seed_sources
+from subscriptions.seed_data import seed_topics
 
 
 class Command(BaseCommand):
@@ -17,4 +17,4 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options: Any) -> None:
-        self.stdout.write(f"Laid down: {lay_down_topics()} topics, {lay_down_sources()} sources.")
+        self.stdout.write(f"Laid down: {seed_topics()} topics, {seed_sources()} sources.")

@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def handle(self, *, measure: bool, readers: int, papers: int, days: int, seed: int, **options: Any) -> None:
         out = summary.console()
         if measure:
-            _tell(out)
+            _print(out)
             return
         if not (0 < days <= 365 and readers >= 0 and days <= papers <= 99_999):
             raise CommandError("Give 1 to 365 days, at least one paper a day and at most 99,999.", returncode=2)
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         out.print(", ".join(f"{count:,} {what}" for what, count in counts.items()), soft_wrap=True)
 
 
-def _tell(out: Console) -> None:
+def _print(out: Console) -> None:
     table = Table(title=f"The desk's pages, {page_times.ROUNDS} requests each", title_justify="left", box=None)
     table.add_column("page")
     for name in ("status", "queries", "median ms", "worst ms"):

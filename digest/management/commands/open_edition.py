@@ -17,7 +17,7 @@ from digest.management import summary
 class Command(BaseCommand):
     help = (
         "Freeze the candidates of a day (today in UTC unless --date says another): their cards, their trending scores "
-        "and the receipt. An edition that is open already stays as it is. Exit codes: 0 done; 2 wrong arguments."
+        "and the completeness report. An edition that is open already stays as it is. Exit codes: 0 done, 2 wrong use."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -28,8 +28,8 @@ class Command(BaseCommand):
         now = noon(day) if day else datetime.now(UTC)
         out = summary.console()
         if dry_run:
-            summary.tell_draft(out, now.date(), draft(now.date(), now=now))
+            summary.print_draft(out, now.date(), draft(now.date(), now=now))
         else:
             edition, opened = open_edition(now.date(), now=now)
-            summary.tell_edition(out, edition, opened=opened)
+            summary.print_edition(out, edition, opened=opened)
             reach.count_readers(edition)

@@ -36,6 +36,6 @@ class Command(BaseCommand):
             feeds = feeds or dict(sample.feeds(day))
             stored = store.store_files(feeds, now=noon(day))
             readings = list(summary.progress("Storing papers", stored, total=len(feeds)))
-        summary.tell_readings(summary.console(), readings, day=day)
+        summary.print_readings(summary.console(), readings, day=day)
         if readings and all(reading.error for reading in readings):
             raise CommandError("None of the sources could be read.", returncode=1)

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from digest.delivery.plan import plan
-from digest.delivery.send import deliver_all, sweep
+from digest.delivery.send import deliver_all, reap
 from digest.editions.open_edition import WINDOW, noon
 from digest.management import files as given
 from digest.management import summary
@@ -47,13 +47,13 @@ class Command(BaseCommand):
                 before = Delivery.objects.aggregate(last=Max("pk"))["last"] or 0
                 planned = plan(now, ids, issue_date=day)
                 rows = Delivery.objects.filter(pk__gt=before).select_related("subscriber")
-                summary.tell_plan(out, list(rows), planned=planned)
+                summary.print_plan(out, list(rows), planned=planned)
                 transaction.set_rollback(True)
             return
         planned = plan(now, ids, issue_date=day)
-        sweep(now)
+        reap(now)
         deliver_all(clock=lambda: now)
         deliveries = list(Delivery.objects.filter(subscriber__in=ids, issue_date=day))
-        summary.tell_deliveries(out, deliveries, planned=planned)
+        summary.print_deliveries(out, deliveries, planned=planned)
         if any(row.status == Delivery.Status.FAILED for row in deliveries):
             raise CommandError("At least one digest failed; the reason stands above.", returncode=1)

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from digest import jobs
-from digest.delivery.apply_events import settle
+from digest.delivery.apply_events import apply_events
 from subscriptions import link_requests
 
 
@@ -45,7 +45,7 @@ def do_what_is_due(clock: Callable[[], datetime]) -> None:
         jobs.open_edition(clock())
     jobs.tick(clock())
     jobs.tidy(clock())
-    link_requests.answer_all(clock())
-    settle(clock())
+    link_requests.process_pending(clock())
+    apply_events(clock())
     while jobs.waiting(clock()):
         jobs.deliver(clock)

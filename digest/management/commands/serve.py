@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from subscriptions.seed_data import lay_down_topics
+from subscriptions.seed_data import seed_topics
 
 GRACE = 15  # seconds for what is in hand, then the tree is killed
 CELERY = ["-m", "celery", "-q", "-A", "digest.config.celery"]
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             call_command("first_run", stdout=self.stdout)
             what = "with its timetable"
         else:
-            lay_down_topics()
+            seed_topics()
             what = f"the {settings.MODE} day, which does not move on; who signs up gets it into the outbox"
         self.stdout.write(f"Broadsheet, {what}: http://localhost:{port} until Ctrl-C.")
         self.stdout.flush()

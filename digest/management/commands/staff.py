@@ -41,7 +41,7 @@ class Command(BaseCommand):
         word = parser.add_mutually_exclusive_group()
         word.add_argument("--new-password", action="store_true", help="make one and print it")
         word.add_argument("--password-from-stdin", action="store_true", help="read it from the first line of the input")
-        parser.add_argument("--forget-code", action="store_true", help="take away a second factor that was lost")
+        parser.add_argument("--reset-2fa", action="store_true", help="take away a second factor that was lost")
         parser.add_argument("--remove", action="store_true", help="let them go; what they did stays in the history")
 
     def handle(
@@ -51,33 +51,33 @@ class Command(BaseCommand):
         roles: list[Role] | None,
         new_password: bool,
         password_from_stdin: bool,
-        forget_code: bool,
+        reset_2fa: bool,
         remove: bool,
         **options: Any,
     ) -> None:
-        user = members.find(address)
+        user = members.find_member(address)
         if remove:
-            if roles or new_password or password_from_stdin or forget_code:
+            if roles or new_password or password_from_stdin or reset_2fa:
                 raise CommandError("--remove goes alone.", returncode=2)
-            self._let_go(user, address)
+            self._deactivate(user, address)
             return
         password = _from_stdin(user, address) if password_from_stdin else ""
         with transaction.atomic():
             if user is None or not user.is_active:
-                user, password = self._take_on(address, roles, password), ""
+                user, password = self._add_member(address, roles, password), ""
             elif roles:
                 members.give_roles(user, roles)
             if new_password and not self.told:
                 password = self._made()
             if password:
                 members.give_password(user, password)
-            if forget_code and not members.forget_code(user):
+            if reset_2fa and not members.reset_2fa(user):
                 self.stdout.write("There was no second factor to take away.")
-        self._tell(user)
+        self._print(user)
 
     told = ""  # a password that was made, to be printed once all is done
 
-    def _take_on(self, address: str, roles: list[Role] | None, password: str) -> User:
+    def _add_member(self, address: str, roles: list[Role] | None, password: str) -> User:
         try:
             validate_email(address)
         except ValidationError as error:
@@ -85,24 +85,28 @@ class Command(BaseCommand):
         if not roles:
             known = ", ".join(Role)
             raise CommandError(f"Nobody on the staff has that address. To take them on, give a --role: {known}.")
-        return members.take_on(address, roles, password=password or self._made())
+        return members.add_member(address, roles, password=password or self._made())
 
     def _made(self) -> str:
         self.told = members.new_password()
         return self.told
 
-    def _let_go(self, user: User | None, address: str) -> None:
+    def _deactivate(self, user: User | None, address: str) -> None:
         if user is None or not user.is_active:
             raise CommandError("Nobody on the staff has that address.")
-        members.let_go(user)
+        members.deactivate(user)
         self.stdout.write(f"{address} may no longer sign in. What they did stays in the history.")
 
-    def _tell(self, user: User) -> None:
+    def _print(self, user: User) -> None:
         groups = set(user.groups.values_list("name", flat=True))
         self.stdout.write(f"address   {user.email}")
         if self.told:
             self.stdout.write(f"password  {self.told}   (shown this once)")
-        roles = "all, as a superuser" if user.is_superuser else members.in_words([one for one in Role if one in groups])
+        roles = (
+            "all, as a superuser"
+            if user.is_superuser
+            else members.roles_in_words([one for one in Role if one in groups])
+        )
         self.stdout.write(f"roles     {roles}")
         self.stdout.write(f"code      {'set up' if has_code(user) else 'none yet: set up after signing in'}")
         self.stdout.write(f"desk      {settings.SITE_URL}/desk/")

@@ -10,7 +10,7 @@ import pytest
 
 from digest.compose.build import SUBJECT_LENGTH, compose, compose_nothing
 from digest.compose.card import Fact
-from digest.compose.completeness import SourceCount, receipt_in_words
+from digest.compose.completeness import SourceCount, completeness_in_words
 from digest.compose.reasons import Reason
 from digest.compose.size_limit import email_of_nothing, fit
 from tests.support.digests import ADA, BROADSHEET, MONDAY, ROBOTICS, UPVOTES, a_card, a_digest
@@ -81,7 +81,7 @@ def test_picks_come_first_with_their_note() -> None:
 
 
 def test_the_first_digest_says_what_to_expect_how_to_tune_it_and_how_to_leave() -> None:
-    ada = replace(ADA, rhythm="on weekdays at 07:00", most=10)
+    ada = replace(ADA, rhythm="on weekdays at 07:00", limit=10)
     digest = a_digest(reader=ada, occasion="first")
     email = fit(digest)[1]
 
@@ -131,7 +131,7 @@ def test_a_day_with_nothing_says_so_and_why_and_what_was_read() -> None:
         replace(ADA, web_url="https://papers.example.org/d/1"),
         issue_date=MONDAY,
         sender=BROADSHEET,
-        receipt=receipt_in_words([SourceCount("arXiv cs.LG", 40, 40)]),
+        completeness=completeness_in_words([SourceCount("arXiv cs.LG", 40, 40)]),
         also=[a_card(90)],
     )
     email = email_of_nothing(nothing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from digest.compose.completeness import SourceCount, receipt_in_words
+from digest.compose.completeness import SourceCount, completeness_in_words
 
 
 def test_the_receipt_says_what_is_missing_first_and_names_late_sources() -> None:
@@ -13,12 +13,12 @@ def test_the_receipt_says_what_is_missing_first_and_names_late_sources() -> None
         SourceCount("medRxiv", 0, late=True),
     ]
 
-    assert receipt_in_words(sources) == (
+    assert completeness_in_words(sources) == (
         "Not complete: 2 announced papers are missing and 1 source is late.",
         "Read for this digest: arXiv cs.RO: 38 of 40 · arXiv cs.LG: 40 of 40 · bioRxiv: 1,212.",
         "Late: medRxiv. What a late source brings comes in a later digest.",
     )
-    many = receipt_in_words([SourceCount(f"arXiv cs.{n}", 10, 10) for n in range(155)])
+    many = completeness_in_words([SourceCount(f"arXiv cs.{n}", 10, 10) for n in range(155)])
     assert many[0] == "Complete: every source gave all that it announced."
     assert many[1].endswith(" · 143 other sources: 1,430.")
 
@@ -26,6 +26,6 @@ def test_the_receipt_says_what_is_missing_first_and_names_late_sources() -> None
 def test_a_day_is_called_complete_only_as_far_as_sources_say_what_they_had() -> None:
     silent, whole = SourceCount("bioRxiv", 1212), SourceCount("arXiv cs.LG", 40, 40)
 
-    assert receipt_in_words([whole, silent])[0] == "Complete, as far as sources say how much they have."
-    assert receipt_in_words([silent]) == ("Read for this digest: bioRxiv: 1,212.",)
-    assert receipt_in_words([]) == ()
+    assert completeness_in_words([whole, silent])[0] == "Complete, as far as sources say how much they have."
+    assert completeness_in_words([silent]) == ("Read for this digest: bioRxiv: 1,212.",)
+    assert completeness_in_words([]) == ()

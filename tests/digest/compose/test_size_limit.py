@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from digest.compose.completeness import SourceCount, receipt_in_words
+from digest.compose.completeness import SourceCount, completeness_in_words
 from digest.compose.reasons import Reason
 from digest.compose.size_limit import HTML_BYTES, fit
 from subscriptions.mail.rendering import RenderedEmail
@@ -236,10 +236,10 @@ def test_everything_around_the_papers_counts_too() -> None:
     letter = "'"
     also = [a_card(n, title=letter * 10_000, url="https://example.org/" + "x" * 800) for n in range(3)]
     cards = [(a_card(n, abstract=letter * 9_000), ROBOTICS) for n in range(25)]
-    receipt = receipt_in_words([SourceCount(letter * 900, 1, 2) for _ in range(40)])
-    reader = replace(ADA, asked_for=(letter * 100,) * 100, rhythm=letter * 900, most=25)
+    completeness = completeness_in_words([SourceCount(letter * 900, 1, 2) for _ in range(40)])
+    reader = replace(ADA, asked_for=(letter * 100,) * 100, rhythm=letter * 900, limit=25)
 
-    fitted, email = fit(a_digest(cards, reader, also=also, receipt=receipt, occasion="first"), limit=40_000)
+    fitted, email = fit(a_digest(cards, reader, also=also, completeness=completeness, occasion="first"), limit=40_000)
 
     assert len(email.html.encode()) <= 40_000
     assert fitted.also == tuple(also)

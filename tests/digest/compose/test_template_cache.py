@@ -13,7 +13,7 @@ from django.core.management import call_command
 from digest.compose import emails
 from digest.compose.build import Digest, Reader, Sender, compose
 from digest.compose.card import Card, Fact, card_for
-from digest.compose.completeness import SourceCount, receipt_in_words
+from digest.compose.completeness import SourceCount, completeness_in_words
 from digest.compose.reasons import Reason
 from digest.compose.size_limit import HTML_BYTES, fit
 from digest.compose.template_cache import TemplateCache
@@ -67,7 +67,7 @@ def a_digest(name: str, *, picks: int = 1, cards: list[Card] = CARDS, occasion: 
         sender=Sender(name="Broadsheet", site_url="https://x.example", postal_address="1 Reading Lane"),
         arrived=412,
         matched=9,
-        receipt=receipt_in_words([SourceCount("arXiv cs.LG", 40, 41)]),
+        completeness=completeness_in_words([SourceCount("arXiv cs.LG", 40, 41)]),
         also=cards[:2],
         occasion=occasion,
     )

@@ -29,7 +29,7 @@ def act(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         assert isinstance(request.user, User)
         on = f" on {request.GET['day']}" if "day" in request.GET else ""
-        audit_log.write_down(request.user, request.user, f"Acted because {request.POST['why']}{on}")
+        audit_log.record(request.user, request.user, f"Acted because {request.POST['why']}{on}")
         return redirect("desk_deliveries")
     return page(request, "deliveries", {})
 

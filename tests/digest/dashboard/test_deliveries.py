@@ -100,7 +100,7 @@ def test_pausing_is_instant_and_says_who_and_why(cleo: Client) -> None:
     long_ago = signed_in(one_of_the_staff(Role.SENDER, name="dora"), seconds_ago=9999)  # no proof is asked for
     answer = long_ago.post(reverse("desk_pause"), {"why": f"A wrong title {HOSTILE}"})
     assert (answer.status_code, answer["Location"]) == (303, reverse("desk_deliveries"))
-    assert throttle.closed_until(timezone.now()) is not None
+    assert throttle.paused_until(timezone.now()) is not None
     page = cleo.get(reverse("desk_deliveries"))
     assert "Paused by dora since" in text(page)
     assert HOSTILE not in page.content.decode()
@@ -128,17 +128,17 @@ def resume(client: Client) -> Any:
 def test_resuming_lets_digests_leave_and_is_written_down(cleo: Client) -> None:
     cleo.post(reverse("desk_pause"), {"why": "lunch"})
     assert "Digests leave again" in text(resume(cleo))
-    assert throttle.closed_until(timezone.now()) is None
+    assert throttle.paused_until(timezone.now()) is None
     assert LogEntry.objects.order_by("-pk")[0].change_message == "Let digests leave again"
 
 
 def test_the_breaker_is_said_with_its_reason_and_can_be_closed(cleo: Client) -> None:
-    throttle.hold(throttle.BREAK, "26 of the last 500 mails were refused.", now=timezone.now())
+    throttle.trip(throttle.BREAK, "26 of the last 500 mails were refused.", now=timezone.now())
     said = text(cleo.get(reverse("desk_deliveries")))
     assert "Held until" in said
     assert "26 of the last 500 mails were refused." in said
     resume(cleo)
-    assert throttle.closed_until(timezone.now()) is None
+    assert throttle.paused_until(timezone.now()) is None
 
 
 def test_a_press_on_an_old_page_does_not_undo_a_newer_pause(cleo: Client) -> None:
@@ -148,7 +148,7 @@ def test_a_press_on_an_old_page_does_not_undo_a_newer_pause(cleo: Client) -> Non
     throttle.pause("a wrong title", by="dora", now=timezone.now())
     answer = cleo.post(reverse("desk_resume"), {"seen": seen}, follow=True)
     assert "Not resumed: it was paused or held anew" in text(answer)
-    assert throttle.closed_until(timezone.now()) is not None
+    assert throttle.paused_until(timezone.now()) is not None
 
 
 def test_resuming_what_runs_says_so(cleo: Client) -> None:
@@ -162,7 +162,7 @@ def test_acts_take_the_role_and_a_post(act: str, cleo: Client) -> None:
     curator = signed_in(one_of_the_staff(Role.CURATOR, Role.PRIVACY, name="carl"))
     assert curator.post(reverse(act)).status_code == 403
     assert cleo.get(reverse(act)).status_code == 405
-    assert throttle.closed_until(timezone.now()) is not None
+    assert throttle.paused_until(timezone.now()) is not None
     assert "Pause all digests" not in text(curator.get(reverse("desk_deliveries")))
 
 
@@ -172,7 +172,7 @@ def test_letting_mail_leave_is_asked_again(act: str) -> None:
     rows(1, "failed", not_after=timezone.now() + timedelta(hours=1))
     answer = signed_in(one_of_the_staff(Role.SENDER), seconds_ago=9999).post(reverse(act))
     assert (answer.status_code, "/staff/again/" in answer["Location"]) == (302, True)
-    assert throttle.closed_until(timezone.now()) is not None
+    assert throttle.paused_until(timezone.now()) is not None
     assert Delivery.objects.get().status == "failed"
 
 

@@ -51,7 +51,7 @@ def test_what_is_laid_down_is_whole() -> None:
     for edition in Edition.objects.all():
         by_status = Counter(Delivery.objects.filter(edition=edition).values_list("status", flat=True))
         assert edition.tally == dict(by_status)
-        assert sum(row["stored"] for row in edition.receipt) >= 10
+        assert sum(row["stored"] for row in edition.completeness) >= 10
     assert set(Delivery.objects.values_list("status", flat=True)) >= {"accepted", "delivered", "skipped", "ready"}
     assert not Subscriber.objects.exclude(email__endswith=".invalid").exists()
     assert not Source.objects.exclude(url__startswith="https://sources.invalid/").exists()

@@ -28,7 +28,7 @@ def test_before_the_edition_opens_it_says_which_sources_are_awaited_and_until_wh
     source("A journal", "https://journal.example.org/rss", kind="feed", active=True)
     shown = feed(ROBOT, GRAPHS, name="A journal", url="https://journal.example.org/rss", kind="feed", stated_total=3)
     store.store(Source.objects.get(name="A journal"), shown, now=EARLY)
-    seen = overview.glance(EARLY + timedelta(minutes=1))
+    seen = overview.overview_at(EARLY + timedelta(minutes=1))
     assert not seen.is_open
     assert f"{seen.deadline:%H:%M}" == "06:30"
     assert {(one.source, one.says) for one in seen.awaited} == {
@@ -36,7 +36,7 @@ def test_before_the_edition_opens_it_says_which_sources_are_awaited_and_until_wh
         ("A journal", "gave fewer papers than it announced"),
     }
     assert (seen.came, seen.expected, seen.missing) == (2, 3, 1)
-    assert seen.receipt[0] == "Not complete: 1 announced paper is missing and 1 source is late."
+    assert seen.completeness[0] == "Not complete: 1 announced paper is missing and 1 source is late."
 
 
 def test_once_open_it_counts_candidates_and_whom_they_were_planned_for() -> None:
@@ -46,27 +46,30 @@ def test_once_open_it_counts_candidates_and_whom_they_were_planned_for() -> None
     reader("cai", next_send_at=NOON + HOUR)
     reader("dee", next_send_at=NOON + 2 * HOUR)
     plan(NOON, [ada.pk])
-    seen = overview.glance(NOON)
+    seen = overview.overview_at(NOON)
     assert (seen.is_open, seen.candidates, seen.came, seen.expected) == (True, 2, 2, 2)
     assert (seen.planned, seen.to_plan) == (1, 3)
     assert (seen.next_due, seen.next_readers) == (NOON + HOUR, 2)
-    assert (overview.glance(NOON + HOUR).next_due, overview.glance(NOON + HOUR).next_readers) == (NOON + HOUR, 2)
+    assert (overview.overview_at(NOON + HOUR).next_due, overview.overview_at(NOON + HOUR).next_readers) == (
+        NOON + HOUR,
+        2,
+    )
 
 
 def test_it_says_whether_sending_is_paused_or_held() -> None:
-    assert overview.glance(NOON).why_held == ""
+    assert overview.overview_at(NOON).why_held == ""
     throttle.pause("a doubtful paper")
-    assert overview.glance(NOON).why_held == "Sending is paused: a doubtful paper"
+    assert overview.overview_at(NOON).why_held == "Sending is paused: a doubtful paper"
     throttle.resume(now=NOON)
-    throttle.hold(timedelta(minutes=10), "The server is away.", now=NOON)
-    assert overview.glance(NOON).why_held == "Sending is held until 12:10 UTC: The server is away."
-    assert overview.glance(NOON + HOUR).why_held == ""
+    throttle.trip(timedelta(minutes=10), "The server is away.", now=NOON)
+    assert overview.overview_at(NOON).why_held == "Sending is held until 12:10 UTC: The server is away."
+    assert overview.overview_at(NOON + HOUR).why_held == ""
 
 
 def test_a_glance_writes_nothing_not_even_the_gates_row() -> None:
     publish(ROBOT)
     before = list(every_row())
-    overview.glance(NOON)
+    overview.overview_at(NOON)
     assert list(every_row()) == before
     assert not Provider.objects.exists()
 
@@ -79,4 +82,4 @@ def test_it_takes_as_many_queries_for_many_readers_as_for_none(
     for number in range(readers):
         reader(f"reader{number}")
     with django_assert_max_num_queries(10):
-        overview.glance(EARLY if not readers else NOON)
+        overview.overview_at(EARLY if not readers else NOON)

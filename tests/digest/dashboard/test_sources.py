@@ -30,7 +30,7 @@ def _loopback(settings: Any) -> None:
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The tasks whose workers were told; no broker is asked."""
     told: list[str] = []
-    monkeypatch.setattr("digest.dashboard.sources.enqueue", lambda task, **_: told.append(task))
+    monkeypatch.setattr("digest.dashboard.sources.enqueue_task", lambda task, **_: told.append(task))
     return told
 
 

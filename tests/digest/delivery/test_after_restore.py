@@ -13,9 +13,9 @@ from django.test import Client
 
 from digest.delivery import throttle
 from digest.delivery.after_restore import Restored, after_restore
-from digest.delivery.apply_events import settle
+from digest.delivery.apply_events import apply_events
 from digest.delivery.plan import plan
-from digest.delivery.send import deliver_all, sweep
+from digest.delivery.send import deliver_all, reap
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, Provider
@@ -46,7 +46,7 @@ def test_what_may_have_left_since_the_backup_is_not_sent_again_and_the_next_day_
     assert after_restore(restored_at) == Restored(doubtful=2, passed=3)
     rows = Delivery.objects.values_list("subscriber__email", "status").order_by("issue_date", "subscriber")
     assert [status for _, status in rows] == ["unknown", "unknown", "skipped", "unknown", "unknown", "skipped"]
-    sweep(restored_at)
+    reap(restored_at)
     plan(restored_at, [ada.pk, ben.pk, paul.pk])
     assert deliver_all(clock=lambda: restored_at).counts.total() == 0
     assert mail.outbox == []
@@ -70,7 +70,7 @@ def test_an_event_tells_of_a_digest_that_left_after_the_backup(settings: Any) ->
     after_restore(NOON + timedelta(hours=1))
     mail = Mail(reference=str(said).strip("<>").partition("@")[0], recipient=ada.email)
     assert post_of("postmark", "delivered", mail, number="1").to(Client()).status_code == 200
-    settle(NOON + timedelta(hours=2))
+    apply_events(NOON + timedelta(hours=2))
     assert Delivery.objects.get().status == "delivered"
 
 

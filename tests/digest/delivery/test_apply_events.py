@@ -24,7 +24,7 @@ from digest import jobs, tasks
 from digest.config import celery as config
 from digest.config.logs import facts_of
 from digest.delivery import apply_events, plan
-from digest.delivery.send import deliver_all, sweep
+from digest.delivery.send import deliver_all, reap
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, DeliveryEvent
@@ -103,7 +103,7 @@ def test_each_event_of_each_provider_ends_where_it_belongs(provider: str, kind: 
     ada = reader("ada")
     row = delivery(ada)
     tell(provider, kind, mail_of(row))
-    assert apply_events.settle(LATER) == Counter({kind: 1})
+    assert apply_events.apply_events(LATER) == Counter({kind: 1})
     row.refresh_from_db()
     ada.refresh_from_db()
     becomes = {"soft_bounced": "bounced", "unsubscribed": "accepted"}.get(kind, kind)
@@ -126,7 +126,7 @@ def test_each_event_of_each_provider_ends_where_it_belongs(provider: str, kind: 
 def test_an_event_without_our_name_is_matched_by_the_providers_number(provider: str, kind: str) -> None:
     row = delivery(reader("ada"), provider_message_id=Mail().number_at(provider))
     tell(provider, kind, Mail(reference="not.ours", recipient="ada@example.org"))
-    apply_events.settle(LATER)
+    apply_events.apply_events(LATER)
     row.refresh_from_db()
     assert row.status == kind
 
@@ -139,7 +139,7 @@ def test_the_name_that_comes_back_is_the_one_that_the_mail_bore(provider: str) -
         row.subscriber, email, message_id=row.message_id or "", dated_at=NOON, issue_date=row.issue_date
     )
     tell(provider, "delivered", Mail(reference=message.metadata["reference"]))
-    apply_events.settle(LATER)
+    apply_events.apply_events(LATER)
     row.refresh_from_db()
     assert row.status == "delivered"
 
@@ -157,8 +157,8 @@ def test_a_mail_that_proves_to_have_left_is_not_sent_again(status: str, kind: st
         ada, status=status, accepted_at=None, outcome="It is not known whether the mail left.", not_before=NOON
     )
     told(kind, row, at=NOON + timedelta(minutes=2))
-    apply_events.settle(LATER)
-    sweep(LATER)
+    apply_events.apply_events(LATER)
+    reap(LATER)
     row.refresh_from_db()
     ada.refresh_from_db()
     assert (row.status, row.accepted_at, row.provider_message_id) == (becomes, NOON + timedelta(minutes=2), "theirs")
@@ -170,7 +170,7 @@ def test_a_mail_that_proves_to_have_left_is_not_sent_again(status: str, kind: st
 def test_an_unknown_digest_that_was_never_sent_is_failed_and_its_papers_return() -> None:
     row = delivery(reader("ada"), status="unknown", accepted_at=None)
     told("rejected", row, reason="blocked")
-    apply_events.settle(LATER)
+    apply_events.apply_events(LATER)
     row.refresh_from_db()
     assert (row.status, row.outcome, row.accepted_at) == ("failed", "The mail provider did not send it.", None)
     assert row.status not in Delivery.SENT
@@ -189,14 +189,14 @@ def test_what_an_event_told_while_the_mail_was_handed_over_outlives_the_worker(m
         results = send_batch(*args, **rest)
         rows = {row.subscriber: row for row in Delivery.objects.filter(status="handing_off")}
         told("delivered", rows[ada])
-        apply_events.settle(NOON)
+        apply_events.apply_events(NOON)
         told("delivered", rows[ben])
         return results
 
     monkeypatch.setattr(Mailer, "send_batch", quick)
     deliver_all(clock=lambda: NOON)
     assert [row.status for row in Delivery.objects.order_by("subscriber__email")] == ["delivered", "accepted"]
-    apply_events.settle(NOON)
+    apply_events.apply_events(NOON)
     assert {row.status for row in Delivery.objects.all()} == {"delivered"}
     assert len(outbox.outbox) == 2
 
@@ -206,7 +206,7 @@ def test_the_earliest_time_of_being_taken_stays() -> None:
     for row in (ada, ben):
         for minutes in (5, 2, 3):
             told("delivered" if minutes == 5 else "sent", row, at=NOON + timedelta(minutes=minutes))
-            apply_events.settle(LATER)
+            apply_events.apply_events(LATER)
         row.refresh_from_db()
     assert ada.accepted_at == NOON + timedelta(minutes=2)
     assert ben.accepted_at == NOON  # when our worker was told
@@ -218,12 +218,12 @@ def test_a_replay_changes_nothing(of_postmark: None) -> None:
     posts = [post_of("postmark", kind, mail_of(row), number=kind) for kind in KINDS]
     for post in posts:
         post.to(Client())
-    apply_events.settle(LATER)
+    apply_events.apply_events(LATER)
     before = everything()
     for _ in range(2):
         for post in reversed(posts):
             assert post.to(Client()).status_code == 200
-        assert apply_events.settle(LATER + DAY) == Counter()
+        assert apply_events.apply_events(LATER + DAY) == Counter()
     assert everything() == before
 
 
@@ -246,8 +246,8 @@ def test_the_end_is_the_same_in_whatever_order_events_come_and_in_however_many_g
             for who, kind in order:
                 told(kind, rows[who], at=NOON + timedelta(minutes=chosen.index((who, kind))))
                 if data.draw(st.booleans()):
-                    apply_events.settle(LATER)
-            apply_events.settle(LATER)
+                    apply_events.apply_events(LATER)
+            apply_events.apply_events(LATER)
             ends.append(
                 [
                     list(Delivery.objects.order_by("pk").values_list("status", "outcome", "accepted_at")),
@@ -266,7 +266,7 @@ def test_the_end_is_the_same_in_whatever_order_events_come_and_in_however_many_g
 def test_a_gone_address_is_never_written_to_again_and_the_reason_does_not_hold_it() -> None:
     ada = reader("ada")
     told("bounced", delivery(ada), said="550 5.1.1 <ada@example.org>: ada is unknown here")
-    apply_events.settle(LATER)
+    apply_events.apply_events(LATER)
     assert suppressions() == [("bounced", "The address does not exist (postmark, 5.1.1).")]
     assert Suppression.objects.blocked([ada]) == {ada.pk}
 
@@ -276,7 +276,7 @@ def test_the_address_that_bounced_is_suppressed_and_not_the_one_that_the_reader_
     row = delivery(ada)
     event = told("bounced", row)
     Subscriber.objects.filter(pk=ada.pk).update(email="new@example.org", email_key="new@example.org")
-    apply_events.settle(LATER)
+    apply_events.apply_events(LATER)
     assert Suppression.objects.blocking("ada@example.org").exists()
     assert not Suppression.objects.blocking("new@example.org").exists()
     event.refresh_from_db()
@@ -288,13 +288,13 @@ def test_a_complaint_ends_everything_at_once_and_is_on_record() -> None:
     row = delivery(ada)
     waiting = delivery(ada, days=1, status="ready", accepted_at=None)
     told("complained", row)
-    apply_events.settle(LATER)
+    apply_events.apply_events(LATER)
     ada.refresh_from_db()
     assert (ada.status, ada.next_send_at) == ("unsubscribed", None)
     left = ConsentEvent.objects.get(public_id=ada.public_id, kind="unsubscribed")
     assert (left.page, left.reference, left.ip) == ("/webhooks/postmark", row.message_id, None)
     assert suppressions() == [("complained", "The reader reported a mail as spam (postmark).")]
-    assert not consent.rejoin(ada.public_id, now=LATER)
+    assert not consent.undo_unsubscribe(ada.public_id, now=LATER)
     waiting.refresh_from_db()
     assert waiting.status == "ready"  # and does not leave: the last look sees that she is gone
     assert outbox.outbox == []
@@ -305,14 +305,14 @@ def test_a_complaint_is_the_graver_reason(order: tuple[str, str]) -> None:
     row = delivery(reader("ada"))
     for kind in order:
         told(kind, row)
-        apply_events.settle(LATER)
+        apply_events.apply_events(LATER)
     assert [reason for reason, _ in suppressions()] == ["complained"]
 
 
 def test_leaving_by_the_providers_own_link_is_leaving_and_the_address_stays_free() -> None:
     ada = reader("ada")
     told("unsubscribed", delivery(ada))
-    apply_events.settle(LATER)
+    apply_events.apply_events(LATER)
     ada.refresh_from_db()
     assert ada.status == "unsubscribed"
     assert suppressions() == []
@@ -321,7 +321,7 @@ def test_leaving_by_the_providers_own_link_is_leaving_and_the_address_stays_free
 def test_leaving_before_the_reader_came_back_is_over() -> None:
     ada = reader("ada", confirmed_at=LATER)
     told("unsubscribed", delivery(ada), at=NOON)
-    apply_events.settle(LATER)
+    apply_events.apply_events(LATER)
     ada.refresh_from_db()
     assert ada.status == "active"
 
@@ -351,7 +351,7 @@ def test_an_address_whose_mail_server_took_nothing_for_two_weeks_is_let_go(
     events = [(days, "soft_bounced") for days in bounced] + [(days, "delivered") for days in arrived]
     for days, kind in sorted(events):
         told(kind, rows[days], at=NOON + days * DAY, said="452 4.2.2 mailbox of ada@example.org is full")
-    apply_events.settle(NOON + 30 * DAY)
+    apply_events.apply_events(NOON + 30 * DAY)
     why = "No digest could be delivered for two weeks (postmark, 4.2.2)."
     assert suppressions() == ([("bounced", why)] if is_suppressed else [])
     ada.refresh_from_db()
@@ -370,7 +370,7 @@ def test_bounces_from_before_a_new_beginning_do_not_count(begins_anew: str) -> N
         ConsentEvent.objects.create(public_id=ada.public_id, kind=kind, at=anew)
     for days in (0, 7, 14, 21):
         told("soft_bounced", delivery(ada, days=days), at=NOON + days * DAY)
-    apply_events.settle(NOON + 30 * DAY)
+    apply_events.apply_events(NOON + 30 * DAY)
     assert suppressions() == []
 
 
@@ -378,7 +378,7 @@ def test_bounces_at_an_address_that_the_reader_has_left_do_not_count() -> None:
     ada = reader("ada")
     for days in (0, 7, 14, 21):
         told("soft_bounced", delivery(ada, days=days), at=NOON + days * DAY, recipient="before@example.org")
-    apply_events.settle(NOON + 30 * DAY)
+    apply_events.apply_events(NOON + 30 * DAY)
     assert suppressions() == []
 
 
@@ -387,7 +387,7 @@ def test_a_refused_mail_costs_nobody_their_digest_however_often() -> None:
     ada = reader("ada")
     for days in range(20):
         told("bounced", delivery(ada, days=days), at=NOON + days * DAY, said="550 5.7.26 unauthenticated sender")
-    apply_events.settle(NOON + 30 * DAY)
+    apply_events.apply_events(NOON + 30 * DAY)
     assert suppressions() == []
     assert set(Delivery.objects.values_list("status", "outcome")) == {("failed", "Your mail server refused it.")}
 
@@ -401,7 +401,7 @@ def test_a_refused_mail_costs_nobody_their_digest_however_often() -> None:
 def test_a_confirmation_that_bounces_or_is_reported_ends_mail_to_its_address(provider: str, kind: str) -> None:
     ada = reader("ada", status="pending", confirmed_at=None, next_send_at=None)
     tell(provider, kind, Mail(recipient="Ada@Example.org", tag="link"))
-    assert apply_events.settle(LATER) == Counter({kind: 1, apply_events.NOBODYS: 1})
+    assert apply_events.apply_events(LATER) == Counter({kind: 1, apply_events.NOBODYS: 1})
     ada.refresh_from_db()
     assert [reason for reason, _ in suppressions()] == [kind]
     assert Suppression.objects.blocked([ada]) == {ada.pk}
@@ -413,7 +413,7 @@ def test_a_mail_that_is_not_ours_is_counted_and_nothing_follows(provider: str, k
     """One account of a provider may send for others too."""
     ada = reader("ada")
     tell(provider, kind, Mail(tag="newsletter of another department"))
-    assert apply_events.settle(LATER) == Counter({kind: 1, apply_events.NOBODYS: 1})
+    assert apply_events.apply_events(LATER) == Counter({kind: 1, apply_events.NOBODYS: 1})
     ada.refresh_from_db()
     assert (ada.status, suppressions()) == ("active", [])
     (event,) = DeliveryEvent.objects.all()
@@ -430,10 +430,10 @@ def test_nothing_that_was_told_of_the_erased_keeps_their_address(is_settled: boo
     ada = reader("ada")
     event = told("delivered", delivery(ada))
     if is_settled:
-        apply_events.settle(LATER)
+        apply_events.apply_events(LATER)
     erase(ada, now=LATER)
     told("bounced", None, reference=event.raw["reference"], recipient="ada@example.org")  # told after it
-    apply_events.settle(LATER)
+    apply_events.apply_events(LATER)
     assert DeliveryEvent.objects.filter(processed_at=None).count() == 0
     assert "ada@" not in str(list(DeliveryEvent.objects.values_list("raw", flat=True)))
     assert Delivery.objects.get().provider_message_id == ""
@@ -446,8 +446,8 @@ def test_a_reader_who_is_erased_while_an_event_is_matched_is_left_alone(monkeypa
     erase(ada, now=LATER)
     with monkeypatch.context() as patch:
         patch.setattr(apply_events, "_match", lambda events: {event.pk: row.pk})  # as it was a moment ago
-        assert apply_events.settle(LATER) == Counter()
-    assert apply_events.settle(LATER) == Counter({"delivered": 1, apply_events.NOBODYS: 1})
+        assert apply_events.apply_events(LATER) == Counter()
+    assert apply_events.apply_events(LATER) == Counter({"delivered": 1, apply_events.NOBODYS: 1})
     event.refresh_from_db()
     assert "ada@" not in str(event.raw)
     assert Delivery.objects.get().provider_message_id == ""
@@ -458,7 +458,7 @@ def test_events_are_kept_for_thirty_days() -> None:
     rows = [delivery(ada, days=days) for days in (0, 1)]
     for days, row in enumerate(rows):
         told("delivered", row)
-        apply_events.settle(NOON + days * DAY)
+        apply_events.apply_events(NOON + days * DAY)
     waits = told("delivered", rows[0])
     jobs.tidy(NOON + 30 * DAY)
     assert list(DeliveryEvent.objects.order_by("pk").values_list("delivery", "processed_at")) == [
@@ -480,13 +480,13 @@ def test_a_thousand_events_take_a_few_queries_for_each_two_hundred(django_assert
             told(kind, row)
     told("soft_bounced", delivery(everyone[0], days=1))
     with django_assert_max_num_queries(60):
-        assert apply_events.settle(LATER) == Counter(sent=400, delivered=400, soft_bounced=1)
+        assert apply_events.apply_events(LATER) == Counter(sent=400, delivered=400, soft_bounced=1)
     assert Delivery.objects.filter(status="delivered").count() == 400
 
 
 def test_nothing_to_settle_takes_one_query(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
-        apply_events.settle(LATER)
+        apply_events.apply_events(LATER)
 
 
 def test_one_event_that_cannot_be_followed_does_not_stop_the_others(
@@ -498,10 +498,10 @@ def test_one_event_that_cannot_be_followed_does_not_stop_the_others(
     suppress = consent.suppress
     with monkeypatch.context() as patch:
         patch.setattr(consent, "suppress", lambda email, **rest: 1 / 0 if "ada" in email else suppress(email, **rest))
-        assert apply_events.settle(LATER) == Counter(complained=1)
+        assert apply_events.apply_events(LATER) == Counter(complained=1)
     assert "could not be settled" in caplog.text
     assert "ada@" not in caplog.text
-    assert apply_events.settle(LATER) == Counter(complained=1)
+    assert apply_events.apply_events(LATER) == Counter(complained=1)
     assert Suppression.objects.count() == 2
 
 
@@ -526,7 +526,7 @@ def test_no_line_of_the_log_holds_an_address(caplog: pytest.LogCaptureFixture) -
         for kind in KINDS:
             told(kind, row, said="550 5.1.1 <ada@example.org>")
         told("bounced", None, tags=["link"])
-        apply_events.settle(LATER)
+        apply_events.apply_events(LATER)
     ours = [record for record in caplog.records if not record.name.startswith("django.db")]
     said = str([(record.getMessage(), facts_of(record), record.exc_info) for record in ours])
     assert "'settled', {'delivered': 1" in said
@@ -554,7 +554,7 @@ apply_events.SLICE = 7
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(3):
-    apply_events.settle(NOON)
+    apply_events.apply_events(NOON)
 """
 ENDS = """
 from collections import Counter
@@ -562,7 +562,7 @@ from digest.delivery import apply_events
 from digest.models import Delivery, DeliveryEvent
 from subscriptions.models import ConsentEvent, Subscriber, Suppression
 from tests.support.factories import NOON
-apply_events.settle(NOON)
+apply_events.apply_events(NOON)
 print(dict(Counter(Delivery.objects.values_list("status", flat=True))), dict(Counter(Subscriber.objects.values_list("status", flat=True))),
       Suppression.objects.count(), ConsentEvent.objects.filter(kind="unsubscribed").count(), DeliveryEvent.objects.filter(processed_at=None).count())
 """
@@ -584,7 +584,7 @@ told("delivered", delivery(reader("ada")))
 COUNTED = """
 from digest.delivery import apply_events
 from tests.support.factories import NOON
-print(dict(apply_events.settle(NOON)))
+print(dict(apply_events.apply_events(NOON)))
 """
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.delivery.events import BECOMES, Kind, gravest, kind_of, standing, status_code
+from digest.delivery.events import BECOMES, Kind, kind_of, most_severe, resolve_status, status_code
 from digest.models import Delivery
 
 Status = Delivery.Status
@@ -165,7 +165,7 @@ def test_an_event_of_any_shape_has_a_kind(provider: str, kind: str, reason: str,
     ],
 )
 def test_what_is_told_moves_a_delivery_and_never_back(status: str, kinds: set[str], becomes: str) -> None:
-    assert standing(status, kinds) == becomes
+    assert resolve_status(status, kinds) == becomes
 
 
 @given(
@@ -178,13 +178,13 @@ def test_the_order_of_events_does_not_matter_nor_does_a_replay(status: str, told
         stands, known = status, set()
         for kind in [*order, *order]:
             known.add(str(kind))
-            stands = standing(stands, known)
+            stands = resolve_status(stands, known)
         ends.add(stands)
-    assert ends == {standing(status, set(map(str, told)))}
+    assert ends == {resolve_status(status, set(map(str, told)))}
 
 
 @given(kinds=st.sets(st.sampled_from([str(kind) for kind in Kind])), more=st.sampled_from([str(kind) for kind in Kind]))
 def test_more_that_is_told_never_makes_less_of_it(kinds: set[str], more: str) -> None:
-    before, after = gravest(kinds), gravest(kinds | {more})
+    before, after = most_severe(kinds), most_severe(kinds | {more})
     order = list(BECOMES)
     assert not before or order.index(Kind(after)) >= order.index(Kind(before))

@@ -17,7 +17,7 @@ from digest.compose import emails
 from digest.compose.reasons import Reason, reason_in_words
 from digest.delivery import plan
 from digest.delivery.send import CHUNK, deliver_all
-from digest.editions.candidate_pool import Pool
+from digest.editions.candidate_pool import CandidatePool
 from digest.editions.open_edition import open_edition
 from digest.editions.selection import NOTHING_CAME, NOTHING_MATCHED
 from digest.ingest import store
@@ -361,10 +361,10 @@ def test_the_contributions_of_a_reader_with_verdicts_add_up_to_the_scores() -> N
     mona = monas_second_day()
     judge(mona, ROBOT.title, "more")
     judge(mona, OTHERS[0].title, "less")
-    pool = Pool.of_the_week(NOON + DAY)
+    pool = CandidatePool.load(NOON + DAY)
     asked = plan._asked_by([mona], {mona: TODAY + DAY}, pool)
     readers = ReaderBatch(wants=asked.wants, hype=asked.hype, verdicts=asked.verdicts, liked=asked.judged)
-    allowed = pool.inside[-1:] & pool.may_go
+    allowed = pool.inside[-1:] & pool.eligible
     ranking = rank(pool.against(asked.rules), readers, allowed=allowed, limit=10)
     _, why = tomorrow_for(mona)
     assert [sum(one.values()) for one in why.values()] == pytest.approx(ranking.scores[0, : len(why)], abs=1e-5)
@@ -391,7 +391,7 @@ def test_the_latest_fifty_verdicts_count_and_each_readers_are_their_own() -> Non
     papers = [Paper(identifier=f"arxiv:2601.{n:05}", title=f"Filler {n}", first_seen_at=NOON) for n in range(50)]
     Paper.objects.bulk_create(papers)
     Verdict.objects.bulk_create(Verdict(subscriber=mona, paper=one, value="less", given_at=NOON) for one in papers)
-    pool = Pool.of_the_week(NOON + DAY)
+    pool = CandidatePool.load(NOON + DAY)
     verdicts, judged = plan._verdicts_of([nils, mona], pool)
     assert verdicts is not None
     assert verdicts.toarray().sum(axis=1).tolist() == [0, -50]
@@ -406,7 +406,7 @@ def test_verdicts_take_two_queries_however_many_readers_gave_them_and_one_where_
     django_assert_num_queries: Any,
 ) -> None:
     publish(ROBOT, GRAPHS, LANGUAGE, STARS)
-    pool = Pool.of_the_week(NOON)
+    pool = CandidatePool.load(NOON)
     readers, papers = many(300, start=0), list(Paper.objects.all())
     with django_assert_num_queries(1):
         assert plan._verdicts_of(readers, pool) == (None, None)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from digest.delivery import throttle
 from digest.delivery.plan import plan
-from digest.delivery.send import deliver, lease_batch, sweep
+from digest.delivery.send import deliver, lease_batch, reap
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Edition, Provider
@@ -117,13 +117,13 @@ def test_nothing_is_sent_twice_nobody_is_forgotten_and_the_balance_adds_up(
     with delivered_by(post, provider):
         for hours in range(24 * DAYS):
             post.now = now = MONDAY + timedelta(hours=hours)
-            sweep(now)
+            reap(now)
             due = {one.pk: local_date(one.zone, one.next_send_at) for one in Subscriber.objects.due(now)}
             plan(now, due)
             has_row = set(Delivery.objects.filter(subscriber__in=due).values_list("subscriber_id", "issue_date"))
             held = set(Subscriber.objects.due(now).values_list("pk", flat=True))
             assert all((pk, day) in has_row or pk in held for pk, day in due.items())
-            while not throttle.closed_until(now) and (batch := lease_batch(now)):
+            while not throttle.paused_until(now) and (batch := lease_batch(now)):
                 try:
                     deliver(batch, clock=lambda: post.now)
                 except Dead:

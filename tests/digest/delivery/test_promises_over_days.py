@@ -18,7 +18,7 @@ from digest.models import Delivery, Edition
 from digest.reader_data.erase import erase
 from subscriptions import consent
 from subscriptions.models import Subscriber
-from subscriptions.preferences import Choices, Wish, choose, next_digest
+from subscriptions.preferences import Choices, Wish, next_digest, save_choices
 from subscriptions.schedule import local_date, zone_of
 from tests.support.factories import NOON, entry, feed, reader
 
@@ -133,7 +133,7 @@ def test_an_earlier_hour_brings_no_second_digest_within_half_a_day(fate: str) ->
     publish(MONDAY + 12 * HOUR)
     ada = reader("ada", send_hour=20, next_send_at=MONDAY + 20 * HOUR, **ROBOTS)
     tick(ada, MONDAY + 20 * HOUR, fate=fate)
-    choose(ada, Choices(send_hour=4, weekdays=127, wishes=(Wish("category", "cs.RO"),)), now=MONDAY + 20 * HOUR)
+    save_choices(ada, Choices(send_hour=4, weekdays=127, wishes=(Wish("category", "cs.RO"),)), now=MONDAY + 20 * HOUR)
     publish(MONDAY + 27 * HOUR)
     plan.plan(MONDAY + 28 * HOUR, [ada.pk])
     assert days(ada) == [(2, fate), (3, plan.TOO_SOON)]
@@ -143,7 +143,7 @@ def test_an_earlier_hour_that_is_over_brings_todays_digest_at_once() -> None:
     publish(MONDAY + 7 * HOUR)
     ada = reader("ada", send_hour=18, next_send_at=MONDAY + 18 * HOUR, **ROBOTS)
     now = MONDAY + 10 * HOUR
-    choose(ada, Choices(send_hour=4, weekdays=127, wishes=(Wish("category", "cs.RO"),)), now=now)
+    save_choices(ada, Choices(send_hour=4, weekdays=127, wishes=(Wish("category", "cs.RO"),)), now=now)
     ticks(ada, now, now + HOUR)
     ada.refresh_from_db()
     assert (days(ada), ada.next_send_at) == ([(2, "accepted")], MONDAY + DAY + 4 * HOUR)
@@ -152,9 +152,9 @@ def test_an_earlier_hour_that_is_over_brings_todays_digest_at_once() -> None:
 def test_who_drops_today_or_has_had_its_digest_is_sent_nothing_at_once() -> None:
     now = MONDAY + 10 * HOUR
     ada = reader("ada", send_hour=18, next_send_at=MONDAY + 18 * HOUR)
-    choose(ada, Choices(send_hour=9, weekdays=0b1111110), now=now)
+    save_choices(ada, Choices(send_hour=9, weekdays=0b1111110), now=now)
     ben = reader("ben", send_hour=18, next_send_at=MONDAY + 18 * HOUR, last_issue_date=NOON.date())
-    choose(ben, Choices(send_hour=9, weekdays=127), now=now)
+    save_choices(ben, Choices(send_hour=9, weekdays=127), now=now)
     assert {ada.next_send_at, ben.next_send_at} == {MONDAY + DAY + 9 * HOUR}
 
 
@@ -202,7 +202,7 @@ def test_choices_saved_from_a_page_opened_before_the_digest_leave_its_next_day_a
     ada = reader("ada", send_hour=7, next_send_at=MONDAY + 7 * HOUR, **ROBOTS)
     stale = Subscriber.objects.get()
     tick(ada, MONDAY + 7 * HOUR)
-    choose(stale, Choices(send_hour=7, weekdays=127), now=MONDAY + 7 * HOUR + MINUTE)
+    save_choices(stale, Choices(send_hour=7, weekdays=127), now=MONDAY + 7 * HOUR + MINUTE)
     ada.refresh_from_db()
     assert (ada.last_issue_date, ada.next_send_at) == (NOON.date(), MONDAY + DAY + 7 * HOUR)
 
@@ -217,7 +217,7 @@ def act(one: Subscriber, name: str, hour: int, zone: str, weekdays: int, now: da
     match name:
         case "choose":
             wishes = (Wish("category", "cs.RO"),)
-            choose(one, Choices(send_hour=hour, zone=zone, weekdays=weekdays, wishes=wishes), now=now)
+            save_choices(one, Choices(send_hour=hour, zone=zone, weekdays=weekdays, wishes=wishes), now=now)
         case "weekly":
             consent.weekly(one.public_id, now=now)
         case "pause":
@@ -227,7 +227,7 @@ def act(one: Subscriber, name: str, hour: int, zone: str, weekdays: int, now: da
         case "leave":
             consent.unsubscribe(one.public_id, now=now)
         case "rejoin":
-            consent.rejoin(one.public_id, now=now)
+            consent.undo_unsubscribe(one.public_id, now=now)
         case "come back":
             if Subscriber.objects.filter(pk=one.pk, status="unsubscribed").update(status="pending"):
                 consent.confirm(one.public_id, now=now)

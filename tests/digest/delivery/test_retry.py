@@ -9,7 +9,7 @@ import pytest
 
 from digest.delivery import events, retry
 from digest.delivery.retry import Again, may_be_tried, try_again
-from digest.delivery.send import POISON, sweep
+from digest.delivery.send import POISON, reap
 from digest.models import Delivery, DeliveryEvent
 from digest.reader_data.erase import erase
 from tests.support.factories import NOON, delivery, reader
@@ -41,7 +41,7 @@ def test_what_a_server_refused_is_tried_again_as_the_same_mail() -> None:
     same = Delivery.objects.get()
     assert (same.status, same.not_before, same.handed_over_at) == ("retry_wait", NOON, None)
     assert (same.message_id, same.dated_at, same.attempts) == (one.message_id, one.dated_at, 1)
-    sweep(NOON)
+    reap(NOON)
     assert Delivery.objects.get().status == "ready"
 
 
@@ -96,7 +96,7 @@ def test_who_was_erased_is_not_written_to() -> None:
 def test_twice_is_the_same_as_once_also_while_the_first_is_on_its_way() -> None:
     failed()
     assert (try_again(NOON), try_again(NOON)) == (1, 0)
-    sweep(NOON)
+    reap(NOON)
     Delivery.objects.update(status="handing_off", handed_over_at=NOON)
     assert try_again(NOON) == 0
     assert Delivery.objects.get().handed_over_at == NOON

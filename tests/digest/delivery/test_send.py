@@ -40,9 +40,9 @@ def planned(*readers: Subscriber, papers: int = 4) -> list[Delivery]:
     return list(Delivery.objects.order_by("pk"))
 
 
-def dies_handing_over(batch: Batch, most: int = CHUNK, at: datetime = NOON) -> None:
+def dies_handing_over(batch: Batch, limit: int = CHUNK, at: datetime = NOON) -> None:
     """A worker that is gone once its chunk is marked, before any of it has left."""
-    send._take_chunk(batch, Mailer(), at, send.Outcomes(), most=most)
+    send._take_chunk(batch, Mailer(), at, send.Outcomes(), limit=limit)
 
 
 def statuses() -> list[str]:
@@ -134,7 +134,7 @@ def test_a_batch_is_leased_by_one_worker_only() -> None:
 def test_a_worker_whose_lease_is_over_hands_nothing_over() -> None:
     planned(reader("ada"))
     batch = send.lease_batch(NOON)
-    send.sweep(LATER)
+    send.reap(LATER)
     assert batch is not None
     send.deliver(batch, clock=lambda: LATER)
     assert mail.outbox == []
@@ -146,7 +146,7 @@ def test_what_a_dead_worker_was_handing_over_is_unknown_and_the_rest_goes_on() -
     batch = send.lease_batch(NOON)
     assert batch is not None
     dies_handing_over(batch)
-    assert send.sweep(LATER).counts["unknown"] == CHUNK
+    assert send.reap(LATER).counts["unknown"] == CHUNK
     send.deliver_all(clock=lambda: LATER)
     assert len(mail.outbox) == 2
     assert sorted(set(statuses())) == ["accepted", "unknown"]
@@ -163,7 +163,7 @@ def test_a_server_that_asks_for_patience_is_asked_again_with_the_same_mail(faili
     assert timedelta(seconds=48) <= row.not_before - NOON <= timedelta(seconds=72)
     failing.clear()
     soon = NOON + timedelta(minutes=2)
-    assert send.sweep(soon).counts["ready"] == 1
+    assert send.reap(soon).counts["ready"] == 1
     send.deliver_all(clock=lambda: soon)
     assert [message["Message-ID"] for message in bodies()] == [row.message_id]
     assert statuses() == ["accepted"]
@@ -174,7 +174,7 @@ def test_an_outcome_nobody_knows_is_never_sent_again(failing: dict[str, Exceptio
     failing["ada@example.org"] = TimeoutError("read")
     send.deliver_all(clock=clock)
     failing.clear()
-    send.sweep(LATER)
+    send.reap(LATER)
     send.deliver_all(clock=lambda: LATER)
     assert (statuses(), mail.outbox) == (["unknown"], [])
 
@@ -194,7 +194,7 @@ def test_an_address_that_does_not_exist_is_suppressed(failing: dict[str, Excepti
 def test_what_could_not_leave_in_time_expires_and_its_papers_come_back() -> None:
     ada = reader("ada")
     planned(ada)
-    send.sweep(NOON + timedelta(hours=6))
+    send.reap(NOON + timedelta(hours=6))
     assert statuses() == ["expired"]
     tomorrow = NOON + timedelta(days=1)
     shown = feed(entry(9))
@@ -248,7 +248,7 @@ def test_when_the_lease_runs_out_in_a_slow_chunk_the_rest_is_leased_again() -> N
     planned(*(reader(f"reader{number}") for number in range(CHUNK + 5)))
     moments = iter([NOON] * (CHUNK // 2) + [LATER] * 99)  # one for each mail, and some around them
     send.deliver_all(clock=lambda: next(moments))
-    send.sweep(LATER)
+    send.reap(LATER)
     send.deliver_all(clock=lambda: LATER)
     assert set(statuses()) == {"accepted"}
     assert len(mail.outbox) == CHUNK + 5
@@ -373,7 +373,7 @@ def test_a_mail_without_papers_that_could_not_leave_promises_none(by_a_sweep: bo
     planned(ada, ben)
     late = NOON + timedelta(hours=6)
     if by_a_sweep:
-        send.sweep(late)
+        send.reap(late)
     send.deliver_all(clock=lambda: late)
     outcomes = dict(Delivery.objects.values_list("subscriber__email", "outcome"))
     assert set(statuses()) == {"expired"}

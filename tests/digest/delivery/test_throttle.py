@@ -43,97 +43,97 @@ def refusal(answer: str = "5.7.1") -> SendResult:
 
 
 def test_without_a_rate_a_chunk_goes_at_once() -> None:
-    permit = throttle.permit(20, now=NOON)
+    permit = throttle.acquire(20, now=NOON)
     assert (permit.mails, permit.pace.wait, permit.pace.gap) == (20, 0, 0)
 
 
 def test_a_rate_is_one_for_all_workers(settings: Any) -> None:
     settings.MAIL_RATE = 10.0
-    first, second, third = (throttle.permit(20, now=NOON) for _ in range(3))
+    first, second, third = (throttle.acquire(20, now=NOON) for _ in range(3))
     assert [permit.mails for permit in (first, second, third)] == [20, 20, 20]
     assert [permit.pace.wait for permit in (first, second, third)] == [0, 2, 4]
     assert first.pace.gap == 0.1
-    assert throttle.permit(20, now=NOON) == throttle.Permit(0, again=later(seconds=6))  # longer than a worker waits
-    assert throttle.permit(20, now=later(seconds=6)).pace.wait == 0
+    assert throttle.acquire(20, now=NOON) == throttle.Permit(0, again=later(seconds=6))  # longer than a worker waits
+    assert throttle.acquire(20, now=later(seconds=6)).pace.wait == 0
 
 
 @pytest.mark.parametrize(("rate", "mails"), [(0.1, 1), (2.0, 4), (14.0, 20), (300.0, 20)])
 def test_a_chunk_holds_two_seconds_of_the_rate(settings: Any, rate: float, mails: int) -> None:
     settings.MAIL_RATE = rate
-    assert throttle.permit(20, now=NOON).mails == mails
+    assert throttle.acquire(20, now=NOON).mails == mails
 
 
 def test_a_clock_that_is_put_back_holds_nobody(settings: Any) -> None:
     settings.MAIL_RATE = 10.0
-    throttle.permit(20, now=later(hours=2))
-    throttle.hold(throttle.BREAK, "for a while", now=later(hours=2))
-    assert throttle.permit(20, now=NOON).pace.wait == 0
+    throttle.acquire(20, now=later(hours=2))
+    throttle.trip(throttle.BREAK, "for a while", now=later(hours=2))
+    assert throttle.acquire(20, now=NOON).pace.wait == 0
 
 
 def test_a_pause_lets_nothing_go_until_somebody_resumes() -> None:
     throttle.pause("the newsletter has a mistake")
-    assert throttle.permit(20, now=NOON).mails == 0
-    assert throttle.closed_until(later(days=1)) is not None
+    assert throttle.acquire(20, now=NOON).mails == 0
+    assert throttle.paused_until(later(days=1)) is not None
     assert Provider.objects.get().why == "the newsletter has a mistake"
     throttle.resume(now=later(days=1))
-    assert throttle.closed_until(later(days=1)) is None
+    assert throttle.paused_until(later(days=1)) is None
 
 
 def test_a_log_in_that_is_refused_opens_the_breaker_for_a_quarter_of_an_hour() -> None:
     ours = SendResult(SendStatus.LATER, "The mail provider answered 401.", answer="401", scope=Scope.OURS)
-    throttle.learn([ACCEPTED, ours], now=NOON)
-    assert throttle.closed_until(later(minutes=14)) == later(minutes=15)
-    assert throttle.closed_until(later(minutes=15)) is None
+    throttle.record_results([ACCEPTED, ours], now=NOON)
+    assert throttle.paused_until(later(minutes=14)) == later(minutes=15)
+    assert throttle.paused_until(later(minutes=15)) is None
     assert "answered 401" in Provider.objects.get().why
 
 
 def test_a_server_that_nobody_reaches_is_left_alone_for_a_minute() -> None:
     gone = SendResult(SendStatus.LATER, "No connection.", answer="no connection", scope=Scope.UNREACHABLE)
-    throttle.learn([gone, ACCEPTED], now=NOON)
-    assert throttle.closed_until(NOON) is None
-    throttle.learn([gone, gone], now=NOON)
-    assert throttle.closed_until(NOON) == later(minutes=1)
+    throttle.record_results([gone, ACCEPTED], now=NOON)
+    assert throttle.paused_until(NOON) is None
+    throttle.record_results([gone, gone], now=NOON)
+    assert throttle.paused_until(NOON) == later(minutes=1)
 
 
 def test_mails_that_were_not_tried_do_not_hide_that_nobody_is_there() -> None:
     """Where each connection takes its ten seconds to fail, a chunk's time is over before its last mail."""
     gone = SendResult(SendStatus.LATER, "No connection.", answer="no connection", scope=Scope.UNREACHABLE)
-    throttle.learn(
+    throttle.record_results(
         [SendResult(SendStatus.NOT_TRIED), SendResult(SendStatus.REFUSED, "Mail to this address is suppressed.")],
         now=NOON,
     )
-    assert throttle.closed_until(NOON) is None
-    throttle.learn([gone, SendResult(SendStatus.NOT_TRIED)], now=NOON)
-    assert throttle.closed_until(NOON) == later(minutes=1)
+    assert throttle.paused_until(NOON) is None
+    throttle.record_results([gone, SendResult(SendStatus.NOT_TRIED)], now=NOON)
+    assert throttle.paused_until(NOON) == later(minutes=1)
 
 
 def test_a_provider_that_says_of_no_mail_what_became_of_it_is_left_alone_for_a_minute() -> None:
     lost = SendResult(SendStatus.UNKNOWN, "The mail provider answered 503.", answer="503")
-    throttle.learn([lost, ACCEPTED], now=NOON)
-    assert throttle.closed_until(NOON) is None
-    throttle.learn([lost, lost], now=NOON)
-    assert throttle.closed_until(NOON) == later(minutes=1)
+    throttle.record_results([lost, ACCEPTED], now=NOON)
+    assert throttle.paused_until(NOON) is None
+    throttle.record_results([lost, lost], now=NOON)
+    assert throttle.paused_until(NOON) == later(minutes=1)
     assert "answered 503" in Provider.objects.get().why
 
 
 def test_more_than_five_in_a_hundred_refused_of_the_last_500_open_the_breaker(caplog: pytest.LogCaptureFixture) -> None:
     rows(480, "accepted")
     rows(25, "failed", answer="550", at=later(minutes=1))
-    throttle.learn([refusal("550")], now=later(minutes=2))
-    assert throttle.closed_until(later(minutes=2)) is None
+    throttle.record_results([refusal("550")], now=later(minutes=2))
+    assert throttle.paused_until(later(minutes=2)) is None
     rows(1, "failed", answer="550", at=later(minutes=1))
-    throttle.learn([refusal("550")], now=later(minutes=2))
-    assert throttle.closed_until(later(minutes=2)) == later(minutes=17)
+    throttle.record_results([refusal("550")], now=later(minutes=2))
+    assert throttle.paused_until(later(minutes=2)) == later(minutes=17)
     assert "26 of the last 500 mails were refused" in caplog.text
-    throttle.learn([refusal("550")], now=later(minutes=18))  # these were counted
-    assert throttle.closed_until(later(minutes=18)) is None
+    throttle.record_results([refusal("550")], now=later(minutes=18))  # these were counted
+    assert throttle.paused_until(later(minutes=18)) is None
 
 
 def test_refusals_of_long_ago_are_forgotten() -> None:
     rows(30, "failed", answer="550")
     rows(500, "accepted", at=later(minutes=1))
-    throttle.learn([refusal()], now=later(minutes=2))
-    assert throttle.closed_until(later(minutes=2)) is None
+    throttle.record_results([refusal()], now=later(minutes=2))
+    assert throttle.paused_until(later(minutes=2)) is None
 
 
 @pytest.mark.parametrize(
@@ -144,13 +144,13 @@ def test_ten_equal_answers_about_our_reputation_open_the_breaker(answers: list[s
     rows(100, "accepted", at=later(minutes=-1))
     for number, answer in enumerate(answers):
         rows(1, "failed", answer=answer, at=later(seconds=number))
-    throttle.learn([refusal(answers[-1])], now=later(minutes=1))
-    assert (throttle.closed_until(later(minutes=1)) is not None) == opens
+    throttle.record_results([refusal(answers[-1])], now=later(minutes=1))
+    assert (throttle.paused_until(later(minutes=1)) is not None) == opens
 
 
 def test_looking_back_costs_nothing_where_nothing_was_refused(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
-        throttle.learn([ACCEPTED] * 20, now=NOON)
+        throttle.record_results([ACCEPTED] * 20, now=NOON)
 
 
 def test_a_provider_that_finds_us_too_fast_halves_the_rate_and_gets_it_back_by_and_by(settings: Any) -> None:
@@ -159,23 +159,23 @@ def test_a_provider_that_finds_us_too_fast_halves_the_rate_and_gets_it_back_by_a
     def rate(now: datetime) -> float | None:
         return throttle.rate_of(Provider.objects.get(), now=now)
 
-    throttle.learn([TOO_FAST] * 5, now=NOON)
+    throttle.record_results([TOO_FAST] * 5, now=NOON)
     assert rate(NOON) == 8
-    throttle.learn([TOO_FAST], now=later(seconds=2))  # of the same burst
+    throttle.record_results([TOO_FAST], now=later(seconds=2))  # of the same burst
     assert rate(NOON) == 8
-    throttle.learn([TOO_FAST], now=later(seconds=10))
+    throttle.record_results([TOO_FAST], now=later(seconds=10))
     assert rate(later(seconds=10)) == 4
     assert rate(later(minutes=6)) == 8
     assert rate(later(minutes=11)) == 16
-    throttle.learn([TOO_FAST], now=later(minutes=6))
+    throttle.record_results([TOO_FAST], now=later(minutes=6))
     assert rate(later(minutes=6)) == 4
     for minute in range(7, 30):
-        throttle.learn([TOO_FAST], now=later(minutes=minute))
+        throttle.record_results([TOO_FAST], now=later(minutes=minute))
     assert rate(later(minutes=29)) == throttle.SLOWEST
 
 
 def test_without_a_rate_too_fast_sets_one(settings: Any) -> None:
     settings.MAIL_RATE = None
-    throttle.learn([TOO_FAST], now=NOON)
+    throttle.record_results([TOO_FAST], now=NOON)
     assert throttle.rate_of(Provider.objects.get(), now=NOON) == throttle.FASTEST_SLOWED
     assert throttle.rate_of(Provider.objects.get(), now=later(minutes=6)) is None

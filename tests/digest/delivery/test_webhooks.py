@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from digest.delivery import webhooks
 from digest.models import DeliveryEvent
-from subscriptions.models import MailRequest
+from subscriptions.models import LinkRequest
 from tests.support.factories import NOON
 from tests.support.webhook_payloads import (
     BY_SECRET,
@@ -388,7 +388,7 @@ def test_who_settles_is_woken_once_for_a_body_that_was_stored(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     woken: list[str] = []
-    monkeypatch.setattr(webhooks, "enqueue", lambda task, **_: woken.append(task))
+    monkeypatch.setattr(webhooks, "enqueue_task", lambda task, **_: woken.append(task))
     with django_capture_on_commit_callbacks(execute=True):
         post_of(provider, "delivered", MAIL).to(client)
         post_of(provider, "opened", MAIL).to(client)
@@ -420,4 +420,4 @@ def test_no_line_of_the_log_holds_an_address_or_a_secret(
     said = "\n".join(logging.Formatter().format(record) for record in caplog.records)
     assert "An event was refused that does not prove that it comes from" in said
     assert not re.search(r"ada|@example|k7Qm2x|not-the-right|whsec", said), said
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()

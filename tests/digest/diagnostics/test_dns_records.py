@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import dns.resolver
 import pytest
 
-from digest.diagnostics.check_result import Finding, Severity
+from digest.diagnostics.check_result import CheckResult, Severity
 from digest.diagnostics.dns_records import look_up, rsa_bits
 from tests.support.name_server import name_server
 from tests.support.services import missing
@@ -54,13 +54,15 @@ GOOD = "\n".join(
 )
 
 
-def seen(zone: str, *, domains: Sequence[str] = (DOMAIN,), selectors: Sequence[str] = ("s1",)) -> dict[str, Finding]:
+def seen(
+    zone: str, *, domains: Sequence[str] = (DOMAIN,), selectors: Sequence[str] = ("s1",)
+) -> dict[str, CheckResult]:
     """Each finding by what was looked at."""
     with name_server(zone) as names:
         return {found.what: found for found in look_up(domains, selectors=selectors, names=names)}
 
 
-def of(record: str, zone: str, *, selectors: Sequence[str] = ("s1",)) -> Finding:
+def of(record: str, zone: str, *, selectors: Sequence[str] = ("s1",)) -> CheckResult:
     """The finding about one record of a domain that has an MX, and of its zone nothing else."""
     found = seen(f"{DOMAIN}. MX 10 mx.{DOMAIN}.\nmx.{DOMAIN}. A 5.6.7.8\n{zone}", selectors=selectors)
     return found[f"{record} of {DOMAIN}"]
@@ -179,7 +181,7 @@ def test_a_redirect_beside_all_is_never_followed() -> None:
 # --- DKIM ------------------------------------------------------------------------------------------------------------
 
 
-def dkim(*records: str, selectors: Sequence[str] = ("s1",)) -> Finding:
+def dkim(*records: str, selectors: Sequence[str] = ("s1",)) -> CheckResult:
     return of("DKIM", txt(f"s1._domainkey.{DOMAIN}", *records), selectors=selectors)
 
 

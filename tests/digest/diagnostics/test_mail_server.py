@@ -14,8 +14,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
 
 from digest.diagnostics import mail_server
-from digest.diagnostics.check_result import Finding, Severity
-from digest.diagnostics.report import World, examine
+from digest.diagnostics.check_result import CheckResult, Severity
+from digest.diagnostics.report import Environment, examine
 from subscriptions.models import ConsentEvent, Subscriber
 from tests.support.factories import NOON, reader
 from tests.support.name_server import name_server
@@ -144,7 +144,7 @@ def test_what_stands_in_front_is_told_by_its_answer(settings: Any, code: int, se
 
 def test_an_address_that_nobody_answers_is_told_without_the_token(settings: Any) -> None:
     settings.SITE_URL = f"http://127.0.0.1:{free_port()}"
-    found: Finding = mail_server.one_click()
+    found: CheckResult = mail_server.one_click()
     assert found.severity == Severity.ATTENTION
     assert "got no answer" in found.seen
     assert "/u/ " in found.seen  # and no token after it
@@ -168,5 +168,5 @@ def test_one_click_is_tried_on_real_days_at_an_address_for_others(
 ) -> None:
     settings.MODE, settings.SITE_URL, settings.REDIS_URL = mode, site, ""
     with name_server("") as names:
-        found = examine(NOON, world=World(clock=lambda: NOON, names=names))
+        found = examine(NOON, environment=Environment(clock=lambda: NOON, names=names))
     assert ("one-click" in {one.what for one in found}) == is_asked

@@ -9,7 +9,7 @@ import pytest
 
 from digest.delivery import throttle
 from digest.diagnostics import queue
-from digest.diagnostics.check_result import Finding, Severity
+from digest.diagnostics.check_result import CheckResult, Severity
 from digest.models import Batch, Delivery, DeliveryEvent, Provider
 from subscriptions.mail.outcomes import Scope, SendResult, SendStatus
 from tests.support.factories import NOON, reader
@@ -19,7 +19,7 @@ Status = Delivery.Status
 LONG_AGO, LATELY = NOON - timedelta(minutes=16), NOON - timedelta(minutes=14)
 
 
-def found() -> dict[str, Finding]:
+def found() -> dict[str, CheckResult]:
     return {one.what: one for one in queue.examine_queue(NOON)}
 
 
@@ -52,7 +52,7 @@ def test_a_pause_is_told_with_its_reason_and_the_way_on() -> None:
 
 
 def test_a_breaker_is_told_until_when_and_why_and_no_longer_than_it_holds() -> None:
-    throttle.hold(throttle.BREAK, "26 of the last 500 mails were refused.", now=NOON)
+    throttle.trip(throttle.BREAK, "26 of the last 500 mails were refused.", now=NOON)
     assert found()["sending"].seen == "is held until 12:15 UTC: 26 of the last 500 mails were refused."
     (later, *_) = queue.examine_queue(NOON + timedelta(minutes=16))
     assert later.severity == Severity.WELL
@@ -61,7 +61,7 @@ def test_a_breaker_is_told_until_when_and_why_and_no_longer_than_it_holds() -> N
 def test_a_rate_that_was_halved_is_told(settings: Any) -> None:
     settings.MAIL_RATE = 14.0
     assert found()["sending"].seen == "digests may leave, 14 a second"
-    throttle.learn([SendResult(SendStatus.LATER, answer="429", scope=Scope.TOO_FAST)], now=NOON)
+    throttle.record_results([SendResult(SendStatus.LATER, answer="429", scope=Scope.TOO_FAST)], now=NOON)
     assert found()["sending"].seen == "digests may leave, 7 a second, since the provider found us too fast"
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils.timezone import now as clock
 
 from digest.diagnostics.check_result import Severity
-from digest.diagnostics.report import World, examine
+from digest.diagnostics.report import Environment, examine
 from digest.models import Lease, Source
 from tests.support.factories import NOON, reader
 from tests.support.name_server import name_server
@@ -77,7 +77,7 @@ def test_both_sending_domains_are_looked_up_and_for_smtp_the_servers_name(settin
     settings.TRANSACTIONAL_FROM_EMAIL = "account@notice.example.org"
     settings.DKIM_SELECTORS = ["s1"]
     with name_server("mail.example.org. A 5.6.7.8\nnotice.example.org. A 5.6.7.8") as names:
-        said = {one.what: one.seen for one in examine(NOON, world=World(clock=lambda: NOON, names=names))}
+        said = {one.what: one.seen for one in examine(NOON, environment=Environment(clock=lambda: NOON, names=names))}
     for domain in ("mail.example.org", "notice.example.org"):
         assert {f"{record} of {domain}" for record in ("SPF", "DKIM", "DMARC", "MX")} < set(said)
         assert f"s1._domainkey.{domain}" in said[f"DKIM of {domain}"]
@@ -86,7 +86,7 @@ def test_both_sending_domains_are_looked_up_and_for_smtp_the_servers_name(settin
 
 def test_no_domain_is_looked_up_while_mail_is_laid_down_in_files() -> None:
     with name_server("") as names:
-        said = {one.what for one in examine(NOON, world=World(clock=lambda: NOON, names=names))}
+        said = {one.what for one in examine(NOON, environment=Environment(clock=lambda: NOON, names=names))}
     assert said - {one.what for one in examine(NOON)} <= {"clock", "time zones"}
 
 

@@ -36,20 +36,20 @@ def test_who_has_no_second_factor_is_counted() -> None:
     assert found() == [
         (Severity.ATTENTION, "one of the staff has no second factor; they see nothing before they set it up")
     ]
-    members.forget_code(one_of_the_staff(Role.CURATOR, name="dora"))
+    members.reset_2fa(one_of_the_staff(Role.CURATOR, name="dora"))
     assert found()[0][1].startswith("2 of the staff have no second factor")
     give_code(cleo)
-    members.let_go(members.find("dora@desk.example.org") or cleo)
+    members.deactivate(members.find_member("dora@desk.example.org") or cleo)
     assert found() == [(Severity.WELL, "each of the staff has one")]
 
 
 @pytest.mark.usefixtures("_mail_leaves_for_real")
 def test_a_demonstration_login_that_is_left_is_named_until_it_is_gone() -> None:
-    members.take_on(DEMONSTRATION, [Role.OWNER], password="four words do well")
+    members.add_member(DEMONSTRATION, [Role.OWNER], password="four words do well")
     (one,) = [one for one in examine_staff_accounts() if one.severity == Severity.ATTENTION]
     assert DEMONSTRATION in one.seen
     assert one.do == f"Take it away: ./run manage staff {DEMONSTRATION} --remove"
-    members.let_go(members.find(DEMONSTRATION))  # type: ignore[arg-type]
+    members.deactivate(members.find_member(DEMONSTRATION))  # type: ignore[arg-type]
     assert [severity for severity, _ in found()] == [Severity.WELL]
 
 

@@ -71,7 +71,7 @@ def test_yesterdays_batch_under_a_fresh_date_brings_no_candidate_and_is_called_s
     stored(entry(1), at=tomorrow, announced_on=TODAY)
     edition, _ = open_edition.open_edition(tomorrow.date(), now=tomorrow)
     assert titles(edition) == []
-    assert [row["state"] for row in edition.receipt] == ["stale"]
+    assert [row["state"] for row in edition.completeness] == ["stale"]
 
 
 def test_an_older_paper_comes_back_when_it_gained_score_since_yesterday() -> None:
@@ -112,15 +112,15 @@ def test_the_receipt_tells_complete_partial_absent_and_failed_apart() -> None:
     source("Old file", "file:old.xml", active=False)
     broken = source("Journal", "https://journal.example/feed", active=True)
     store.note_failure(broken, "It is cut in the middle.", now=NOON)
-    receipt = {row["source"]: row for row in open_edition.receipt(TODAY, now=NOON)}
-    assert {name: row["state"] for name, row in receipt.items()} == {
+    completeness = {row["source"]: row for row in open_edition.completeness_report(TODAY, now=NOON)}
+    assert {name: row["state"] for name, row in completeness.items()} == {
         "arXiv cs.LG": "complete",
         "arXiv cs.CL": "partial",
         "arXiv math": "absent",
         "Journal": "failed",
     }
-    assert (receipt["arXiv cs.CL"]["expected"], receipt["arXiv cs.CL"]["stored"]) == (3, 1)
-    assert receipt["Journal"]["why"] == "It is cut in the middle."
+    assert (completeness["arXiv cs.CL"]["expected"], completeness["arXiv cs.CL"]["stored"]) == (3, 1)
+    assert completeness["Journal"]["why"] == "It is cut in the middle."
 
 
 def test_drafting_writes_nothing() -> None:

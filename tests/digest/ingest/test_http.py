@@ -155,7 +155,7 @@ def test_all_hosts_of_arxiv_share_one_turn_with_three_seconds_of_rest(get: Any, 
 
 
 def test_a_host_whose_turn_others_have_is_asked_later(get: Any, clock: Clock) -> None:
-    lease.take("host:127.0.0.1", holder="another", now=NOON, hold=timedelta(minutes=3))
+    lease.acquire("host:127.0.0.1", holder="another", now=NOON, hold=timedelta(minutes=3))
     with serve({"/feed": Answer(FEED)}) as web:
         fetched = get(web)
         assert (fetched.status, fetched.next_check_at) == ("later", NOON + timedelta(minutes=1))

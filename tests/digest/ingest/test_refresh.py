@@ -148,14 +148,14 @@ def test_days_missed_in_an_outage_are_back_filled_even_when_today_has_come(arxiv
     source = arxiv_source()
     came(date(2026, 2, 26), date(2026, 3, 3))
     assert refresh.missed_days(TUESDAY) == [date(2026, 2, 27), date(2026, 3, 2)]
-    list(refresh.fill_gaps(TUESDAY, most=1))
+    list(refresh.fill_gaps(TUESDAY, limit=1))
     assert refresh.missed_days(TUESDAY) == [date(2026, 3, 2)]
-    list(refresh.fill_gaps(TUESDAY, most=7))
+    list(refresh.fill_gaps(TUESDAY, limit=7))
     assert refresh.missed_days(TUESDAY) == []
     source.refresh_from_db()
     assert source.last_reading["announced_on"] == "2026-03-03"  # the newest day stays the source's state
     asked = len(arxiv)
-    list(refresh.fill_gaps(TUESDAY, most=7))
+    list(refresh.fill_gaps(TUESDAY, limit=7))
     assert len(arxiv) == asked
 
 
@@ -164,22 +164,22 @@ def test_a_missed_day_stays_missed_while_the_api_is_gone(arxiv: list[str]) -> No
     came(date(2026, 3, 2 - 1) - timedelta(days=3), date(2026, 3, 3))
     missed = refresh.missed_days(TUESDAY)
     arxiv.append("gone")
-    assert [reading.error for reading in refresh.fill_gaps(TUESDAY, most=7)] == ["Nobody answers."]
+    assert [reading.error for reading in refresh.fill_gaps(TUESDAY, limit=7)] == ["Nobody answers."]
     assert refresh.missed_days(TUESDAY) == missed != []
 
 
 def test_a_first_run_on_a_weekend_back_fills_the_last_announced_day(arxiv: list[str]) -> None:
     source = arxiv_source()
-    list(refresh.fill_gaps(datetime(2026, 3, 1, 9, tzinfo=UTC), most=7))  # a Sunday
+    list(refresh.fill_gaps(datetime(2026, 3, 1, 9, tzinfo=UTC), limit=7))  # a Sunday
     source.refresh_from_db()
     assert source.last_reading["announced_on"] == "2026-02-27"
     assert refresh.missed_days(TUESDAY) == [date(2026, 3, 2)]
 
 
 def test_the_default_sources_are_laid_down_once_and_an_operators_choice_is_kept() -> None:
-    assert refresh.lay_down_sources() == len(SOURCES) <= 30
+    assert refresh.seed_sources() == len(SOURCES) <= 30
     Source.objects.exclude(kind="journal").delete()
-    assert refresh.lay_down_sources() == 0
+    assert refresh.seed_sources() == 0
 
 
 def test_an_edition_opens_when_every_source_has_answered_or_at_the_deadline() -> None:
@@ -203,7 +203,7 @@ def test_an_edition_opens_when_every_source_has_answered_or_at_the_deadline() ->
     Source.objects.update(next_check_at=deadline + timedelta(minutes=10))
     late = open_when_ready(deadline)
     assert late is not None
-    assert [row["state"] for row in late.receipt] == ["absent"]
+    assert [row["state"] for row in late.completeness] == ["absent"]
 
 
 def test_on_a_weekend_the_edition_waits_for_nobody_who_announces_nothing() -> None:
@@ -213,7 +213,7 @@ def test_on_a_weekend_the_edition_waits_for_nobody_who_announces_nothing() -> No
     )
     edition = open_when_ready(saturday)
     assert edition is not None
-    assert "weekend" in edition.receipt[0]["why"].lower()
+    assert "weekend" in edition.completeness[0]["why"].lower()
 
 
 def test_where_no_source_is_switched_on_no_empty_edition_opens() -> None:

@@ -25,7 +25,7 @@ from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
 from digest.preview import visitor
 from digest.preview.visitor import preview
 from subscriptions.models import Subscriber
-from subscriptions.preferences import Choices, Wish, choose
+from subscriptions.preferences import Choices, Wish, save_choices
 from tests.support.factories import NOON, entry, feed, reader, topic
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +93,7 @@ CATEGORIES = wanting(Wish("category", "cs"), Wish("category", "math"), Wish("cat
 def planned(choices: Choices) -> tuple[Delivery, list[list[Reason]]]:
     """What the run gives somebody who has just confirmed these choices."""
     mona = reader("mona", next_send_at=NOON)
-    choose(mona, choices, now=NOON)
+    save_choices(mona, choices, now=NOON)
     plan(NOON, [mona.pk])
     row = Delivery.objects.get(subscriber=mona)
     papers = row.reasons["papers"] if row.reasons else []
@@ -142,10 +142,10 @@ WISHES = st.lists(
 )
 
 
-@given(wishes=WISHES, hype=st.integers(0, 100), most=st.integers(3, 25), judged=st.booleans())
+@given(wishes=WISHES, hype=st.integers(0, 100), limit=st.integers(3, 25), judged=st.booleans())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_preview_is_what_a_newly_confirmed_reader_is_sent(
-    wishes: list[Wish], hype: int, most: int, judged: bool
+    wishes: list[Wish], hype: int, limit: int, judged: bool
 ) -> None:
     Subscriber.objects.all().delete()
     for model in (CuratorPick, Edition, Paper):
@@ -157,7 +157,7 @@ def test_the_preview_is_what_a_newly_confirmed_reader_is_sent(
         judge(LANGUAGE.title, "hide")
         judge(STARS.title, "boost")
         judge("Applauded", "boost", embargo_until=NOON - DAY / 24)  # of yesterday, free since an hour
-    agrees_with_the_real_run(wanting(*wishes, hype=hype, max_papers=most))
+    agrees_with_the_real_run(wanting(*wishes, hype=hype, max_papers=limit))
 
 
 def test_a_picked_paper_that_was_no_candidate_is_shown_and_not_written_down() -> None:

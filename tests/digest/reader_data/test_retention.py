@@ -46,11 +46,11 @@ def test_the_oldest_day_goes_first_and_a_run_ends_when_it_has_looked_at_enough()
     for days in (-40, -39, -38):
         for number in range(4):
             delivery(reader(f"r{days}-{number}"), days=days, reasons=WHY)
-    assert retention.forget_reasons(NOON, most=5) == 8
+    assert retention.forget_reasons(NOON, limit=5) == 8
     left = set(Delivery.objects.exclude(reasons=[]).values_list("issue_date", flat=True))
     assert left == {(NOON - timedelta(days=38)).date()}
-    assert retention.forget_reasons(NOON, most=5) == 4
-    assert retention.forget_reasons(NOON, most=5) == 0
+    assert retention.forget_reasons(NOON, limit=5) == 4
+    assert retention.forget_reasons(NOON, limit=5) == 0
 
 
 def test_many_rows_go_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:

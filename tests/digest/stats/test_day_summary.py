@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from digest.delivery import throttle
 from digest.models import Delivery
-from digest.stats.day_summary import PARTS, Balance, balances_of, in_words
+from digest.stats.day_summary import PARTS, DaySummary, in_words, summaries_of
 from tests.support.factories import NOON, delivery, reader
 
 DAY = date(2026, 3, 2)
@@ -26,9 +26,9 @@ def test_email_62_every_status_is_in_exactly_one_part() -> None:
 
 @given(st.dictionaries(st.sampled_from(Delivery.Status.values), st.integers(0, 100_000)))
 def test_email_62_due_is_the_sum_of_the_parts(statuses: dict[str, int]) -> None:
-    balance = Balance(DAY, statuses)
-    assert balance.due == sum(count for _, count in balance.parts)
-    assert sum(count for _, count in balance.of_accepted) <= balance.part("accepted")
+    summary = DaySummary(DAY, statuses)
+    assert summary.due == sum(count for _, count in summary.parts)
+    assert sum(count for _, count in summary.of_accepted) <= summary.part("accepted")
 
 
 @pytest.mark.django_db
@@ -38,7 +38,7 @@ def test_email_62_the_balance_counts_every_row_of_its_day_once(django_assert_num
             delivery(reader(f"{status}{copy}"), status=status, outcome="why" if status == "skipped" else "")
     delivery(reader("early"), days=-1)
     with django_assert_num_queries(2):
-        today, yesterday, nothing = balances_of([DAY, DAY - timedelta(days=1), DAY - timedelta(days=2)])
+        today, yesterday, nothing = summaries_of([DAY, DAY - timedelta(days=1), DAY - timedelta(days=2)])
     assert today.due == Delivery.objects.filter(issue_date=DAY).count() == sum(range(1, 12))
     assert dict(today.statuses) == {status: n + 1 for n, status in enumerate(Delivery.Status.values)}
     assert today.skipped_for == (("why", today.part("skipped")),)
@@ -58,6 +58,6 @@ def test_email_62_the_balance_counts_every_row_of_its_day_once(django_assert_num
     ],
 )
 def test_a_sentence_says_whether_all_is_well(statuses: dict[str, int], state: Any, mood: str, words: str) -> None:
-    said = in_words(Balance(DAY, statuses), state)
+    said = in_words(DaySummary(DAY, statuses), state)
     assert said[0] == mood
     assert words in said[1]

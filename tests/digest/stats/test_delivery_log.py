@@ -9,7 +9,7 @@ import pytest
 
 from digest.delivery.events import OUTCOME, Kind
 from digest.models import Delivery, DeliveryEvent
-from digest.stats.delivery_log import BECAME, TOLD, story_of
+from digest.stats.delivery_log import BECAME, TOLD, log_of
 from tests.support.factories import NOON, delivery, reader
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,7 @@ def test_the_steps_come_in_the_order_of_their_times() -> None:
     row.refresh_from_db()
     told(row, "bounced", 9, said="550 5.1.1 <ada@example.org>: no such user", recipient="ada@example.org")
     told(row, "queued", 1)
-    steps = [(step.what, step.detail) for step in story_of(row)]
+    steps = [(step.what, step.detail) for step in log_of(row)]
     assert steps == [
         ("Planned with 2 papers", ""),
         ("Handed over to resend", "3 tries so far"),
@@ -48,7 +48,7 @@ def test_every_status_has_a_story_without_an_address(status: str) -> None:
         answer="451",
     )
     told(row, "something new", 1, said={"not": "a text"})
-    said = " ".join(f"{step.what} {step.detail}" for step in story_of(row))
+    said = " ".join(f"{step.what} {step.detail}" for step in log_of(row))
     assert "@" not in said
     assert BECAME[status] in said
 
@@ -58,7 +58,7 @@ def test_a_day_that_passed_has_a_story_too() -> None:
         reader("ada"), status="skipped", dated_at=None, handed_over_at=None, accepted_at=None, message_id=None,
         outcome="You paused your digests.",
     )  # fmt: skip
-    assert [(step.at, step.what) for step in story_of(row)] == [
+    assert [(step.at, step.what) for step in log_of(row)] == [
         (None, "The day passed without a digest"),
         (None, "Nothing was sent"),
     ]

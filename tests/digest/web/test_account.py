@@ -25,8 +25,8 @@ from subscriptions import consent
 from subscriptions.consent_text import SIGN_UP, VERSION
 from subscriptions.models import (
     ConsentEvent,
+    LinkRequest,
     LoginToken,
-    MailRequest,
     Preference,
     Subscriber,
     Suppression,
@@ -88,7 +88,7 @@ def a_full_life() -> Subscriber:
     for paper, value in zip(Paper.objects.order_by("pk"), ["more", "less"], strict=False):
         Verdict.objects.create(subscriber=ada, paper=paper, value=value, given_at=NOON)
     new_login_token(LoginToken.Purpose.SIGN_IN, ada, now=NOON)
-    MailRequest.objects.create(
+    LinkRequest.objects.create(
         kind="change_address", email="ada.new@example.net", subscriber=ada, asked_at=NOON, ip=IP, user_agent=BROWSER
     )
     consent.suppress(ada.email, reason="bounced", now=NOON, why="550 5.1.1 <ada.okafor@example.org> is unknown")
@@ -264,7 +264,7 @@ def test_the_export_has_all_that_is_kept() -> None:
 def test_the_export_has_what_somebody_asked_for_with_ones_address_and_typed_on_the_form() -> None:
     ada = a_full_life()
     typed = {"wishes": [["keyword", "kelp", "want"]]}
-    MailRequest.objects.create(kind="sign_up", email=ada.email.upper(), choices=typed, asked_at=NOON)
+    LinkRequest.objects.create(kind="sign_up", email=ada.email.upper(), choices=typed, asked_at=NOON)
     new_login_token(LoginToken.Purpose.CONFIRM, ada, now=NOON, choices=typed)
     data = json.loads(visit(ada).get("/preferences/export").content)
     assert [row["choices"] for row in data["mails_asked_for"] if row["kind"] == "sign_up"] == [typed]

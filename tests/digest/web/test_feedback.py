@@ -19,11 +19,11 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, Paper, Verdict
 from digest.reader_data.erase import erase
-from digest.reader_data.mute import FULL, CannotMute, Choice, choices_of, mute, unmute
+from digest.reader_data.mute import FULL, CannotMute, MuteOption, mute, mute_options, unmute
 from digest.web import feedback
 from subscriptions import consent
 from subscriptions.models import ConsentEvent, Preference, Subscriber
-from subscriptions.preferences import Choices, choose
+from subscriptions.preferences import Choices, save_choices
 from subscriptions.tokens import FEEDBACK, PREFERENCES, UNSUBSCRIBE, BadLink, token_for
 from subscriptions.web.fields import LONGEST_PHRASE
 from subscriptions.web.forms import ChoicesForm, values_of
@@ -198,7 +198,7 @@ def test_what_was_muted_stays_so_when_the_preferences_are_saved_unchanged(press:
     assert {("mute", "author", "佐藤 花子"), ("mute", "category", "cs.LG"), ("mute", "keyword", "kelp")} <= muted
     form = ChoicesForm(as_a_browser_sends(values_of(Choices.of(ada))))
     assert form.is_valid(), form.errors
-    choose(ada, form.choices(), now=NOON)
+    save_choices(ada, form.choices(), now=NOON)
     assert lists(ada) == muted
 
 
@@ -250,7 +250,7 @@ def test_nothing_is_kept_of_a_press_that_comes_after_erasure() -> None:
     stale, paper = Subscriber.objects.get(), Paper.objects.all()[0]
     erase(ada, now=NOON)
     with pytest.raises(CannotMute, match="Nothing is kept about this reader"):
-        mute(stale, choices_of(paper), now=NOON)
+        mute(stale, mute_options(paper), now=NOON)
     with pytest.raises(BadLink):
         feedback._keep(stale, paper, "more")
     assert not Preference.objects.exists()
@@ -262,7 +262,7 @@ def test_what_ended_is_muted_anew_and_undo_takes_it_back(stance: str) -> None:
     ada = reader("ada")
     want(ada, "author", "Ada Example", stance=stance)
     ada.preferences.update(until=NOON.date() - timedelta(days=1))
-    author = Choice("author", "Ada Example", "Ada Example")
+    author = MuteOption("author", "Ada Example", "Ada Example")
     made, turned = mute(ada, [author], now=NOON)
     assert list(ada.preferences.values_list("stance", "value", "until")) == [("mute", "Ada Example", None)]
     unmute(ada, made=made, turned=turned)
@@ -272,7 +272,7 @@ def test_what_ended_is_muted_anew_and_undo_takes_it_back(stance: str) -> None:
 def test_what_was_wanted_until_a_day_to_come_is_muted_for_good() -> None:
     ada = reader("ada", wants={"author": ["Ada Example"]})
     ada.preferences.update(until=NOON.date())
-    mute(ada, [Choice("author", "Ada Example", "Ada Example")], now=NOON)
+    mute(ada, [MuteOption("author", "Ada Example", "Ada Example")], now=NOON)
     assert list(ada.preferences.values_list("stance", "until")) == [("mute", None)]
 
 

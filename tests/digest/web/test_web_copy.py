@@ -28,7 +28,7 @@ from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper, Verdict
 from digest.reader_data.erase import erase
 from subscriptions import consent
-from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Preference, Subscriber
+from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Preference, Subscriber
 from subscriptions.tokens import FEEDBACK, PREFERENCES, UNSUBSCRIBE, WEB_COPY, token_for, web_copy_url
 from tests.support.database_rows import every_row
 from tests.support.factories import NOON, entry, feed, reader, want
@@ -355,7 +355,7 @@ def test_a_link_of_another_purpose_reader_or_day_leads_nowhere_and_shows_what_an
 def test_a_copys_link_is_good_for_nothing_else() -> None:
     sent(row := ada())
     token = token_for(WEB_COPY, row, day=DAY)
-    kept = Subscriber, Preference, Verdict, ConsentEvent, MailRequest, LoginToken
+    kept = Subscriber, Preference, Verdict, ConsentEvent, LinkRequest, LoginToken
     before = [list(model.objects.values()) for model in kept]
     for path in (f"/f/{token}/1/more", f"/f/{token}/1/mute", *(f"/{kind}/{token}" for kind in "upcsa")):
         assert Client().get(path).status_code == 404, path

@@ -17,7 +17,7 @@ from django.core import mail
 from subscriptions import consent, link_requests
 from subscriptions.mail.mailer import Mailer, Purpose, SendResult, SendStatus
 from subscriptions.mail.rendering import RenderedEmail
-from subscriptions.models import MailRequest, Subscriber
+from subscriptions.models import LinkRequest, Subscriber
 from subscriptions.tokens import UNSUBSCRIBE, message_id, token_for
 from tests.support.factories import NOON, reader
 
@@ -109,7 +109,7 @@ def test_a_confirmation_carries_no_list_headers(sink: Sink) -> None:
 
 def test_the_door_refuses_the_suppressed_the_unconfirmed_and_the_invented(sink: Sink) -> None:
     ada, ben = reader("ada"), reader("ben", status="pending", confirmed_at=None)
-    demo, _ = consent.welcome_demonstration_reader("x@readers.invalid", now=NOON)
+    demo, _ = consent.create_demo_subscriber("x@readers.invalid", now=NOON)
     consent.suppress(ada.email, reason="complained", now=NOON)
     assert [send(person).status for person in (ada, ben, demo)] == [SendStatus.REFUSED] * 3
     assert sink.received == []
@@ -143,10 +143,10 @@ def test_a_mail_with_a_link_is_tried_again_where_the_server_asks_for_patience_on
 ) -> None:
     reader("ada")
     sink.refuse["ada@example.org"] = answer
-    link_requests.ask(MailRequest.Kind.SIGN_IN, email="ada@example.org", now=NOON, page="", ip=None, user_agent="")
+    link_requests.enqueue(LinkRequest.Kind.SIGN_IN, email="ada@example.org", now=NOON, page="", ip=None, user_agent="")
     received = []
     for minutes in (0, 0.5, 1):
-        link_requests.answer_all(NOON + timedelta(minutes=minutes))
+        link_requests.process_pending(NOON + timedelta(minutes=minutes))
         received.append(len(sink.received))
         if minutes == 0.5:
             sink.refuse.clear()

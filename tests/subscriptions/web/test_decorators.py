@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber
+from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Subscriber
 from subscriptions.tokens import PREFERENCES, UNSUBSCRIBE, new_login_token, token_for
 from tests.support.factories import NOON, reader
 
@@ -44,7 +44,7 @@ def test_another_sites_form_is_refused(site: str) -> None:
     assert list(Subscriber.objects.values()) == before
     assert not LoginToken.objects.exclude(used_at=None).exists()
     assert not ConsentEvent.objects.exists()
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://testserver.evil.example", "https://testserver", ""])

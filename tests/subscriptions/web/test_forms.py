@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from subscriptions.models import Subscriber
-from subscriptions.preferences import Choices, Wish, choose
+from subscriptions.preferences import Choices, Wish, save_choices
 from subscriptions.web.forms import ChoicesForm, PauseForm, SignUpForm, values_of
 from tests.support.factories import NOON, reader, topic
 
@@ -92,7 +92,7 @@ def test_quiet_days_are_asked_for_by_a_tick_and_by_nothing_else() -> None:
     assert not SignUpForm.posted(query({"short": "1", "email": "ada@example.org"}), now=LATER).choices().quiet_days
     ada = reader("ada")
     for form in (ticked, not_ticked):
-        choose(ada, form.choices(), now=NOON)
+        save_choices(ada, form.choices(), now=NOON)
         saved = Choices.of(Subscriber.objects.get())
         assert saved == form.choices()
         assert ChoicesForm(initial=values_of(saved))["quiet_days"].value() is saved.quiet_days
@@ -308,7 +308,7 @@ def test_whatever_is_posted_choices_come_out_that_can_be_stored(fields: dict[str
     ada = Subscriber.objects.filter(email="ada@example.org").first() or reader("ada")
     for form in (ChoicesForm(query(fields)), SignUpForm.posted(query(fields), now=LATER)):
         choices = form.choices()
-        choose(ada, choices, now=NOON)  # the database's own constraints have their say
+        save_choices(ada, choices, now=NOON)  # the database's own constraints have their say
         for wish in choices.wishes:
             assert wish.value
             assert len(wish.value) <= 200

@@ -25,7 +25,7 @@ from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery
-from subscriptions.models import ConsentEvent, Knock, LoginToken, MailRequest, Preference, Subscriber, Topic
+from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Preference, RateCounter, Subscriber, Topic
 from subscriptions.tokens import FEEDBACK, PREFERENCES, UNSUBSCRIBE, new_login_token, token_for, use_login_token
 from subscriptions.web.forms import SignUpForm
 from tests.support.factories import entry, feed, reader, topic
@@ -207,7 +207,7 @@ def _quoted(text: str) -> str:
 
 def every_table() -> dict[str, list[Any]]:
     """Every row of every table but the counts of visitors' POSTs and the cache, which clears itself."""
-    names = set(connection.introspection.table_names()) - {Knock._meta.db_table, "cache"}
+    names = set(connection.introspection.table_names()) - {RateCounter._meta.db_table, "cache"}
     with connection.cursor() as cursor:
         rows = {}
         for name in names:
@@ -220,8 +220,8 @@ def assert_sound() -> None:
     """What is stored is what a person could have meant: no controls or overrides, no list without end, an hour, a zone."""
     for wish in Preference.objects.all():
         assert_plain(wish.value)
-    for row in MailRequest.objects.all():
-        assert row.kind in MailRequest.Kind.values
+    for row in LinkRequest.objects.all():
+        assert row.kind in LinkRequest.Kind.values
         assert_plain(row.email)
         assert_one_line(row.page + row.user_agent)
         assert row.email.isascii()

@@ -9,7 +9,7 @@ import time_machine
 from django.test import Client
 
 from subscriptions import consent, link_requests, retention
-from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber
+from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Subscriber
 from subscriptions.preferences import Choices, Wish
 from subscriptions.tokens import new_login_token
 from tests.support.factories import NOON, reader, topic
@@ -120,7 +120,7 @@ def test_a_pause_without_a_sensible_end_changes_nothing(ada: Subscriber, visit: 
 def test_a_new_address_is_asked_for_and_the_old_one_stays(ada: Subscriber, visit: Client) -> None:
     answer = visit.post("/preferences/address", {"email": "ada@new.example.org"}, follow=True)
     assert "Until you open that link, your digest goes where it went." in answer.content.decode()
-    asked = MailRequest.objects.get()
+    asked = LinkRequest.objects.get()
     assert (asked.kind, asked.email, asked.subscriber) == ("change_address", "ada@new.example.org", ada)
     ada.refresh_from_db()
     assert ada.email == "ada@example.org"
@@ -131,7 +131,7 @@ def test_an_address_that_would_change_nothing_or_reach_nobody_is_said_so(visit: 
     answer = visit.post("/preferences/address", {"email": email})
     assert answer.status_code == 422
     assert 'id="id_email-wrong"' in answer.content.decode()
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 def test_the_new_address_counts_from_the_press_of_its_button(ada: Subscriber, visit: Client) -> None:
@@ -198,7 +198,7 @@ def test_what_is_shown_of_a_change_tells_nobody_whether_mail_is_refused_there(vi
     shown = set()
     for name in ("gone", "known", "nobody"):
         visit.post("/preferences/address", {"email": f"{name}@example.org"})
-        link_requests.answer_all(NOON)
+        link_requests.process_pending(NOON)
         retention.delete_expired(NOON + timedelta(hours=47))
         page = visit.get("/preferences").content.decode()
         shown.add(page.partition(f"A change to <strong>{name}@example.org</strong>")[2].partition("</p>")[0])
@@ -213,7 +213,7 @@ def test_every_form_of_the_page_needs_its_token(ada: Subscriber) -> None:
         answer = strict.post("/preferences" + path, {**WHEN, "weeks": "1", "email": "eve@example.org"})
         assert answer.status_code == 403
     assert list(Subscriber.objects.values()) == before
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 def test_looking_changes_nothing(ada: Subscriber, visit: Client) -> None:

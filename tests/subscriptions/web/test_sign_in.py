@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from subscriptions.models import LoginToken, MailRequest, Subscriber
+from subscriptions.models import LinkRequest, LoginToken, Subscriber
 from subscriptions.tokens import PREFERENCES, new_login_token, token_for
 from subscriptions.web.sign_in import masked
 from tests.support.factories import NOON, reader
@@ -38,8 +38,8 @@ def test_asking_for_a_link_is_answered_the_same_for_everybody(visitor: Client) -
         answer = visitor.post("/sign-in", {"email": f"{name}@example.org"}, follow=True)
         answers.append((answer.redirect_chain, answer.content, dict(answer.headers)))
     assert answers == [answers[0]] * 3
-    assert {row.kind for row in MailRequest.objects.all()} == {"sign_in"}
-    assert MailRequest.objects.count() == 3
+    assert {row.kind for row in LinkRequest.objects.all()} == {"sign_in"}
+    assert LinkRequest.objects.count() == 3
 
 
 def test_an_address_that_is_none_is_said_so(visitor: Client) -> None:
@@ -47,7 +47,7 @@ def test_an_address_that_is_none_is_said_so(visitor: Client) -> None:
     assert answer.status_code == 422
     assert 'aria-invalid="true"' in answer.content.decode()
     assert 'value="ada@localhost"' in answer.content.decode()
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 def test_asking_too_often_is_refused(visitor: Client) -> None:
@@ -68,10 +68,10 @@ def test_the_link_in_a_digest_mails_a_link_and_never_shows_the_address(visitor: 
     link = "/p/" + token_for(PREFERENCES, ada)
     page = visitor.get(link).content.decode()
     assert "example.org" not in page
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
     answer = visitor.post(link)
     assert (answer.status_code, answer["Location"]) == (303, "/sign-in/sent")
-    asked = MailRequest.objects.get()
+    asked = LinkRequest.objects.get()
     assert (asked.kind, asked.email, asked.subscriber) == ("sign_in", "ada@example.org", ada)
 
 
@@ -82,7 +82,7 @@ def test_the_link_of_someone_we_no_longer_know_answers_the_same_and_asks_for_not
     ada = reader("ada")
     link = "/p/" + token_for(PREFERENCES, ada)
     known = visitor.post(link)
-    MailRequest.objects.all().delete()
+    LinkRequest.objects.all().delete()
     if status == "gone":
         ada.delete()
     else:
@@ -90,7 +90,7 @@ def test_the_link_of_someone_we_no_longer_know_answers_the_same_and_asks_for_not
     assert visitor.get(link).status_code == 200
     unknown = visitor.post(link)
     assert (unknown.status_code, unknown.content, unknown["Location"]) == (303, known.content, known["Location"])
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 def test_a_visit_begins_with_the_button_and_not_with_the_link(visitor: Client) -> None:

@@ -8,7 +8,7 @@ import time_machine
 from django.test import Client
 
 from subscriptions import consent, consent_text
-from subscriptions.models import ConsentEvent, LoginToken, MailRequest, Subscriber
+from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Subscriber
 from subscriptions.tokens import new_login_token
 from subscriptions.web.forms import SignUpForm
 from tests.support.factories import NOON, reader, topic
@@ -60,7 +60,7 @@ def test_a_sign_up_is_taken_down_with_everything_that_was_chosen(visitor: Client
     topic("Robotics")
     answer = visitor.post("/subscribe", filled(topics=["robotics"], muted="blockchain"), HTTP_USER_AGENT="Browser 1")
     assert (answer.status_code, answer["Location"]) == (303, "/subscribe/sent")
-    asked = MailRequest.objects.get()
+    asked = LinkRequest.objects.get()
     assert (asked.kind, asked.email, asked.page) == ("sign_up", "ada@example.org", "/subscribe")
     assert (asked.wording, asked.ip, asked.user_agent) == (consent_text.VERSION, "127.0.0.1", "Browser 1")
     assert asked.choices == {
@@ -78,7 +78,7 @@ def test_a_sign_up_is_taken_down_with_everything_that_was_chosen(visitor: Client
 def test_the_short_box_of_the_home_page_is_enough(visitor: Client) -> None:
     box = {name: value for name, value in filled().items() if name not in WHEN} | {"short": "1", "zone": ""}
     assert visitor.post("/subscribe", box).status_code == 303
-    assert MailRequest.objects.get().choices["wishes"] == []
+    assert LinkRequest.objects.get().choices["wishes"] == []
 
 
 def test_the_answer_is_the_same_bytes_for_new_pending_active_and_suppressed(
@@ -92,7 +92,7 @@ def test_the_answer_is_the_same_bytes_for_new_pending_active_and_suppressed(
         answer = visitor.post("/subscribe", filled(email=f"{name}@example.org"), follow=True)
         answers.append((answer.redirect_chain, answer.status_code, answer.content, dict(answer.headers)))
     assert answers == [answers[0]] * 4
-    assert MailRequest.objects.count() == 4
+    assert LinkRequest.objects.count() == 4
 
 
 def test_a_form_filled_wrongly_keeps_what_was_typed_and_ties_each_sentence_to_its_field(visitor: Client) -> None:
@@ -111,7 +111,7 @@ def test_a_form_filled_wrongly_keeps_what_was_typed_and_ties_each_sentence_to_it
         assert f'id="id_{name}-wrong"' in page
         assert f'id_{name}-wrong" aria-invalid="true"' in page
         assert f'<a href="#id_{name}">' in page
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 @pytest.mark.parametrize("values", [{"website": "https://cheap.example"}, {"opened": ""}, {"opened": "invented"}])
@@ -119,7 +119,7 @@ def test_programs_get_a_sentence_and_nothing_is_taken_down(visitor: Client, valu
     answer = visitor.post("/subscribe", filled(**values))
     assert answer.status_code == 422
     assert 'role="alert"' in answer.content.decode()
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 def test_who_asks_too_often_keeps_what_was_typed_and_nothing_more_is_taken_down(visitor: Client) -> None:
@@ -128,14 +128,14 @@ def test_who_asks_too_often_keeps_what_was_typed_and_nothing_more_is_taken_down(
     assert answers[-1].status_code == 429
     assert "grasping</textarea>" in answers[-1].content.decode()
     assert "Too many requests" in answers[-1].content.decode()
-    assert MailRequest.objects.count() == sum(answer.status_code == 303 for answer in answers) < 30
+    assert LinkRequest.objects.count() == sum(answer.status_code == 303 for answer in answers) < 30
 
 
 def test_a_form_from_elsewhere_is_refused_in_the_house_style() -> None:
     answer = Client(enforce_csrf_checks=True).post("/subscribe", filled())
     assert answer.status_code == 403
     assert "This form was not accepted" in answer.content.decode()
-    assert not MailRequest.objects.exists()
+    assert not LinkRequest.objects.exists()
 
 
 def test_a_stranger_does_not_close_the_form_to_the_one_whose_address_they_write(visitor: Client) -> None:

@@ -15,7 +15,7 @@ from django.urls import reverse
 import digest.config.urls  # noqa: F401 (it arranges the admin)
 from digest.dashboard import urls
 from digest.dashboard.auth import views
-from digest.dashboard.auth.roles import Role, lay_down_groups, roles_of
+from digest.dashboard.auth.roles import Role, roles_of, seed_groups
 from digest.models import Delivery
 from tests.support.database_rows import every_row
 from tests.support.factories import NOON, reader
@@ -24,7 +24,7 @@ from tests.support.staff import PASSWORD, give_code, one_of_the_staff, signed_in
 pytestmark = pytest.mark.django_db
 OURS = [model for app in ("digest", "subscriptions") for model in apps.get_app_config(app).get_models()]
 WITH_READERS = {
-    *("subscriber", "preference", "suppression", "consentevent", "logintoken", "mailrequest", "knock"),
+    *("subscriber", "preference", "suppression", "consentevent", "logintoken", "linkrequest", "ratecounter"),
     *("verdict", "deliveryevent"),
 }
 
@@ -83,7 +83,7 @@ def test_a_role_has_just_what_is_laid_down_whatever_stood_there() -> None:
     assert set(before) == set(Role)
     Group.objects.get(name=Role.SENDER).permissions.set(Group.objects.get(name=Role.OWNER).permissions.all())
     Group.objects.get(name=Role.CURATOR).permissions.clear()
-    lay_down_groups()
+    seed_groups()
     assert {group.name: set(group.permissions.all()) for group in Group.objects.all()} == before
 
 

@@ -25,7 +25,7 @@ def history() -> list[str]:
 
 
 def test_who_is_taken_on_can_sign_in_with_a_verified_address(client: Client) -> None:
-    user = members.take_on(" Ada@Desk.example.org", [Role.CURATOR, Role.SENDER], password=PASSWORD)
+    user = members.add_member(" Ada@Desk.example.org", [Role.CURATOR, Role.SENDER], password=PASSWORD)
     assert roles_of(user) == {Role.CURATOR, Role.SENDER}
     assert EmailAddress.objects.get(user=user, verified=True, primary=True).email == "ada@desk.example.org"
     client.post("/staff/login/", {"login": "ada@desk.example.org", "password": PASSWORD})
@@ -33,10 +33,10 @@ def test_who_is_taken_on_can_sign_in_with_a_verified_address(client: Client) -> 
 
 
 def test_the_history_tells_who_came_as_what_and_no_address() -> None:
-    user = members.take_on("ada@desk.example.org", [Role.SENDER, Role.CURATOR], password=PASSWORD)
+    user = members.add_member("ada@desk.example.org", [Role.SENDER, Role.CURATOR], password=PASSWORD)
     members.give_roles(user, [Role.OWNER])
     members.give_password(user, "other words do well")
-    members.let_go(user)
+    members.deactivate(user)
     assert history() == [
         "Taken on, on the server, as curator, sender",
         "Roles set on the server: owner",
@@ -47,7 +47,9 @@ def test_the_history_tells_who_came_as_what_and_no_address() -> None:
 
 
 def test_two_of_the_same_name_are_told_apart() -> None:
-    names = [members.take_on(f"ada@{host}.example.org", [Role.CURATOR], password=PASSWORD).username for host in "abc"]
+    names = [
+        members.add_member(f"ada@{host}.example.org", [Role.CURATOR], password=PASSWORD).username for host in "abc"
+    ]
     assert names == ["ada", "ada2", "ada3"]
 
 
@@ -63,7 +65,7 @@ def test_who_is_let_go_is_out_at_once_and_what_they_did_stays() -> None:
     give_code(user)
     visit = signed_in(user)
     members.give_roles(user, [Role.CURATOR])
-    members.let_go(user)
+    members.deactivate(user)
     assert visit.get("/desk/").status_code == 302
     assert history() == ["Roles set on the server: curator", "Let go, on the server"]
     assert not Authenticator.objects.exists()
@@ -72,8 +74,8 @@ def test_who_is_let_go_is_out_at_once_and_what_they_did_stays() -> None:
 
 def test_who_comes_back_is_the_same_member_with_new_roles_only() -> None:
     user = one_of_the_staff(Role.OWNER)
-    members.let_go(user)
-    again = members.take_on(user.email, [Role.CURATOR], password=PASSWORD)
+    members.deactivate(user)
+    again = members.add_member(user.email, [Role.CURATOR], password=PASSWORD)
     assert again.pk == user.pk
     assert roles_of(again) == {Role.CURATOR}
 
@@ -81,8 +83,8 @@ def test_who_comes_back_is_the_same_member_with_new_roles_only() -> None:
 def test_a_lost_code_is_taken_away_once() -> None:
     user = one_of_the_staff(Role.CURATOR)
     give_code(user)
-    assert members.forget_code(user)
-    assert not members.forget_code(user)
+    assert members.reset_2fa(user)
+    assert not members.reset_2fa(user)
     assert history() == ["Second factor taken away on the server"]
 
 
@@ -94,14 +96,14 @@ def test_passwords_that_are_made_are_long_easy_to_type_and_never_the_same() -> N
 
 def test_no_first_login_is_laid_down_where_mail_leaves_for_real(settings: Any) -> None:
     settings.MAIL_PROVIDER = "postmark"
-    assert members.lay_down_demonstration_login() == ""
+    assert members.seed_demo_login() == ""
     assert not User.objects.exists()
 
 
 def test_a_first_login_is_laid_down_only_where_nobody_ever_had_one(client: Client) -> None:
-    password = members.lay_down_demonstration_login()
+    password = members.seed_demo_login()
     client.post("/staff/login/", {"login": "curator@broadsheet.invalid", "password": password})
     assert client.get("/desk/readers").status_code == 200
-    assert members.lay_down_demonstration_login() == ""
-    members.let_go(User.objects.get())
-    assert members.lay_down_demonstration_login() == ""
+    assert members.seed_demo_login() == ""
+    members.deactivate(User.objects.get())
+    assert members.seed_demo_login() == ""
