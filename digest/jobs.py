@@ -93,7 +93,7 @@ def tidy(now: datetime) -> None:
 
 
 def count(now: datetime) -> None:
-    """What the desk's pages show and must not count themselves: editions, days, whom papers and topics reach."""
+    """Whon the dashboard's pages show and must not count themselves: editions, days, whom papers and topics reach."""
     edition_counts.tally(now)
     reach.count_readers_of_newest(now)
     topic_counts.count_readers()

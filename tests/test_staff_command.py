@@ -16,7 +16,7 @@ from digest.two_factor import has_code
 from tests.support.staff import PASSWORD, give_code, one_of_the_staff
 
 pytestmark = pytest.mark.django_db
-ADA = "ada@desk.example.org"
+ADA = "ada@dashboard.example.org"
 
 
 def staff(*arguments: str) -> str:
@@ -43,7 +43,7 @@ def test_somebody_is_taken_on_and_the_password_is_shown_once() -> None:
 
 def test_roles_are_set_and_nothing_else() -> None:
     one_of_the_staff(Role.CURATOR)
-    told = staff("cleo@desk.example.org", "--role", "privacy")
+    told = staff("cleo@dashboard.example.org", "--role", "privacy")
     user = User.objects.get()
     assert roles_of(user) == {Role.PRIVACY}
     assert user.check_password(PASSWORD)
@@ -111,7 +111,7 @@ def test_on_real_days_the_first_login_comes_with_how_to_make_ones_own(
     settings.MODE, settings.SITE_URL = "live", "https://digest.example.org"
     summary.print_login(summary.console(), "a-word")
     told = capsys.readouterr().out
-    assert "https://digest.example.org/desk/ while ./run serve runs" in told
+    assert "https://digest.example.org/dashboard/ while ./run serve runs" in told
     assert "./run manage staff ADDRESS --role owner" in told
 
 
@@ -123,7 +123,7 @@ def test_a_first_run_leaves_a_login_and_tells_it_once(
     told = capsys.readouterr().out
     (password,) = re.findall(r"Sign in as curator@broadsheet\.invalid with the password (\S+) ", told)
     assert User.objects.get().check_password(password)
-    assert "/desk/ while ./run serve" in told
+    assert "/dashboard/ while ./run serve" in told
     assert "./run manage staff" not in told
     call_command("digest", "--date", "2026-03-02")
     assert "password" not in capsys.readouterr().out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-FOR_STAFF = ("/desk/", "/staff/", "/admin/")
+FOR_STAFF = ("/dashboard/", "/staff/", "/admin/")
 PLAIN = "<!doctype html><html lang=en><title>Something went wrong</title><h1>Something went wrong here</h1>"
 
 
@@ -15,7 +15,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path_info.startswith(FOR_STAFF):
-        return render(request, "desk/forbidden.html", {"why": str(exception)}, status=403, using="django")
+        return render(request, "dashboard/forbidden.html", {"why": str(exception)}, status=403, using="django")
     return render(request, "403.html", status=403)
 
 
@@ -26,7 +26,7 @@ def forbidden_form(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def too_many(request: HttpRequest) -> HttpResponse:
     """For who tried to sign in, or to prove who they are, too often."""
-    return render(request, "desk/too_many.html", status=429, using="django")
+    return render(request, "dashboard/too_many.html", status=429, using="django")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

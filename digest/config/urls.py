@@ -11,7 +11,7 @@ arrange(admin.site)
 urlpatterns = [
     path("", include("digest.web.urls")),
     path("", include("subscriptions.urls")),
-    path("desk/", include("digest.dashboard.urls")),
+    path("dashboard/", include("digest.dashboard.urls")),
     path("staff/", include("digest.dashboard.auth.views")),
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),

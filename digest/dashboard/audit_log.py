@@ -1,4 +1,4 @@
-"""Who did what: one line for every act at the desk, in Django's own log, which the admin shows too."""
+"""Who did what: one line for every act on the dashboard, in Django's own log, which the admin shows too."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Charts drawn on the server as SVG: bars upright or across, stacked where there are several series; and a table.
 
-No script, no inline style: colours are classes of ``static/desk.css`` (.series-1 to .series-6), sizes are attributes.
+No script, no inline style: colours are classes of ``static/dashboard.css`` (.series-1 to .series-6), sizes are
+attributes.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What ``desk/chart.html`` draws; the table of the same numbers is there for who cannot see it."""
+    """What ``dashboard/chart.html`` draws; the table of the same numbers is there for who cannot see it."""
 
     title: str
     unit: str
@@ -129,7 +130,7 @@ SMALL_WIDTH, SMALL_HEIGHT = 196, 36
 
 @dataclass(frozen=True, slots=True)
 class SmallChart:
-    """What ``desk/small_chart.html`` draws: one path a series, since a list may hold dozens of charts."""
+    """What ``dashboard/small_chart.html`` draws: one path a series, since a list may hold dozens of charts."""
 
     title: str
     summary: str

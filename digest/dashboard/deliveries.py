@@ -38,7 +38,7 @@ IN_ORDER: list[str] = [  # of the list: what somebody should look at comes first
     *(_Status.UNKNOWN, _Status.FAILED, _Status.BOUNCED, _Status.COMPLAINED, _Status.EXPIRED, _Status.HANDING_OFF),
     *(_Status.RETRY_WAIT, _Status.READY, _Status.ACCEPTED, _Status.DELIVERED, _Status.SKIPPED),
 ]
-HERE = {"here": "desk_deliveries"}
+HERE = {"here": "dashboard_deliveries"}
 
 
 @require_safe
@@ -107,7 +107,7 @@ def pause(request: HttpRequest) -> HttpResponse:
     messages.success(
         request, "Paused. What a worker has in hand at this moment still leaves, at most one chunk each; nothing after."
     )
-    return see_other("desk_deliveries")
+    return see_other("dashboard_deliveries")
 
 
 @require_POST
@@ -126,7 +126,7 @@ def resume(request: HttpRequest) -> HttpResponse:
             throttle.resume(now=now)
             _record(request, "Let digests leave again")
             messages.success(request, "Digests leave again, from the next minute on. Nobody gets one twice.")
-    return see_other("desk_deliveries")
+    return see_other("dashboard_deliveries")
 
 
 @require_POST
@@ -141,7 +141,7 @@ def try_again(request: HttpRequest) -> HttpResponse:
         messages.success(request, f"{plural(tried, 'digest')} will be tried again within a minute.")
     else:
         messages.error(request, "Nothing was tried again: no failed digest is left that can be.")
-    return see_other("desk_deliveries")
+    return see_other("dashboard_deliveries")
 
 
 def _seen(state: throttle.State) -> str:
@@ -254,10 +254,10 @@ def chosen_for(row: Delivery) -> list[dict[str, Any]]:
 
 
 urlpatterns = [
-    path("deliveries", deliveries, name="desk_deliveries"),
-    path("deliveries/list", delivery_list, name="desk_delivery_list"),
-    path("deliveries/<int:number>", delivery, name="desk_delivery"),
-    path("deliveries/pause", pause, name="desk_pause"),
-    path("deliveries/resume", resume, name="desk_resume"),
-    path("deliveries/try-again", try_again, name="desk_try_again"),
+    path("deliveries", deliveries, name="dashboard_deliveries"),
+    path("deliveries/list", delivery_list, name="dashboard_delivery_list"),
+    path("deliveries/<int:number>", delivery, name="dashboard_delivery"),
+    path("deliveries/pause", pause, name="dashboard_pause"),
+    path("deliveries/resume", resume, name="dashboard_resume"),
+    path("deliveries/try-again", try_again, name="dashboard_try_again"),
 ]

@@ -1,4 +1,4 @@
-"""What every page of the desk has in common: who may see it, who may act there, and what surrounds it."""
+"""What every page of the dashboard has in common: who may see it, who may act there, and what surrounds it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from digest.two_factor import code_is_required
 View = Callable[..., HttpResponse]
 
 PAGES = [  # address name, label, the role it takes to see it (None: any of the staff)
-    ("desk_today", "Today", None),
-    ("desk_preview", "Preview", None),
-    ("desk_sources", "Sources", None),
-    ("desk_topics", "Topics", None),
-    ("desk_deliveries", "Deliveries", None),
-    ("desk_readers", "Readers", Role.PRIVACY),
+    ("dashboard_today", "Today", None),
+    ("dashboard_preview", "Preview", None),
+    ("dashboard_sources", "Sources", None),
+    ("dashboard_topics", "Topics", None),
+    ("dashboard_deliveries", "Deliveries", None),
+    ("dashboard_readers", "Readers", Role.PRIVACY),
 ]
 
 
 def staff_only(
     *, seen_by: Role | None = None, done_by: Role | None = None, asked_again: bool = False
 ) -> Callable[[View], View]:
-    """A page of the desk: who is not signed in is asked to, and others than the staff are refused (403).
+    """A page of the dashboard: who is not signed in is asked to, and others than the staff are refused (403).
 
     ``seen_by`` is the role that it takes to open the page, ``done_by`` the one to post to it. With ``asked_again`` who
     posts proves once more who they are, if that is longer ago than ACCOUNT_REAUTHENTICATION_TIMEOUT; the post is then
@@ -60,18 +60,18 @@ def staff_only(
 
 
 def page(request: HttpRequest, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    """The page ``desk/<name>.html`` with the desk around it."""
+    """The page ``dashboard/<name>.html`` with the dashboard around it."""
     roles = roles_of(request.user)
     shared = {
         "pages": [(address, label) for address, label, role in PAGES if role is None or role in roles],
         "here": request.resolver_match.url_name if request.resolver_match else "",
         "may": {role.value: role in roles for role in Role},
     }
-    return render(request, f"desk/{name}.html", {**shared, **context}, status=status, using="django")
+    return render(request, f"dashboard/{name}.html", {**shared, **context}, status=status, using="django")
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """A context processor: the desk around pages that are not ours, those of signing in. No query if nobody asks."""
+    """Return the links to our pages for those of signing in; a context processor. No query if nobody asks."""
 
     def pages() -> list[tuple[str, str]]:
         roles = roles_of(request.user)

@@ -100,8 +100,8 @@ def find(request: HttpRequest) -> HttpResponse:
     found = Subscriber.objects.filter(email_key=email_key(typed)).first() if "\0" not in typed else None
     if found is None:
         messages.error(request, "No reader has this address: check its spelling.")
-        return HttpResponseRedirect(reverse("desk_preview"))
-    return HttpResponseRedirect(f"{reverse('desk_preview')}?reader={found.public_id}")
+        return HttpResponseRedirect(reverse("dashboard_preview"))
+    return HttpResponseRedirect(f"{reverse('dashboard_preview')}?reader={found.public_id}")
 
 
 @require_POST
@@ -112,7 +112,7 @@ def send(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied("This takes the role curator or sender.")
     user, now = cast(User, request.user), timezone.now()
     query = QueryDict(request.POST.get("query", "")[:20_000])
-    back = HttpResponseRedirect(f"{reverse('desk_preview')}?{_query(query)}")
+    back = HttpResponseRedirect(f"{reverse('dashboard_preview')}?{_query(query)}")
     chosen = next((one for one in _addresses() if str(one.pk) == request.POST.get("address")), None)
     draft, _ = _draft(query, _taste(query))
     if chosen is None:
@@ -172,8 +172,8 @@ def _query(query: QueryDict) -> str:
 
 
 urlpatterns = [
-    path("preview", preview, name="desk_preview"),
-    path("preview/mail", mail, name="desk_preview_mail"),
-    path("preview/find", find, name="desk_preview_find"),
-    path("preview/send", send, name="desk_preview_send"),
+    path("preview", preview, name="dashboard_preview"),
+    path("preview/mail", mail, name="dashboard_preview_mail"),
+    path("preview/find", find, name="dashboard_preview_find"),
+    path("preview/send", send, name="dashboard_preview_send"),
 ]

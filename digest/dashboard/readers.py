@@ -35,7 +35,7 @@ from subscriptions.web.decorators import see_other
 
 ROWS = 14  # receipts on one page
 WHY = 300  # letters of a reason
-HERE = {"here": "desk_readers"}
+HERE = {"here": "dashboard_readers"}
 
 
 @require_safe
@@ -225,7 +225,7 @@ def change_address(request: HttpRequest) -> HttpResponse:
     address, why = one_line(request.POST.get("address", ""))[:254], shorten(request.POST.get("why", ""), WHY)
     if not _is_address(address) or not why:
         messages.error(request, "Nothing was done: it takes a whole address, and why. Find the address once more.")
-        return see_other("desk_readers")
+        return see_other("dashboard_readers")
     now, by = timezone.now(), request.user.get_username()
     with transaction.atomic():
         if request.POST.get("act") == "lift":
@@ -239,20 +239,20 @@ def change_address(request: HttpRequest) -> HttpResponse:
         messages.success(request, f"{done}. Nobody was subscribed or told.")
     else:
         messages.error(request, "Nothing was lifted: no suppression of this address stands.")
-    return see_other("desk_readers")
+    return see_other("dashboard_readers")
 
 
 def _to(one: Subscriber) -> HttpResponse:
-    return HttpResponseRedirect(reverse("desk_reader", args=[one.public_id]), status=303)
+    return HttpResponseRedirect(reverse("dashboard_reader", args=[one.public_id]), status=303)
 
 
 urlpatterns = [
-    path("readers", readers, name="desk_readers"),
-    path("readers/address", change_address, name="desk_change_address"),
-    path("readers/find", find, name="desk_find_reader"),
-    path("readers/<str:public_id>", reader, name="desk_reader"),
-    path("readers/<str:public_id>/suppress", suppress, name="desk_suppress"),
-    path("readers/<str:public_id>/lift", lift, name="desk_lift"),
-    path("readers/<str:public_id>/export", export, name="desk_export"),
-    path("readers/<str:public_id>/erase", erase_page, name="desk_erase"),
+    path("readers", readers, name="dashboard_readers"),
+    path("readers/address", change_address, name="dashboard_change_address"),
+    path("readers/find", find, name="dashboard_find_reader"),
+    path("readers/<str:public_id>", reader, name="dashboard_reader"),
+    path("readers/<str:public_id>/suppress", suppress, name="dashboard_suppress"),
+    path("readers/<str:public_id>/lift", lift, name="dashboard_lift"),
+    path("readers/<str:public_id>/export", export, name="dashboard_export"),
+    path("readers/<str:public_id>/erase", erase_page, name="dashboard_erase"),
 ]

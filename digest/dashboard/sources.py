@@ -29,7 +29,10 @@ from subscriptions.wake_worker import enqueue_task
 
 FORTNIGHT, MONTH = 14, 30  # days that are drawn
 SHOWN, LATEST = 10, 20  # entries of a look; papers of a source
-SALT, GOOD_FOR = "broadsheet.desk.source", 3600  # seconds from a look until what was shown has to be looked at again
+SALT, GOOD_FOR = (
+    "broadsheet.dashboard.source",
+    3600,
+)  # seconds from a look until what was shown has to be looked at again
 TOO_MANY = "You asked other hosts very often in the past hour: go on when the next hour begins."
 KINDS = {
     "arxiv_rss": "arXiv’s daily feed",
@@ -84,7 +87,7 @@ def look(request: HttpRequest) -> HttpResponse:
 def _page_of_look(request: HttpRequest, found: Look) -> HttpResponse:
     seal = signing.dumps({"url": found.url, "kind": found.kind, "by": request.user.pk}, salt=SALT)
     kinds = [(kind, KINDS[kind]) for kind in add_source.kinds_that_fit(found.kind)]
-    around = {"here": "desk_sources", "look": found, "shown": found.entries[:SHOWN], "seal": seal, "kinds": kinds}
+    around = {"here": "dashboard_sources", "look": found, "shown": found.entries[:SHOWN], "seal": seal, "kinds": kinds}
     return page(request, "new_source", around)
 
 
@@ -110,7 +113,7 @@ def add(request: HttpRequest) -> HttpResponse:
     messages.success(
         request, f"“{source.name}” is added. It is read within a minute or two; “Read now” does it at once."
     )
-    return redirect("desk_source", source.pk)
+    return redirect("dashboard_source", source.pk)
 
 
 # --- one source ------------------------------------------------------------------------------------------------------
@@ -130,7 +133,7 @@ def _about(health: SourceHealth) -> dict[str, Any]:
     at = dict(reversed(seen[: 3 * LATEST]))  # a paper's latest sighting counts
     papers = sorted(Paper.objects.filter(pk__in=list(at)), key=lambda paper: at[paper.pk], reverse=True)[:LATEST]
     return {
-        "here": "desk_sources",
+        "here": "dashboard_sources",
         "faring": health,
         "source": source,
         "kind": KINDS.get(source.kind, source.kind),
@@ -210,7 +213,7 @@ def rename(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, f"It is called “{source.name}” now, on the cards of the days to come.")
     except CannotAdd as refusal:
         messages.error(request, str(refusal))
-    return redirect("desk_source", pk)
+    return redirect("dashboard_source", pk)
 
 
 @require_POST
@@ -223,23 +226,25 @@ def remove(request: HttpRequest, pk: int) -> HttpResponse:
             add_source.remove(source)
     except CannotAdd as refusal:
         messages.error(request, str(refusal))
-        return redirect("desk_source", pk)
+        return redirect("dashboard_source", pk)
     messages.success(request, f"“{source.name}” is removed.")
-    return redirect("desk_sources")
+    return redirect("dashboard_sources")
 
 
 def _back(request: HttpRequest, source: Source) -> HttpResponseRedirect:
     """To the list, where the button was pressed there; else to the source."""
-    return redirect("desk_sources") if request.POST.get("from") == "list" else redirect("desk_source", source.pk)
+    return (
+        redirect("dashboard_sources") if request.POST.get("from") == "list" else redirect("dashboard_source", source.pk)
+    )
 
 
 urlpatterns = [
-    path("sources", sources, name="desk_sources"),
-    path("sources/look", look, name="desk_source_look"),
-    path("sources/add", add, name="desk_source_add"),
-    path("sources/<int:pk>", one_source, name="desk_source"),
-    path("sources/<int:pk>/refresh", refresh_now, name="desk_source_refresh"),
-    path("sources/<int:pk>/switch", switch, name="desk_source_switch"),
-    path("sources/<int:pk>/rename", rename, name="desk_source_rename"),
-    path("sources/<int:pk>/remove", remove, name="desk_source_remove"),
+    path("sources", sources, name="dashboard_sources"),
+    path("sources/look", look, name="dashboard_source_look"),
+    path("sources/add", add, name="dashboard_source_add"),
+    path("sources/<int:pk>", one_source, name="dashboard_source"),
+    path("sources/<int:pk>/refresh", refresh_now, name="dashboard_source_refresh"),
+    path("sources/<int:pk>/switch", switch, name="dashboard_source_switch"),
+    path("sources/<int:pk>/rename", rename, name="dashboard_source_rename"),
+    path("sources/<int:pk>/remove", remove, name="dashboard_source_remove"),
 ]

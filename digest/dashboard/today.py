@@ -99,7 +99,7 @@ def paper(request: HttpRequest, paper_id: int) -> HttpResponse:
     about = Paper.objects.filter(pk=paper_id).first()
     if about is None:
         messages.error(request, "This paper is not stored any more: look for it again.")
-        return HttpResponseRedirect(reverse("desk_today"))
+        return HttpResponseRedirect(reverse("dashboard_today"))
     if request.method != "POST":
         return _paper_page(request, about, _day_of(request.GET.get("day", ""), now), now=now)
     form = JudgementForm(request.POST)
@@ -114,7 +114,7 @@ def paper(request: HttpRequest, paper_id: int) -> HttpResponse:
         return _changed(request, about, form, late.standing, now=now)
     messages.success(request, says)
     back = _back(QueryDict(request.POST.get("back", "")))
-    return HttpResponseRedirect(f"{reverse('desk_today')}{f'?{back}' if back else ''}#p{paper_id}")
+    return HttpResponseRedirect(f"{reverse('dashboard_today')}{f'?{back}' if back else ''}#p{paper_id}")
 
 
 # --- what is done ----------------------------------------------------------------------------------------------------
@@ -214,6 +214,6 @@ def _back(query: QueryDict, *, without: str = "") -> str:
 
 
 urlpatterns = [
-    path("", today, name="desk_today"),
-    path("papers/<int:paper_id>", paper, name="desk_paper"),
+    path("", today, name="dashboard_today"),
+    path("papers/<int:paper_id>", paper, name="dashboard_paper"),
 ]

@@ -72,7 +72,7 @@ def _saved(request: HttpRequest, topic: Topic, form: TopicForm) -> HttpResponse:
     wished, said = form.topic(), in_words(topic, form.topic())
     if topic.pk and not said:
         messages.success(request, "It is as it was: nothing was changed.")
-        return redirect("desk_topic", topic.pk)
+        return redirect("dashboard_topic", topic.pk)
     try:
         with transaction.atomic():
             change = retag.save(wished, seen=request.POST.get("seen", ""), now=current_time(timezone.now()))
@@ -86,9 +86,9 @@ def _saved(request: HttpRequest, topic: Topic, form: TopicForm) -> HttpResponse:
         messages.error(
             request, "Somebody else added or removed such a topic just now: look at the list, and try again."
         )
-        return redirect("desk_topics")
+        return redirect("dashboard_topics")
     messages.success(request, f"“{wished.name}” is saved. {moved} Digests that are planned from now on follow it.")
-    return redirect("desk_topic", wished.pk)
+    return redirect("dashboard_topic", wished.pk)
 
 
 def _who_was_quicker(topic: Topic) -> str:
@@ -104,7 +104,7 @@ def offer(request: HttpRequest, pk: int) -> HttpResponse:
     offered = request.POST.get("to") == "yes"
     if request.POST.get("to") not in ("yes", "no"):
         messages.error(request, "Press one of the buttons: offer it, or offer it no more.")
-        return redirect("desk_topic", pk)
+        return redirect("dashboard_topic", pk)
     with transaction.atomic():
         topic = get_object_or_404(Topic.objects.select_for_update(), pk=pk)
         if topic.offered != offered:
@@ -115,7 +115,7 @@ def offer(request: HttpRequest, pk: int) -> HttpResponse:
     keeping = plural(topic_counts.readers_who_want(topic), "reader")
     state = "is offered to readers." if offered else f"is offered no more; {keeping} chose it and keep it."
     messages.success(request, f"“{topic.name}” {state}")
-    return redirect("desk_topic", pk)
+    return redirect("dashboard_topic", pk)
 
 
 def _page_of(
@@ -132,7 +132,7 @@ def _page_of(
     ids = [pk for some in (change.entering, change.leaving) for pk in some[:SHOWN]] if change else []
     papers = Paper.objects.in_bulk(ids) if ids else {}
     around: dict[str, Any] = {
-        "here": "desk_topics",
+        "here": "dashboard_topics",
         "topic": topic,
         "form": form,
         "seen": seen or (mark_of(topic) if topic.pk else ""),
@@ -148,8 +148,8 @@ def _page_of(
 
 
 urlpatterns = [
-    path("topics", topics, name="desk_topics"),
-    path("topics/new", new_topic, name="desk_new_topic"),
-    path("topics/<int:pk>", one_topic, name="desk_topic"),
-    path("topics/<int:pk>/offer", offer, name="desk_topic_offer"),
+    path("topics", topics, name="dashboard_topics"),
+    path("topics/new", new_topic, name="dashboard_new_topic"),
+    path("topics/<int:pk>", one_topic, name="dashboard_topic"),
+    path("topics/<int:pk>/offer", offer, name="dashboard_topic_offer"),
 ]

@@ -19,7 +19,7 @@ def examine_staff_accounts() -> Iterator[CheckResult]:
     if members.filter(email=DEMONSTRATION).exists():
         seen = f"mail leaves for real, and the demonstration login {DEMONSTRATION} may still sign in"
         yield CheckResult(
-            Severity.ATTENTION, "desk", seen, f"Take it away: ./run manage staff {DEMONSTRATION} --remove"
+            Severity.ATTENTION, "dashboard", seen, f"Take it away: ./run manage staff {DEMONSTRATION} --remove"
         )
     if without := members.exclude(authenticator__type=Authenticator.Type.TOTP).exclude(email=DEMONSTRATION).count():
         who = "one of the staff has" if without == 1 else f"{without} of the staff have"
@@ -30,4 +30,4 @@ def examine_staff_accounts() -> Iterator[CheckResult]:
         yield CheckResult(Severity.WELL, "second factor", "each of the staff has one")
     else:
         seen = "nobody may sign in; ./run manage staff ADDRESS --role owner makes a login"
-        yield CheckResult(Severity.WELL, "desk", seen)
+        yield CheckResult(Severity.WELL, "dashboard", seen)

@@ -1,4 +1,4 @@
-"""How long the desk's pages take, and how many queries: as a curator with every role would open them."""
+"""How long the dashboard's pages take, and how many queries: as a curator with every role would open them."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class PageTime:
 
 
 def addresses() -> Iterator[tuple[str, str]]:
-    """Label and path of every page of the desk, and of one source and one topic, where there are any."""
+    """Label and path of every page of the dashboard, and of one source and one topic, where there are any."""
     for name, label, _ in PAGES:
         yield label, reverse(name)
     for label, name, row in (
-        ("One source", "desk_source", Source.objects.first()),
-        ("One topic", "desk_topic", Topic.objects.first()),
+        ("One source", "dashboard_source", Source.objects.first()),
+        ("One topic", "dashboard_topic", Topic.objects.first()),
     ):
         if row is not None:
             yield label, reverse(name, args=[row.pk])
@@ -46,7 +46,7 @@ def addresses() -> Iterator[tuple[str, str]]:
 def measure(rounds: int = ROUNDS) -> list[PageTime]:
     """Ask each page so often; nothing that the asking wrote is left."""
     with transaction.atomic():
-        user = User.objects.create_superuser("somebody who measures", "measures@desk.invalid")
+        user = User.objects.create_superuser("somebody who measures", "measures@dashboard.invalid")
         client = Client(SERVER_NAME="localhost")
         client.force_login(user)
         found = [_measured(client, label, path, rounds) for label, path in addresses()]

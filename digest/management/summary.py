@@ -141,7 +141,9 @@ def print_outbox(out: Console) -> None:
 
 def print_login(out: Console, password: str) -> None:
     """The demonstration login; nothing keeps its password, so it is told here or never."""
-    out.print(f"\nThe curators' desk: {escape(settings.SITE_URL)}/desk/ while {_serve()} runs.", soft_wrap=True)
+    out.print(
+        f"\nThe curators' dashboard: {escape(settings.SITE_URL)}/dashboard/ while {_serve()} runs.", soft_wrap=True
+    )
     out.print(f"Sign in as {DEMONSTRATION} with the password {password} (shown this once, all roles).", soft_wrap=True)
     if settings.MODE == "live":
         real = "./run manage staff ADDRESS --role owner"

@@ -13,7 +13,7 @@ from digest.models import EditionPaper
 from subscriptions.mail.rendering import printable
 
 MOST_CATEGORIES = 8
-FOLDED = 260  # characters from which an abstract is longer than three lines at a desk
+FOLDED = 260  # characters from which an abstract is longer than three lines at a dashboard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

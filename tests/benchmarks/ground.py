@@ -17,7 +17,7 @@ from tests.support.smtp_sink import Sink, sink
 SENDER = {
     "SITE_URL": "https://digest.example.org",
     "DEFAULT_FROM_EMAIL": "Broadsheet <digest@mail.example.org>",
-    "CONTACT": "desk@example.org",
+    "CONTACT": "dashboard@example.org",
     "POSTAL_ADDRESS": "1 Reading Lane, Dublin",
 }
 

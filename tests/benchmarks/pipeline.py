@@ -34,7 +34,7 @@ WATCHED = [  # function, phase
     (CandidatePool, "load", ONCE),
     (CandidatePool, "save_added", ONCE),
     (plan._Readers, "among", "plan: load"),
-    (plan, "_rows_for", "plan: choose"),
+    (plan, "_rows_for", "plan: select"),
     (CandidatePool, "against", "plan: rules against papers"),
     (selection, "rank", "plan: rank"),
     (plan, "_written", "plan: write"),
@@ -43,10 +43,10 @@ WATCHED = [  # function, phase
     (send, "_encode", "deliver: compose"),
     (Mailer, "send_batch", "deliver: hand over"),
     (send, "_record", "deliver: record"),
-    (throttle, "permit", "deliver: gate"),
-    (throttle, "learn", "deliver: gate"),
+    (throttle, "acquire", "deliver: throttle"),
+    (throttle, "record_results", "deliver: throttle"),
 ]
-DATABASE = ("plan: load", "plan: write", "deliver: lease", "deliver: take", "deliver: record", "deliver: gate")
+DATABASE = ("plan: load", "plan: write", "deliver: lease", "deliver: take", "deliver: record", "deliver: throttle")
 
 
 def ours() -> Callable[[Sequence[int]], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A morning at the desk in a real browser, from signing in to the mail that arrives; nothing hostile runs."""
+"""A morning on the dashboard in a real browser, from signing in to the mail that arrives; nothing hostile runs."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def sink() -> Iterator[tuple[Sink, int]]:
 def mailing_site(tmp_path_factory: pytest.TempPathFactory, sink: tuple[Sink, int]) -> Iterator[Site]:
     """The service with a mail server of its own."""
     with site_at(
-        tmp_path_factory.mktemp("desk"),
+        tmp_path_factory.mktemp("dashboard"),
         SITE_URL="http://papers.example.org",
         MAIL_PROVIDER="smtp",
         SMTP_URL=f"smtp://127.0.0.1:{sink[1]}",
@@ -75,23 +75,23 @@ def mailing_site(tmp_path_factory: pytest.TempPathFactory, sink: tuple[Sink, int
 @pytest.fixture
 def olga(browser: Browser, mailing_site: Site) -> Iterator[Visitor]:
     """Olga, who may do all: taken on by the command, she sets up her code, signs out, and signs in with both."""
-    said = mailing_site.house.run("manage.py", "staff", "olga@desk.example.org", "--role", "owner")
+    said = mailing_site.house.run("manage.py", "staff", "olga@dashboard.example.org", "--role", "owner")
     password = re.findall(r"password +(\S+)", said)[0]
     with Visitor.with_browser(browser, mailing_site) as visitor:
-        visitor.open("/desk/")
-        sign_in(visitor, "olga@desk.example.org", password)
+        visitor.open("/dashboard/")
+        sign_in(visitor, "olga@dashboard.example.org", password)
         heading(visitor, "Set up your code")
         phone = Phone(visitor.page.locator("#key").inner_text())
         type_code(visitor, phone.code(), "Set it up")
-        visitor.follow("To the desk")
+        visitor.follow("To the dashboard")
         visitor.press("Sign out")
-        sign_in(visitor, "olga@desk.example.org", password)
+        sign_in(visitor, "olga@dashboard.example.org", password)
         type_code(visitor, phone.code(), "Sign in")
         expect(visitor.page.get_by_role("heading", name="Candidates of")).to_be_visible()
         yield visitor
 
 
-def test_a_morning_at_the_desk(olga: Visitor, mailing_site: Site, sink: tuple[Sink, int]) -> None:
+def test_a_morning_at_the_dashboard(olga: Visitor, mailing_site: Site, sink: tuple[Sink, int]) -> None:
     page, taken = olga.page, sink[0].taken
 
     # Picked with a note, and seen as Ada would get it
@@ -102,7 +102,7 @@ def test_a_morning_at_the_desk(olga: Visitor, mailing_site: Site, sink: tuple[Si
     first.get_by_label("Note").fill(NOTE)
     first.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status").first).to_contain_text("Picked for")
-    olga.open("/desk/preview")
+    olga.open("/dashboard/preview")
     page.get_by_label("or their address").fill("ada@example.org")
     olga.press("Find")
     frame = page.frame_locator("iframe.mail")
@@ -110,8 +110,8 @@ def test_a_morning_at_the_desk(olga: Visitor, mailing_site: Site, sink: tuple[Si
     expect(frame.get_by_text(title)).to_be_visible()
 
     # Paused, before anything is due
-    olga.open("/desk/deliveries")
-    olga.look("desk-deliveries-running", pictured=SEEN_AT)
+    olga.open("/dashboard/deliveries")
+    olga.look("dashboard-deliveries-running", pictured=SEEN_AT)
     page.get_by_label("Why").fill(f"The subject is wrong {HOSTILE}")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Paused by olga since")).to_be_visible()
@@ -125,9 +125,9 @@ def test_a_morning_at_the_desk(olga: Visitor, mailing_site: Site, sink: tuple[Si
         "from digest.models import Paper; from django.db.models import F, Value; from django.db.models.functions import "
         f"Concat; Paper.objects.update(title=Concat(F('title'), Value({HOSTILE!r})))"
     )
-    olga.open("/desk/deliveries")
+    olga.open("/dashboard/deliveries")
     expect(page.get_by_text("1 digest waits and cannot leave now.")).to_be_visible()
-    olga.look("desk-deliveries-paused", pictured=SEEN_AT)
+    olga.look("dashboard-deliveries-paused", pictured=SEEN_AT)
 
     # Resumed: the mail arrives, once, with the pick and its note
     olga.press("Resume")
@@ -142,24 +142,24 @@ def test_a_morning_at_the_desk(olga: Visitor, mailing_site: Site, sink: tuple[Si
         assert "Picked by the editors" in words
         assert NOTE in words
         assert title in words
-    olga.open("/desk/deliveries")
+    olga.open("/dashboard/deliveries")
     expect(page.get_by_text("All is well: 1 digest left")).to_be_visible()
 
     # Its story, and why its papers were chosen
     olga.follow("See each digest of this day")
-    olga.look("desk-list", pictured=SEEN_AT)
+    olga.look("dashboard-list", pictured=SEEN_AT)
     page.locator("tbody th a").first.click()
     expect(page.get_by_text("Taken by the mail provider")).to_be_visible()
     page.locator("summary", has_text="Score").first.click()
-    olga.look("desk-digest", pictured=SEEN_AT)
+    olga.look("dashboard-digest", pictured=SEEN_AT)
 
     # Ada, found by her address, suppressed and written to again
     olga.follow("Readers")
-    olga.look("desk-readers", pictured=SEEN_AT)
+    olga.look("dashboard-readers", pictured=SEEN_AT)
     page.get_by_label("Address or number").fill("nobody@example.org")
     olga.press("Find")
     expect(page.get_by_text("Nobody is known by that address or number.")).to_be_visible()
-    olga.look("desk-found-nobody", pictured=SEEN_AT)
+    olga.look("dashboard-found-nobody", pictured=SEEN_AT)
     page.get_by_label("Address or number").fill("ada@example.org")
     olga.press("Find")
     expect(page.get_by_role("heading", level=1)).to_have_text("ada@example.org")
@@ -167,14 +167,14 @@ def test_a_morning_at_the_desk(olga: Visitor, mailing_site: Site, sink: tuple[Si
     page.get_by_label("Why no mail may go there").fill(f"A letter {HOSTILE}")
     olga.press("Suppress")
     expect(page.get_by_text("Suppressed: no mail goes to this address, whoever asks for it.")).to_be_visible()
-    olga.look("desk-reader-suppressed", pictured=SEEN_AT)
+    olga.look("dashboard-reader-suppressed", pictured=SEEN_AT)
     page.get_by_label("Why mail may go there again").fill(f"Another letter {HOSTILE}")
     olga.press("Lift the suppression")
     expect(page.get_by_text("Lifted: mail may go to this address again.")).to_be_visible()
     page.get_by_label("Type the reader’s number").fill("ada@example.org")
     olga.press("Erase for good")
     expect(page.get_by_role("alert")).to_contain_text("Nothing was erased")
-    olga.look("desk-reader", pictured=SEEN_AT)
+    olga.look("dashboard-reader", pictured=SEEN_AT)
 
     with page.expect_download() as download:
         olga.press("Export")

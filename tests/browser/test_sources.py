@@ -26,7 +26,7 @@ print(signed_in(one_of_the_staff(Role.CURATOR, first_name="Cleo")).cookies["visi
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A service whose sources may lie on this machine."""
-    with site_at(tmp_path_factory.mktemp("desk"), FETCH_LOOPBACK="1") as site:
+    with site_at(tmp_path_factory.mktemp("dashboard"), FETCH_LOOPBACK="1") as site:
         yield site
 
 
@@ -52,8 +52,8 @@ def cleo(browser: Browser, site: Site, key: str) -> Iterator[Visitor]:
 def test_a_feed_is_seen_kept_read_and_switched_off(cleo: Visitor) -> None:
     page = cleo.page
     with serve({"/": Answer(PAGE), "/feed": Answer(rss("On $\\alpha$ helices", HOSTILE, ""))}) as web:
-        cleo.open("/desk/sources")
-        cleo.look("desk-sources", pictured=WIDE)
+        cleo.open("/dashboard/sources")
+        cleo.look("dashboard-sources", pictured=WIDE)
 
         page.get_by_label("Address of a feed").fill("http://10.0.0.1/feed")
         cleo.press("Look at it")
@@ -62,13 +62,13 @@ def test_a_feed_is_seen_kept_read_and_switched_off(cleo: Visitor) -> None:
         page.get_by_label("Address of a feed").fill(web.url("/"))
         page.keyboard.press("Enter")
         expect(page.get_by_role("alert")).to_contain_text("web page, not a feed")
-        cleo.look("desk-sources-wrong", pictured=WIDE)
+        cleo.look("dashboard-sources-wrong", pictured=WIDE)
 
         cleo.press("Look at “News of the sea”")
         expect(page.get_by_role("heading", name="On α helices")).to_be_visible()
         expect(page.get_by_role("heading", name="Whales")).to_be_visible()
         expect(page.get_by_text("no title")).to_be_visible()
-        cleo.look("desk-new-source", pictured=WIDE)
+        cleo.look("dashboard-new-source", pictured=WIDE)
         page.get_by_label("Name").fill("Sea <script>alert(5)</script>")
         cleo.press("Add this source")
         expect(page.get_by_role("status")).to_contain_text("is added")
@@ -78,24 +78,24 @@ def test_a_feed_is_seen_kept_read_and_switched_off(cleo: Visitor) -> None:
             "Read 2 papers"
         )  # or the worker was quicker, and none is new
         expect(page.get_by_role("heading", name="On α helices")).to_be_visible()
-        cleo.look("desk-source", pictured=WIDE)
+        cleo.look("dashboard-source", pictured=WIDE)
         cleo.press("Switch off")
         expect(page.get_by_role("status")).to_contain_text("what it brought stays")
-        cleo.open("/desk/sources")
+        cleo.open("/dashboard/sources")
         expect(page.locator(".fare", has_text="Sea <script>")).to_contain_text("off")
 
 
 def test_a_change_of_a_topic_is_seen_before_it_is_saved(cleo: Visitor) -> None:
     page = cleo.page
-    cleo.open("/desk/topics")
-    cleo.look("desk-topics", pictured=WIDE)
+    cleo.open("/dashboard/topics")
+    cleo.look("dashboard-topics", pictured=WIDE)
     cleo.follow("Robotics")
-    cleo.look("desk-topic", pictured=WIDE)
+    cleo.look("dashboard-topic", pictured=WIDE)
     page.get_by_label("Categories").fill("cs.CL, cs.CV")
     cleo.press("See what would change")
     expect(page.get_by_role("heading", name="Enter")).to_be_visible()
     expect(page.get_by_role("heading", name="Leave")).to_be_visible()
-    cleo.look("desk-topic-change", pictured=WIDE)
+    cleo.look("dashboard-topic-change", pictured=WIDE)
     assert page.get_by_label("Categories").input_value().split() == ["cs.CL,", "cs.CV"]
     cleo.press("Save this change")
     expect(page.get_by_role("status")).to_contain_text("is saved")
@@ -104,12 +104,12 @@ def test_a_change_of_a_topic_is_seen_before_it_is_saved(cleo: Visitor) -> None:
     page.get_by_label("Name").fill("")
     cleo.press("Save")
     expect(page.get_by_role("alert")).to_contain_text("Give it a name")
-    cleo.look("desk-topic-wrong", pictured=WIDE)
+    cleo.look("dashboard-topic-wrong", pictured=WIDE)
 
 
 def test_the_pages_can_be_used_with_the_keyboard_alone(cleo: Visitor) -> None:
     page = cleo.page
-    cleo.open("/desk/topics")
+    cleo.open("/dashboard/topics")
     page.get_by_role("link", name="Vision", exact=True).focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Vision")

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.support.visitor import Site, Visitor
 
-WIDTHS = 768, 1280  # of a desk
+WIDTHS = 768, 1280  # of a dashboard
 
 # A curator who signed in a moment ago, a reader, and a paper whose every word is hostile on top of the day.
 MORNING = """
@@ -54,8 +54,8 @@ def curator(browser: Browser, site: Site, morning: tuple[str, str, str]) -> Iter
 
 def test_picks_by_mouse_and_by_keyboard_are_taken_told_and_taken_back(curator: Visitor) -> None:
     page = curator.page
-    curator.open("/desk/")
-    curator.look("desk-today", pictured=WIDTHS)
+    curator.open("/dashboard/")
+    curator.look("dashboard-today", pictured=WIDTHS)
     first, second = page.locator("[data-paper]").nth(1), page.locator("[data-paper]").nth(2)
     title = first.get_by_role("heading").inner_text()
     other = second.get_by_role("heading").inner_text()
@@ -70,7 +70,7 @@ def test_picks_by_mouse_and_by_keyboard_are_taken_told_and_taken_back(curator: V
     expect(page.locator("#who-did-what + ul")).to_contain_text(title[:40])
 
     # By keyboard alone: to the third paper, its form, a note, Save
-    curator.open("/desk/")
+    curator.open("/dashboard/")
     for key in ("j", "j", "j"):
         page.keyboard.press(key)
     expect(second).to_be_focused()
@@ -85,7 +85,7 @@ def test_picks_by_mouse_and_by_keyboard_are_taken_told_and_taken_back(curator: V
     page.keyboard.press("Enter")
     expect(page.get_by_role("status").first).to_contain_text("Hidden for")
     expect(second).to_contain_text("hjkpbu?")
-    curator.look("desk-today-judged", pictured=WIDTHS)
+    curator.look("dashboard-today-judged", pictured=WIDTHS)
 
     # Taken back by keyboard, too
     second.focus()
@@ -97,7 +97,7 @@ def test_picks_by_mouse_and_by_keyboard_are_taken_told_and_taken_back(curator: V
 
     # Single keys can be switched off, and stay so
     page.get_by_label("Single-key shortcuts").uncheck()
-    curator.open("/desk/")
+    curator.open("/dashboard/")
     expect(page.get_by_label("Single-key shortcuts")).not_to_be_checked()
     page.keyboard.press("j")
     expect(page.locator("[data-paper]:focus")).to_have_count(0)
@@ -106,13 +106,13 @@ def test_picks_by_mouse_and_by_keyboard_are_taken_told_and_taken_back(curator: V
 
 def test_what_is_wrong_and_what_came_too_late_are_said_with_what_was_typed(curator: Visitor) -> None:
     page = curator.page
-    curator.open("/desk/")
+    curator.open("/dashboard/")
     third = page.locator("[data-paper]").nth(4)
     third.locator("summary").first.click()
     third.get_by_role("radio", name="Hide").check()
     third.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_contain_text("Say why it is hidden")
-    curator.look("desk-paper-refused", pictured=WIDTHS)
+    curator.look("dashboard-paper-refused", pictured=WIDTHS)
     stale = page.locator("[name=seen]").last.input_value()
     page.get_by_label("Note").fill("A copy of another paper.")
     curator.press("Save")
@@ -126,7 +126,7 @@ def test_what_is_wrong_and_what_came_too_late_are_said_with_what_was_typed(curat
     expect(page.get_by_role("alert")).to_contain_text("Nothing of yours was written.")
     expect(page.get_by_role("alert")).to_contain_text("A copy of another paper.")
     expect(page.get_by_label("Note")).to_have_value("My word.")
-    curator.look("desk-paper-changed", pictured=WIDTHS)
+    curator.look("dashboard-paper-changed", pictured=WIDTHS)
 
 
 def test_a_paper_that_is_no_candidate_is_found_and_picked_for_a_day_to_come(curator: Visitor, site: Site) -> None:
@@ -135,7 +135,7 @@ def test_a_paper_that_is_no_candidate_is_found_and_picked_for_a_day_to_come(cura
         "from digest.models import Paper, Edition\n"
         "print(Paper.objects.exclude(candidacies__edition=Edition.objects.first()).first().identifier)"
     ).strip()
-    curator.open("/desk/")
+    curator.open("/dashboard/")
     page.get_by_label("Title, number or link").fill(number)
     page.keyboard.press("Enter")
     page.locator("section[aria-labelledby=any-paper] h3 a").click()
@@ -151,24 +151,24 @@ def test_a_preview_shows_a_readers_digest_in_a_frame_that_runs_nothing(
     curator: Visitor, morning: tuple[str, str, str]
 ) -> None:
     page = curator.page
-    curator.open("/desk/preview")
-    curator.look("desk-preview", pictured=WIDTHS)
+    curator.open("/dashboard/preview")
+    curator.look("dashboard-preview", pictured=WIDTHS)
     page.get_by_label("Reader’s number").fill(morning[1])
     page.get_by_role("button", name="Show", exact=True).click()
     frame = page.frame_locator("iframe.mail")
     expect(frame.get_by_role("heading", level=1)).to_be_visible()
     expect(frame.locator("a[href]")).to_have_count(0)
-    curator.look("desk-preview-reader", pictured=WIDTHS)
+    curator.look("dashboard-preview-reader", pictured=WIDTHS)
     for name in ("375 px", "As text", "As it goes out", "Why each paper"):
         curator.follow(name)
         page.wait_for_load_state()
         if name != "375 px":
-            curator.look(f"desk-preview-{name.lower().replace(' ', '-')}", pictured=WIDTHS)
+            curator.look(f"dashboard-preview-{name.lower().replace(' ', '-')}", pictured=WIDTHS)
     curator.press("Send a test mail")
-    expect(page.get_by_role("status").first).to_contain_text("A test mail is on its way to cleo@desk.example.org.")
-    assert str(curator.mail("cleo@desk.example.org")["Subject"]).startswith("[PREVIEW] ")
+    expect(page.get_by_role("status").first).to_contain_text("A test mail is on its way to cleo@dashboard.example.org.")
+    assert str(curator.mail("cleo@dashboard.example.org")["Subject"]).startswith("[PREVIEW] ")
 
-    curator.open("/desk/preview")
+    curator.open("/dashboard/preview")
     page.get_by_label("Keywords").fill("language model")
     curator.press("Show the digest")
     expect(page.frame_locator("iframe.mail").get_by_role("heading", level=1)).to_be_visible()
@@ -178,7 +178,7 @@ def test_nothing_that_others_wrote_runs_on_any_page_or_in_the_preview(
     curator: Visitor, morning: tuple[str, str, str]
 ) -> None:
     page: Any = curator.page
-    curator.open("/desk/?words=Hostile")
+    curator.open("/dashboard/?words=Hostile")
     hostile = page.locator("[data-paper]").first
     expect(hostile).to_contain_text("Hostile")
     expect(hostile).to_contain_text("<script>alert(2)</script>")
@@ -187,13 +187,13 @@ def test_nothing_that_others_wrote_runs_on_any_page_or_in_the_preview(
     hostile.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status").first).to_contain_text("Picked for")
     address = page.locator("[data-paper]").first.locator("form.judging").get_attribute("action")
-    pages = ["/desk/", "/desk/?find=hostile", address, f"/desk/preview?reader={morning[1]}"]
-    pages += [f"/desk/preview?reader={morning[1]}&show={show}" for show in ("text", "source", "why")]
-    for one in [*pages, f"/desk/preview/mail?reader={morning[1]}"]:
+    pages = ["/dashboard/", "/dashboard/?find=hostile", address, f"/dashboard/preview?reader={morning[1]}"]
+    pages += [f"/dashboard/preview?reader={morning[1]}&show={show}" for show in ("text", "source", "why")]
+    for one in [*pages, f"/dashboard/preview/mail?reader={morning[1]}"]:
         curator.open(one)
         page.wait_for_timeout(200)
         assert page.locator("svg[onload], img[onerror], script:not([src])").count() == 0, one
-    curator.open(f"/desk/preview?reader={morning[1]}")
+    curator.open(f"/dashboard/preview?reader={morning[1]}")
     frame = page.frame_locator("iframe.mail")
     expect(frame.locator("body")).to_contain_text("<script>alert(2)</script>")
     expect(frame.locator("body")).to_contain_text("<script>alert(6)</script>")

@@ -41,7 +41,7 @@ FOR_HTMX = {"Attribute “hx-[a-z]+” not allowed on element": "How a page tell
 # No page to look at: answers to a press, a file, a word for machines, a copy of a mail, and the admin, which is Django's.
 NO_PAGES = {"pause", "resume", "address", "sign_out", "export", "health", "web_copy", "admin", "webhook"}
 
-FOR_STAFF = ("desk_", "account_", "mfa_")
+FOR_STAFF = ("dashboard_", "account_", "mfa_")
 
 
 def faults_of(documents: dict[str, str], folder: Path) -> dict[str, list[str]]:
@@ -94,7 +94,7 @@ def test_every_page_is_valid(tmp_path: Path) -> None:
 
 
 @pytest.mark.django_db
-def test_every_page_of_the_desk_and_of_signing_in_is_valid(tmp_path: Path) -> None:
+def test_every_page_of_the_dashboard_and_of_signing_in_is_valid(tmp_path: Path) -> None:
     pages = pages_for_the_staff()
     signing_in = {name for name in names(get_resolver()) if name.startswith(("account_", "mfa_"))}
     assert signing_in - set(pages) == {"mfa_download_recovery_codes"}  # a file
@@ -118,7 +118,7 @@ def names_of_pages() -> set[str]:
 
 
 def pages_for_the_staff() -> dict[str, str]:
-    """Each page of the desk and of signing in by the name of its address, as an owner with a code gets it."""
+    """Each page of the dashboard and of signing in by the name of its address, as an owner with a code gets it."""
     olga = one_of_the_staff(Role.OWNER)
     without_code, entering = signed_in(one_of_the_staff(Role.OWNER, name="dora")), Client()
     give_code(olga)

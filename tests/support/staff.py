@@ -21,8 +21,8 @@ SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
 def one_of_the_staff(*roles: Role, name: str = "cleo", **fields: Any) -> User:
-    """A user with a verified address ``name@desk.example.org``; ``roles`` are groups."""
-    email = f"{name}@desk.example.org"
+    """A user with a verified address ``name@dashboard.example.org``; ``roles`` are groups."""
+    email = f"{name}@dashboard.example.org"
     user = User.objects.create_user(name, email, PASSWORD, is_staff=True, **fields)
     EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
     user.groups.add(*Group.objects.filter(name__in=roles))

@@ -81,7 +81,7 @@ class RolesAdmin(ReadOnly):
 
 
 def arrange(site: admin.AdminSite) -> None:
-    """Sign-in by the desk's page, members and roles as above; addresses and secrets of sign-in in no table."""
+    """Sign-in by the dashboard's page, members and roles as above; addresses and secrets of sign-in in no table."""
     site.login = secure_admin_login(site.login)  # type: ignore[method-assign]
     for model in (User, Group, EmailAddress, EmailConfirmation, Authenticator):
         if site.is_registered(model):

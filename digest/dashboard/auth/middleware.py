@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from digest.two_factor import code_is_required, has_code
 
-FOR_STAFF = ("/desk/", "/staff/", "/admin/")
+FOR_STAFF = ("/dashboard/", "/staff/", "/admin/")
 
 
 def code_first(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -19,7 +19,7 @@ def code_first(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[
 
     def answer(request: HttpRequest) -> HttpResponse:
         if code_is_required() and request.path_info.startswith(FOR_STAFF) and (step := _missing(request)):
-            came_from = request.get_full_path() if request.method == "GET" else reverse("desk_today")
+            came_from = request.get_full_path() if request.method == "GET" else reverse("dashboard_today")
             return redirect_to_login(came_from, reverse(step))
         return get_response(request)
 

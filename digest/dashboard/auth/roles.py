@@ -1,4 +1,4 @@
-"""Who may do what at the curators' desk: four roles, each a group of users."""
+"""Who may do what at the curators' dashboard: four roles, each a group of users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lay down a large invented installation, and measure the desk's pages on it."""
+"""Lay down a large invented installation, and measure the dashboard's pages on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from digest.management import large, page_times, summary
 class Command(BaseCommand):
     help = (
         "Lay down an invented installation (papers, sources, editions, readers under .invalid, their deliveries) in an "
-        "empty database, or --measure how long the desk's pages take. Never in a house that sends mail for real. "
+        "empty database, or --measure how long the dashboard's pages take. Never in a house that sends mail for real. "
         "Exit codes: 0 done; 1 refused; 2 wrong arguments."
     )
 
@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
 
 def _print(out: Console) -> None:
-    table = Table(title=f"The desk's pages, {page_times.ROUNDS} requests each", title_justify="left", box=None)
+    table = Table(title=f"The dashboard's pages, {page_times.ROUNDS} requests each", title_justify="left", box=None)
     table.add_column("page")
     for name in ("status", "queries", "median ms", "worst ms"):
         table.add_column(name, justify="right")

@@ -1,4 +1,4 @@
-"""Who may sign in at the desk, and as what."""
+"""Who may sign in on the dashboard, and as what."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Command(BaseCommand):
         )
         self.stdout.write(f"roles     {roles}")
         self.stdout.write(f"code      {'set up' if has_code(user) else 'none yet: set up after signing in'}")
-        self.stdout.write(f"desk      {settings.SITE_URL}/desk/")
+        self.stdout.write(f"dashboard      {settings.SITE_URL}/dashboard/")
 
 
 def _from_stdin(user: User | None, address: str) -> str:

@@ -122,10 +122,10 @@ def test_on_a_real_day_each_printed_mail_is_the_full_render(data: Path, settings
     call_command("digest", "--from", *files, "--date", "2026-01-30")
     rows = list(Delivery.objects.exclude(paper_ids=[]).select_related("subscriber", "edition"))
     assert rows
-    desk = emails.Mails()
-    desk.read_cards(rows)
+    dashboard = emails.Mails()
+    dashboard.read_cards(rows)
     for row in rows:
-        printed = desk.email_for(row)
-        full = fit(emails.digest_of(row, desk.cards_of(row), emails.reader_of(row)))[1]
+        printed = dashboard.email_for(row)
+        full = fit(emails.digest_of(row, dashboard.cards_of(row), emails.reader_of(row)))[1]
         assert isinstance(printed, JoinedEmail)
         assert (printed.subject, printed.text, printed.html) == (full.subject, full.text, full.html)

@@ -30,14 +30,14 @@ def act(request: HttpRequest) -> HttpResponse:
         assert isinstance(request.user, User)
         on = f" on {request.GET['day']}" if "day" in request.GET else ""
         audit_log.record(request.user, request.user, f"Acted because {request.POST['why']}{on}")
-        return redirect("desk_deliveries")
+        return redirect("dashboard_deliveries")
     return page(request, "deliveries", {})
 
 
 @pytest.fixture(autouse=True)
 def _an_act(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     cache.clear()
-    monkeypatch.setattr(urls, "urlpatterns", [path("desk/act", act, name="act"), *urls.urlpatterns])
+    monkeypatch.setattr(urls, "urlpatterns", [path("dashboard/act", act, name="act"), *urls.urlpatterns])
     clear_url_caches()
     yield
     monkeypatch.undo()
@@ -49,40 +49,40 @@ def acts() -> list[str]:
 
 
 def ask(client: Client) -> Any:
-    return client.post("/desk/act", {"why": "of <b>rain</b>"})
+    return client.post("/dashboard/act", {"why": "of <b>rain</b>"})
 
 
 def test_who_has_just_signed_in_is_not_asked_again() -> None:
-    assert ask(signed_in(one_of_the_staff(Role.SENDER))).headers["Location"] == "/desk/deliveries"
+    assert ask(signed_in(one_of_the_staff(Role.SENDER))).headers["Location"] == "/dashboard/deliveries"
     assert acts() == ["Acted because of <b>rain</b>"]
 
 
 def test_signing_in_counts_as_a_proof_for_five_minutes(client: Client) -> None:
     user = one_of_the_staff(Role.SENDER)
     client.post("/staff/login/", {"login": user.email, "password": PASSWORD})
-    assert ask(client).headers["Location"] == "/desk/deliveries"
+    assert ask(client).headers["Location"] == "/dashboard/deliveries"
 
 
 def test_the_act_waits_for_the_password_and_is_then_done_once() -> None:
     client = signed_in(one_of_the_staff(Role.SENDER), seconds_ago=LONG_AGO)
-    assert ask(client).headers["Location"] == "/staff/again/?next=%2Fdesk%2Fact"
-    assert client.get("/staff/again/?next=/desk/act").status_code == 200
+    assert ask(client).headers["Location"] == "/staff/again/?next=%2Fdashboard%2Fact"
+    assert client.get("/staff/again/?next=/dashboard/act").status_code == 200
     assert acts() == []
-    wrong = client.post("/staff/again/", {"password": "a guess", "next": "/desk/act"})
+    wrong = client.post("/staff/again/", {"password": "a guess", "next": "/dashboard/act"})
     assert "not your password" in wrong.content.decode()
     assert acts() == []
-    done = client.post("/staff/again/", {"password": PASSWORD, "next": "/desk/act"})
-    assert done.headers["Location"] == "/desk/deliveries"
+    done = client.post("/staff/again/", {"password": PASSWORD, "next": "/dashboard/act"})
+    assert done.headers["Location"] == "/dashboard/deliveries"
     assert acts() == ["Acted because of <b>rain</b>"]
-    client.post("/staff/again/", {"password": PASSWORD, "next": "/desk/act"})
+    client.post("/staff/again/", {"password": PASSWORD, "next": "/dashboard/act"})
     assert len(acts()) == 1
 
 
 def test_an_act_at_an_address_with_a_query_is_done_too() -> None:
     client = signed_in(one_of_the_staff(Role.SENDER), seconds_ago=LONG_AGO)
-    asked = client.post("/desk/act?day=2026-03-02", {"why": "it rains"})
-    assert asked.headers["Location"] == "/staff/again/?next=%2Fdesk%2Fact"
-    client.post("/staff/again/", {"password": PASSWORD, "next": "/desk/act"})
+    asked = client.post("/dashboard/act?day=2026-03-02", {"why": "it rains"})
+    assert asked.headers["Location"] == "/staff/again/?next=%2Fdashboard%2Fact"
+    client.post("/staff/again/", {"password": PASSWORD, "next": "/dashboard/act"})
     assert acts() == ["Acted because it rains on 2026-03-02"]
 
 
@@ -90,23 +90,23 @@ def test_who_has_a_code_is_asked_for_it_and_the_password_does_not_do() -> None:
     user = one_of_the_staff(Role.SENDER)
     give_code(user)
     client = signed_in(user, seconds_ago=LONG_AGO, by="mfa")
-    assert ask(client).headers["Location"] == "/staff/code/again/?next=%2Fdesk%2Fact"
-    other_way = client.post("/staff/again/", {"password": PASSWORD, "next": "/desk/act"})
+    assert ask(client).headers["Location"] == "/staff/code/again/?next=%2Fdashboard%2Fact"
+    other_way = client.post("/staff/again/", {"password": PASSWORD, "next": "/dashboard/act"})
     assert other_way.headers["Location"].startswith("/staff/code/again/")
     assert "password" not in client.get("/staff/code/again/").content.decode()
     assert acts() == []
     shown = code()
-    assert client.post("/staff/code/again/", {"code": shown, "next": "/desk/act"}).status_code == 302
+    assert client.post("/staff/code/again/", {"code": shown, "next": "/dashboard/act"}).status_code == 302
     assert acts() == ["Acted because of <b>rain</b>"]
     again = signed_in(user, seconds_ago=LONG_AGO, by="mfa")
     ask(again)
-    again.post("/staff/code/again/", {"code": shown, "next": "/desk/act"})
+    again.post("/staff/code/again/", {"code": shown, "next": "/dashboard/act"})
     assert len(acts()) == 1
 
 
 def test_to_look_asks_nobody_again_and_does_nothing() -> None:
     client = signed_in(one_of_the_staff(Role.SENDER), seconds_ago=LONG_AGO)
-    assert client.get("/desk/act").status_code == 200
+    assert client.get("/dashboard/act").status_code == 200
     assert acts() == []
 
 
@@ -115,7 +115,7 @@ def test_an_act_that_waits_needs_its_role_when_it_goes_on() -> None:
     client = signed_in(user, seconds_ago=LONG_AGO)
     ask(client)
     user.groups.clear()
-    assert client.post("/staff/again/", {"password": PASSWORD, "next": "/desk/act"}).status_code == 403
+    assert client.post("/staff/again/", {"password": PASSWORD, "next": "/dashboard/act"}).status_code == 403
     assert acts() == []
 
 

@@ -35,6 +35,6 @@ def test_nothing_is_a_chart_too() -> None:
 def test_hostile_names_are_text() -> None:
     for draw in (bars, across):
         chart = draw(HOSTILE, [HOSTILE], {HOSTILE: [1]}, unit=HOSTILE)
-        html = get_template("desk/chart.html", using="django").render({"chart": chart})
+        html = get_template("dashboard/chart.html", using="django").render({"chart": chart})
         assert HOSTILE not in html
         assert "&lt;script&gt;" in html

@@ -53,7 +53,7 @@ def test_the_balance_is_on_the_page_and_adds_up(cleo: Client) -> None:
     rows(2, "bounced")
     rows(4, "skipped", outcome="No new paper matched what you asked for.")
     rows(1, "ready")
-    said = text(cleo.get(reverse("desk_deliveries")))
+    said = text(cleo.get(reverse("dashboard_deliveries")))
     for line in ("Accepted 5", "of these bounced 2", "Skipped 4", "Open 1", "Unknown 0", "Due in all 10"):
         assert line in said
     assert "No new paper matched what you asked for. 4" in said
@@ -67,27 +67,31 @@ def test_yesterday_is_as_it_was_counted_last_and_today_as_it_is(cleo: Client) ->
     daily_counts.count(counted_at)
     rows(1, "accepted", issue_date=today() - timedelta(days=1))
     rows(1, "accepted")
-    assert [sheet["balance"].due for sheet in cleo.get(reverse("desk_deliveries")).context["sheets"]] == [4, 2]
+    assert [sheet["balance"].due for sheet in cleo.get(reverse("dashboard_deliveries")).context["sheets"]] == [4, 2]
     DayTally.objects.update(counted_at=counted_at - timedelta(hours=3))  # nobody tidied up: the rows are asked
-    assert [sheet["balance"].due for sheet in cleo.get(reverse("desk_deliveries")).context["sheets"]] == [4, 3]
+    assert [sheet["balance"].due for sheet in cleo.get(reverse("dashboard_deliveries")).context["sheets"]] == [4, 3]
 
 
 def test_a_number_of_rows_asks_no_more_queries(cleo: Client, django_assert_max_num_queries: Any) -> None:
     daily_counts.count(timezone.now())
-    cleo.get(reverse("desk_deliveries"))
+    cleo.get(reverse("dashboard_deliveries"))
     for number in (3, 30):
         rows(number, "accepted")
         rows(number, "failed", not_after=timezone.now() + timedelta(hours=1))
         with django_assert_max_num_queries(20):
-            cleo.get(reverse("desk_deliveries"))
+            cleo.get(reverse("dashboard_deliveries"))
         with django_assert_max_num_queries(10):  # one more for each status that there is
-            cleo.get(reverse("desk_delivery_list"))
+            cleo.get(reverse("dashboard_delivery_list"))
 
 
 def test_looking_changes_nothing(cleo: Client) -> None:
     [one] = rows(1, "failed")
     before = dict(every_row())
-    for page in (reverse("desk_deliveries"), reverse("desk_delivery_list"), reverse("desk_delivery", args=[one.pk])):
+    for page in (
+        reverse("dashboard_deliveries"),
+        reverse("dashboard_delivery_list"),
+        reverse("dashboard_delivery", args=[one.pk]),
+    ):
         assert cleo.get(page).status_code == 200
     after = dict(every_row())
     assert {name for name in before if before[name] != after[name]} == set()
@@ -98,10 +102,10 @@ def test_looking_changes_nothing(cleo: Client) -> None:
 
 def test_pausing_is_instant_and_says_who_and_why(cleo: Client) -> None:
     long_ago = signed_in(one_of_the_staff(Role.SENDER, name="dora"), seconds_ago=9999)  # no proof is asked for
-    answer = long_ago.post(reverse("desk_pause"), {"why": f"A wrong title {HOSTILE}"})
-    assert (answer.status_code, answer["Location"]) == (303, reverse("desk_deliveries"))
+    answer = long_ago.post(reverse("dashboard_pause"), {"why": f"A wrong title {HOSTILE}"})
+    assert (answer.status_code, answer["Location"]) == (303, reverse("dashboard_deliveries"))
     assert throttle.paused_until(timezone.now()) is not None
-    page = cleo.get(reverse("desk_deliveries"))
+    page = cleo.get(reverse("dashboard_deliveries"))
     assert "Paused by dora since" in text(page)
     assert HOSTILE not in page.content.decode()
     line = LogEntry.objects.get()
@@ -109,24 +113,24 @@ def test_pausing_is_instant_and_says_who_and_why(cleo: Client) -> None:
 
 
 def test_a_pause_needs_no_reason_to_be_instant(cleo: Client) -> None:
-    cleo.post(reverse("desk_pause"), {"why": "\x00 "})
+    cleo.post(reverse("dashboard_pause"), {"why": "\x00 "})
     assert Provider.objects.get().why == "No reason was given."
 
 
 def test_an_address_in_a_reason_stays_out_of_the_history(cleo: Client) -> None:
-    cleo.post(reverse("desk_pause"), {"why": "ada@example.org got another's digest"})
+    cleo.post(reverse("dashboard_pause"), {"why": "ada@example.org got another's digest"})
     assert LogEntry.objects.get().change_message == "Paused all digests: (address) got another's digest"
 
 
 def resume(client: Client) -> Any:
     """Press what the page shows."""
-    page = client.get(reverse("desk_deliveries")).content.decode()
+    page = client.get(reverse("dashboard_deliveries")).content.decode()
     seen = re.search(r'name="seen" value="([^"]*)"', page)
-    return client.post(reverse("desk_resume"), {"seen": unescape(seen[1]) if seen else ""}, follow=True)
+    return client.post(reverse("dashboard_resume"), {"seen": unescape(seen[1]) if seen else ""}, follow=True)
 
 
 def test_resuming_lets_digests_leave_and_is_written_down(cleo: Client) -> None:
-    cleo.post(reverse("desk_pause"), {"why": "lunch"})
+    cleo.post(reverse("dashboard_pause"), {"why": "lunch"})
     assert "Digests leave again" in text(resume(cleo))
     assert throttle.paused_until(timezone.now()) is None
     assert LogEntry.objects.order_by("-pk")[0].change_message == "Let digests leave again"
@@ -134,7 +138,7 @@ def test_resuming_lets_digests_leave_and_is_written_down(cleo: Client) -> None:
 
 def test_the_breaker_is_said_with_its_reason_and_can_be_closed(cleo: Client) -> None:
     throttle.trip(throttle.BREAK, "26 of the last 500 mails were refused.", now=timezone.now())
-    said = text(cleo.get(reverse("desk_deliveries")))
+    said = text(cleo.get(reverse("dashboard_deliveries")))
     assert "Held until" in said
     assert "26 of the last 500 mails were refused." in said
     resume(cleo)
@@ -146,27 +150,27 @@ def test_a_press_on_an_old_page_does_not_undo_a_newer_pause(cleo: Client) -> Non
     seen = f"{throttle.state(timezone.now()).since}"
     throttle.resume(now=timezone.now())
     throttle.pause("a wrong title", by="dora", now=timezone.now())
-    answer = cleo.post(reverse("desk_resume"), {"seen": seen}, follow=True)
+    answer = cleo.post(reverse("dashboard_resume"), {"seen": seen}, follow=True)
     assert "Not resumed: it was paused or held anew" in text(answer)
     assert throttle.paused_until(timezone.now()) is not None
 
 
 def test_resuming_what_runs_says_so(cleo: Client) -> None:
-    assert "Nothing to resume" in text(cleo.post(reverse("desk_resume"), follow=True))
+    assert "Nothing to resume" in text(cleo.post(reverse("dashboard_resume"), follow=True))
     assert not LogEntry.objects.exists()
 
 
-@pytest.mark.parametrize("act", ["desk_pause", "desk_resume", "desk_try_again"])
+@pytest.mark.parametrize("act", ["dashboard_pause", "dashboard_resume", "dashboard_try_again"])
 def test_acts_take_the_role_and_a_post(act: str, cleo: Client) -> None:
     throttle.pause("lunch")
     curator = signed_in(one_of_the_staff(Role.CURATOR, Role.PRIVACY, name="carl"))
     assert curator.post(reverse(act)).status_code == 403
     assert cleo.get(reverse(act)).status_code == 405
     assert throttle.paused_until(timezone.now()) is not None
-    assert "Pause all digests" not in text(curator.get(reverse("desk_deliveries")))
+    assert "Pause all digests" not in text(curator.get(reverse("dashboard_deliveries")))
 
 
-@pytest.mark.parametrize("act", ["desk_resume", "desk_try_again"])
+@pytest.mark.parametrize("act", ["dashboard_resume", "dashboard_try_again"])
 def test_letting_mail_leave_is_asked_again(act: str) -> None:
     throttle.pause("lunch")
     rows(1, "failed", not_after=timezone.now() + timedelta(hours=1))
@@ -183,11 +187,11 @@ def test_what_can_be_tried_again_is_counted_before_it_is_pressed(cleo: Client) -
     soon = timezone.now() + timedelta(hours=1)
     rows(2, "failed", not_after=soon, answer="5.7.26")
     rows(1, "unknown", not_after=soon)
-    said = text(cleo.get(reverse("desk_deliveries")))
+    said = text(cleo.get(reverse("dashboard_deliveries")))
     assert "2 failed digests can be tried again; 1 unknown cannot, since it may have left." in said
-    assert "2 digests will be tried again" in text(cleo.post(reverse("desk_try_again"), follow=True))
+    assert "2 digests will be tried again" in text(cleo.post(reverse("dashboard_try_again"), follow=True))
     assert sorted(Delivery.objects.values_list("status", flat=True)) == ["retry_wait", "retry_wait", "unknown"]
-    assert "Nothing was tried again" in text(cleo.post(reverse("desk_try_again"), follow=True))
+    assert "Nothing was tried again" in text(cleo.post(reverse("dashboard_try_again"), follow=True))
     assert [line.change_message for line in LogEntry.objects.all()] == ["Tried 2 failed digests again"]
 
 
@@ -202,7 +206,7 @@ def test_the_list_goes_on_after_a_row_misses_nobody_and_begins_with_trouble(cleo
     statuses: list[str] = []
     query = ""
     while True:
-        page = cleo.get(reverse("desk_delivery_list") + query)
+        page = cleo.get(reverse("dashboard_delivery_list") + query)
         seen += [row.pk for row in page.context["rows"]]
         statuses += [row.status for row in page.context["rows"]]
         following = re.search(r'href="(\?[^"]*after=\d+)"', page.content.decode())
@@ -226,7 +230,7 @@ def test_the_list_is_filtered_by_status_reason_and_date(cleo: Client) -> None:
     [early] = rows(1, "accepted", issue_date=today() - timedelta(days=1))
 
     def shown(**asked: str) -> list[int]:
-        page = cleo.get(reverse("desk_delivery_list"), asked)
+        page = cleo.get(reverse("dashboard_delivery_list"), asked)
         assert HOSTILE not in page.content.decode()
         return [row.pk for row in page.context["rows"]]
 
@@ -238,7 +242,7 @@ def test_the_list_is_filtered_by_status_reason_and_date(cleo: Client) -> None:
 
 @pytest.mark.parametrize("asked", [{"date": "yesterday"}, {"date": "2026-02-30"}, {"status": "'; DROP TABLE"}])
 def test_a_wrong_filter_gets_a_sentence(cleo: Client, asked: dict[str, str]) -> None:
-    page = cleo.get(reverse("desk_delivery_list"), asked)
+    page = cleo.get(reverse("dashboard_delivery_list"), asked)
     assert page.status_code == 422
     assert page.context["problem"] in text(page)
 
@@ -246,7 +250,9 @@ def test_a_wrong_filter_gets_a_sentence(cleo: Client, asked: dict[str, str]) -> 
 @pytest.mark.parametrize("after", ["-1", "9" * 30, "x", "٣"])
 def test_a_wrong_number_begins_at_the_first(cleo: Client, after: str) -> None:
     [one] = rows(1, "accepted")
-    assert [row.pk for row in cleo.get(reverse("desk_delivery_list"), {"after": after}).context["rows"]] == [one.pk]
+    assert [row.pk for row in cleo.get(reverse("dashboard_delivery_list"), {"after": after}).context["rows"]] == [
+        one.pk
+    ]
 
 
 Look = Callable[[Client], str]
@@ -255,9 +261,9 @@ Look = Callable[[Client], str]
 @pytest.mark.parametrize(
     "look",
     [
-        lambda client: client.get(reverse("desk_deliveries")),
-        lambda client: client.get(reverse("desk_delivery_list")),
-        lambda client: client.get(reverse("desk_delivery", args=[Delivery.objects.get().pk])),
+        lambda client: client.get(reverse("dashboard_deliveries")),
+        lambda client: client.get(reverse("dashboard_delivery_list")),
+        lambda client: client.get(reverse("dashboard_delivery", args=[Delivery.objects.get().pk])),
     ],
 )
 def test_no_address_is_shown_to_who_has_not_the_role(look: Look, cleo: Client) -> None:
@@ -268,8 +274,8 @@ def test_no_address_is_shown_to_who_has_not_the_role(look: Look, cleo: Client) -
     )  # fmt: skip
     page = look(cleo).content.decode()  # type: ignore[attr-defined]
     assert one.subscriber.email not in page
-    assert "example.org" not in page.replace("desk.example.org", "")
-    assert reverse("desk_readers") not in page
+    assert "example.org" not in page.replace("dashboard.example.org", "")
+    assert reverse("dashboard_readers") not in page
 
 
 def test_a_digests_page_tells_its_story_and_its_scores_add_up(cleo: Client) -> None:
@@ -282,7 +288,7 @@ def test_a_digests_page_tells_its_story_and_its_scores_add_up(cleo: Client) -> N
         reasons={"papers": [reasons], "arrived": 1, "matched": 1, "asked_for": []},
     )  # fmt: skip
     DeliveryEvent.objects.create(dedupe_key="1", delivery=one, kind="delivered", at=timezone.now())
-    page = cleo.get(reverse("desk_delivery", args=[one.pk]))
+    page = cleo.get(reverse("dashboard_delivery", args=[one.pk]))
     said = text(page)
     assert HOSTILE not in page.content.decode()
     assert "Planned with 1 paper" in said
@@ -296,11 +302,11 @@ def test_a_digests_page_tells_its_story_and_its_scores_add_up(cleo: Client) -> N
 def test_a_digest_whose_reasons_are_not_kept_any_more_says_so(cleo: Client) -> None:
     paper = Paper.objects.create(identifier="arxiv:2603.00001", title="On sums", first_seen_at=timezone.now())
     [one] = rows(1, "accepted", paper_ids=[paper.pk, 999], reasons=[])
-    said = text(cleo.get(reverse("desk_delivery", args=[one.pk])))
+    said = text(cleo.get(reverse("dashboard_delivery", args=[one.pk])))
     assert "is kept for 30 days" in said
     assert "On sums" in said
     assert "A paper that is gone" in said
 
 
 def test_a_digest_that_there_is_not_is_not_found(cleo: Client) -> None:
-    assert cleo.get("/desk/deliveries/99999999999999999999").status_code == 404
+    assert cleo.get("/dashboard/deliveries/99999999999999999999").status_code == 404

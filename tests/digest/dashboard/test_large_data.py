@@ -1,4 +1,4 @@
-"""An invented installation, and the desk on it: a page takes as many queries for four times as much."""
+"""An invented installation, and the dashboard on it: a page takes as many queries for four times as much."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every page of the desk opens for whom it is for, and for nobody else."""
+"""Every page of the dashboard opens for whom it is for, and for nobody else."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def cleo() -> User:
 
 
 @pytest.fixture
-def desk(cleo: User) -> Client:
+def dashboard(cleo: User) -> Client:
     return signed_in(cleo)
 
 
@@ -60,36 +60,38 @@ def text_of(answer: Any) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
 
 
-def sends(desk: Client, one: Subscriber, address: Any = None) -> str:
+def sends(dashboard: Client, one: Subscriber, address: Any = None) -> str:
     """Press the button; what the page then says."""
     chosen = EmailAddress.objects.get(user__username="cleo").pk if address is None else address
-    answer = desk.post("/desk/preview/send", {"query": f"reader={one.public_id}", "address": chosen})
+    answer = dashboard.post("/dashboard/preview/send", {"query": f"reader={one.public_id}", "address": chosen})
     assert answer.status_code == 302
-    return text_of(desk.get(answer.headers["Location"]))
+    return text_of(dashboard.get(answer.headers["Location"]))
 
 
-def test_a_readers_mail_is_shown_with_its_subject_size_and_moment(desk: Client, ada: Subscriber) -> None:
-    said = text_of(desk.get(f"/desk/preview?reader={ada.public_id}"))
+def test_a_readers_mail_is_shown_with_its_subject_size_and_moment(dashboard: Client, ada: Subscriber) -> None:
+    said = text_of(dashboard.get(f"/dashboard/preview?reader={ada.public_id}"))
     assert "For 2 March 2026, from the edition of 2 March and what is picked, hidden and wished at 12:00:00 UTC" in said
     assert "Subject 2 Mar: A robot that folds laundry" in said
     assert re.search(r"Size of the HTML \d{4,5} \d{1,2},\d{3} of 90,000 octets", said)
     assert "ada@" not in said
 
 
-def test_it_is_shown_as_text_as_it_goes_out_and_paper_by_paper(desk: Client, ada: Subscriber) -> None:
-    address = f"/desk/preview?reader={ada.public_id}&show="
-    assert "A robot that folds laundry" in text_of(desk.get(address + "text"))
-    source = text_of(desk.get(address + "source"))
+def test_it_is_shown_as_text_as_it_goes_out_and_paper_by_paper(dashboard: Client, ada: Subscriber) -> None:
+    address = f"/dashboard/preview?reader={ada.public_id}&show="
+    assert "A robot that folds laundry" in text_of(dashboard.get(address + "text"))
+    source = text_of(dashboard.get(address + "source"))
     assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in source
     assert "Content-Transfer-Encoding: quoted-printable" in source
-    why = text_of(desk.get(address + "why"))
+    why = text_of(dashboard.get(address + "why"))
     assert re.search(r"1\. A robot that folds laundry Term What matched Adds .*category cs\.RO .*Score", why)
-    assert desk.get(address + "<script>").status_code == 200
+    assert dashboard.get(address + "<script>").status_code == 200
 
 
-def test_a_made_up_taste_is_shown_and_what_is_wrong_in_it_is_left_out(desk: Client, ada: Subscriber) -> None:
+def test_a_made_up_taste_is_shown_and_what_is_wrong_in_it_is_left_out(dashboard: Client, ada: Subscriber) -> None:
     topic("Robotics", categories=["cs.RO"])
-    said = text_of(desk.get("/desk/preview?taste=1&topics=robotics&keywords=planar&max_papers=99&hype=50&muted=***"))
+    said = text_of(
+        dashboard.get("/dashboard/preview?taste=1&topics=robotics&keywords=planar&max_papers=99&hype=50&muted=***")
+    )
     assert "Subject 2 Mar:" in said
     assert "2 papers" in said
     assert "Write a number of papers from 3 to 25." in said
@@ -97,56 +99,56 @@ def test_a_made_up_taste_is_shown_and_what_is_wrong_in_it_is_left_out(desk: Clie
     assert "as a first digest" in said
 
 
-def test_whoever_is_not_there_is_a_sentence(desk: Client) -> None:
+def test_whoever_is_not_there_is_a_sentence(dashboard: Client) -> None:
     for number in ("nobody", "%00", "x" * 500):
-        answer = desk.get(f"/desk/preview?reader={number}")
+        answer = dashboard.get(f"/dashboard/preview?reader={number}")
         assert answer.status_code == 404
         assert "No reader has this number" in text_of(answer)
 
 
-def test_only_privacy_finds_a_reader_by_address_and_it_is_in_no_address_bar(desk: Client, ada: Subscriber) -> None:
-    assert desk.post("/desk/preview/find", {"address": ada.email}).status_code == 403
-    assert 'name="address"' not in desk.get("/desk/preview").content.decode()
+def test_only_privacy_finds_a_reader_by_address_and_it_is_in_no_address_bar(dashboard: Client, ada: Subscriber) -> None:
+    assert dashboard.post("/dashboard/preview/find", {"address": ada.email}).status_code == 403
+    assert 'name="address"' not in dashboard.get("/dashboard/preview").content.decode()
     dora = signed_in(one_of_the_staff(Role.PRIVACY, name="dora"))
-    assert dora.post("/desk/preview/find", {"address": " ADA@Example.org"}).headers["Location"] == (
-        f"/desk/preview?reader={ada.public_id}"
+    assert dora.post("/dashboard/preview/find", {"address": " ADA@Example.org"}).headers["Location"] == (
+        f"/dashboard/preview?reader={ada.public_id}"
     )
     for wrong in ("eve@example.org", "\0", ""):
-        dora.post("/desk/preview/find", {"address": wrong})
-        assert "No reader has this address: check its spelling." in text_of(dora.get("/desk/preview"))
+        dora.post("/dashboard/preview/find", {"address": wrong})
+        assert "No reader has this address: check its spelling." in text_of(dora.get("/dashboard/preview"))
 
 
 def test_60_a_preview_is_a_sandboxed_frame_whose_policy_forbids_script_and_a_stored_title_does_not_run(
-    desk: Client,
+    dashboard: Client,
 ) -> None:
     """EMAIL.md section g, 60; tests/browser/test_today.py presses it in a browser."""
     publish(entry(1, title=f"Title {HOSTILE}", authors=(f"Name {HOSTILE}",)), name=f"Source {HOSTILE}")
     ada = reader("ada", wants={"category": ["cs.LG"]})
-    page = desk.get(f"/desk/preview?reader={ada.public_id}")
+    page = dashboard.get(f"/dashboard/preview?reader={ada.public_id}")
     (frame,) = re.findall(r"<iframe[^>]*>", page.content.decode())
     assert 'sandbox=""' in frame
-    assert f'src="/desk/preview/mail?reader={ada.public_id}"' in frame
+    assert f'src="/dashboard/preview/mail?reader={ada.public_id}"' in frame
     assert page.headers["Content-Security-Policy"] == f"{headers.POLICY}; frame-src 'self'"
-    inside = desk.get(f"/desk/preview/mail?reader={ada.public_id}")
+    inside = dashboard.get(f"/dashboard/preview/mail?reader={ada.public_id}")
     policy_inside = inside.headers["Content-Security-Policy"]
     assert policy_inside.startswith("sandbox; default-src 'none'; ")
     assert "script" not in policy_inside
     assert "allow-" not in policy_inside
     assert "frame-ancestors 'self'" in policy_inside
     assert inside.headers["X-Frame-Options"] == "SAMEORIGIN"
-    assert desk.get("/desk/preview").headers["X-Frame-Options"] == "DENY"
+    assert dashboard.get("/dashboard/preview").headers["X-Frame-Options"] == "DENY"
     for show in ("html", "text", "source", "why"):
-        html = desk.get(f"/desk/preview?reader={ada.public_id}&show={show}").content.decode()
+        html = dashboard.get(f"/dashboard/preview?reader={ada.public_id}&show={show}").content.decode()
         assert not re.search(r"<script(?! src=)|<svg|<img|onerror=alert\(3\)>", html)
     assert "alert(2)" in inside.content.decode()
     assert not re.search(r"<script|<svg|<img src=x", inside.content.decode())
 
 
-def test_no_link_in_the_frame_acts_and_none_in_the_mail_is_the_readers(desk: Client, ada: Subscriber) -> None:
-    inside = desk.get(f"/desk/preview/mail?reader={ada.public_id}").content.decode()
+def test_no_link_in_the_frame_acts_and_none_in_the_mail_is_the_readers(dashboard: Client, ada: Subscriber) -> None:
+    inside = dashboard.get(f"/dashboard/preview/mail?reader={ada.public_id}").content.decode()
     assert "href=" not in inside
     assert "A robot that folds laundry" in inside
-    source = desk.get(f"/desk/preview?reader={ada.public_id}&show=source").content.decode()
+    source = dashboard.get(f"/dashboard/preview?reader={ada.public_id}&show=source").content.decode()
     (leave,) = set(re.findall(r"List-Unsubscribe: &lt;http://[^/]+(/u/[\w-]+)&gt;", source))
     before = list(every_row())
     Client().post(leave, {"List-Unsubscribe": "One-Click"})
@@ -154,26 +156,26 @@ def test_no_link_in_the_frame_acts_and_none_in_the_mail_is_the_readers(desk: Cli
 
 
 def test_64_a_test_mail_goes_to_verified_staff_alone_says_so_in_its_subject_and_writes_no_delivery(
-    desk: Client, cleo: User, ada: Subscriber
+    dashboard: Client, cleo: User, ada: Subscriber
 ) -> None:
     """EMAIL.md section g, 64."""
     dan = one_of_the_staff(name="dan")
     unverified = EmailAddress.objects.create(user=dan, email="dan@elsewhere.example.org", verified=False)
     stranger = User.objects.create_user("eve", "eve@example.org", "an unlikely password")
     not_staff = EmailAddress.objects.create(user=stranger, email=stranger.email, verified=True)
-    offered = desk.get(f"/desk/preview?reader={ada.public_id}").content.decode()
-    assert "cleo@desk.example.org" in offered
-    assert "dan@desk.example.org" in offered
+    offered = dashboard.get(f"/dashboard/preview?reader={ada.public_id}").content.decode()
+    assert "cleo@dashboard.example.org" in offered
+    assert "dan@dashboard.example.org" in offered
     assert "elsewhere" not in offered
     assert "eve@" not in offered
-    for address in (unverified.pk, not_staff.pk, "cleo@desk.example.org", "victim@example.org", "", "9" * 30):
-        assert "Choose one of the addresses in the list" in sends(desk, ada, address)
+    for address in (unverified.pk, not_staff.pk, "cleo@dashboard.example.org", "victim@example.org", "", "9" * 30):
+        assert "Choose one of the addresses in the list" in sends(dashboard, ada, address)
     assert mail.outbox == []
     before = dict(every_row())
 
-    assert "A test mail is on its way to cleo@desk.example.org." in sends(desk, ada)
+    assert "A test mail is on its way to cleo@dashboard.example.org." in sends(dashboard, ada)
     (sent,) = mail.outbox
-    assert sent.to == ["cleo@desk.example.org"]
+    assert sent.to == ["cleo@dashboard.example.org"]
     letter = message_from_bytes(sent.message().as_bytes(), policy=policy.default)
     assert letter["Subject"] == "[PREVIEW] 2 Mar: A robot that folds laundry"
     assert [name for name in letter if name.startswith("List-") or name == "Precedence"] == []
@@ -190,16 +192,16 @@ def test_64_a_test_mail_goes_to_verified_staff_alone_says_so_in_its_subject_and_
     assert "@" not in line.change_message + line.object_repr
 
 
-def test_a_test_mail_to_a_suppressed_address_is_refused(desk: Client, ada: Subscriber) -> None:
-    Suppression.objects.create(address_hash=address_hash("cleo@desk.example.org"), reason="bounced")
-    assert "The test mail was not taken. Mail to this address is suppressed." in sends(desk, ada)
+def test_a_test_mail_to_a_suppressed_address_is_refused(dashboard: Client, ada: Subscriber) -> None:
+    Suppression.objects.create(address_hash=address_hash("cleo@dashboard.example.org"), reason="bounced")
+    assert "The test mail was not taken. Mail to this address is suppressed." in sends(dashboard, ada)
     assert mail.outbox == []
 
 
-def test_twenty_test_mails_leave_within_an_hour_and_no_more(desk: Client, ada: Subscriber) -> None:
+def test_twenty_test_mails_leave_within_an_hour_and_no_more(dashboard: Client, ada: Subscriber) -> None:
     for _ in range(20):
-        assert "is on its way" in sends(desk, ada)
-    assert "You sent 20 test mails within this hour: wait for the next full hour." in sends(desk, ada)
+        assert "is on its way" in sends(dashboard, ada)
+    assert "You sent 20 test mails within this hour: wait for the next full hour." in sends(dashboard, ada)
     assert len(mail.outbox) == 20
     with time_machine.travel(NOON + timedelta(hours=1), tick=False):
         assert "is on its way" in sends(signed_in(User.objects.get(username="cleo")), ada)
@@ -210,41 +212,41 @@ def test_senders_may_send_tests_and_others_may_not(ada: Subscriber) -> None:
     assert "is on its way" in sends(signed_in(one_of_the_staff(Role.SENDER, name="sven")), ada)
     dora = signed_in(one_of_the_staff(Role.PRIVACY, name="dora"))
     asked = {"query": f"reader={ada.public_id}", "address": EmailAddress.objects.get(user__username="cleo").pk}
-    assert dora.post("/desk/preview/send", asked).status_code == 403
-    assert "Send a test mail" not in dora.get(f"/desk/preview?reader={ada.public_id}").content.decode()
+    assert dora.post("/dashboard/preview/send", asked).status_code == 403
+    assert "Send a test mail" not in dora.get(f"/dashboard/preview?reader={ada.public_id}").content.decode()
     assert len(mail.outbox) == 1
 
 
-def test_there_is_nothing_to_send_of_a_day_without_a_mail(desk: Client, ada: Subscriber) -> None:
+def test_there_is_nothing_to_send_of_a_day_without_a_mail(dashboard: Client, ada: Subscriber) -> None:
     ada.preferences.update(value="math.AG")
-    assert "There is no mail to send" in sends(desk, ada)
+    assert "There is no mail to send" in sends(dashboard, ada)
     assert "No mail: Nothing that came in matched what you asked for." in text_of(
-        desk.get(f"/desk/preview?reader={ada.public_id}")
+        dashboard.get(f"/dashboard/preview?reader={ada.public_id}")
     )
 
 
-def test_looking_writes_nothing(desk: Client, ada: Subscriber) -> None:
+def test_looking_writes_nothing(dashboard: Client, ada: Subscriber) -> None:
     before = list(every_row())
     for address in (
-        "/desk/preview",
-        *(f"/desk/preview?reader={ada.public_id}&show={show}" for show in preview.SHOWS),
-        "/desk/preview?taste=1&keywords=robot&max_papers=10&hype=50",
-        f"/desk/preview/mail?reader={ada.public_id}",
-        f"/desk/preview?reader={ada.public_id}&send=1&address=1",
+        "/dashboard/preview",
+        *(f"/dashboard/preview?reader={ada.public_id}&show={show}" for show in preview.SHOWS),
+        "/dashboard/preview?taste=1&keywords=robot&max_papers=10&hype=50",
+        f"/dashboard/preview/mail?reader={ada.public_id}",
+        f"/dashboard/preview?reader={ada.public_id}&send=1&address=1",
     ):
-        assert desk.get(address).status_code == 200
+        assert dashboard.get(address).status_code == 200
     assert list(every_row()) == before
 
 
 @pytest.mark.parametrize("readers", [1, 30])
 def test_it_takes_as_many_queries_for_many_readers_as_for_one(
-    readers: int, desk: Client, ada: Subscriber, django_assert_num_queries: Any
+    readers: int, dashboard: Client, ada: Subscriber, django_assert_num_queries: Any
 ) -> None:
     for number in range(readers):
         reader(f"reader{number}", wants={"keyword": [f"word{number}", "robot"]})
     publish(*[entry(number) for number in range(10, 10 + readers)], at=NOON - timedelta(days=1))
-    desk.get(f"/desk/preview?reader={ada.public_id}")  # the week's papers are laid ready
+    dashboard.get(f"/dashboard/preview?reader={ada.public_id}")  # the week's papers are laid ready
     assert Edition.objects.count() == 2
     assert Paper.objects.count() == 2 + readers
     with django_assert_num_queries(22):
-        desk.get(f"/desk/preview?reader={ada.public_id}")
+        dashboard.get(f"/dashboard/preview?reader={ada.public_id}")

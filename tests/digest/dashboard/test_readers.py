@@ -26,7 +26,7 @@ from tests.support.staff import one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<script>alert(1)</script>"
-ACTS = ["desk_suppress", "desk_lift", "desk_export", "desk_erase"]
+ACTS = ["dashboard_suppress", "dashboard_lift", "dashboard_export", "dashboard_erase"]
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def petra() -> User:
 
 
 @pytest.fixture
-def desk(petra: User) -> Client:
+def dashboard(petra: User) -> Client:
     """Petra's, who just proved who she is."""
     return signed_in(petra)
 
@@ -48,76 +48,78 @@ def at(name: str, one: Subscriber) -> str:
     return reverse(name, args=[one.public_id])
 
 
-def found(desk: Client, words: str) -> Any:
-    return desk.post(reverse("desk_find_reader"), {"who": words})
+def found(dashboard: Client, words: str) -> Any:
+    return dashboard.post(reverse("dashboard_find_reader"), {"who": words})
 
 
 # Finding -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("words", ["ada@example.org", " ADA@Example.ORG ", "the number", "ada@", "ada"])
-def test_a_reader_is_found_by_address_its_beginning_or_number(desk: Client, words: str) -> None:
+def test_a_reader_is_found_by_address_its_beginning_or_number(dashboard: Client, words: str) -> None:
     ada = reader("ada")
     reader("bela")
-    answer = found(desk, ada.public_id if words == "the number" else words)
-    assert (answer.status_code, answer["Location"]) == (303, at("desk_reader", ada))
+    answer = found(dashboard, ada.public_id if words == "the number" else words)
+    assert (answer.status_code, answer["Location"]) == (303, at("dashboard_reader", ada))
 
 
-def test_several_are_shown_and_no_more_than_twenty(desk: Client, django_assert_max_num_queries: Any) -> None:
+def test_several_are_shown_and_no_more_than_twenty(dashboard: Client, django_assert_max_num_queries: Any) -> None:
     for number in range(23):
         reader(f"ada{number:02}")
     with django_assert_max_num_queries(8):
-        page = found(desk, "ada")
+        page = found(dashboard, "ada")
     assert len(page.context["found"]) == 20
     assert "More than 20 addresses begin so" in text(page)
     assert "ada19@example.org" in text(page)
 
 
 @pytest.mark.parametrize("words", ["%", "_da@example.org", "ad", "", "\x00\x00\x00ada", "' OR 1=1 --"])
-def test_hostile_words_find_nobody(desk: Client, words: str) -> None:
+def test_hostile_words_find_nobody(dashboard: Client, words: str) -> None:
     reader("bela")
-    page = found(desk, words)
+    page = found(dashboard, words)
     assert page.status_code == 200
     assert page.context["found"] == []
 
 
-def test_an_erased_reader_is_found_by_number_only(desk: Client) -> None:
+def test_an_erased_reader_is_found_by_number_only(dashboard: Client) -> None:
     ada = reader("ada")
     consent.erase(ada.public_id, now=timezone.now())
-    assert found(desk, "erased:").context["found"] == []
-    assert found(desk, ada.public_id)["Location"] == at("desk_reader", ada)
+    assert found(dashboard, "erased:").context["found"] == []
+    assert found(dashboard, ada.public_id)["Location"] == at("dashboard_reader", ada)
 
 
-def test_what_is_looked_for_gets_into_no_address_log_or_history(desk: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_looked_for_gets_into_no_address_log_or_history(
+    dashboard: Client, caplog: pytest.LogCaptureFixture
+) -> None:
     ada = reader("ada")
     with caplog.at_level(logging.DEBUG):
-        answer = found(desk, "ada@example.org")
-        desk.get(answer["Location"])
-        found(desk, "nobody@example.org")
-    assert "example.org" not in answer["Location"].replace("desk.example.org", "")
+        answer = found(dashboard, "ada@example.org")
+        dashboard.get(answer["Location"])
+        found(dashboard, "nobody@example.org")
+    assert "example.org" not in answer["Location"].replace("dashboard.example.org", "")
     assert "ada@example.org" not in caplog.text
     assert "nobody@example.org" not in caplog.text
     assert not LogEntry.objects.exists()
-    assert desk.get(reverse("desk_find_reader"), {"who": "ada@example.org"}).status_code == 405
+    assert dashboard.get(reverse("dashboard_find_reader"), {"who": "ada@example.org"}).status_code == 405
     assert ada.public_id in answer["Location"]
 
 
-def test_a_suppressed_address_of_nobody_is_said_to_be_so(desk: Client) -> None:
+def test_a_suppressed_address_of_nobody_is_said_to_be_so(dashboard: Client) -> None:
     consent.suppress("gone@example.org", reason="bounced", now=timezone.now())
-    assert "Mail to this address is suppressed since" in text(found(desk, "gone@example.org"))
+    assert "Mail to this address is suppressed since" in text(found(dashboard, "gone@example.org"))
 
 
 # Looking -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_readers_page_tells_how_they_stand_what_they_got_and_by_what_right(desk: Client) -> None:
+def test_a_readers_page_tells_how_they_stand_what_they_got_and_by_what_right(dashboard: Client) -> None:
     ada = reader("ada", wants={"topic": ["Robotics"], "keyword": [f"grasping {HOSTILE}"]})
     consent.record(ada.public_id, "confirmed", now=timezone.now(), page="/c/", user_agent=f"Firefox {HOSTILE}")
     paper = Paper.objects.create(identifier="arxiv:2603.00001", title=f"Sums {HOSTILE}", first_seen_at=timezone.now())
     reasons = {"papers": [[["topic", "Robotics", 1.0], ["average", "", -0.25]]], "arrived": 1, "matched": 1}
     delivery(ada, paper_ids=[paper.pk], reasons=reasons)
     delivery(ada, days=1, status="skipped", outcome=f"Because {HOSTILE}", message_id=None)
-    page = desk.get(at("desk_reader", ada))
+    page = dashboard.get(at("dashboard_reader", ada))
     said = text(page)
     assert HOSTILE not in page.content.decode()
     for words in (
@@ -127,46 +129,48 @@ def test_a_readers_page_tells_how_they_stand_what_they_got_and_by_what_right(des
         assert words in said
 
 
-def test_a_page_takes_the_same_queries_for_many_receipts(desk: Client, django_assert_max_num_queries: Any) -> None:
+def test_a_page_takes_the_same_queries_for_many_receipts(dashboard: Client, django_assert_max_num_queries: Any) -> None:
     ada = reader("ada")
-    desk.get(at("desk_reader", ada))
+    dashboard.get(at("dashboard_reader", ada))
     for days in range(70):
         delivery(ada, days=days, status="skipped", message_id=None)
         consent.record(ada.public_id, "paused", now=timezone.now())
     with django_assert_max_num_queries(14):
-        page = desk.get(at("desk_reader", ada))
+        page = dashboard.get(at("dashboard_reader", ada))
     assert len(page.context["receipts"]) == 14
     seen = [row.issue_date for row in page.context["receipts"]]
     while page.context["earlier"]:
-        page = desk.get(at("desk_reader", ada), {"before": str(page.context["earlier"])})
+        page = dashboard.get(at("dashboard_reader", ada), {"before": str(page.context["earlier"])})
         seen += [row.issue_date for row in page.context["receipts"]]
     assert len(set(seen)) == len(seen) == 70
 
 
-def test_a_date_that_is_none_begins_with_the_newest_receipt(desk: Client) -> None:
+def test_a_date_that_is_none_begins_with_the_newest_receipt(dashboard: Client) -> None:
     ada = reader("ada")
     delivery(ada)
-    assert len(desk.get(at("desk_reader", ada), {"before": HOSTILE}).context["receipts"]) == 1
+    assert len(dashboard.get(at("dashboard_reader", ada), {"before": HOSTILE}).context["receipts"]) == 1
 
 
-def test_growth_and_topics_are_drawn_from_what_was_counted(desk: Client, django_assert_max_num_queries: Any) -> None:
+def test_growth_and_topics_are_drawn_from_what_was_counted(
+    dashboard: Client, django_assert_max_num_queries: Any
+) -> None:
     for name in ("ada", "bela", "carl"):
         consent.record(reader(name, wants={"topic": ["Robotics"]}).public_id, "confirmed", now=timezone.now())
     jobs.count(timezone.now())
     with django_assert_max_num_queries(8):
-        page = desk.get(reverse("desk_readers"))
+        page = dashboard.get(reverse("dashboard_readers"))
     assert "confirmed: 3" in page.content.decode()
     assert "Robotics 3" in text(page)
 
 
-def test_looking_changes_nothing(desk: Client) -> None:
+def test_looking_changes_nothing(dashboard: Client) -> None:
     ada = reader("ada")
     delivery(ada)
     before = dict(every_row())
-    desk.get(reverse("desk_readers"))
-    desk.get(at("desk_reader", ada))
+    dashboard.get(reverse("dashboard_readers"))
+    dashboard.get(at("dashboard_reader", ada))
     for act in ACTS:
-        assert desk.get(at(act, ada)).status_code == 405
+        assert dashboard.get(at(act, ada)).status_code == 405
     assert dict(every_row()) == before
 
 
@@ -184,8 +188,8 @@ def test_email_61_an_act_takes_the_role(act: str) -> None:
     assert answer.status_code == 403
     assert {name: rows for name, rows in every_row() if "Session" not in name} == between
     assert before
-    assert carl.get(at("desk_reader", ada)).status_code == 403
-    assert carl.post(reverse("desk_find_reader"), {"who": "ada"}).status_code == 403
+    assert carl.get(at("dashboard_reader", ada)).status_code == 403
+    assert carl.post(reverse("dashboard_find_reader"), {"who": "ada"}).status_code == 403
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -201,18 +205,18 @@ def test_email_61_an_act_asks_for_a_proof_first(act: str, petra: User) -> None:
 
 def test_email_61_after_the_proof_the_act_is_done(petra: User) -> None:
     ada = reader("ada")
-    desk = signed_in(petra, seconds_ago=9999)
-    asked = desk.post(at("desk_suppress", ada), {"why": "asked by letter"})
-    done = desk.post(asked["Location"], {"password": "an unlikely password"}, follow=True)
+    dashboard = signed_in(petra, seconds_ago=9999)
+    asked = dashboard.post(at("dashboard_suppress", ada), {"why": "asked by letter"})
+    done = dashboard.post(asked["Location"], {"password": "an unlikely password"}, follow=True)
     assert done.status_code == 200
     assert Suppression.objects.get().why == "asked by letter"
 
 
-def test_email_61_lifting_keeps_who_and_why_and_subscribes_nobody(desk: Client) -> None:
+def test_email_61_lifting_keeps_who_and_why_and_subscribes_nobody(dashboard: Client) -> None:
     ada = reader("ada")
     consent.unsubscribe(ada.public_id, now=timezone.now())
     consent.suppress(ada.email, reason="complained", now=timezone.now(), why="Reported as spam.")
-    answer = desk.post(at("desk_lift", ada), {"why": f"She wrote that it was a slip {HOSTILE}"}, follow=True)
+    answer = dashboard.post(at("dashboard_lift", ada), {"why": f"She wrote that it was a slip {HOSTILE}"}, follow=True)
     assert "Lifted: mail may go to this address again." in text(answer)
     row = Suppression.objects.get()
     assert row.lifted_by == "petra"
@@ -223,79 +227,79 @@ def test_email_61_lifting_keeps_who_and_why_and_subscribes_nobody(desk: Client) 
     assert (line.user.username, line.object_repr) == ("petra", ada.public_id)
     assert "Lifted the suppression" in line.change_message
     assert ConsentEvent.objects.filter(public_id=ada.public_id, kind="lifted").count() == 1
-    assert "Nothing was lifted" in text(desk.post(at("desk_lift", ada), {"why": "again"}, follow=True))
+    assert "Nothing was lifted" in text(dashboard.post(at("dashboard_lift", ada), {"why": "again"}, follow=True))
     assert LogEntry.objects.count() == 1
 
 
-def test_email_61_an_export_is_what_the_reader_gets_and_is_written_down(desk: Client) -> None:
+def test_email_61_an_export_is_what_the_reader_gets_and_is_written_down(dashboard: Client) -> None:
     ada = reader("ada")
     delivery(ada)
-    answer = desk.post(at("desk_export", ada))
+    answer = dashboard.post(at("dashboard_export", ada))
     body = json.loads(answer.content)
     assert (body["profile"]["email"], len(body["deliveries"])) == ("ada@example.org", 1)
     assert answer["Content-Disposition"] == f'attachment; filename="broadsheet-{ada.public_id}.json"'
     assert [line.change_message for line in LogEntry.objects.all()] == ["Exported all that is kept"]
 
 
-@pytest.mark.parametrize("act", ["desk_suppress", "desk_lift"])
+@pytest.mark.parametrize("act", ["dashboard_suppress", "dashboard_lift"])
 @pytest.mark.parametrize("why", ["", "  ", "\x00"])
-def test_a_reason_is_needed(desk: Client, act: str, why: str) -> None:
+def test_a_reason_is_needed(dashboard: Client, act: str, why: str) -> None:
     ada = reader("ada")
-    page = desk.post(at(act, ada), {"why": why})
+    page = dashboard.post(at(act, ada), {"why": why})
     assert page.status_code == 422
     assert "Write why mail" in text(page)
     assert not Suppression.objects.exists()
     assert not LogEntry.objects.exists()
 
 
-def test_suppressing_keeps_why_and_no_address_is_in_the_history(desk: Client) -> None:
+def test_suppressing_keeps_why_and_no_address_is_in_the_history(dashboard: Client) -> None:
     ada = reader("ada")
-    desk.post(at("desk_suppress", ada), {"why": "ada@example.org wrote to us"})
+    dashboard.post(at("dashboard_suppress", ada), {"why": "ada@example.org wrote to us"})
     row = Suppression.objects.get()
     assert (row.reason, row.why, row.lifted_at) == ("by_hand", "ada@example.org wrote to us", None)
-    assert "Suppressed: no mail goes to this address" in text(desk.get(at("desk_reader", ada)))
+    assert "Suppressed: no mail goes to this address" in text(dashboard.get(at("dashboard_reader", ada)))
     for line in LogEntry.objects.all():
         assert "@" not in line.change_message + line.object_repr
 
 
-def test_erasing_wants_the_number_typed(desk: Client) -> None:
+def test_erasing_wants_the_number_typed(dashboard: Client) -> None:
     ada = reader("ada")
-    page = desk.post(at("desk_erase", ada), {"number": "ada@example.org"})
+    page = dashboard.post(at("dashboard_erase", ada), {"number": "ada@example.org"})
     assert page.status_code == 422
     assert "type the reader’s number" in text(page)
     assert Subscriber.objects.get().email == "ada@example.org"
 
 
-def test_erasing_takes_all_that_is_personal_and_stays_in_the_history_by_number(desk: Client) -> None:
+def test_erasing_takes_all_that_is_personal_and_stays_in_the_history_by_number(dashboard: Client) -> None:
     ada = reader("ada", wants={"topic": ["Robotics"]})
     delivery(ada)
-    answer = desk.post(at("desk_erase", ada), {"number": f" {ada.public_id} "}, follow=True)
+    answer = dashboard.post(at("dashboard_erase", ada), {"number": f" {ada.public_id} "}, follow=True)
     assert "Erased: nothing personal" in text(answer)
     ada.refresh_from_db()
     assert (ada.status, ada.email) == ("erased", "")
     assert Delivery.objects.get().subject == ""
     line = LogEntry.objects.get()
     assert (line.change_message, line.object_repr) == ("Erased", ada.public_id)
-    again = desk.post(at("desk_erase", ada), {"number": ada.public_id}, follow=True)
+    again = dashboard.post(at("dashboard_erase", ada), {"number": ada.public_id}, follow=True)
     assert "was erased before" in text(again)
     assert LogEntry.objects.count() == 1
 
 
-def test_nobody_by_that_number_is_not_found(desk: Client) -> None:
-    assert desk.get("/desk/readers/nobody").status_code == 404
-    assert desk.post("/desk/readers/nobody/erase", {"number": "nobody"}).status_code == 404
+def test_nobody_by_that_number_is_not_found(dashboard: Client) -> None:
+    assert dashboard.get("/dashboard/readers/nobody").status_code == 404
+    assert dashboard.post("/dashboard/readers/nobody/erase", {"number": "nobody"}).status_code == 404
 
 
-def test_an_address_of_nobody_is_suppressed_and_lifted_without_getting_into_the_history(desk: Client) -> None:
+def test_an_address_of_nobody_is_suppressed_and_lifted_without_getting_into_the_history(dashboard: Client) -> None:
     address = "gone@example.org"
 
     def press(act: str, **given: str) -> str:
         values = {"address": address, "why": "a letter", "act": act, **given}
-        return text(desk.post(reverse("desk_change_address"), values, follow=True))
+        return text(dashboard.post(reverse("dashboard_change_address"), values, follow=True))
 
-    assert "Suppress this address" in text(found(desk, address))
+    assert "Suppress this address" in text(found(dashboard, address))
     assert "Suppressed an address of no reader." in press("suppress")
-    assert "Lift the suppression" in text(found(desk, address))
+    assert "Lift the suppression" in text(found(dashboard, address))
     assert "Lifted the suppression." in press("lift")
     assert "Nothing was lifted" in press("lift")
     assert "Nothing was done" in press("suppress", why=" ")
@@ -305,4 +309,4 @@ def test_an_address_of_nobody_is_suppressed_and_lifted_without_getting_into_the_
     assert LogEntry.objects.count() == 2
     assert all("gone" not in f"{line.object_repr} {line.change_message}" for line in LogEntry.objects.all())
     carl = signed_in(one_of_the_staff(Role.SENDER, name="carl"))
-    assert carl.post(reverse("desk_change_address"), {"address": address, "why": "w"}).status_code == 403
+    assert carl.post(reverse("dashboard_change_address"), {"address": address, "why": "w"}).status_code == 403

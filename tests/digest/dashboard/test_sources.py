@@ -59,44 +59,48 @@ def history() -> list[str]:
 
 def test_a_feed_is_seen_then_kept_and_its_worker_woken(cleo: Client, woken: list[str]) -> None:
     with serve({"/feed": Answer(rss("One", "Two"))}) as web:
-        seen = post(cleo, "desk_source_look", address=web.url("/feed"))
+        seen = post(cleo, "dashboard_source_look", address=web.url("/feed"))
         assert seen.status_code == 200
         assert "Annals of Care" in seen.content.decode()
         assert (Source.objects.count(), Paper.objects.count(), history()) == (0, 0, [])
-        kept = post(cleo, "desk_source_add", seal=seal_in(seen), name="Care", kind="journal")
+        kept = post(cleo, "dashboard_source_add", seal=seal_in(seen), name="Care", kind="journal")
     made = Source.objects.get()
     assert (made.name, made.url, made.kind) == ("Care", web.url("/feed"), "journal")
-    assert kept.headers["Location"] == reverse("desk_source", args=[made.pk])
+    assert kept.headers["Location"] == reverse("dashboard_source", args=[made.pk])
     assert woken == ["digest.tasks.refresh"]
     assert history() == [f"Added it: {made.url}"]
 
 
 def test_the_address_that_is_kept_is_the_one_that_was_shown(cleo: Client) -> None:
     with serve({"/feed": Answer(rss("One"))}) as web:
-        seal = seal_in(post(cleo, "desk_source_look", address=web.url("/feed")))
-    forged = post(cleo, "desk_source_add", seal=seal[:-3] + "abc", name="Care", kind="journal", url="http://10.0.0.1/")
+        seal = seal_in(post(cleo, "dashboard_source_look", address=web.url("/feed")))
+    forged = post(
+        cleo, "dashboard_source_add", seal=seal[:-3] + "abc", name="Care", kind="journal", url="http://10.0.0.1/"
+    )
     assert (forged.status_code, Source.objects.count()) == (422, 0)
     dora = signed_in(one_of_the_staff(Role.CURATOR, name="dora"))
-    assert post(dora, "desk_source_add", seal=seal, name="Care", kind="journal").status_code == 422
-    assert post(cleo, "desk_source_add", seal=seal, name="Care", kind="hugging_face").status_code == 422
-    assert post(cleo, "desk_source_add", seal=seal, name=" ", kind="journal").status_code == 422
+    assert post(dora, "dashboard_source_add", seal=seal, name="Care", kind="journal").status_code == 422
+    assert post(cleo, "dashboard_source_add", seal=seal, name="Care", kind="hugging_face").status_code == 422
+    assert post(cleo, "dashboard_source_add", seal=seal, name=" ", kind="journal").status_code == 422
     assert (Source.objects.count(), history()) == (0, [])
-    post(cleo, "desk_source_add", seal=seal, name="Care", kind="journal")
-    assert "here already" in post(cleo, "desk_source_add", seal=seal, name="Care 2", kind="journal").content.decode()
+    post(cleo, "dashboard_source_add", seal=seal, name="Care", kind="journal")
+    assert (
+        "here already" in post(cleo, "dashboard_source_add", seal=seal, name="Care 2", kind="journal").content.decode()
+    )
     assert Source.objects.count() == 1
 
 
 def test_hostile_titles_and_addresses_are_text(cleo: Client) -> None:
     with serve({"/feed": Answer(rss(HOSTILE))}) as web:
-        page = post(cleo, "desk_source_look", address=web.url("/feed")).content.decode()
-    wrong = post(cleo, "desk_source_look", address='"><script>alert(1)</script>').content.decode()
+        page = post(cleo, "dashboard_source_look", address=web.url("/feed")).content.decode()
+    wrong = post(cleo, "dashboard_source_look", address='"><script>alert(1)</script>').content.decode()
     for text in (page, wrong):
         assert "<script>alert" not in text
         assert "<img src=x" not in text
 
 
 def test_a_wrong_address_is_told_beside_what_was_typed(cleo: Client) -> None:
-    answer = post(cleo, "desk_source_look", address="ftp://example.org/feed")
+    answer = post(cleo, "dashboard_source_look", address="ftp://example.org/feed")
     assert answer.status_code == 422
     assert "does not begin with http" in answer.content.decode()
     assert 'value="ftp://example.org/feed"' in answer.content.decode()
@@ -105,26 +109,26 @@ def test_a_wrong_address_is_told_beside_what_was_typed(cleo: Client) -> None:
 def test_feeds_that_a_page_names_are_offered(cleo: Client) -> None:
     page = b'<!doctype html><link rel="alternate" type="application/rss+xml" href="/rss" title="News &amp; more">'
     with serve({"/": Answer(page)}) as web:
-        text = post(cleo, "desk_source_look", address=web.url("/")).content.decode()
+        text = post(cleo, "dashboard_source_look", address=web.url("/")).content.decode()
     assert f'name="address" value="{web.url("/rss")}"' in text
     assert "News &amp; more" in text
 
 
 def test_looking_is_counted_for_each_person(cleo: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(rate_limits.PERSON, "look", rate_limits.Limit(2, rate_limits.HOUR))
-    codes = [post(cleo, "desk_source_look", address="").status_code for _ in range(3)]
+    codes = [post(cleo, "dashboard_source_look", address="").status_code for _ in range(3)]
     assert codes == [422, 422, 429]
     dora = signed_in(one_of_the_staff(Role.CURATOR, name="dora"))
-    assert post(dora, "desk_source_look", address="").status_code == 422
+    assert post(dora, "dashboard_source_look", address="").status_code == 422
 
 
 def test_a_source_is_read_at_once_and_what_came_is_told(cleo: Client) -> None:
     with serve({"/feed": Answer(rss("One", "Two"))}) as web:
         one = source("Care", web.url("/feed"), kind="journal")
-        assert said(post(cleo, "desk_source_refresh", one.pk)) == "Read 2 papers: 2 new, 0 changed."
+        assert said(post(cleo, "dashboard_source_refresh", one.pk)) == "Read 2 papers: 2 new, 0 changed."
     assert Paper.objects.count() == 2
     assert history() == ["Read it now. Read 2 papers: 2 new, 0 changed."]
-    page = cleo.get(reverse("desk_source", args=[one.pk])).content.decode()
+    page = cleo.get(reverse("dashboard_source", args=[one.pk])).content.decode()
     assert "https://example.org/papers/1" in page
     assert "Read it now" in page
 
@@ -132,30 +136,30 @@ def test_a_source_is_read_at_once_and_what_came_is_told(cleo: Client) -> None:
 def test_a_reading_that_fails_is_told_with_what_to_do(cleo: Client) -> None:
     with serve({}) as web:
         one = source("Care", web.url("/feed"), kind="journal")
-        told = said(post(cleo, "desk_source_refresh", one.pk))
+        told = said(post(cleo, "dashboard_source_refresh", one.pk))
     assert "answered 404" in told
     assert "switch this one off" in told
-    page = cleo.get(reverse("desk_sources")).content.decode()
+    page = cleo.get(reverse("dashboard_sources")).content.decode()
     assert "failing" in page
 
 
 def test_a_given_file_and_a_source_that_is_off_are_not_asked(cleo: Client) -> None:
     given, off = source("File", "file:day.xml", active=False), source("Off", "https://example.org/off", active=False)
-    assert "given by hand" in said(post(cleo, "desk_source_refresh", given.pk))
-    assert "given by hand" in said(post(cleo, "desk_source_switch", given.pk, to="on"))
-    assert "switch it on first" in said(post(cleo, "desk_source_refresh", off.pk))
+    assert "given by hand" in said(post(cleo, "dashboard_source_refresh", given.pk))
+    assert "given by hand" in said(post(cleo, "dashboard_source_switch", given.pk, to="on"))
+    assert "switch it on first" in said(post(cleo, "dashboard_source_refresh", off.pk))
     assert history() == []
 
 
 def test_switching_off_and_on_is_written_down_once(cleo: Client) -> None:
     one = source("Care", "https://example.org/feed")
-    told = said(post(cleo, "desk_source_switch", one.pk, to="off"))
+    told = said(post(cleo, "dashboard_source_switch", one.pk, to="off"))
     assert "what it brought stays" in told
     assert "no edition will open" in told
-    assert "already" in said(post(cleo, "desk_source_switch", one.pk, to="off"))
-    post(cleo, "desk_source_switch", one.pk, to="sideways")
+    assert "already" in said(post(cleo, "dashboard_source_switch", one.pk, to="off"))
+    post(cleo, "dashboard_source_switch", one.pk, to="sideways")
     assert history() == ["Switched it off."]
-    post(cleo, "desk_source_switch", one.pk, to="on")
+    post(cleo, "dashboard_source_switch", one.pk, to="on")
     one.refresh_from_db()
     assert (one.active, history()[-1]) == (True, "Switched it on.")
 
@@ -163,22 +167,22 @@ def test_switching_off_and_on_is_written_down_once(cleo: Client) -> None:
 def test_a_source_is_renamed_but_not_to_anothers_name(cleo: Client) -> None:
     one = source("Care", "https://example.org/feed")
     source("Other", "https://example.org/other")
-    assert "called “other” already" in said(post(cleo, "desk_source_rename", one.pk, name="other"))
-    post(cleo, "desk_source_rename", one.pk, name="<b>Annals</b>")
+    assert "called “other” already" in said(post(cleo, "dashboard_source_rename", one.pk, name="other"))
+    post(cleo, "dashboard_source_rename", one.pk, name="<b>Annals</b>")
     one.refresh_from_db()
     assert (one.name, history()) == ("<b>Annals</b>", ["Renamed it, from “Care”."])
-    assert "<b>Annals" not in cleo.get(reverse("desk_sources")).content.decode()
+    assert "<b>Annals" not in cleo.get(reverse("dashboard_sources")).content.decode()
 
 
 def test_only_a_source_without_papers_can_be_removed(cleo: Client) -> None:
     one = source("Care", "https://example.org/feed")
     paper = Paper.objects.create(identifier="arxiv:2603.00001", title="One", first_seen_at=NOON)
     sighting = one.sightings.create(paper=paper, seen_at=NOON)
-    assert "switch it off" in cleo.get(reverse("desk_source", args=[one.pk])).content.decode().lower()
-    assert "switch it off instead" in said(post(cleo, "desk_source_remove", one.pk))
+    assert "switch it off" in cleo.get(reverse("dashboard_source", args=[one.pk])).content.decode().lower()
+    assert "switch it off instead" in said(post(cleo, "dashboard_source_remove", one.pk))
     assert history() == []
     sighting.delete()
-    assert "is removed" in said(post(cleo, "desk_source_remove", one.pk))
+    assert "is removed" in said(post(cleo, "dashboard_source_remove", one.pk))
     assert (Source.objects.count(), len(history())) == (0, 1)
 
 
@@ -186,24 +190,24 @@ def test_only_a_source_without_papers_can_be_removed(cleo: Client) -> None:
 def test_acting_takes_the_role_of_a_curator(act: str) -> None:
     one = source("Care", "https://example.org/feed")
     sam = signed_in(one_of_the_staff(Role.SENDER, name="sam"))
-    assert post(sam, f"desk_source_{act}", one.pk, to="off", name="x").status_code == 403
-    assert sam.get(reverse(f"desk_source_{act}", args=[one.pk])).status_code == 405
+    assert post(sam, f"dashboard_source_{act}", one.pk, to="off", name="x").status_code == 403
+    assert sam.get(reverse(f"dashboard_source_{act}", args=[one.pk])).status_code == 405
     for name in ("look", "add"):
-        assert post(sam, f"desk_source_{name}").status_code == 403
-    assert "Read now" not in sam.get(reverse("desk_sources")).content.decode()
+        assert post(sam, f"dashboard_source_{name}").status_code == 403
+    assert "Read now" not in sam.get(reverse("dashboard_sources")).content.decode()
     assert (Source.objects.get().name, Source.objects.get().active, history()) == ("Care", True, [])
 
 
 def test_a_source_that_is_not_there_is_not_found(cleo: Client) -> None:
-    assert cleo.get(reverse("desk_source", args=[10**30])).status_code == 404
+    assert cleo.get(reverse("dashboard_source", args=[10**30])).status_code == 404
 
 
 def test_the_pages_take_as_many_queries_for_many_sources(cleo: Client, django_assert_num_queries: Any) -> None:
     for number in range(30):
         source(f"Journal {number}", f"https://example.org/{number}")
     with django_assert_num_queries(5):  # session, user, roles, sources, receipts
-        cleo.get(reverse("desk_sources"))
-    path = reverse("desk_source", args=[Source.objects.earliest("pk").pk])
+        cleo.get(reverse("dashboard_sources"))
+    path = reverse("dashboard_source", args=[Source.objects.earliest("pk").pk])
     cleo.get(path)  # Django learns its content types
     with django_assert_num_queries(7):
         cleo.get(path)

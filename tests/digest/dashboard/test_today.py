@@ -42,7 +42,7 @@ def cleo() -> User:
 
 
 @pytest.fixture
-def desk(cleo: User) -> Client:
+def dashboard(cleo: User) -> Client:
     return signed_in(cleo)
 
 
@@ -50,52 +50,52 @@ def of(title: str) -> Paper:
     return Paper.objects.get(title=title)
 
 
-def say(desk: Client, paper: Paper, **values: Any) -> Any:
+def say(dashboard: Client, paper: Paper, **values: Any) -> Any:
     typed = {"verdict": "pick", "note": "Read it.", "edition_date": TODAY.isoformat(), "seen": "", **values}
-    return desk.post(f"/desk/papers/{paper.pk}", typed)
+    return dashboard.post(f"/dashboard/papers/{paper.pk}", typed)
 
 
 def text_of(answer: Any) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
 
 
-def after(answer: Any, desk: Client) -> str:
+def after(answer: Any, dashboard: Client) -> str:
     """What the page says that a press leads to."""
     assert answer.status_code == 302
-    return text_of(desk.get(answer.headers["Location"]))
+    return text_of(dashboard.get(answer.headers["Location"]))
 
 
 # --- the morning -----------------------------------------------------------------------------------------------------
 
 
-def test_the_morning_says_what_came_in_who_is_planned_and_where_to_see_to_it(desk: Client) -> None:
+def test_the_morning_says_what_came_in_who_is_planned_and_where_to_see_to_it(dashboard: Client) -> None:
     publish(ROBOT, GRAPHS)
     plan(NOON, [reader("ada", wants={"category": ["cs.RO"]}).pk])
     reader("ben", next_send_at=NOON + timedelta(hours=2))
     throttle.pause("a doubtful paper")
-    page = desk.get("/desk/")
+    page = dashboard.get("/dashboard/")
     said = text_of(page)
     assert "Monday, 2 March 2026" in said
     assert "Papers that came in 2 of 2 expected" in said
     assert "Readers planned 1 about 1 to come" in said
     assert "Next digests 14:00 UTC, for 1 reader" in said
     assert "Sending is paused: a doubtful paper Deliveries" in said
-    assert 'href="/desk/deliveries"' in page.content.decode()
-    assert 'href="/desk/sources"' in page.content.decode()
+    assert 'href="/dashboard/deliveries"' in page.content.decode()
+    assert 'href="/dashboard/sources"' in page.content.decode()
 
 
-def test_before_there_is_any_edition_it_says_so_and_until_when_sources_are_awaited(desk: Client) -> None:
+def test_before_there_is_any_edition_it_says_so_and_until_when_sources_are_awaited(dashboard: Client) -> None:
     with time_machine.travel(NOON - timedelta(hours=7), tick=False):
-        said = text_of(signed_in(User.objects.get(username="cleo")).get("/desk/"))
+        said = text_of(signed_in(User.objects.get(username="cleo")).get("/dashboard/"))
     assert "Not yet opens by 06:30 UTC" in said
     assert "There is no edition yet." in said
-    assert "The deadline of 06:30 UTC has passed" in text_of(desk.get("/desk/"))
+    assert "The deadline of 06:30 UTC has passed" in text_of(dashboard.get("/dashboard/"))
 
 
 # --- the candidates --------------------------------------------------------------------------------------------------
 
 
-def test_a_candidate_shows_its_score_with_its_inputs_sources_topics_and_readers(desk: Client) -> None:
+def test_a_candidate_shows_its_score_with_its_inputs_sources_topics_and_readers(dashboard: Client) -> None:
     topic("Robotics", categories=["cs.RO"])
     voted = entry(1, title=ROBOT.title, categories=("cs.RO",), announced="", points=73, comments=4)
     shown = feed(voted, kind="hugging_face", name="Hugging Face daily papers", url="https://hf.example.org/papers")
@@ -103,20 +103,20 @@ def test_a_candidate_shows_its_score_with_its_inputs_sources_topics_and_readers(
     reader("ada", wants={"topic": ["Robotics"]})
     publish(ROBOT)
     reach.count_readers(Edition.objects.get())
-    said = text_of(desk.get("/desk/"))
+    said = text_of(dashboard.get("/dashboard/"))
     assert f"{ROBOT.title} Ada Example, Ben Sample" in said
     assert "36.0 = (73 + 1) / (9.0 + 2)^0.3: 73 upvotes, 4 comments in 9 hours" in said
     assert "About 1 reader asked for it · Seen at Hugging Face daily papers, arXiv cs.LG" in said
     assert "Robotics cs.RO" in said
 
 
-def test_candidates_are_sifted_by_words_topic_source_and_judgement(desk: Client, cleo: User) -> None:
+def test_candidates_are_sifted_by_words_topic_source_and_judgement(dashboard: Client, cleo: User) -> None:
     topic("Robotics", categories=["cs.RO"])
     publish(ROBOT, GRAPHS, LANGUAGE)
     CuratorPick.objects.create(paper=of(GRAPHS.title), edition_date=TODAY, verdict="hide", note="A copy.")
 
     def shown(query: str) -> set[str]:
-        page = desk.get(f"/desk/?{query}").content.decode().partition('id="any-paper"')[0]
+        page = dashboard.get(f"/dashboard/?{query}").content.decode().partition('id="any-paper"')[0]
         return {title for title in (ROBOT.title, GRAPHS.title, LANGUAGE.title) if f">{title}</a>" in page}
 
     everything = {ROBOT.title, GRAPHS.title, LANGUAGE.title}
@@ -127,23 +127,23 @@ def test_candidates_are_sifted_by_words_topic_source_and_judgement(desk: Client,
     assert shown("judged=none") == everything - {GRAPHS.title}
     assert shown("source=999999") == set()
     for odd in ("source=x", "source=²", "judged=x", "page=99", "page=-1", "words=%00%", "topic=%00"):
-        assert desk.get(f"/desk/?{odd}").status_code == 200
+        assert dashboard.get(f"/dashboard/?{odd}").status_code == 200
 
 
-def test_any_stored_paper_is_found_by_title_number_or_link(desk: Client) -> None:
+def test_any_stored_paper_is_found_by_title_number_or_link(dashboard: Client) -> None:
     publish(ROBOT, GRAPHS)
     with time_machine.travel(NOON + 20 * DAY, tick=False):
-        desk = signed_in(User.objects.get(username="cleo"))
+        dashboard = signed_in(User.objects.get(username="cleo"))
         for typed in ("laundry robot", "2603.00001", "https://arxiv.org/abs/2603.00001v2", "arXiv:2603.00001"):
-            page = desk.get("/desk/", {"find": typed}).content.decode()
-            assert f"/desk/papers/{of(ROBOT.title).pk}?find=" in page, typed
-        assert "No stored paper has that title or number." in text_of(desk.get("/desk/", {"find": "<b>zzz"}))
+            page = dashboard.get("/dashboard/", {"find": typed}).content.decode()
+            assert f"/dashboard/papers/{of(ROBOT.title).pk}?find=" in page, typed
+        assert "No stored paper has that title or number." in text_of(dashboard.get("/dashboard/", {"find": "<b>zzz"}))
 
 
-def test_a_paper_that_is_no_candidate_is_picked_and_comes_to_readers(desk: Client) -> None:
+def test_a_paper_that_is_no_candidate_is_picked_and_comes_to_readers(dashboard: Client) -> None:
     publish(STARS, at=NOON - 20 * DAY)
     publish(ROBOT)
-    assert "Picked for 2 March" in after(say(desk, of(STARS.title)), desk)
+    assert "Picked for 2 March" in after(say(dashboard, of(STARS.title)), dashboard)
     ada = reader("ada", wants={"category": ["cs.RO"]})
     plan(NOON, [ada.pk])
     assert ada.deliveries.get().paper_ids == [of(STARS.title).pk, of(ROBOT.title).pk]
@@ -151,26 +151,26 @@ def test_a_paper_that_is_no_candidate_is_picked_and_comes_to_readers(desk: Clien
 
 @pytest.mark.parametrize("papers", [2, 40])
 def test_it_takes_as_many_queries_for_many_papers_as_for_two(
-    papers: int, desk: Client, django_assert_num_queries: Any
+    papers: int, dashboard: Client, django_assert_num_queries: Any
 ) -> None:
     topic("Learning", categories=["cs.LG"])
     publish(*[entry(number) for number in range(1, papers + 1)])
     for paper in Paper.objects.all()[:20]:
         CuratorPick.objects.create(paper=paper, edition_date=TODAY, verdict="boost")
         CuratorPick.objects.create(paper=paper, edition_date=TODAY + DAY, verdict="pick")
-    say(desk, Paper.objects.latest("pk"), edition_date="2026-03-05")
-    desk.get("/desk/")  # content types are remembered
+    say(dashboard, Paper.objects.latest("pk"), edition_date="2026-03-05")
+    dashboard.get("/dashboard/")  # content types are remembered
     with django_assert_num_queries(27):
-        desk.get("/desk/?find=paper")
+        dashboard.get("/dashboard/?find=paper")
 
 
 # --- what is said of them --------------------------------------------------------------------------------------------
 
 
-def test_a_pick_with_a_note_is_written_with_its_line_of_history(desk: Client, cleo: User) -> None:
+def test_a_pick_with_a_note_is_written_with_its_line_of_history(dashboard: Client, cleo: User) -> None:
     publish(ROBOT)
     reader("ada"), reader("ben")
-    says = after(say(desk, of(ROBOT.title), back="words=robot&evil=1"), desk)
+    says = after(say(dashboard, of(ROBOT.title), back="words=robot&evil=1"), dashboard)
     assert f"Picked for 2 March: “{ROBOT.title}”. This still counts for 2 readers." in says
     assert "Cleo Curie : Picked for 2026-03-02: Read it." in says
     assert CuratorPick.objects.get().curator == cleo
@@ -178,45 +178,47 @@ def test_a_pick_with_a_note_is_written_with_its_line_of_history(desk: Client, cl
     assert (line.user, line.object_id) == (cleo, str(CuratorPick.objects.get().pk))
 
 
-def test_a_press_leads_back_to_where_it_was_pressed(desk: Client) -> None:
+def test_a_press_leads_back_to_where_it_was_pressed(dashboard: Client) -> None:
     publish(ROBOT)
     paper = of(ROBOT.title)
-    answer = say(desk, paper, back="words=robot&page=2&next=https://evil.example.org")
-    assert answer.headers["Location"] == f"/desk/?words=robot&page=2#p{paper.pk}"
+    answer = say(dashboard, paper, back="words=robot&page=2&next=https://evil.example.org")
+    assert answer.headers["Location"] == f"/dashboard/?words=robot&page=2#p{paper.pk}"
 
 
-def test_a_hide_after_some_were_served_says_how_many_have_it_and_for_whom_it_counts(desk: Client) -> None:
+def test_a_hide_after_some_were_served_says_how_many_have_it_and_for_whom_it_counts(dashboard: Client) -> None:
     publish(ROBOT)
     ada = reader("ada", wants={"category": ["cs.RO"]})
     reader("ben", wants={"category": ["cs.RO"]})
     reader("cai", wants={"category": ["cs.RO"]})
     plan(NOON, [ada.pk])
-    says = after(say(desk, of(ROBOT.title), verdict="hide", note="It was retracted."), desk)
+    says = after(say(dashboard, of(ROBOT.title), verdict="hide", note="It was retracted."), dashboard)
     assert "This still counts for 2 readers. 1 reader has the paper already." in says
     assert CuratorPick.objects.get().verdict == "hide"
 
 
-def test_more_picks_than_the_smallest_digest_holds_are_taken_and_told(desk: Client) -> None:
+def test_more_picks_than_the_smallest_digest_holds_are_taken_and_told(dashboard: Client) -> None:
     publish(ROBOT, GRAPHS, LANGUAGE, STARS)
     for one in (ROBOT, GRAPHS, LANGUAGE):
-        assert "papers are picked" not in after(say(desk, of(one.title)), desk)
-    assert "4 papers are picked for that day: who asked for 3 papers at most" in after(say(desk, of(STARS.title)), desk)
+        assert "papers are picked" not in after(say(dashboard, of(one.title)), dashboard)
+    assert "4 papers are picked for that day: who asked for 3 papers at most" in after(
+        say(dashboard, of(STARS.title)), dashboard
+    )
 
 
-def test_it_is_taken_back(desk: Client) -> None:
+def test_it_is_taken_back(dashboard: Client) -> None:
     publish(ROBOT)
-    say(desk, of(ROBOT.title))
+    say(dashboard, of(ROBOT.title))
     row = CuratorPick.objects.get()
-    assert row.version in desk.get("/desk/").content.decode()
-    says = after(say(desk, of(ROBOT.title), seen=row.version, take_back="1"), desk)
+    assert row.version in dashboard.get("/dashboard/").content.decode()
+    says = after(say(dashboard, of(ROBOT.title), seen=row.version, take_back="1"), dashboard)
     assert "Taken back for 2 March" in says
     assert "Took back the pick for 2026-03-02." in says
     assert not CuratorPick.objects.exists()
 
 
-def test_a_day_to_come_is_listed(desk: Client) -> None:
+def test_a_day_to_come_is_listed(dashboard: Client) -> None:
     publish(ROBOT)
-    says = after(say(desk, of(ROBOT.title), edition_date="2026-03-04"), desk)
+    says = after(say(dashboard, of(ROBOT.title), edition_date="2026-03-04"), dashboard)
     assert "This still counts for 0 readers." in says
     assert "Wed 4 Mar pick A robot that folds laundry" in says
 
@@ -236,11 +238,11 @@ def test_a_day_to_come_is_listed(desk: Client) -> None:
     ],
 )
 def test_what_cannot_be_is_said_with_what_was_typed_and_nothing_is_written(
-    values: dict[str, str], sentence: str, desk: Client
+    values: dict[str, str], sentence: str, dashboard: Client
 ) -> None:
     publish(ROBOT)
     before = [rows for name, rows in every_row() if "Session" not in name]
-    answer = say(desk, of(ROBOT.title), **values)
+    answer = say(dashboard, of(ROBOT.title), **values)
     assert answer.status_code == 422
     assert sentence in text_of(answer)
     assert (values.get("note") or "").replace("\0", "") in answer.content.decode().replace("\0", "")
@@ -248,19 +250,19 @@ def test_what_cannot_be_is_said_with_what_was_typed_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("number", ["999999", "9" * 30])
-def test_a_paper_that_is_not_there_is_a_sentence(number: str, desk: Client) -> None:
-    says = after(desk.post(f"/desk/papers/{number}", {"verdict": "pick"}), desk)
+def test_a_paper_that_is_not_there_is_a_sentence(number: str, dashboard: Client) -> None:
+    says = after(dashboard.post(f"/dashboard/papers/{number}", {"verdict": "pick"}), dashboard)
     assert "This paper is not stored any more: look for it again." in says
 
 
-def test_two_curators_who_change_the_same_pick_each_see_both_and_the_second_decides(desk: Client) -> None:
+def test_two_curators_who_change_the_same_pick_each_see_both_and_the_second_decides(dashboard: Client) -> None:
     publish(ROBOT)
     paper = of(ROBOT.title)
     dan = signed_in(one_of_the_staff(Role.CURATOR, name="dan", first_name="Dan"))
-    say(desk, paper, note="First.")
+    say(dashboard, paper, note="First.")
     seen = CuratorPick.objects.get().version
     with time_machine.travel(NOON + timedelta(seconds=5), tick=False):
-        say(desk, paper, verdict="hide", note="A copy of <b>mine</b>.", seen=seen)
+        say(dashboard, paper, verdict="hide", note="A copy of <b>mine</b>.", seen=seen)
         late = say(dan, paper, verdict="boost", note="Not so bad.", seen=seen)
         assert late.status_code == 409
         said = text_of(late)
@@ -276,30 +278,35 @@ def test_two_curators_who_change_the_same_pick_each_see_both_and_the_second_deci
     assert LogEntry.objects.count() == 3
 
 
-def test_who_changes_what_was_taken_back_meanwhile_is_told_by_whom(desk: Client) -> None:
+def test_who_changes_what_was_taken_back_meanwhile_is_told_by_whom(dashboard: Client) -> None:
     publish(ROBOT)
     paper = of(ROBOT.title)
     dan = signed_in(one_of_the_staff(Role.CURATOR, name="dan"))
-    say(desk, paper)
+    say(dashboard, paper)
     seen = CuratorPick.objects.get().version
-    say(desk, paper, seen=seen, take_back="1")
+    say(dashboard, paper, seen=seen, take_back="1")
     late = say(dan, paper, seen=seen)
     assert late.status_code == 409
     assert "was taken back; the latest change is by Cleo Curie at 12:00 UTC" in text_of(late)
 
 
-def test_hostile_words_are_text_everywhere(desk: Client, cleo: User) -> None:
+def test_hostile_words_are_text_everywhere(dashboard: Client, cleo: User) -> None:
     hostile = entry(1, title=f"Title {HOSTILE}", authors=(f"Name {HOSTILE}",), categories=(f"cs.{HOSTILE}",))
     publish(hostile, name=f"Source {HOSTILE}")
     paper = Paper.objects.get()
     cleo.first_name = "<script>alert(4)</script>"
     cleo.save()
-    say(desk, paper, note=HOSTILE)
-    say(desk, paper, note=HOSTILE, edition_date="2026-03-03")
-    late = say(desk, paper, note=HOSTILE)
+    say(dashboard, paper, note=HOSTILE)
+    say(dashboard, paper, note=HOSTILE, edition_date="2026-03-03")
+    late = say(dashboard, paper, note=HOSTILE)
     assert late.status_code == 409
-    wrong = say(desk, paper, note=HOSTILE * 9)
-    for answer in (desk.get("/desk/?find=title"), desk.get(f"/desk/papers/{paper.pk}"), late, wrong):
+    wrong = say(dashboard, paper, note=HOSTILE * 9)
+    for answer in (
+        dashboard.get("/dashboard/?find=title"),
+        dashboard.get(f"/dashboard/papers/{paper.pk}"),
+        late,
+        wrong,
+    ):
         html = answer.content.decode()
         assert "alert(" in html
         assert not re.search(r"<script(?! src=)|<svg|<img|onerror=alert\(3\)>", html)
@@ -308,24 +315,28 @@ def test_hostile_words_are_text_everywhere(desk: Client, cleo: User) -> None:
 @pytest.mark.parametrize("roles", [[], [Role.SENDER], [Role.PRIVACY]])
 def test_only_curators_judge_and_only_they_see_the_forms(roles: list[Role]) -> None:
     publish(ROBOT)
-    desk = signed_in(one_of_the_staff(*roles, name="sven"))
-    assert say(desk, of(ROBOT.title)).status_code == 403
+    dashboard = signed_in(one_of_the_staff(*roles, name="sven"))
+    assert say(dashboard, of(ROBOT.title)).status_code == 403
     assert not CuratorPick.objects.exists()
-    for address in ("/desk/", f"/desk/papers/{of(ROBOT.title).pk}"):
-        assert 'name="verdict"' not in desk.get(address).content.decode()
+    for address in ("/dashboard/", f"/dashboard/papers/{of(ROBOT.title).pk}"):
+        assert 'name="verdict"' not in dashboard.get(address).content.decode()
 
 
-def test_looking_changes_nothing(desk: Client) -> None:
+def test_looking_changes_nothing(dashboard: Client) -> None:
     publish(ROBOT)
     delivery(reader("ada"), edition=Edition.objects.get())
     before = list(every_row())
-    for address in ("/desk/", "/desk/?find=robot", f"/desk/papers/{of(ROBOT.title).pk}?take_back=1&verdict=pick"):
-        assert desk.get(address).status_code == 200
+    for address in (
+        "/dashboard/",
+        "/dashboard/?find=robot",
+        f"/dashboard/papers/{of(ROBOT.title).pk}?take_back=1&verdict=pick",
+    ):
+        assert dashboard.get(address).status_code == 200
     assert list(every_row()) == before
 
 
-def test_an_edition_that_opened_today_is_the_one_that_is_judged(desk: Client) -> None:
+def test_an_edition_that_opened_today_is_the_one_that_is_judged(dashboard: Client) -> None:
     publish(ROBOT, at=NOON - DAY)
-    assert 'value="2026-03-01"' in desk.get("/desk/").content.decode()
+    assert 'value="2026-03-01"' in dashboard.get("/dashboard/").content.decode()
     open_edition(TODAY, now=NOON)
-    assert 'value="2026-03-01"' not in desk.get(f"/desk/papers/{of(ROBOT.title).pk}").content.decode()
+    assert 'value="2026-03-01"' not in dashboard.get(f"/dashboard/papers/{of(ROBOT.title).pk}").content.decode()

@@ -52,7 +52,7 @@ def typed(row: Topic | None = None, **values: Any) -> dict[str, Any]:
 
 
 def address(row: Topic) -> str:
-    return reverse("desk_topic", args=[row.pk])
+    return reverse("dashboard_topic", args=[row.pk])
 
 
 def seen(client: Client, row: Topic) -> str:
@@ -142,16 +142,16 @@ def test_looking_does_not_forget_what_was_seen(cleo: Client, robots: Topic) -> N
     ],
 )
 def test_what_is_wrong_is_told_and_nothing_is_added(cleo: Client, values: dict[str, str], sentence: str) -> None:
-    answer = cleo.post(reverse("desk_new_topic"), typed(name="Whales", keywords="whale") | values)
+    answer = cleo.post(reverse("dashboard_new_topic"), typed(name="Whales", keywords="whale") | values)
     assert answer.status_code == 422
     assert sentence in answer.content.decode()
     assert (Topic.objects.count(), history()) == (1, [])
 
 
 def test_a_topic_is_added_with_its_papers(cleo: Client) -> None:
-    looked = cleo.post(reverse("desk_new_topic"), typed(name="Whales", keywords="whale", look="1"))
+    looked = cleo.post(reverse("dashboard_new_topic"), typed(name="Whales", keywords="whale", look="1"))
     assert "<strong>1 enter</strong>" in looked.content.decode()
-    cleo.post(reverse("desk_new_topic"), typed(name="Whales", keywords="whale"))
+    cleo.post(reverse("dashboard_new_topic"), typed(name="Whales", keywords="whale"))
     made = Topic.objects.get(name="Whales")
     assert (made.slug, inside("Whales"), history()) == (
         "whales",
@@ -162,13 +162,13 @@ def test_a_topic_is_added_with_its_papers(cleo: Client) -> None:
 
 def test_a_topic_that_is_offered_no_more_is_kept_by_its_readers(cleo: Client, robots: Topic) -> None:
     reader("ada", wants={"topic": ["Robots"]})
-    answer = cleo.post(reverse("desk_topic_offer", args=[robots.pk]), {"to": "no"}, follow=True)
+    answer = cleo.post(reverse("dashboard_topic_offer", args=[robots.pk]), {"to": "no"}, follow=True)
     assert "1 reader chose it and keep it" in answer.content.decode()
     robots.refresh_from_db()
     assert (robots.offered, robots.preferences.count(), history()) == (False, 1, ["Offered it no more."])
-    assert "not offered" in cleo.get(reverse("desk_topics")).content.decode()
-    cleo.post(reverse("desk_topic_offer", args=[robots.pk]), {"to": "no"})
-    cleo.post(reverse("desk_topic_offer", args=[robots.pk]), {"to": "maybe"})
+    assert "not offered" in cleo.get(reverse("dashboard_topics")).content.decode()
+    cleo.post(reverse("dashboard_topic_offer", args=[robots.pk]), {"to": "no"})
+    cleo.post(reverse("dashboard_topic_offer", args=[robots.pk]), {"to": "maybe"})
     assert len(history()) == 1
 
 
@@ -180,7 +180,7 @@ def test_hostile_names_and_titles_are_text(cleo: Client, robots: Topic) -> None:
         cleo.post(
             address(robots), typed(robots, name=HOSTILE[:80], group=HOSTILE[:60], seen=seen(cleo, robots)), follow=True
         ),
-        cleo.get(reverse("desk_topics")),
+        cleo.get(reverse("dashboard_topics")),
     ]
     for page in pages:
         assert "alert(1)" in page.content.decode()
@@ -191,7 +191,7 @@ def test_hostile_names_and_titles_are_text(cleo: Client, robots: Topic) -> None:
 def test_acting_takes_the_role_of_a_curator(robots: Topic) -> None:
     sam = signed_in(one_of_the_staff(Role.SENDER, name="sam"))
     assert sam.get(address(robots)).status_code == 200
-    for path in (address(robots), reverse("desk_new_topic"), reverse("desk_topic_offer", args=[robots.pk])):
+    for path in (address(robots), reverse("dashboard_new_topic"), reverse("dashboard_topic_offer", args=[robots.pk])):
         assert sam.post(path, typed(robots, to="no")).status_code == 403
     assert "Save" not in sam.get(address(robots)).content.decode()
 
@@ -201,7 +201,7 @@ def test_the_pages_take_as_many_queries_for_many_topics(cleo: Client, django_ass
         topic(f"Topic {number}", keywords=["x"])
         reader(f"reader{number}", wants={"topic": [f"Topic {number}", "Robots"]})
     with django_assert_num_queries(4):  # session, user, roles, topics
-        cleo.get(reverse("desk_topics"))
+        cleo.get(reverse("dashboard_topics"))
     path = address(Topic.objects.get(name="Robots"))
     cleo.get(path)  # Django learns its content types
     with django_assert_num_queries(6):

@@ -39,7 +39,7 @@ def test_who_has_no_second_factor_is_counted() -> None:
     members.reset_2fa(one_of_the_staff(Role.CURATOR, name="dora"))
     assert found()[0][1].startswith("2 of the staff have no second factor")
     give_code(cleo)
-    members.deactivate(members.find_member("dora@desk.example.org") or cleo)
+    members.deactivate(members.find_member("dora@dashboard.example.org") or cleo)
     assert found() == [(Severity.WELL, "each of the staff has one")]
 
 

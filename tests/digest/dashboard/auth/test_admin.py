@@ -152,10 +152,10 @@ def test_the_secrets_of_signing_in_are_in_no_table(dora: User) -> None:
     assert {model._meta.model_name for model in admin.site._registry} & {"authenticator", "emailaddress"} == set()
 
 
-def test_the_admin_leads_back_to_the_desk_and_to_its_sign_in() -> None:
+def test_the_admin_leads_back_to_the_dashboard_and_to_its_sign_in() -> None:
     client = signed_in(one_of_the_staff(Role.CURATOR))
     page = client.get("/admin/").content.decode()
-    assert 'href="/desk/"' in page
+    assert 'href="/dashboard/"' in page
     assert 'href="/staff/"' in page
     assert client.get("/admin/password_change/").headers["Location"] == "/staff/password/"
     assert Client().get("/admin/login/").headers["Location"].startswith("/staff/login/")
@@ -179,7 +179,7 @@ def _rows() -> Iterator[tuple[str, list]]:
 
 
 def _every_path() -> list[str]:
-    """Of the desk and of signing in, those that need no number; and each table of the admin."""
+    """Of the dashboard and of signing in, those that need no number; and each table of the admin."""
     named = [one for one in (*urls.urlpatterns, *views.urlpatterns) if not one.pattern.converters and one.name]
     lists = [f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in admin.site._registry]
     return [*(reverse(one.name) for one in named if one.name), "/admin/", *lists]

@@ -25,15 +25,15 @@ def history() -> list[str]:
 
 
 def test_who_is_taken_on_can_sign_in_with_a_verified_address(client: Client) -> None:
-    user = members.add_member(" Ada@Desk.example.org", [Role.CURATOR, Role.SENDER], password=PASSWORD)
+    user = members.add_member(" Ada@Dashboard.example.org", [Role.CURATOR, Role.SENDER], password=PASSWORD)
     assert roles_of(user) == {Role.CURATOR, Role.SENDER}
-    assert EmailAddress.objects.get(user=user, verified=True, primary=True).email == "ada@desk.example.org"
-    client.post("/staff/login/", {"login": "ada@desk.example.org", "password": PASSWORD})
-    assert client.get("/desk/").status_code == 200
+    assert EmailAddress.objects.get(user=user, verified=True, primary=True).email == "ada@dashboard.example.org"
+    client.post("/staff/login/", {"login": "ada@dashboard.example.org", "password": PASSWORD})
+    assert client.get("/dashboard/").status_code == 200
 
 
 def test_the_history_tells_who_came_as_what_and_no_address() -> None:
-    user = members.add_member("ada@desk.example.org", [Role.SENDER, Role.CURATOR], password=PASSWORD)
+    user = members.add_member("ada@dashboard.example.org", [Role.SENDER, Role.CURATOR], password=PASSWORD)
     members.give_roles(user, [Role.OWNER])
     members.give_password(user, "other words do well")
     members.deactivate(user)
@@ -57,7 +57,7 @@ def test_a_new_password_ends_visits_with_the_old_one() -> None:
     user = one_of_the_staff(Role.CURATOR)
     visit = signed_in(user)
     members.give_password(user, PASSWORD)
-    assert visit.get("/desk/").status_code == 302
+    assert visit.get("/dashboard/").status_code == 302
 
 
 def test_who_is_let_go_is_out_at_once_and_what_they_did_stays() -> None:
@@ -66,7 +66,7 @@ def test_who_is_let_go_is_out_at_once_and_what_they_did_stays() -> None:
     visit = signed_in(user)
     members.give_roles(user, [Role.CURATOR])
     members.deactivate(user)
-    assert visit.get("/desk/").status_code == 302
+    assert visit.get("/dashboard/").status_code == 302
     assert history() == ["Roles set on the server: curator", "Let go, on the server"]
     assert not Authenticator.objects.exists()
     assert not EmailAddress.objects.exists()
@@ -103,7 +103,7 @@ def test_no_first_login_is_laid_down_where_mail_leaves_for_real(settings: Any) -
 def test_a_first_login_is_laid_down_only_where_nobody_ever_had_one(client: Client) -> None:
     password = members.seed_demo_login()
     client.post("/staff/login/", {"login": "curator@broadsheet.invalid", "password": password})
-    assert client.get("/desk/readers").status_code == 200
+    assert client.get("/dashboard/readers").status_code == 200
     assert members.seed_demo_login() == ""
     members.deactivate(User.objects.get())
     assert members.seed_demo_login() == ""

@@ -44,19 +44,19 @@ def test_a_visit_from_before_the_code_proves_it_first(path: str) -> None:
     give_code(user)
     answer = client.get(path)
     assert answer.headers["Location"].startswith("/staff/code/again/?next=")
-    client.post("/staff/code/again/", {"code": code(), "next": "/desk/"})
-    assert client.get("/desk/").status_code == 200
+    client.post("/staff/code/again/", {"code": code(), "next": "/dashboard/"})
+    assert client.get("/dashboard/").status_code == 200
 
 
-def test_from_the_password_to_the_code_to_the_desk(client: Client) -> None:
+def test_from_the_password_to_the_code_to_the_dashboard(client: Client) -> None:
     user = one_of_the_staff(Role.CURATOR)
     client.post("/staff/login/", {"login": user.email, "password": PASSWORD})
-    page = client.get("/desk/", follow=True).content.decode()
+    page = client.get("/dashboard/", follow=True).content.decode()
     assert "a password alone is not enough" in page
-    assert 'aria-label="Desk"' not in page
+    assert 'aria-label="Dashboard"' not in page
     secret = re.findall(r'id="key">(\w+)<', page)[0]
     assert "Recovery codes" in client.post("/staff/code/set-up/", {"code": code(secret)}, follow=True).content.decode()
-    assert client.get("/desk/").status_code == 200
+    assert client.get("/dashboard/").status_code == 200
     assert client.get("/admin/").status_code == 200
 
 
@@ -74,15 +74,15 @@ def test_who_lost_it_and_had_it_taken_away_sets_up_a_new_one() -> None:
     user = one_of_the_staff(Role.OWNER)
     give_code(user)
     client = signed_in(user, by="mfa")
-    assert client.get("/desk/").status_code == 200
+    assert client.get("/dashboard/").status_code == 200
     Authenticator.objects.all().delete()
-    assert client.get("/desk/").headers["Location"].startswith("/staff/code/set-up/")
+    assert client.get("/dashboard/").headers["Location"].startswith("/staff/code/set-up/")
 
 
 def test_one_may_always_sign_out() -> None:
     client = signed_in(one_of_the_staff(Role.OWNER))
     client.post("/staff/logout/")
-    assert client.get("/desk/").headers["Location"].startswith("/staff/login/")
+    assert client.get("/dashboard/").headers["Location"].startswith("/staff/login/")
 
 
 def test_readers_pages_ask_nobody_for_a_code() -> None:
@@ -100,4 +100,4 @@ def test_it_costs_one_query(django_assert_max_num_queries: Any, settings: Any) -
 
 def test_with_the_outbox_a_password_is_enough(settings: Any) -> None:
     settings.MAIL_PROVIDER = "outbox"
-    assert signed_in(one_of_the_staff(Role.OWNER)).get("/desk/").status_code == 200
+    assert signed_in(one_of_the_staff(Role.OWNER)).get("/dashboard/").status_code == 200

@@ -42,19 +42,19 @@ def history() -> list[str]:
 def test_who_gives_address_and_password_comes_to_where_they_wanted_to_go(client: Client) -> None:
     one_of_the_staff(Role.CURATOR)
     answer = client.post(
-        "/staff/login/", {"login": "Cleo@Desk.example.org ", "password": PASSWORD, "next": "/desk/topics"}
+        "/staff/login/", {"login": "Cleo@Dashboard.example.org ", "password": PASSWORD, "next": "/dashboard/topics"}
     )
-    assert answer.headers["Location"] == "/desk/topics"
-    assert client.get("/desk/topics").status_code == 200
+    assert answer.headers["Location"] == "/dashboard/topics"
+    assert client.get("/dashboard/topics").status_code == 200
 
 
 def test_a_page_elsewhere_is_no_place_to_go_to(client: Client) -> None:
     one_of_the_staff(Role.CURATOR)
     answer = client.post(
         "/staff/login/",
-        {"login": "cleo@desk.example.org", "password": PASSWORD, "next": "https://evil.example/desk/"},
+        {"login": "cleo@dashboard.example.org", "password": PASSWORD, "next": "https://evil.example/dashboard/"},
     )
-    assert answer.headers["Location"] == "/desk/"
+    assert answer.headers["Location"] == "/dashboard/"
 
 
 @pytest.mark.parametrize("who", ["unknown", "wrong password", "let go", "no password"])
@@ -65,15 +65,15 @@ def test_whatever_is_wrong_one_and_the_same_is_said(client: Client, who: str) ->
     if who == "no password":
         user.set_unusable_password()
         user.save()
-    address = "dora@desk.example.org" if who == "unknown" else user.email
+    address = "dora@dashboard.example.org" if who == "unknown" else user.email
     answer = sign_in(client, address, "not this one" if who == "wrong password" else PASSWORD, follow=True)
     assert REFUSED in answer.content.decode()
-    assert client.get("/desk/").status_code == 302
+    assert client.get("/dashboard/").status_code == 302
 
 
 def test_a_visit_ends_with_the_browser_or_after_half_a_day(client: Client) -> None:
     one_of_the_staff(Role.CURATOR)
-    answer = sign_in(client, "cleo@desk.example.org")
+    answer = sign_in(client, "cleo@dashboard.example.org")
     assert answer.cookies["visit"]["max-age"] == ""
     assert client.session.get_expiry_age() == 12 * 3600
 
@@ -97,20 +97,20 @@ def test_no_page_leads_to_signing_up(client: Client) -> None:
 def test_after_five_wrong_passwords_even_the_right_one_waits(client: Client) -> None:
     one_of_the_staff(Role.CURATOR)
     for _ in range(5):
-        assert REFUSED in said(sign_in(client, "cleo@desk.example.org", "a guess"))
-    assert TOO_MANY in said(sign_in(client, "cleo@desk.example.org"))
-    assert TOO_MANY in said(sign_in(Client(), "CLEO@desk.example.org", REMOTE_ADDR="203.0.113.7"))
-    assert client.get("/desk/").status_code == 302
+        assert REFUSED in said(sign_in(client, "cleo@dashboard.example.org", "a guess"))
+    assert TOO_MANY in said(sign_in(client, "cleo@dashboard.example.org"))
+    assert TOO_MANY in said(sign_in(Client(), "CLEO@dashboard.example.org", REMOTE_ADDR="203.0.113.7"))
+    assert client.get("/dashboard/").status_code == 302
 
 
 def test_an_address_that_nobody_has_waits_just_so(client: Client) -> None:
     for _ in range(5):
-        assert REFUSED in said(sign_in(client, "nobody@desk.example.org", "a guess"))
-    assert TOO_MANY in said(sign_in(client, "nobody@desk.example.org", "a guess"))
+        assert REFUSED in said(sign_in(client, "nobody@dashboard.example.org", "a guess"))
+    assert TOO_MANY in said(sign_in(client, "nobody@dashboard.example.org", "a guess"))
 
 
 def test_one_network_cannot_try_many_addresses() -> None:
-    answers = [said(sign_in(Client(), f"one{number}@desk.example.org", "a guess")) for number in range(11)]
+    answers = [said(sign_in(Client(), f"one{number}@dashboard.example.org", "a guess")) for number in range(11)]
     assert [TOO_MANY in answer for answer in answers] == [False] * 10 + [True]
 
 
@@ -118,17 +118,19 @@ def test_nobody_escapes_by_writing_another_address_before_that_of_the_proxy(sett
     settings.PROXIES = 1
     for number in range(10):
         forged = f"198.51.100.{number}, 203.0.113.7"
-        sign_in(Client(), f"one{number}@desk.example.org", "a guess", HTTP_X_FORWARDED_FOR=forged)
-    one_more = sign_in(Client(), "ten@desk.example.org", "a guess", HTTP_X_FORWARDED_FOR="198.51.100.99, 203.0.113.7")
+        sign_in(Client(), f"one{number}@dashboard.example.org", "a guess", HTTP_X_FORWARDED_FOR=forged)
+    one_more = sign_in(
+        Client(), "ten@dashboard.example.org", "a guess", HTTP_X_FORWARDED_FOR="198.51.100.99, 203.0.113.7"
+    )
     assert TOO_MANY in said(one_more)
-    elsewhere = sign_in(Client(), "ten@desk.example.org", "a guess", HTTP_X_FORWARDED_FOR="203.0.113.8")
+    elsewhere = sign_in(Client(), "ten@dashboard.example.org", "a guess", HTTP_X_FORWARDED_FOR="203.0.113.8")
     assert REFUSED in said(elsewhere)
 
 
 def test_a_web_server_that_tells_no_address_is_counted_as_one() -> None:
     for number in range(10):
-        sign_in(Client(), f"one{number}@desk.example.org", "a guess", REMOTE_ADDR="")
-    assert TOO_MANY in said(sign_in(Client(), "ten@desk.example.org", "a guess", REMOTE_ADDR=""))
+        sign_in(Client(), f"one{number}@dashboard.example.org", "a guess", REMOTE_ADDR="")
+    assert TOO_MANY in said(sign_in(Client(), "ten@dashboard.example.org", "a guess", REMOTE_ADDR=""))
 
 
 def test_a_flood_of_forms_is_answered_with_a_page_that_says_to_wait(client: Client) -> None:
@@ -144,17 +146,17 @@ def test_a_flood_of_forms_is_answered_with_a_page_that_says_to_wait(client: Clie
 
 def test_who_has_a_code_is_asked_for_it_after_the_password(client: Client) -> None:
     give_code(one_of_the_staff(Role.CURATOR))
-    assert sign_in(client, "cleo@desk.example.org").headers["Location"] == "/staff/code/"
-    assert client.get("/desk/").status_code == 302
+    assert sign_in(client, "cleo@dashboard.example.org").headers["Location"] == "/staff/code/"
+    assert client.get("/dashboard/").status_code == 302
     assert WRONG_CODE in said(client.post("/staff/code/", {"code": "12345"}))
-    assert client.post("/staff/code/", {"code": code()}).headers["Location"] == "/desk/"
-    assert client.get("/desk/").status_code == 200
+    assert client.post("/staff/code/", {"code": code()}).headers["Location"] == "/dashboard/"
+    assert client.get("/dashboard/").status_code == 200
 
 
 @pytest.mark.parametrize("ahead", [-1, 1])
 def test_a_clock_may_be_half_a_minute_off(client: Client, ahead: int) -> None:
     give_code(one_of_the_staff(Role.CURATOR))
-    sign_in(client, "cleo@desk.example.org")
+    sign_in(client, "cleo@dashboard.example.org")
     assert client.post("/staff/code/", {"code": code(ahead=ahead)}).status_code == 302
 
 
@@ -162,14 +164,14 @@ def test_a_code_works_once() -> None:
     give_code(one_of_the_staff(Role.CURATOR))
     first, second, shown = Client(), Client(), code(ahead=1)
     for client in (first, second):
-        sign_in(client, "cleo@desk.example.org")
+        sign_in(client, "cleo@dashboard.example.org")
     assert first.post("/staff/code/", {"code": shown}).status_code == 302
     assert WRONG_CODE in said(second.post("/staff/code/", {"code": shown}))
 
 
 def test_codes_cannot_be_guessed_either(client: Client) -> None:
     give_code(one_of_the_staff(Role.CURATOR))
-    sign_in(client, "cleo@desk.example.org")
+    sign_in(client, "cleo@dashboard.example.org")
     for number in range(5):
         assert WRONG_CODE in said(client.post("/staff/code/", {"code": f"1{number}"}))
     assert TOO_MANY in said(client.post("/staff/code/", {"code": code()}))
@@ -187,7 +189,7 @@ def test_setting_up_shows_the_key_as_a_picture_and_as_text_and_then_recovery_cod
     assert len(re.findall(r"<code>\d{8}</code>", answer.content.decode())) == 10
     assert history() == ["Set up a second factor"]
     other = Client()
-    sign_in(other, "cleo@desk.example.org")
+    sign_in(other, "cleo@dashboard.example.org")
     assert WRONG_CODE in said(other.post("/staff/code/", {"code": shown}))
 
 
@@ -231,14 +233,14 @@ def test_the_password_is_changed_by_who_knows_it_and_other_visits_end() -> None:
     new = {"password1": "four words do well", "password2": "four words do well"}
     assert "not your password" in said(here.post("/staff/password/", {**new, "oldpassword": "a guess"}))
     assert here.post("/staff/password/", {**new, "oldpassword": PASSWORD}).status_code == 302
-    assert here.get("/desk/").status_code == 200
-    assert there.get("/desk/").status_code == 302
+    assert here.get("/dashboard/").status_code == 200
+    assert there.get("/dashboard/").status_code == 302
     assert history() == ["Changed the own password"]
 
 
 def test_signing_out_takes_a_press() -> None:
     client = signed_in(one_of_the_staff(Role.CURATOR))
     client.get("/staff/logout/")
-    assert client.get("/desk/").status_code == 200
+    assert client.get("/dashboard/").status_code == 200
     client.post("/staff/logout/")
-    assert client.get("/desk/").status_code == 302
+    assert client.get("/dashboard/").status_code == 302
