@@ -12,9 +12,10 @@ from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerGone
 
 from digest import jobs
-from digest.delivery.apply_events import apply_events, has_pending
+from digest.delivery.apply_events import apply_events as apply_provider_events
+from digest.delivery.apply_events import has_pending
 from subscriptions import link_requests
-from subscriptions.tasks import answer
+from subscriptions.tasks import process_pending
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +52,9 @@ def tick() -> None:
         jobs.tick(clock())
     finally:  # what was planned or asked for before must leave, even if planning fails now
         if link_requests.has_pending(clock()):
-            answer.apply_async(expires=settings.TICK_SECONDS)
+            process_pending.apply_async(expires=settings.TICK_SECONDS)
         if has_pending():  # what shows that a mail has left comes before what would send it again
-            settle_events.apply_async(expires=settings.TICK_SECONDS)
+            apply_events.apply_async(expires=settings.TICK_SECONDS)
         for _ in range(jobs.waiting(clock())):
             deliver.apply_async(expires=settings.TICK_SECONDS)
 
@@ -70,5 +71,5 @@ def deliver() -> None:
 
 
 @shared_task(base=Turn)
-def settle_events() -> None:
-    apply_events(clock())
+def apply_events() -> None:
+    apply_provider_events(clock())

@@ -31,7 +31,7 @@ from subscriptions.wake_worker import enqueue_task
 
 logger = logging.getLogger(__name__)
 
-TASK = "subscriptions.tasks.answer"
+TASK = "subscriptions.tasks.process_pending"
 AGAIN_AFTER = [timedelta(minutes=minutes) for minutes in (1, 3, 10, 30)]  # so there are five tries
 USEFUL = {  # an answer later than this would surprise more than help
     LinkRequest.Kind.SIGN_UP: timedelta(hours=24),

@@ -11,5 +11,5 @@ from subscriptions import link_requests
 
 
 @shared_task(throws=(OperationalError, InterfaceError, OSError))
-def answer() -> None:
+def process_pending() -> None:
     link_requests.process_pending(datetime.now(UTC))

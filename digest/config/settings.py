@@ -131,7 +131,7 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = False  # True would start a task that kills its worker for ever
 CELERY_TASK_DEFAULT_QUEUE = "ticks"
 CELERY_TASK_ROUTES = {  # a long morning must not hold up the minute tick, nor either of them a newcomer
-    "subscriptions.tasks.answer": {"queue": "mail"},
+    "subscriptions.tasks.process_pending": {"queue": "mail"},
     "digest.tasks.deliver": {"queue": "digests"},
 }
 CELERY_TASK_SOFT_TIME_LIMIT, CELERY_TASK_TIME_LIMIT = 240, 300
@@ -144,6 +144,7 @@ CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a broker that comes back after a day finds the worker waiting
 CELERY_BEAT_SCHEDULER = "digest.config.celery:Timetable"
+CELERY_WORKER_CONSUMER = "digest.config.consumer:Consumer"
 
 QUEUE = VAR / ("queue" if MODE == "live" else f"queue-{MODE}")
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object]

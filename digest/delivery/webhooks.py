@@ -34,7 +34,7 @@ from subscriptions.wake_worker import enqueue_task
 
 logger = logging.getLogger(__name__)
 
-TASK = "digest.tasks.settle_events"
+TASK = "digest.tasks.apply_events"
 LARGEST = 1 << 20  # octets of one request
 PATIENTLY = 4 * LARGEST  # of one that is too large: read, and thrown away
 SIGNED_WITHIN = 300  # seconds between a signature and its arrival, as Svix has it

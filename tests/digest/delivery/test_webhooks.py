@@ -393,9 +393,9 @@ def test_who_settles_is_woken_once_for_a_body_that_was_stored(
         post_of(provider, "delivered", MAIL).to(client)
         post_of(provider, "opened", MAIL).to(client)
         post_of(provider, "complained", MAIL, **WRONG).to(client)
-    from digest.tasks import settle_events
+    from digest.tasks import apply_events
 
-    assert woken == [settle_events.name]
+    assert woken == [apply_events.name]
 
 
 @pytest.mark.parametrize("provider", ["postmark"], indirect=True)
