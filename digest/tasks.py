@@ -20,7 +20,7 @@ from subscriptions.tasks import process_pending
 logger = logging.getLogger(__name__)
 
 
-class Turn(Task):
+class LoggedTask(Task):
     """A task whose failure is one line when a service is gone or a disk full, and a traceback when it is a mistake."""
 
     abstract = True
@@ -36,17 +36,17 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-@shared_task(base=Turn)
+@shared_task(base=LoggedTask)
 def refresh() -> None:
     jobs.refresh(clock())
 
 
-@shared_task(base=Turn)
+@shared_task(base=LoggedTask)
 def open_edition() -> None:
     jobs.open_edition(clock())
 
 
-@shared_task(base=Turn)
+@shared_task(base=LoggedTask)
 def tick() -> None:
     try:
         jobs.tick(clock())
@@ -59,17 +59,17 @@ def tick() -> None:
             deliver.apply_async(expires=settings.TICK_SECONDS)
 
 
-@shared_task(base=Turn)
+@shared_task(base=LoggedTask)
 def tidy() -> None:
     jobs.tidy(clock())
 
 
-@shared_task(base=Turn)
+@shared_task(base=LoggedTask)
 def deliver() -> None:
     if (pause := jobs.deliver(clock)) is not None:
         deliver.apply_async(countdown=pause.total_seconds(), expires=pause.total_seconds() + settings.TICK_SECONDS)
 
 
-@shared_task(base=Turn)
+@shared_task(base=LoggedTask)
 def apply_events() -> None:
     apply_provider_events(clock())

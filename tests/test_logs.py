@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.config.logs import Masked, MaskedJson, masked
+from digest.config.logs import Masked, MaskedJson, mask
 from subscriptions.models import Subscriber, new_public_id
 from subscriptions.tokens import FEEDBACK, PREFERENCES, UNSUBSCRIBE, token_for
 from tests.support.factories import NOON
@@ -40,7 +40,7 @@ SECRET = "Zx4_kT-9qWlmN0pRsTuVwX"
     ],
 )  # fmt: skip
 def test_what_must_not_be_written_down_is_masked_and_the_rest_stays(written: str, kept: str) -> None:
-    assert masked(written) == kept
+    assert mask(written) == kept
 
 
 @given(st.sampled_from([UNSUBSCRIBE, PREFERENCES]), st.sampled_from(["", "/", "/3/mute", "?x=1", "'", '"']))
@@ -48,7 +48,7 @@ def test_no_token_survives_in_its_path(purpose: str, after: str) -> None:
     token = token_for(purpose, Subscriber(public_id=new_public_id()))
     feedback = token_for(FEEDBACK, Subscriber(public_id=new_public_id()), day=NOON.date())
     for secret, path in ((token, "u"), (feedback, "f")):
-        assert secret[:22] not in masked(f"POST /{path}/{secret}{after} failed")
+        assert secret[:22] not in mask(f"POST /{path}/{secret}{after} failed")
 
 
 def test_a_traceback_is_masked_with_its_message(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from digest.compose.card import NAME_LENGTH, Card
-from digest.compose.phrases import listed, plural, shorten
+from digest.compose.phrases import join_words, plural, shorten
 from digest.compose.reasons import Reason, reason_in_words
 from subscriptions.mail.rendering import one_line
 
@@ -28,8 +28,8 @@ class Reader:
     ``asked_for`` names what the reader wants, in words ("Robotics", "“grasping”", "cs.LG", "Ingrid Solheim-Vargas");
     empty means that nothing was asked for, and the digest is labelled as the trending list. ``feedback_url`` is what
     the links under each paper begin with (``…/3/more``); where it, ``preferences_url`` or ``web_url`` (the same digest
-    on the web) is empty, the mail has none. ``rhythm`` says when digests come ("on weekdays at 07:00") and ``most`` how
-    many papers they have at most; a first digest tells them, where they are known.
+    on the web) is empty, the mail has none. ``rhythm`` says when digests come ("on weekdays at 07:00") and ``limit``
+    how many papers they have at most; a first digest tells them, where they are known.
     """
 
     address: str
@@ -224,7 +224,7 @@ def _overview(arrived: int, matched: int, chosen: int, picked: int, *, asked: bo
         said.append(f"{these} {'from the top of the trending list' if voted else 'among them'}")
     if picked:
         said.append(f"the editors picked {picked}")
-    return f"{listed(said)}."
+    return f"{join_words(said)}."
 
 
 def _opening(reader: Reader, occasion: str, since: date | None) -> str:
@@ -246,7 +246,7 @@ def _opening(reader: Reader, occasion: str, since: date | None) -> str:
 def _why_you(reader: Reader) -> str:
     day = reader.confirmed_on
     since = f"was confirmed on {_day(day)}" if day else "is subscribed"
-    asked_for = listed([shorten(wish, NAME_LENGTH) for wish in reader.asked_for], limit=12)
+    asked_for = join_words([shorten(wish, NAME_LENGTH) for wish in reader.asked_for], limit=12)
     return f"Sent to {reader.address} because this address {since}. " + (
         f"You asked for {asked_for}."
         if asked_for

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from markupsafe import escape
 
-from digest.compose.phrases import listed, plural, shorten
+from digest.compose.phrases import join_words, plural, shorten
 from digest.text import snippet, visible
 from subscriptions.mail.rendering import one_line
 
@@ -151,7 +151,7 @@ def counts_in_words(facts: Sequence[Fact]) -> str:
     for fact in facts:
         if fact.count >= WORTH_SAYING.get(fact.what, 1):
             places.setdefault(fact.where, []).append(plural(fact.count, fact.what))
-    return ", ".join(f"{listed(said)}{where and f' on {where}'}" for where, said in places.items())
+    return ", ".join(f"{join_words(said)}{where and f' on {where}'}" for where, said in places.items())
 
 
 def _visible(text: str) -> str:

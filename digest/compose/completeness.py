@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from digest.compose.card import NAME_LENGTH
-from digest.compose.phrases import listed, plural, shorten
+from digest.compose.phrases import join_words, plural, shorten
 
 RECEIPT_SOURCES = 12
 
@@ -35,7 +35,7 @@ def completeness_in_words(sources: Sequence[SourceCount]) -> tuple[str, ...]:
     lines = (
         _verdict(sources),
         f"Read for this digest: {' · '.join(counts)}." if counts else "",
-        f"Late: {listed(late)}. What a late source brings comes in a later digest." if late else "",
+        f"Late: {join_words(late)}. What a late source brings comes in a later digest." if late else "",
     )
     return tuple(line for line in lines if line)
 
@@ -47,7 +47,7 @@ def _verdict(sources: Sequence[SourceCount]) -> str:
     gaps = [f"{plural(missing, 'announced paper')} {'is' if missing == 1 else 'are'} missing"] if missing else []
     gaps += [f"{plural(late, 'source')} {'is' if late == 1 else 'are'} late"] if late else []
     if gaps:
-        return f"Not complete: {listed(gaps)}."
+        return f"Not complete: {join_words(gaps)}."
     said = [s.expected is not None for s in sources]
     if all(said):
         return "Complete: every source gave all that it announced." if said else ""

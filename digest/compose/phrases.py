@@ -22,8 +22,8 @@ def plural(count: int, one: str) -> str:
     return f"{count:,} {one}{'' if count == 1 else 's'}"
 
 
-def listed(parts: Sequence[str], limit: int = 4) -> str:
-    """``a, b and c``; past ``most``, ``a, b, c and 5 more``; empty for none."""
+def join_words(parts: Sequence[str], limit: int = 4) -> str:
+    """``a, b and c``; past ``limit``, ``a, b, c and 5 more``; empty for none."""
     if len(parts) > limit:
         parts = [*parts[: limit - 1], f"{len(parts) - limit + 1:,} more"]
     return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)

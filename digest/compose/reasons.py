@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from digest.compose.card import NAME_LENGTH, Fact, counts_in_words
-from digest.compose.phrases import listed, shorten
+from digest.compose.phrases import join_words, shorten
 
 TOLD = frozenset({"pick", "author", "topic", "keyword", "category", "like", "trending"})  # the kinds said in words
 
@@ -73,15 +73,15 @@ def _in_words(reasons: tuple[tuple[str, str], ...], facts: tuple[Fact, ...]) -> 
     if "pick" in labels:
         clauses.append("picked by the editors")
     if "author" in labels:
-        clauses.append(f"by {listed(labels['author'])}, whom you follow")
+        clauses.append(f"by {join_words(labels['author'])}, whom you follow")
     wishes = (
         ("topic", "topics", labels.get("topic", [])),
         ("keyword", "keywords", [f"“{word}”" for word in labels.get("keyword", [])]),
         ("category", "categories", labels.get("category", [])),
     )
-    matches = [f"your {one if len(said) == 1 else many} {listed(said)}" for one, many, said in wishes if said]
+    matches = [f"your {one if len(said) == 1 else many} {join_words(said)}" for one, many, said in wishes if said]
     if matches:
-        clauses.append(f"matches {listed(matches)}")
+        clauses.append(f"matches {join_words(matches)}")
     if "like" in labels:
         clauses.append("close to papers you asked for more of")
     if "trending" in labels:

@@ -18,7 +18,7 @@ from digest.compose.build import Digest, Item
 from digest.compose.card import Card
 from digest.compose.size_limit import HTML_BYTES
 from subscriptions.mail.rendering import Placeholder, compile_template, one_line
-from subscriptions.mail.template_cache import CompiledTemplate, JoinedEmail, encoded
+from subscriptions.mail.template_cache import CompiledTemplate, JoinedEmail, encode
 
 OWN = ("subject", "preheader", "date_line", "overview", "opening", "why_you")  # of a digest: one reader's
 LINKS = ("unsubscribe_url", "preferences_url", "feedback_url", "web_url")  # of its reader
@@ -46,9 +46,9 @@ class TemplateCache:
         links = {name: getattr(digest.reader, name) for name in LINKS}
         if any(escape(url) != url for url in links.values()):
             return None
-        say = encoded(f"{links['feedback_url']}/") if links["feedback_url"] else b""  # the paper's number follows
+        say = encode(f"{links['feedback_url']}/") if links["feedback_url"] else b""  # the paper's number follows
         own: dict[str, str | bytes] = {name: getattr(digest, name) for name in OWN}
-        own |= {name: encoded(url) for name, url in links.items()}
+        own |= {name: encode(url) for name, url in links.items()}
         lists = (self._list(digest.picks, say), self._list(digest.items, say), self._also(digest.also))
         text, html = (
             page.fill(own | dict(zip(LISTS, parts, strict=True)))

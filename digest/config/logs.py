@@ -20,7 +20,7 @@ _ADDRESS = re.compile(r"[^\s@<>'\"(),;:/]{1,256}(?:@|%40)[^\s@<>'\"(),;:/]{1,256
 _QUERY = re.compile(r"(?<=[\w/.-])\?[^\s'\"<>]+")
 
 
-def masked(text: str) -> str:
+def mask(text: str) -> str:
     """The text as it may be written down."""
     text = _LINK.sub(r"\1…", text)
     text = _QUERY.sub("?…", text)
@@ -40,7 +40,7 @@ class Masked(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         facts = "".join(f" {name}={value}" for name, value in facts_of(record).items())
-        return masked(super().format(record) + facts)
+        return mask(super().format(record) + facts)
 
 
 class MaskedJson(logging.Formatter):
@@ -56,7 +56,7 @@ class MaskedJson(logging.Formatter):
         }
         if record.exc_info:
             words["traceback"] = self.formatException(record.exc_info)
-        return json.dumps({name: masked(value) if isinstance(value, str) else value for name, value in words.items()})
+        return json.dumps({name: mask(value) if isinstance(value, str) else value for name, value in words.items()})
 
 
 def facts_of(record: logging.LogRecord) -> dict[str, Any]:

@@ -79,9 +79,11 @@ def _charts(month: trends.Month) -> dict[str, Any]:
     return {
         "counted_at": month.counted_at,
         "charts": [
-            charts.bars("Digests sent", month.labels, trends.sent(month), unit="Digests a day"),
-            charts.bars("No digest, by reason", month.labels, trends.skipped(month), unit="Readers a day"),
-            charts.bars("Bounces, complaints and leaving", month.labels, trends.troubles(month), unit="Readers a day"),
+            charts.bars("Digests sent", month.labels, trends.sent_by_day(month), unit="Digests a day"),
+            charts.bars("No digest, by reason", month.labels, trends.skipped_by_day(month), unit="Readers a day"),
+            charts.bars(
+                "Bounces, complaints and leaving", month.labels, trends.problems_by_day(month), unit="Readers a day"
+            ),
         ],
         "verdicts": [_verdicts("topic", by_topic), _verdicts("source", by_source)],
     }

@@ -108,7 +108,7 @@ def candidates(edition: Edition, wanted: Filters, *, now: datetime) -> QuerySet[
     return rows.select_related("paper").most_trending_first()
 
 
-def find(typed: str) -> list[Paper]:
+def find_papers(typed: str) -> list[Paper]:
     """Stored papers of that identifier, DOI or link, else those with all these words in the title, newest first."""
     typed = typed[:2000].replace("\0", "")
     if (name := canonical_identifier(typed)) and (
@@ -124,7 +124,7 @@ def find(typed: str) -> list[Paper]:
     return list(Paper.objects.filter(has_all).order_by("-first_seen_at", "-pk")[:MOST_FOUND])
 
 
-def listed(rows: Sequence[EditionPaper], *, day: date, now: datetime) -> list[ListedPaper]:
+def rows_for(rows: Sequence[EditionPaper], *, day: date, now: datetime) -> list[ListedPaper]:
     """These candidates with what belongs to them: three queries."""
     papers = [row.paper for row in rows]
     belongings = _Belongings.of(papers, now=now)
@@ -143,7 +143,7 @@ def listed(rows: Sequence[EditionPaper], *, day: date, now: datetime) -> list[Li
     ]
 
 
-def listed_papers(papers: Sequence[Paper], *, day: date, now: datetime) -> list[ListedPaper]:
+def rows_for_papers(papers: Sequence[Paper], *, day: date, now: datetime) -> list[ListedPaper]:
     """Any stored papers, each as it last was a candidate, or as it is: four queries."""
     newest = {
         row.paper_id: row

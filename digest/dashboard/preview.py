@@ -94,7 +94,7 @@ def mail(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @staff_only(done_by=Role.PRIVACY)
-def find(request: HttpRequest) -> HttpResponse:
+def find_reader(request: HttpRequest) -> HttpResponse:
     """From an address to the reader's number; in a POST, so that the address is in no log."""
     typed = request.POST.get("address", "")[:254]
     found = Subscriber.objects.filter(email_key=email_key(typed)).first() if "\0" not in typed else None
@@ -174,6 +174,6 @@ def _query(query: QueryDict) -> str:
 urlpatterns = [
     path("preview", preview, name="dashboard_preview"),
     path("preview/mail", mail, name="dashboard_preview_mail"),
-    path("preview/find", find, name="dashboard_preview_find"),
+    path("preview/find", find_reader, name="dashboard_preview_find"),
     path("preview/send", send, name="dashboard_preview_send"),
 ]

@@ -51,8 +51,8 @@ def _growth() -> dict[str, Any]:
     return {
         "counted_at": month.counted_at,
         "charts": [
-            charts.bars("Coming and leaving", month.labels, trends.growth(month), unit="People a day"),
-            charts.bars("Readers on the list", month.labels, trends.listed(month), unit="Readers"),
+            charts.bars("Coming and leaving", month.labels, trends.growth_by_day(month), unit="People a day"),
+            charts.bars("Readers on the list", month.labels, trends.readers_by_day(month), unit="Readers"),
             charts.across("Topics, by readers who want them", names, {"readers": numbers}, unit="Readers now"),
         ],
     }
@@ -60,7 +60,7 @@ def _growth() -> dict[str, Any]:
 
 @require_POST
 @staff_only(seen_by=Role.PRIVACY)
-def find(request: HttpRequest) -> HttpResponse:
+def find_readers_page(request: HttpRequest) -> HttpResponse:
     """By POST, so that an address is in no log and no history of a browser."""
     words = one_line(request.POST.get("who", ""))[:254]
     found = lookup.find_readers(words)
@@ -249,7 +249,7 @@ def _to(one: Subscriber) -> HttpResponse:
 urlpatterns = [
     path("readers", readers, name="dashboard_readers"),
     path("readers/address", change_address, name="dashboard_change_address"),
-    path("readers/find", find, name="dashboard_find_reader"),
+    path("readers/find", find_readers_page, name="dashboard_find_reader"),
     path("readers/<str:public_id>", reader, name="dashboard_reader"),
     path("readers/<str:public_id>/suppress", suppress, name="dashboard_suppress"),
     path("readers/<str:public_id>/lift", lift, name="dashboard_lift"),

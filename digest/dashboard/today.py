@@ -75,14 +75,16 @@ def today(request: HttpRequest) -> HttpResponse:
             "morning": seen,
             "day": day,
             "shown": shown,
-            "papers": paper_list.listed(list(shown), day=day, now=now),
+            "papers": paper_list.rows_for(list(shown), day=day, now=now),
             "wanted": wanted,
             "is_filtered": wanted != Filters(),
             "topics": Topic.objects.order_by("name"),
             "sources": Source.objects.all(),
             "judged": JUDGED,
             "typed": typed,
-            "found": paper_list.listed_papers(paper_list.find(typed), day=day, now=now) if typed.strip() else None,
+            "found": paper_list.rows_for_papers(paper_list.find_papers(typed), day=day, now=now)
+            if typed.strip()
+            else None,
             "to_come": paper_list.to_come(now)[:50],
             "latest": audit_log.latest(CuratorPick),
             "back": _back(request.GET),
@@ -159,7 +161,7 @@ def _who_have(about: Paper, row: CuratorPick, *, now: datetime) -> str:
 def _paper_page(
     request: HttpRequest, about: Paper, day: date, *, now: datetime, status: int = 200, **more: Any
 ) -> HttpResponse:
-    (one,) = paper_list.listed_papers([about], day=day, now=now)
+    (one,) = paper_list.rows_for_papers([about], day=day, now=now)
     back = _back(QueryDict(request.POST.get("back", ""))) or _back(request.GET)
     return page(request, "paper", {"one": one, "day": day, "back": back, **more}, status=status)
 

@@ -10,7 +10,7 @@ from django.utils.text import slugify
 
 from digest.ingest.parsers.taxonomy import CATEGORIES
 from subscriptions.models import Topic
-from subscriptions.web.fields import CategoryList, PhraseList, clean_text, shown
+from subscriptions.web.fields import CategoryList, PhraseList, clean_text, show_text
 
 ARCHIVES = {category.partition(".")[0] for category in CATEGORIES}
 LONGEST_SLUG, LAST = 60, 9999
@@ -63,7 +63,9 @@ class TopicForm(forms.Form):
         name: str = self.cleaned_data["name"]
         others = Topic.objects.exclude(pk=self.row.pk)
         if others.filter(name__iexact=name).exists():
-            raise ValidationError(f"There is a topic called {shown(name)} already: give this one a name of its own.")
+            raise ValidationError(
+                f"There is a topic called {show_text(name)} already: give this one a name of its own."
+            )
         if not self.row.pk:
             slug = slugify(name)[:LONGEST_SLUG]
             if not slug:
@@ -71,7 +73,7 @@ class TopicForm(forms.Form):
                     "Use at least one letter from a to z or a digit: its address is made of the name."
                 )
             if others.filter(slug=slug).exists():
-                raise ValidationError(f"{shown(name)} is too like another topic’s name: change a word.")
+                raise ValidationError(f"{show_text(name)} is too like another topic’s name: change a word.")
         return name
 
     def clean(self) -> dict[str, Any]:

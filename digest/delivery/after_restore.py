@@ -21,20 +21,20 @@ WHY = "The database was restored from a backup; this digest may have left before
 
 
 @dataclass(slots=True)
-class Restored:
+class RestoreResult:
     """``doubtful`` rows were still open in the backup, ``passed`` are new ones for days that came due since."""
 
     doubtful: int = 0
     passed: int = 0
 
 
-def after_restore(now: datetime) -> Restored:
+def after_restore(now: datetime) -> RestoreResult:
     """Pause sending, and mark as unknown every digest that was open in the backup or came due since.
 
     Their papers count as sent, up to the newest edition. Events of the provider tell of those that did leave.
     """
     throttle.pause("Restored from a backup. Look at docs/operators.md before you resume.", now=now)
-    restored = Restored()
+    restored = RestoreResult()
     restored.doubtful = Delivery.objects.filter(status__in=Delivery.OPEN).update(
         status=Delivery.Status.UNKNOWN, outcome=WHY, batch=None
     )

@@ -42,7 +42,7 @@ class Permit:
 
 
 def acquire(limit: int, *, now: datetime) -> Permit:
-    """Leave for up to ``most`` mails; where there is a rate, their time is taken from everybody else's."""
+    """Leave for up to ``limit`` mails; where there is a rate, their time is taken from everybody else's."""
     provider = _provider()
     if held := _held_until(provider, now):
         return Permit(0, again=held)

@@ -52,7 +52,7 @@ VIEWS = {
 }
 
 
-class Arrived(list[AnymailTrackingEvent]):
+class EventBuffer(list[AnymailTrackingEvent]):
     """The events of one request, in place of Anymail's signal, so that they are stored together."""
 
     def send(self, *, event: AnymailTrackingEvent, **_: Any) -> None:
@@ -90,7 +90,7 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
         while _length(request) <= PATIENTLY and request.read(LARGEST):
             pass  # else the connection would be cut before our answer is heard
         return HttpResponse(status=413)
-    arrived = Arrived()
+    arrived = EventBuffer()
     try:
         answer = import_string(VIEWS[provider]).as_view(signal=arrived)(request)
         rows = [_row(provider, event, now=timezone.now()) for event in arrived if event.event_type not in NOT_KEPT]

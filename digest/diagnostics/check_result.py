@@ -22,7 +22,7 @@ class CheckResult:
     do: str = ""
 
 
-def shortened(text: str, limit: int = 80) -> str:
+def shorten_text(text: str, limit: int = 80) -> str:
     """Words from elsewhere, as they may be shown on a terminal: printable, and not many."""
     text = "".join(letter if letter.isprintable() else "�" for letter in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

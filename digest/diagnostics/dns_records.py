@@ -17,7 +17,7 @@ import dns.rdatatype
 import dns.resolver
 import dns.reversename
 
-from digest.diagnostics.check_result import CheckResult, Severity, shortened
+from digest.diagnostics.check_result import CheckResult, Severity, shorten_text
 from digest.ingest.http.ssrf_guard import is_public
 
 PATIENCE = 3.0  # seconds for one answer
@@ -42,7 +42,7 @@ def resolver() -> dns.resolver.Resolver:
     return asked
 
 
-def look_up(
+def examine_dns(
     domains: Sequence[str], *, selectors: Sequence[str], names: dns.resolver.Resolver, server: str = ""
 ) -> Iterator[CheckResult]:
     """SPF, DKIM, DMARC and MX of each domain, and the name of a server that sends by itself.
@@ -119,8 +119,10 @@ def _silence(error: Exception) -> NoAnswer:
         return NoAnswer("nobody answered in time")
     if isinstance(error, dns.resolver.NoNameservers):
         tries = error.kwargs.get("errors") or []
-        return NoAnswer(shortened(f"the name server said {tries[-1][3]}") if tries else "no name server is known here")
-    return NoAnswer(shortened(str(error) or type(error).__name__))
+        return NoAnswer(
+            shorten_text(f"the name server said {tries[-1][3]}") if tries else "no name server is known here"
+        )
+    return NoAnswer(shorten_text(str(error) or type(error).__name__))
 
 
 def _addresses(names: dns.resolver.Resolver, host: str) -> list[str]:
@@ -165,7 +167,7 @@ class _Walk:
                 continue
             sign, mechanism, value = re.fullmatch(r"([+?~-]?)([^:/]*)[:]?(.*)", word).groups()  # type: ignore[union-attr]
             if mechanism not in KNOWN or (mechanism == "include" and not value):
-                raise WrongSPF(f"nobody understands “{shortened(word, 30)}”")
+                raise WrongSPF(f"nobody understands “{shorten_text(word, 30)}”")
             if mechanism == "all":
                 return (sign or "+") + "all"
             if mechanism in ASKS:
@@ -209,7 +211,7 @@ def _spf(names: dns.resolver.Resolver, domain: str) -> CheckResult:
 
 
 def _quoted(records: Sequence[str]) -> str:
-    return f": {shortened(records[0])}" if records else ""
+    return f": {shorten_text(records[0])}" if records else ""
 
 
 # --- DKIM ------------------------------------------------------------------------------------------------------------
@@ -230,7 +232,7 @@ def _dkim(names: dns.resolver.Resolver, domain: str, selectors: Sequence[str]) -
 
 
 def _key(what: str, place: str, records: Sequence[str]) -> CheckResult:
-    record = shortened(records[0], 50)
+    record = shorten_text(records[0], 50)
     if len(records) > 1:
         seen = f"{place} has {len(records)} TXT records, and receivers may read any of them: {record}"
         return CheckResult(Severity.BROKEN, what, seen, "Leave one.")
@@ -298,7 +300,7 @@ def _dmarc(names: dns.resolver.Resolver, domain: str) -> CheckResult:
         records = [text for text in _ask(names, place, "TXT") if re.match(r"v=DMARC1\s*(;|$)", text)]
         if not records:
             continue
-        record = shortened(records[0])
+        record = shorten_text(records[0])
         if len(records) > 1:
             seen = f"{place} has {len(records)} records, which count as none: {record}"
             return CheckResult(Severity.BROKEN, what, seen, "Leave one.")
@@ -345,9 +347,9 @@ def _mx(names: dns.resolver.Resolver, domain: str, exchanges: Sequence[str]) -> 
             Severity.ATTENTION, what, "there is none: replies are lost, and some refuse such a sender", do
         )
     if lost := [host for host in hosts if not _addresses(names, host)]:
-        seen = f"{shortened(', '.join(lost))} has no address"
+        seen = f"{shorten_text(', '.join(lost))} has no address"
         return CheckResult(Severity.ATTENTION, what, seen, "Give it an A record, or mend the MX record.")
-    return CheckResult(Severity.WELL, what, shortened(", ".join(hosts)))
+    return CheckResult(Severity.WELL, what, shorten_text(", ".join(hosts)))
 
 
 # --- a server of one's own -------------------------------------------------------------------------------------------
@@ -364,7 +366,7 @@ def _both_ways(names: dns.resolver.Resolver, host: str) -> CheckResult:
     for address in public:
         back = [name.rstrip(".") for name in _ask(names, dns.reversename.from_address(address).to_text(), "PTR")]
         if not any(address in _addresses(names, name) for name in back):
-            seen = f"{address} leads to {shortened(', '.join(back)) or 'no name'}, and that not back to it"
+            seen = f"{address} leads to {shorten_text(', '.join(back)) or 'no name'}, and that not back to it"
             do = (
                 f"If it sends to the world by itself: have the PTR record of {address} name it, and an A or AAAA "
                 "record of that name lead back. A provider's relay needs nothing from you."

@@ -13,7 +13,7 @@ import httpx2
 from django.conf import settings
 from django.core.mail import get_connection
 
-from digest.diagnostics.check_result import CheckResult, Severity, shortened
+from digest.diagnostics.check_result import CheckResult, Severity, shorten_text
 from subscriptions.models import Subscriber
 from subscriptions.tokens import unsubscribe_url
 from subscriptions.web.decorators import ONE_CLICK
@@ -33,7 +33,7 @@ WHAT_TO_DO = {  # of an answer to one click
 }
 
 
-def mail_server() -> Iterator[CheckResult]:
+def examine_mail_server() -> Iterator[CheckResult]:
     """Whether the SMTP server takes our log-in, and nobody on the way can read along."""
     host = settings.EMAIL_HOST
     try:
@@ -62,13 +62,13 @@ def _encryption(backend: Any) -> tuple[bool, bool]:
     return isinstance(server.sock, ssl.SSLSocket), server.has_extn("starttls")
 
 
-def one_click() -> CheckResult:
+def examine_one_click() -> CheckResult:
     """One press on the way out, for nobody, as a mailbox provider makes it (RFC 8058)."""
     what, url = "one-click", unsubscribe_url(Subscriber())
     try:
         answer = httpx2.post(url, data=dict([ONE_CLICK]), timeout=PATIENCE, follow_redirects=False, trust_env=False)
     except (httpx2.HTTPError, OSError) as error:
-        said = shortened(str(error), 120).replace(url, settings.SITE_URL) or type(error).__name__
+        said = shorten_text(str(error), 120).replace(url, settings.SITE_URL) or type(error).__name__
         do = (
             "See that SITE_URL leads to the web process, through a reverse proxy with a certificate that is trusted. "
             "If this machine cannot reach itself by that name, try it from elsewhere."

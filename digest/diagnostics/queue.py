@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Count, Q
 
 from digest.delivery import throttle
-from digest.diagnostics.check_result import CheckResult, Severity, shortened
+from digest.diagnostics.check_result import CheckResult, Severity, shorten_text
 from digest.models import Batch, Delivery, DeliveryEvent, Provider
 
 STILL = timedelta(minutes=15)
@@ -29,7 +29,7 @@ def examine_queue(now: datetime) -> Iterator[CheckResult]:
 
 
 def _gate(provider: Provider, now: datetime) -> CheckResult:
-    why = shortened(provider.why, 300)
+    why = shorten_text(provider.why, 300)
     if provider.status == Provider.Status.PAUSED:
         do = "When that is over: ./run manage resume_sending. Digests expire five hours after they were due."
         return CheckResult(Severity.ATTENTION, "sending", f"is paused: {why}", do)
@@ -77,7 +77,9 @@ def _last_day(now: datetime) -> Iterator[CheckResult]:
         "They are not sent again. Stop workers by SIGTERM with 90 seconds to end, and look at the connection to the "
         "provider; its webhooks tell of those that left."
     )
-    yield CheckResult(Severity.ATTENTION, "last day", f"{seen}; {many:,}: {shortened(outcome, 200) or 'no reason'}", do)
+    yield CheckResult(
+        Severity.ATTENTION, "last day", f"{seen}; {many:,}: {shorten_text(outcome, 200) or 'no reason'}", do
+    )
 
 
 def _events(now: datetime) -> Iterator[CheckResult]:

@@ -132,7 +132,7 @@ def _mail() -> Iterator[CheckResult]:
         )
         return
     if settings.MAIL_PROVIDER == "smtp":
-        yield from mail_server.mail_server()
+        yield from mail_server.examine_mail_server()
     else:
         yield CheckResult(
             Severity.WELL, "mail", f"goes through {settings.MAIL_PROVIDER}, whose key is set (not tried here)"
@@ -149,10 +149,10 @@ def _outside(environment: Environment | None) -> Iterator[CheckResult]:
     if environment is None:
         return
     if mail_server.is_reachable():
-        yield mail_server.one_click()
+        yield mail_server.examine_one_click()
     if settings.MAIL_PROVIDER != "outbox":
         senders = [settings.DEFAULT_FROM_EMAIL, settings.TRANSACTIONAL_FROM_EMAIL or settings.DEFAULT_FROM_EMAIL]
-        yield from dns_records.look_up(
+        yield from dns_records.examine_dns(
             [parseaddr(sender)[1].rpartition("@")[2] for sender in senders],
             selectors=settings.DKIM_SELECTORS,
             names=environment.names,

@@ -19,7 +19,7 @@ from digest.models import CuratorPick, Edition, EditionPaper, Paper
 from digest.ranking import personal
 from digest.ranking.features import Archive, Day, PaperMatrix, Texts
 from digest.ranking.matching import Index, Rule
-from digest.ranking.trending import standardised
+from digest.ranking.trending import standardise
 
 ARCHIVE_DAYS, ARCHIVE_SIZE = 45, 10_000  # whose texts say how rare a word is
 
@@ -75,10 +75,10 @@ class CandidatePool:
             inside=np.array([[paper in held[edition.pk] for paper in newest] for edition in editions], bool).reshape(
                 len(editions), len(papers)
             ),
-            popularity=standardised(trending),
+            popularity=standardise(trending),
             voted=~np.isnan(trending),
             has_votes=np.array([_votes(row) > 0 for row in newest.values()], bool),
-            day=Day.of(texts, archive=archive, popularity=standardised(trending)),
+            day=Day.of(texts, archive=archive, popularity=standardise(trending)),
             **_judged(row_of, judged, withdrawn, now=now),
         )
 

@@ -30,7 +30,7 @@ _EDGES = " .,;:!?\"'“”‘’«»()[]{}…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class SearchResult:
     """What was searched for and what was found, best first; ``is_cut`` where older matches were left out."""
 
     words: tuple[str, ...]
@@ -44,11 +44,11 @@ def words_of(typed: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in words if word))[:MOST_WORDS]
 
 
-def search(typed: str, *, now: datetime) -> Found:
+def search(typed: str, *, now: datetime) -> SearchResult:
     """The papers of any edition that may be shown at ``now`` and have all these words: one query."""
     words = words_of(typed)
     if not words:
-        return Found(words=(), papers=())
+        return SearchResult(words=(), papers=())
     has_all = Q()
     for word in sorted(words, key=len, reverse=True):  # the longest is the rarest: less is left to look through
         has_all &= _has(word)
@@ -59,7 +59,7 @@ def search(typed: str, *, now: datetime) -> Found:
         .order_by("-first_seen_at", "-pk")
         .values_list("pk", "title", "abstract")[: MOST + 1]
     )
-    return Found(words=words, papers=tuple(_best_first(rows[:MOST], words)), is_cut=len(rows) > MOST)
+    return SearchResult(words=words, papers=tuple(_best_first(rows[:MOST], words)), is_cut=len(rows) > MOST)
 
 
 def _has(word: str) -> Q:

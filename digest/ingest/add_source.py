@@ -29,7 +29,7 @@ from digest.ingest.parsers import (
     journal,
 )
 from digest.ingest.parsers.taxonomy import CATEGORIES
-from digest.ingest.store import cleaned
+from digest.ingest.store import clean_entries
 from digest.models import Source
 
 PATIENCE = http.Limits(connect=5, read=10, total=20, wait=8)  # somebody waits at the page
@@ -80,14 +80,14 @@ def look_at(typed: str, *, now: datetime) -> Look:
         feed = parsers.read(fetched.body)
     except SourceUnreadable as error:
         raise _not_a_feed(url, fetched.body, str(error)) from None
-    kept = kept_address(url, feed.kind)
+    kept = address_to_store(url, feed.kind)
     for one in {kept, feed.url} - {url, ""}:
         refuse_known(one)
     return _looked(kept, feed, now=now)
 
 
 def _looked(url: str, feed: Feed, *, now: datetime) -> Look:
-    entries, unclean = cleaned(feed.entries)
+    entries, unclean = clean_entries(feed.entries)
     left_out = _counted([*feed.refused, *unclean])
     why_none = arxiv_calendar.why_none(now.date()) if feed.kind == arxiv_rss.KIND else ""
     if not entries and left_out:
@@ -146,7 +146,7 @@ def _categories(text: str) -> list[str]:
     return []
 
 
-def kept_address(url: str, kind: str) -> str:
+def address_to_store(url: str, kind: str) -> str:
     """The address as the source's row holds it: without the day, where each reading asks for a day of its own."""
     if kind == hugging_face.KIND:
         return url.partition("?")[0]

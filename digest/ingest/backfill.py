@@ -19,7 +19,7 @@ from digest.ingest import arxiv_calendar
 from digest.ingest.entry import CROSS, NEW, Entry
 from digest.ingest.parsers import Feed, Refused, SourceUnreadable, arxiv_api
 from digest.ingest.parsers.feed import count_of
-from digest.ingest.parsers.syndication import parse, said
+from digest.ingest.parsers.syndication import first_text, parse
 from digest.ingest.parsers.taxonomy import CATEGORIES
 
 API = "https://export.arxiv.org/api/query"
@@ -109,7 +109,7 @@ class _Listing:
         except SourceUnreadable as error:
             self.trouble = error
             return 0
-        self.stated = max(self.stated, count_of(said(answer.channel, "_totalresults")) or 0)
+        self.stated = max(self.stated, count_of(first_text(answer.channel, "_totalresults")) or 0)
         self.entries |= {entry.identifiers[0]: entry for entry in page.entries}
         self.refused |= dict.fromkeys(page.refused)
         return len(page.entries) + len(page.refused)

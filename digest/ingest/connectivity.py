@@ -16,7 +16,7 @@ HOSTS = ("rss.arxiv.org", "export.arxiv.org", "huggingface.co", "connect.biorxiv
 SECONDS = 3.0
 
 
-def reached(hosts: Sequence[str] = HOSTS, *, port: int = 443, seconds: float = SECONDS) -> list[str]:
+def reachable_hosts(hosts: Sequence[str] = HOSTS, *, port: int = 443, seconds: float = SECONDS) -> list[str]:
     """The hosts that take a connection within ``seconds``, in the order given."""
     answered: set[str] = set()
 
@@ -38,4 +38,4 @@ def reached(hosts: Sequence[str] = HOSTS, *, port: int = 443, seconds: float = S
 
 
 if __name__ == "__main__":
-    sys.exit(0 if reached() else 1)
+    sys.exit(0 if reachable_hosts() else 1)

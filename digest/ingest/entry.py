@@ -75,10 +75,10 @@ def version_of(text: str) -> int:
 
 def title_identifier(title: str) -> str:
     """``title:<hash>`` of a clean title, for works that come without any other name."""
-    return "title:" + _hash(normalised_title(title) or title)
+    return "title:" + _hash(normalise_title(title) or title)
 
 
-def normalised_title(title: str) -> str:
+def normalise_title(title: str) -> str:
     """A title down to its letters and digits, accents folded, so that two spellings of one title compare equal."""
     folded = unicodedata.normalize("NFKD", title).casefold()
     return " ".join(re.findall(r"[^\W_]+", "".join(c for c in folded if not unicodedata.combining(c))))

@@ -85,7 +85,7 @@ def refresh(source: Source, *, now: datetime, limits: http.Limits = http.USUAL) 
 
 
 def fill_gaps(now: datetime, *, limit: int) -> Iterator[Reading]:
-    """Back-fill from arXiv's API up to ``most`` of the missed days, oldest first; each takes about half a minute."""
+    """Back-fill from arXiv's API up to ``limit`` of the missed days, oldest first; each takes about half a minute."""
     feeds = list(Source.objects.filter(active=True, kind=arxiv_rss.KIND))
     specs = [source.url.rpartition("/")[2] for source in feeds]
     for day in missed_days(now)[:limit] if feeds else []:

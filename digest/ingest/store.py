@@ -92,7 +92,7 @@ def source_named_in(feed: Feed, file_name: str) -> Source:
 
 def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
     """Store what a source showed at ``now``; all of it or, when the database fails, nothing."""
-    entries, refused = cleaned(feed.entries)
+    entries, refused = clean_entries(feed.entries)
     with transaction.atomic():
         # one store at a time, or two sources that show one new work at once would both make it
         Source.objects.order_by("pk").select_for_update().first()
@@ -146,7 +146,7 @@ def note_failure(source: Source, reason: str, *, now: datetime) -> Reading:
     return reading
 
 
-def cleaned(entries: Iterable[Entry]) -> tuple[list[Entry], list[Refused]]:
+def clean_entries(entries: Iterable[Entry]) -> tuple[list[Entry], list[Refused]]:
     """Readable Unicode in place of TeX and HTML; an entry that is left without a title is refused."""
     kept, refused = [], []
     for entry in entries:

@@ -15,7 +15,7 @@ from digest.compose.phrases import plural
 from digest.compose.size_limit import HTML_BYTES
 from digest.delivery.plan import draft, draft_first
 from digest.models import Delivery, Edition, EditionPaper
-from digest.preview.visitor import NO_EDITION, asked_for, pool_at
+from digest.preview.visitor import NO_EDITION, demand_of, pool_at
 from subscriptions.mail.mailer import message_to
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
@@ -94,7 +94,7 @@ def for_taste(choices: Choices, *, now: datetime) -> Draft:
     if pool is None:
         return Draft(edition=None, at=now, why_nothing=NO_EDITION)
     reader = Subscriber(max_papers=choices.max_papers, hype=choices.hype, confirmed_at=now)
-    return _made(draft_first(reader, asked_for(choices), pool, now=now), pool.added, now=now)
+    return _made(draft_first(reader, demand_of(choices), pool, now=now), pool.added, now=now)
 
 
 def _made(row: Delivery, added: list[EditionPaper], *, now: datetime, is_planned: bool = False) -> Draft:

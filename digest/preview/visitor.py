@@ -84,7 +84,7 @@ def preview(choices: Choices, *, now: datetime, reader: Subscriber | None = None
     if not state.editions:
         return Preview(day=None, digest=None, why_nothing=NO_EDITION, matched=())
     week, now = _this_week(state), state.now
-    asked = asked_for(choices)
+    asked = demand_of(choices)
     answers = [week.answer(rule) for rule in asked.rules]
     pool = week.pool.with_judgements(state.judged, state.withdrawn, now=now)
     papers = PaperMatrix.together([answer.papers for answer in answers] or [week.unasked])
@@ -135,7 +135,7 @@ def forget() -> None:
 # --- what was asked for ----------------------------------------------------------------------------------------------
 
 
-def asked_for(choices: Choices) -> Demand:
+def demand_of(choices: Choices) -> Demand:
     """The choices as one reader's; a topic that is not there is passed over, as it is when choices are saved."""
     wishes = {(wish.kind, wish.value): wish for wish in choices.wishes[:MOST_RULES]}.values()
     topics = {}

@@ -171,7 +171,7 @@ def sets(folder: Path) -> dict[str, int]:
 def evaluate_ranking(
     folder: Path, *, name: str, task: str = "all", most: int | None = None, progress: Progress = lambda done: None
 ) -> list[Line]:
-    """The table's rows for one set, one per task found in it, over the first ``most`` cases. Raises DataUnreadable."""
+    """The table's rows for one set, one per task found in it, over the first ``limit`` cases. Raises DataUnreadable."""
     tasks = TaskSet(folder, name)
     baseline: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     ours: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))

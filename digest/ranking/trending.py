@@ -95,7 +95,7 @@ def trending_scores(papers: Sequence[Hashable], sightings: Iterable[Reading], *,
     score = shown(scores)
     return Scores(
         score=score,
-        z=standardised(score),
+        z=standardise(score),
         points=shown(points),
         comments=shown([reading.comments for _, reading in votes]),
         stars=shown([reading.stars for _, reading in votes]),
@@ -108,7 +108,7 @@ def _newer(one: Reading, other: Reading) -> bool:
     return (one.seen_at, one.points or 0) > (other.seen_at, other.points or 0)
 
 
-def standardised(score: Numbers) -> Numbers:
+def standardise(score: Numbers) -> Numbers:
     """The z-score of log(1 + score) over the papers that have one (not NaN), 0 for the others."""
     voted = ~np.isnan(score)
     logs = np.log1p(score[voted])

@@ -18,7 +18,7 @@ MOST = 200_000  # rows of one run; the next goes on
 def forget_reasons(now: datetime, *, limit: int = MOST) -> int:
     """Empty ``reasons`` of digests more than 30 days old, the oldest day first; how many rows were emptied.
 
-    A day that is done is marked in its tally, so that no run looks at its rows again; one run looks at ``most`` rows,
+    A day that is done is marked in its tally, so that no run looks at its rows again; one run looks at ``limit`` rows,
     and ends with the day in which it comes to so many.
     """
     last = DayTally.objects.filter(reasons_forgotten=True).aggregate(last=Max("date"))["last"] or date.min

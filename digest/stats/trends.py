@@ -53,11 +53,11 @@ def last_month(today: date) -> Month:
     return Month(tuple(days), {row.date: row.counts for row in rows}, max(times, default=None))
 
 
-def sent(month: Month) -> dict[str, list[int]]:
+def sent_by_day(month: Month) -> dict[str, list[int]]:
     return {"sent": month.series("deliveries", *SENT)}
 
 
-def troubles(month: Month) -> dict[str, list[int]]:
+def problems_by_day(month: Month) -> dict[str, list[int]]:
     """What readers' servers and readers said no to, and who left."""
     return {
         "bounced": month.series("deliveries", Delivery.Status.BOUNCED),
@@ -66,7 +66,7 @@ def troubles(month: Month) -> dict[str, list[int]]:
     }
 
 
-def skipped(month: Month) -> dict[str, list[int]]:
+def skipped_by_day(month: Month) -> dict[str, list[int]]:
     """By reason, the five most frequent by name."""
     named = [reason for reason, _ in month.total("skipped").most_common(MOST_REASONS)]
     series = {reason or "no reason kept": month.series("skipped", reason) for reason in named}
@@ -74,7 +74,7 @@ def skipped(month: Month) -> dict[str, list[int]]:
     return series | ({"other reasons": month.series("skipped", *others)} if others else {})
 
 
-def growth(month: Month) -> dict[str, list[int]]:
+def growth_by_day(month: Month) -> dict[str, list[int]]:
     kinds = ConsentEvent.Kind
     return {
         "signed up": month.series("consent", kinds.SIGNED_UP),
@@ -83,7 +83,7 @@ def growth(month: Month) -> dict[str, list[int]]:
     }
 
 
-def listed(month: Month) -> dict[str, list[int]]:
+def readers_by_day(month: Month) -> dict[str, list[int]]:
     return {"readers": month.of_each_day("listed")}
 
 

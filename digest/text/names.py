@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from digest.text.reading import settled
+from digest.text.reading import clean_repeatedly
 
 _MOST = 100_000  # characters of all authors; the longest lists name some five thousand
 
@@ -23,7 +23,7 @@ _PLAIN = str.maketrans(
 
 def clean_name(text: str) -> str:
     """One person's or group's name as an API gave it, in readable Unicode, without commas around it."""
-    return settled(text, html=True).strip(" ,;")
+    return clean_repeatedly(text, html=True).strip(" ,;")
 
 
 def split_authors(text: str) -> tuple[str, ...]:
@@ -33,7 +33,7 @@ def split_authors(text: str) -> tuple[str, ...]:
     A." is "J. Smith", "A. Doe"), and at an "and" before the last. What stands in parentheses, commas and all, is an
     affiliation and goes; a parenthesis without its partner counts as a comma, so that nothing behind it is lost.
     """
-    text = _without_affiliations(settled(text, html=True, limit=_MOST))
+    text = _without_affiliations(clean_repeatedly(text, html=True, limit=_MOST))
     parts = [_first_name_first(part) for part in text.split(";")] if ";" in text else _by_commas(text)
     names = (_ET_AL.sub("", " ".join(part.split())).strip(" ,:") for part in parts)
     return tuple(name for name in names if any(map(str.isalnum, name)))

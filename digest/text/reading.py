@@ -23,11 +23,11 @@ def clean(text: str, *, html: bool = True) -> str:
     space each) and composition (NFC); letters never leave nothing behind. At most the first :data:`MOST` characters are
     read, and as many returned; the work is linear in them. ``html=False`` leaves entities and tags as they stand.
     """
-    return settled(text, html=html)
+    return clean_repeatedly(text, html=html)
 
 
-def settled(text: str, *, html: bool, limit: int = MOST) -> str:
-    """The first ``most`` characters cleaned until another round would change nothing: marks under marks go too."""
+def clean_repeatedly(text: str, *, html: bool, limit: int = MOST) -> str:
+    """The first ``limit`` characters cleaned until another round would change nothing: marks under marks go too."""
     text = visible(text[:limit])
     for _ in range(_ROUNDS):
         cleaned = _once(text, html=html)[:limit].strip()
@@ -48,4 +48,4 @@ def _once(text: str, *, html: bool) -> str:
 def clean_abstract(text: str) -> str:
     """:func:`clean` for an abstract: its paragraphs in one, without the heading "Abstract" of some sources."""
     cleaned = clean(_HEADING.sub("", text[:MOST]))
-    return settled(_HEADING_READ.sub("", cleaned), html=True)
+    return clean_repeatedly(_HEADING_READ.sub("", cleaned), html=True)

@@ -8,7 +8,7 @@ import unicodedata
 from typing import Final
 
 from digest.text.stripped import COLOURS, NO_WORDS, UNMISTAKABLE
-from digest.text.symbols import SYMBOLS, listed
+from digest.text.symbols import SYMBOLS, names_in
 
 RESIDUE: Final = re.compile(
     rf"""
@@ -41,7 +41,7 @@ _ACCENT = re.compile(r"\\(?:[HcvukrdbG](?=[\s{])\s*|['`^~=.\-\x22])")
 _BRACE = "\ue000"
 _WORD = re.compile(rf"[^\W\d_]+(?:{_BRACE}+[^\W\d_]+)*")
 _FORMATS = frozenset(UNMISTAKABLE) | frozenset(
-    listed("scriptsize footnotesize normalsize tilde sqrt frac text textbf textit textsc texttt")
+    names_in("scriptsize footnotesize normalsize tilde sqrt frac text textbf textit textsc texttt")
 )
 _DRAWN = {name.casefold(): (drawn,) for name, drawn in SYMBOLS.items() if len(name) > 2 and not drawn.isascii()} | {
     "in": ("∈",), "to": ("→",), "top": ("⊤", "ᵀ"), "circ": ("∘", "°"),

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 
 from digest.text.marks import MOST
-from digest.text.symbols import listed
+from digest.text.symbols import names_in
 
 # A full stop behind one of these ends no sentence, whatever follows.
 _ABBREVIATIONS = frozenset(
-    listed(
+    names_in(
         """e.g i.e al et vs cf viz resp approx ca fig figs eq eqs eqn sec secs ref refs tab tabs thm alg app no nos vol
         pp ch def prop lem cor ex dr prof mr mrs ms st jr sr inc ltd co corp univ dept w.r.t a.k.a s.t"""
     )
 )
 _STARTERS = frozenset(
-    listed(
+    names_in(
         """We The This These Those Our In It Its They Their To For From With On At By As An A Here However Moreover
         Furthermore Finally First Second Third Then Thus Hence Therefore While When Although Since Because Such Each
         Both All Many Most Recent Existing Using Given If Despite Unlike Experiments Results"""
@@ -59,7 +59,7 @@ def _ends(before: str, stop: str, following: str) -> bool:
 
 
 def snippet(text: str, *, limit: int = 420, max_sentences: int = 3, for_two: int = 0) -> str:
-    """The first sentences of clean ``text``, at most ``most`` of them and ``limit`` characters, every one whole.
+    """The first sentences of clean ``text``, at most ``limit`` of them and ``limit`` characters, every one whole.
 
     Two together may have ``for_two`` characters where that is more. When already the first is longer it is cut after a
     word and ends in "…". ``limit`` is at least 2.

@@ -11,28 +11,28 @@ from itertools import chain
 from typing import Final
 
 from digest.text.dollars import maths_spans
-from digest.text.symbols import listed
+from digest.text.symbols import names_in
 
-_GREEK = listed(
+_GREEK = names_in(
     """varepsilon vartheta varphi varrho varsigma epsilon upsilon lambda alpha gamma delta theta kappa sigma omega zeta
     beta iota Upsilon Epsilon Lambda Gamma Delta Theta Sigma Omega Phi Psi rho tau phi chi psi eta Xi Pi mu nu xi pi"""
 )
-_LONG = listed(
+_LONG = names_in(
     """rightarrow leftarrow subseteq bigotimes bigoplus setminus otimes oplus infty nabla partial times cdots cdot circ
     ldots mapsto propto lceil rceil lfloor rfloor langle rangle forall exists approx equiv leq geq neq"""
 )
-_SHORT = listed("in to le ge ll gg pm cup cap sim ell sum prod log")
-_RAISED_ONLY = listed("top star ast prime dagger perp")
-_ALPHABETS = listed("mathcal mathbb mathbf mathrm mathsf mathfrak mathscr boldsymbol")
-_WRAPPERS = (*_ALPHABETS, *listed("operatorname sqrt overline widetilde widehat"))
-_WORDLIKE_WRAPPERS = listed("tilde hat bar vec text textbf textit textsc texttt emph frac binom underline")
-_SIGNS = listed("varepsilon vartheta varphi bigotimes bigoplus lceil rceil lfloor rfloor infty subseteq")
+_SHORT = names_in("in to le ge ll gg pm cup cap sim ell sum prod log")
+_RAISED_ONLY = names_in("top star ast prime dagger perp")
+_ALPHABETS = names_in("mathcal mathbb mathbf mathrm mathsf mathfrak mathscr boldsymbol")
+_WRAPPERS = (*_ALPHABETS, *names_in("operatorname sqrt overline widetilde widehat"))
+_WORDLIKE_WRAPPERS = names_in("tilde hat bar vec text textbf textit textsc texttt emph frac binom underline")
+_SIGNS = names_in("varepsilon vartheta varphi bigotimes bigoplus lceil rceil lfloor rfloor infty subseteq")
 
 UNMISTAKABLE: Final = (*_ALPHABETS, *_SIGNS)
 """Names that are part of no word of any language: wherever one stands, a reader sees raw TeX."""
-NO_WORDS: Final = listed("cdot cdots leq geq neq")
+NO_WORDS: Final = names_in("cdot cdots leq geq neq")
 """Names that are no words, but parts of some, like "inequality" and "anecdote"."""
-COLOURS: Final = listed("red blue green teal orange purple cyan magenta violet brown gray")
+COLOURS: Final = names_in("red blue green teal orange purple cyan magenta violet brown gray")
 
 
 def _any(*names: tuple[str, ...]) -> str:

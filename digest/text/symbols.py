@@ -8,7 +8,7 @@ from typing import Final
 from pylatexenc.latex2text import get_default_latex_context_db
 
 
-def listed(names: str) -> tuple[str, ...]:
+def names_in(names: str) -> tuple[str, ...]:
     """The names of a list written as one string."""
     return tuple(names.split())
 
@@ -27,7 +27,7 @@ def _symbols() -> dict[str, str]:
         drawn = getattr(spec, "simplify_repl", None)
         if isinstance(drawn, str) and spec.macroname.isalpha() and not re.search(r"[%<]", drawn):
             table[spec.macroname] = " " if drawn.isspace() else drawn
-    beyond = listed(_BEYOND)
+    beyond = names_in(_BEYOND)
     return table | dict(zip(beyond[::2], beyond[1::2], strict=True)) | {"etal": "et al."}
 
 
@@ -35,8 +35,8 @@ SYMBOLS: Final = _symbols()
 """Command -> what it draws, for commands without arguments. Below: commands by what they do with their arguments."""
 
 # TeX eats the space behind these.
-LETTERS = frozenset(listed("o O l L i j aa AA ae AE oe OE ss dh DH th TH dj DJ ng NG"))
-OPERATORS = frozenset(listed("Pr poly polylog argmax argmin tr rank diag sgn supp"))
+LETTERS = frozenset(names_in("o O l L i j aa AA ae AE oe OE ss dh DH th TH dj DJ ng NG"))
+OPERATORS = frozenset(names_in("Pr poly polylog argmax argmin tr rank diag sgn supp"))
 _SWITCHES = """
     em bf it rm sc sf sl tt cal bfseries itshape scshape ttfamily sffamily rmfamily normalfont mathnormal
     boldmath tiny scriptsize footnotesize small normalsize large Large LARGE huge Huge displaystyle textstyle
@@ -44,7 +44,7 @@ _SWITCHES = """
     medskip smallskip xspace left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr
     bigm Bigm
 """
-SWITCHES = frozenset(listed(_SWITCHES))
+SWITCHES = frozenset(names_in(_SWITCHES))
 _WRAPPERS = """
     emph text textrm textit textbf textsc textsl texttt textsf textup textmd textnormal mbox hbox fbox mathrm
     mathbf mathit mathsf mathtt mathcal mathscr mathfrak mathbb mathds boldsymbol bm pmb ensuremath underline
@@ -52,17 +52,19 @@ _WRAPPERS = """
     mathord uppercase lowercase MakeUppercase url path nolinkurl centerline smash cancel sout hl footnotemark
     operatorname section subsection paragraph title
 """
-WRAPPERS = frozenset(listed(_WRAPPERS))
-ARGUMENT_DROPPED = frozenset(listed("begin end color label phantom vphantom hphantom vspace hspace vskip hskip input"))
-FIRST_DROPPED = frozenset(listed("textcolor colorbox scalebox raisebox texorpdfstring"))
-CITES = frozenset(listed("cite citet citep citealt citeauthor citeyear ref eqref autoref cref Cref pageref"))
-FRACTIONS = frozenset(listed("frac dfrac tfrac cfrac nicefrac sfrac textfrac"))
+WRAPPERS = frozenset(names_in(_WRAPPERS))
+ARGUMENT_DROPPED = frozenset(
+    names_in("begin end color label phantom vphantom hphantom vspace hspace vskip hskip input")
+)
+FIRST_DROPPED = frozenset(names_in("textcolor colorbox scalebox raisebox texorpdfstring"))
+CITES = frozenset(names_in("cite citet citep citealt citeauthor citeyear ref eqref autoref cref Cref pageref"))
+FRACTIONS = frozenset(names_in("frac dfrac tfrac cfrac nicefrac sfrac textfrac"))
 BRACKETS = {"norm": ("‖", "‖"), "abs": ("|", "|"), "ceil": ("⌈", "⌉"), "floor": ("⌊", "⌋"), "set": ("{", "}")}
 
 SIGN_ACCENTS = dict(zip("'`^\"~=.", "\u0301\u0300\u0302\u0308\u0303\u0304\u0307", strict=True))
 NAMED_ACCENTS = dict(
     zip(
-        listed("u v H c d b k r hat tilde bar vec dot ddot check breve acute grave mathring"),
+        names_in("u v H c d b k r hat tilde bar vec dot ddot check breve acute grave mathring"),
         "\u0306\u030c\u030b\u0327\u0323\u0331\u0328\u030a"
         "\u0302\u0303\u0304\u20d7\u0307\u0308\u030c\u0306\u0301\u0300\u030a",
         strict=True,

@@ -212,7 +212,7 @@ class _Reader:
             following = self._next("text", "name", "{")[:1]
             if not (following.isalpha() or following == "{") or self._last() == "/":
                 return sign
-            return accented(self._argument(), symbols.SIGN_ACCENTS[sign], otherwise=sign)
+            return accent(self._argument(), symbols.SIGN_ACCENTS[sign], otherwise=sign)
         if sign and sign in "()[]":
             self.maths = sign in "(["
             return ""
@@ -231,7 +231,7 @@ class _Reader:
         if name in symbols.WRAPPERS:
             return self._spaced(self._argument()) if name == "operatorname" else self._argument()
         if name in symbols.NAMED_ACCENTS:
-            return accented(self._argument(), symbols.NAMED_ACCENTS[name])
+            return accent(self._argument(), symbols.NAMED_ACCENTS[name])
         if name in symbols.FRACTIONS:
             return self._fraction()
         if name in symbols.OPERATORS or symbols.SYMBOLS.get(name, "").strip(" ").replace(" ", "") == name:
@@ -334,7 +334,7 @@ def script(mark: str, argument: str) -> str:
     return mark + (argument if plain else f"({argument})")
 
 
-def accented(base: str, accent: str, *, otherwise: str = "") -> str:
+def accent(base: str, accent: str, *, otherwise: str = "") -> str:
     """``base`` under a combining ``accent``.
 
     ``otherwise`` is the sign that TeX writes the accent with, put before letters that take no such accent.

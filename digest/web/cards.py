@@ -17,7 +17,7 @@ FOLDED = 260  # characters from which an abstract is longer than three lines at 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class PageCard:
     """One paper of a page. ``categories`` are (code, name); ``why`` and ``counts`` are empty where nobody votes."""
 
     card: Card
@@ -32,15 +32,15 @@ class Shown:
         return len(self.abstract) > FOLDED
 
 
-def shown(rows: Iterable[EditionPaper]) -> list[Shown]:
+def page_cards(rows: Iterable[EditionPaper]) -> list[PageCard]:
     """These rows, each with its ``paper`` loaded, as cards for a page."""
-    return [_shown(row) for row in rows]
+    return [_page_card(row) for row in rows]
 
 
-def _shown(row: EditionPaper) -> Shown:
+def _page_card(row: EditionPaper) -> PageCard:
     card = Card.from_json(row.card)
     codes = dict.fromkeys(shorten(str(code), NAME_LENGTH) for code in row.paper.categories)
-    return Shown(
+    return PageCard(
         card=card,
         abstract=printable(" ".join(row.paper.abstract.split())) or card.snippet,
         categories=tuple((code, CATEGORIES.get(code, "")) for code in codes if code)[:MOST_CATEGORIES],

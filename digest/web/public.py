@@ -15,7 +15,7 @@ from digest.diagnostics.report import last_tick
 from digest.editions import search
 from digest.models import Edition, EditionPaper
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
-from digest.web.cards import shown
+from digest.web.cards import page_cards
 from subscriptions.web.forms import SignUpForm
 
 SHOWN = 25
@@ -55,7 +55,7 @@ def search_page(request: HttpRequest) -> HttpResponse:
         .order_by("edition__date")
     }
     rows = [newest[paper_id] for paper_id in page if paper_id in newest]
-    papers = [(one, row.edition) for one, row in zip(shown(rows), rows, strict=True)]
+    papers = [(one, row.edition) for one, row in zip(page_cards(rows), rows, strict=True)]
     context = {"q": " ".join(found.words), "found": found, "page": page, "papers": papers}
     return render(request, "search.html", context)
 
@@ -76,7 +76,7 @@ def _edition_page(request: HttpRequest, edition: Edition | None) -> dict[str, ob
     page = _page(request, rows)
     return {
         "edition": edition,
-        "papers": shown(page),
+        "papers": page_cards(page),
         "page": page,
         "formula": {"gravity": GRAVITY, "grace": int(GRACE_HOURS)},
         **_days_around(edition.date),

@@ -18,7 +18,7 @@ from digest.models import Delivery
 from subscriptions.models import Subscriber
 from subscriptions.tokens import WEB_COPY, BadLink, LinkExpired, read_day_token
 from subscriptions.web.decorators import token_page
-from subscriptions.web.sign_in import masked
+from subscriptions.web.sign_in import mask_address
 
 # A mail's styles are in its elements, and nothing of it is in another file.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
@@ -59,7 +59,7 @@ def _html(delivery: Delivery, cards: dict[int, Card]) -> str:
     _keep_what_is_left(delivery, cards)
     reader = emails.reader_of(delivery)
     links: dict[str, Any] = {part.name: "" for part in fields(Reader) if part.name.endswith("_url")}
-    reader = replace(reader, address=masked(reader.address), **links)
+    reader = replace(reader, address=mask_address(reader.address), **links)
     if delivery.why_nothing:
         return email_of_nothing(emails.nothing_of(delivery, cards, reader)).html
     digest = emails.digest_of(delivery, cards, reader)

@@ -18,7 +18,7 @@ from django.db.models import TextChoices
 
 from subscriptions.mail.headers import headers_of
 from subscriptions.mail.message import EncodedMessage
-from subscriptions.mail.outcomes import SendResult, SendStatus, classify_error, no_connection, said
+from subscriptions.mail.outcomes import SendResult, SendStatus, classify_error, error_text, no_connection
 from subscriptions.mail.providers import IN_TURN, adapt
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
@@ -114,7 +114,9 @@ class Mailer:
         try:
             message = message_to(Subscriber(email=address), test, message_id=message_id, dated_at=dated_at)
         except ValueError as error:
-            return SendResult(SendStatus.FAILED, f"The mail could not be written: {said(error)}", answer="message")
+            return SendResult(
+                SendStatus.FAILED, f"The mail could not be written: {error_text(error)}", answer="message"
+            )
         return self._send(message)
 
     def encode(
@@ -141,8 +143,10 @@ class Mailer:
                 address=address,
             )
         except Exception as error:  # an address or a word that no mail can hold: nothing was handed to anybody
-            logger.warning("A mail could not be written: %s", said(error))
-            return SendResult(SendStatus.FAILED, f"The mail could not be written: {said(error)}", answer="message")
+            logger.warning("A mail could not be written: %s", error_text(error))
+            return SendResult(
+                SendStatus.FAILED, f"The mail could not be written: {error_text(error)}", answer="message"
+            )
 
     def send_batch(
         self,

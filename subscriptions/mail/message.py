@@ -11,7 +11,7 @@ from django.core.mail.message import EmailAlternative
 
 from subscriptions.mail.headers import header_lines
 from subscriptions.mail.rendering import RenderedEmail
-from subscriptions.mail.template_cache import JoinedEmail, encoded
+from subscriptions.mail.template_cache import JoinedEmail, encode
 
 
 class EncodedMessage(EmailMultiAlternatives):
@@ -87,7 +87,7 @@ def _parts(email: RenderedEmail | JoinedEmail, boundary: bytes) -> tuple[bytes, 
     if isinstance(email, JoinedEmail):
         text, html = email.encoded_text, email.encoded_html
     else:
-        text, html = encoded(email.text), encoded(email.html)
+        text, html = encode(email.text), encode(email.html)
     head = b'--%b\r\nContent-Type: text/%b; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
     first, second = (head % (boundary, kind) for kind in (b"plain", b"html"))
     return first, text, b"\r\n", second, html, b"\r\n--", boundary, b"--\r\n"

@@ -93,9 +93,11 @@ def classify_error(error: Exception) -> SendResult:
             return _answered_by_http(error)
         case AnymailError():
             return SendResult(
-                SendStatus.FAILED, f"The mail provider cannot take this message: {said(error)}", answer="message"
+                SendStatus.FAILED, f"The mail provider cannot take this message: {error_text(error)}", answer="message"
             )
-    return SendResult(SendStatus.UNKNOWN, f"It is not known whether the mail left: {said(error)}", answer="no answer")
+    return SendResult(
+        SendStatus.UNKNOWN, f"It is not known whether the mail left: {error_text(error)}", answer="no answer"
+    )
 
 
 def no_connection(error: Exception) -> SendResult:
@@ -106,14 +108,14 @@ def no_connection(error: Exception) -> SendResult:
         return _not_set_up(error)
     return SendResult(
         SendStatus.LATER,
-        f"No connection to the mail server: {said(error)}",
+        f"No connection to the mail server: {error_text(error)}",
         answer="no connection",
         scope=Scope.UNREACHABLE,
     )
 
 
 def _not_set_up(error: Exception) -> SendResult:
-    detail = f"The mail provider is not set up: {said(error)}"
+    detail = f"The mail provider is not set up: {error_text(error)}"
     return SendResult(SendStatus.LATER, detail, answer="set-up", scope=Scope.OURS)
 
 
@@ -157,7 +159,7 @@ def _answered_by_http(error: AnymailAPIError) -> SendResult:
                 scope=Scope.UNREACHABLE,
             )
         return SendResult(
-            SendStatus.UNKNOWN, f"It is not known whether the mail left: {said(error)}", answer="no answer"
+            SendStatus.UNKNOWN, f"It is not known whether the mail left: {error_text(error)}", answer="no answer"
         )
     answer, detail = str(code), f"The mail provider answered {code}"
     if code in (401, 403, 420) or _code_of_amazon(error) in _NOT_OF_THE_MAIL:  # 420: SparkPost's, of a used-up quota
@@ -167,7 +169,7 @@ def _answered_by_http(error: AnymailAPIError) -> SendResult:
             SendStatus.LATER, f"{detail}.", answer=answer, scope=Scope.TOO_FAST, retry_after=_retry_after(error)
         )
     if 400 <= code < 500 and code not in (408, 409):  # 409: another request with this mail's key is under way
-        return SendResult(SendStatus.FAILED, f"{detail}: {said(error)}", answer=answer)
+        return SendResult(SendStatus.FAILED, f"{detail}: {error_text(error)}", answer=answer)
     return SendResult(SendStatus.UNKNOWN, f"{detail}; it is not known whether the mail left.", answer=answer)
 
 
@@ -222,7 +224,7 @@ def _causes(error: BaseException) -> list[BaseException]:
     return causes
 
 
-def said(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """The first line of what an error says."""
     lines = str(error).splitlines()
     return _text(lines[0] if lines else type(error).__name__)[:200]

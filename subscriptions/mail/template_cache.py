@@ -34,7 +34,7 @@ class CompiledTemplate:
         parts = _PLACEHOLDER.split(rendered)
         names = [part.split("|") for part in parts[1::2]]
         return cls(
-            template=b"%b".join(encoded(part).replace(b"%", b"%%") for part in parts[::2]),
+            template=b"%b".join(encode(part).replace(b"%", b"%%") for part in parts[::2]),
             placeholders=tuple((name, step(tuple(steps))) for name, *steps in names),
         )
 
@@ -51,7 +51,7 @@ class CompiledTemplate:
         )
 
 
-def encoded(text: str) -> bytes:
+def encode(text: str) -> bytes:
     """``text`` in quoted-printable with CRLF, ended by a line break, hard or soft, so that anything may follow."""
     quoted = b2a_qp(text.encode())
     if quoted and not quoted.endswith(b"\n"):
@@ -65,7 +65,7 @@ def encoded(text: str) -> bytes:
 
 @lru_cache(maxsize=20_000)
 def _encoded_after(step: Step, value: str) -> bytes:
-    return encoded(step(value))  # of two readers' mails most reasons are the same
+    return encode(step(value))  # of two readers' mails most reasons are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,12 @@ class JoinedEmail:
 
     @property
     def text(self) -> str:
-        return decoded(self.encoded_text)
+        return decode(self.encoded_text)
 
     @property
     def html(self) -> str:
-        return decoded(self.encoded_html)
+        return decode(self.encoded_html)
 
 
-def decoded(quoted: bytes) -> str:
+def decode(quoted: bytes) -> str:
     return a2b_qp(quoted).decode().replace("\r\n", "\n")

@@ -36,7 +36,7 @@ def same(phrase: str) -> str:
     return unicodedata.normalize("NFC", phrase.casefold())
 
 
-def shown(phrase: str, *, limit: int = 40) -> str:
+def show_text(phrase: str, *, limit: int = 40) -> str:
     """A typed phrase as an error message repeats it."""
     return f"“{phrase if len(phrase) <= limit else phrase[:limit].rstrip() + '…'}”"
 
@@ -74,11 +74,11 @@ class PhraseList(forms.CharField):
     def checked(self, phrase: str) -> str:
         if len(phrase) > LONGEST_PHRASE:
             raise ValidationError(
-                f"{shown(phrase)} is {len(phrase):,} characters long: shorten it to {LONGEST_PHRASE}, or put commas "
-                f"or line breaks between several."
+                f"{show_text(phrase)} is {len(phrase):,} characters long: shorten it to {LONGEST_PHRASE}, or put "
+                f"commas or line breaks between several."
             )
         if not _LETTER_OR_DIGIT.search(phrase):
-            raise ValidationError(f"{shown(phrase)} has no letter or digit, so nothing can match it: take it out.")
+            raise ValidationError(f"{show_text(phrase)} has no letter or digit, so nothing can match it: take it out.")
         return phrase
 
 
@@ -93,7 +93,7 @@ class NameList(PhraseList):
     def checked(self, phrase: str) -> str:
         name = super().checked(phrase)
         if not any(character.isalpha() for character in name):
-            raise ValidationError(f"{shown(name)} has no letters, so it is nobody’s name: take it out.")
+            raise ValidationError(f"{show_text(name)} has no letters, so it is nobody’s name: take it out.")
         return name
 
 
@@ -105,7 +105,9 @@ class CategoryList(PhraseList):
 
     def checked(self, phrase: str) -> str:
         if not _CATEGORY.fullmatch(phrase) or len(phrase) > 40:
-            raise ValidationError(f"{shown(phrase)} is not the name of a category: write names such as cs.LG or math.")
+            raise ValidationError(
+                f"{show_text(phrase)} is not the name of a category: write names such as cs.LG or math."
+            )
         archive, _, subject = phrase.partition(".")
         written = subject.upper() if len(subject) == 2 else subject.lower()
         return f"{archive.lower()}.{written}" if subject else archive.lower()

@@ -15,7 +15,7 @@ from django.http import QueryDict
 from subscriptions.models import Topic
 from subscriptions.preferences import Choices, Wish
 from subscriptions.schedule import WEEKDAYS
-from subscriptions.web.fields import Address, CategoryList, NameList, PhraseList, same, shown
+from subscriptions.web.fields import Address, CategoryList, NameList, PhraseList, same, show_text
 from subscriptions.web.time_zones import known_zones
 
 HOURS = range(4, 21)
@@ -100,7 +100,7 @@ class ChoicesForm(forms.Form):
     def clean_zone(self) -> str:
         zone = str(self.cleaned_data["zone"])
         if zone not in known_zones():
-            raise ValidationError(f"{shown(zone)} is not a time zone we know: choose one from the list.")
+            raise ValidationError(f"{show_text(zone)} is not a time zone we know: choose one from the list.")
         return zone
 
     def clean(self) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class ChoicesForm(forms.Form):
         both = [value for value in self.cleaned_data.get(muted, ()) if same(value) in wishes]
         if both:
             names = dict(self._slugs()) if muted == "muted_topics" else {}
-            said = ", ".join(shown(names.get(value, value)) for value in both[:3])
+            said = ", ".join(show_text(names.get(value, value)) for value in both[:3])
             self.add_error(muted, f"{said} is both wanted and muted: take it out of one of the two.")
 
     def choices(self) -> Choices:

@@ -21,7 +21,7 @@ from subscriptions.web.decorators import see_other, token_page
 from subscriptions.web.fields import same
 from subscriptions.web.forms import AddressForm, ChoicesForm, PauseForm, values_of
 from subscriptions.web.sessions import reader_page
-from subscriptions.web.sign_in import masked
+from subscriptions.web.sign_in import mask_address
 from subscriptions.web.sign_up import TOO_MANY, next_digest_in_words
 from subscriptions.web.time_zones import zones_to_choose
 
@@ -103,7 +103,7 @@ def change_address(request: HttpRequest, token: str) -> HttpResponse:
     if not row.subscriber.pending_email:
         raise BadLink("no change of address is pending")
     if request.method != "POST":
-        return render(request, "change_address.html", {"masked": masked(row.subscriber.pending_email)})
+        return render(request, "change_address.html", {"masked": mask_address(row.subscriber.pending_email)})
     if too_many(request, "link"):
         return render(request, "429.html", status=429)
     with transaction.atomic():

@@ -72,7 +72,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return see_other("home")
 
 
-def masked(email: str) -> str:
+def mask_address(email: str) -> str:
     """``a…@example.org``: enough to know one's own address by, and never all of it."""
     local, _, domain = email.rpartition("@")
     return f"{local[:1] if len(local) > 1 else ''}…@{domain}" if local else ""

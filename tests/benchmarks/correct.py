@@ -42,7 +42,7 @@ class Wrong(Exception):
 
 
 def check_folder(folder: str, limit: int) -> dict[str, Any]:
-    """Look at the first ``most`` mails in a folder: how many are right, and what is wrong with the first that is not."""
+    """Look at the first ``limit`` mails in a folder: how many are right, and what is wrong with the first that is not."""
     files = sorted(Path(folder).iterdir())[:limit]
     mails, done, ids = Mails(), 0, set[str]()
     for files_of_a_chunk in _chunks(iter(files)):

@@ -22,7 +22,7 @@ from django.views.decorators.cache import never_cache
 from digest.dashboard import audit_log
 
 
-class Remembered:
+class Logged:
     """A page whose form is written into the history, in the transaction of what it does."""
 
     done: str
@@ -36,7 +36,7 @@ class Remembered:
         return response
 
 
-class SetUpCode(Remembered, ActivateTOTPView):
+class SetUpCode(Logged, ActivateTOTPView):
     done = "Set up a second factor"
 
     def form_valid(self, form: Any) -> HttpResponse:
@@ -45,15 +45,15 @@ class SetUpCode(Remembered, ActivateTOTPView):
         return response
 
 
-class SwitchOffCode(Remembered, DeactivateTOTPView):
+class SwitchOffCode(Logged, DeactivateTOTPView):
     done = "Switched off the second factor"
 
 
-class NewRecoveryCodes(Remembered, GenerateRecoveryCodesView):
+class NewRecoveryCodes(Logged, GenerateRecoveryCodesView):
     done = "Made new recovery codes"
 
 
-class ChangePassword(Remembered, PasswordChangeView):
+class ChangePassword(Logged, PasswordChangeView):
     done = "Changed the own password"
 
 

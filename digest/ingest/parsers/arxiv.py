@@ -18,7 +18,7 @@ _AT_THE_START = re.compile(_TAKEN_BACK, re.I)
 _IN_A_CLAUSE = re.compile(rf"(?:^|[.,;:(]){_TAKEN_BACK}", re.I)
 
 
-def named(candidates: Iterable[str], *, dois: str = "") -> tuple[tuple[str, ...], int]:
+def identifiers_of(candidates: Iterable[str], *, dois: str = "") -> tuple[tuple[str, ...], int]:
     """The identifiers of an arXiv paper, its arXiv id first, and the highest version its names carry.
 
     ``candidates`` are ids, guids and links; ``dois`` is the field that authors fill, which may hold several, separated

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from digest.ingest.entry import Entry
 from digest.ingest.parsers import arxiv
-from digest.ingest.parsers.feed import Feed, Refused, SourceUnreadable, assemble, count_of, shortened
-from digest.ingest.parsers.syndication import Syndicated, link_to, listed, moment, parse, said
+from digest.ingest.parsers.feed import Feed, Refused, SourceUnreadable, assemble, count_of, shorten_text
+from digest.ingest.parsers.syndication import Syndicated, first_text, link_to, moment, parse, texts_of
 
 KIND = "arxiv_api"
 
@@ -23,7 +23,7 @@ def read(body: bytes) -> Feed:
 
 
 def recognises(feed: Syndicated) -> bool:
-    own = f"{said(feed.channel, 'id')} {link_to(feed.channel, 'self')} {link_to(feed.channel, 'alternate')}"
+    own = f"{first_text(feed.channel, 'id')} {link_to(feed.channel, 'self')} {link_to(feed.channel, 'alternate')}"
     return "arxiv.org/api/" in own or feed.title.lower().startswith(("arxiv query", "arxiv search results"))
 
 
@@ -34,7 +34,7 @@ def from_feed(feed: Syndicated) -> Feed:
     if len(found) == 1 and isinstance(found[0], Refused) and found[0].what == "Error":
         raise SourceUnreadable(f"arXiv answers with an error: {found[0].why}")
     matches, first, size = (
-        count_of(said(feed.channel, f"_{name}")) for name in ("totalresults", "startindex", "itemsperpage")
+        count_of(first_text(feed.channel, f"_{name}")) for name in ("totalresults", "startindex", "itemsperpage")
     )
     here = None if matches is None else max(0, matches - (first or 0))
     if here is not None and size and size < here:
@@ -53,13 +53,15 @@ def from_feed(feed: Syndicated) -> Feed:
 
 def _entries(feed: Syndicated, notes: list[str]) -> Iterator[Entry | Refused]:
     for item in feed.items:
-        title, summary = said(item, "title"), said(item, "summary")
-        if "/api/errors" in said(item, "id"):
-            yield Refused(what="Error", why=shortened(summary or "no reason given", width=200))
+        title, summary = first_text(item, "title"), first_text(item, "summary")
+        if "/api/errors" in first_text(item, "id"):
+            yield Refused(what="Error", why=shorten_text(summary or "no reason given", width=200))
             continue
-        identifiers, version = arxiv.named((said(item, "id"), said(item, "link")), dois=said(item, "_doi"))
+        identifiers, version = arxiv.identifiers_of(
+            (first_text(item, "id"), first_text(item, "link")), dois=first_text(item, "_doi")
+        )
         if not identifiers:
-            yield Refused(what=shortened(title or "an entry without a title"), why="no arXiv id")
+            yield Refused(what=shorten_text(title or "an entry without a title"), why="no arXiv id")
             continue
         primary = dict.get(item, "arxiv_primary_category")
         terms = [str(primary.get("term"))] if isinstance(primary, dict) else []
@@ -67,10 +69,10 @@ def _entries(feed: Syndicated, notes: list[str]) -> Iterator[Entry | Refused]:
             identifiers=identifiers,
             title=title,
             abstract=summary,
-            authors=tuple(listed(item, "authors", "name")),
-            categories=arxiv.known_categories([*terms, *listed(item, "tags", "term")]),
+            authors=tuple(texts_of(item, "authors", "name")),
+            categories=arxiv.known_categories([*terms, *texts_of(item, "tags", "term")]),
             url=arxiv.page_of(identifiers),
             published=moment(item, notes, "published"),
             version=version,
-            withdrawn=arxiv.says_withdrawn(comment=said(item, "_comment"), abstract=summary),
+            withdrawn=arxiv.says_withdrawn(comment=first_text(item, "_comment"), abstract=summary),
         )

@@ -16,7 +16,7 @@ from digest.ingest.parsers.feed import (
     count_of,
     moment_of,
     plain,
-    shortened,
+    shorten_text,
     web_address,
 )
 from digest.ingest.parsers.xml_repair import Markup, well_formed
@@ -42,7 +42,7 @@ def from_markup(markup: Markup) -> Feed:
     notes = list(markup.notes)
     error = root.find("{*}error")
     if error is not None and error.get("code") != "noRecordsMatch":
-        raise SourceUnreadable(f"The archive answers with an error: {shortened(error.text or '', width=200)}")
+        raise SourceUnreadable(f"The archive answers with an error: {shorten_text(error.text or '', width=200)}")
     return assemble(
         (*markup.refused, *_entries(root, notes)),
         kind=KIND,
@@ -70,9 +70,9 @@ def _entries(root: ElementTree.Element, notes: list[str]) -> Iterator[Entry | Re
     for record in root.iterfind(".//{*}record"):
         header, metadata = record.find("{*}header"), record.find("{*}metadata/{*}arXiv")
         name = _text(header, "identifier")
-        identifiers, version = arxiv.named((name, _text(metadata, "id")), dois=_text(metadata, "doi"))
+        identifiers, version = arxiv.identifiers_of((name, _text(metadata, "id")), dois=_text(metadata, "doi"))
         if not identifiers:
-            yield Refused(what=shortened(_text(metadata, "title") or name or "a record"), why="no arXiv id")
+            yield Refused(what=shorten_text(_text(metadata, "title") or name or "a record"), why="no arXiv id")
         elif header is not None and header.get("status") == "deleted":
             yield Entry(identifiers=identifiers, title="", url=arxiv.page_of(identifiers), withdrawn=True)
         elif metadata is None:

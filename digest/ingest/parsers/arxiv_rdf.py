@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from digest.ingest.entry import CROSS, NEW, REPLACE, Entry
 from digest.ingest.parsers import arxiv, arxiv_rss
-from digest.ingest.parsers.feed import Feed, Refused, assemble, shortened
-from digest.ingest.parsers.syndication import Syndicated, listed, parse, said
+from digest.ingest.parsers.feed import Feed, Refused, assemble, shorten_text
+from digest.ingest.parsers.syndication import Syndicated, first_text, parse, texts_of
 from digest.text import split_authors
 
 KIND = "arxiv_rdf"
@@ -28,7 +28,7 @@ def read(body: bytes) -> Feed:
 
 
 def recognises(feed: Syndicated) -> bool:
-    return arxiv_rss.recognises(feed) and any("(arXiv:" in said(item, "title") for item in feed.items[:20])
+    return arxiv_rss.recognises(feed) and any("(arXiv:" in first_text(item, "title") for item in feed.items[:20])
 
 
 def from_feed(feed: Syndicated) -> Feed:
@@ -48,19 +48,21 @@ def from_feed(feed: Syndicated) -> Feed:
 def _entries(feed: Syndicated, notes: list[str]) -> Iterator[Entry | Refused]:
     day = arxiv_rss.announcement_day(feed.channel, notes, "updated", "published")
     for item in feed.items:
-        title = said(item, "title")
+        title = first_text(item, "title")
         start = title.rfind("(arXiv:")
         suffix = _SUFFIX.fullmatch(title[start:]) if start >= 0 else None
-        identifiers, version = arxiv.named((suffix["id"] if suffix else "", said(item, "link"), said(item, "id")))
+        identifiers, version = arxiv.identifiers_of(
+            (suffix["id"] if suffix else "", first_text(item, "link"), first_text(item, "id"))
+        )
         if not identifiers:
-            yield Refused(what=shortened(title or "an item without a title"), why="no arXiv id in its title or link")
+            yield Refused(what=shorten_text(title or "an item without a title"), why="no arXiv id in its title or link")
             continue
-        abstract = said(item, "summary")
+        abstract = first_text(item, "summary")
         yield Entry(
             identifiers=identifiers,
             title=title[:start].rstrip().removesuffix(".") if suffix else title,  # arXiv put a full stop before it
             abstract=abstract,
-            authors=split_authors(", ".join(listed(item, "authors", "name")) or said(item, "author")),
+            authors=split_authors(", ".join(texts_of(item, "authors", "name")) or first_text(item, "author")),
             categories=arxiv.known_categories([suffix["category"] or ""] if suffix else ()),
             url=arxiv.page_of(identifiers),
             announced_on=day,

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from digest.ingest.entry import CROSS, NEW, REPLACE, REPLACE_CROSS, UNANNOUNCED, Entry
 from digest.ingest.parsers import arxiv
-from digest.ingest.parsers.feed import Feed, Refused, SourceUnreadable, assemble, shortened
-from digest.ingest.parsers.syndication import Item, Syndicated, listed, moment, parse, said
+from digest.ingest.parsers.feed import Feed, Refused, SourceUnreadable, assemble, shorten_text
+from digest.ingest.parsers.syndication import Item, Syndicated, first_text, moment, parse, texts_of
 from digest.text import split_authors
 
 KIND = "arxiv_rss"
@@ -41,7 +41,7 @@ def recognises(feed: Syndicated) -> bool:
 def from_feed(feed: Syndicated) -> Feed:
     """What a parsed feed of rss.arxiv.org holds."""
     if feed.title.startswith("Feed error for query"):
-        said_so = shortened(said(feed.channel, "subtitle") or feed.title, width=200)
+        said_so = shorten_text(first_text(feed.channel, "subtitle") or feed.title, width=200)
         raise SourceUnreadable(f"arXiv answers with an error: {said_so}")
     notes = list(feed.markup.notes)
     name, url = source_of(feed)
@@ -70,27 +70,27 @@ def announcement_day(item: Item, notes: list[str], *keys: str) -> date | None:
 def _entries(feed: Syndicated, notes: list[str]) -> Iterator[Entry | Refused]:
     feed_day = announcement_day(feed.channel, notes, "published")
     for item in feed.items:
-        summary = said(item, "summary")
+        summary = first_text(item, "summary")
         prefix = cast(re.Match[str], _PREFIX.match(summary))  # all of it is optional: it always matches
-        identifiers, version = arxiv.named(
-            (said(item, "id"), prefix["id"] or "", said(item, "link")),
-            dois=said(item, "_doi"),
+        identifiers, version = arxiv.identifiers_of(
+            (first_text(item, "id"), prefix["id"] or "", first_text(item, "link")),
+            dois=first_text(item, "_doi"),
         )
-        title = said(item, "title")
+        title = first_text(item, "title")
         if not identifiers:
-            yield Refused(what=shortened(title or "an item without a title"), why="no arXiv id in its id or link")
+            yield Refused(what=shorten_text(title or "an item without a title"), why="no arXiv id in its id or link")
             continue
-        stated = said(item, "_announce_type") or prefix["type"] or ""
+        stated = first_text(item, "_announce_type") or prefix["type"] or ""
         abstract = summary[prefix.end() :]
         yield Entry(
             identifiers=identifiers,
             title=title,
             abstract=abstract,
-            authors=split_authors(", ".join(listed(item, "authors", "name")) or said(item, "author")),
-            categories=arxiv.known_categories(listed(item, "tags", "term")),
+            authors=split_authors(", ".join(texts_of(item, "authors", "name")) or first_text(item, "author")),
+            categories=arxiv.known_categories(texts_of(item, "tags", "term")),
             url=arxiv.page_of(identifiers),
             announced_on=announcement_day(item, notes, "published") or feed_day,
             announced=ANNOUNCED.get(stated.lower(), UNANNOUNCED),
             version=version,
-            withdrawn=arxiv.says_withdrawn(comment=said(item, "_comment"), abstract=abstract),
+            withdrawn=arxiv.says_withdrawn(comment=first_text(item, "_comment"), abstract=abstract),
         )

@@ -9,7 +9,16 @@ from digest.ingest.entry import NEW, REPLACE, Entry, canonical_identifier
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.authors import authors_of
 from digest.ingest.parsers.body import open_text
-from digest.ingest.parsers.feed import Feed, Refused, SourceUnreadable, assemble, count_of, moment_of, plain, shortened
+from digest.ingest.parsers.feed import (
+    Feed,
+    Refused,
+    SourceUnreadable,
+    assemble,
+    count_of,
+    moment_of,
+    plain,
+    shorten_text,
+)
 from digest.ingest.parsers.json_items import Items, items_in
 
 KIND = "biorxiv_api"
@@ -35,7 +44,7 @@ def from_items(found: Items) -> Feed:
     first = messages[0] if isinstance(messages, list) and messages else {}
     message: dict[str, Any] = first if isinstance(first, dict) else {}
     if "collection" not in found.head:
-        reason = shortened(plain(message.get("status"))) or "it gives no reason"
+        reason = shorten_text(plain(message.get("status"))) or "it gives no reason"
         raise SourceUnreadable(f"The source answers without papers: {reason}.")
     notes = list(found.notes)
     total, cursor = count_of(message.get("total")), count_of(message.get("cursor"))
@@ -58,7 +67,7 @@ def _entries(items: list[Any], notes: list[str]) -> Iterator[Entry | Refused]:
             continue
         title, doi = plain(item.get("title")), canonical_identifier(plain(item.get("doi")))
         if not doi.startswith("doi:"):
-            yield Refused(what=shortened(title or f"item {number}"), why="no DOI")
+            yield Refused(what=shorten_text(title or f"item {number}"), why="no DOI")
             continue
         version = max(1, count_of(item.get("version")) or 1)
         posted = moment_of(item.get("date"), notes)

@@ -78,11 +78,11 @@ def assemble(
         if isinstance(thing, Refused):
             refused.append(thing)
         elif why := _flaw(thing, garbled):
-            refused.append(Refused(what=shortened(thing.title or thing.identifiers[0]), why=why))
+            refused.append(Refused(what=shorten_text(thing.title or thing.identifiers[0]), why=why))
         else:
             key = thing.identifiers[0]
             if key in kept:
-                refused.append(Refused(what=shortened(thing.title or key), why="listed twice"))
+                refused.append(Refused(what=shorten_text(thing.title or key), why="listed twice"))
                 kept[key] = _better(kept[key], thing)
             else:
                 kept[key] = thing
@@ -109,7 +109,7 @@ def plain(value: object) -> str:
     return _UNSTORABLE.sub("", value).strip() if isinstance(value, str) else ""
 
 
-def shortened(text: str, *, width: int = 80) -> str:
+def shorten_text(text: str, *, width: int = 80) -> str:
     """The beginning of a text on one line, for a person to recognise it by."""
     line = " ".join(plain(text[: width * 4]).split())
     return line if len(line) <= width else line[: width - 1] + "…"
@@ -159,7 +159,7 @@ def believable(moment: datetime | None, text: str, notes: list[str]) -> datetime
     """The moment, or None with a note on the ``text`` it was read from when it is missing or outside YEARS."""
     if moment is not None and moment.year in YEARS:
         return moment
-    notes.append(f"a date that cannot be right was left out: “{shortened(text, width=40)}”")
+    notes.append(f"a date that cannot be right was left out: “{shorten_text(text, width=40)}”")
     return None
 
 

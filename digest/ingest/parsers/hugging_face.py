@@ -9,7 +9,7 @@ from typing import Any
 from digest.ingest.entry import Entry, canonical_identifier
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.body import open_text
-from digest.ingest.parsers.feed import Feed, Refused, assemble, count_of, moment_of, plain, shortened, web_address
+from digest.ingest.parsers.feed import Feed, Refused, assemble, count_of, moment_of, plain, shorten_text, web_address
 from digest.ingest.parsers.json_items import Items, items_in
 
 KIND = "hugging_face"
@@ -48,7 +48,7 @@ def _entries(items: list[Any], notes: list[str]) -> Iterator[Entry | Refused]:
         title = plain(paper.get("title")) or plain(item.get("title"))
         identifier = canonical_identifier(plain(paper.get("id")))
         if not identifier.startswith("arxiv:"):
-            yield Refused(what=shortened(title or f"item {number}"), why="no arXiv id")
+            yield Refused(what=shorten_text(title or f"item {number}"), why="no arXiv id")
             continue
         featured = moment_of(paper.get("submittedOnDailyAt"), notes)
         yield Entry(

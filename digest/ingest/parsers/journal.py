@@ -8,8 +8,8 @@ from itertools import islice
 from digest.ingest.entry import Entry, canonical_identifier, title_identifier, version_of
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.authors import authors_of
-from digest.ingest.parsers.feed import MAX_ABSTRACT, Feed, Refused, assemble, count_of, plain, shortened, web_address
-from digest.ingest.parsers.syndication import Item, Syndicated, link_to, listed, moment, parse, said
+from digest.ingest.parsers.feed import MAX_ABSTRACT, Feed, Refused, assemble, count_of, plain, shorten_text, web_address
+from digest.ingest.parsers.syndication import Item, Syndicated, first_text, link_to, moment, parse, texts_of
 
 KIND = "journal"
 MAX_CATEGORIES, MAX_CATEGORY = 20, 100  # of an item; characters
@@ -49,24 +49,24 @@ def _source_of(feed: Syndicated) -> tuple[str, str]:
         server, subject = match[1].lower(), re.sub(r"\W+", "_", match[2].lower())
         # its channel links to the server only, which all its subjects share
         return f"{match[1]}: {match[2]}", own or f"https://connect.{server}.org/{server}_xml.php?subject={subject}"
-    return feed.title, own or web_address(said(feed.channel, "link"))
+    return feed.title, own or web_address(first_text(feed.channel, "link"))
 
 
 def _entry(item: Item, notes: list[str]) -> Entry | Refused:
-    title = said(item, "title", "dc_title")
-    given_link, guid = said(item, "link"), said(item, "id")
+    title = first_text(item, "title", "dc_title")
+    given_link, guid = first_text(item, "link"), first_text(item, "id")
     link = web_address(given_link) or web_address(guid)
     if not title:
-        return Refused(what=shortened(link or guid or "an item without anything to call it by"), why="no title")
+        return Refused(what=shorten_text(link or guid or "an item without anything to call it by"), why="no title")
     identifiers, version = _identifiers(item, link, guid)
     if not identifiers and not link:
-        return Refused(what=shortened(title), why="its link is no web address" if given_link or guid else "no link")
-    summary = said(item, "summary") or next(listed(item, "content", "value"), "")
+        return Refused(what=shorten_text(title), why="its link is no web address" if given_link or guid else "no link")
+    summary = first_text(item, "summary") or next(texts_of(item, "content", "value"), "")
     labelled = _labelled(summary[: 2 * MAX_ABSTRACT])
     abstract = labelled.get("Summary", summary)
     published = moment(item, notes, "published", "updated", "prism_publicationdate", "created")
-    names = list(listed(item, "authors", "name")) or [said(item, "author") or labelled.get("Authors", "")]
-    terms = (term for term in listed(item, "tags", "term") if len(term) <= MAX_CATEGORY)
+    names = list(texts_of(item, "authors", "name")) or [first_text(item, "author") or labelled.get("Authors", "")]
+    terms = (term for term in texts_of(item, "tags", "term") if len(term) <= MAX_CATEGORY)
     return Entry(
         identifiers=identifiers or (title_identifier(title),),
         title=title,
@@ -84,7 +84,7 @@ def _entry(item: Item, notes: list[str]) -> Entry | Refused:
 
 def _identifiers(item: Item, link: str, guid: str) -> tuple[tuple[str, ...], int]:
     """Every name the item gives, works' own names before addresses, and the version that a preprint's link ends in."""
-    given = [said(item, "prism_doi"), said(item, "dc_identifier"), said(item, "_doi"), link]
+    given = [first_text(item, "prism_doi"), first_text(item, "dc_identifier"), first_text(item, "_doi"), link]
     if ":" in guid or guid.startswith("10."):  # a bare number is the journal's own, however much like an arXiv id
         given.append(guid)
     names = dict.fromkeys(filter(None, map(canonical_identifier, given)))

@@ -7,7 +7,7 @@ from urllib.parse import quote_plus
 
 from digest.ingest.entry import Entry, title_identifier
 from digest.ingest.parsers.body import Text, open_text
-from digest.ingest.parsers.feed import MAX_TITLE, Feed, Refused, SourceUnreadable, assemble, shortened
+from digest.ingest.parsers.feed import MAX_TITLE, Feed, Refused, SourceUnreadable, assemble, shorten_text
 from digest.text import clean
 
 KIND = "seed_page"
@@ -28,7 +28,7 @@ def from_text(opened: Text) -> Feed:
     """What the text of the page holds."""
     lines = [line for line in map(str.strip, opened.text.splitlines()) if line]
     if not lines or not lines[0].startswith(HEADING):
-        start = shortened(opened.text, width=40)
+        start = shorten_text(opened.text, width=40)
         raise SourceUnreadable(f"This is no format that is known here: it begins with “{start}”.")
     while lines and lines[0].startswith(HEADING):
         del lines[0]
@@ -54,4 +54,4 @@ def _entries(lines: list[str]) -> Iterator[Entry | Refused]:
             url=f"https://arxiv.org/search/?searchtype=title&query={quote_plus(readable[:300])}",
         )
     if len(lines) % 2:
-        yield Refused(what=shortened(lines[-1]), why="a title without an abstract: the page is cut at its end")
+        yield Refused(what=shorten_text(lines[-1]), why="a title without an abstract: the page is cut at its end")

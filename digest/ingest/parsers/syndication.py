@@ -28,7 +28,7 @@ class Syndicated:
 
     @property
     def title(self) -> str:
-        return said(self.channel, "title")
+        return first_text(self.channel, "title")
 
 
 def parse(body: bytes) -> Syndicated:
@@ -52,7 +52,7 @@ def parse_markup(markup: Markup) -> Syndicated:
     return Syndicated(channel=parsed.feed, items=parsed.entries, flavour=parsed.version, markup=markup)
 
 
-def said(item: Item, *keys: str) -> str:
+def first_text(item: Item, *keys: str) -> str:
     """The first of these elements that says something; a key ``_doi`` stands for ``doi`` under any prefix."""
     for key in keys:
         names = [name for name in item if name.endswith(key)] if key.startswith("_") else [key]
@@ -62,7 +62,7 @@ def said(item: Item, *keys: str) -> str:
     return ""
 
 
-def listed(item: Item, key: str, part: str) -> Iterator[str]:
+def texts_of(item: Item, key: str, part: str) -> Iterator[str]:
     """One part (``term`` of ``tags``, ``name`` of ``authors``) of each thing in a list, those that say something."""
     things = dict.get(item, key)
     for thing in things if isinstance(things, list) else ():

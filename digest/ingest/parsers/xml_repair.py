@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from xml.parsers import expat
 
 from digest.ingest.parsers.body import Text
-from digest.ingest.parsers.feed import MAX_ENTRIES, Refused, SourceUnreadable, shortened
+from digest.ingest.parsers.feed import MAX_ENTRIES, Refused, SourceUnreadable, shorten_text
 
 MAX_PROLOGUE = 100_000  # characters before the root
 MAX_MENDED = 100_000  # stray ampersands, each of which makes the text longer
@@ -74,7 +74,7 @@ def well_formed(opened: Text) -> Markup:
     if root.lower() == "html":
         raise SourceUnreadable("This is an HTML page, not a feed.")
     if root not in ENTRY_OF:
-        raise SourceUnreadable(f"This is no feed: it begins with “{shortened(text, width=40)}”.")
+        raise SourceUnreadable(f"This is no feed: it begins with “{shorten_text(text, width=40)}”.")
     notes, refused = opened.notes, tuple[Refused, ...]()
     if fault := _fault(text):
         text, refused, note = _mended(text, ENTRY_OF[root], fault)
@@ -255,4 +255,4 @@ def _spelled_out(match: re.Match[str]) -> str:
 
 def _title_in(piece: str) -> str:
     match = _TITLE.search(piece)
-    return shortened(html.unescape(match[1])) if match else ""
+    return shorten_text(html.unescape(match[1])) if match else ""

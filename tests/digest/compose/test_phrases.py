@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from digest.compose.phrases import listed, plural, shorten
+from digest.compose.phrases import join_words, plural, shorten
 
 
 def test_text_is_shortened_at_a_word() -> None:
@@ -17,6 +17,6 @@ def test_a_count_has_its_noun_in_the_right_number() -> None:
 
 
 def test_a_list_names_four_at_most_and_counts_the_others() -> None:
-    assert [listed("abcdef"[:count]) for count in range(6)] == [
+    assert [join_words("abcdef"[:count]) for count in range(6)] == [
         "", "a", "a and b", "a, b and c", "a, b, c and d", "a, b, c and 2 more",
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.test import Client
 
 from digest.delivery import throttle
-from digest.delivery.after_restore import Restored, after_restore
+from digest.delivery.after_restore import RestoreResult, after_restore
 from digest.delivery.apply_events import apply_events
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all, reap
@@ -43,7 +43,7 @@ def test_what_may_have_left_since_the_backup_is_not_sent_again_and_the_next_day_
     paul = reader("paul", send_hour=12, status="paused")
     morning(NOON)  # and now the backup is made: ada's and ben's digests are ready
     restored_at = NOON + DAY + timedelta(hours=1)
-    assert after_restore(restored_at) == Restored(doubtful=2, passed=3)
+    assert after_restore(restored_at) == RestoreResult(doubtful=2, passed=3)
     rows = Delivery.objects.values_list("subscriber__email", "status").order_by("issue_date", "subscriber")
     assert [status for _, status in rows] == ["unknown", "unknown", "skipped", "unknown", "unknown", "skipped"]
     reap(restored_at)

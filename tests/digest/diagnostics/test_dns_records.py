@@ -12,7 +12,7 @@ import dns.resolver
 import pytest
 
 from digest.diagnostics.check_result import CheckResult, Severity
-from digest.diagnostics.dns_records import look_up, rsa_bits
+from digest.diagnostics.dns_records import examine_dns, rsa_bits
 from tests.support.name_server import name_server
 from tests.support.services import missing
 
@@ -59,7 +59,7 @@ def seen(
 ) -> dict[str, CheckResult]:
     """Each finding by what was looked at."""
     with name_server(zone) as names:
-        return {found.what: found for found in look_up(domains, selectors=selectors, names=names)}
+        return {found.what: found for found in examine_dns(domains, selectors=selectors, names=names)}
 
 
 def of(record: str, zone: str, *, selectors: Sequence[str] = ("s1",)) -> CheckResult:
@@ -103,13 +103,13 @@ def test_where_no_name_server_answers_there_is_one_finding_for_all() -> None:
         mute.bind(("127.0.0.1", 0))
         names = dns.resolver.Resolver(configure=False)
         names.nameservers, names.port, names.lifetime = ["127.0.0.1"], mute.getsockname()[1], 0.3
-        (found,) = look_up([DOMAIN, "example.net"], selectors=["s1"], names=names, server="mx.example.org")
+        (found,) = examine_dns([DOMAIN, "example.net"], selectors=["s1"], names=names, server="mx.example.org")
     assert (found.severity, found.what) == (ATTENTION, "names")
     assert "cannot be looked up from here (nobody answered in time)" in found.seen
 
 
 def test_where_no_name_server_is_known_there_is_one_finding_for_all() -> None:
-    (found,) = look_up([DOMAIN], selectors=["s1"], names=dns.resolver.Resolver(configure=False))
+    (found,) = examine_dns([DOMAIN], selectors=["s1"], names=dns.resolver.Resolver(configure=False))
     assert (found.severity, found.what) == (ATTENTION, "names")
 
 
@@ -121,7 +121,7 @@ def test_a_name_server_that_knows_no_name_at_all_is_one_finding() -> None:
 
 def test_one_record_without_an_answer_does_not_hide_the_others() -> None:
     with name_server(GOOD, failing=[f"_dmarc.{DOMAIN}"]) as names:
-        found = {one.what: one for one in look_up([DOMAIN], selectors=["s1"], names=names)}
+        found = {one.what: one for one in examine_dns([DOMAIN], selectors=["s1"], names=names)}
     assert found[f"DMARC of {DOMAIN}"].severity == ATTENTION
     assert "SERVFAIL" in found[f"DMARC of {DOMAIN}"].seen
     assert [one.severity for one in found.values()].count(WELL) == 3
@@ -312,7 +312,7 @@ def test_a_servers_address_and_name_have_to_lead_to_each_other(
     host: str, zone: str, severity: Severity, said: str
 ) -> None:
     with name_server(zone) as names:
-        (found,) = look_up([], selectors=[], names=names, server=host)
+        (found,) = examine_dns([], selectors=[], names=names, server=host)
     assert found.severity == severity
     assert said in found.seen
     assert bool(found.do) == (severity != WELL)
@@ -320,5 +320,5 @@ def test_a_servers_address_and_name_have_to_lead_to_each_other(
 
 def test_a_server_that_cannot_be_looked_up_wants_a_look() -> None:
     with name_server("", failing=["mx.example.org"]) as names:
-        (found,) = look_up([], selectors=[], names=names, server="mx.example.org")
+        (found,) = examine_dns([], selectors=[], names=names, server="mx.example.org")
     assert (found.severity, found.what) == (ATTENTION, "name of mx.example.org")

@@ -48,12 +48,12 @@ def context_of(certificate: tuple[Path, Path]) -> ssl.SSLContext:
 
 
 def said() -> list[tuple[str, Severity, str]]:
-    return [(one.what, one.severity, one.do) for one in mail_server.mail_server()]
+    return [(one.what, one.severity, one.do) for one in mail_server.examine_mail_server()]
 
 
 def test_a_server_elsewhere_without_starttls_wants_a_look(smtp_server: Callable[..., None]) -> None:
     smtp_server()
-    (well, tls) = mail_server.mail_server()
+    (well, tls) = mail_server.examine_mail_server()
     assert (well.severity, tls.severity) == (Severity.WELL, Severity.ATTENTION)
     assert "offers no STARTTLS" in tls.seen
 
@@ -80,7 +80,7 @@ def test_a_certificate_is_trusted_or_the_server_is_not(
     settings.EMAIL_USE_TLS = True
     assert said()[0][1] == Severity.BROKEN
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-    (well,) = mail_server.mail_server()
+    (well,) = mail_server.examine_mail_server()
     assert (well.severity, well.seen) == (Severity.WELL, "the server 127.0.0.1 takes our log-in, over TLS")
 
 
@@ -91,7 +91,7 @@ def test_a_certificate_is_trusted_or_the_server_is_not(
 def test_one_click_for_nobody_is_taken_and_changes_nothing(live_server: Any, settings: Any) -> None:
     settings.SITE_URL = live_server.url
     ada = reader("ada")
-    found = mail_server.one_click()
+    found = mail_server.examine_one_click()
     assert (found.severity, found.seen) == (Severity.WELL, f"a POST to {live_server.url}/u/ is taken")
     assert Subscriber.objects.get() == ada
     assert Subscriber.objects.get().status == Subscriber.Status.ACTIVE
@@ -102,7 +102,7 @@ def test_one_click_for_nobody_is_taken_and_changes_nothing(live_server: Any, set
 def test_a_service_with_another_key_is_told(live_server: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.SITE_URL = live_server.url
     monkeypatch.setattr(mail_server, "unsubscribe_url", lambda _: f"{live_server.url}/u/{'A' * 38}")
-    found = mail_server.one_click()
+    found = mail_server.examine_one_click()
     assert (found.severity, found.seen) == (Severity.ATTENTION, f"{live_server.url}/u/ answers 400 instead of 200")
     assert "SECRET_KEY" in found.do
 
@@ -135,7 +135,7 @@ def test_what_stands_in_front_is_told_by_its_answer(settings: Any, code: int, se
         settings.SITE_URL = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.handle_request)
         thread.start()
-        found = mail_server.one_click()
+        found = mail_server.examine_one_click()
         thread.join()
     assert posted == [b"List-Unsubscribe=One-Click"]
     assert found.severity == severity
@@ -144,7 +144,7 @@ def test_what_stands_in_front_is_told_by_its_answer(settings: Any, code: int, se
 
 def test_an_address_that_nobody_answers_is_told_without_the_token(settings: Any) -> None:
     settings.SITE_URL = f"http://127.0.0.1:{free_port()}"
-    found: CheckResult = mail_server.one_click()
+    found: CheckResult = mail_server.examine_one_click()
     assert found.severity == Severity.ATTENTION
     assert "got no answer" in found.seen
     assert "/u/ " in found.seen  # and no token after it

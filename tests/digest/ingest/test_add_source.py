@@ -172,11 +172,11 @@ def test_a_source_is_added_once() -> None:
 
 
 def test_days_are_taken_out_of_addresses_that_are_asked_by_day() -> None:
-    assert add_source.kept_address("https://huggingface.co/api/daily_papers?date=2026-03-01", "hugging_face") == (
+    assert add_source.address_to_store("https://huggingface.co/api/daily_papers?date=2026-03-01", "hugging_face") == (
         "https://huggingface.co/api/daily_papers"
     )
     asked = "https://api.biorxiv.org/details/medrxiv/2026-03-01/2026-03-02/0/json"
-    assert add_source.kept_address(asked, "biorxiv_api") == "https://api.biorxiv.org/details/medrxiv"
+    assert add_source.address_to_store(asked, "biorxiv_api") == "https://api.biorxiv.org/details/medrxiv"
 
 
 def test_a_source_that_showed_papers_is_not_removed() -> None:

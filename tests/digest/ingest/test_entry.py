@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.ingest.entry import canonical_identifier, normalised_title, title_identifier, version_of
+from digest.ingest.entry import canonical_identifier, normalise_title, title_identifier, version_of
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_version_is_what_the_name_ends_in(text: str, version: int) -> None:
 
 
 def test_two_spellings_of_a_title_are_one() -> None:
-    assert normalised_title("Schrödinger’s  BEES: counting…") == normalised_title("Schrodinger's bees - Counting")
+    assert normalise_title("Schrödinger’s  BEES: counting…") == normalise_title("Schrodinger's bees - Counting")
     assert title_identifier("Bees_count!") == title_identifier("bees count")
     assert title_identifier("Bees count") != title_identifier("Wasps count")
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from digest.ingest import sample
-from digest.ingest.entry import CROSS, NEW, REPLACE, REPLACE_CROSS, UNANNOUNCED, Entry, normalised_title
+from digest.ingest.entry import CROSS, NEW, REPLACE, REPLACE_CROSS, UNANNOUNCED, Entry, normalise_title
 from digest.ingest.parsers import Feed
 
 FILES = [path for path in Path(sample.__file__).parent.iterdir() if path.suffix in (".json", ".rdf", ".txt", ".xml")]
@@ -40,7 +40,7 @@ def works(feeds: dict[str, Feed]) -> dict[str, list[Entry]]:
     by_title: defaultdict[str, list[Entry]] = defaultdict(list)
     for feed in feeds.values():
         for entry in feed.entries:
-            by_title[normalised_title(entry.title)].append(entry)
+            by_title[normalise_title(entry.title)].append(entry)
     return dict(by_title)
 
 
@@ -150,7 +150,7 @@ def test_hugging_face_shows_arxiv_papers_again_and_has_some_of_its_own(
     feeds: dict[str, Feed], works: dict[str, list[Entry]]
 ) -> None:
     featured = feeds["hugging-face.json"].entries
-    shared = [entry for entry in featured if len(works[normalised_title(entry.title)]) > 1]
+    shared = [entry for entry in featured if len(works[normalise_title(entry.title)]) > 1]
     points = [entry.points for entry in featured if entry.points is not None]
     assert len(shared) >= 15
     assert len(featured) - len(shared) >= 5

@@ -89,9 +89,9 @@ def test_a_month_is_thirty_days_and_a_day_that_was_not_counted_is_empty() -> Non
     DayTally.objects.filter(date=TODAY - timedelta(days=5)).delete()
     month = trends.last_month(TODAY)
     assert (len(month.days), month.days[-1], month.counted_at) == (30, TODAY, NOON)
-    assert trends.sent(month)["sent"] == [0] * 29 + [1]
-    assert trends.growth(month) == {"signed up": [0] * 30, "confirmed": [0] * 29 + [1], "left": [0] * 29 + [1]}
-    assert trends.troubles(month)["left the list"][-1] == 1
+    assert trends.sent_by_day(month)["sent"] == [0] * 29 + [1]
+    assert trends.growth_by_day(month) == {"signed up": [0] * 30, "confirmed": [0] * 29 + [1], "left": [0] * 29 + [1]}
+    assert trends.problems_by_day(month)["left the list"][-1] == 1
 
 
 def test_the_most_frequent_reasons_have_names_and_the_others_are_one() -> None:
@@ -99,6 +99,6 @@ def test_the_most_frequent_reasons_have_names_and_the_others_are_one() -> None:
         for copy in range(8 - number):
             delivery(reader(f"r{number}-{copy}"), status="skipped", outcome=f"Reason {number}.")
     daily_counts.count(NOON)
-    series = trends.skipped(trends.last_month(TODAY))
+    series = trends.skipped_by_day(trends.last_month(TODAY))
     assert list(series) == [*(f"Reason {number}." for number in range(5)), "other reasons"]
     assert sum(sum(values) for values in series.values()) == 36

@@ -24,19 +24,19 @@ from digest.text import (
     split_authors,
 )
 from digest.text.marks import MOST
-from digest.text.symbols import listed
+from digest.text.symbols import names_in
 
 steady = settings(derandomize=True, deadline=None, max_examples=80, database=None)
 
 SCRAPS = (
     *"\\{}$^_~`'\"%&<>-()[]. ,;:=/*\n\t\x00\u200b\u202e\u00ad\ufeff0123abNOxyzéΩ中😀\u0301\u200d\ud800",
-    *listed(
+    *names_in(
         r"\alpha \frac \sqrt[3] \cite \href \mathcal \emph{ \begin{x} \end \left \( \) \$ \\ \' \" \v \tilde \ours"
     ),
-    *listed(
+    *names_in(
         "mathcal{ varepsilon ntimes times alpha infty left( right) scriptsizeA https://a.b/c{ 1{t} &amp; &lt; <b> </b>"
     ),
-    *listed(
+    *names_in(
         "<sub> </sub> <script> <!-- --> <jats:p> <think> Abstract: textbf{ in to pm lceil {bf e.g. $5 \\5 ^{ _{ }{"
     ),
 )

@@ -9,7 +9,7 @@ from django.test import Client
 
 from subscriptions.models import LinkRequest, LoginToken, Subscriber
 from subscriptions.tokens import PREFERENCES, new_login_token, token_for
-from subscriptions.web.sign_in import masked
+from subscriptions.web.sign_in import mask_address
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
@@ -145,4 +145,4 @@ def test_signing_out_ends_the_visit_and_takes_a_form_of_this_site() -> None:
     ],
 )
 def test_an_address_is_masked(address: str, shown: str) -> None:
-    assert masked(address) == shown
+    assert mask_address(address) == shown
