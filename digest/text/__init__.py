@@ -1,4 +1,4 @@
-"""Text as sources write it -> text as readers read it: the one room for TeX, HTML, names, sentences and accents."""
+"""Clean text: in, as sources write it; out, as readers read it. TeX, HTML, names, sentences and accents, and no Django."""
 
 from digest.text.marks import visible
 from digest.text.names import clean_name, fold, split_authors

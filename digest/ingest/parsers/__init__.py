@@ -1,4 +1,4 @@
-"""Readers of what sources send: one module per kind, each with ``read(body: bytes) -> Feed``."""
+"""Parse what sources send: in, a body of bytes; out, a ``Feed`` of ``Entry``. One module a kind, each with ``read``."""
 
 from __future__ import annotations
 
