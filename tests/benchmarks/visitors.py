@@ -1,26 +1,31 @@
-"""How fast the pages answer fifty visitors at once, over 20,000 papers: ``python -m tests.benchmarks.visitors [FOLDER]``.
+"""Measure how fast the pages answer fifty visitors at once, over 20,000 papers.
 
-The pages are served as configured, on the same machine as the visitors. With a FOLDER the papers are kept for the next
-time. The second table is the pace of the sign-up's answer for addresses of four kinds: it must not tell them apart.
+The pages are served as configured, on the same machine as the visitors. The second table is the pace of the sign-up's
+answer for addresses of four kinds: it must not tell them apart.
 """
 
-# ruff: noqa: S311, T201 (a script that prints, and whose dice keep no secret)
+# ruff: noqa: S311 (its dice keep no secret)
 from __future__ import annotations
 
+import argparse
 import random
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from rich.console import Console
+
+from tests.benchmarks.command_line import Refused, Result, progress
+from tests.benchmarks.report import table
 from tests.support.http_client import Asker, at_once, hidden_fields
 from tests.support.processes import SET_UP
 from tests.support.running_service import web_alone
 from tests.support.services import House, free_port
 
-VISITORS, EACH = 50, 12
+PAPERS, VISITORS, EACH = 20_000, 50, 12
+MARKER = "made-by-bench-visitors"  # a file, so that no other installation is ever written to
 WORDS = "protein robot graph language galaxy privacy climate proof qubit vaccine market speech image planning".split()
 TOPICS = (
     "machine-learning language vision robotics statistics neuroscience databases security probability finance".split()
@@ -41,31 +46,56 @@ if not Subscriber.objects.filter(email="active0@readers.example").exists():
 """
 
 
-def main(folder: Path) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        metavar="FOLDER",
+        help="keep the papers in FOLDER, and find them there next time",
+    )
+
+
+def run(given: argparse.Namespace, out: Console) -> Result:
+    if given.folder is None:
+        with tempfile.TemporaryDirectory(prefix="broadsheet-") as folder:
+            return _run(Path(folder), out)
+    folder = given.folder.resolve()
+    if folder.exists() and not (folder / MARKER).exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Refused(f"{folder} holds something else: name a new folder, or one that this command has filled")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARKER).touch()
+    return _run(folder, out)
+
+
+def _run(folder: Path, out: Console) -> Result:
     port = free_port()
     house = House.at(folder, SITE_URL=f"http://127.0.0.1:{port}", PROXIES="1")
-    house.run("manage.py", "migrate", "-v0")
-    house.run("manage.py", "collectstatic", "--no-input", "-v0")
-    count = "from digest.models import Paper; print(Paper.objects.count())"
-    if int(house.run("-c", SET_UP + count)) < 20_000:
-        house.run("-c", SET_UP + "from tests.benchmarks import archive; archive.fill()")
-    papers = int(house.run("-c", SET_UP + count))
-    house.run("-c", SET_UP + KNOWN)
-    with web_alone(house, port=port) as service:
-        print(f"{papers:,} papers; {VISITORS} visitors at once, {EACH} requests each; times in ms\n")
-        print(f"{'page':<24}{'median':>8}{'p95':>8}{'slowest':>9}{'a second':>10}")
-        for name, visit in [
-            ("home", lambda asker, form, dice: asker.get("/")),
-            ("search", lambda asker, form, dice: asker.get(f"/search?q={dice.choice(WORDS)}+{dice.choice(WORDS)}")),
-            ("sign-up", lambda asker, form, dice: asker.get("/subscribe")),
-            ("preview", _preview),
-        ]:
-            _warm(service.url, visit)
-            times, took = _crowd(service.url, visit)
-            print(f"{name:<24}" + _row(times) + f"{len(times) / took:>10.1f}")
-        print(f"\n{'sign-up answered to':<24}{'median':>8}{'p95':>8}{'slowest':>9}   (one after the other)")
-        for kind, times in _paces(service.url).items():
-            print(f"{kind:<24}" + _row(times))
+    with progress() as bar:
+        task = bar.add_task("Storing the papers", total=None)
+        house.run("manage.py", "migrate", "-v0")
+        house.run("manage.py", "collectstatic", "--no-input", "-v0")
+        count = "from digest.models import Paper; print(Paper.objects.count())"
+        if int(house.run("-c", SET_UP + count)) < PAPERS:
+            house.run("-c", SET_UP + "from tests.benchmarks import archive; archive.fill()")
+        papers = int(house.run("-c", SET_UP + count))
+        house.run("-c", SET_UP + KNOWN)
+        pages: dict[str, dict[str, float]] = {}
+        with web_alone(house, port=port) as service:
+            for name, visit in PAGES.items():
+                bar.update(task, description=f"Asking for {name}")
+                _warm(service.url, visit)
+                times, took = _crowd(service.url, visit)
+                pages[name] = _milliseconds(times) | {"per_second": len(times) / took}
+            bar.update(task, description="Signing up")
+            sign_ups = {kind: _milliseconds(times) for kind, times in _paces(service.url).items()}
+    out.print(f"{papers:,} papers; {VISITORS} visitors at once, {EACH} requests each; times in ms")
+    rows = [(name, *_row(found), f"{found['per_second']:.1f}") for name, found in pages.items()]
+    table(out, "Pages", ("page", "median", "p95", "slowest", "a second"), rows)
+    rows = [(kind, *_row(found)) for kind, found in sign_ups.items()]
+    table(out, "Sign-ups one by one", ("address", "median", "p95", "slowest"), rows)
+    size = {"papers": papers, "visitors": VISITORS, "requests_each": EACH, "sign_ups_each": SIGN_UPS}
+    return Result({"size": size, "pages": pages, "sign_ups": sign_ups})
 
 
 Visit = Callable[[Asker, dict[str, str], random.Random], object]
@@ -78,6 +108,14 @@ def _preview(asker: Asker, form: dict[str, str], dice: random.Random) -> object:
     fields += [("keywords", f"{', '.join(dice.sample(WORDS, 3))}, number {dice.random():.6f}")]
     fields += [("weekdays", "0"), ("send_hour", "7"), ("zone", "UTC"), ("max_papers", "10"), ("hype", "50")]
     return asker.post("/preview", fields)
+
+
+PAGES: dict[str, Visit] = {
+    "home": lambda asker, form, dice: asker.get("/"),
+    "search": lambda asker, form, dice: asker.get(f"/search?q={dice.choice(WORDS)}+{dice.choice(WORDS)}"),
+    "sign-up": lambda asker, form, dice: asker.get("/subscribe"),
+    "preview": _preview,
+}
 
 
 def _warm(site: str, visit: Visit) -> None:
@@ -131,14 +169,11 @@ def _paces(site: str) -> dict[str, list[float]]:
     return times
 
 
-def _row(times: list[float]) -> str:
+def _milliseconds(times: list[float]) -> dict[str, float]:
     p95 = statistics.quantiles(times, n=20)[-1]
-    return f"{statistics.median(times) * 1000:>8.0f}{p95 * 1000:>8.0f}{max(times) * 1000:>9.0f}"
+    found = {"median": statistics.median(times), "p95": p95, "slowest": max(times)}
+    return {name: seconds * 1000 for name, seconds in found.items()}
 
 
-if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            main(Path(folder))
+def _row(found: dict[str, float]) -> list[str]:
+    return [f"{found[name]:.0f}" for name in ("median", "p95", "slowest")]

@@ -1,4 +1,4 @@
-"""``./run bench``: it looks at the mails before it prints a figure, and its tables have the form that is promised."""
+"""``./run bench mails``: it looks at the mails before it prints a figure, and its tables have the form that is promised."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from digest.compose.emails import Mails
-from tests.benchmarks import bench, composing, composing_race, correct, day, pipeline, pipeline_race
+from tests.benchmarks import composing, composing_race, correct, day, pipeline, pipeline_race
+from tests.benchmarks.__main__ import main
 from tests.benchmarks.ground import QUICK, NotRight
 from tests.benchmarks.report import Mark
 from tests.support.services import ROOT
@@ -22,7 +23,7 @@ from tests.support.services import ROOT
 
 def test_a_quick_bench_checks_its_mails_and_prints_its_tables(tmp_path: Path) -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.bench", "--quick"],
+        [sys.executable, "-m", "tests.benchmarks", "--quick", "--json", str(tmp_path / "figures.json")],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "BROADSHEET_VAR": str(tmp_path)},
         capture_output=True,
@@ -37,10 +38,12 @@ def test_a_quick_bench_checks_its_mails_and_prints_its_tables(tmp_path: Path) ->
     marks = run.stdout.partition("Against the marks")[2]
     assert len(re.findall(r"  (goal reached|accepted|missed)$", marks, re.MULTILINE)) == 9
 
-    figures = json.loads((tmp_path / "bench.json").read_text())
+    figures = json.loads((tmp_path / "figures.json").read_text())
     for name, found in figures["composing"].items():
         assert len(found["cpu"]) == QUICK.repeats, name
         assert all(value > 0 for value in [*found["cpu"], found["peak"], found["start"]]), name
+    assert figures["part"] == "mails"
+    assert len(figures["marks"]) == 9
     assert set(figures["composing"]) == set(composing_race.ROWS)
     for name in pipeline_race.ROWS:
         assert len(figures["sending"][name]) == QUICK.sendings, name
@@ -49,15 +52,18 @@ def test_a_quick_bench_checks_its_mails_and_prints_its_tables(tmp_path: Path) ->
     assert 0 < ours["mails"] <= ours["readers"]
 
 
-def test_a_wrong_mail_leaves_no_figures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_mail_leaves_no_figures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     def wrong(*_: Any) -> None:
         raise NotRight("7.eml: the papers in HTML")
 
     monkeypatch.setattr(composing_race, "race", wrong)
-    assert bench.main(["--quick"]) == 1
-    said = capsys.readouterr().out
-    assert "the papers in HTML" in said
-    assert "Against the marks" not in said
+    assert main(["--quick", "--json", str(tmp_path / "figures.json")]) == 1
+    printed = capsys.readouterr()
+    assert printed.err == "./run bench: no figures, since a mail is not right. 7.eml: the papers in HTML\n"
+    assert printed.out == ""
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_mark_is_reached_accepted_or_missed_whichever_way_is_better() -> None:
