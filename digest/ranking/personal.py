@@ -12,7 +12,7 @@ Per reader, over the day's whole pool, z() being minus mean, over standard devia
 With likes, 1 stands in place of 1.5 and popularity counts half. Papers that stand out, by more than two deviations, act
 as weak likes: the less the reader told us, the more the day itself helps. BM25, Rocchio's formula and
 pseudo-relevance feedback are textbook (Manning, Raghavan, Schuetze, ch. 9 and 11); the weights were chosen on recorded
-readers (``manage.py evaluate_ranking``).
+readers (``./run bench ranking``).
 """
 
 from __future__ import annotations

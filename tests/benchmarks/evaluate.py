@@ -1,4 +1,4 @@
-"""The ranking bench: recorded readers and recorded votes, ranked by the functions that the daily job runs.
+"""Rank recorded readers and recorded votes by the functions that the daily job runs.
 
 **ranking_tasks**: a case is one reader (typed words and categories, or liked papers) and a pool of papers that stands
 for a day. Measured is nDCG@10; a user's cases are averaged first, then the users. No popularity and no floor, so that
@@ -7,8 +7,7 @@ of the words, or of every word of the liked papers.
 
 **hf_daily**: a morning reading of votes against the most votes seen later. A is one day's papers; B is today's
 and yesterday's together, yesterday's as of midnight. overlap@5 is the share of the true first five among the first
-five; hours count from ``submitted_on_daily``. Days count from 10 papers on, every such day of the folder, which are
-more days than RANKING.md's table had: its figures of single days do not carry over, the order of the scores does.
+five; hours count from ``submitted_on_daily``. Every day of the folder with at least 10 papers counts.
 """
 
 from __future__ import annotations

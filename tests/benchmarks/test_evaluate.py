@@ -1,15 +1,17 @@
-"""The bench: its measures on made-up cases, and the product's figures on a small recorded set."""
+"""``./run bench ranking`` and ``trending``: their measures on made-up cases, and the product's figures on a small recorded set."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from digest.ranking import evaluate
-from digest.ranking.evaluate import DataUnreadable, evaluate_ranking, evaluate_trending, ndcg, sets
+from tests.benchmarks import evaluate
+from tests.benchmarks.__main__ import main
+from tests.benchmarks.evaluate import DataUnreadable, evaluate_ranking, evaluate_trending, ndcg, sets
 
 
 def write(path: Path, rows: list[dict]) -> None:
@@ -38,6 +40,56 @@ def test_a_users_cases_are_averaged_before_the_users(tmp_path: Path) -> None:
     assert line.enough
     assert sum(done) == 3
     assert sets(tmp_path) == {"toy": 3}
+
+
+def test_the_ranking_bench_prints_its_table_and_writes_the_same_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = tmp_path / "ranking_tasks"
+    tasks.mkdir()
+    write(tasks / "csfcube.papers.jsonl.gz", [{"id": "bees", "title": "Bees", "abstract": ""}])
+    case = {"task": "q1", "user": "Ada", "words": ["bees"], "categories": [], "likes": [], "pool": ["bees"]}
+    write(tasks / "csfcube.cases.jsonl.gz", [{**case, "relevant": {"bees": 1}}])
+    arguments = ["ranking", "--data", str(tmp_path), "--json", str(tmp_path / "figures.json")]
+    assert main(arguments) == 0
+    assert re.search(r"^csfcube +q1 +1 +1 +1\.000 +1\.000 +0\.509 +0\.540$", capsys.readouterr().out, re.MULTILINE)
+    (line,) = json.loads((tmp_path / "figures.json").read_text())["lines"]
+    assert line["accepted"]
+    assert (line["name"], line["task"], line["cases"], line["ours"]) == ("csfcube", "q1", 1, pytest.approx(1))
+
+    write(tasks / "csfcube.cases.jsonl.gz", [{**case, "relevant": {"wasps": 1}}])
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    assert "too low" in printed.out
+    assert printed.err == "./run bench: at least one figure is below what is accepted.\n"
+    assert not json.loads((tmp_path / "figures.json").read_text())["lines"][0]["accepted"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["ranking"], "There are no ranking tasks"),
+        (["trending"], "later_upvotes.jsonl.gz cannot be read"),
+        (["trending", "--data", "/nowhere"], "there is no recorded data at /nowhere"),
+        (["ranking", "--task", "k1"], "argument --task: invalid choice: 'k1'"),
+    ],
+)
+def test_absent_data_are_told_in_one_line(
+    arguments: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BROADSHEET_DATA", str(tmp_path))
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert told in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+
+
+def test_an_unknown_set_is_told_with_those_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "ranking_tasks").mkdir()
+    write(tmp_path / "ranking_tasks" / "toy.cases.jsonl.gz", [])
+    assert main(["ranking", "--data", str(tmp_path), "--set", "game"]) == 2
+    assert capsys.readouterr().err.endswith("ranking_tasks, only toy.\n")
 
 
 def test_a_folder_without_tasks_or_with_a_broken_file_is_named(tmp_path: Path) -> None:
