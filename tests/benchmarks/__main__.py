@@ -17,6 +17,7 @@ PARTS = {
     "mails": "how fast digests are made and sent, after a check that they are right (the default)",
     "ranking": "how well the ranking finds what recorded readers saved, beside a plain BM25",
     "trending": "how well the morning's trending score finds the papers that have most votes later",
+    "text": "how much raw TeX is left in cleaned titles and abstracts, and which words were lost",
     "visitors": "how fast the pages answer fifty visitors at once",
 }
 EXIT_CODES = (

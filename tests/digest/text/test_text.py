@@ -12,19 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.text import (
-    RESIDUE,
-    clean,
-    clean_abstract,
-    clean_name,
-    fold,
-    lost_words,
-    sentences,
-    snippet,
-    split_authors,
-)
+from digest.text import clean, clean_abstract, clean_name, fold, sentences, snippet, split_authors
 from digest.text.marks import MOST
 from digest.text.symbols import names_in
+from tests.benchmarks.residue import RESIDUE, lost_words
 
 steady = settings(derandomize=True, deadline=None, max_examples=80, database=None)
 
@@ -310,42 +301,6 @@ def test_a_snippet_is_whole_sentences_that_fit() -> None:
     assert snippet("One sentence that is too long, and more.", limit=32) == "One sentence that is too long…"
     assert snippet("x" * 50, limit=10) == "x" * 9 + "…"
     assert snippet("  ") == ""
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        *(
-            r"\alpha",
-            r"85\%",
-            r"na\"ive",
-            "x^{2}",
-            "a_{i}",
-            "$n$-gram",
-            "$17$",
-            "the {GAN} here",
-            "``quoted",
-            "see~Smith",
-        ),
-        *("open {brace", "mathcal O", "nLvarepsilon", "scriptsizeFLaws", "N^alpha", "rho^2", "leq 5", "textbf"),
-    ],
-)
-def test_raw_tex_is_recognised(raw: str) -> None:
-    assert RESIDUE.search(f"Some {raw} text")
-
-
-@pytest.mark.parametrize(
-    "text", ["{0,1}ⁿ costs $5 or $6", "about ~60%, ~/bin", "inequality, anecdotes", "p_comp, N^(α/2), a_b", "5$ a day"]
-)
-def test_what_reads_well_is_no_residue(text: str) -> None:
-    assert not RESIDUE.search(text)
-
-
-def test_a_lost_word_is_found() -> None:
-    assert lost_words(r"Costs 5% of the \mbox{bull} market", "Costs 5") == ["the", "bull", "market"]
-    assert lost_words("<p>A <b>bold</b> alpha &amp; omega</p>", "A bold alpha & Ω") == []
-    assert lost_words(r"Schr\"odinger, {\L}ukasz, $\alpha$ N^{-alpha}", "Schrödinger, Łukasz, α N⁻ᵅ") == []
-    assert lost_words("N^{-alpha} decay", "N decay") == ["alpha"]
 
 
 def _recorded(data: Path) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What raw TeX looks like, and which words a cleaning lost: the two figures that say how clean the texts are."""
+"""Find raw TeX in cleaned text, and words that the cleaning lost: two figures that say how clean the texts are."""
 
 from __future__ import annotations
 
