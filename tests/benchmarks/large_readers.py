@@ -1,4 +1,4 @@
-"""A crowd of invented readers and a month of their deliveries, laid down in bulk as the product writes them."""
+"""Invent readers and a month of their deliveries, written in bulk as the product writes them."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ OF_A_DAY = {  # status and outcome of a past day's rows -> how many of a thousan
 OPEN = {(S.READY, ""): 60, (S.RETRY_WAIT, "The mail server asked for another try."): 4}  # of today's, besides
 STATUSES = {R.ACTIVE: 92, R.PAUSED: 3, R.UNSUBSCRIBED: 3, R.PENDING: 2}
 M = TypeVar("M", bound=models.Model)
+DOMAIN = "@crowd.invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def readers(count: int, *, now: datetime, dice: random.Random) -> Iterator[Subsc
     statuses, weights = list(STATUSES), list(STATUSES.values())
     for number in range(count):
         status = dice.choices(statuses, weights)[0]
-        email = f"reader{number:06}@crowd.invalid"
+        email = f"reader{number:06}{DOMAIN}"
         joined = now - timedelta(days=dice.expovariate(1 / 90), minutes=dice.randrange(1440))
         is_in = status != R.PENDING
         left = min(now, joined + timedelta(days=dice.randrange(60)))

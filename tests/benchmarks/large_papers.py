@@ -1,4 +1,4 @@
-"""A month of invented papers for a large installation, through the product's own doors: stored, tagged, opened."""
+"""Seed the papers of an invented large installation as the product does: stored, tagged, their editions opened."""
 
 from __future__ import annotations
 
@@ -10,36 +10,33 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from digest.editions.open_edition import open_edition
-from digest.ingest import sample, store
+from digest.ingest import store
 from digest.ingest.entry import Entry
 from digest.ingest.parsers import Feed
 from digest.models import CuratorPick, Edition, Paper, Source
 from subscriptions.seed_data import seed_topics
+from tests.benchmarks import archive
 
 FEEDS = 12  # of arXiv's, beside the one whose readers vote
 VOTED = 60  # papers a day with votes
-SYLLABLES = "ba ce di fo gu la me ni po ru sa te vi xo zu kra ste phi tron gen".split()
+HOST = "https://sources.invalid/"  # which nobody can ask
 
 
-def lay_down(count: int, *, days: int, now: datetime, dice: random.Random) -> Iterator[Edition]:
-    """So many papers over so many days, the last one today's: each day's edition once it is open."""
+def seed(count: int, *, days: int, now: datetime, dice: random.Random) -> Iterator[Edition]:
+    """Store so many papers over so many days, the last one today; yield each day's edition once it is open."""
     seed_topics()
     feeds, votes = _sources(now)
-    models = [
-        entry for feed in sample.feeds(now.date()).values() for entry in feed.entries if len(entry.abstract) > 200
-    ]
     for ago in reversed(range(days)):
         moment = now - timedelta(days=ago)
         first, last = (count * (days - back) // days for back in (ago + 1, ago))
-        papers = [_invented(dice, models, moment, number) for number in range(first, last)]
+        papers = list(archive.invented(dice, moment, number=first, count=last - first))
         with transaction.atomic():
-            edition = _read_and_opened(papers, feeds, votes, moment, dice)
+            edition = _store_and_open(papers, feeds, votes, moment, dice)
         yield edition
     Source.objects.filter(failures=0, active=True).update(next_check_at=now + timedelta(hours=1))
 
 
 def _sources(now: datetime) -> tuple[list[Source], Source]:
-    """Hosts under .invalid, which nobody can ask."""
     kinds = [("arxiv_rss", f"arXiv part {number + 1}", f"rss/part{number + 1}") for number in range(FEEDS)]
     rows = [
         *kinds,
@@ -48,7 +45,7 @@ def _sources(now: datetime) -> tuple[list[Source], Source]:
         ("journal", "Gone", "gone"),
     ]
     made = [
-        Source.objects.create(kind=kind, name=name, url=f"https://sources.invalid/{path}", last_success_at=now)
+        Source.objects.create(kind=kind, name=name, url=f"{HOST}{path}", last_success_at=now)
         for kind, name, path in rows
     ]
     Source.objects.filter(name="Old journal").update(active=False)
@@ -58,7 +55,7 @@ def _sources(now: datetime) -> tuple[list[Source], Source]:
     return made[:FEEDS], made[FEEDS]
 
 
-def _read_and_opened(
+def _store_and_open(
     papers: list[Entry], feeds: list[Source], votes: Source, moment: datetime, dice: random.Random
 ) -> Edition:
     for place, source in enumerate(feeds):
@@ -88,31 +85,10 @@ def _store(source: Source, entries: list[Entry], moment: datetime, *, stated_tot
 
 
 def _judge(edition: Edition, moment: datetime) -> None:
-    """Two picks, a boost and a hide, as curators would."""
+    """Write two picks, a boost and a hide, as curators would."""
     verdicts = (("pick", "Read this one first."), ("pick", ""), ("boost", ""), ("hide", "It was withdrawn elsewhere."))
     some = Paper.objects.filter(candidacies__edition=edition).order_by("-pk")[: len(verdicts)]
     CuratorPick.objects.bulk_create(
         CuratorPick(paper=paper, edition_date=edition.date, verdict=verdict, note=note)
         for paper, (verdict, note) in zip(some, verdicts, strict=False)
     )
-
-
-def _invented(dice: random.Random, models: list[Entry], moment: datetime, number: int) -> Entry:
-    model = dice.choice(models)
-    sentences = [sentence for one in (model, dice.choice(models)) for sentence in one.abstract.split(". ")]
-    text = [f"{sentence.rstrip('.')} {_rare(dice)}." for sentence in dice.sample(sentences, min(6, len(sentences)))]
-    return Entry(
-        identifiers=(f"arxiv:26{moment.month:02}.{number:05}",),
-        title=f"{_rare(dice).capitalize()} and {_rare(dice)}: {model.title}",
-        abstract=" ".join(text),
-        authors=tuple(f"{dice.choice('ABCDEFGH')}. {_rare(dice).capitalize()}" for _ in range(dice.randrange(1, 8))),
-        categories=model.categories or ("cs.LG",),
-        url=f"https://arxiv.org/abs/26{moment.month:02}.{number:05}",
-        announced="new",
-        announced_on=moment.date(),
-    )
-
-
-def _rare(dice: random.Random) -> str:
-    """A word of three or four syllables."""
-    return "".join(dice.choice(SYLLABLES) for _ in range(dice.choice((3, 3, 4))))
