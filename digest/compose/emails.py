@@ -102,13 +102,6 @@ def cards_of(delivery: Delivery) -> dict[int, Card]:
     return mails.cards_of(delivery)
 
 
-def email_for(delivery: Delivery) -> RenderedEmail | JoinedEmail:
-    """The mail of one delivery."""
-    mails = Mails()
-    mails.read_cards([delivery])
-    return mails.email_for(delivery)
-
-
 def _papers_of(delivery: Delivery) -> list[int]:
     return [*delivery.paper_ids, *(delivery.reasons or {}).get("also", ())]
 

@@ -79,11 +79,6 @@ def submitted_within(day: date) -> tuple[datetime, datetime]:
     return _closing(last_announced_day(before=day)), _closing(day)
 
 
-def known_year(year: int) -> bool:
-    """Whether arXiv's own list of that year is in here; else only weekends and the holidays it always keeps are."""
-    return year in _LISTED
-
-
 def polling_begins(day: date) -> datetime:
     """When the feed of that day can first be asked for, in UTC."""
     return datetime.combine(day, POLLING, _EASTERN).astimezone(UTC)

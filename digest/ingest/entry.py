@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from urllib.parse import unquote, urlsplit
 
@@ -49,7 +49,6 @@ class Entry:
     points: int | None = None
     comments: int | None = None
     stars: int | None = None
-    links: tuple[str, ...] = field(default=())  # code, project page and the like
 
 
 def canonical_identifier(text: str) -> str:

@@ -18,9 +18,8 @@ from django.utils import timezone
 from digest import lease
 from digest.ingest.http.request import Answer, Limits, address, ask
 from digest.ingest.http.ssrf_guard import NoAnswer
-from digest.models import Source
 
-__all__ = ["USUAL", "Fetched", "Limits", "fetch", "get"]
+__all__ = ["USUAL", "Fetched", "Limits", "get"]
 
 MOST_REDIRECTS = 5
 REST = timedelta(seconds=1)
@@ -46,31 +45,6 @@ class Fetched:
     last_modified: str = ""
     next_check_at: datetime | None = None
     why: str = ""
-
-
-def fetch(
-    source: Source,
-    *,
-    now: datetime,
-    limits: Limits = USUAL,
-    clock: Callable[[], datetime] = timezone.now,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Fetched:
-    """Fetch what a source shows now, if it has changed; reads the row and writes none but the host's Lease.
-
-    Like ``get`` it raises nothing for what the network does, and may not be called within a transaction.
-    """
-    return get(
-        source.url,
-        now=now,
-        etag=source.etag,
-        last_modified=source.last_modified,
-        failures=source.failures,
-        spread=source.pk or 0,
-        limits=limits,
-        clock=clock,
-        sleep=sleep,
-    )
 
 
 def get(

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from digest.ingest.entry import Entry, canonical_identifier
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.body import open_text
-from digest.ingest.parsers.feed import Feed, Refused, assemble, count_of, moment_of, plain, shorten_text, web_address
+from digest.ingest.parsers.feed import Feed, Refused, assemble, count_of, moment_of, plain, shorten_text
 from digest.ingest.parsers.json_items import Items, items_in
 
 KIND = "hugging_face"
-
-_REPOSITORY = re.compile(r"[\w.-]{1,100}/[\w.-]{1,100}", re.A)
 
 
 def read(body: bytes) -> Feed:
@@ -63,7 +60,6 @@ def _entries(items: list[Any], notes: list[str]) -> Iterator[Entry | Refused]:
             points=_first_count(paper.get("upvotes"), item.get("upvotes")),
             comments=_first_count(item.get("numComments"), paper.get("numComments")),
             stars=count_of(paper.get("githubStars")),
-            links=tuple(filter(None, (_repository(paper.get("githubRepo")), web_address(paper.get("projectPage"))))),
         )
 
 
@@ -74,9 +70,3 @@ def _authors(authors: Any) -> tuple[str, ...]:
 
 def _first_count(*values: object) -> int | None:
     return next((count for value in values if (count := count_of(value)) is not None), None)
-
-
-def _repository(value: object) -> str:
-    """A code repository as an address; both ``owner/name`` and addresses are seen."""
-    text = plain(value)
-    return f"https://github.com/{text}" if _REPOSITORY.fullmatch(text) else web_address(text)

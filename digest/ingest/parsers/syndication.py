@@ -23,7 +23,6 @@ class Syndicated:
 
     channel: Item
     items: list[Item]
-    flavour: str  # feedparser's: rss20, rss10, atom10 …
     markup: Markup
 
     @property
@@ -49,7 +48,7 @@ def parse_markup(markup: Markup) -> Syndicated:
         )
     except Exception as error:  # whatever odd markup makes of it, other sources go on
         raise SourceUnreadable(f"The feed reader failed on it ({type(error).__name__}).") from error
-    return Syndicated(channel=parsed.feed, items=parsed.entries, flavour=parsed.version, markup=markup)
+    return Syndicated(channel=parsed.feed, items=parsed.entries, markup=markup)
 
 
 def first_text(item: Item, *keys: str) -> str:

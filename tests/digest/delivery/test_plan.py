@@ -13,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest.compose import emails
 from digest.compose.reasons import Reason, reason_in_words
 from digest.delivery import plan
 from digest.delivery.send import CHUNK, deliver_all
@@ -28,6 +27,7 @@ from digest.ranking.personal import rank
 from subscriptions import consent
 from subscriptions.models import Preference, Subscriber
 from tests.support.editions import GRAPHS, LANGUAGE, ROBOT, STARS, publish
+from tests.support.emails import email_for
 from tests.support.factories import NOON, entry, feed, reader, topic, want
 
 pytestmark = pytest.mark.django_db
@@ -274,7 +274,7 @@ def test_the_papers_of_a_row_are_in_the_order_of_the_mail() -> None:
     planned_for(ada)
     assert papers_of(ada)[:2] == [GRAPHS.title, STARS.title]
     row = Delivery.objects.get()
-    text = emails.email_for(row).text
+    text = email_for(row).text
     places = [text.index(title) for title in papers_of(ada)]
     assert places == sorted(places)
     assert [reasons[0][0] for reasons in row.reasons["papers"]][1] == "author"  # reasons moved along

@@ -22,6 +22,7 @@ from subscriptions import consent
 from subscriptions.mail.mailer import Mailer
 from subscriptions.models import Subscriber
 from subscriptions.tokens import unsubscribe_url
+from tests.support.emails import email_for
 from tests.support.factories import NOON, entry, feed, reader
 
 pytestmark = pytest.mark.django_db
@@ -102,7 +103,7 @@ def test_the_mail_is_what_was_frozen_in_the_row() -> None:
 def test_composing_twice_gives_the_same_mail() -> None:
     (row,) = planned(reader("ada", wants={"category": ["cs.LG"]}))
     row = Delivery.objects.select_related("subscriber", "edition").get()
-    assert emails.email_for(row) == emails.email_for(row)
+    assert email_for(row) == email_for(row)
 
 
 @pytest.mark.parametrize(
@@ -311,21 +312,21 @@ def test_a_first_digest_says_how_it_goes_on_and_the_next_does_not() -> None:
     ada = reader("ada", send_hour=9, weekdays=0b11111, max_papers=12)
     planned(ada)
     row = Delivery.objects.select_related("subscriber", "edition").get()
-    said = " ".join(emails.email_for(row).text.split())
+    said = " ".join(email_for(row).text.split())
     assert "This is your first digest." in said
     assert "on weekdays at 09:00, with at most 12 papers each" in said
     Subscriber.objects.update(send_hour=4, max_papers=3)
     row = Delivery.objects.select_related("subscriber", "edition").get()
-    assert " ".join(emails.email_for(row).text.split()) == said  # each try gives the same mail
+    assert " ".join(email_for(row).text.split()) == said  # each try gives the same mail
     row.reasons |= {"occasion": ""}
-    assert "first digest" not in emails.email_for(row).text
+    assert "first digest" not in email_for(row).text
 
 
 def test_a_digest_that_catches_up_says_since_when() -> None:
     planned(reader("ada"))
     row = Delivery.objects.select_related("subscriber", "edition").get()
     row.reasons |= {"occasion": "catch_up", "since": "2026-02-26"}
-    assert "since Thursday, 26 February" in " ".join(emails.email_for(row).text.split())
+    assert "since Thursday, 26 February" in " ".join(email_for(row).text.split())
 
 
 def test_a_row_from_before_there_were_occasions_gives_a_mail() -> None:
@@ -362,7 +363,7 @@ def test_a_mail_for_a_day_without_papers_is_the_same_at_each_try() -> None:
     ada = reader("ada", quiet_days=True)
     plan(NOON, [ada.pk], issue_date=NOON.date())
     row = Delivery.objects.select_related("subscriber", "edition").get()
-    first, second = (emails.email_for(row) for _ in range(2))
+    first, second = (email_for(row) for _ in range(2))
     assert first == second
     assert "No new paper came in." in first.text
 

@@ -10,7 +10,6 @@ from digest.ingest import arxiv_calendar
 from digest.ingest.arxiv_calendar import (
     announces,
     deadline,
-    known_year,
     last_announced_day,
     polling_begins,
     submitted_within,
@@ -59,9 +58,6 @@ def test_the_last_day_of_the_year_counts_for_the_first_feed_of_the_next() -> Non
 
 
 def test_in_a_year_without_a_list_the_holidays_that_arxiv_always_keeps_are_expected() -> None:
-    assert known_year(2026)
-    assert not known_year(2027)
-    assert not known_year(2031)
     assert empty_weekdays(2025) == {"01-02", "01-21", "06-20", "07-07", "09-02", "11-28", "12-26"}
     # 19 June and Christmas are Saturdays in 2027, 4 July a Sunday
     assert empty_weekdays(2027) == {"01-01", "01-04", "01-19", "06-21", "07-06", "09-07", "11-26", "12-27"}

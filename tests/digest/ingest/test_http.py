@@ -15,7 +15,7 @@ from digest import lease
 from digest.ingest import http, parsers
 from digest.ingest.http import Limits, ssrf_guard
 from digest.models import Lease
-from tests.support import factories, processes
+from tests.support import processes
 from tests.support.clock import Clock
 from tests.support.factories import NOON
 from tests.support.http_server import Answer, drip, serve
@@ -68,14 +68,11 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
 # --- what a good host answers ----------------------------------------------------------------------------------------
 
 
-def test_a_source_is_asked_politely_and_its_body_kept_with_its_marks(clock: Clock, settings: Any) -> None:
+def test_a_source_is_asked_politely_and_its_body_kept_with_its_marks(get: Any, settings: Any) -> None:
     settings.SITE_URL, settings.CONTACT = "https://digest.example.org", "ada@example.org\r\nX-Evil: 1"
     marks = {"ETag": '"v1"', "Last-Modified": "Mon, 02 Mar 2026 05:00:00 GMT", "Set-Cookie": "a=b"}
     with serve({"/feed": Answer(FEED, headers=marks)}) as web:
-        settings.FETCH_LOOPBACK = {web.at}
-        row = factories.source(url=web.url("/feed"))
-        fetched = http.fetch(row, now=NOON, clock=clock, sleep=clock.sleep)
-        assert fetched == http.Fetched(
+        assert get(web) == http.Fetched(
             status="fresh", body=FEED, etag='"v1"', last_modified="Mon, 02 Mar 2026 05:00:00 GMT"
         )
         assert dict(web.log[0].headers) == {
@@ -86,12 +83,10 @@ def test_a_source_is_asked_politely_and_its_body_kept_with_its_marks(clock: Cloc
         }
 
 
-def test_what_has_not_changed_is_not_sent_again(clock: Clock, settings: Any) -> None:
+def test_what_has_not_changed_is_not_sent_again(get: Any) -> None:
     day = "Mon, 02 Mar 2026 05:00:00 GMT"
     with serve({"/feed": Answer(status=304)}) as web:
-        settings.FETCH_LOOPBACK = {web.at}
-        row = factories.source(url=web.url("/feed"), etag='W/"é"', last_modified=day)
-        fetched = http.fetch(row, now=NOON, clock=clock, sleep=clock.sleep)
+        fetched = get(web, etag='W/"é"', last_modified=day)
         assert fetched == http.Fetched(status="unchanged", etag='W/"é"', last_modified=day)
         assert web.log[0].headers["If-None-Match"] == 'W/"é"'
         assert web.log[0].headers["If-Modified-Since"] == day

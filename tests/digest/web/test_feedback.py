@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from digest.compose import emails
 from digest.delivery.plan import plan
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
@@ -28,6 +27,7 @@ from subscriptions.tokens import FEEDBACK, PREFERENCES, UNSUBSCRIBE, BadLink, to
 from subscriptions.web.fields import LONGEST_PHRASE
 from subscriptions.web.forms import ChoicesForm, values_of
 from tests.support.database_rows import every_row
+from tests.support.emails import email_for
 from tests.support.factories import NOON, entry, feed, reader, topic, want
 
 pytestmark = pytest.mark.django_db
@@ -389,7 +389,7 @@ def test_too_many_presses_are_told_to_wait(press: Client) -> None:
 def test_the_links_of_the_mail_lead_to_the_papers_beside_them(press: Client) -> None:
     sent(ada := reader("ada"))
     row = Delivery.objects.select_related("subscriber", "edition").get()
-    text = emails.email_for(row).text
+    text = email_for(row).text
     shown = dict(re.findall(r"^(\d+)\. +(.+)$", text, flags=re.M))
     links = re.findall(r"^ +https?://[^/]+(/f/\S+/(\d+)/(?:more|less|mute))$", text, flags=re.M)
     assert len(links) == 9

@@ -31,6 +31,7 @@ from subscriptions import consent
 from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Preference, Subscriber
 from subscriptions.tokens import FEEDBACK, PREFERENCES, UNSUBSCRIBE, WEB_COPY, token_for, web_copy_url
 from tests.support.database_rows import every_row
+from tests.support.emails import email_for
 from tests.support.factories import NOON, entry, feed, reader, want
 
 pytestmark = pytest.mark.django_db
@@ -168,7 +169,7 @@ def test_what_did_not_fit_into_the_mail_is_here() -> None:
         card={**EditionPaper.objects.first().card, "snippet": "Ünïcödé “wörds” & <signs>. " * 99}
     )
     delivery = Delivery.objects.select_related("subscriber", "edition").get()
-    mailed_html = emails.email_for(delivery).html
+    mailed_html = email_for(delivery).html
     html = page(subscriber)
     assert len(mailed_html.encode()) <= HTML_BYTES < len(html.encode())
     assert html.count("<h3") == 60

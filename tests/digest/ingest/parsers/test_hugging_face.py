@@ -58,19 +58,6 @@ def test_a_count_that_is_none_is_left_out(strange: Any) -> None:
     assert (paper.points, paper.comments, paper.stars) == (None, None, None)
 
 
-@pytest.mark.parametrize(
-    ("given", "links"),
-    [
-        ("lee/bees", ("https://github.com/lee/bees",)),
-        ("https://github.com/lee/bees", ("https://github.com/lee/bees",)),
-        ("javascript:alert(1)", ()),
-        (None, ()),
-    ],
-)
-def test_a_code_repository_is_an_address_however_it_is_written(given: str | None, links: tuple[str, ...]) -> None:
-    assert one(githubRepo=given).links == links
-
-
 def test_a_paper_taken_back_is_marked() -> None:
     assert one(withdrawnAt="2026-02-01T00:00:00.000Z").withdrawn
     assert not one(withdrawnAt=None).withdrawn

@@ -284,7 +284,6 @@ def test_the_daily_papers_are_read_with_their_votes_morning_and_later(data: Path
     assert (morning.entries[0].identifiers, morning.entries[0].points) == (("arxiv:2601.20354",), 73)
     paper = later.entries[0]
     assert (paper.points, paper.comments, paper.stars) == (96, 1, None)
-    assert paper.links == ("https://github.com/example/2601.20354",)
     assert (paper.announced_on, paper.published) == (date(2026, 1, 30), datetime(2026, 1, 28, 8, 15, tzinfo=UTC))
     assert sum(entry.points or 0 for entry in later.entries) == 540
 
