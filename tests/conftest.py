@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.paths import recorded_data
 from tests.support.services import certificate, house, postgres_url, redis_url  # noqa: F401 (fixtures)
-
-ROOT = Path(__file__).parent.parent
-
-
-def recorded_data() -> Path:
-    """The folder of recorded inputs: BROADSHEET_DATA, else ``shared/data`` beside the checkout."""
-    return Path(os.environ.get("BROADSHEET_DATA") or ROOT.parent / "shared" / "data")
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from subscriptions.models import LinkRequest
 from tests.support.factories import NOON, entry, feed, reader, topic
 from tests.support.processes import go, start
 from tests.support.services import A_READER, AN_EDITION, House
-from tests.test_settings import start as start_with
+from tests.support.start import start as start_with
 
 HOUR = timedelta(hours=1)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.test_mail_pictures import look
+from tests.support.mail_pictures import look
 from tests.support.services import House
 
 DAYS = {

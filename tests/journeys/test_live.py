@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 
-from tests.journeys.test_service import served, wait_for
 from tests.support.http_server import Answer, serve
+from tests.support.running_service import served, wait_for
 from tests.support.services import House
 
 ITEM = "<item><title>Robot number {0}</title><link>https://journal.example/{0}</link><description>It is a robot.</description></item>"

@@ -6,8 +6,8 @@ import http.client
 
 from tests.support.running_service import wait_for, web_alone, worker_alone
 from tests.support.services import House, free_port
+from tests.support.start import POSTMARK
 from tests.support.webhook_payloads import KINDS, SECRET, Mail, Post, post_of
-from tests.test_settings import POSTMARK
 
 SET_UP = "import django; django.setup()\n"
 NAMES = ("ada", "ben", "cleo", "dora", "emil")

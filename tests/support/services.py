@@ -21,7 +21,7 @@ import psycopg
 import pytest
 import redis
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
 
 # Today's edition, open, so that the service by itself opens no other.
 AN_EDITION = """
