@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.start import MAILGUN, POSTMARK, RELAY, RESEND, start
 
+pytestmark = pytest.mark.service
 SECRET = "broadsheet:k7Qm2xVb9sTn4wLd"
 
 

@@ -244,6 +244,7 @@ def test_two_processes_that_plan_in_one_moment_plan_a_reader_once(house: House, 
 # --- settings --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("environment", "said"),
     [

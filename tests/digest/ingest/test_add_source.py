@@ -89,6 +89,7 @@ def test_a_redirect_into_a_private_network_is_refused() -> None:
     assert "private network" in str(refused)
 
 
+@pytest.mark.slow
 def test_a_feed_of_50_megabytes_is_refused() -> None:
     bomb = gzip.compress(b"<rss>" + b" " * (50 << 20))
     assert "larger than 32 MiB" in str(refusal_of(bomb, headers={"Content-Encoding": "gzip"}))
