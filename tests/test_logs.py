@@ -110,8 +110,7 @@ JOURNEY = [
 @pytest.mark.service
 def test_a_journey_of_bad_links_leaves_no_secret_in_the_log_of_the_web_process(tmp_path: Path) -> None:
     house = House.at(tmp_path)
-    house.run("manage.py", "migrate", "-v0")
-    house.run("manage.py", "collectstatic", "--no-input", "-v0")
+    house.prepare()
     port, log = free_port(), tmp_path / "web.log"
     with log.open("w") as out:
         web = subprocess.Popen(

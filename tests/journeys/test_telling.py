@@ -31,8 +31,7 @@ SETTLED = [
 
 def test_what_a_provider_tells_is_settled_without_a_timetable(house: House) -> None:
     house = House(house.var, house.environment | POSTMARK | {"WEBHOOK_SECRET": SECRET})
-    house.run("manage.py", "migrate", "-v0")
-    house.run("manage.py", "collectstatic", "--no-input", "-v0")
+    house.prepare()
     references = house.run("-c", SET_UP + READERS).split()
     with web_alone(house, port=free_port()) as web, worker_alone(house) as worker:
         for kind, name, reference in zip(KINDS, NAMES, references, strict=True):

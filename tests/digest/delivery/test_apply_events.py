@@ -544,7 +544,7 @@ SET_UP = "import django; django.setup()\n"
 
 
 def test_workers_that_settle_in_one_moment_do_it_once(house: House) -> None:
-    house.run("manage.py", "migrate", "-v0")
+    house.prepare()
     house.run("-c", SET_UP + SEVERAL)
     go([start(SETTLE, environment=house.environment) for _ in range(3)])
     assert house.run("-c", SET_UP + ENDS).strip() == "{'complained': 60} {'unsubscribed': 60} 60 60 0"
@@ -565,7 +565,7 @@ print(dict(apply_events.apply_events(NOON)))
 def test_a_row_that_a_deliverer_holds_is_not_waited_for(tmp_path: Path, postgres_url: str) -> None:
     with empty_database(postgres_url) as database_url:
         house = House.at(tmp_path, DATABASE_URL=database_url)
-        house.run("manage.py", "migrate", "-v0")
+        house.prepare()
         house.run("-c", SET_UP + ONE)
         with psycopg.connect(database_url) as deliverer:
             deliverer.execute("SELECT 1 FROM digest_delivery FOR NO KEY UPDATE")
@@ -593,7 +593,7 @@ def test_a_digest_that_proves_to_have_left_while_it_is_taken_is_not_sent_again(
 ) -> None:
     with empty_database(postgres_url) as database_url:
         house = House.at(tmp_path, DATABASE_URL=database_url)
-        house.run("manage.py", "migrate", "-v0")
+        house.prepare()
         house.run("-c", AN_EDITION + A_READER + PLAN)
         deliverer = start(DELIVER, environment=house.environment)
         with psycopg.connect(database_url) as settler, psycopg.connect(database_url, autocommit=True) as watcher:
