@@ -47,6 +47,7 @@ def test_nobody_ever_meets_half_a_message(tmp_path: Path) -> None:
     assert list(waiting.iterdir()) == []
 
 
+@pytest.mark.service
 def test_a_task_that_ends_after_redis_was_lost_does_not_end_its_worker() -> None:
     with redis_server(free_port()) as url, Connection(url, transport=RedisTransport) as connection:
         queue = connection.SimpleQueue("digests")

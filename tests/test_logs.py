@@ -66,6 +66,7 @@ def test_a_traceback_is_masked_with_its_message(capsys: pytest.CaptureFixture[st
     assert "Traceback" in said
 
 
+@pytest.mark.service
 def test_every_process_writes_with_the_mask(tmp_path: Path) -> None:
     """A 500 in the web process, a task that fails in a worker: told with its cause, without who and what."""
     boom = f"raise ValueError('/c/{SECRET} ada@example.org')"
@@ -106,10 +107,10 @@ JOURNEY = [
 ]  # fmt: skip
 
 
+@pytest.mark.service
 def test_a_journey_of_bad_links_leaves_no_secret_in_the_log_of_the_web_process(tmp_path: Path) -> None:
     house = House.at(tmp_path)
-    house.run("manage.py", "migrate", "-v0")
-    house.run("manage.py", "collectstatic", "--no-input", "-v0")
+    house.prepare()
     port, log = free_port(), tmp_path / "web.log"
     with log.open("w") as out:
         web = subprocess.Popen(

@@ -2,41 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-RELAY = {
-    "MAIL_PROVIDER": "smtp",
-    "SMTP_URL": "smtp+tls://user:pass@mail.example.org:587",
-    "POSTAL_ADDRESS": "Example Institute, 1 Reading Lane",
-    "DEFAULT_FROM_EMAIL": "Digest <digest@mail.example.org>",
-    "SITE_URL": "https://digest.example.org",
-}
-POSTMARK = {**RELAY, "MAIL_PROVIDER": "postmark", "POSTMARK_SERVER_TOKEN": "t"}
-MAILGUN = {**RELAY, "MAIL_PROVIDER": "mailgun", "MAILGUN_API_KEY": "k", "MAILGUN_SENDER_DOMAIN": "d"}
-RESEND = {**RELAY, "MAIL_PROVIDER": "resend", "RESEND_API_KEY": "k"}
+from tests.support.start import MAILGUN, POSTMARK, RELAY, RESEND, start
+
+pytestmark = pytest.mark.service
 SECRET = "broadsheet:k7Qm2xVb9sTn4wLd"
-
-
-def start(tmp_path: Path, *, code: str = "", command: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *([str(ROOT / "manage.py"), command] if command else ["-c", code])],
-        cwd=ROOT,
-        env={
-            "PATH": os.environ["PATH"],
-            "DJANGO_SETTINGS_MODULE": "digest.config.settings",
-            "BROADSHEET_VAR": str(tmp_path),
-            **settings,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(

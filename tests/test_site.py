@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from digest.config import errors
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.django_db
 PAGES = ["home", "sign_up", "sign_up_sent", "sign_in", "sign_in_sent", "search"]

@@ -42,11 +42,13 @@ def queries(**size: int) -> dict[str, int]:
     return {one.label: one.queries for one in pages}
 
 
+@pytest.mark.slow
 def test_every_page_takes_as_many_queries_for_four_times_as_much() -> None:
     queries(readers=20, papers=20, days=6)  # Django learns its content types
     assert queries(readers=150, papers=120, days=6) == queries(readers=600, papers=480, days=6)
 
 
+@pytest.mark.slow
 def test_what_is_seeded_is_whole() -> None:
     counts = seed(readers=300, papers=100, days=10)
     on_the_list = Subscriber.objects.on_the_list().count()

@@ -21,6 +21,7 @@ from tests.benchmarks.report import Mark
 from tests.support.services import ROOT
 
 
+@pytest.mark.service
 def test_a_quick_bench_checks_its_mails_and_prints_its_tables(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks", "--quick", "--json", str(tmp_path / "figures.json")],

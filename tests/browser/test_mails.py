@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Route
 
-from tests.browser.test_mail_pictures import LEAST_CONTRAST, PICTURES
+from tests.support.mail_pictures import LEAST_CONTRAST, PICTURES
 from tests.support.sample_mails import mails
 
 # Rules for a page, of which a mail is a part: its landmarks are the mail program's.

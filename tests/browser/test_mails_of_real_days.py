@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.test_mail_pictures import look
+from tests.support.mail_pictures import look
 from tests.support.services import House
 
 DAYS = {
@@ -23,7 +23,7 @@ def mail(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """The day and the HTML of its longest digest."""
     files = [data / "feeds" / name for name in DAYS[request.param]]
     house = House.at(tmp_path_factory.mktemp("day"), BROADSHEET_MODE="rehearsal")
-    house.run("manage.py", "migrate", "-v0")
+    house.prepare()
     house.run("manage.py", "digest", "--from", *map(str, files))
     sent = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in house.mails()]
     parts = [found.get_content() for one in sent if (found := one.get_body(("html",)))]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Dialog, expect
 
-from tests.digest.ingest.test_add_source import rss
+from tests.support.factories import rss
 from tests.support.http_server import Answer, serve
 from tests.support.visitor import Site, Visitor, site_at
 

@@ -43,6 +43,7 @@ def test_every_model_is_registered() -> None:
     assert [model for model in MODELS if model not in admin.site._registry] == []
 
 
+@pytest.mark.slow
 def test_every_list_opens_searches_and_filters(a_day: None, admin_client: Client) -> None:
     for model in MODELS:
         assert model._default_manager.exists(), model

@@ -99,7 +99,7 @@ for now in (NOON, NOON + timedelta(minutes=30)):  # first every row is new, then
 
 
 def test_of_four_processes_that_ask_at_once_one_is_told_yes(house: House) -> None:
-    house.run("manage.py", "migrate", "-v0")
+    house.prepare()
     workers = [processes.start(RACE, environment=house.environment) for _ in range(4)]
     told = [line for said in processes.go(workers) for line in said.splitlines()]
     assert sorted(told) == sorted(f"{minute} {number}" for minute in (0, 30) for number in range(25))

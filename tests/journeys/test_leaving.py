@@ -19,7 +19,7 @@ def test_nothing_is_handed_over_to_who_left_that_was_not_being_handed_over_then(
         DEFAULT_FROM_EMAIL="Broadsheet <digest@papers.example.org>",
         POSTAL_ADDRESS="4 Harbour Street, 20457 Hamburg, Germany",
     )
-    house.run("manage.py", "migrate", "-v0")
+    house.prepare()
     house.run("-c", AN_EDITION)
 
     seen = json.loads(

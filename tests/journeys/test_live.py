@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 
-from tests.journeys.test_service import served, wait_for
 from tests.support.http_server import Answer, serve
+from tests.support.running_service import served, wait_for
 from tests.support.services import House
 
 ITEM = "<item><title>Robot number {0}</title><link>https://journal.example/{0}</link><description>It is a robot.</description></item>"
@@ -26,7 +26,7 @@ reader("ada", wants={"keyword": ["robot"]}, zone=f"Etc/GMT{-ahead:+}" if ahead e
 
 def test_the_service_left_alone_fetches_opens_ranks_and_sends(house: House) -> None:
     house.environment["FETCH_LOOPBACK"] = "true"
-    house.run("manage.py", "migrate", "-v0")
+    house.prepare()
     with serve({"/feed": Answer(BODY.encode())}) as web:
         house.run("-c", LAY_DOWN, web.url("/feed"))
         with served(house) as service:
@@ -40,7 +40,7 @@ def test_the_service_left_alone_fetches_opens_ranks_and_sends(house: House) -> N
 
 def test_one_command_does_the_same_and_a_second_one_nothing(house: House) -> None:
     house.environment["FETCH_LOOPBACK"] = "true"
-    house.run("manage.py", "migrate", "-v0")
+    house.prepare()
     with serve({"/feed": Answer(BODY.encode())}) as web:
         house.run("-c", LAY_DOWN, web.url("/feed"))
         said = house.run("manage.py", "digest")

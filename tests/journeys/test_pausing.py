@@ -21,7 +21,7 @@ def test_email_63_pausing_takes_effect_within_a_chunk_and_resuming_sends_nobody_
         POSTAL_ADDRESS="4 Harbour Street, 20457 Hamburg, Germany",
         MAILS_AT_ONCE=str(CHUNK),
     )
-    house.run("manage.py", "migrate", "-v0")
+    house.prepare()
     house.run("-c", AN_EDITION)
 
     seen = json.loads(house.run("-c", f"{SET_UP}from tests.support import pause_race; pause_race.main({ROUNDS})"))

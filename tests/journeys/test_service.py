@@ -23,7 +23,7 @@ print(*sorted(lease.name for lease in Lease.objects.exclude(last_ok_at=None)))
 
 
 def test_a_reader_whose_hour_is_now_gets_the_mail_without_a_hand(house: House) -> None:
-    house.run("manage.py", "migrate", "-v0")
+    house.prepare()
     house.run("-c", AN_EDITION + A_READER)
     with served(house) as service:
         wait_for(house.mails, service)
@@ -69,7 +69,7 @@ def test_it_outlives_a_broker_and_a_database_that_go_and_come_back(tmp_path: Pat
     port = free_port()
     with ExitStack() as redis, empty_database(postgres_url) as database_url:
         house = House.at(tmp_path, DATABASE_URL=database_url, REDIS_URL=redis.enter_context(redis_server(port)))
-        house.run("manage.py", "migrate", "-v0")
+        house.prepare()
         house.run("-c", AN_EDITION)
         with served(house) as service, psycopg.connect(postgres_url, autocommit=True) as connection:
             name = database_url.rpartition("/")[2]

@@ -6,8 +6,8 @@ import http.client
 
 from tests.support.running_service import wait_for, web_alone, worker_alone
 from tests.support.services import House, free_port
+from tests.support.start import POSTMARK
 from tests.support.webhook_payloads import KINDS, SECRET, Mail, Post, post_of
-from tests.test_settings import POSTMARK
 
 SET_UP = "import django; django.setup()\n"
 NAMES = ("ada", "ben", "cleo", "dora", "emil")
@@ -31,8 +31,7 @@ SETTLED = [
 
 def test_what_a_provider_tells_is_settled_without_a_timetable(house: House) -> None:
     house = House(house.var, house.environment | POSTMARK | {"WEBHOOK_SECRET": SECRET})
-    house.run("manage.py", "migrate", "-v0")
-    house.run("manage.py", "collectstatic", "--no-input", "-v0")
+    house.prepare()
     references = house.run("-c", SET_UP + READERS).split()
     with web_alone(house, port=free_port()) as web, worker_alone(house) as worker:
         for kind, name, reference in zip(KINDS, NAMES, references, strict=True):

@@ -7,50 +7,8 @@ from itertools import chain
 
 import pytest
 
-from tests.support.mail_lint import STYLE_BYTES, Found, look_through
+from tests.support.mail_lint import FALL_BACKS, STYLE_BYTES, Found, look_through
 from tests.support.sample_mails import mails, templates_of_mails
-
-# What some of these programs do not show, or show in part, and what their readers have instead. A line that no mail
-# needs any more fails too.
-FALL_BACKS = {
-    # the style sheet, which holds the dark colours and the corners of the chips, and nothing else
-    "html-style": "Gmail in a phone's browser and with other accounts drops it: each element bears its own light style.",
-    "css-at-media": "Without it the light palette stays.",
-    "css-at-media-prefers-color-scheme": "Gmail, Yahoo and Word invert by themselves or stay light: both keep 4.5:1.",
-    "html-meta-color-scheme": "Only Apple Mail heeds it; the others go by the media query or by themselves.",
-    "css-selector-class": "Classes serve what the style sheet holds, and no more.",
-    "css-selector-attribute": "[data-ogsc] is Outlook's own mark of its dark mode, used by the programs that set it.",
-    "css-selector-descendant": "Only below [data-ogsc].",
-    "css-important": "Only in the style sheet, in lower case; Word, which wants a space before it, knows no media query.",
-    # the frame
-    "html-doctype": "Word draws no differently with or without it; Yahoo on Android puts its own there.",
-    "html-body": "Its colour stands on the div around everything too; its margin is then the program's own.",
-    "html-role": "For screen readers: without it a table for layout is read out as a table, in the same order.",
-    "html-lang": "Not on cells in Yahoo; it stands on html and on the div around everything.",
-    "html-dir": "Word passes over it on links; it stands on headings and paragraphs, and signs find their own way.",
-    "html-align": "Outlook on a Mac does not float tables left or right: ours are centred, or it is a cell.",
-    "html-width": "Word does not scale it at 120 dpi: the mail is narrower there, and whole.",
-    "css-width": "Word heeds it on cells, which is where it stands, and the attribute says the same.",
-    "css-max-width": "Word heeds it on tables, and has its own table of 640 in a conditional comment; Yahoo on iOS is narrow.",
-    # blocks
-    "css-margin": "No negative and no auto margins are used, and none on span or body matters.",
-    "css-padding": "Word pads cells only: what needs room is a cell, the button and Word's own frame too; a chip has spaces.",
-    "css-border": "Word draws lines of up to 8 pixels, surely on cells, and only cells have one.",
-    "css-border-radius": "Word draws a chip with corners.",
-    "css-display": "block and inline-block give links a larger target; without them they are as large as their words, and no line ends by them alone.",
-    "css-display-none": "Where it is not heeded the line for the list of mails is shown on top: true words of this digest.",
-    "css-max-height": "The same line is hidden by mso-hide in Word.",
-    "css-overflow": "The same line; nothing else overflows.",
-    "css-line-height": "Word takes it as a minimum, and gives tall scripts and signs the room that they need.",
-    # words
-    "css-font-size": "In pixels, which all know.",
-    "css-font-weight": "600 and normal: bold or not.",
-    "css-letter-spacing": "Small and positive, in pixels.",
-    "css-text-decoration": "none: where it is not heeded a link is underlined.",
-    "css-white-space": "nowrap keeps a number of two digits in one line; its cell is wide enough.",
-    "css-word-break": "Very long words get a <wbr> each 60 characters too.",
-    "html-wbr": "Word and Gmail on iOS break very long words by themselves or widen the mail; no title is refused for it.",
-}
 
 BARE = """<!doctype html><html lang="en" dir="ltr"><head><meta charset="utf-8">
 <meta name="color-scheme" content="light dark"><title>Today</title>{head}</head>

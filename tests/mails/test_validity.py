@@ -27,6 +27,7 @@ from tests.support.sample_mails import mails
 from tests.support.services import missing
 from tests.support.staff import PASSWORD, give_code, one_of_the_staff, signed_in
 
+pytestmark = pytest.mark.service
 Link = LoginToken.Purpose
 
 # Words of the checker that are true and are left so, each for a reason; one that it no longer says must go.

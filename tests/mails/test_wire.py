@@ -14,10 +14,9 @@ from digest.compose.size_limit import HTML_BYTES
 from digest.models import Delivery, EditionPaper, Paper
 from subscriptions.models import Subscriber
 from subscriptions.tokens import feedback_url, preferences_url, unsubscribe_url, web_copy_url
-from tests.conftest import ROOT
-from tests.mails.test_lint import FALL_BACKS
 from tests.support.factories import NOON, reader
-from tests.support.mail_lint import look_through
+from tests.support.mail_lint import FALL_BACKS, look_through
+from tests.support.paths import ROOT
 from tests.support.wire import (
     POSTAL_ADDRESS,
     TITLES,
@@ -148,6 +147,7 @@ def test_hostile_papers_make_no_header_and_no_element(digest: bytes) -> None:
 # Size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("letter", ['"', "🧪", "把", "& "])
 def test_the_worst_digest_of_the_worst_reader_stays_under_gmails_limit_and_says_what_it_left_out(
     sink: Sink, letter: str
@@ -290,6 +290,7 @@ def test_a_second_try_is_the_same_mail_to_the_byte(sink: Sink) -> None:
     assert first == second
 
 
+@pytest.mark.service
 def test_another_process_makes_the_same_mail() -> None:
     """Nothing of a mail hangs on the order of a set, which differs from process to process."""
     sums = {

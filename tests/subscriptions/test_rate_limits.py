@@ -134,7 +134,7 @@ print(sum(too_many(request, "erase") for _ in range(30)))
 
 def test_visitors_of_several_processes_at_once_are_each_counted(house: House) -> None:
     del house.environment["REDIS_URL"]  # it makes no difference here
-    house.run("manage.py", "migrate", "-v0")
+    house.prepare()
     said = go([start(AT_ONCE, environment=house.environment) for _ in range(4)])
     assert sum(int(refused) for refused in said) == 120 - NETWORK["erase"].count
 

@@ -12,6 +12,8 @@ from subscriptions.models import Preference, Subscriber, Topic, email_key
 from subscriptions.tokens import message_id
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
+ITEM = """<item><title>{title}</title><link>https://example.org/papers/{number}</link><description>It is shown.</description>
+<dc:creator>Ada Okafor, Ben Sample</dc:creator><pubDate>Mon, 02 Mar 2026 08:00:00 GMT</pubDate></item>"""
 
 
 def reader(name: str = "ada", *, wants: dict[str, list[str]] | None = None, **values: Any) -> Subscriber:
@@ -75,6 +77,13 @@ def feed(*entries: Entry, **values: Any) -> Feed:
             **values,
         }
     )
+
+
+def rss(*titles: str) -> bytes:
+    """Write a journal's feed of these titles."""
+    items = "".join(ITEM.format(title=title, number=number) for number, title in enumerate(titles))
+    head = '<rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel><title>Annals of Care</title>'
+    return f"{head}<link>https://example.org</link>{items}</channel></rss>".encode()
 
 
 def source(name: str = "arXiv cs.LG", url: str = "https://rss.arxiv.org/rss/cs.LG", **values: Any) -> Source:

@@ -66,8 +66,7 @@ def children_of(parent: int) -> list[int]:
 @contextmanager
 def served(house: House, *, port: int = 0) -> Iterator[Served]:
     """``./run serve``, less what prepares the machine; killed with all its children when a test goes wrong."""
-    house.run("manage.py", "migrate", "-v0")
-    house.run("manage.py", "collectstatic", "--no-input", "-v0")
+    house.prepare()
     house.run("-c", SWITCHED_OFF)
     port, log = port or free_port(), house.var / "serve.log"
     with log.open("w") as out:

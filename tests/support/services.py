@@ -12,8 +12,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -21,7 +22,7 @@ import psycopg
 import pytest
 import redis
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
 
 # Today's edition, open, so that the service by itself opens no other.
 AN_EDITION = """
@@ -64,10 +65,9 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """An empty database on a server of its own, or TEST_DATABASE_URL."""
-    if given := os.environ.get("TEST_DATABASE_URL"):
-        yield given
-        return
-    with postgres(postgres_binaries()) as url:
+    with ExitStack() as stack:
+        url = os.environ.get("TEST_DATABASE_URL") or stack.enter_context(postgres(postgres_binaries()))
+        stack.enter_context(_template_on(url))
         yield url
 
 
@@ -111,8 +111,41 @@ class House:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def prepare(self) -> None:
+        """Give it all tables and the static files, once, as ``./run`` does; a PostgreSQL has its tables already."""
+        if (self.var / "static" / "staticfiles.json").exists():
+            return
+        # Copied, because to migrate takes seconds, and a second process for each house.
+        first = Path(_first_house().name)
+        shutil.copytree(first / "static", self.var / "static", dirs_exist_ok=True)
+        if not self.environment["DATABASE_URL"]:
+            name = {"live": "broadsheet"}.get(mode := self.environment["BROADSHEET_MODE"], mode)
+            shutil.copy(first / "broadsheet.sqlite3", self.var / f"{name}.sqlite3")
+
     def mails(self) -> list[Path]:
         return sorted((self.var / "outbox").glob("*.eml"))
+
+
+@cache
+def _first_house() -> tempfile.TemporaryDirectory[str]:
+    """Prepare a house as ``./run`` does, for all others to copy from until this process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="broadsheet-")
+    first = House.at(Path(folder.name))
+    first.run("manage.py", "migrate", "-v0")
+    first.run("manage.py", "collectstatic", "--no-input", "-v0")
+    return folder
+
+
+_templates: dict[str, str] = {}  # server -> the database on it that others are copies of
+
+
+@contextmanager
+def _template_on(server_url: str) -> Iterator[None]:
+    with empty_database(server_url) as url, tempfile.TemporaryDirectory(prefix="broadsheet-") as var:
+        House.at(Path(var), DATABASE_URL=url).run("manage.py", "migrate", "-v0")
+        _templates[server_url] = url.rpartition("/")[2]
+        yield
+        del _templates[server_url]
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL and Redis"])
@@ -127,10 +160,11 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
 
 @contextmanager
 def empty_database(server_url: str) -> Iterator[str]:
-    """A database on that server for one test; gone afterwards, whoever is still connected."""
+    """A database on that server for one test, with all tables if ``postgres_url`` is its fixture; gone afterwards,
+    whoever is still connected."""
     name = f"broadsheet_{secrets.token_hex(4)}"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_templates.get(server_url, 'template1')}")
         try:
             yield f"{server_url.rpartition('/')[0]}/{name}"
         finally:

@@ -28,7 +28,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 # Where it can misbehave: at the greeting, in its answers to commands, when a mail's content begins to come, and after
 # the final dot.
 STAGES = ("greeting", "ehlo", "mail", "rcpt", "data", "content", "end")

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.smtp_sink import Sink, cut, read_log, refuse, sink, stall
 
+pytestmark = pytest.mark.service
 FRESH = {"Message-ID": "<1@mail.example.org>", "X-Metadata": '{"reference": "1"}'}
 RESEND = {"from": "a@mail.example.org", "to": ["Ada <ada@example.org>"], "headers": FRESH}
 POSTMARK = {

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.smtp_sink import Sink, cut, read_log, refuse, sink, stall
 
+pytestmark = pytest.mark.service
 MAIL = "From: digest@mail.example.org\r\nMessage-ID: <{0}@mail.example.org>\r\n\r\n.{0}\r\n..\r\n"
 
 

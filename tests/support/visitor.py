@@ -86,7 +86,7 @@ def site_at(var: Path, **settings: str) -> Iterator[Site]:
     address = f"http://127.0.0.1:{port}"
     # PROXIES, so that a visitor may say whence
     house = House.at(var, **{"TICK_SECONDS": "1", "SITE_URL": address, "PROXIES": "1", **settings})
-    house.run("manage.py", "migrate", "-v0")
+    house.prepare()
     house.run("-c", TWO_DAYS)
     with served(house, port=port) as service:
         wait_for(lambda: "worker ready" in service.log.read_text(), service)

@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from django.http import HttpResponse
 from django.test import Client
 
+from digest.models import Delivery, DeliveryEvent
 from tests.support.factories import NOON
 
 SECRET = "broadsheet:k7Qm2xVb9sTn4wLd"
@@ -27,6 +29,7 @@ BY_SECRET = ("amazon_ses", "brevo", "mailjet", "postmark", "sparkpost")
 KINDS = ("delivered", "bounced", "soft_bounced", "complained", "unsubscribed")
 NEVER = [("amazon_ses", "unsubscribed"), ("resend", "unsubscribed")]  # these two have no such event
 TOLD = [(provider, kind) for provider in PROVIDERS for kind in KINDS if (provider, kind) not in NEVER]
+_numbers = count(1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,6 +149,32 @@ def _from_sns(kind: str, number: str, **more: str) -> dict[str, str]:
         "UnsubscribeURL": "https://sns.eu-central-1.amazonaws.com/?Action=Unsubscribe&SubscriptionArn=x",
         **more,
     }
+
+
+def mail_of(row: Delivery, **values: Any) -> Mail:
+    """Describe a delivery's mail as its provider would."""
+    reference = (row.message_id or "").strip("<>").partition("@")[0]
+    return Mail(reference=reference, **{"recipient": row.subscriber.email, **values})
+
+
+def told(kind: str, row: Delivery | None, *, at: datetime = NOON, **raw: Any) -> DeliveryEvent:
+    """Store an event as a webhook would, without a post of the provider."""
+    mail = mail_of(row) if row else Mail()
+    return DeliveryEvent.objects.create(
+        dedupe_key=str(next(_numbers)),
+        kind="bounced" if kind == "soft_bounced" else kind,
+        at=at,
+        raw={
+            "provider": "postmark",
+            "reference": mail.reference,
+            "recipient": mail.recipient,
+            "message_id": "theirs",
+            "tags": ["digest"],
+            "reason": "bounced",
+            "event": {"Type": "HardBounce" if kind == "bounced" else "SoftBounce"},
+            **raw,
+        },
+    )
 
 
 # What each of them says ----------------------------------------------------------------------------------------------

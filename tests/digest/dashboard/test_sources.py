@@ -12,8 +12,7 @@ from django.urls import reverse
 from digest.dashboard.auth.roles import Role
 from digest.models import Paper, Source
 from subscriptions import rate_limits
-from tests.digest.ingest.test_add_source import rss
-from tests.support.factories import NOON, source
+from tests.support.factories import NOON, rss, source
 from tests.support.http_server import Answer, serve
 from tests.support.staff import one_of_the_staff, signed_in
 

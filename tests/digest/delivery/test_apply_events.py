@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from threading import Thread
@@ -36,7 +36,7 @@ from subscriptions.models import ConsentEvent, Subscriber, Suppression
 from tests.support.factories import NOON, delivery, entry, feed, reader
 from tests.support.processes import go, start
 from tests.support.services import A_READER, AN_EDITION, House, empty_database
-from tests.support.webhook_payloads import KINDS, PROVIDERS, TOLD, Mail, post_of, settings_of
+from tests.support.webhook_payloads import KINDS, PROVIDERS, TOLD, Mail, mail_of, post_of, settings_of, told
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(hours=1)
@@ -60,35 +60,9 @@ def become(settings: Any, provider: str) -> None:
         setattr(settings, name, value)
 
 
-def mail_of(row: Delivery, **values: Any) -> Mail:
-    """A delivery's mail, as its provider tells of it."""
-    reference = (row.message_id or "").strip("<>").partition("@")[0]
-    return Mail(reference=reference, **{"recipient": row.subscriber.email, **values})
-
-
 def tell(provider: str, kind: str, mail: Mail, **values: Any) -> None:
     post = post_of(provider, kind, mail, **{"number": str(next(_numbers)), **values})
     assert post.to(Client()).status_code == 200
-
-
-def told(kind: str, row: Delivery | None, *, at: datetime = NOON, **raw: Any) -> DeliveryEvent:
-    """An event as it is stored, without the way over a provider."""
-    mail = mail_of(row) if row else Mail()
-    return DeliveryEvent.objects.create(
-        dedupe_key=str(next(_numbers)),
-        kind="bounced" if kind == "soft_bounced" else kind,
-        at=at,
-        raw={
-            "provider": "postmark",
-            "reference": mail.reference,
-            "recipient": mail.recipient,
-            "message_id": "theirs",
-            "tags": ["digest"],
-            "reason": "bounced",
-            "event": {"Type": "HardBounce" if kind == "bounced" else "SoftBounce"},
-            **raw,
-        },
-    )
 
 
 def suppressions() -> list[tuple[str, str]]:
@@ -539,7 +513,7 @@ def test_no_line_of_the_log_holds_an_address(caplog: pytest.LogCaptureFixture) -
 SEVERAL = """
 import random
 from tests.support.factories import NOON, delivery, reader
-from tests.digest.delivery.test_apply_events import told
+from tests.support.webhook_payloads import told
 rows = [delivery(reader(f"ada{number}"), status="unknown", accepted_at=None) for number in range(60)]
 events = [(kind, row) for row in rows for kind in ("sent", "delivered", "soft_bounced", "complained")]
 random.Random(7).shuffle(events)
@@ -570,15 +544,15 @@ SET_UP = "import django; django.setup()\n"
 
 
 def test_workers_that_settle_in_one_moment_do_it_once(house: House) -> None:
-    house.run("manage.py", "migrate", "-v0")
+    house.prepare()
     house.run("-c", SET_UP + SEVERAL)
     go([start(SETTLE, environment=house.environment) for _ in range(3)])
     assert house.run("-c", SET_UP + ENDS).strip() == "{'complained': 60} {'unsubscribed': 60} 60 60 0"
 
 
 ONE = """
-from tests.digest.delivery.test_apply_events import told
 from tests.support.factories import delivery, reader
+from tests.support.webhook_payloads import told
 told("delivered", delivery(reader("ada")))
 """
 COUNTED = """
@@ -591,7 +565,7 @@ print(dict(apply_events.apply_events(NOON)))
 def test_a_row_that_a_deliverer_holds_is_not_waited_for(tmp_path: Path, postgres_url: str) -> None:
     with empty_database(postgres_url) as database_url:
         house = House.at(tmp_path, DATABASE_URL=database_url)
-        house.run("manage.py", "migrate", "-v0")
+        house.prepare()
         house.run("-c", SET_UP + ONE)
         with psycopg.connect(database_url) as deliverer:
             deliverer.execute("SELECT 1 FROM digest_delivery FOR NO KEY UPDATE")
@@ -619,7 +593,7 @@ def test_a_digest_that_proves_to_have_left_while_it_is_taken_is_not_sent_again(
 ) -> None:
     with empty_database(postgres_url) as database_url:
         house = House.at(tmp_path, DATABASE_URL=database_url)
-        house.run("manage.py", "migrate", "-v0")
+        house.prepare()
         house.run("-c", AN_EDITION + A_READER + PLAN)
         deliverer = start(DELIVER, environment=house.environment)
         with psycopg.connect(database_url) as settler, psycopg.connect(database_url, autocommit=True) as watcher:

@@ -88,6 +88,7 @@ def publish(at: datetime) -> None:
     open_edition(at.date(), now=at)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     people=st.lists(

@@ -96,6 +96,7 @@ def test_a_digest_at_the_readers_hour_does_not_leave_after_midnight() -> None:
     assert ada.deliveries.get().not_after == MONDAY + DAY
 
 
+@pytest.mark.slow
 def test_without_an_edition_a_newcomer_has_a_row_each_day_all_the_same() -> None:
     ada = confirmed("ada", MONDAY + 20 * HOUR + 30 * MINUTE, **ROBOTS)
     ticks(ada, MONDAY + 20 * HOUR + 30 * MINUTE, MONDAY + 3 * DAY)
@@ -233,6 +234,7 @@ def act(one: Subscriber, name: str, hour: int, zone: str, weekdays: int, now: da
                 consent.confirm(one.public_id, now=now)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     begins=st.integers(0, 143),

@@ -185,6 +185,7 @@ def dkim(*records: str, selectors: Sequence[str] = ("s1",)) -> CheckResult:
     return of("DKIM", txt(f"s1._domainkey.{DOMAIN}", *records), selectors=selectors)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(("bits", "severity"), [(512, BROKEN), (1024, ATTENTION), (2048, WELL)])
 def test_an_rsa_key_is_judged_by_its_size(bits: int, severity: Severity) -> None:
     found = dkim(f"v=DKIM1; p={public_key(bits)}")
@@ -192,6 +193,7 @@ def test_an_rsa_key_is_judged_by_its_size(bits: int, severity: Severity) -> None
     assert f"{bits} bits (rsa)" in found.seen
 
 
+@pytest.mark.service
 def test_a_bare_rsa_key_is_read_as_well() -> None:
     assert rsa_bits(base64.b64decode(public_key(1024, bare=True))) == 1024
 
@@ -227,6 +229,7 @@ def test_a_selector_without_a_key_is_broken_unless_another_one_has_it() -> None:
     assert dkim(record, selectors=["s2", "s1"]).severity == WELL
 
 
+@pytest.mark.service
 def test_a_key_behind_an_alias_is_found_as_providers_have_it() -> None:
     alias = f"s1._domainkey.{DOMAIN}. CNAME s1.dkim.provider.example."
     assert of("DKIM", alias + "\n" + txt("s1.dkim.provider.example", f"k=rsa; p={public_key(2048)}")).severity == WELL

@@ -174,7 +174,7 @@ print("one each time")
 
 
 def test_of_four_who_judge_at_once_one_is_written_and_the_others_see_it(house: House) -> None:
-    house.run("manage.py", "migrate", "-v0")
+    house.prepare()
     for _ in range(3):
         assert house.run("-c", AT_ONCE + CLEAN) == "one each time\n"
 

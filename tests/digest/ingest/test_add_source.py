@@ -11,19 +11,10 @@ import pytest
 from digest.ingest import add_source
 from digest.ingest.add_source import CannotAdd, address_of, look_at
 from digest.models import Paper, Source
-from tests.support.factories import NOON, source
+from tests.support.factories import NOON, rss, source
 from tests.support.http_server import Answer, Server, serve
 
 pytestmark = pytest.mark.django_db
-
-ITEM = """<item><title>{title}</title><link>https://example.org/papers/{number}</link><description>It is shown.</description>
-<dc:creator>Ada Okafor, Ben Sample</dc:creator><pubDate>Mon, 02 Mar 2026 08:00:00 GMT</pubDate></item>"""
-
-
-def rss(*titles: str) -> bytes:
-    items = "".join(ITEM.format(title=title, number=number) for number, title in enumerate(titles))
-    head = '<rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel><title>Annals of Care</title>'
-    return f"{head}<link>https://example.org</link>{items}</channel></rss>".encode()
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +89,7 @@ def test_a_redirect_into_a_private_network_is_refused() -> None:
     assert "private network" in str(refused)
 
 
+@pytest.mark.slow
 def test_a_feed_of_50_megabytes_is_refused() -> None:
     bomb = gzip.compress(b"<rss>" + b" " * (50 << 20))
     assert "larger than 32 MiB" in str(refusal_of(bomb, headers={"Content-Encoding": "gzip"}))

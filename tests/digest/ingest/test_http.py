@@ -417,7 +417,7 @@ for url in urls:
 
 
 def test_two_workers_ask_arxiv_once_in_three_seconds_over_one_connection(house: House) -> None:
-    house.run("manage.py", "migrate", "-v0")
+    house.prepare()
     with serve({"/feed": Answer(FEED, after=0.3)}) as web:
         hosts = [["rss.arxiv.org", "export.arxiv.org", "arxiv.org"], ["rss.arxiv.org", "oaipmh.arxiv.org"]]
         urls = [[web.url("/feed", host) for host in some] for some in hosts]

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,6 +25,7 @@ from digest.preview import visitor
 from digest.preview.visitor import preview
 from subscriptions.models import Subscriber
 from subscriptions.preferences import Choices, Wish, save_choices
+from tests.support.database_rows import everything
 from tests.support.factories import NOON, entry, feed, reader, topic
 
 pytestmark = pytest.mark.django_db
@@ -172,18 +172,6 @@ def test_a_picked_paper_that_was_no_candidate_is_shown_and_not_written_down() ->
     assert everything() == before
     agrees_with_the_real_run(wanting(ROBOTICS))
     assert EditionPaper.objects.filter(paper__title="An old classic").exists()  # the run writes it
-
-
-def everything() -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table."""
-    tables = connection.introspection.table_names()
-    with connection.cursor() as cursor:
-        rows = {}
-        for table in tables:
-            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608 (our own tables)
-            rows[table] = sorted(map(repr, cursor.fetchall()))
-    assert {model._meta.db_table for model in apps.get_models()} <= set(rows)
-    return rows
 
 
 def test_a_preview_writes_nothing() -> None:

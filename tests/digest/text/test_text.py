@@ -217,6 +217,7 @@ def test_invisible_and_styled_characters_are_not_shown(written: str, read: str) 
     assert clean(written) == read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mark", [*"{$\\<^`~&_", "{}", r"\tilde", "<b>", "<!--", r"\frac{a}", "$a ", "a_{", "https://a{", "&amp;"]
 )
@@ -315,6 +316,7 @@ def _recorded(data: Path) -> Iterator[tuple[str, str]]:
         yield row["abstract"], clean_abstract(row["abstract"])
 
 
+@pytest.mark.slow
 def test_recorded_titles_and_abstracts_keep_no_tex_and_lose_no_word(data: Path) -> None:
     pairs = list(_recorded(data))
     raw = [after for _, after in pairs if RESIDUE.search(after)]

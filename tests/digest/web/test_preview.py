@@ -18,7 +18,7 @@ from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Edition, Paper
 from subscriptions import rate_limits
 from subscriptions.rate_limits import Limit
-from tests.digest.preview.test_visitor import everything
+from tests.support.database_rows import everything
 from tests.support.factories import entry, feed, reader, topic
 
 pytestmark = pytest.mark.django_db

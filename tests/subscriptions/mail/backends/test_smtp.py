@@ -16,7 +16,7 @@ from subscriptions.models import Subscriber
 from tests.support.factories import NOON, reader
 from tests.support.smtp_sink import Sink, cut, read_log, refuse, sink, stall
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.service]
 EMAIL = RenderedEmail("A subject", ".a line that begins with a dot\n..\n", "<p>.</p>\n")
 
 

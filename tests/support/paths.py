@@ -1,4 +1,4 @@
-"""Find the folder of recorded inputs, which is no part of the repository."""
+"""Where the checkout and the recorded inputs lie."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ ROOT = Path(__file__).parents[2]
 
 
 def recorded_data() -> Path:
-    """Return BROADSHEET_DATA, else ``shared/data`` beside the checkout; whether it is there is not looked at."""
+    """Return the folder of recorded inputs: BROADSHEET_DATA, else ``shared/data`` beside the checkout."""
     return Path(os.environ.get("BROADSHEET_DATA") or ROOT.parent / "shared" / "data")

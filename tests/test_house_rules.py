@@ -1,0 +1,35 @@
+"""Rules that the tests themselves keep."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.support.paths import ROOT
+
+# Looked for in the text and not in the syntax tree, because scripts that tests run as processes stand in strings.
+IMPORT_OF_A_TEST = re.compile(
+    r"\b(?:from|import) +(?:tests\b|\.)[\w.]*(?: +import +(?:\([\w,\s]*?|[\w, ]*?))?\b(?:test_\w+|conftest)\b"
+)
+
+
+def test_helpers_live_in_support_and_no_module_imports_a_test_module_or_a_conftest() -> None:
+    texts = {path.relative_to(ROOT): path.read_text() for path in (ROOT / "tests").rglob("*.py")}
+    assert {str(path): found for path, text in texts.items() if (found := IMPORT_OF_A_TEST.findall(text))} == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "is_one"),
+    [
+        ("{} tests.conftest import ROOT", True),
+        ("{} tests.mails.test_lint import FALL_BACKS", True),
+        ("{} tests.mails import Mail, test_lint", True),
+        ("{} tests.mails import (\n    Mail,\n    test_lint,\n)", True),
+        ("{} .test_lint import FALL_BACKS", True),
+        ("{} tests.support.paths import ROOT\n\n\ndef test_that_it_holds() -> None: ...", False),
+        ("{} django.test import Client", False),
+    ],
+)
+def test_such_an_import_is_recognised(line: str, is_one: bool) -> None:
+    assert bool(IMPORT_OF_A_TEST.search(line.format("from"))) == is_one
