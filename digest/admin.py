@@ -15,6 +15,7 @@ from digest.models import (
     CuratorPick,
     DayTally,
     Delivery,
+    DeliveryContent,
     DeliveryEvent,
     Edition,
     EditionPaper,
@@ -131,17 +132,21 @@ class EditionPaperAdmin(ReadOnly):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnly):
-    list_display = ["issue_date", "subscriber", "status", "subject", "outcome", "answer", "accepted_at"]
+    list_display = ["issue_date", "subscriber", "status", "status_reason", "paper_count", "answer", "accepted_at"]
     list_filter = ["status", "issue_date"]
     list_select_related = ["subscriber"]
     date_hierarchy = "issue_date"
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         """Who may not see addresses may not find out by searching whose they are."""
-        return [*(["subscriber__email"] if _sees_readers(request) else []), "subject", "message_id"]
+        return [*(["subscriber__email"] if _sees_readers(request) else []), "message_id"]
 
-    def get_exclude(self, request: HttpRequest, obj: object = None) -> list[str]:
-        return [] if _sees_readers(request) else ["reasons"]  # they name what a reader asked for
+
+@admin.register(DeliveryContent)
+class DeliveryContentAdmin(ReadOnly):
+    list_display = ["delivery", "subject"]
+    list_select_related = ["delivery"]
+    search_fields = ["subject"]
 
 
 def _sees_readers(request: HttpRequest) -> bool:

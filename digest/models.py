@@ -8,12 +8,53 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
+from django.utils.functional import cached_property
 
+from digest.record import DigestRecord, UnknownVersion
 from subscriptions.models import Subscriber, Topic
 
-# why a reader has no digest on a day, in words that the reader sees
-PAUSED = "You paused your digests."
-SUPPRESSED = "Mail to this address is suppressed."
+
+class StatusReason(models.TextChoices):
+    """Why a delivery has its status. Sentences are made at the edge: delivery/reader_texts.py and staff_texts.py."""
+
+    # the day has no mail
+    NO_NEW_PAPERS = "no_new_papers"
+    NOTHING_MATCHED = "nothing_matched"
+    PAUSED = "paused"
+    SUPPRESSED = "suppressed"
+    UNSUBSCRIBED = "unsubscribed"
+    NOT_CONFIRMED = "not_confirmed"
+    DEMO_READER = "demo_reader"
+    TOO_SOON = "too_soon"
+    TOO_LATE = "too_late"
+    # it did not leave, or may have left, for a cause of ours
+    EXPIRED = "expired"
+    WORKER_STOPPED = "worker_stopped"
+    POISON = "poison"
+    COMPOSE_ERROR = "compose_error"
+    MESSAGE_ERROR = "message_error"
+    RETRIED_BY_HAND = "retried_by_hand"
+    RESTORED = "restored"
+    # the mail server or provider said so: subscriptions.mail.outcomes.SendReason
+    NO_CONNECTION = "no_connection"
+    NOT_SET_UP = "not_set_up"
+    LOGIN_REFUSED = "login_refused"
+    DEFERRED = "deferred"
+    TOO_FAST = "too_fast"
+    ACCOUNT_REFUSED = "account_refused"
+    NO_SUCH_ADDRESS = "no_such_address"
+    REFUSED_BY_SERVER = "refused_by_server"
+    REFUSED_BY_PROVIDER = "refused_by_provider"
+    PROVIDER_ERROR = "provider_error"
+    NO_ANSWER = "no_answer"
+    # an event of the provider said so later
+    EVENT_FAILED = "event_failed"
+    EVENT_REJECTED = "event_rejected"
+    EVENT_REFUSED = "event_refused"
+    EVENT_SOFT_BOUNCED = "event_soft_bounced"
+    EVENT_BOUNCED = "event_bounced"
+    EVENT_COMPLAINED = "event_complained"
+    OTHER = "other"  # of a row that an older version wrote in words of its own
 
 
 class SourceQuerySet(models.QuerySet["Source"]):
@@ -257,14 +298,15 @@ class Delivery(models.Model):
     OPEN = (Status.READY, Status.HANDING_OFF, Status.RETRY_WAIT)
     SENT = (Status.ACCEPTED, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED, Status.UNKNOWN)
 
-    subscriber = models.ForeignKey(Subscriber, models.CASCADE, related_name="deliveries")
+    # the unique key with the issue date is its index
+    subscriber = models.ForeignKey(Subscriber, models.CASCADE, related_name="deliveries", db_index=False)
     issue_date = models.DateField()
     edition = models.ForeignKey(Edition, models.PROTECT, null=True, blank=True, related_name="deliveries")
     batch = models.ForeignKey(Batch, models.SET_NULL, null=True, blank=True, related_name="deliveries")
     status = models.CharField(max_length=11, choices=Status)
-    paper_ids = models.JSONField(default=list)
-    reasons = models.JSONField(default=list, help_text="per paper, in the order of the digest")
-    subject = models.CharField(max_length=200, blank=True)
+    status_reason = models.CharField(max_length=20, choices=StatusReason, blank=True)
+    detail = models.CharField(max_length=300, blank=True, help_text="words of the server or error; nothing queries it")
+    paper_count = models.PositiveSmallIntegerField(default=0)
     message_id = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 (unique; a skip has none)
     dated_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -280,7 +322,6 @@ class Delivery(models.Model):
     answer = models.CharField(max_length=20, blank=True, help_text="what was answered, in short: 5.1.1, 429")
     accepted_at = models.DateTimeField(null=True, blank=True)
     provider_message_id = models.CharField(max_length=200, blank=True)
-    outcome = models.CharField(max_length=300, blank=True, help_text="why, in words a reader understands")
 
     class Meta:
         verbose_name_plural = "deliveries"
@@ -290,11 +331,12 @@ class Delivery(models.Model):
             models.UniqueConstraint(fields=["message_id"], name="a_message_id_is_used_once"),
         ]
         indexes = [
-            models.Index(fields=["status", "not_before"], name="deliveries_by_status"),
-            models.Index(fields=["issue_date", "status", "id"], name="deliveries_of_a_day"),
             models.Index(
-                fields=["issue_date", "outcome", "id"], condition=Q(status="skipped"), name="skipped_by_day_and_reason"
+                fields=["status", "not_before"],
+                condition=Q(status__in=["ready", "handing_off", "retry_wait"]),
+                name="open_deliveries",
             ),
+            models.Index(fields=["issue_date", "status", "id"], name="deliveries_of_a_day"),
             models.Index(
                 fields=["provider_message_id"],
                 condition=~Q(provider_message_id=""),
@@ -306,9 +348,56 @@ class Delivery(models.Model):
         return f"{self.issue_date} to {self.subscriber_id}: {self.status}"
 
     @property
-    def why_nothing(self) -> str:
-        """Why it has no paper, in a sentence, where its mail tells a reader who wishes to be told; else empty."""
-        return "" if self.paper_ids or not self.reasons else self.reasons.get("nothing", "")
+    def kept(self) -> DeliveryContent:
+        """Its content, or an empty one where it has none: a day without a mail. One query, unless it was selected."""
+        try:
+            return self.content
+        except DeliveryContent.DoesNotExist:
+            return DeliveryContent(delivery=self)
+
+    @property
+    def paper_ids(self) -> list[int]:
+        return self.kept.paper_ids
+
+    @property
+    def subject(self) -> str:
+        return self.kept.subject
+
+    @property
+    def record(self) -> DigestRecord | None:
+        """Why its papers were chosen; None where that is not kept any longer, or was written by another version."""
+        return self.kept.parsed
+
+    def put_content(self, *, paper_ids: list[int], subject: str, record: DigestRecord) -> DeliveryContent:
+        """Give it this content in memory; nothing is written."""
+        self.paper_count = len(paper_ids)
+        return DeliveryContent(delivery=self, paper_ids=paper_ids, subject=subject, record=record.to_json())
+
+    @property
+    def empty_reason(self) -> str:
+        """The StatusReason of a mail that tells its reader that there is no paper; empty for any other delivery."""
+        if self.paper_ids or not (record := self.record):
+            return ""
+        return record.nothing
+
+
+class DeliveryContent(models.Model):
+    """What a digest was made of: written once when it is planned, read once when it is sent."""
+
+    delivery = models.OneToOneField(Delivery, models.CASCADE, primary_key=True, related_name="content")
+    paper_ids = models.JSONField(default=list, help_text="in the order of the digest; kept for good")
+    subject = models.CharField(max_length=200, blank=True)
+    record = models.JSONField(default=dict, help_text="a DigestRecord; emptied after 30 days")
+
+    def __str__(self) -> str:
+        return f"content of {self.delivery_id}"
+
+    @cached_property
+    def parsed(self) -> DigestRecord | None:
+        try:
+            return DigestRecord.from_json(self.record) if self.record else None
+        except UnknownVersion:
+            return None
 
 
 class DeliveryEvent(models.Model):

@@ -148,7 +148,7 @@ def _process(request: LinkRequest, mailer: Mailer, now: datetime) -> str:
         return "nothing to send"
     result = _send(mail, token, request, mailer, now)
     if result.status not in (SendStatus.ACCEPTED, SendStatus.UNKNOWN):
-        logger.warning("A mail with a link did not leave (%s): %s", result.status, result.detail)
+        logger.warning("A mail with a link did not leave (%s): %s", result.status, result.text)
         withdraw_login_token(token)
     if result.status == SendStatus.LATER:
         for taken in mail.taken:

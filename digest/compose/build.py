@@ -158,6 +158,12 @@ def compose(
     )
 
 
+EMPTY_TEXTS = {  # StatusReason of a day without a paper -> what its reader is told
+    "no_new_papers": "No new paper came in.",
+    "nothing_matched": "Nothing that came in matched what you asked for.",
+}
+
+
 def compose_nothing(
     why: str,
     reader: Reader,

@@ -10,13 +10,14 @@ from typing import Any
 
 from django.conf import settings
 
-from digest.compose.build import Digest, Nothing, Reader, Sender, compose, compose_nothing
+from digest.compose.build import EMPTY_TEXTS, Digest, Nothing, Reader, Sender, compose, compose_nothing
 from digest.compose.card import Card
 from digest.compose.completeness import SourceCount, completeness_in_words
 from digest.compose.reasons import TOLD, Reason
 from digest.compose.size_limit import email_of_nothing, fit
 from digest.compose.template_cache import TemplateCache
 from digest.models import Delivery, Edition, EditionPaper
+from digest.record import DigestRecord, UnknownVersion
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
 from subscriptions.tokens import feedback_url, preferences_url, unsubscribe_url, web_copy_url
@@ -83,8 +84,10 @@ class Mails:
 
     def email_for(self, delivery: Delivery) -> RenderedEmail | JoinedEmail:
         """The mail of a delivery from what was frozen in its row and its edition: the same each time it is made."""
+        if delivery.record is None:  # else a mail without papers would leave, and say nothing
+            raise UnknownVersion(f"what delivery {delivery.pk} was made of cannot be read")
         cards, reader = self.cards_of(delivery), reader_of(delivery)
-        if delivery.why_nothing:
+        if delivery.empty_reason:
             return email_of_nothing(nothing_of(delivery, cards, reader))
         if delivery.edition_id not in self._receipts:
             self._receipts[delivery.edition_id] = completeness_of(delivery)
@@ -103,7 +106,8 @@ def cards_of(delivery: Delivery) -> dict[int, Card]:
 
 
 def _papers_of(delivery: Delivery) -> list[int]:
-    return [*delivery.paper_ids, *(delivery.reasons or {}).get("also", ())]
+    record = delivery.record
+    return [*delivery.paper_ids, *(record.also if record else ())]
 
 
 def digest_of(
@@ -113,21 +117,21 @@ def digest_of(
 
     ``completeness`` is that of its edition in words, where it is at hand.
     """
-    frozen = delivery.reasons
+    record = delivery.record or DigestRecord()
     return compose(
         [
             (cards[paper_id], [Reason(*reason) for reason in reasons if reason[0] in TOLD])
-            for paper_id, reasons in zip(delivery.paper_ids, frozen["papers"], strict=True)
+            for paper_id, reasons in zip(delivery.paper_ids, record.reasons, strict=True)
         ],
         reader,
         issue_date=delivery.issue_date,
         sender=sender(),
-        arrived=frozen["arrived"],
-        matched=frozen["matched"],
+        arrived=record.arrived,
+        matched=record.matched,
         completeness=completeness_of(delivery) if completeness is None else completeness,
         also=_also(delivery, cards),
-        occasion=frozen.get("occasion", ""),
-        since=date.fromisoformat(frozen["since"]) if frozen.get("since") else None,
+        occasion=record.occasion,
+        since=date.fromisoformat(record.since) if record.since else None,
         subject=delivery.subject,
     )
 
@@ -135,7 +139,7 @@ def digest_of(
 def nothing_of(delivery: Delivery, cards: dict[int, Card], reader: Reader) -> Nothing:
     """What a delivery without papers says; the same for its mail and its copy but for their ``reader``."""
     nothing = compose_nothing(
-        delivery.why_nothing,
+        EMPTY_TEXTS.get(delivery.empty_reason, "There is no paper for you."),
         reader,
         issue_date=delivery.issue_date,
         sender=sender(),
@@ -147,21 +151,22 @@ def nothing_of(delivery: Delivery, cards: dict[int, Card], reader: Reader) -> No
 
 def _also(delivery: Delivery, cards: dict[int, Card]) -> list[Card]:
     """What else is trending: cards frozen with the row, but for papers that are gone since."""
-    return [cards[paper_id] for paper_id in delivery.reasons.get("also", ()) if paper_id in cards]
+    record = delivery.record
+    return [cards[paper_id] for paper_id in (record.also if record else ()) if paper_id in cards]
 
 
 def reader_of(delivery: Delivery) -> Reader:
     """Whom a delivery is for, with every link that their mail carries."""
-    subscriber, frozen = delivery.subscriber, delivery.reasons
+    subscriber, record = delivery.subscriber, delivery.record or DigestRecord()
     return Reader(
         address=subscriber.email,
         unsubscribe_url=unsubscribe_url(subscriber),
         preferences_url=preferences_url(subscriber),
         feedback_url=feedback_url(subscriber, delivery.issue_date),
         web_url=web_copy_url(subscriber, delivery.issue_date),
-        asked_for=tuple(frozen["asked_for"]),
-        rhythm=frozen.get("rhythm", ""),
-        limit=frozen.get("most", 0),
+        asked_for=tuple(record.asked_for),
+        rhythm=record.rhythm,
+        limit=record.limit,
         confirmed_on=subscriber.confirmed_at.date() if subscriber.confirmed_at else None,
     )
 

@@ -22,8 +22,10 @@ from digest.dashboard import audit_log, charts
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
 from digest.delivery import retry, throttle
+from digest.delivery.staff_texts import delivery_text, reason_text
 from digest.editions.open_edition import current_time
 from digest.models import Delivery, Paper, Provider
+from digest.record import DigestRecord
 from digest.stats import trends
 from digest.stats.day_summary import DaySummary, in_words, summaries_of, summary_from_counts
 from digest.stats.delivery_log import log_of
@@ -169,7 +171,7 @@ def delivery_list(request: HttpRequest) -> HttpResponse:
     status = asked.get("status", "")
     if status not in ("", *Delivery.Status.values):
         status, problem = "", "Choose a status of the list."
-    reason = one_line(asked.get("reason", ""))[:300]
+    reason = one_line(asked.get("reason", ""))[:20]
     [summary] = summaries_of([day])
     if reason:
         status = Delivery.Status.SKIPPED
@@ -181,8 +183,9 @@ def delivery_list(request: HttpRequest) -> HttpResponse:
         "statuses": Delivery.Status.choices,
         "status": status,
         "reason": reason,
+        "reason_text": reason_text(reason),
         "balance": summary,
-        "rows": found[:ROWS],
+        "rows": [(row, delivery_text(row)) for row in found[:ROWS]],
         "is_first": not asked.get("after"),
         "next": found[ROWS - 1] if len(found) > ROWS else None,
         **HERE,
@@ -199,10 +202,10 @@ def _rows(day: date, statuses: Sequence[str], *, reason: str, last: str, after: 
     for status in statuses[statuses.index(last) if last in statuses else 0 :]:
         rows = Delivery.objects.filter(issue_date=day, status=status).select_related("subscriber").order_by("pk")
         if reason:
-            rows = rows.filter(outcome=reason)
+            rows = rows.filter(status_reason=reason)
         if status == last:
             rows = rows.filter(pk__gt=after)
-        found += rows.defer("reasons")[: ROWS + 1 - len(found)]
+        found += rows[: ROWS + 1 - len(found)]
         if len(found) > ROWS:
             break
     return found
@@ -225,12 +228,12 @@ def _number(given: str) -> int:
 @staff_only()
 def delivery(request: HttpRequest, number: int) -> HttpResponse:
     """What happened to one digest, and why each of its papers was chosen."""
-    row = get_object_or_404(Delivery.objects.select_related("subscriber", "edition"), pk=min(number, 2**62))
+    row = get_object_or_404(Delivery.objects.select_related("subscriber", "edition", "content"), pk=min(number, 2**62))
     context = {
         "row": row,
         "steps": log_of(row),
         "chosen": chosen_for(row),
-        "has_reasons": bool(row.reasons),
+        "has_reasons": row.record is not None,
         **HERE,
     }
     return page(request, "delivery", context)
@@ -239,10 +242,10 @@ def delivery(request: HttpRequest, number: int) -> HttpResponse:
 def chosen_for(row: Delivery) -> list[dict[str, Any]]:
     """The papers of a digest with the terms of their scores; without terms once these are not kept any more."""
     titles = dict(Paper.objects.filter(pk__in=row.paper_ids).values_list("pk", "title"))
-    reasons = row.reasons.get("papers", []) if isinstance(row.reasons, dict) else []
+    record = row.record or DigestRecord()
     papers = []
-    for place, paper_id in enumerate(row.paper_ids):
-        why = [Reason(*one) for one in reasons[place]] if place < len(reasons) else []
+    for paper_id, reasons in zip(row.paper_ids, record.reasons_of(len(row.paper_ids)), strict=True):
+        why = [Reason(*one) for one in reasons]
         terms = sorted(terms_in_words(why), key=lambda term: -abs(term[1]))
         papers.append(
             {

@@ -132,7 +132,7 @@ def send(request: HttpRequest) -> HttpResponse:
         if done.status == SendStatus.ACCEPTED:
             messages.success(request, f"A test mail is on its way to {chosen.email}.")
         else:
-            messages.error(request, f"The test mail was not taken. {done.detail}")
+            messages.error(request, f"The test mail was not taken. {done.text}")
     return back
 
 

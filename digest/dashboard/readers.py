@@ -22,6 +22,7 @@ from digest.dashboard import audit_log, charts
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.deliveries import chosen_for
 from digest.dashboard.pages import page, staff_only
+from digest.delivery.staff_texts import delivery_text
 from digest.editions.open_edition import current_time
 from digest.models import Verdict
 from digest.reader_data.erase import erase
@@ -107,7 +108,7 @@ def _page_of(request: HttpRequest, one: Subscriber, *, problem: str = "", about:
     now = current_time(timezone.now())
     suppression = lookup.suppression_of(one.email)
     rows = list(_receipts(one, request.GET.get("before", "")))
-    last = next((row for row in rows if row.paper_ids), None)
+    last = next((row for row in rows if row.paper_count), None)
     mood, words = lookup.standing_in_words(one, suppression, now=now)
     context = {
         "reader": one,
@@ -118,11 +119,11 @@ def _page_of(request: HttpRequest, one: Subscriber, *, problem: str = "", about:
         "wishes": lookup.wishes_of(one),
         "verdicts": _verdicts(one),
         "suppression": suppression,
-        "receipts": rows[:ROWS],
+        "receipts": [(row, delivery_text(row)) for row in rows[:ROWS]],
         "earlier": rows[ROWS - 1].issue_date if len(rows) > ROWS else None,
         "last": last,
         "chosen": chosen_for(last) if last else [],
-        "has_reasons": bool(last and last.reasons),
+        "has_reasons": bool(last and last.record),
         "proof": proof_of(one.public_id),
         "lines": audit_log.entries_about(one),
         "problem": problem,

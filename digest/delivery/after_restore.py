@@ -12,12 +12,10 @@ from django.db import transaction
 
 from digest.delivery import throttle
 from digest.delivery.plan import move_on
-from digest.models import PAUSED, Delivery, Edition
+from digest.models import Delivery, Edition, StatusReason
 from subscriptions.models import Subscriber
 from subscriptions.schedule import local_date
 from subscriptions.tokens import digest_message_id
-
-WHY = "The database was restored from a backup; this digest may have left before."
 
 
 @dataclass(slots=True)
@@ -36,7 +34,7 @@ def after_restore(now: datetime) -> RestoreResult:
     throttle.pause("Restored from a backup. Look at docs/operators.md before you resume.", now=now)
     restored = RestoreResult()
     restored.doubtful = Delivery.objects.filter(status__in=Delivery.OPEN).update(
-        status=Delivery.Status.UNKNOWN, outcome=WHY, batch=None
+        status=Delivery.Status.UNKNOWN, status_reason=StatusReason.RESTORED, detail="", batch=None
     )
     edition = Edition.objects.filter(date__lte=now.date()).order_by("-date").first()
     while passed := _pass(edition, now):
@@ -58,7 +56,7 @@ def _pass(edition: Edition | None, now: datetime) -> int:
                         issue_date=day,
                         edition=edition,
                         status=Delivery.Status.SKIPPED if reader.is_paused(day) else Delivery.Status.UNKNOWN,
-                        outcome=PAUSED if reader.is_paused(day) else WHY,
+                        status_reason=StatusReason.PAUSED if reader.is_paused(day) else StatusReason.RESTORED,
                         dated_at=reader.next_send_at,
                         message_id=digest_message_id(reader, day),  # by which events find it
                     )

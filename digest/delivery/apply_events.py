@@ -16,7 +16,7 @@ from itertools import dropwhile, takewhile
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 
-from digest.delivery.events import BECOMES, NEVER_SENT, OUTCOME, Kind, kind_of, most_severe, resolve_status, status_code
+from digest.delivery.events import BECOMES, NEVER_SENT, REASON, Kind, kind_of, most_severe, resolve_status, status_code
 from digest.models import Delivery, DeliveryEvent
 from subscriptions import consent
 from subscriptions.models import ConsentEvent, Subscriber, Suppression, address_hash, email_key
@@ -131,11 +131,11 @@ def _move(rows: Mapping[int, Delivery], events: Sequence[DeliveryEvent]) -> list
     proved, changed = [], []
     for pk, row in rows.items():
         kinds = {kind for kind, _ in told[pk]}
-        status, outcome = resolve_status(row.status, kinds), row.outcome
+        status, reason = resolve_status(row.status, kinds), row.status_reason
         if BECOMES.get(last := most_severe(kinds)) == status:
-            outcome = OUTCOME.get(last, outcome if status == row.status else "")
-        if (status, outcome) != (row.status, row.outcome):
-            moved[row.status, status, outcome].append(pk)
+            reason = str(REASON.get(Kind(last), reason if status == row.status else ""))
+        if (status, reason) != (row.status, row.status_reason):
+            moved[row.status, status, reason].append(pk)
         before = row.accepted_at, row.provider_message_id
         times = {at for kind, at in told[pk] if kind in BECOMES and kind not in NEVER_SENT}
         if row.accepted_at is None or row.accepted_at in times:  # not by the clock of a worker who was told
@@ -145,8 +145,8 @@ def _move(rows: Mapping[int, Delivery], events: Sequence[DeliveryEvent]) -> list
             changed.append(row)
         if row.accepted_at and not before[0]:
             proved.append(row)
-    for (old, status, outcome), pks in moved.items():
-        Delivery.objects.filter(pk__in=pks, status=old).update(status=status, outcome=outcome)
+    for (old, status, reason), pks in moved.items():
+        Delivery.objects.filter(pk__in=pks, status=old).update(status=status, status_reason=reason, detail="")
     Delivery.objects.bulk_update(changed, ["accepted_at", "provider_message_id"])
     return proved
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from typing import Any
 
-from digest.models import Delivery
+from digest.models import Delivery, StatusReason
 from subscriptions.mail.outcomes import ADDRESS_IS_GONE
 
 
@@ -52,13 +52,13 @@ _WEIGHT_OF_STATUS: dict[str, int] = {  # of any other status there is nothing th
     _Status.COMPLAINED: _WEIGHT[Kind.COMPLAINED],
 }
 
-OUTCOME: dict[str, str] = {  # in words a reader understands
-    Kind.FAILED: "The mail provider could not send it.",
-    Kind.REJECTED: "The mail provider did not send it.",
-    Kind.REFUSED: "Your mail server refused it.",
-    Kind.SOFT_BOUNCED: "Your mail server could not take it that day.",
-    Kind.BOUNCED: "Your mail server says that this address does not exist.",
-    Kind.COMPLAINED: "It was reported as spam.",
+REASON = {  # why a delivery has the status that such an event gave it
+    Kind.FAILED: StatusReason.EVENT_FAILED,
+    Kind.REJECTED: StatusReason.EVENT_REJECTED,
+    Kind.REFUSED: StatusReason.EVENT_REFUSED,
+    Kind.SOFT_BOUNCED: StatusReason.EVENT_SOFT_BOUNCED,
+    Kind.BOUNCED: StatusReason.EVENT_BOUNCED,
+    Kind.COMPLAINED: StatusReason.EVENT_COMPLAINED,
 }
 
 

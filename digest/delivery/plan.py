@@ -17,11 +17,12 @@ from scipy.sparse import csr_array
 
 from digest.compose.build import subject_line
 from digest.editions.candidate_pool import CandidatePool, text_of
-from digest.editions.selection import NOTHING_CAME, NOTHING_MATCHED, Demand, Selection, select
+from digest.editions.selection import Demand, Selection, select
 from digest.ingest.tag import topic_rule
-from digest.models import PAUSED, SUPPRESSED, Batch, Delivery, Edition, Paper, Verdict
+from digest.models import Batch, Delivery, DeliveryContent, Edition, Paper, StatusReason, Verdict
 from digest.ranking.features import Texts
 from digest.ranking.matching import Kind, Rule
+from digest.record import DigestRecord
 from subscriptions.models import Preference, Subscriber, Suppression, Topic
 from subscriptions.preferences import HALF_A_DAY
 from subscriptions.schedule import instant, local_date, next_send_at, rhythm_in_words, zone_of
@@ -31,9 +32,7 @@ BATCH = 1000  # readers ranked in one computation, and deliveries leased as one 
 VERDICTS = 50  # the latest of a reader's that count
 CATCH_UP = timedelta(hours=5)  # how late a digest may leave
 LONGEST_GAP = timedelta(days=31)  # of missed days that each get a row
-
-TOO_SOON = "Two digests are never less than 12 hours apart; the papers of this one are in the next."
-TOO_LATE = "Your digest could not be made in time; its papers are in the next one."
+LOOKED_THROUGH = (StatusReason.NO_NEW_PAPERS, StatusReason.NOTHING_MATCHED)  # skipped, and no paper was passed over
 
 
 @dataclass(slots=True)
@@ -150,12 +149,12 @@ class _Readers:
         had: dict[int, set[int]] = defaultdict(set)
         for reader_id, day, status, paper_ids in earlier.filter(
             issue_date__gte=min(oldest, *days.values()) if days else oldest
-        ).values_list("subscriber_id", "issue_date", "status", "paper_ids"):
+        ).values_list("subscriber_id", "issue_date", "status", "content__paper_ids"):
             taken.add((reader_id, day))
             if status in (*Delivery.SENT, *Delivery.OPEN):
-                had[reader_id].update(paper_ids)
+                had[reader_id].update(paper_ids or ())
         sent = Q(status__in=[*Delivery.SENT, *Delivery.OPEN])
-        nothing = Q(status=Delivery.Status.SKIPPED, outcome__in=[NOTHING_CAME, NOTHING_MATCHED])
+        nothing = Q(status=Delivery.Status.SKIPPED, status_reason__in=LOOKED_THROUGH)
         ends = (
             earlier.filter(sent | nothing, issue_date__lt=max(days.values(), default=oldest))
             .values_list("subscriber_id")
@@ -273,21 +272,23 @@ def _is_fresh(edition: Edition, last: date | None, pool: CandidatePool) -> bool:
 def _row(readers: _Readers, row: int, pool: CandidatePool, choice: Selection, *, now: datetime) -> Delivery:
     reader = readers.due[row]
     delivery = Delivery(subscriber=reader, issue_date=readers.issue_dates[row], edition=pool.editions[-1])
-    if why := _why_not(reader, readers.suppressed, delivery.issue_date, choice):
-        delivery.status, delivery.outcome = Delivery.Status.SKIPPED, why
+    if reason := _why_not(reader, readers.suppressed, delivery.issue_date, choice):
+        delivery.status, delivery.status_reason = Delivery.Status.SKIPPED, reason
         return delivery
     delivery.status = Delivery.Status.READY
-    delivery.paper_ids = pool.ids[choice.papers].tolist()
-    delivery.reasons = {
-        "arrived": choice.arrived,
-        "matched": choice.matched,
-        "asked_for": choice.asked_for,
-        "papers": choice.reasons,
-        "nothing": choice.why_nothing,
-        "also": pool.ids[choice.also].tolist(),
-        **_occasion(readers, row, pool),
-    }
-    delivery.subject = subject_line(delivery.issue_date, [pool.titles[paper] for paper in choice.papers])
+    delivery.put_content(
+        paper_ids=pool.ids[choice.papers].tolist(),
+        subject=subject_line(delivery.issue_date, [pool.titles[paper] for paper in choice.papers]),
+        record=DigestRecord(
+            arrived=choice.arrived,
+            matched=choice.matched,
+            asked_for=choice.asked_for,
+            reasons=choice.reasons,
+            nothing=choice.empty_reason,
+            also=pool.ids[choice.also].tolist(),
+            **_occasion(readers, row, pool),
+        ),
+    )
     delivery.message_id = digest_message_id(reader, delivery.issue_date)
     delivery.dated_at = now
     delivery.not_after = readers.closes[row]
@@ -296,10 +297,10 @@ def _row(readers: _Readers, row: int, pool: CandidatePool, choice: Selection, *,
 
 def _why_not(reader: Subscriber, suppressed: set[int], day: date, choice: Selection) -> str:
     if reader.pk in suppressed:
-        return SUPPRESSED
+        return StatusReason.SUPPRESSED
     if reader.is_paused(day):
-        return PAUSED
-    return "" if reader.quiet_days else choice.why_nothing
+        return StatusReason.PAUSED
+    return "" if reader.quiet_days else choice.empty_reason
 
 
 def _occasion(readers: _Readers, row: int, pool: CandidatePool) -> dict[str, Any]:
@@ -311,13 +312,13 @@ def _occasion(readers: _Readers, row: int, pool: CandidatePool) -> dict[str, Any
     reader, today, looked = readers.due[row], readers.issue_dates[row], readers.looked[row]
     if readers.new[row]:
         rhythm = rhythm_in_words(weekdays=reader.weekdays, hour=reader.send_hour)
-        return {"occasion": "first", "rhythm": rhythm, "most": reader.max_papers}
+        return {"occasion": "first", "rhythm": rhythm, "limit": reader.max_papers}
     oldest = pool.editions[int(readers.fresh[row].argmax())].date
     between = _days_since_the_day_before(today, reader.weekdays)
     was_missed = looked is None or looked < today - timedelta(days=between)
     if was_missed and (pool.editions[-1].date - oldest).days >= between:
         return {"occasion": "catch_up", "since": oldest.isoformat()}
-    return {"occasion": ""}
+    return {}
 
 
 def _days_since_the_day_before(today: date, weekdays: int) -> int:
@@ -351,7 +352,7 @@ def _passed(everyone: Sequence[Subscriber], suppressed: set[int], now: datetime)
     fed = _fed_since(now - HALF_A_DAY, due)
     for reader in due:
         while reader.pk in fed and reader.next_send_at and reader.next_send_at <= now:
-            rows.append(_passing(reader, suppressed, TOO_SOON))
+            rows.append(_passing(reader, suppressed, StatusReason.TOO_SOON))
     return rows
 
 
@@ -371,17 +372,20 @@ def _lapsed(reader: Subscriber, suppressed: set[int], now: datetime) -> list[Del
     if reader.next_send_at and now - reader.next_send_at > LONGEST_GAP:
         reader.next_send_at = now - LONGEST_GAP  # who was away for years is not told of every day
     while reader.next_send_at and _closes(reader, reader.next_send_at) < now:
-        rows.append(_passing(reader, suppressed, TOO_LATE))
+        rows.append(_passing(reader, suppressed, StatusReason.TOO_LATE))
     return rows
 
 
-def _passing(reader: Subscriber, suppressed: set[int], why: str) -> Delivery:
+def _passing(reader: Subscriber, suppressed: set[int], reason: StatusReason) -> Delivery:
     """A row that says why the day on which the reader is due has no digest; they are due on their next one then."""
     assert reader.next_send_at  # noqa: S101 (only who is due passes a day)
     day = local_date(reader.zone, reader.next_send_at)
-    why = SUPPRESSED if reader.pk in suppressed else PAUSED if reader.is_paused(day) else why
+    if reader.pk in suppressed:
+        reason = StatusReason.SUPPRESSED
+    elif reader.is_paused(day):
+        reason = StatusReason.PAUSED
     move_on(reader, day)
-    return Delivery(subscriber=reader, issue_date=day, status=Delivery.Status.SKIPPED, outcome=why)
+    return Delivery(subscriber=reader, issue_date=day, status=Delivery.Status.SKIPPED, status_reason=reason)
 
 
 def move_on(reader: Subscriber, day: date) -> None:
@@ -423,6 +427,7 @@ def _written(rows: list[Delivery], *, newest: int) -> list[Delivery]:
             for row in ready:
                 row.batch = batch
         Delivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+        _write_contents(ready)
         for row in rows:
             move_on(readers[row.subscriber_id], row.issue_date)
         alike: dict[tuple[date | None, datetime | None], list[int]] = defaultdict(list)
@@ -431,3 +436,14 @@ def _written(rows: list[Delivery], *, newest: int) -> list[Delivery]:
         for (last, following), ids in alike.items():  # by the hour and zone, so few
             Subscriber.objects.filter(pk__in=ids).update(last_issue_date=last, next_send_at=following)
     return rows
+
+
+def _write_contents(rows: Sequence[Delivery]) -> None:
+    """Write what these new rows were made of. A bulk insert that ignores conflicts returns no keys: one query does."""
+    contents = {row.message_id: row.content for row in rows}
+    keys = Delivery.objects.filter(message_id__in=contents).values_list("pk", "message_id")
+    for key, message_id in keys:
+        contents[message_id].delivery_id = key
+    DeliveryContent.objects.bulk_create(
+        [content for content in contents.values() if content.delivery_id], batch_size=500, ignore_conflicts=True
+    )

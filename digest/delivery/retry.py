@@ -9,12 +9,10 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from digest.compose.phrases import plural
-from digest.delivery.send import POISON
-from digest.models import Delivery, DeliveryEvent
+from digest.models import Delivery, DeliveryEvent, StatusReason
 from subscriptions.mail.outcomes import ADDRESS_IS_GONE
 
 CHUNK = 1000
-BY_HAND = "Tried again by hand."
 NO_ADDRESS = (*ADDRESS_IS_GONE, "refused")  # answers after which another try would fail too
 
 
@@ -63,7 +61,11 @@ def try_again(now: datetime) -> int:
             # by number and status alone, so that a row which somebody else has just moved is looked at once more
             these = Delivery.objects.filter(pk__in=numbers[start : start + CHUNK], status=Delivery.Status.FAILED)
             tried += these.update(
-                status=Delivery.Status.RETRY_WAIT, not_before=now, handed_over_at=None, outcome=BY_HAND
+                status=Delivery.Status.RETRY_WAIT,
+                not_before=now,
+                handed_over_at=None,
+                status_reason=StatusReason.RETRIED_BY_HAND,
+                detail="",
             )
     return tried
 
@@ -83,7 +85,9 @@ def _safe(now: datetime) -> QuerySet[Delivery]:
             provider_message_id="",
             message_id__isnull=False,  # not emptied with its reader's erasure
         )
-        .exclude(outcome=POISON)  # it stops its worker, and whether one of its tries left is not looked into
+        .exclude(
+            status_reason=StatusReason.POISON
+        )  # it stops its worker, and whether one of its tries left is not looked into
         .exclude(answer__in=NO_ADDRESS)
     )
 

@@ -17,16 +17,17 @@ from typing import TypeVar, cast
 
 from django.conf import settings
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import F, Q, QuerySet
 
 from digest.compose.emails import AT_HAND, Mails
 from digest.delivery import throttle
-from digest.models import PAUSED, SUPPRESSED, Batch, Delivery
+from digest.delivery.staff_texts import delivery_text
+from digest.models import Batch, Delivery, StatusReason
 from digest.reader_data.erase import forget_the_erased
 from subscriptions import consent
 from subscriptions.mail.mailer import Mailer, Purpose
 from subscriptions.mail.message import EncodedMessage
-from subscriptions.mail.outcomes import Scope, SendResult, SendStatus
+from subscriptions.mail.outcomes import Scope, SendReason, SendResult, SendStatus
 from subscriptions.mail.providers import may_be_asked_again
 from subscriptions.models import Subscriber, Suppression
 
@@ -39,15 +40,11 @@ LONGEST_DELIVERY = LEASE * 0.2  # then the batch is left to the next worker, so 
 LONGEST_CHUNK = LEASE * 0.2  # what was not tried by then waits for the sweep; the last answer may take 40 seconds more
 CHUNK: int = settings.MAILS_AT_ONCE  # mails that are handed over, and may be left unknown, together
 BATCH = 1000  # deliveries that are leased as one row
-EXPIRED = "It could not leave in time; its papers return to the next digest."
-EXPIRED_WITH_NOTHING = "It could not leave in time; it had no paper for you."
-STOPPED = "The worker stopped while this mail was being handed over."
-POISON = "This digest stopped every worker that took it."
 RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 3, 10, 30, 60)]
 NOT_OF_THE_MAIL = (Scope.OURS, Scope.UNREACHABLE)  # it may wait for its time to be over, at the last of these paces
 MOST_LEASES = 3  # of a batch of one that stops its worker each time
 WRITE_AGAIN_AFTER = (0.1, 0.5, 1, 2, 5, 10, 15, 20)  # seconds: within the time of a task
-SETTLED = ("status", "outcome", "answer", "attempts", "accepted_at", "not_before", "handed_over_at")
+SETTLED = ("status", "status_reason", "detail", "answer", "attempts", "accepted_at", "not_before", "handed_over_at")
 
 
 @dataclass(slots=True)
@@ -149,15 +146,16 @@ def reap(now: datetime) -> Outcomes:
         lost = list(Batch.objects.select_for_update().filter(is_over, status=Batch.Status.LEASED))
         held = Delivery.objects.filter(batch__in=lost, status=Delivery.Status.HANDING_OFF)
         again = [row.pk for row in held if _may_repeat(row, now)]
-        held.filter(pk__in=again).update(status=Delivery.Status.RETRY_WAIT, not_before=now, outcome=STOPPED)
-        outcomes.counts[Delivery.Status.UNKNOWN] = held.update(status=Delivery.Status.UNKNOWN, outcome=STOPPED)
+        stopped = {"status_reason": StatusReason.WORKER_STOPPED, "detail": ""}
+        held.filter(pk__in=again).update(status=Delivery.Status.RETRY_WAIT, not_before=now, **stopped)
+        outcomes.counts[Delivery.Status.UNKNOWN] = held.update(status=Delivery.Status.UNKNOWN, **stopped)
         for batch in lost:
             _bisect(batch, outcomes)
         outcomes.counts[Delivery.Status.EXPIRED] += _expire(now, outcomes)
     if any(outcomes.counts.values()):
         logger.info("swept", extra={"facts": {"batches": len(lost), **outcomes.counts}})
     if unknown := outcomes.counts[Delivery.Status.UNKNOWN]:
-        logger.error("%d mails may have left, which nobody can tell: %s They are not sent again.", unknown, STOPPED)
+        logger.error("%d mails may have left, which nobody can tell. They are not sent again.", unknown)
     due = Delivery.objects.filter(Q(not_before=None) | Q(not_before__lte=now), status=Delivery.Status.RETRY_WAIT)
     while ids := list(due.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
@@ -171,7 +169,9 @@ def _bisect(batch: Batch, outcomes: Outcomes) -> None:
     """Open a lost batch again, in two halves, so that one mail that stops its worker does not strand the rest."""
     ready = list(batch.deliveries.filter(status=Delivery.Status.READY).order_by("pk").values_list("pk", flat=True))
     if len(ready) == 1 and batch.attempts >= MOST_LEASES:
-        batch.deliveries.filter(pk__in=ready).update(status=Delivery.Status.FAILED, outcome=POISON)
+        batch.deliveries.filter(pk__in=ready).update(
+            status=Delivery.Status.FAILED, status_reason=StatusReason.POISON, detail=""
+        )
         outcomes.counts[Delivery.Status.FAILED] += 1
         ready = []
     half = ready[(len(ready) + 1) // 2 :]
@@ -193,10 +193,7 @@ def _expire(now: datetime, outcomes: Outcomes) -> int:
     outcomes.counts[Delivery.Status.UNKNOWN] += late.filter(handed_over_at__isnull=False).update(
         status=Delivery.Status.UNKNOWN
     )
-    return late.update(
-        status=Delivery.Status.EXPIRED,
-        outcome=Case(When(paper_ids=[], then=Value(EXPIRED_WITH_NOTHING)), default=Value(EXPIRED)),
-    )
+    return late.update(status=Delivery.Status.EXPIRED, status_reason=StatusReason.EXPIRED, detail="")
 
 
 def _may_repeat(delivery: Delivery, now: datetime) -> bool:
@@ -221,7 +218,7 @@ def _take_chunk(batch: Batch, mailer: Mailer, now: datetime, outcomes: Outcomes,
                 return []
             ready = list(
                 batch.deliveries.filter(status=Delivery.Status.READY)
-                .select_related("subscriber")
+                .select_related("subscriber", "content")
                 # who leaves at this moment is either seen to have left, or waits until the row says handing_off; and
                 # an event that shows that this digest has left before is either seen, or comes after
                 .select_for_update(of=("self", "subscriber"), no_key=True)
@@ -231,16 +228,16 @@ def _take_chunk(batch: Batch, mailer: Mailer, now: datetime, outcomes: Outcomes,
                 return []
             suppressed = mailer.look_up(delivery.subscriber for delivery in ready)
             for delivery in ready:
-                delivery.status, delivery.outcome = _last_look(delivery, suppressed, now)
+                delivery.status, delivery.status_reason = _last_look(delivery, suppressed, now)
                 if delivery.handed_over_at and (
                     delivery.status != Delivery.Status.HANDING_OFF or not _may_repeat(delivery, now)
                 ):
                     delivery.status = Delivery.Status.UNKNOWN  # an earlier try may have left
             going = [delivery for delivery in ready if delivery.status == Delivery.Status.HANDING_OFF]
             _mark(going, now)
-            for (status, outcome), rows in _alike(ready, lambda row: (row.status, row.outcome)):
+            for (status, reason), rows in _alike(ready, lambda row: (row.status, row.status_reason)):
                 if status != Delivery.Status.HANDING_OFF:
-                    _these(rows).update(status=status, outcome=outcome)
+                    _these(rows).update(status=status, status_reason=reason, detail="")
                     outcomes.counts[status] += len(rows)
             forget_the_erased(row for row in ready if row.subscriber.status == Subscriber.Status.ERASED)
     return going
@@ -255,7 +252,8 @@ def _mark(going: Sequence[Delivery], now: datetime) -> None:
     for handed_over_at, rows in _alike(going, lambda row: row.handed_over_at):
         _these(rows).update(
             status=Delivery.Status.HANDING_OFF,
-            outcome="",
+            status_reason="",
+            detail="",
             attempts=F("attempts") + 1,
             handed_over_at=handed_over_at,
             provider=settings.MAIL_PROVIDER,
@@ -266,22 +264,23 @@ def _last_look(delivery: Delivery, suppressed: set[int], now: datetime) -> tuple
     """The status this digest goes on with, and why it must not leave after all, or an empty string."""
     reader = delivery.subscriber
     if delivery.not_after and delivery.not_after < now:
-        return Delivery.Status.EXPIRED, EXPIRED if delivery.paper_ids else EXPIRED_WITH_NOTHING
+        return Delivery.Status.EXPIRED, StatusReason.EXPIRED
     if reader.pk in suppressed:
-        return Delivery.Status.SKIPPED, SUPPRESSED
+        return Delivery.Status.SKIPPED, StatusReason.SUPPRESSED
     if reader.is_paused(delivery.issue_date):
-        return Delivery.Status.SKIPPED, PAUSED
+        return Delivery.Status.SKIPPED, StatusReason.PAUSED
     if reader.status not in (Subscriber.Status.ACTIVE, Subscriber.Status.PAUSED):
-        return Delivery.Status.SKIPPED, "You unsubscribed before it left."
+        return Delivery.Status.SKIPPED, StatusReason.UNSUBSCRIBED
     return Delivery.Status.HANDING_OFF, ""
 
 
 def _encode(mailer: Mailer, delivery: Delivery, mails: Mails) -> EncodedMessage | SendResult:
+    """Return the mail as it can be handed over, or why it may not or cannot be."""
     try:
         email = mails.email_for(delivery)
     except Exception:  # one digest that cannot be made must not stop the others
         logger.exception("Delivery %s could not be composed", delivery.pk)
-        return SendResult(SendStatus.FAILED, "This digest could not be composed; the service's log says why.")
+        return SendResult(SendStatus.FAILED, reason=SendReason.COMPOSE_ERROR)
     return mailer.encode(
         delivery.subscriber,
         email,
@@ -294,7 +293,8 @@ def _encode(mailer: Mailer, delivery: Delivery, mails: Mails) -> EncodedMessage 
 
 def _settle(delivery: Delivery, result: SendResult, *, taken_at: datetime, now: datetime) -> None:
     """What a delivery's row says once a hand-over that began at ``taken_at`` has ended so."""
-    delivery.outcome, delivery.answer = result.detail[:300], result.answer[:20]
+    delivery.status_reason, delivery.detail = str(result.reason), result.detail[:300]
+    delivery.answer = result.answer[:20]
     delivery.provider_message_id = result.provider_message_id[:200]
     delivery.not_before = None
     again = now + max(_wait(delivery), result.retry_after or timedelta())
@@ -366,7 +366,7 @@ def _write(chunk: Sequence[Delivery], gone: Sequence[Delivery], *, now: datetime
         ).update(last_digest_at=now)
         for delivery in gone:
             consent.suppress(
-                delivery.subscriber.email, reason=Suppression.Reason.BOUNCED, now=now, why=delivery.outcome
+                delivery.subscriber.email, reason=Suppression.Reason.BOUNCED, now=now, why=delivery_text(delivery)
             )
 
 

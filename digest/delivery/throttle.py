@@ -130,9 +130,9 @@ def record_results(results: Iterable[SendResult], *, now: datetime) -> None:
         _slow_down(now)
     if scopes[Scope.OURS]:
         first = next(result for result in results if result.scope == Scope.OURS)
-        trip(BREAK, f"{first.detail} Every other mail would fare the same.", now=now)
+        trip(BREAK, f"{first.text} Every other mail would fail too.", now=now)
     elif results and all(map(_tells_nothing, results)):
-        trip(MINUTE, results[0].detail, now=now)
+        trip(MINUTE, results[0].text, now=now)
     elif any(result.status in (SendStatus.FAILED, SendStatus.NO_SUCH_ADDRESS) and result.answer for result in results):
         _look_back(now)
 

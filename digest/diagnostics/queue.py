@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import Count, Q
 
 from digest.delivery import throttle
+from digest.delivery.staff_texts import reason_text
 from digest.diagnostics.check_result import CheckResult, Severity, shorten_text
 from digest.models import Batch, Delivery, DeliveryEvent, Provider
 
@@ -72,14 +73,12 @@ def _last_day(now: datetime) -> Iterator[CheckResult]:
     if unknown <= MOST_UNKNOWN * total:
         yield CheckResult(Severity.WELL, "last day", seen)
         return
-    outcome, many = lost.values_list("outcome").annotate(many=Count("pk")).order_by("-many", "outcome")[0]
+    reason, many = lost.values_list("status_reason").annotate(many=Count("pk")).order_by("-many", "status_reason")[0]
     do = (
         "They are not sent again. Stop workers by SIGTERM with 90 seconds to end, and look at the connection to the "
         "provider; its webhooks tell of those that left."
     )
-    yield CheckResult(
-        Severity.ATTENTION, "last day", f"{seen}; {many:,}: {shorten_text(outcome, 200) or 'no reason'}", do
-    )
+    yield CheckResult(Severity.ATTENTION, "last day", f"{seen}; {many:,}: {reason_text(reason) or 'no reason'}", do)
 
 
 def _events(now: datetime) -> Iterator[CheckResult]:

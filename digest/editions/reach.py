@@ -71,7 +71,7 @@ def who_have(paper_id: int, *, now: datetime) -> int:
     for before, after in (("[", ","), ("[", "]"), (" ", ","), (" ", "]")):
         listed |= Q(papers__contains=f"{before}{paper_id}{after}")
     rows = Delivery.objects.filter(edition__date__gte=since, status__in=HAS_IT)
-    return rows.annotate(papers=Cast("paper_ids", TextField())).filter(listed).count()
+    return rows.annotate(papers=Cast("content__paper_ids", TextField())).filter(listed).count()
 
 
 def _wishes(day: date) -> tuple[dict[Rule, array[int]], dict[Rule, array[int]]]:

@@ -11,13 +11,12 @@ from scipy.sparse import csr_array
 
 from digest.compose.reasons import Reason
 from digest.editions.candidate_pool import CandidatePool
+from digest.models import StatusReason
 from digest.ranking import personal
 from digest.ranking.features import PaperMatrix, ReaderBatch, Texts
 from digest.ranking.matching import Rule
 from digest.ranking.personal import TERMS, rank
 
-NOTHING_MATCHED = "Nothing that came in matched what you asked for."
-NOTHING_CAME = "No new paper came in."
 ALSO = 3  # papers that the line of what else is trending holds
 STANDS_OUT = 1.0  # deviations above the day's mean from which a paper is said to be trending
 
@@ -57,11 +56,11 @@ class Selection:
     also: list[int]
 
     @property
-    def why_nothing(self) -> str:
-        """Why no paper was chosen, in a sentence; empty where one was."""
+    def empty_reason(self) -> str:
+        """The StatusReason where no paper was chosen; empty where one was."""
         if not self.arrived:
-            return NOTHING_CAME
-        return "" if self.papers else NOTHING_MATCHED
+            return StatusReason.NO_NEW_PAPERS
+        return "" if self.papers else StatusReason.NOTHING_MATCHED
 
 
 def select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: NDArray[np.bool_]) -> list[Selection]:

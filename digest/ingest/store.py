@@ -20,7 +20,8 @@ from digest.ingest import parsers
 from digest.ingest.entry import REPLACE, Entry, title_identifier
 from digest.ingest.parsers import MAX_BYTES, Feed, Refused, SourceUnreadable, arxiv_api, arxiv_rss
 from digest.ingest.tag import SLICE, tag
-from digest.models import Delivery, Identifier, Paper, Sighting, Source
+from digest.models import Delivery, DeliveryContent, Identifier, Paper, Sighting, Source
+from digest.record import DigestRecord, Why
 
 STRUCTURED_AUTHORS = {"arxiv_api", "arxiv_oai", "hugging_face", "biorxiv_api"}  # lists, not one string
 logger = logging.getLogger(__name__)
@@ -357,28 +358,30 @@ def _merge_rows(paper: Paper, other: Paper) -> None:
     paper.withdrawn_at = paper.withdrawn_at or other.withdrawn_at
     paper.first_seen_at = min(paper.first_seen_at, other.first_seen_at)
     since = (paper.first_seen_at - timedelta(days=2)).date()
-    for delivery in Delivery.objects.filter(issue_date__gte=since).only("paper_ids", "reasons").iterator():
-        if other.pk in _named_in(delivery):  # or the work could be sent again under its other row
-            _rename(delivery, other.pk, paper.pk)
+    for content in DeliveryContent.objects.filter(delivery__issue_date__gte=since).iterator():
+        if other.pk in _named_in(content):  # or the work could be sent again under its other row
+            _rename(content, other.pk, paper.pk)
     other.delete()
 
 
-def _named_in(delivery: Delivery) -> list[int]:
-    return [*delivery.paper_ids, *(delivery.reasons.get("also", ()) if delivery.reasons else ())]
+def _named_in(content: DeliveryContent) -> list[int]:
+    return [*content.paper_ids, *(content.parsed.also if content.parsed else ())]
 
 
-def _rename(delivery: Delivery, old: int, new: int) -> None:
-    """Name the paper by its new id in a delivery's row; once, where the row held both."""
-    kept: dict[int, list[Any]] = {}
-    reasons = delivery.reasons["papers"] if delivery.reasons else [[] for _ in delivery.paper_ids]
-    for paper_id, why in zip(delivery.paper_ids, reasons, strict=True):
+def _rename(content: DeliveryContent, old: int, new: int) -> None:
+    """Name the paper by its new id in what a digest was made of; once, where it held both."""
+    record = content.parsed or DigestRecord()
+    kept: dict[int, Sequence[Why]] = {}
+    for paper_id, why in zip(content.paper_ids, record.reasons_of(len(content.paper_ids)), strict=True):
         kept.setdefault(new if paper_id == old else paper_id, why)
-    delivery.paper_ids = list(kept)
-    if delivery.reasons:
-        delivery.reasons["papers"] = list(kept.values())
-        also = dict.fromkeys(new if paper_id == old else paper_id for paper_id in delivery.reasons.get("also", ()))
-        delivery.reasons["also"] = [paper_id for paper_id in also if paper_id not in kept]
-    Delivery.objects.filter(pk=delivery.pk).update(paper_ids=delivery.paper_ids, reasons=delivery.reasons)
+    content.paper_ids, fields = list(kept), ["paper_ids"]
+    if content.parsed:
+        also = dict.fromkeys(new if paper_id == old else paper_id for paper_id in record.also)
+        also_left = [paper_id for paper_id in also if paper_id not in kept]
+        content.record = dataclasses.replace(record, reasons=list(kept.values()), also=also_left).to_json()
+        fields.append("record")
+    content.save(update_fields=fields)
+    Delivery.objects.filter(pk=content.pk).update(paper_count=len(kept))
 
 
 def _write_sightings(source: Source, works: Sequence[_Match], *, now: datetime) -> None:

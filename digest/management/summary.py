@@ -16,9 +16,11 @@ from rich.progress import Progress
 from rich.table import Table
 
 from digest.delivery.plan import Planned
+from digest.delivery.staff_texts import delivery_text
 from digest.editions.open_edition import WINDOW, Candidate
 from digest.ingest.store import Reading
 from digest.models import Delivery, Edition, Paper
+from digest.record import DigestRecord
 from digest.two_factor import DEMONSTRATION
 
 MOST_LINES = 8
@@ -105,18 +107,19 @@ def _print_top(out: Console, rows: Sequence[tuple[float | None, dict[str, Any], 
 def print_plan(out: Console, rows: Sequence[Delivery], *, planned: Planned) -> None:
     out.print(f"[bold]Plan[/bold] (dry run, nothing was written): {_counted(planned)}")
     for row in rows:
-        out.print(f"\n{escape(row.subscriber.email)}: {escape(row.subject or row.outcome)}", soft_wrap=True)
+        out.print(f"\n{escape(row.subscriber.email)}: {escape(row.subject or delivery_text(row))}", soft_wrap=True)
         papers = Paper.objects.in_bulk(row.paper_ids)
-        for place, paper_id in enumerate(row.paper_ids, 1):
-            score = sum(contribution for _, _, contribution in row.reasons["papers"][place - 1])
+        record = row.record or DigestRecord()
+        for place, (paper_id, reasons) in enumerate(zip(row.paper_ids, record.reasons, strict=True), 1):
+            score = sum(contribution for _, _, contribution in reasons)
             out.print(f"  {place:2}. {score:7.2f}  {escape(papers[paper_id].title)}", soft_wrap=True)
 
 
 def print_deliveries(out: Console, deliveries: Sequence[Delivery], *, planned: Planned) -> None:
     out.print(f"\n[bold]Deliveries[/bold] of this date: {len(deliveries):,} ({_counted(planned)} by this run)")
-    counts = Counter((Delivery.Status(row.status).label, row.outcome) for row in deliveries)
-    for (status, outcome), count in sorted(counts.items()):
-        out.print(f"  {count:,} {status}{f': {escape(outcome)}' if outcome else ''}", soft_wrap=True)
+    counts = Counter((Delivery.Status(row.status).label, delivery_text(row)) for row in deliveries)
+    for (status, reason), count in sorted(counts.items()):
+        out.print(f"  {count:,} {status}{f': {escape(reason)}' if reason else ''}", soft_wrap=True)
     if not planned.ready:
         out.print(f"  Nothing was sent by this run: {_why_nothing(deliveries, planned)}.")
 

@@ -14,8 +14,10 @@ from digest.compose.emails import Mails, digest_of, nothing_of, reader_of
 from digest.compose.phrases import plural
 from digest.compose.size_limit import HTML_BYTES
 from digest.delivery.plan import draft, draft_first
+from digest.delivery.reader_texts import status_text
 from digest.models import Delivery, Edition, EditionPaper
 from digest.preview.visitor import NO_EDITION, demand_of, pool_at
+from digest.record import DigestRecord
 from subscriptions.mail.mailer import message_to
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
@@ -81,7 +83,9 @@ def for_reader(reader: Subscriber, *, now: datetime) -> Draft:
         return Draft(edition=None, at=now, why_nothing=NO_EDITION)
     if row := draft(reader, pool, now=now):
         return _made(row, pool.added, now=now)
-    before = reader.deliveries.exclude(edition=None).select_related("edition").order_by("-issue_date").first()
+    before = (
+        reader.deliveries.exclude(edition=None).select_related("edition", "content").order_by("-issue_date").first()
+    )
     if before is None:
         return Draft(edition=pool.editions[-1], at=now, why_nothing=WAITS)
     before.subscriber = reader
@@ -107,8 +111,8 @@ def _made(row: Delivery, added: list[EditionPaper], *, now: datetime, is_planned
         "status": row.get_status_display() if is_planned else "",
     }
     if row.status == Delivery.Status.SKIPPED:
-        return Draft(**known, why_nothing=row.outcome)
-    if "arrived" not in (row.reasons or {}):
+        return Draft(**known, why_nothing=status_text(row))
+    if not row.record or not row.record.has_counts:
         return Draft(**known, why_nothing=FORGOTTEN)
     row.subscriber = Subscriber(
         public_id=NOBODY, email=f"preview@{sending_domain()}", confirmed_at=row.subscriber.confirmed_at
@@ -118,10 +122,10 @@ def _made(row: Delivery, added: list[EditionPaper], *, now: datetime, is_planned
     mails.lay_beside(added)
     cards = mails.cards_of(row)
     _leave_out_what_is_gone(row, set(cards))
-    if not row.paper_ids and not row.why_nothing:
+    if not row.paper_ids and not row.empty_reason:
         return Draft(**known, why_nothing="The papers of this digest are not stored any more.")
     email = mails.email_for(row)
-    compose = nothing_of if row.why_nothing else digest_of
+    compose = nothing_of if row.empty_reason else digest_of
     message = message_to(
         row.subscriber,
         email,
@@ -135,7 +139,7 @@ def _made(row: Delivery, added: list[EditionPaper], *, now: datetime, is_planned
             tuple((str(kind), str(label), float(value)) for kind, label, value in reasons),
             sum(float(value) for _, _, value in reasons),
         )
-        for paper_id, reasons in zip(row.paper_ids, row.reasons["papers"], strict=True)
+        for paper_id, reasons in zip(row.paper_ids, (row.record or DigestRecord()).reasons, strict=True)
     )
     octets = message.message().as_bytes()
     return Draft(
@@ -145,8 +149,8 @@ def _made(row: Delivery, added: list[EditionPaper], *, now: datetime, is_planned
 
 def _leave_out_what_is_gone(row: Delivery, there: set[int]) -> None:
     """A paper may have been joined with another, or deleted, since it was chosen."""
-    if there.issuperset(row.paper_ids):
+    paper_ids, record = row.paper_ids, row.record
+    if record is None or there.issuperset(paper_ids):
         return
-    kept = [pair for pair in zip(row.paper_ids, row.reasons["papers"], strict=True) if pair[0] in there]
-    row.paper_ids = [paper_id for paper_id, _ in kept]
-    row.reasons = {**row.reasons, "papers": [reasons for _, reasons in kept]}
+    left = [place for place, paper_id in enumerate(paper_ids) if paper_id in there]
+    row.put_content(paper_ids=[paper_ids[place] for place in left], subject=row.subject, record=record.for_papers(left))

@@ -21,6 +21,7 @@ from scipy.sparse import csr_array
 
 from digest.compose.build import Digest, Item, Reader, Sender, compose
 from digest.compose.card import Card
+from digest.delivery.reader_texts import reason_text
 from digest.editions.candidate_pool import (
     CandidatePool,
     editions_of_the_week,
@@ -100,7 +101,7 @@ def preview(choices: Choices, *, now: datetime, reader: Subscriber | None = None
     return Preview(
         day=day,
         digest=_composed(choice, pool, day) if choice.papers else None,
-        why_nothing=choice.why_nothing,
+        why_nothing=reason_text(choice.empty_reason),
         matched=tuple(
             Matched(in_words(rule), int(counted[answer.rows].sum()), column in muted)
             for column, (rule, answer) in enumerate(zip(asked.rules, answers, strict=True))
@@ -165,7 +166,11 @@ def _row(columns: Sequence[int], width: int) -> csr_array:
 def _sent_before(day: date, reader: Subscriber) -> list[int]:
     """The papers of this reader's digests of editions before that day."""
     sent = Delivery.objects.filter(subscriber=reader, status__in=[*Delivery.SENT, *Delivery.OPEN])
-    return [one for ids in sent.filter(edition__date__lt=day).values_list("paper_ids", flat=True) for one in ids]
+    return [
+        one
+        for ids in sent.filter(edition__date__lt=day).values_list("content__paper_ids", flat=True)
+        for one in ids or ()
+    ]
 
 
 def _composed(choice: Selection, pool: CandidatePool, day: date) -> Digest:

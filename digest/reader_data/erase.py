@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from digest.models import Delivery, DeliveryEvent, Verdict
+from digest.models import Delivery, DeliveryContent, DeliveryEvent, Verdict
 from subscriptions import consent
 from subscriptions.models import Subscriber
 
@@ -32,7 +32,8 @@ def forget(deliveries: QuerySet[Delivery]) -> None:
         deliveries.filter(status__in=[Delivery.Status.READY, Delivery.Status.RETRY_WAIT]).update(
             status=Delivery.Status.SKIPPED
         )
-        deliveries.update(paper_ids=[], reasons=[], subject="", message_id=None, provider_message_id="", outcome="")
+        deliveries.update(message_id=None, provider_message_id="", status_reason="", detail="", paper_count=0)
+        DeliveryContent.objects.filter(delivery__in=deliveries).delete()
         # last: whoever has just matched an event holds the delivery until that is written
         DeliveryEvent.objects.filter(delivery__in=deliveries).update(raw={})
 

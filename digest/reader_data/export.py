@@ -8,7 +8,9 @@ from typing import Any
 
 from django.db.models import Q
 
+from digest.compose.build import EMPTY_TEXTS
 from digest.models import Delivery, Paper
+from digest.record import DigestRecord
 from subscriptions.consent_text import words
 from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Subscriber, Suppression
 from subscriptions.schedule import WEEKDAYS
@@ -23,8 +25,10 @@ PROFILE = (
 
 def everything_of(reader: Subscriber, *, now: datetime) -> dict[str, Any]:
     """Strings, numbers, lists and dicts; times are ISO 8601 in UTC. Secrets are left out: hashes of links and keys."""
-    deliveries = list(reader.deliveries.select_related("edition").prefetch_related("events").order_by("issue_date"))
-    named = {paper_id for row in deliveries for paper_id in [*row.paper_ids, *_frozen(row).get("also", ())]}
+    deliveries = list(
+        reader.deliveries.select_related("edition", "content").prefetch_related("events").order_by("issue_date")
+    )
+    named = {paper_id for row in deliveries for paper_id in [*row.paper_ids, *(row.record.also if row.record else ())]}
     papers = Paper.objects.only("title", "url", "identifier").in_bulk(list(named))
     return {
         "made_at": _plain(now),
@@ -70,34 +74,43 @@ def _profile(reader: Subscriber) -> dict[str, Any]:
 
 
 def _delivery(row: Delivery, papers: Mapping[int, Paper]) -> dict[str, Any]:
-    frozen = _frozen(row)
-    reasons = frozen.get("papers", [])
+    record = row.record
     return {
-        **_values(row, "issue_date", "status", "outcome", "subject", "message_id", "provider_message_id", "attempts"),
+        **_values(
+            row,
+            "issue_date",
+            "status",
+            "status_reason",
+            "detail",
+            "subject",
+            "message_id",
+            "provider_message_id",
+            "attempts",
+        ),
         **_values(row, "dated_at", "handed_over_at", "accepted_at", "provider", "answer"),
         "edition": _plain(row.edition.date) if row.edition else None,
-        "new_papers": frozen.get("arrived"),
-        "matching_papers": frozen.get("matched"),
-        "asked_for": frozen.get("asked_for", []),
+        "new_papers": record.arrived if record and record.has_counts else None,
+        "matching_papers": record.matched if record and record.has_counts else None,
+        "asked_for": list(record.asked_for) if record else [],
         "papers": [
             {
                 **(_paper(papers[paper_id]) if paper_id in papers else {}),
                 "reasons": [
                     {"kind": kind, "label": label, "contribution": contribution}
-                    for kind, label, contribution in (reasons[place] if place < len(reasons) else [])
+                    for kind, label, contribution in reasons
                 ],
             }
-            for place, paper_id in enumerate(row.paper_ids)
+            for paper_id, reasons in zip(
+                row.paper_ids, (record or DigestRecord()).reasons_of(len(row.paper_ids)), strict=True
+            )
         ],
-        "also_trending": [_paper(papers[paper_id]) for paper_id in frozen.get("also", ()) if paper_id in papers],
-        "why_nothing": row.why_nothing,
-        "occasion": frozen.get("occasion", ""),
+        "also_trending": [
+            _paper(papers[paper_id]) for paper_id in (record.also if record else ()) if paper_id in papers
+        ],
+        "why_nothing": EMPTY_TEXTS.get(row.empty_reason, ""),
+        "occasion": record.occasion if record else "",
         "events": [_values(event, "kind", "at", "raw") for event in row.events.all()],
     }
-
-
-def _frozen(row: Delivery) -> dict[str, Any]:
-    return row.reasons if isinstance(row.reasons, dict) else {}
 
 
 def _paper(paper: Paper) -> dict[str, Any]:

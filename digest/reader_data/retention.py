@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from django.db.models import Max
 
-from digest.models import DayTally, Delivery
+from digest.models import DayTally, Delivery, DeliveryContent
 
 logger = logging.getLogger(__name__)
 KEPT = timedelta(days=30)
@@ -16,7 +16,7 @@ MOST = 200_000  # rows of one run; the next goes on
 
 
 def forget_reasons(now: datetime, *, limit: int = MOST) -> int:
-    """Empty ``reasons`` of digests more than 30 days old, the oldest day first; how many rows were emptied.
+    """Empty the records of digests more than 30 days old, the oldest day first; how many rows were emptied.
 
     A day that is done is marked in its tally, so that no run looks at its rows again; one run looks at ``limit`` rows,
     and ends with the day in which it comes to so many.
@@ -27,8 +27,8 @@ def forget_reasons(now: datetime, *, limit: int = MOST) -> int:
         closed = Delivery.objects.filter(issue_date=day).exclude(status__in=Delivery.OPEN)
         numbers = list(closed.order_by().values_list("pk", flat=True))
         for start in range(0, len(numbers), CHUNK):
-            these = Delivery.objects.filter(pk__in=numbers[start : start + CHUNK]).exclude(reasons=[])
-            forgotten += these.update(reasons=[])
+            these = DeliveryContent.objects.filter(pk__in=numbers[start : start + CHUNK]).exclude(record={})
+            forgotten += these.update(record={})
         DayTally.objects.update_or_create(date=day, defaults={"reasons_forgotten": True})
         looked_at += len(numbers)
         last = day

@@ -66,7 +66,7 @@ def _deliveries(days: Collection[date]) -> dict[date, dict[str, int]]:
 
 def _skipped(days: Collection[date]) -> dict[date, dict[str, int]]:
     rows = Delivery.objects.filter(issue_date__in=days, status=Delivery.Status.SKIPPED)
-    return by_day(rows.order_by().values_list("issue_date", "outcome").annotate(count=Count("pk")))
+    return by_day(rows.order_by().values_list("issue_date", "status_reason").annotate(count=Count("pk")))
 
 
 def _consent(days: Collection[date]) -> dict[date, dict[str, int]]:

@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Count
 
 from digest.compose.phrases import plural
+from digest.delivery.staff_texts import reason_text
 from digest.delivery.throttle import State
 from digest.models import Delivery
 from digest.stats.daily_counts import by_day
@@ -46,6 +47,11 @@ class DaySummary:
         return [(name, self.part(name)) for name in PARTS]
 
     @property
+    def skipped_texts(self) -> list[tuple[str, str, int]]:
+        """Each reason of ``skipped_for`` as code and sentence, and how many."""
+        return [(reason, reason_text(reason), count) for reason, count in self.skipped_for]
+
+    @property
     def of_accepted(self) -> list[tuple[str, int]]:
         """What is known further of those that were accepted."""
         told = ("delivered", "bounced", "complained")
@@ -56,7 +62,7 @@ def summaries_of(days: Collection[date]) -> list[DaySummary]:
     """The balance of each of these issue dates, in their order, from the rows themselves; two queries."""
     rows = Delivery.objects.filter(issue_date__in=days).order_by()
     statuses = by_day(rows.values_list("issue_date", "status").annotate(count=Count("pk")))
-    skipped = rows.filter(status=_Status.SKIPPED).values_list("issue_date", "outcome")
+    skipped = rows.filter(status=_Status.SKIPPED).values_list("issue_date", "status_reason")
     reasons = by_day(skipped.annotate(count=Count("pk")))
     return [DaySummary(day, statuses.get(day, {}), _most_first(reasons.get(day, {}))) for day in days]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from digest.compose.phrases import plural
-from digest.delivery.events import OUTCOME, Kind, status_code
+from digest.delivery.events import REASON, Kind, status_code
+from digest.delivery.staff_texts import delivery_text
 from digest.models import Delivery, DeliveryEvent
 
 _Status = Delivery.Status
@@ -61,7 +62,7 @@ def log_of(delivery: Delivery) -> list[Step]:
 def _planned(delivery: Delivery) -> Step:
     if not delivery.dated_at:
         return Step(None, "The day passed without a digest")
-    papers = plural(len(delivery.paper_ids), "paper") if delivery.paper_ids else "no paper"
+    papers = plural(delivery.paper_count, "paper") if delivery.paper_count else "no paper"
     edition = f" from the edition of {delivery.edition.date}" if delivery.edition else ""
     return Step(delivery.dated_at, f"Planned with {papers}{edition}")
 
@@ -86,11 +87,13 @@ def _told(event: DeliveryEvent) -> Step:
 def _now(delivery: Delivery, steps: Sequence[Step]) -> list[Step]:
     """How it stands, where that is not told by a step before; events are kept 30 days, and the status for good."""
     told = {step.what for step in steps}
-    if BECAME[delivery.status] in told or (delivery.outcome in OUTCOME.values() and told & set(TOLD.values())):
+    if BECAME.get(delivery.status, delivery.status) in told or (
+        delivery.status_reason in REASON.values() and told & set(TOLD.values())
+    ):
         return []
-    detail = " ".join(filter(None, (delivery.outcome, f"Answer: {delivery.answer}." if delivery.answer else "")))
+    detail = " ".join(filter(None, (delivery_text(delivery), f"Answer: {delivery.answer}." if delivery.answer else "")))
     if delivery.status in Delivery.OPEN and delivery.not_before:
         detail += f" Not before {delivery.not_before:%H:%M} UTC."
     if delivery.status in Delivery.OPEN and delivery.not_after:
         detail += f" Not after {delivery.not_after:%H:%M} UTC."
-    return [Step(None, BECAME[delivery.status], detail.strip())]
+    return [Step(None, BECAME.get(delivery.status, delivery.status), detail.strip())]

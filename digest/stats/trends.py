@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from digest.delivery.staff_texts import reason_text
 from digest.models import DayTally, Delivery, Source
 from digest.stats.daily_counts import days_until
 from subscriptions.models import ConsentEvent, Topic
@@ -69,7 +70,10 @@ def problems_by_day(month: Month) -> dict[str, list[int]]:
 def skipped_by_day(month: Month) -> dict[str, list[int]]:
     """By reason, the five most frequent by name."""
     named = [reason for reason, _ in month.total("skipped").most_common(MOST_REASONS)]
-    series = {reason or "no reason kept": month.series("skipped", reason) for reason in named}
+    alike: dict[str, list[str]] = {}  # sentence -> its reasons: those that are not known here share one
+    for reason in named:
+        alike.setdefault(reason_text(reason) or "no reason kept", []).append(reason)
+    series = {sentence: month.series("skipped", *reasons) for sentence, reasons in alike.items()}
     others = [reason for reason in month.total("skipped") if reason not in named]
     return series | ({"other reasons": month.series("skipped", *others)} if others else {})
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from digest.compose.card import TITLE_LENGTH, safe_link
 from digest.compose.phrases import shorten
+from digest.delivery.reader_texts import reason_text, status_text
 from digest.models import Delivery, Verdict
 from digest.reader_data.erase import erase
 from digest.reader_data.export import everything_of
@@ -25,43 +26,27 @@ from subscriptions.web.sessions import reader_page
 
 ROWS = 60  # on one page
 
-# status -> what became of a digest, in the reader's words; ``outcome`` says it better where it says anything
-BECAME = {
-    Delivery.Status.READY: "On its way.",
-    Delivery.Status.HANDING_OFF: "On its way.",
-    Delivery.Status.RETRY_WAIT: "On its way: your mail server asked us to try again.",
-    Delivery.Status.ACCEPTED: "Sent.",
-    Delivery.Status.DELIVERED: "Sent.",
-    Delivery.Status.BOUNCED: "Sent, and returned by your mail server.",
-    Delivery.Status.COMPLAINED: "Sent, and reported as spam.",
-    Delivery.Status.UNKNOWN: "It may have been sent; we do not send it twice.",
-    Delivery.Status.FAILED: "It could not be sent.",
-    Delivery.Status.EXPIRED: "It could not leave in time.",
-    Delivery.Status.SKIPPED: "No digest.",
-}
-IN_OUR_WORDS = (Delivery.Status.SKIPPED, Delivery.Status.EXPIRED)  # whose outcome was written for readers
-
 
 @require_safe
 @reader_page
 def receipts(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     """Every issue date: what was sent, or why nothing was."""
-    rows = reader.deliveries.order_by("-issue_date", "-pk")
+    rows = reader.deliveries.select_related("content").order_by("-issue_date", "-pk")
     page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
     return render(request, "receipts.html", {"page": page, "receipts": [_receipt(row) for row in page]})
 
 
 def _receipt(row: Delivery) -> dict[str, Any]:
-    status = Delivery.Status(row.status)
-    is_sent = status in Delivery.SENT
+    is_sent = row.status in Delivery.SENT
+    empty_reason = row.empty_reason if is_sent else ""
     return {
         "date": row.issue_date,
         "is_sent": is_sent,
-        "became": (row.outcome if status in IN_OUR_WORDS else "") or BECAME[status],
-        "why_nothing": row.why_nothing if is_sent else "",
-        "papers": len(row.paper_ids) if is_sent else 0,
+        "became": status_text(row),
+        "why_nothing": reason_text(empty_reason),
+        "papers": row.paper_count if is_sent else 0,
         "subject": row.subject if is_sent else "",
-        "read": _copy_path(row) if is_sent and (row.paper_ids or row.why_nothing) else "",
+        "read": _copy_path(row) if is_sent and (row.paper_count or empty_reason) else "",
     }
 
 

@@ -47,7 +47,7 @@ def _paper_of(public_id: str, day: date, number: int) -> tuple[Subscriber, Paper
     delivery = (
         Delivery.objects.filter(subscriber__public_id=public_id, issue_date=day)
         .exclude(subscriber__status=Subscriber.Status.ERASED)
-        .select_related("subscriber")
+        .select_related("subscriber", "content")
         .first()
     )
     if delivery is None or not 1 <= number <= len(delivery.paper_ids):

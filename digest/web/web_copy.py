@@ -15,6 +15,7 @@ from digest.compose.build import Reader
 from digest.compose.card import Card
 from digest.compose.size_limit import email_of_nothing, fit
 from digest.models import Delivery
+from digest.record import DigestRecord
 from subscriptions.models import Subscriber
 from subscriptions.tokens import WEB_COPY, BadLink, LinkExpired, read_day_token
 from subscriptions.web.decorators import token_page
@@ -45,7 +46,7 @@ def _sent(public_id: str, day: date) -> tuple[Delivery, dict[int, Card]]:
     delivery = (
         Delivery.objects.filter(subscriber__public_id=public_id, issue_date=day, status__in=LEFT)
         .exclude(subscriber__status=Subscriber.Status.ERASED)
-        .select_related("subscriber", "edition")
+        .select_related("subscriber", "edition", "content")
         .first()
     )
     if delivery is None:
@@ -55,15 +56,16 @@ def _sent(public_id: str, day: date) -> tuple[Delivery, dict[int, Card]]:
 
 def _html(delivery: Delivery, cards: dict[int, Card]) -> str:
     """The mail's HTML without what only its reader may see or do: a copy is passed on."""
-    has_counts = "arrived" in (delivery.reasons or {})
+    record = delivery.record
+    is_whole = record is not None and record.has_counts
     _keep_what_is_left(delivery, cards)
     reader = emails.reader_of(delivery)
     links: dict[str, Any] = {part.name: "" for part in fields(Reader) if part.name.endswith("_url")}
     reader = replace(reader, address=mask_address(reader.address), **links)
-    if delivery.why_nothing:
+    if delivery.empty_reason:
         return email_of_nothing(emails.nothing_of(delivery, cards, reader)).html
     digest = emails.digest_of(delivery, cards, reader)
-    if not has_counts:  # nor does anybody know what was asked for
+    if not is_whole:  # nor does anybody know what was asked for
         digest = replace(digest, overview=CLEARED, items_heading="Papers", why_you=f"Sent to {reader.address}.")
     return fit(digest, limit=NO_LIMIT)[1].html
 
@@ -73,12 +75,15 @@ def _keep_what_is_left(delivery: Delivery, cards: dict[int, Card]) -> None:
 
     Raises BadLink where no paper is left of those it had, LinkExpired where it had none and its words are cleared.
     """
-    if delivery.subject and not delivery.paper_ids and not delivery.reasons:
+    paper_ids, record = delivery.paper_ids, delivery.record or DigestRecord()
+    if delivery.subject and not paper_ids and delivery.record is None:
         raise LinkExpired("a mail without papers, whose words are kept 30 days")
-    frozen = {"arrived": 0, "matched": 0, "asked_for": [], **(delivery.reasons or {})}
-    reasons = frozen.get("papers") or [[] for _ in delivery.paper_ids]
-    left = [(paper, why) for paper, why in zip(delivery.paper_ids, reasons, strict=True) if paper in cards]
-    if not left and not delivery.why_nothing:
+    left = [place for place, paper_id in enumerate(paper_ids) if paper_id in cards]
+    if not left and not delivery.empty_reason:
         raise BadLink("a digest whose papers are gone")
-    delivery.paper_ids = [paper for paper, _ in left]
-    delivery.reasons = {**frozen, "papers": [why for _, why in left]}
+    reasons = list(record.reasons_of(len(paper_ids)))
+    delivery.put_content(
+        paper_ids=[paper_ids[place] for place in left],
+        subject=delivery.subject,
+        record=replace(record, reasons=[reasons[place] for place in left]),
+    )

@@ -18,7 +18,7 @@ from django.db.models import TextChoices
 
 from subscriptions.mail.headers import headers_of
 from subscriptions.mail.message import EncodedMessage
-from subscriptions.mail.outcomes import SendResult, SendStatus, classify_error, error_text, no_connection
+from subscriptions.mail.outcomes import SendReason, SendResult, SendStatus, classify_error, error_text, no_connection
 from subscriptions.mail.providers import IN_TURN, adapt
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
@@ -109,14 +109,12 @@ class Mailer:
     ) -> SendResult:
         """Hand a test of a mail over, once: its subject says so, and its head holds nothing of any list or reader."""
         if refusal := _refusal_of(address):
-            return SendResult(SendStatus.REFUSED, refusal)
+            return SendResult(SendStatus.REFUSED, reason=refusal)
         test = RenderedEmail(f"{TEST}{email.subject}", email.text, email.html)
         try:
             message = message_to(Subscriber(email=address), test, message_id=message_id, dated_at=dated_at)
         except ValueError as error:
-            return SendResult(
-                SendStatus.FAILED, f"The mail could not be written: {error_text(error)}", answer="message"
-            )
+            return SendResult(SendStatus.FAILED, error_text(error), answer="message", reason=SendReason.MESSAGE_ERROR)
         return self._send(message)
 
     def encode(
@@ -132,7 +130,7 @@ class Mailer:
     ) -> EncodedMessage | SendResult:
         """The mail as it can be handed over, or why it may not or cannot be; the arguments are those of ``send``."""
         if refusal := self._refusal(subscriber, purpose, address):
-            return SendResult(SendStatus.REFUSED, refusal)
+            return SendResult(SendStatus.REFUSED, reason=refusal)
         try:
             return message_to(
                 subscriber,
@@ -144,9 +142,7 @@ class Mailer:
             )
         except Exception as error:  # an address or a word that no mail can hold: nothing was handed to anybody
             logger.warning("A mail could not be written: %s", error_text(error))
-            return SendResult(
-                SendStatus.FAILED, f"The mail could not be written: {error_text(error)}", answer="message"
-            )
+            return SendResult(SendStatus.FAILED, error_text(error), answer="message", reason=SendReason.MESSAGE_ERROR)
 
     def send_batch(
         self,
@@ -186,27 +182,27 @@ class Mailer:
         finally:
             self._connections.put(connection)
 
-    def _refusal(self, subscriber: Subscriber, purpose: Purpose, address: str) -> str:
+    def _refusal(self, subscriber: Subscriber, purpose: Purpose, address: str) -> SendReason:
         if not address and subscriber.pk not in self._looked_up:
             self.look_up([subscriber])
         if Suppression.objects.blocking(address).exists() if address else self._looked_up[subscriber.pk]:
-            return "Mail to this address is suppressed."
+            return SendReason.SUPPRESSED
         if subscriber.confirmed_at is None and purpose != Purpose.CONFIRMATION:
-            return "The address was never confirmed."
+            return SendReason.NOT_CONFIRMED
         return _refusal_of_invented(address or subscriber.email)
 
 
-def _refusal_of(address: str) -> str:
+def _refusal_of(address: str) -> SendReason:
     """Why nothing may go to an address that is no reader's."""
     if Suppression.objects.blocking(address).exists():
-        return "Mail to this address is suppressed."
+        return SendReason.SUPPRESSED
     return _refusal_of_invented(address)
 
 
-def _refusal_of_invented(address: str) -> str:
+def _refusal_of_invented(address: str) -> SendReason:
     if address.endswith(".invalid") and settings.MAIL_PROVIDER != "outbox":
-        return "A demonstration reader gets mail in the outbox only."
-    return ""
+        return SendReason.DEMO_READER
+    return SendReason.NONE
 
 
 def _taken(message: EncodedMessage) -> SendResult:
@@ -215,15 +211,14 @@ def _taken(message: EncodedMessage) -> SendResult:
     theirs = str(getattr(status, "message_id", None) or "")
     words = getattr(status, "status", None) or set()
     if words == {"failed"}:  # Mailjet's answer with status 400, for which nobody raises
-        return SendResult(SendStatus.FAILED, "The mail provider did not take this message.", theirs, answer="failed")
+        reason = SendReason.REFUSED_BY_PROVIDER
+        return SendResult(SendStatus.FAILED, provider_message_id=theirs, answer="failed", reason=reason)
     if words and words <= {"rejected", "invalid"}:
-        return SendResult(
-            SendStatus.NO_SUCH_ADDRESS, "The mail provider refused the address.", theirs, answer="refused"
-        )
+        reason = SendReason.NO_SUCH_ADDRESS
+        return SendResult(SendStatus.NO_SUCH_ADDRESS, provider_message_id=theirs, answer="refused", reason=reason)
     if words == {"unknown"}:
-        return SendResult(
-            SendStatus.UNKNOWN, "The mail provider does not say if it took the mail.", theirs, answer="unknown"
-        )
+        reason = SendReason.NO_ANSWER
+        return SendResult(SendStatus.UNKNOWN, provider_message_id=theirs, answer="unknown", reason=reason)
     return SendResult(SendStatus.ACCEPTED, provider_message_id=theirs)
 
 

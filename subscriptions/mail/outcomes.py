@@ -58,9 +58,52 @@ class Scope(StrEnum):
     TOO_FAST = "too fast"
 
 
+class SendReason(StrEnum):
+    """Why a mail ended with its status."""
+
+    NONE = ""
+    SUPPRESSED = "suppressed"
+    NOT_CONFIRMED = "not_confirmed"
+    DEMO_READER = "demo_reader"
+    COMPOSE_ERROR = "compose_error"
+    MESSAGE_ERROR = "message_error"
+    NO_CONNECTION = "no_connection"
+    NOT_SET_UP = "not_set_up"
+    LOGIN_REFUSED = "login_refused"
+    DEFERRED = "deferred"
+    TOO_FAST = "too_fast"
+    ACCOUNT_REFUSED = "account_refused"
+    NO_SUCH_ADDRESS = "no_such_address"
+    REFUSED_BY_SERVER = "refused_by_server"
+    REFUSED_BY_PROVIDER = "refused_by_provider"
+    PROVIDER_ERROR = "provider_error"
+    NO_ANSWER = "no_answer"
+
+
+# What the staff reads of each; ``detail`` follows where there is one.
+REASON_TEXTS = {
+    SendReason.SUPPRESSED: "Mail to this address is suppressed.",
+    SendReason.NOT_CONFIRMED: "The address was never confirmed.",
+    SendReason.DEMO_READER: "A demonstration reader gets mail in the outbox only.",
+    SendReason.COMPOSE_ERROR: "The mail could not be composed; the service’s log says why.",
+    SendReason.MESSAGE_ERROR: "The mail could not be written.",
+    SendReason.NO_CONNECTION: "There was no connection to the mail server or provider.",
+    SendReason.NOT_SET_UP: "The mail provider is not set up.",
+    SendReason.LOGIN_REFUSED: "The mail server does not accept our log-in.",
+    SendReason.DEFERRED: "The mail server asks us to try again later.",
+    SendReason.TOO_FAST: "The mail provider says that we send too fast.",
+    SendReason.ACCOUNT_REFUSED: "The mail provider refuses our account or sending domain.",
+    SendReason.NO_SUCH_ADDRESS: "The address does not exist.",
+    SendReason.REFUSED_BY_SERVER: "The mail server refused the mail.",
+    SendReason.REFUSED_BY_PROVIDER: "The mail provider refused the mail.",
+    SendReason.PROVIDER_ERROR: "The mail provider failed; it is not known whether the mail left.",
+    SendReason.NO_ANSWER: "It is not known whether the mail left.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What became of one mail. ``detail`` is one sentence, without the address.
+    """What became of one mail. ``detail`` holds the words of the server or the error, without the address.
 
     ``answer`` is what was said in short: an SMTP status (``5.1.1``, ``451``), an HTTP status, or ``no answer``;
     ``retry_after`` how long the provider asks us to wait.
@@ -72,6 +115,19 @@ class SendResult:
     answer: str = ""
     scope: Scope = Scope.NONE
     retry_after: timedelta | None = None
+    reason: SendReason = SendReason.NONE
+
+    @property
+    def text(self) -> str:
+        """The reason as a sentence, then the detail."""
+        return with_detail(REASON_TEXTS.get(self.reason, ""), self.detail)
+
+
+def with_detail(sentence: str, detail: str) -> str:
+    """Put free words behind a sentence: ``The mail server refused the mail (550 5.7.1 no).``"""
+    if not sentence or not detail:
+        return sentence or detail
+    return f"{sentence.removesuffix('.')} ({detail.removesuffix('.')})."
 
 
 class NothingSent(smtplib.SMTPServerDisconnected):
@@ -86,18 +142,15 @@ def classify_error(error: Exception) -> SendResult:
         case smtplib.SMTPResponseException() | smtplib.SMTPRecipientsRefused():
             return _answered(error)
         case AnymailRecipientsRefused():
-            return SendResult(SendStatus.NO_SUCH_ADDRESS, "The mail provider refused the address.", answer="refused")
+            return SendResult(SendStatus.NO_SUCH_ADDRESS, answer="refused", reason=SendReason.NO_SUCH_ADDRESS)
         case AnymailConfigurationError():
             return _not_set_up(error)
         case AnymailAPIError():
             return _answered_by_http(error)
         case AnymailError():
-            return SendResult(
-                SendStatus.FAILED, f"The mail provider cannot take this message: {error_text(error)}", answer="message"
-            )
-    return SendResult(
-        SendStatus.UNKNOWN, f"It is not known whether the mail left: {error_text(error)}", answer="no answer"
-    )
+            detail = error_text(error)
+            return SendResult(SendStatus.FAILED, detail, answer="message", reason=SendReason.MESSAGE_ERROR)
+    return SendResult(SendStatus.UNKNOWN, error_text(error), answer="no answer", reason=SendReason.NO_ANSWER)
 
 
 def no_connection(error: Exception) -> SendResult:
@@ -106,17 +159,23 @@ def no_connection(error: Exception) -> SendResult:
         return classify_error(error)
     if _has_no_log_in(error):
         return _not_set_up(error)
+    return _unreachable(error_text(error))
+
+
+def _unreachable(detail: str = "") -> SendResult:
     return SendResult(
         SendStatus.LATER,
-        f"No connection to the mail server: {error_text(error)}",
+        detail,
         answer="no connection",
         scope=Scope.UNREACHABLE,
+        reason=SendReason.NO_CONNECTION,
     )
 
 
 def _not_set_up(error: Exception) -> SendResult:
-    detail = f"The mail provider is not set up: {error_text(error)}"
-    return SendResult(SendStatus.LATER, detail, answer="set-up", scope=Scope.OURS)
+    return SendResult(
+        SendStatus.LATER, error_text(error), answer="set-up", scope=Scope.OURS, reason=SendReason.NOT_SET_UP
+    )
 
 
 def _has_no_log_in(error: Exception) -> bool:
@@ -132,18 +191,17 @@ def _answered(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefus
     enhanced = found[0] if (found := _STATUS.match(text)) else ""
     answer, words = enhanced or str(code), f"{code} {text}"[:200]
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        detail = f"The mail server does not accept our log-in: {words}"
-        return SendResult(SendStatus.LATER, detail, answer=answer, scope=Scope.OURS)
+        return SendResult(SendStatus.LATER, words, answer=answer, scope=Scope.OURS, reason=SendReason.LOGIN_REFUSED)
     if code // 100 == 2:
         return SendResult(SendStatus.ACCEPTED, words, answer=answer)  # smtplib raises for all but 250
     if code // 100 == 4 or enhanced == MAILBOX_IS_FULL:
         scope = Scope.TOO_FAST if code == 454 else Scope.NONE
-        return SendResult(SendStatus.LATER, f"The mail server asks for patience: {words}", answer=answer, scope=scope)
+        return SendResult(SendStatus.LATER, words, answer=answer, scope=scope, reason=SendReason.DEFERRED)
     if code // 100 != 5:  # not an answer, or not to this; it may have come after the final dot
-        return SendResult(SendStatus.UNKNOWN, f"It is not known whether the mail left: {words}", answer="no answer")
-    of_the_address = isinstance(error, smtplib.SMTPRecipientsRefused) and enhanced in ADDRESS_IS_GONE
-    status = SendStatus.NO_SUCH_ADDRESS if of_the_address else SendStatus.FAILED
-    return SendResult(status, f"The mail server refused: {words}", answer=answer)
+        return SendResult(SendStatus.UNKNOWN, words, answer="no answer", reason=SendReason.NO_ANSWER)
+    if isinstance(error, smtplib.SMTPRecipientsRefused) and enhanced in ADDRESS_IS_GONE:
+        return SendResult(SendStatus.NO_SUCH_ADDRESS, words, answer=answer, reason=SendReason.NO_SUCH_ADDRESS)
+    return SendResult(SendStatus.FAILED, words, answer=answer, reason=SendReason.REFUSED_BY_SERVER)
 
 
 def _answered_by_http(error: AnymailAPIError) -> SendResult:
@@ -152,25 +210,24 @@ def _answered_by_http(error: AnymailAPIError) -> SendResult:
         if _has_no_log_in(error):
             return _not_set_up(error)
         if _never_connected(error):
-            return SendResult(
-                SendStatus.LATER,
-                "No connection to the mail provider.",
-                answer="no connection",
-                scope=Scope.UNREACHABLE,
-            )
-        return SendResult(
-            SendStatus.UNKNOWN, f"It is not known whether the mail left: {error_text(error)}", answer="no answer"
-        )
-    answer, detail = str(code), f"The mail provider answered {code}"
+            return _unreachable()
+        return SendResult(SendStatus.UNKNOWN, error_text(error), answer="no answer", reason=SendReason.NO_ANSWER)
+    answer, detail = str(code), f"answer {code}"
     if code in (401, 403, 420) or _code_of_amazon(error) in _NOT_OF_THE_MAIL:  # 420: SparkPost's, of a used-up quota
-        return SendResult(SendStatus.LATER, f"{detail}.", answer=answer, scope=Scope.OURS)
+        return SendResult(SendStatus.LATER, detail, answer=answer, scope=Scope.OURS, reason=SendReason.ACCOUNT_REFUSED)
     if code == 429 or _code_of_amazon(error) in ("ThrottlingException", "Throttling", "TooManyRequestsException"):
         return SendResult(
-            SendStatus.LATER, f"{detail}.", answer=answer, scope=Scope.TOO_FAST, retry_after=_retry_after(error)
+            SendStatus.LATER,
+            detail,
+            answer=answer,
+            scope=Scope.TOO_FAST,
+            retry_after=_retry_after(error),
+            reason=SendReason.TOO_FAST,
         )
     if 400 <= code < 500 and code not in (408, 409):  # 409: another request with this mail's key is under way
-        return SendResult(SendStatus.FAILED, f"{detail}: {error_text(error)}", answer=answer)
-    return SendResult(SendStatus.UNKNOWN, f"{detail}; it is not known whether the mail left.", answer=answer)
+        detail = f"{detail}: {error_text(error)}"
+        return SendResult(SendStatus.FAILED, detail, answer=answer, reason=SendReason.REFUSED_BY_PROVIDER)
+    return SendResult(SendStatus.UNKNOWN, detail, answer=answer, reason=SendReason.PROVIDER_ERROR)
 
 
 def _http_status(error: AnymailAPIError) -> int | None:

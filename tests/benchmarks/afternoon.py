@@ -22,6 +22,7 @@ from digest.editions.selection import Demand, select
 from digest.ingest.tag import topic_rule
 from digest.models import Delivery, EditionPaper, Paper, Verdict
 from digest.ranking.matching import Kind, Rule
+from digest.record import DigestRecord
 from subscriptions.models import Preference, Subscriber
 from subscriptions.tokens import message_id
 from tests.benchmarks.composing import django_message
@@ -56,6 +57,8 @@ class Afternoon:
             message.send()
             delivery.status, delivery.accepted_at = Delivery.Status.ACCEPTED, NOW
             delivery.save()
+            delivery.content.delivery = delivery  # whose number it has by now
+            delivery.content.save(force_insert=True)
             reader.last_digest_at = NOW
             reader.save(update_fields=["last_digest_at"])
             sent += 1
@@ -66,30 +69,31 @@ class Afternoon:
         """The reader's row, with the papers chosen for this one reader; None without any."""
         day = NOW.date()
         had: set[int] = set()
-        for issue_date, papers in reader.deliveries.values_list("issue_date", "paper_ids"):
+        for issue_date, papers in reader.deliveries.values_list("issue_date", "content__paper_ids"):
             if issue_date == day:
                 return None
-            had.update(papers)
+            had.update(papers or ())
         offered = self.pool.eligible & ~np.isin(self.pool.ids, list(had))
         choice = select(self.asked_by(reader), self.pool, self.papers, offered=offered[None, :])[0]
         if not choice.papers:
             return None
-        return Delivery(
+        delivery = Delivery(
             subscriber=reader,
             issue_date=day,
             edition=self.edition,
             status=Delivery.Status.READY,
-            paper_ids=self.pool.ids[choice.papers].tolist(),
-            reasons={
-                "arrived": choice.arrived,
-                "matched": choice.matched,
-                "asked_for": choice.asked_for,
-                "papers": [[list(reason) for reason in why] for why in choice.reasons],
-                "also": self.pool.ids[choice.also].tolist(),
-            },
             message_id=message_id("digest", f"{reader.public_id}|{day}"),
             dated_at=NOW,
         )
+        record = DigestRecord(
+            arrived=choice.arrived,
+            matched=choice.matched,
+            asked_for=choice.asked_for,
+            reasons=choice.reasons,
+            also=self.pool.ids[choice.also].tolist(),
+        )
+        delivery.put_content(paper_ids=self.pool.ids[choice.papers].tolist(), subject="", record=record)
+        return delivery
 
     def asked_by(self, reader: Subscriber) -> Demand:
         wanted: dict[str, list[int]] = {"want": [], "mute": []}
@@ -111,7 +115,7 @@ class Afternoon:
 
     def message(self, delivery: Delivery) -> EmailMultiAlternatives:
         digest = digest_of(delivery, self.cards, reader_of(delivery))
-        delivery.subject = digest.subject
+        delivery.content.subject = digest.subject
         return django_message(delivery, fit(digest)[1])
 
 

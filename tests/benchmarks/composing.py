@@ -29,7 +29,7 @@ from tests.benchmarks.contenders import Questions, Stopwatch, peak_megabytes
 
 def rows_of(ids: Sequence[int]) -> list[Delivery]:
     """As a worker reads them."""
-    return list(Delivery.objects.filter(pk__in=ids).select_related("subscriber").order_by("pk"))
+    return list(Delivery.objects.filter(pk__in=ids).select_related("subscriber", "content").order_by("pk"))
 
 
 def contender(name: str, mails: Mails) -> tuple[Callable[[Delivery], Any], Callable[[Any], Any]]:

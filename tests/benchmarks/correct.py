@@ -158,7 +158,7 @@ class Links(HTMLParser):
 
 def _rows_of(messages: Any) -> dict[str, Delivery]:
     names = [str(message["Message-ID"]) for message in messages]
-    rows = Delivery.objects.filter(message_id__in=names).select_related("subscriber", "edition")
+    rows = Delivery.objects.filter(message_id__in=names).select_related("subscriber", "edition", "content")
     return {cast(str, row.message_id): row for row in rows}
 
 

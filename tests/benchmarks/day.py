@@ -120,6 +120,6 @@ def full_digests(count: int) -> list[int]:
     found: list[int] = []
     while len(found) < count:
         plan(NOW, sign_up(max(200, (count - len(found)) * 9 // 8)), issue_date=NOW.date())
-        rows = Delivery.objects.order_by("pk").values_list("pk", "paper_ids")
-        found = [pk for pk, papers in rows if len(papers) == MOST]
+        rows = Delivery.objects.order_by("pk").values_list("pk", "paper_count")
+        found = [pk for pk, papers in rows if papers == MOST]
     return found[:count]

@@ -7,16 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import connection, models
 from django.db.models import Count, Min
 
-from digest.delivery.plan import TOO_SOON
-from digest.delivery.send import EXPIRED, STOPPED
-from digest.editions.selection import NOTHING_MATCHED
-from digest.models import PAUSED, SUPPRESSED, Delivery, DeliveryEvent, Edition, Provider, Verdict
+from digest.models import Delivery, DeliveryContent, DeliveryEvent, Edition, Provider, StatusReason, Verdict
+from digest.record import DigestRecord
 from subscriptions.consent_text import VERSION
 from subscriptions.models import ConsentEvent, Preference, Subscriber, Suppression, Topic, address_hash, email_key
 
@@ -24,22 +22,21 @@ CHUNK = 2000
 MODELS = 2000  # deliveries of a day that are made one by one
 ZONES = ["Europe/Berlin", "America/New_York", "Asia/Tokyo", "UTC", "Asia/Kolkata", "America/Los_Angeles"]
 KEYWORDS = ["language model", "graph", "protein", "robot", "diffusion", "causal inference", "galaxy", "black hole"]
-NO_MAILBOX, TROUBLE = "The mail server says that there is no such mailbox.", "The mail server refused the message."
 S, R, C = Delivery.Status, Subscriber.Status, ConsentEvent.Kind
-OF_A_DAY = {  # status and outcome of a past day's rows -> how many of a thousand
+OF_A_DAY = {  # status and reason of a past day's rows -> how many of a thousand
     (S.ACCEPTED, ""): 500,
     (S.DELIVERED, ""): 420,
-    (S.SKIPPED, NOTHING_MATCHED): 40,
-    (S.SKIPPED, PAUSED): 14,
-    (S.SKIPPED, SUPPRESSED): 5,
-    (S.SKIPPED, TOO_SOON): 2,
-    (S.BOUNCED, NO_MAILBOX): 4,
-    (S.COMPLAINED, ""): 1,
-    (S.FAILED, TROUBLE): 8,
-    (S.EXPIRED, EXPIRED): 4,
-    (S.UNKNOWN, STOPPED): 2,
+    (S.SKIPPED, StatusReason.NOTHING_MATCHED): 40,
+    (S.SKIPPED, StatusReason.PAUSED): 14,
+    (S.SKIPPED, StatusReason.SUPPRESSED): 5,
+    (S.SKIPPED, StatusReason.TOO_SOON): 2,
+    (S.BOUNCED, StatusReason.EVENT_BOUNCED): 4,
+    (S.COMPLAINED, StatusReason.EVENT_COMPLAINED): 1,
+    (S.FAILED, StatusReason.REFUSED_BY_SERVER): 8,
+    (S.EXPIRED, StatusReason.EXPIRED): 4,
+    (S.UNKNOWN, StatusReason.WORKER_STOPPED): 2,
 }
-OPEN = {(S.READY, ""): 60, (S.RETRY_WAIT, "The mail server asked for another try."): 4}  # of today's, besides
+OPEN = {(S.READY, ""): 60, (S.RETRY_WAIT, StatusReason.DEFERRED): 4}  # of today's, besides
 STATUSES = {R.ACTIVE: 92, R.PAUSED: 3, R.UNSUBSCRIBED: 3, R.PENDING: 2}
 M = TypeVar("M", bound=models.Model)
 DOMAIN = "@crowd.invalid"
@@ -136,9 +133,15 @@ def deliveries(edition: Edition, crowd: Crowd, *, is_today: bool, dice: random.R
     models, others = crowd.listed[:MODELS], crowd.listed[MODELS:]
     made = list(_one_by_one(edition, models, is_today=is_today, dice=dice))
     yield from in_chunks(Delivery, made)
+    contents = [row.content for row in made if row.paper_count]
+    for content in contents:
+        content.delivery_id = content.delivery.pk
+    DeliveryContent.objects.bulk_create(contents, batch_size=CHUNK)
     if others:
         first = Delivery.objects.filter(edition=edition).aggregate(first=Min("pk"))["first"]
-        yield _copied(edition, after=models[-1][0], first=first, shift=dice.randrange(len(models)))
+        shift = dice.randrange(len(models))
+        yield _copied(edition, after=models[-1][0], first=first, shift=shift)
+        _copy_contents(edition, after=models[-1][0], first=first, shift=shift)
     counts = Delivery.objects.filter(edition=edition).values_list("status").annotate(count=Count("pk")).order_by()
     edition.tally = dict(counts)
     edition.save(update_fields=["tally"])
@@ -163,6 +166,20 @@ def _copied(edition: Edition, *, after: int, first: int, shift: int) -> int:
         return int(cursor.rowcount)
 
 
+def _copy_contents(edition: Edition, *, after: int, first: int, shift: int) -> None:
+    """Give the copied rows of an edition the content of their models."""
+    quote = connection.ops.quote_name
+    content, delivery = quote(DeliveryContent._meta.db_table), quote(Delivery._meta.db_table)
+    sql = (
+        f"INSERT INTO {content} (delivery_id, paper_ids, subject, record)"  # noqa: S608
+        f" SELECT copy.id, model.paper_ids, model.subject, model.record FROM {delivery} copy JOIN {content} model"
+        " ON model.delivery_id = %s + (copy.subscriber_id * 7919 + %s) %% %s"
+        " WHERE copy.edition_id = %s AND copy.subscriber_id > %s"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [first, shift, MODELS, edition.pk, after])
+
+
 def _one_by_one(
     edition: Edition, listed: list[tuple[int, str]], *, is_today: bool, dice: random.Random
 ) -> Iterator[Delivery]:
@@ -172,24 +189,17 @@ def _one_by_one(
     kinds, weights = list(odds), list(odds.values())
     morning = datetime.combine(edition.date, time(7), edition.opened_at.tzinfo)
     for reader, public_id in listed:
-        status, outcome = dice.choices(kinds, weights)[0]
-        yield _delivery(
-            edition, reader, public_id, status, outcome, morning, dice.choice(digests), dice.randrange(9000)
-        )
+        status, reason = dice.choices(kinds, weights)[0]
+        yield _delivery(edition, reader, public_id, status, reason, morning, dice.choice(digests), dice.randrange(9000))
 
 
-def _digest(dice: random.Random, papers: list[int]) -> tuple[list[int], dict[str, Any]]:
+def _digest(dice: random.Random, papers: list[int]) -> tuple[list[int], DigestRecord]:
     chosen = dice.sample(papers, min(len(papers), dice.randrange(3, 9)))
     topics = dice.sample(["Machine learning", "Language", "Vision", "Robotics", "Statistics", "Security"], 2)
-    return chosen, {
-        "arrived": len(papers),
-        "matched": len(chosen) * 4,
-        "asked_for": topics,
-        "papers": [[["topic", topics[0], 0.81], ["words", topics[1], 0.33], ["trending", "", 0.12]] for _ in chosen],
-        "nothing": "",
-        "also": [],
-        "occasion": "",
-    }
+    why = [("topic", topics[0], 0.81), ("words", topics[1], 0.33), ("trending", "", 0.12)]
+    return chosen, DigestRecord(
+        arrived=len(papers), matched=len(chosen) * 4, asked_for=topics, reasons=[why for _ in chosen]
+    )
 
 
 def _delivery(
@@ -197,16 +207,17 @@ def _delivery(
     reader: int,
     public_id: str,
     status: str,
-    outcome: str,
+    reason: str,
     morning: datetime,
-    digest: tuple[list[int], dict[str, Any]],
+    digest: tuple[list[int], DigestRecord],
     seconds: int,
 ) -> Delivery:
-    row = Delivery(subscriber_id=reader, issue_date=edition.date, edition=edition, status=status, outcome=outcome)
+    row = Delivery(subscriber_id=reader, issue_date=edition.date, edition=edition, status=status)
+    row.status_reason = reason
     if status == S.SKIPPED:
         return row
-    row.paper_ids, row.reasons = digest
-    row.subject = f"{edition.date:%-d %b}: {len(row.paper_ids)} papers"
+    paper_ids, record = digest
+    row.put_content(paper_ids=paper_ids, subject=f"{edition.date:%-d %b}: {len(paper_ids)} papers", record=record)
     row.message_id = f"<{public_id}.{edition.date:%Y%m%d}@crowd.invalid>"
     row.dated_at, row.not_after = morning, morning + timedelta(hours=5)
     if status in (*Delivery.SENT, S.FAILED):

@@ -132,7 +132,7 @@ def test_papers_that_are_not_the_row_s_are_found_out(folder: Path) -> None:
     """The full render is wrong in the same way here, so only the row can tell."""
     row = composing.rows_of(day.full_digests(1))[0]
     row.paper_ids.reverse()
-    row.save(update_fields=["paper_ids"])
+    row.content.save(update_fields=["paper_ids"])
     mails = Mails()
     mails.read_cards([row])
     octets = next(folder.iterdir()).read_bytes()

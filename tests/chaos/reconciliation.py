@@ -26,10 +26,10 @@ class Row:
     accepted_at: datetime | None
     batch: str | None  # its status
     attempts: int
-    outcome: str
+    status_reason: str
 
     def __str__(self) -> str:
-        told = f" ({self.outcome})" if self.outcome else ""
+        told = f" ({self.status_reason})" if self.status_reason else ""
         return f"{self.address}: {self.status}{told} in a batch that is {self.batch}, {self.attempts} attempts"
 
 

@@ -164,7 +164,7 @@ class Chaos:
         rows = [
             Row(*values)
             for values in stage.sql(
-                "SELECT subscriber_id, email, d.status, message_id, accepted_at, b.status, d.attempts, outcome"
+                "SELECT subscriber_id, email, d.status, message_id, accepted_at, b.status, d.attempts, d.status_reason"
                 " FROM digest_delivery d JOIN subscriptions_subscriber s ON s.id = subscriber_id"
                 " LEFT JOIN digest_batch b ON b.id = batch_id"
             )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from digest.ingest.entry import Entry
 from digest.ingest.parsers import Feed
-from digest.models import Delivery, Source
+from digest.models import Delivery, DeliveryContent, Source
 from subscriptions.models import Preference, Subscriber, Topic, email_key
 from subscriptions.tokens import message_id
 
@@ -91,18 +92,32 @@ def source(name: str = "arXiv cs.LG", url: str = "https://rss.arxiv.org/rss/cs.L
 
 
 def delivery(to: Subscriber, *, days: int = 0, **values: Any) -> Delivery:
-    """A digest that the provider took, ``days`` after the Monday."""
+    """A digest that the provider took, ``days`` after the Monday; ``paper_ids``, ``subject`` and ``record`` are its content."""
     at = NOON + timedelta(days=days)
-    return Delivery.objects.create(
+    content = {name: values.pop(name) for name in ("paper_ids", "subject", "record") if name in values}
+    row = Delivery.objects.create(
         **{
             "subscriber": to,
             "issue_date": at.date(),
             "status": Delivery.Status.ACCEPTED,
-            "subject": "2 Mar: Papers",
             "message_id": message_id("digest", f"{to.public_id}|{at.date()}"),
             "dated_at": at,
             "handed_over_at": at,
             "accepted_at": at,
+            "paper_count": len(content.get("paper_ids", ())),
             **values,
         }
     )
+    record = content.pop("record", None)
+    DeliveryContent.objects.create(
+        **{"delivery": row, "subject": "2 Mar: Papers", "record": record.to_json() if record else {}, **content}
+    )
+    return row
+
+
+def change_record(row: Delivery, **changes: Any) -> None:
+    """Write another record for a planned digest: the fields of DigestRecord that are given are replaced."""
+    assert row.record is not None
+    row.content.record = replace(row.record, **changes).to_json()
+    row.content.__dict__.pop("parsed", None)
+    row.content.save()

@@ -31,7 +31,7 @@ MAY: dict[Role, dict[str, str]] = {
     Role.PRIVACY: {  # tables that hold addresses, or what somebody likes
         "view": """subscriptions.subscriber subscriptions.preference subscriptions.suppression
             subscriptions.consentevent subscriptions.logintoken subscriptions.linkrequest subscriptions.ratecounter
-            digest.verdict digest.deliveryevent""",
+            digest.verdict digest.deliveryevent digest.deliverycontent""",
         "add": "subscriptions.preference",
         "change": "subscriptions.subscriber subscriptions.preference",
         "delete": "subscriptions.preference",

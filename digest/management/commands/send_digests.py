@@ -46,7 +46,7 @@ class Command(BaseCommand):
             with transaction.atomic():
                 before = Delivery.objects.aggregate(last=Max("pk"))["last"] or 0
                 planned = plan(now, ids, issue_date=day)
-                rows = Delivery.objects.filter(pk__gt=before).select_related("subscriber")
+                rows = Delivery.objects.filter(pk__gt=before).select_related("subscriber", "content")
                 summary.print_plan(out, list(rows), planned=planned)
                 transaction.set_rollback(True)
             return

@@ -29,7 +29,7 @@ def planned(*names: str, day: int = 0) -> list[Delivery]:
     now = NOON + timedelta(days=day)
     ids = [reader(name, wants={"category": ["cs.LG"]}).pk for name in names]
     plan(now, ids, issue_date=now.date())
-    return list(Delivery.objects.filter(subscriber__in=ids).select_related("subscriber"))
+    return list(Delivery.objects.filter(subscriber__in=ids).select_related("subscriber", "content"))
 
 
 def test_the_second_batch_reads_nothing_that_the_first_one_read(django_assert_num_queries: Any) -> None:
@@ -56,7 +56,8 @@ def test_a_newer_edition_shows_its_own_card_of_a_paper_that_was_at_hand() -> Non
         edition=again.edition, paper=paper, card={**again.card, "title": "As it is called today"}
     )
     (second,) = planned("ben", day=1)
-    second.paper_ids, second.reasons["papers"] = [paper.pk], second.reasons["papers"][:1]
+    assert second.record is not None
+    second.put_content(paper_ids=[paper.pk], subject=second.subject, record=second.record.for_papers([0]))
     mails.read_cards([first, second])
     assert "As it is called today" in mails.email_for(second).text
     assert "As it is called today" not in mails.email_for(first).text

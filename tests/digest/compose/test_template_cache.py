@@ -120,12 +120,12 @@ def test_on_a_real_day_each_printed_mail_is_the_full_render(data: Path, settings
     settings.OUTBOX, settings.MODE = tmp_path, "rehearsal"
     files = sorted(str(file) for file in (data / "feeds").glob("*2026-01-30*"))
     call_command("digest", "--from", *files, "--date", "2026-01-30")
-    rows = list(Delivery.objects.exclude(paper_ids=[]).select_related("subscriber", "edition"))
+    rows = list(Delivery.objects.exclude(paper_count=0).select_related("subscriber", "edition", "content"))
     assert rows
-    dashboard = emails.Mails()
-    dashboard.read_cards(rows)
+    at_hand = emails.Mails()
+    at_hand.read_cards(rows)
     for row in rows:
-        printed = dashboard.email_for(row)
-        full = fit(emails.digest_of(row, dashboard.cards_of(row), emails.reader_of(row)))[1]
+        printed = at_hand.email_for(row)
+        full = fit(emails.digest_of(row, at_hand.cards_of(row), emails.reader_of(row)))[1]
         assert isinstance(printed, JoinedEmail)
         assert (printed.subject, printed.text, printed.html) == (full.subject, full.text, full.html)

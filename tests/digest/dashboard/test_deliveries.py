@@ -18,6 +18,7 @@ from digest.dashboard.auth.roles import Role
 from digest.dashboard.deliveries import IN_ORDER
 from digest.delivery import throttle
 from digest.models import DayTally, Delivery, DeliveryEvent, Paper, Provider
+from digest.record import DigestRecord
 from digest.stats import daily_counts
 from tests.support.database_rows import every_row
 from tests.support.factories import delivery, reader
@@ -51,12 +52,12 @@ def text(page: Any) -> str:
 def test_the_balance_is_on_the_page_and_adds_up(cleo: Client) -> None:
     rows(3, "accepted")
     rows(2, "bounced")
-    rows(4, "skipped", outcome="No new paper matched what you asked for.")
+    rows(4, "skipped", status_reason="nothing_matched")
     rows(1, "ready")
     said = text(cleo.get(reverse("dashboard_deliveries")))
     for line in ("Accepted 5", "of these bounced 2", "Skipped 4", "Open 1", "Unknown 0", "Due in all 10"):
         assert line in said
-    assert "No new paper matched what you asked for. 4" in said
+    assert "Nothing that came in matched what you asked for. 4" in said
     assert "1 digest is on the way. 5 digests left so far." in said
 
 
@@ -207,8 +208,8 @@ def test_the_list_goes_on_after_a_row_misses_nobody_and_begins_with_trouble(cleo
     query = ""
     while True:
         page = cleo.get(reverse("dashboard_delivery_list") + query)
-        seen += [row.pk for row in page.context["rows"]]
-        statuses += [row.status for row in page.context["rows"]]
+        seen += [row.pk for row, _ in page.context["rows"]]
+        statuses += [row.status for row, _ in page.context["rows"]]
         following = re.search(r'href="(\?[^"]*after=\d+)"', page.content.decode())
         if not following:
             break
@@ -223,20 +224,19 @@ def test_every_status_has_its_place_in_the_list() -> None:
 
 
 def test_the_list_is_filtered_by_status_reason_and_date(cleo: Client) -> None:
-    why = f"Because & {HOSTILE}"
-    [told] = rows(1, "skipped", outcome=why)
-    [other] = rows(1, "skipped", outcome="Otherwise.")
+    [told] = rows(1, "skipped", status_reason="paused", detail=f"Because & {HOSTILE}")
+    [other] = rows(1, "skipped", status_reason="too_soon")
     [sent] = rows(1, "accepted")
     [early] = rows(1, "accepted", issue_date=today() - timedelta(days=1))
 
     def shown(**asked: str) -> list[int]:
         page = cleo.get(reverse("dashboard_delivery_list"), asked)
         assert HOSTILE not in page.content.decode()
-        return [row.pk for row in page.context["rows"]]
+        return [row.pk for row, _ in page.context["rows"]]
 
     assert shown() == [sent.pk, told.pk, other.pk]
     assert shown(status="skipped") == [told.pk, other.pk]
-    assert shown(reason=why) == [told.pk]
+    assert shown(reason="paused") == [told.pk]
     assert shown(date=str(today() - timedelta(days=1))) == [early.pk]
 
 
@@ -250,7 +250,7 @@ def test_a_wrong_filter_gets_a_sentence(cleo: Client, asked: dict[str, str]) -> 
 @pytest.mark.parametrize("after", ["-1", "9" * 30, "x", "٣"])
 def test_a_wrong_number_begins_at_the_first(cleo: Client, after: str) -> None:
     [one] = rows(1, "accepted")
-    assert [row.pk for row in cleo.get(reverse("dashboard_delivery_list"), {"after": after}).context["rows"]] == [
+    assert [row.pk for row, _ in cleo.get(reverse("dashboard_delivery_list"), {"after": after}).context["rows"]] == [
         one.pk
     ]
 
@@ -267,7 +267,7 @@ Look = Callable[[Client], str]
     ],
 )
 def test_no_address_is_shown_to_who_has_not_the_role(look: Look, cleo: Client) -> None:
-    [one] = rows(1, "bounced", outcome="Your mail server says that this address does not exist.")
+    [one] = rows(1, "bounced", status_reason="event_bounced")
     DeliveryEvent.objects.create(
         dedupe_key="1", delivery=one, kind="bounced", at=timezone.now(),
         raw={"recipient": one.subscriber.email, "said": f"550 5.1.1 <{one.subscriber.email}> unknown"},
@@ -282,10 +282,10 @@ def test_a_digests_page_tells_its_story_and_its_scores_add_up(cleo: Client) -> N
     paper = Paper.objects.create(
         identifier="arxiv:2603.00001", title=f"On sums {HOSTILE}", first_seen_at=timezone.now()
     )
-    reasons = [["topic", f"Robotics {HOSTILE}", 1.25], ["trending", "", 0.5], ["average", "", -0.125]]
+    reasons = [("topic", f"Robotics {HOSTILE}", 1.25), ("trending", "", 0.5), ("average", "", -0.125)]
     [one] = rows(
         1, "delivered", paper_ids=[paper.pk], accepted_at=timezone.now(), attempts=2, provider="resend",
-        reasons={"papers": [reasons], "arrived": 1, "matched": 1, "asked_for": []},
+        record=DigestRecord(reasons=[reasons], arrived=1, matched=1),
     )  # fmt: skip
     DeliveryEvent.objects.create(dedupe_key="1", delivery=one, kind="delivered", at=timezone.now())
     page = cleo.get(reverse("dashboard_delivery", args=[one.pk]))
@@ -301,7 +301,7 @@ def test_a_digests_page_tells_its_story_and_its_scores_add_up(cleo: Client) -> N
 
 def test_a_digest_whose_reasons_are_not_kept_any_more_says_so(cleo: Client) -> None:
     paper = Paper.objects.create(identifier="arxiv:2603.00001", title="On sums", first_seen_at=timezone.now())
-    [one] = rows(1, "accepted", paper_ids=[paper.pk, 999], reasons=[])
+    [one] = rows(1, "accepted", paper_ids=[paper.pk, 999])
     said = text(cleo.get(reverse("dashboard_delivery", args=[one.pk])))
     assert "is kept for 30 days" in said
     assert "On sums" in said

@@ -18,6 +18,7 @@ from django.utils import timezone
 from digest import jobs
 from digest.dashboard.auth.roles import Role
 from digest.models import Delivery, Paper
+from digest.record import DigestRecord
 from subscriptions import consent
 from subscriptions.models import ConsentEvent, Subscriber, Suppression
 from tests.support.database_rows import every_row
@@ -116,9 +117,9 @@ def test_a_readers_page_tells_how_they_stand_what_they_got_and_by_what_right(das
     ada = reader("ada", wants={"topic": ["Robotics"], "keyword": [f"grasping {HOSTILE}"]})
     consent.record(ada.public_id, "confirmed", now=timezone.now(), page="/c/", user_agent=f"Firefox {HOSTILE}")
     paper = Paper.objects.create(identifier="arxiv:2603.00001", title=f"Sums {HOSTILE}", first_seen_at=timezone.now())
-    reasons = {"papers": [[["topic", "Robotics", 1.0], ["average", "", -0.25]]], "arrived": 1, "matched": 1}
-    delivery(ada, paper_ids=[paper.pk], reasons=reasons)
-    delivery(ada, days=1, status="skipped", outcome=f"Because {HOSTILE}", message_id=None)
+    record = DigestRecord(reasons=[[("topic", "Robotics", 1.0), ("average", "", -0.25)]], arrived=1, matched=1)
+    delivery(ada, paper_ids=[paper.pk], record=record)
+    delivery(ada, days=1, status="skipped", status_reason="other", detail=f"Because {HOSTILE}", message_id=None)
     page = dashboard.get(at("dashboard_reader", ada))
     said = text(page)
     assert HOSTILE not in page.content.decode()
@@ -138,10 +139,10 @@ def test_a_page_takes_the_same_queries_for_many_receipts(dashboard: Client, djan
     with django_assert_max_num_queries(14):
         page = dashboard.get(at("dashboard_reader", ada))
     assert len(page.context["receipts"]) == 14
-    seen = [row.issue_date for row in page.context["receipts"]]
+    seen = [row.issue_date for row, _ in page.context["receipts"]]
     while page.context["earlier"]:
         page = dashboard.get(at("dashboard_reader", ada), {"before": str(page.context["earlier"])})
-        seen += [row.issue_date for row in page.context["receipts"]]
+        seen += [row.issue_date for row, _ in page.context["receipts"]]
     assert len(set(seen)) == len(seen) == 70
 
 

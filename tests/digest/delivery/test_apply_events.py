@@ -89,7 +89,7 @@ def test_each_event_of_each_provider_ends_where_it_belongs(provider: str, kind: 
     (event,) = DeliveryEvent.objects.all()
     assert (event.kind, event.delivery, event.processed_at) == (kind, row, LATER)
     assert outbox.outbox == []  # nobody is told that they were heard
-    assert "ada@" not in str([suppressions(), row.outcome, list(ConsentEvent.objects.values())])
+    assert "ada@" not in str([suppressions(), row.detail, list(ConsentEvent.objects.values())])
 
 
 @pytest.mark.parametrize(
@@ -127,16 +127,14 @@ def test_the_name_that_comes_back_is_the_one_that_the_mail_bore(provider: str) -
 )
 def test_a_mail_that_proves_to_have_left_is_not_sent_again(status: str, kind: str, becomes: str) -> None:
     ada = reader("ada")
-    row = delivery(
-        ada, status=status, accepted_at=None, outcome="It is not known whether the mail left.", not_before=NOON
-    )
+    row = delivery(ada, status=status, accepted_at=None, status_reason="no_answer", not_before=NOON)
     told(kind, row, at=NOON + timedelta(minutes=2))
     apply_events.apply_events(LATER)
     reap(LATER)
     row.refresh_from_db()
     ada.refresh_from_db()
     assert (row.status, row.accepted_at, row.provider_message_id) == (becomes, NOON + timedelta(minutes=2), "theirs")
-    assert "known" not in row.outcome
+    assert row.status_reason != "no_answer"
     assert ada.last_digest_at == row.accepted_at
     assert not Delivery.objects.filter(batch__isnull=False).exists()
 
@@ -146,7 +144,7 @@ def test_an_unknown_digest_that_was_never_sent_is_failed_and_its_papers_return()
     told("rejected", row, reason="blocked")
     apply_events.apply_events(LATER)
     row.refresh_from_db()
-    assert (row.status, row.outcome, row.accepted_at) == ("failed", "The mail provider did not send it.", None)
+    assert (row.status, row.status_reason, row.accepted_at) == ("failed", "event_rejected", None)
     assert row.status not in Delivery.SENT
 
 
@@ -224,7 +222,7 @@ def test_the_end_is_the_same_in_whatever_order_events_come_and_in_however_many_g
             apply_events.apply_events(LATER)
             ends.append(
                 [
-                    list(Delivery.objects.order_by("pk").values_list("status", "outcome", "accepted_at")),
+                    list(Delivery.objects.order_by("pk").values_list("status", "status_reason", "accepted_at")),
                     list(Subscriber.objects.order_by("pk").values_list("status", "next_send_at")),
                     sorted(Suppression.objects.values_list("reason", "why")),
                     sorted(DeliveryEvent.objects.values_list("kind", "processed_at")),
@@ -363,7 +361,7 @@ def test_a_refused_mail_costs_nobody_their_digest_however_often() -> None:
         told("bounced", delivery(ada, days=days), at=NOON + days * DAY, said="550 5.7.26 unauthenticated sender")
     apply_events.apply_events(NOON + 30 * DAY)
     assert suppressions() == []
-    assert set(Delivery.objects.values_list("status", "outcome")) == {("failed", "Your mail server refused it.")}
+    assert set(Delivery.objects.values_list("status", "status_reason")) == {("failed", "event_refused")}
 
 
 # --- mails that are no digests ---------------------------------------------------------------------------------------

@@ -18,7 +18,6 @@ from digest.delivery import plan
 from digest.delivery.send import CHUNK, deliver_all
 from digest.editions.candidate_pool import CandidatePool
 from digest.editions.open_edition import open_edition
-from digest.editions.selection import NOTHING_CAME, NOTHING_MATCHED
 from digest.ingest import store
 from digest.ingest.entry import Entry
 from digest.models import CuratorPick, Delivery, Edition, Paper, Verdict
@@ -46,7 +45,7 @@ def papers_of(one: Subscriber, at: Any = NOON) -> list[str]:
 
 
 def outcome(one: Subscriber, at: Any = NOON) -> tuple[str, str]:
-    return Delivery.objects.values_list("status", "outcome").get(subscriber=one, issue_date=at.date())
+    return Delivery.objects.values_list("status", "status_reason").get(subscriber=one, issue_date=at.date())
 
 
 def test_each_reader_gets_what_they_asked_for_and_nothing_else() -> None:
@@ -67,7 +66,7 @@ def test_a_quiet_day_is_a_skip_and_never_padded() -> None:
     ada = reader("ada", wants={"keyword": ["volcano"]})
     publish(ROBOT, GRAPHS)
     assert planned_for(ada) == plan.Planned(skipped=1)
-    assert outcome(ada) == ("skipped", "Nothing that came in matched what you asked for.")
+    assert outcome(ada) == ("skipped", "nothing_matched")
 
 
 def test_a_reader_who_asked_for_nothing_gets_the_trending_list() -> None:
@@ -81,7 +80,7 @@ def test_a_reader_who_asked_for_nothing_gets_the_trending_list() -> None:
     )
     planned_for(ada)
     assert papers_of(ada) == ["Paper number 2 on careful measurement", "Paper number 1 on careful measurement"]
-    assert Delivery.objects.get().reasons["asked_for"] == []
+    assert not Delivery.objects.get().record.asked_for
 
 
 def test_the_trending_list_holds_papers_with_votes_only_while_there_are_any() -> None:
@@ -156,15 +155,15 @@ def test_the_paused_and_the_suppressed_get_a_row_that_says_so() -> None:
     consent.suppress(ben.email, reason="bounced", now=NOON)
     publish(ROBOT)
     planned_for(ada, ben)
-    assert outcome(ada) == ("skipped", "You paused your digests.")
-    assert outcome(ben) == ("skipped", "Mail to this address is suppressed.")
+    assert outcome(ada) == ("skipped", "paused")
+    assert outcome(ben) == ("skipped", "suppressed")
 
 
 def test_an_edition_without_papers_is_told_as_such() -> None:
     ada = reader("ada", wants={"category": ["cs.RO"]})
     publish()
     planned_for(ada)
-    assert outcome(ada) == ("skipped", "No new paper came in.")
+    assert outcome(ada) == ("skipped", "no_new_papers")
 
 
 def test_muted_authors_words_and_topics_are_taken_out() -> None:
@@ -190,7 +189,7 @@ def test_a_pick_is_in_every_digest_first_and_a_hide_in_none() -> None:
     planned_for(ada)
     assert papers_of(ada) == [GRAPHS.title, ROBOT.title]
     row = Delivery.objects.get()
-    assert ["pick", "Short and clear."] in [reason[:2] for reason in row.reasons["papers"][0]]
+    assert ("pick", "Short and clear.") in [reason[:2] for reason in row.record.reasons[0]]
     assert row.subject.startswith("2 Mar: Colouring planar graphs")
 
 
@@ -238,9 +237,9 @@ def test_the_reasons_add_up_to_the_order_and_name_what_matched() -> None:
     publish(ROBOT, GRAPHS, LANGUAGE, STARS)
     planned_for(ada)
     row = Delivery.objects.get()
-    scores = [sum(reason[2] for reason in reasons) for reasons in row.reasons["papers"]]
+    scores = [sum(reason[2] for reason in reasons) for reasons in row.record.reasons]
     assert scores == sorted(scores, reverse=True)
-    named = {tuple(reason[:2]) for reason in row.reasons["papers"][papers_of(ada).index(ROBOT.title)]}
+    named = {tuple(reason[:2]) for reason in row.record.reasons[papers_of(ada).index(ROBOT.title)]}
     assert {("topic", "Robotics"), ("keyword", "grasping")} <= named
     assert ("keyword", "language model") not in named
 
@@ -277,7 +276,7 @@ def test_the_papers_of_a_row_are_in_the_order_of_the_mail() -> None:
     text = email_for(row).text
     places = [text.index(title) for title in papers_of(ada)]
     assert places == sorted(places)
-    assert [reasons[0][0] for reasons in row.reasons["papers"]][1] == "author"  # reasons moved along
+    assert [reasons[0][0] for reasons in row.record.reasons][1] == "author"  # reasons moved along
 
 
 # --- more and less ---------------------------------------------------------------------------------------------------
@@ -306,7 +305,7 @@ def tomorrow_for(mona: Subscriber) -> tuple[list[str], dict[str, dict[str, float
     titles = papers_of(mona, NOON + DAY)
     why = {
         title: {kind: value for kind, _, value in reasons}
-        for title, reasons in zip(titles, row.reasons["papers"], strict=True)
+        for title, reasons in zip(titles, row.record.reasons, strict=True)
     }
     return titles, why
 
@@ -335,7 +334,7 @@ def test_more_brings_papers_like_it_to_the_front_and_the_reason_says_so_until_it
     assert scores == sorted(scores, reverse=True)
     assert why[after[0]]["like"] > 0
     row = Delivery.objects.get(issue_date=TODAY + DAY)
-    said = [reason_in_words(Reason(*reason) for reason in reasons) for reasons in row.reasons["papers"]]
+    said = [reason_in_words(Reason(*reason) for reason in reasons) for reasons in row.record.reasons]
     assert said[0] == "Matches your category cs.RO; close to papers you asked for more of."
     assert said[-1] == "Matches your category cs.RO."
     verdict.delete()
@@ -351,7 +350,7 @@ def test_less_moves_papers_like_it_down_and_says_nothing_about_it() -> None:
     assert set(after) == set(before)
     assert why[after[-1]]["taste"] < 0
     row = Delivery.objects.get(issue_date=TODAY + DAY)
-    for reasons in row.reasons["papers"]:
+    for reasons in row.record.reasons:
         assert reason_in_words(Reason(*reason) for reason in reasons) == "Matches your category cs.RO."
     verdict.delete()
     assert tomorrow_for(mona) == (before, unsaid)
@@ -377,8 +376,8 @@ def test_who_is_known_by_likes_alone_gets_papers_like_them_and_the_mail_says_tha
     judge(mona, ROBOT.title, "more")
     titles, _ = tomorrow_for(mona)
     assert set(titles) == {CLOTH.title, SHIRTS.title}
-    frozen = Delivery.objects.get(issue_date=TODAY + DAY).reasons
-    assert (frozen["asked_for"], frozen["matched"]) == (["more like a paper you chose"], 2)
+    frozen = Delivery.objects.get(issue_date=TODAY + DAY).record
+    assert (frozen.asked_for, frozen.matched) == (["more like a paper you chose"], 2)
     Verdict.objects.update(value="less")  # who only ever said less has asked for nothing: the day's list
     titles, _ = tomorrow_for(mona)
     assert len(titles) == 10
@@ -486,7 +485,7 @@ def test_while_sources_are_late_the_reader_waits_and_then_is_told() -> None:
     assert due(ada, at=NOON + DAY + timedelta(hours=6)) == plan.Planned(skipped=1)
     assert outcome(ada, NOON + DAY) == (
         "skipped",
-        "Your digest could not be made in time; its papers are in the next one.",
+        "too_late",
     )
     ada.refresh_from_db()
     assert ada.next_send_at == NOON + 2 * DAY
@@ -536,7 +535,7 @@ def test_a_pick_is_not_counted_among_what_matches() -> None:
     publish(GRAPHS)
     CuratorPick.objects.create(paper=Paper.objects.get(), edition_date=TODAY, verdict="pick")
     planned_for(ada)
-    assert (Delivery.objects.get().reasons["matched"], Delivery.objects.get().reasons["arrived"]) == (0, 1)
+    assert (Delivery.objects.get().record.matched, Delivery.objects.get().record.arrived) == (0, 1)
 
 
 def test_a_paper_comes_when_its_embargo_has_ended() -> None:
@@ -629,7 +628,7 @@ def title(number: int) -> str:
 def also_of(one: Subscriber, at: Any = NOON) -> list[str]:
     row = Delivery.objects.get(subscriber=one, issue_date=at.date())
     titles = dict(Paper.objects.values_list("pk", "title"))
-    return [titles[paper] for paper in row.reasons["also"]]
+    return [titles[paper] for paper in row.record.also]
 
 
 def test_also_are_the_most_trending_papers_that_the_reader_did_not_ask_for() -> None:
@@ -681,21 +680,21 @@ def test_who_asked_for_it_is_told_on_a_quiet_day() -> None:
     voted(3, 9)
     assert planned_for(ada, ben) == plan.Planned(ready=1, skipped=1)
     row = Delivery.objects.get(subscriber=ada)
-    assert (row.status, row.paper_ids, row.why_nothing) == ("ready", [], NOTHING_MATCHED)
-    assert (row.subject, row.outcome) == ("2 Mar: nothing for you today", "")
+    assert (row.status, row.paper_ids, row.empty_reason) == ("ready", [], "nothing_matched")
+    assert (row.subject, row.status_reason) == ("2 Mar: nothing for you today", "")
     assert (row.batch_id, row.message_id, row.not_after) != (None, None, None)
     assert also_of(ada) == [title(2), title(1)]
-    assert outcome(ben) == ("skipped", NOTHING_MATCHED)
+    assert outcome(ben) == ("skipped", "nothing_matched")
 
 
 def test_on_a_day_without_papers_the_mail_says_so() -> None:
     ada = reader("ada", quiet_days=True)
     publish()
     assert planned_for(ada).ready == 1
-    assert (Delivery.objects.get().why_nothing, also_of(ada)) == (NOTHING_CAME, [])
+    assert (Delivery.objects.get().empty_reason, also_of(ada)) == ("no_new_papers", [])
 
 
-@pytest.mark.parametrize(("values", "why"), [({"status": "paused"}, plan.PAUSED), ({}, plan.SUPPRESSED)])
+@pytest.mark.parametrize(("values", "why"), [({"status": "paused"}, "paused"), ({}, "suppressed")])
 def test_a_quiet_day_writes_to_nobody_who_is_not_to_be_written_to(values: dict[str, Any], why: str) -> None:
     ada = reader("ada", wants={"keyword": ["volcano"]}, quiet_days=True, **values)
     if not values:
@@ -722,7 +721,7 @@ def test_a_digest_is_never_empty_without_saying_why() -> None:
     publish(ROBOT, GRAPHS)
     planned_for(ada)
     row = Delivery.objects.get()
-    assert (papers_of(ada), row.why_nothing) == ([ROBOT.title], "")
+    assert (papers_of(ada), row.empty_reason) == ([ROBOT.title], "")
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
@@ -752,16 +751,16 @@ def test_every_reader_who_is_due_is_planned_skipped_or_held(people: list[dict[st
     assert planned == plan.Planned(ready=sum(ready), skipped=len(readers) - sum(ready))
     for row in Delivery.objects.all():
         is_ready = row.status == Delivery.Status.READY
-        assert is_ready == (bool(row.paper_ids) or bool(row.why_nothing))
-        assert is_ready != bool(row.outcome)
+        assert is_ready == (bool(row.paper_ids) or bool(row.empty_reason))
+        assert is_ready != bool(row.status_reason)
 
 
 # Occasions -----------------------------------------------------------------------------------------------------------
 
 
 def occasion_of(one: Subscriber, at: Any) -> str:
-    frozen = Delivery.objects.get(subscriber=one, issue_date=at.date()).reasons
-    return f"{frozen['occasion']} {frozen.get('since', '')}".strip()
+    frozen = Delivery.objects.get(subscriber=one, issue_date=at.date()).record
+    return f"{frozen.occasion} {frozen.since}".strip()
 
 
 def delivered(*, at: Any, status: str = "accepted") -> None:
@@ -804,8 +803,8 @@ def test_the_first_digest_says_so_and_how_it_goes_on() -> None:
     ada = reader("ada", **ROBOTS, weekdays=WORKING, max_papers=7)
     publish(ROBOT)
     planned_for(ada)
-    frozen = Delivery.objects.get().reasons
-    assert (frozen["occasion"], frozen["rhythm"], frozen["most"]) == ("first", "on weekdays at 12:00", 7)
+    frozen = Delivery.objects.get().record
+    assert (frozen.occasion, frozen.rhythm, frozen.limit) == ("first", "on weekdays at 12:00", 7)
 
 
 def test_only_one_digest_is_the_first() -> None:
@@ -903,7 +902,7 @@ def test_papers_of_a_day_that_brought_nothing_come_when_the_reader_asks_for_them
             want(ada, "category", "math")
         due(ada, at=at)
         delivered(at=at)
-    assert outcome(ada, NOON + DAY) == ("skipped", NOTHING_MATCHED)
+    assert outcome(ada, NOON + DAY) == ("skipped", "nothing_matched")
     assert GRAPHS.title in papers_of(ada, NOON + 2 * DAY)
 
 

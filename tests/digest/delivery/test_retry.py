@@ -9,7 +9,7 @@ import pytest
 
 from digest.delivery import events, retry
 from digest.delivery.retry import Again, may_be_tried, try_again
-from digest.delivery.send import POISON, reap
+from digest.delivery.send import reap
 from digest.models import Delivery, DeliveryEvent
 from digest.reader_data.erase import erase
 from tests.support.factories import NOON, delivery, reader
@@ -58,7 +58,7 @@ def test_nothing_but_what_failed_is_tried_again(status: str) -> None:
     [
         {"answer": "5.1.1"},
         {"answer": "refused"},
-        {"outcome": POISON},
+        {"status_reason": "poison"},
         {"accepted_at": NOON},
         {"provider_message_id": "theirs"},
         {"message_id": None},

@@ -170,7 +170,7 @@ def test_what_nobody_was_there_to_take_expires_and_its_papers_return(answers: li
     planned(reader("ada"))
     for minute in range(310):
         deliver(at(minutes=minute))
-    assert list(Delivery.objects.values_list("status", "outcome")) == [("expired", send.EXPIRED)]
+    assert list(Delivery.objects.values_list("status", "status_reason")) == [("expired", "expired")]
 
 
 def test_a_provider_says_how_long_to_wait(answers: list[Any]) -> None:
@@ -279,7 +279,7 @@ def test_a_digest_that_stops_every_worker_is_given_up_and_the_others_leave(answe
             if not batch.deliveries.filter(pk=poison.pk, status="ready").exists():  # else the worker dies of it
                 send.deliver(batch, clock=lambda: moment)  # noqa: B023
     assert statuses() == ["failed"] + ["accepted"] * 8
-    assert Delivery.objects.get(pk=poison.pk).outcome == send.POISON
+    assert Delivery.objects.get(pk=poison.pk).status_reason == "poison"
 
 
 def test_a_pause_takes_effect_with_the_next_chunk_and_resuming_sends_nobody_twice(answers: list[Any]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from digest.delivery import throttle
 from digest.models import Delivery, Provider
-from subscriptions.mail.outcomes import Scope, SendResult, SendStatus
+from subscriptions.mail.outcomes import Scope, SendReason, SendResult, SendStatus
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +39,7 @@ def rows(count: int, status: str, *, answer: str = "", at: datetime = NOON) -> N
 
 
 def refusal(answer: str = "5.7.1") -> SendResult:
-    return SendResult(SendStatus.FAILED, "The mail server refused.", answer=answer)
+    return SendResult(SendStatus.FAILED, answer=answer, reason=SendReason.REFUSED_BY_SERVER)
 
 
 def test_without_a_rate_a_chunk_goes_at_once() -> None:
@@ -80,15 +80,18 @@ def test_a_pause_lets_nothing_go_until_somebody_resumes() -> None:
 
 
 def test_a_log_in_that_is_refused_opens_the_breaker_for_a_quarter_of_an_hour() -> None:
-    ours = SendResult(SendStatus.LATER, "The mail provider answered 401.", answer="401", scope=Scope.OURS)
+    ours = SendResult(SendStatus.LATER, "answer 401", answer="401", scope=Scope.OURS, reason=SendReason.ACCOUNT_REFUSED)
     throttle.record_results([ACCEPTED, ours], now=NOON)
     assert throttle.paused_until(later(minutes=14)) == later(minutes=15)
     assert throttle.paused_until(later(minutes=15)) is None
-    assert "answered 401" in Provider.objects.get().why
+    assert Provider.objects.get().why.startswith(ours.text)
+    assert ours.text == "The mail provider refuses our account or sending domain (answer 401)."
 
 
 def test_a_server_that_nobody_reaches_is_left_alone_for_a_minute() -> None:
-    gone = SendResult(SendStatus.LATER, "No connection.", answer="no connection", scope=Scope.UNREACHABLE)
+    gone = SendResult(
+        SendStatus.LATER, answer="no connection", scope=Scope.UNREACHABLE, reason=SendReason.NO_CONNECTION
+    )
     throttle.record_results([gone, ACCEPTED], now=NOON)
     assert throttle.paused_until(NOON) is None
     throttle.record_results([gone, gone], now=NOON)
@@ -97,9 +100,11 @@ def test_a_server_that_nobody_reaches_is_left_alone_for_a_minute() -> None:
 
 def test_mails_that_were_not_tried_do_not_hide_that_nobody_is_there() -> None:
     """Where each connection takes its ten seconds to fail, a chunk's time is over before its last mail."""
-    gone = SendResult(SendStatus.LATER, "No connection.", answer="no connection", scope=Scope.UNREACHABLE)
+    gone = SendResult(
+        SendStatus.LATER, answer="no connection", scope=Scope.UNREACHABLE, reason=SendReason.NO_CONNECTION
+    )
     throttle.record_results(
-        [SendResult(SendStatus.NOT_TRIED), SendResult(SendStatus.REFUSED, "Mail to this address is suppressed.")],
+        [SendResult(SendStatus.NOT_TRIED), SendResult(SendStatus.REFUSED, reason=SendReason.SUPPRESSED)],
         now=NOON,
     )
     assert throttle.paused_until(NOON) is None
@@ -108,12 +113,13 @@ def test_mails_that_were_not_tried_do_not_hide_that_nobody_is_there() -> None:
 
 
 def test_a_provider_that_says_of_no_mail_what_became_of_it_is_left_alone_for_a_minute() -> None:
-    lost = SendResult(SendStatus.UNKNOWN, "The mail provider answered 503.", answer="503")
+    lost = SendResult(SendStatus.UNKNOWN, "answer 503", answer="503", reason=SendReason.PROVIDER_ERROR)
     throttle.record_results([lost, ACCEPTED], now=NOON)
     assert throttle.paused_until(NOON) is None
     throttle.record_results([lost, lost], now=NOON)
     assert throttle.paused_until(NOON) == later(minutes=1)
-    assert "answered 503" in Provider.objects.get().why
+    assert Provider.objects.get().why.startswith(lost.text)
+    assert "answer 503" in lost.text
 
 
 def test_more_than_five_in_a_hundred_refused_of_the_last_500_open_the_breaker(caplog: pytest.LogCaptureFixture) -> None:

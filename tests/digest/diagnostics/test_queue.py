@@ -140,17 +140,17 @@ def test_a_day_without_digests_says_nothing_of_them() -> None:
 @pytest.mark.parametrize(("accepted", "severity"), [(9_999, Severity.WELL), (9_998, Severity.ATTENTION)])
 def test_more_unknown_than_one_in_ten_thousand_wants_a_look(accepted: int, severity: Severity) -> None:
     many(accepted, Status.ACCEPTED, handed_over_at=LATELY)
-    many(1, Status.UNKNOWN, handed_over_at=LATELY, outcome="The connection broke.")
+    many(1, Status.UNKNOWN, handed_over_at=LATELY, status_reason="no_connection")
     row(Status.UNKNOWN, handed_over_at=NOON - timedelta(days=2))
     assert found()["last day"].severity == severity
 
 
 def test_the_commonest_reason_of_the_unknown_is_told() -> None:
-    many(2, Status.UNKNOWN, handed_over_at=LATELY, outcome="The connection broke.")
-    row(Status.UNKNOWN, handed_over_at=LATELY, outcome="The worker stopped.")
+    many(2, Status.UNKNOWN, handed_over_at=LATELY, status_reason="no_connection")
+    row(Status.UNKNOWN, handed_over_at=LATELY, status_reason="worker_stopped")
     said = found()["last day"]
     assert said.seen.startswith("3 digests were handed over, and of 3 nobody knows")
-    assert said.seen.endswith("; 2: The connection broke.")
+    assert said.seen.endswith("; 2: There was no connection to the mail server or provider.")
 
 
 # --- what the provider tells -----------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from digest.ingest import parsers, store
 from digest.ingest.entry import Entry, title_identifier
 from digest.ingest.parsers import SourceUnreadable
 from digest.models import Delivery, Identifier, Paper, Sighting, Source
-from tests.support.factories import NOON, entry, feed, reader, source, topic
+from digest.record import DigestRecord
+from tests.support.factories import NOON, delivery, entry, feed, reader, source, topic
 
 pytestmark = pytest.mark.django_db
 HUGGING_FACE = {
@@ -132,7 +133,7 @@ def test_two_rows_become_one_when_an_entry_bears_both_names() -> None:
     )
     preprint, article = Paper.objects.order_by("pk")
     ada = reader("ada")
-    Delivery.objects.create(subscriber=ada, issue_date=NOON.date(), status="accepted", paper_ids=[article.pk])
+    delivery(ada, paper_ids=[article.pk])
     stored(
         entry(
             1,
@@ -245,21 +246,14 @@ def test_joining_keeps_the_older_row_the_newer_words_and_a_withdrawal() -> None:
     stored(entry(3, title="Another"))
     article, preprint, other = Paper.objects.order_by("pk")
     ben, eve = (
-        Delivery.objects.create(
-            subscriber=reader(name),
-            issue_date=NOON.date(),
-            status="ready",
-            paper_ids=its,
-            reasons={"papers": [[] for _ in its], "also": also},
-        )
+        delivery(reader(name), status="ready", paper_ids=its, record=DigestRecord(reasons=[[] for _ in its], also=also))
         for name, its, also in (("ben", [other.pk], [preprint.pk, article.pk]), ("eve", [article.pk], [preprint.pk]))
     )
-    row = Delivery.objects.create(
-        subscriber=reader("ada"),
-        issue_date=NOON.date(),
+    row = delivery(
+        reader("ada"),
         status="ready",
         paper_ids=[article.pk, preprint.pk],
-        reasons={"papers": [[["topic", "A", 1.0]], [["topic", "B", 1.0]]]},
+        record=DigestRecord(reasons=[[("topic", "A", 1.0)], [("topic", "B", 1.0)]]),
     )
     stored(
         entry(1, identifiers=("arxiv:2603.00001", "doi:10.5555/abc"), title="Second version", version=2, withdrawn=True)
@@ -267,10 +261,10 @@ def test_joining_keeps_the_older_row_the_newer_words_and_a_withdrawal() -> None:
     (paper,) = Paper.objects.exclude(pk=other.pk)
     assert (paper.pk, paper.title, paper.version) == (article.pk, "Second version", 2)
     assert paper.withdrawn_at is not None
-    row.refresh_from_db()
-    assert (row.paper_ids, len(row.reasons["papers"])) == ([paper.pk], 1)
-    assert Delivery.objects.get(pk=ben.pk).reasons["also"] == [paper.pk]  # what else is trending is named once
-    assert Delivery.objects.get(pk=eve.pk).reasons["also"] == []  # and not if it is in the digest
+    row = Delivery.objects.get(pk=row.pk)
+    assert (row.paper_ids, row.paper_count, len(row.record.reasons)) == ([paper.pk], 1, 1)
+    assert Delivery.objects.get(pk=ben.pk).record.also == [paper.pk]  # what else is trending is named once
+    assert Delivery.objects.get(pk=eve.pk).record.also == ()  # and not if it is in the digest
 
 
 def test_a_name_without_a_letter_stops_nothing() -> None:

@@ -13,7 +13,7 @@ from digest.compose.build import Reader
 from digest.compose.emails import Mails, digest_of
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
-from digest.models import CuratorPick, Delivery, Paper, Verdict
+from digest.models import CuratorPick, Delivery, DeliveryContent, Paper, Verdict
 from digest.preview.staff import FORGOTTEN, NOBODY, for_reader, for_taste
 from digest.preview.visitor import NO_EDITION
 from subscriptions import tokens
@@ -22,7 +22,7 @@ from subscriptions.preferences import Choices, Wish
 from subscriptions.tokens import BadLink
 from tests.support.database_rows import every_row
 from tests.support.editions import GRAPHS, LANGUAGE, ROBOT, STARS, publish
-from tests.support.factories import NOON, reader, topic
+from tests.support.factories import NOON, delivery, reader, topic
 
 pytestmark = pytest.mark.django_db
 TODAY = NOON.date()
@@ -45,13 +45,8 @@ def test_a_draft_for_a_reader_is_the_mail_that_they_are_then_sent() -> None:
     publish(GRAPHS, LANGUAGE, at=NOON - DAY)
     publish(ROBOT)
     ada = reader("ada", wants={"topic": ["Robotics"], "category": ["cs.CL", "math.CO"]}, last_digest_at=NOON - 2 * DAY)
-    Delivery.objects.create(
-        subscriber=ada,
-        issue_date=TODAY - 2 * DAY,
-        status="accepted",
-        edition=publish(STARS, at=NOON - 2 * DAY),
-        paper_ids=[Paper.objects.get(title=STARS.title).pk],
-    )
+    sent = Paper.objects.get(title=STARS.title).pk
+    delivery(ada, days=-2, edition=publish(STARS, at=NOON - 2 * DAY), paper_ids=[sent])
     Verdict.objects.create(subscriber=ada, paper=Paper.objects.get(title=STARS.title), value="more", given_at=NOON)
     CuratorPick.objects.create(
         paper=Paper.objects.get(title=GRAPHS.title), edition_date=TODAY, verdict="pick", note="Read this <b>first</b>."
@@ -106,7 +101,7 @@ def test_who_has_their_digest_already_is_shown_that_one() -> None:
     draft = for_reader(Subscriber.objects.get(), now=NOON)
     assert (draft.is_planned, draft.status) == (True, "Accepted")
     assert [paper.title for paper in draft.papers] == [ROBOT.title]
-    Delivery.objects.update(reasons=[])
+    DeliveryContent.objects.update(record={})
     assert for_reader(ada, now=NOON).why_nothing == FORGOTTEN
 
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from digest.compose import emails
-from digest.compose.build import Reader, compose
+from digest.compose.build import EMPTY_TEXTS, Reader, compose
 from digest.compose.card import Card
 from digest.compose.reasons import Reason
 from digest.delivery.plan import plan
@@ -96,7 +96,7 @@ def planned(choices: Choices) -> tuple[Delivery, list[list[Reason]]]:
     save_choices(mona, choices, now=NOON)
     plan(NOON, [mona.pk])
     row = Delivery.objects.get(subscriber=mona)
-    papers = row.reasons["papers"] if row.reasons else []
+    papers = row.record.reasons if row.record else []
     return row, [[Reason(*reason) for reason in reasons] for reasons in papers]
 
 
@@ -104,16 +104,16 @@ def agrees_with_the_real_run(choices: Choices) -> None:
     shown = preview(choices, now=NOON)
     row, reasons = planned(choices)
     if row.status == Delivery.Status.SKIPPED:
-        assert (shown.papers, shown.why_nothing) == ((), row.outcome)
+        assert (shown.papers, shown.why_nothing) == ((), EMPTY_TEXTS[row.status_reason])
         return
     cards = dict(EditionPaper.objects.filter(paper__in=row.paper_ids).values_list("paper", "card"))
     mailed = compose(
         [(Card.from_json(cards[one]), why) for one, why in zip(row.paper_ids, reasons, strict=True)],
-        Reader(address="", unsubscribe_url="", asked_for=tuple(row.reasons["asked_for"])),
+        Reader(address="", unsubscribe_url="", asked_for=tuple(row.record.asked_for)),
         issue_date=TODAY,
         sender=emails.sender(),
-        arrived=row.reasons["arrived"],
-        matched=row.reasons["matched"],
+        arrived=row.record.arrived,
+        matched=row.record.matched,
     )
     assert shown.day == TODAY
     assert shown.papers == mailed.papers  # cards, numbers, why and notes

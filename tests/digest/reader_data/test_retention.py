@@ -17,37 +17,38 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import DayTally, Delivery
 from digest.reader_data import retention
+from digest.record import DigestRecord
 from digest.stats import daily_counts
 from subscriptions.tokens import web_copy_url
 from tests.support.factories import NOON, delivery, entry, feed, reader
 
 pytestmark = pytest.mark.django_db
-WHY = {"papers": [[["topic", "Robotics", 1.0]]], "arrived": 3, "matched": 1, "asked_for": ["Robotics"]}
+WHY = DigestRecord(reasons=[[("topic", "Robotics", 1.0)]], arrived=3, matched=1, asked_for=["Robotics"])
 
 
 def test_reasons_go_after_thirty_days_and_papers_stay() -> None:
-    old = delivery(reader("ada"), days=-31, paper_ids=[7], reasons=WHY)
-    kept = delivery(reader("bela"), days=-30, paper_ids=[8], reasons=WHY)
+    old = delivery(reader("ada"), days=-31, paper_ids=[7], record=WHY)
+    kept = delivery(reader("bela"), days=-30, paper_ids=[8], record=WHY)
     assert retention.forget_reasons(NOON) == 1
     old.refresh_from_db()
     kept.refresh_from_db()
-    assert (old.reasons, old.paper_ids) == ([], [7])
-    assert (kept.reasons, kept.paper_ids) == (WHY, [8])
+    assert (old.record, old.paper_ids) == (None, [7])
+    assert (kept.record, kept.paper_ids) == (WHY, [8])
 
 
 def test_what_is_still_to_leave_keeps_them() -> None:
-    one = delivery(reader("ada"), days=-31, reasons=WHY, status="retry_wait")
+    one = delivery(reader("ada"), days=-31, record=WHY, status="retry_wait")
     retention.forget_reasons(NOON)
     one.refresh_from_db()
-    assert one.reasons == WHY
+    assert one.record == WHY
 
 
 def test_the_oldest_day_goes_first_and_a_run_ends_when_it_has_looked_at_enough() -> None:
     for days in (-40, -39, -38):
         for number in range(4):
-            delivery(reader(f"r{days}-{number}"), days=days, reasons=WHY)
+            delivery(reader(f"r{days}-{number}"), days=days, record=WHY)
     assert retention.forget_reasons(NOON, limit=5) == 8
-    left = set(Delivery.objects.exclude(reasons=[]).values_list("issue_date", flat=True))
+    left = set(Delivery.objects.exclude(content__record={}).values_list("issue_date", flat=True))
     assert left == {(NOON - timedelta(days=38)).date()}
     assert retention.forget_reasons(NOON, limit=5) == 4
     assert retention.forget_reasons(NOON, limit=5) == 0
@@ -56,16 +57,16 @@ def test_the_oldest_day_goes_first_and_a_run_ends_when_it_has_looked_at_enough()
 def test_many_rows_go_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "CHUNK", 3)
     for number in range(8):
-        delivery(reader(f"r{number}"), days=-31, reasons=WHY)
+        delivery(reader(f"r{number}"), days=-31, record=WHY)
     with CaptureQueriesContext(
         connection,
     ) as asked:
         assert retention.forget_reasons(NOON) == 8
-    assert sum(one["sql"].startswith('UPDATE "digest_delivery"') for one in asked) == 3
+    assert sum(one["sql"].startswith('UPDATE "digest_deliverycontent"') for one in asked) == 3
 
 
 def test_a_day_that_is_done_is_not_looked_at_again(django_assert_num_queries: Any) -> None:
-    delivery(reader("ada"), days=-31, reasons=WHY)
+    delivery(reader("ada"), days=-31, record=WHY)
     daily_counts.count(NOON - timedelta(days=31))
     retention.forget_reasons(NOON)
     assert DayTally.objects.get(reasons_forgotten=True).counts["deliveries"] == {"accepted": 1}  # the numbers stay
@@ -74,9 +75,9 @@ def test_a_day_that_is_done_is_not_looked_at_again(django_assert_num_queries: An
 
 
 def test_the_hourly_step_does_it() -> None:
-    delivery(reader("ada"), days=-31, reasons=WHY)
+    delivery(reader("ada"), days=-31, record=WHY)
     jobs.tidy(NOON)
-    assert Delivery.objects.get().reasons == []
+    assert Delivery.objects.get().record is None
     assert DayTally.objects.filter(date=NOON.date()).exists()
 
 
@@ -88,7 +89,7 @@ def test_the_copy_on_the_web_says_so_kindly(client: Client) -> None:
     plan(NOON, [ada.pk], issue_date=NOON.date())
     deliver_all(clock=lambda: NOON)
     retention.forget_reasons(NOON + timedelta(days=31))
-    assert Delivery.objects.get().reasons == []
+    assert Delivery.objects.get().record is None
     page = client.get(web_copy_url(ada, NOON.date()))
     assert page.status_code == 200
     assert "Why each paper was chosen is not kept any longer." in page.content.decode()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from digest.models import DayTally, Delivery, Paper, Sighting, Verdict
+from digest.delivery.staff_texts import reason_text
+from digest.models import DayTally, Delivery, Paper, Sighting, StatusReason, Verdict
 from digest.stats import daily_counts, trends
 from subscriptions import consent
 from tests.support.factories import NOON, delivery, reader, source, topic
@@ -25,10 +26,10 @@ def test_a_day_is_counted_by_status_and_by_the_reason_of_its_skips() -> None:
         delivery(reader(f"sent{number}"))
     delivery(reader("bounced"), status="bounced")
     for number in range(2):
-        delivery(reader(f"none{number}"), status="skipped", outcome="Nothing matched.")
+        delivery(reader(f"none{number}"), status="skipped", status_reason="nothing_matched")
     daily_counts.count(NOON)
     assert counts()["deliveries"] == {"accepted": 3, "bounced": 1, "skipped": 2}
-    assert counts()["skipped"] == {"Nothing matched.": 2}
+    assert counts()["skipped"] == {"nothing_matched": 2}
 
 
 def test_what_a_provider_tells_later_is_counted_within_the_week_and_no_longer() -> None:
@@ -97,8 +98,8 @@ def test_a_month_is_thirty_days_and_a_day_that_was_not_counted_is_empty() -> Non
 def test_the_most_frequent_reasons_have_names_and_the_others_are_one() -> None:
     for number in range(8):
         for copy in range(8 - number):
-            delivery(reader(f"r{number}-{copy}"), status="skipped", outcome=f"Reason {number}.")
+            delivery(reader(f"r{number}-{copy}"), status="skipped", status_reason=StatusReason.values[number])
     daily_counts.count(NOON)
     series = trends.skipped_by_day(trends.last_month(TODAY))
-    assert list(series) == [*(f"Reason {number}." for number in range(5)), "other reasons"]
+    assert list(series) == [*(reason_text(StatusReason.values[number]) for number in range(5)), "other reasons"]
     assert sum(sum(values) for values in series.values()) == 36

@@ -35,13 +35,13 @@ def test_email_62_due_is_the_sum_of_the_parts(statuses: dict[str, int]) -> None:
 def test_email_62_the_balance_counts_every_row_of_its_day_once(django_assert_num_queries: Any) -> None:
     for number, status in enumerate(Delivery.Status.values):
         for copy in range(number + 1):
-            delivery(reader(f"{status}{copy}"), status=status, outcome="why" if status == "skipped" else "")
+            delivery(reader(f"{status}{copy}"), status=status, status_reason="paused" if status == "skipped" else "")
     delivery(reader("early"), days=-1)
     with django_assert_num_queries(2):
         today, yesterday, nothing = summaries_of([DAY, DAY - timedelta(days=1), DAY - timedelta(days=2)])
     assert today.due == Delivery.objects.filter(issue_date=DAY).count() == sum(range(1, 12))
     assert dict(today.statuses) == {status: n + 1 for n, status in enumerate(Delivery.Status.values)}
-    assert today.skipped_for == (("why", today.part("skipped")),)
+    assert today.skipped_for == (("paused", today.part("skipped")),)
     assert (yesterday.due, nothing.due) == (1, 0)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from digest.delivery.events import OUTCOME, Kind
+from digest.delivery.events import REASON, Kind
 from digest.models import Delivery, DeliveryEvent
 from digest.stats.delivery_log import BECAME, TOLD, log_of
 from tests.support.factories import NOON, delivery, reader
@@ -22,7 +22,7 @@ def told(row: Delivery, kind: str, minutes: int, **raw: Any) -> None:
 
 def test_the_steps_come_in_the_order_of_their_times() -> None:
     row = delivery(reader("ada"), status="bounced", paper_ids=[1, 2], attempts=3, provider="resend", answer="250")
-    Delivery.objects.update(outcome=OUTCOME[Kind.BOUNCED])
+    Delivery.objects.update(status_reason=REASON[Kind.BOUNCED])
     row.refresh_from_db()
     told(row, "bounced", 9, said="550 5.1.1 <ada@example.org>: no such user", recipient="ada@example.org")
     told(row, "queued", 1)
@@ -42,7 +42,8 @@ def test_every_status_has_a_story_without_an_address(status: str) -> None:
         reader("ada"),
         status=status,
         accepted_at=None,
-        outcome="Because.",
+        status_reason="other",
+        detail="Because.",
         not_before=NOON,
         not_after=NOON,
         answer="451",
@@ -56,7 +57,7 @@ def test_every_status_has_a_story_without_an_address(status: str) -> None:
 def test_a_day_that_passed_has_a_story_too() -> None:
     row = delivery(
         reader("ada"), status="skipped", dated_at=None, handed_over_at=None, accepted_at=None, message_id=None,
-        outcome="You paused your digests.",
+        status_reason="paused",
     )  # fmt: skip
     assert [(step.at, step.what) for step in log_of(row)] == [
         (None, "The day passed without a digest"),

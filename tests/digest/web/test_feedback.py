@@ -16,7 +16,7 @@ from hypothesis.extra.django import TestCase
 from digest.delivery.plan import plan
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
-from digest.models import Delivery, Paper, Verdict
+from digest.models import Delivery, DeliveryContent, Paper, Verdict
 from digest.reader_data.erase import erase
 from digest.reader_data.mute import FULL, CannotMute, MuteOption, mute, mute_options, unmute
 from digest.web import feedback
@@ -45,7 +45,9 @@ def sent(*readers: Subscriber, papers: int = 3) -> None:
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     open_edition(NOON.date(), now=NOON)
     plan(NOON, [one.pk for one in readers], issue_date=NOON.date())
-    Delivery.objects.update(paper_ids=list(Paper.objects.order_by("pk").values_list("pk", flat=True)))
+    ids = list(Paper.objects.order_by("pk").values_list("pk", flat=True))
+    for row in Delivery.objects.all():
+        DeliveryContent.objects.update_or_create(delivery=row, defaults={"paper_ids": ids})
 
 
 def link(row: Subscriber, wish: str, number: int = 1, **values: Any) -> str:

@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from digest.editions import open_edition
 from digest.ingest import store
-from digest.models import CuratorPick, Delivery, Edition, Paper
+from digest.models import CuratorPick, Edition, Paper
 from subscriptions import rate_limits
 from subscriptions.rate_limits import Limit
 from tests.support.database_rows import everything
-from tests.support.factories import entry, feed, reader, topic
+from tests.support.factories import delivery, entry, feed, reader, topic
 
 pytestmark = pytest.mark.django_db
 ROBOT = entry(1, title="A robot that folds laundry", abstract="Grasping cloth is hard.", categories=("cs.RO",))
@@ -158,9 +158,8 @@ def test_on_their_own_page_a_reader_sees_what_is_left_after_their_earlier_digest
     robot, graphs = Paper.objects.get(title=ROBOT.title), Paper.objects.get(title=GRAPHS.title)
     today = Edition.objects.get()
     earlier = Edition.objects.create(date=today.date - timedelta(days=1), opened_at=today.opened_at)
-    sent = {"subscriber": mona, "status": "accepted"}
-    Delivery.objects.create(**sent, issue_date=earlier.date, edition=earlier, paper_ids=[robot.pk])
-    Delivery.objects.create(**sent, issue_date=today.date, edition=today, paper_ids=[graphs.pk])
+    delivery(mona, issue_date=earlier.date, edition=earlier, paper_ids=[robot.pk], message_id="<1@x>")
+    delivery(mona, issue_date=today.date, edition=today, paper_ids=[graphs.pk], message_id="<2@x>")
     session = client.session
     session["reader"], session["reader_key_version"] = mona.public_id, mona.key_version
     session.save()

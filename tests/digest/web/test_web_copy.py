@@ -18,21 +18,20 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from digest.compose import emails
-from digest.compose.build import Reader
+from digest.compose.build import EMPTY_TEXTS, Reader
 from digest.compose.size_limit import HTML_BYTES
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
-from digest.editions.selection import NOTHING_MATCHED
 from digest.ingest import store
-from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper, Verdict
+from digest.models import CuratorPick, Delivery, DeliveryContent, Edition, EditionPaper, Paper, Verdict
 from digest.reader_data.erase import erase
 from subscriptions import consent
 from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Preference, Subscriber
 from subscriptions.tokens import FEEDBACK, PREFERENCES, UNSUBSCRIBE, WEB_COPY, token_for, web_copy_url
 from tests.support.database_rows import every_row
 from tests.support.emails import email_for
-from tests.support.factories import NOON, entry, feed, reader, want
+from tests.support.factories import NOON, change_record, delivery, entry, feed, reader, want
 
 pytestmark = pytest.mark.django_db
 DAY = NOON.date()
@@ -161,10 +160,9 @@ def test_its_head_is_the_mails() -> None:
 def test_what_did_not_fit_into_the_mail_is_here() -> None:
     """Sixty papers of 900 characters each are beyond what a mail may hold."""
     (row,) = sent(subscriber := ada(max_papers=25), papers=60, abstract="Ünïcödé “wörds” & <signs> of length. " * 60)
-    Delivery.objects.update(  # more than a reader may ask for today
-        paper_ids=(ids := list(Paper.objects.order_by("pk").values_list("pk", flat=True))),
-        reasons={**row.reasons, "papers": [[["category", "cs.LG", 1.0]] for _ in ids]},
-    )
+    ids = list(Paper.objects.order_by("pk").values_list("pk", flat=True))  # more than a reader may ask for today
+    change_record(row, reasons=[[("category", "cs.LG", 1.0)] for _ in ids])
+    DeliveryContent.objects.update(paper_ids=ids)
     EditionPaper.objects.update(
         card={**EditionPaper.objects.first().card, "snippet": "Ünïcödé “wörds” & <signs>. " * 99}
     )
@@ -222,8 +220,7 @@ def test_another_days_digest_has_its_own_copy() -> None:
 def test_a_digest_that_catches_up_says_so_and_what_else_is_trending_is_there_too() -> None:
     (row,) = sent(subscriber := ada(), papers=30)
     others = list(Paper.objects.exclude(pk__in=row.paper_ids).order_by("pk")[:3])
-    frozen = {**row.reasons, "occasion": "catch_up", "since": "2026-02-20", "also": [paper.pk for paper in others]}
-    Delivery.objects.update(reasons=frozen)
+    change_record(row, occasion="catch_up", since="2026-02-20", also=[paper.pk for paper in others])
     html = page(subscriber)
     assert "since Friday, 20 February" in " ".join(html.split())
     assert [paper.title in html for paper in others] == [True, True, True]
@@ -241,7 +238,7 @@ def test_a_mail_that_said_that_there_is_nothing_has_a_copy_too() -> None:
     deliver_all(clock=lambda: NOON)
     html = page(row)
     assert Blocks(html).said == [said.replace(ADDRESS, "A…@example.org") for said in Blocks(mailed()).said]
-    assert any(NOTHING_MATCHED in said for said in Blocks(html).said)
+    assert any(EMPTY_TEXTS["nothing_matched"] in said for said in Blocks(html).said)
     assert "okafor" not in html.lower()
     assert [link for link in Blocks(html).links if link.startswith(settings.SITE_URL)] == [settings.SITE_URL]
     assert copy_of(row) in signed_in(row).get("/preferences/receipts").content.decode()
@@ -317,7 +314,7 @@ def test_a_day_that_was_skipped_has_none() -> None:
     ben = reader("ben", wants={"keyword": ["volcanoes"]})
     (row,) = sent(ben)
     CuratorPick.objects.all().delete()
-    Delivery.objects.filter(pk=row.pk).update(status="skipped", paper_ids=[], reasons=[], edition=None)
+    Delivery.objects.filter(pk=row.pk).update(status="skipped", edition=None)
     assert Client().get(copy_of(ben)).status_code == 404
 
 
@@ -384,10 +381,10 @@ class ATokenOfAnyKind(TestCase):
 # Long after
 
 
-@pytest.mark.parametrize("cleared", [[], {}, {"papers": []}, None])
-def test_a_digest_whose_reasons_were_cleared_still_shows_its_papers_and_claims_nothing(cleared: Any) -> None:
+@pytest.mark.parametrize("cleared", [{}, {"version": 2}, {"version": 99, "arrived": 3}, [], "nonsense"])
+def test_a_digest_whose_record_was_cleared_still_shows_its_papers_and_claims_nothing(cleared: Any) -> None:
     (row,) = sent(subscriber := ada())
-    Delivery.objects.update(reasons=[] if cleared is None else cleared)
+    DeliveryContent.objects.update(record=cleared)
     html = page(subscriber)
     titles = Paper.objects.in_bulk(row.paper_ids)
     assert numbers(html) == [titles[paper].title.split()[2] for paper in row.paper_ids]
@@ -401,7 +398,7 @@ def test_a_digest_whose_reasons_were_cleared_still_shows_its_papers_and_claims_n
 
 def test_counts_that_are_kept_are_shown_when_the_reasons_are_gone() -> None:
     (row,) = sent(subscriber := ada())
-    Delivery.objects.update(reasons={**row.reasons, "papers": []})
+    change_record(row, reasons=())
     words = " ".join(Blocks(page(subscriber)).said)
     assert "3 new papers came in" in words
     assert "You asked for" in words
@@ -468,7 +465,7 @@ def test_its_address_is_short_enough_for_a_header_and_absolute() -> None:
 def test_the_receipts_lead_to_the_copy_of_what_was_sent_and_to_no_other() -> None:
     sent(row := ada())
     for days, status in enumerate(["skipped", "failed", "expired", "ready"], 1):
-        Delivery.objects.create(subscriber=row, issue_date=DAY + timedelta(days=days), status=status, subject="Later")
+        delivery(row, issue_date=DAY + timedelta(days=days), status=status, subject="Later", message_id=f"<{days}@x>")
     Delivery.objects.create(subscriber=row, issue_date=DAY - timedelta(days=1), status="accepted")  # paperless
     found = re.findall(r'href="(/d/[^"]+)"', signed_in(row).get("/preferences/receipts").content.decode())
     assert found == [copy_of(row)]
@@ -478,10 +475,8 @@ def test_the_receipts_lead_to_the_copy_of_what_was_sent_and_to_no_other() -> Non
 def test_the_receipts_take_no_query_for_their_links(django_assert_num_queries: Any) -> None:
     sent(row := ada())
     for days in range(1, 20):
-        Delivery.objects.create(
-            subscriber=row, edition=Edition.objects.get(), issue_date=DAY - timedelta(days=days), status="accepted",
-            paper_ids=[1], subject="Older",
-        )  # fmt: skip
+        older = DAY - timedelta(days=days)
+        delivery(row, edition=Edition.objects.get(), issue_date=older, paper_ids=[1], message_id=f"<{days}@x>")
     client = signed_in(row)
     with django_assert_num_queries(4):  # session, reader, count, rows
         assert client.get("/preferences/receipts").content.decode().count("/d/") == 20

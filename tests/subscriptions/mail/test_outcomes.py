@@ -34,7 +34,7 @@ from anymail.exceptions import (
     AnymailUnsupportedFeature,
 )
 
-from subscriptions.mail.outcomes import NothingSent, Scope, SendStatus, classify_error, no_connection
+from subscriptions.mail.outcomes import NothingSent, Scope, SendReason, SendStatus, classify_error, no_connection
 
 
 def refused(code: int, text: str) -> SMTPRecipientsRefused:
@@ -68,6 +68,7 @@ def amazon(status: int, code: str) -> AnymailAPIError:
 def test_no_connection_means_another_try_and_that_nobody_is_there(error: Exception) -> None:
     found = no_connection(error)
     assert (found.status, found.scope) == (SendStatus.LATER, Scope.UNREACHABLE)
+    assert found.reason == SendReason.NO_CONNECTION
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,8 @@ def test_what_every_other_mail_would_meet_too_is_ours_to_mend(error: Exception) 
         no_connection(error) if not isinstance(error, AnymailAPIError) else classify_error(error),
     ):
         assert (found.status, found.scope) == (SendStatus.LATER, Scope.OURS)
+        by_kind = {SMTPAuthenticationError: SendReason.LOGIN_REFUSED, AnymailConfigurationError: SendReason.NOT_SET_UP}
+        assert found.reason == by_kind.get(type(error), SendReason.ACCOUNT_REFUSED)
 
 
 @pytest.mark.parametrize(
@@ -260,6 +263,33 @@ def test_a_connection_whose_encryption_breaks_after_the_mail_may_have_taken_it(
 def test_a_certificate_that_is_not_trusted_means_that_nobody_is_there(garbling: int) -> None:
     found = classify_error(posted(f"https://127.0.0.1:{garbling}/"))
     assert (found.status, found.scope) == (SendStatus.LATER, Scope.UNREACHABLE)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "detail"),
+    [
+        (refused(450, "4.2.0 greylisted"), SendReason.DEFERRED, "450 4.2.0 greylisted"),
+        (refused(552, "5.2.2 full"), SendReason.DEFERRED, "552 5.2.2 full"),
+        (SMTPDataError(252, b"as good as taken"), SendReason.NONE, "252 as good as taken"),
+        (SMTPDataError(354, b"go ahead"), SendReason.NO_ANSWER, "354 go ahead"),
+        (refused(550, "5.1.1 gone"), SendReason.NO_SUCH_ADDRESS, "550 5.1.1 gone"),
+        (refused(550, "5.7.1 reputation"), SendReason.REFUSED_BY_SERVER, "550 5.7.1 reputation"),
+        (NothingSent("gone"), SendReason.NO_CONNECTION, "gone"),
+        (SMTPServerDisconnected("gone"), SendReason.NO_ANSWER, "gone"),
+        (RuntimeError(), SendReason.NO_ANSWER, "RuntimeError"),
+        (http(401), SendReason.ACCOUNT_REFUSED, "answer 401"),
+        (http(429), SendReason.TOO_FAST, "answer 429"),
+        (amazon(400, "ThrottlingException"), SendReason.TOO_FAST, "answer 400"),
+        (http(500), SendReason.PROVIDER_ERROR, "answer 500"),
+        (amazon(400, "MessageRejected"), SendReason.REFUSED_BY_PROVIDER, "answer 400: It said"),
+    ],
+    ids=repr,
+)
+def test_each_answer_has_a_reason_and_the_detail_is_what_was_said(
+    error: Exception, reason: SendReason, detail: str
+) -> None:
+    found = classify_error(error)
+    assert (found.reason, found.detail) == (reason, detail)
 
 
 def test_what_was_said_can_be_written_down_on_either_database() -> None:

@@ -17,15 +17,16 @@ from digest.dashboard import urls
 from digest.dashboard.auth import views
 from digest.dashboard.auth.roles import Role, roles_of, seed_groups
 from digest.models import Delivery
+from digest.record import DigestRecord
 from tests.support.database_rows import every_row
-from tests.support.factories import NOON, reader
+from tests.support.factories import delivery, reader
 from tests.support.staff import PASSWORD, give_code, one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 OURS = [model for app in ("digest", "subscriptions") for model in apps.get_app_config(app).get_models()]
 WITH_READERS = {
     *("subscriber", "preference", "suppression", "consentevent", "logintoken", "linkrequest", "ratecounter"),
-    *("verdict", "deliveryevent"),
+    *("verdict", "deliveryevent", "deliverycontent"),
 }
 
 
@@ -66,13 +67,15 @@ def test_only_curators_and_owners_change_papers_picks_sources_and_topics() -> No
 
 def test_searching_deliveries_does_not_tell_whose_address_is_known() -> None:
     ada = reader("ada")
-    Delivery.objects.create(subscriber=ada, issue_date=NOON.date(), status="skipped", reasons={"keyword": "bees"})
+    delivery(ada, status="skipped", record=DigestRecord(asked_for=["bees"]))
     path, row = "/admin/digest/delivery/", f"/admin/digest/delivery/{Delivery.objects.get().pk}/change/"
     curator, privacy = (signed_in(one_of_the_staff(role, name=role)) for role in (Role.CURATOR, Role.PRIVACY))
     assert "1 delivery" in privacy.get(path, {"q": ada.email}).content.decode()
     assert "0 deliveries" in curator.get(path, {"q": ada.email}).content.decode()
     assert curator.get(path, {"subscriber__email": ada.email}).status_code in (302, 400)
-    assert "bees" in privacy.get(row).content.decode()
+    content = f"/admin/digest/deliverycontent/{Delivery.objects.get().pk}/change/"
+    assert "bees" in privacy.get(content).content.decode()
+    assert curator.get(content).status_code == 403
     page = curator.get(row).content.decode()
     assert "bees" not in page
     assert ada.email not in page
