@@ -64,7 +64,7 @@ MEANINGS = {
         _("It is too large"), _("No feed of a day is that large: ask its site for one that is smaller.")
     ),
     ErrorKind.EMPTY: Meaning(_("The body is empty"), UNREADABLE),
-    ErrorKind.ARCHIVE: Meaning(_("It is an archive: unpack it and give the files in it"), UNREADABLE),
+    ErrorKind.ARCHIVE: Meaning(_("It is an archive, which has to be unpacked first"), UNREADABLE),
     ErrorKind.BINARY: Meaning(_("It is binary data, not a feed"), UNREADABLE),
     ErrorKind.WEB_PAGE: Meaning(
         _("It is a web page, not a feed"),

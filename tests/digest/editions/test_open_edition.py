@@ -12,6 +12,7 @@ from digest.editions import open_edition
 from digest.ingest import store
 from digest.ingest.entry import Entry
 from digest.models import Edition, EditionPaper, Paper
+from digest.source_errors import ErrorKind
 from tests.support.factories import NOON, entry, feed, source
 
 pytestmark = pytest.mark.django_db
@@ -111,7 +112,7 @@ def test_the_receipt_tells_complete_partial_absent_and_failed_apart() -> None:
     source("arXiv math", "https://rss.arxiv.org/rss/math", active=True)
     source("Old file", "file:old.xml", active=False)
     broken = source("Journal", "https://journal.example/feed", active=True)
-    store.note_failure(broken, "It is cut in the middle.", now=NOON)
+    store.note_failure(broken, ErrorKind.TRUNCATED, now=NOON)
     completeness = {row["source"]: row for row in open_edition.completeness_report(TODAY, now=NOON)}
     assert {name: row["state"] for name, row in completeness.items()} == {
         "arXiv cs.LG": "complete",
