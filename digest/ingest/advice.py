@@ -72,7 +72,7 @@ MEANINGS = {
     ),
     ErrorKind.UNKNOWN_FORMAT: Meaning(_("Its format is not known here"), UNREADABLE),
     ErrorKind.UNDECODABLE: Meaning(_("Its text cannot be decoded"), UNREADABLE),
-    ErrorKind.TRUNCATED: Meaning(_("It is cut in the middle"), UNREADABLE),
+    ErrorKind.TRUNCATED: Meaning(_("It is cut in the middle or damaged"), UNREADABLE),
     ErrorKind.MALFORMED: Meaning(_("It cannot be parsed"), UNREADABLE),
     ErrorKind.SOURCE_ERROR: Meaning(_("The source sends a message in place of papers"), UNREADABLE),
     ErrorKind.NOT_STORED: Meaning(

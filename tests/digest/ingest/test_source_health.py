@@ -54,6 +54,17 @@ def test_a_failing_source_says_why_and_what_to_do() -> None:
     assert "switch this one off" in one.advice
 
 
+def test_a_kind_that_a_later_version_wrote_is_shown_with_its_detail() -> None:
+    one = health(journal(failures=1, last_error_kind="quantum_noise", last_error="cat 17"))
+    assert (one.state, one.why) == (State.FAILING, "Unknown reason: cat 17.")
+    assert one.advice
+
+
+def test_a_failure_without_a_kind_is_still_a_failure() -> None:
+    one = health(journal(failures=1))
+    assert (one.state, one.why) == (State.FAILING, "It failed.")
+
+
 def test_a_host_that_asked_for_a_pause_is_waited_for() -> None:
     one = health(journal(last_error_kind=ErrorKind.RATE_LIMITED, last_error="example.org answered 429"))
     assert one.state is State.WAITING
