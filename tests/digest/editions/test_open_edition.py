@@ -10,6 +10,7 @@ import pytest
 from digest.compose.card import Card
 from digest.editions import open_edition
 from digest.ingest import store
+from digest.ingest.advice import explain
 from digest.ingest.entry import Entry
 from digest.models import Edition, EditionPaper, Paper
 from digest.source_errors import ErrorKind
@@ -121,7 +122,7 @@ def test_the_receipt_tells_complete_partial_absent_and_failed_apart() -> None:
         "Journal": "failed",
     }
     assert (completeness["arXiv cs.CL"]["expected"], completeness["arXiv cs.CL"]["stored"]) == (3, 1)
-    assert completeness["Journal"]["why"] == "It is cut in the middle."
+    assert completeness["Journal"]["why"] == explain(ErrorKind.TRUNCATED, detail="")
 
 
 def test_drafting_writes_nothing() -> None:
