@@ -51,10 +51,10 @@ class SourceForm(forms.ModelForm):
 @admin.register(Source)
 class SourceAdmin(admin.ModelAdmin):
     form = SourceForm
-    list_display = ["name", "kind", "active", "last_success_at", "failures", "last_error"]
+    list_display = ["name", "kind", "active", "last_success_at", "failures", "last_error_kind", "last_error"]
     list_filter = ["active", "kind"]
     search_fields = ["name", "url"]
-    readonly_fields = ["failures", "last_error", "last_success_at", "last_reading"]
+    readonly_fields = ["failures", "last_error_kind", "last_error", "last_success_at", "last_reading"]
 
 
 class IdentifierInline(admin.TabularInline):

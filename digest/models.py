@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils.functional import cached_property
 
 from digest.record import DigestRecord, UnknownVersion
+from digest.source_errors import ErrorKind
 from subscriptions.models import Subscriber, Topic
 
 
@@ -73,7 +74,14 @@ class Source(models.Model):
     last_modified = models.CharField(max_length=100, blank=True, editable=False)
     next_check_at = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0)
-    last_error = models.CharField(max_length=500, blank=True)
+    last_error_kind = models.CharField(
+        max_length=40,
+        blank=True,
+        default="",
+        choices=[(kind.value, kind.replace("_", " ")) for kind in ErrorKind],
+        help_text="why the last check brought nothing; empty where it brought something",
+    )
+    last_error = models.CharField(max_length=500, blank=True, help_text="detail of the kind, which nothing depends on")
     last_success_at = models.DateTimeField(null=True, blank=True)
     last_reading = models.JSONField(default=dict, blank=True, help_text="what the last reading expected and stored")
 

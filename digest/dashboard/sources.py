@@ -21,7 +21,7 @@ from digest.dashboard.pages import page, staff_only
 from digest.editions.open_edition import current_time
 from digest.ingest import add_source, refresh
 from digest.ingest.add_source import PATIENCE, CannotAdd, Look
-from digest.ingest.advice import advice_for
+from digest.ingest.advice import advice_for, explain
 from digest.ingest.source_health import Day, SourceHealth, health_of, is_by_hand
 from digest.models import Paper, Sighting, Source
 from subscriptions.rate_limits import too_many_by
@@ -163,13 +163,13 @@ def refresh_now(request: HttpRequest, pk: int) -> HttpResponse:
         audit_log.record(
             request.user, source, f"Read it now. {said}"[:500]
         )  # requests take turns, which no transaction may hold
-        (messages.error if reading.error else messages.success)(request, said)
+        (messages.error if reading.error_kind else messages.success)(request, said)
     return _back(request, source)
 
 
 def _in_words(reading: refresh.Reading) -> str:
-    if reading.error:
-        return f"Nothing was read. {reading.error} {advice_for(reading.error)}".strip()
+    if kind := reading.error_kind:
+        return f"Nothing was read. {explain(kind, detail=reading.error)} {advice_for(kind)}"
     if not (reading.stored or reading.refused):
         return "There is nothing new since the last reading."
     left_out = f" {len(reading.refused):,} left out." if reading.refused else ""

@@ -19,6 +19,7 @@ from digest.diagnostics.check_result import CheckResult, Severity
 from digest.diagnostics.clock import examine_clock
 from digest.diagnostics.queue import examine_queue
 from digest.diagnostics.staff_accounts import examine_staff_accounts
+from digest.ingest.advice import explain
 from digest.models import Lease, Source
 from subscriptions.models import Subscriber
 
@@ -109,7 +110,7 @@ def _sources(now: datetime) -> Iterator[CheckResult]:
     ill = [source for source in active if source.failures or _is_quiet(source, now)]
     for source in ill:
         last = f"{source.last_success_at:%Y-%m-%d %H:%M} UTC" if source.last_success_at else "never"
-        why = source.last_error or "it has been quiet for two days"
+        why = explain(source.last_error_kind, detail=source.last_error) or "it has been quiet for two days"
         yield CheckResult(
             Severity.ATTENTION,
             f"source {source.name}",

@@ -14,6 +14,7 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from digest.compose.card import Card, Fact, card_for
 from digest.ingest import arxiv_calendar
+from digest.ingest.advice import explain
 from digest.ingest.parsers import arxiv_rss
 from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.models import Edition, EditionPaper, Paper, Sighting, Source
@@ -211,8 +212,8 @@ def _state(source: Source, last: dict[str, Any] | None, day: date) -> tuple[str,
         return (
             ("complete", arxiv_calendar.why_none(day)) if is_daily and arxiv_calendar.why_none(day) else ("absent", "")
         )
-    if last["error"]:
-        return "failed", last["error"]
+    if kind := last.get("error_kind"):
+        return "failed", explain(kind, detail=last["error"])
     if is_daily and not (last["announced_on"] or last["stored"]):
         return (
             ("complete", arxiv_calendar.why_none(day))

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from django.db import IntegrityError, transaction
 
 from digest.ingest import arxiv_calendar, http, parsers
-from digest.ingest.advice import advice_for
+from digest.ingest.advice import advice_for, explain
 from digest.ingest.entry import Entry
 from digest.ingest.http.request import address
 from digest.ingest.http.ssrf_guard import NoAnswer
@@ -31,6 +31,7 @@ from digest.ingest.parsers import (
 from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.ingest.store import clean_entries
 from digest.models import Source
+from digest.source_errors import ErrorKind
 
 PATIENCE = http.Limits(connect=5, read=10, total=20, wait=8)  # somebody waits at the page
 LONGEST_ADDRESS, LONGEST_NAME = 500, 200  # characters, as wide as the columns
@@ -75,11 +76,12 @@ def look_at(typed: str, *, now: datetime) -> Look:
     refuse_known(url)
     fetched = http.get(url, now=now, limits=PATIENCE)
     if fetched.status != "fresh":
-        raise CannotAdd(f"{fetched.why} {advice_for(fetched.why)}")
+        kind = fetched.error_kind or ErrorKind.OTHER
+        raise CannotAdd(f"{explain(kind, detail=fetched.error)} {advice_for(kind)}")
     try:
         feed = parsers.read(fetched.body)
     except SourceUnreadable as error:
-        raise _not_a_feed(url, fetched.body, str(error)) from None
+        raise _not_a_feed(url, fetched.body, error) from None
     kept = address_to_store(url, feed.kind)
     for one in {kept, feed.url} - {url, ""}:
         refuse_known(one)
@@ -132,7 +134,9 @@ def address_of(typed: str) -> str:
     try:
         return str(address(text))
     except NoAnswer as error:
-        raise CannotAdd(f"{error} Paste it as your browser shows it, such as https://example.org/feed.xml.") from None
+        raise CannotAdd(
+            f"{explain(error.kind, detail=error.detail)} Paste it as your browser shows it, such as https://example.org/feed.xml."
+        ) from None
 
 
 def _categories(text: str) -> list[str]:
@@ -177,13 +181,13 @@ def _same(url: str) -> str:
     return f"{host}{parts.path.rstrip('/')}?{parts.query}" if host else url
 
 
-def _not_a_feed(url: str, body: bytes, why: str) -> CannotAdd:
+def _not_a_feed(url: str, body: bytes, error: SourceUnreadable) -> CannotAdd:
     """What to say of a body that is no feed; of a web page, which feeds it names."""
     begin = body[:LOOKED_THROUGH].decode("utf-8", "replace")
     if not re.search(r"<html\b|<!doctype html", begin[:5000], re.I):
-        return CannotAdd(f"{why} {advice_for(why)}")
+        return CannotAdd(f"{explain(error.kind, detail=error.detail)} {advice_for(error.kind)}")
     feeds = tuple(dict(_feeds_named_in(begin, url)).items())[:MOST_OFFERED]
-    what_now = "It names the feeds below: take one of them." if feeds else advice_for(why)
+    what_now = "It names the feeds below: take one of them." if feeds else advice_for(error.kind)
     return CannotAdd(f"This is a web page, not a feed. {what_now}", feeds)
 
 

@@ -21,6 +21,7 @@ from digest.ingest.parsers import Feed, Refused, SourceUnreadable, arxiv_api
 from digest.ingest.parsers.feed import count_of
 from digest.ingest.parsers.syndication import first_text, parse
 from digest.ingest.parsers.taxonomy import CATEGORIES
+from digest.source_errors import ErrorKind
 
 API = "https://export.arxiv.org/api/query"
 HELD = timedelta(days=2)  # how long before its batch a paper that moderation held back may have been submitted
@@ -104,7 +105,7 @@ class _Listing:
         try:
             answer = parse(body)
             if not arxiv_api.recognises(answer):
-                raise SourceUnreadable("What came is no answer of arXiv's API.")
+                raise SourceUnreadable(ErrorKind.UNKNOWN_FORMAT, "no answer of arXiv's API")
             page = arxiv_api.from_feed(answer)
         except SourceUnreadable as error:
             self.trouble = error

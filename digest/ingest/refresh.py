@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import InterfaceError, OperationalError
 from django.db.models import Min
@@ -16,6 +17,7 @@ from digest.ingest.default_sources import SOURCES, request_urls
 from digest.ingest.parsers import SourceUnreadable, arxiv_rss
 from digest.ingest.store import Reading, note_failure, source_named_in, store
 from digest.models import Paper, Source
+from digest.source_errors import ErrorKind
 
 logger = logging.getLogger(__name__)
 
@@ -44,14 +46,14 @@ def refresh_due(now: datetime, *, clock: Callable[[], datetime] = timezone.now) 
             raise
         except Exception:
             logger.exception("%s could not be refreshed", source.name)
-            readings.append(note_failure(source, "It could not be stored; the log says why.", now=now))
+            readings.append(note_failure(source, ErrorKind.NOT_STORED, now=now))
             Source.objects.filter(pk=source.pk).update(next_check_at=now + HOURLY)
     return readings
 
 
 def refresh(source: Source, *, now: datetime, limits: http.Limits = http.USUAL) -> Reading:
     """Fetch one source, store what it shows, and write on its row how that went and when to come again."""
-    reading = Reading(source=source.name, error="It was not asked.")
+    reading = Reading(source=source.name, error_kind=ErrorKind.OTHER, error="it was not asked")
     for url in request_urls(source.url, source.kind, now.date()):
         fetched = http.get(
             url,
@@ -63,18 +65,12 @@ def refresh(source: Source, *, now: datetime, limits: http.Limits = http.USUAL) 
             limits=limits,
         )
         if fetched.status in ("later", "failed"):
-            row = {"next_check_at": fetched.next_check_at}
-            if fetched.status == "later":
-                Source.objects.filter(pk=source.pk).update(**row, last_error=fetched.why[:500])
-                return Reading(source=source.name, error=fetched.why)
-            reading = note_failure(source, fetched.why, now=now)
-            Source.objects.filter(pk=source.pk).update(**row)
-            return reading
+            return _note_unfetched(source, fetched, now=now)
         reading = _stored(source, fetched, now=now)
         source.refresh_from_db()
         validators = (
             {"etag": "", "last_modified": ""}
-            if reading.error
+            if reading.error_kind
             else {
                 "etag": fetched.etag,
                 "last_modified": fetched.last_modified,
@@ -92,7 +88,7 @@ def fill_gaps(now: datetime, *, limit: int) -> Iterator[Reading]:
         try:
             found = backfill(specs, day, get=_get_or_say_why)
         except SourceUnreadable as error:  # the day stays missed, and is tried again when the feeds are due again
-            yield Reading(source=f"arXiv API for {day}", error=str(error))
+            yield Reading(source=f"arXiv API for {day}", error_kind=error.kind, error=error.detail)
             return
         for feed in found:
             yield store(source_named_in(feed, feed.name), feed, now=now)
@@ -116,19 +112,34 @@ def missed_days(now: datetime) -> list[date]:
 def _get_or_say_why(url: str) -> bytes:
     fetched = http.get(url, now=timezone.now())
     if fetched.status != "fresh":
-        raise SourceUnreadable(fetched.why)
+        raise SourceUnreadable(fetched.error_kind or ErrorKind.OTHER, fetched.error)
     return fetched.body
+
+
+def _note_unfetched(source: Source, fetched: http.Fetched, *, now: datetime) -> Reading:
+    """Write on the source's row why it could not be fetched, and when to come again; a pause is no failure."""
+    kind = fetched.error_kind or ErrorKind.OTHER
+    row: dict[str, Any] = {"next_check_at": fetched.next_check_at}
+    if fetched.status == "later":
+        row |= {"last_error_kind": kind, "last_error": fetched.error[:500]}
+        reading = Reading(source=source.name, error_kind=kind, error=fetched.error)
+    else:
+        reading = note_failure(source, kind, detail=fetched.error, now=now)
+    Source.objects.filter(pk=source.pk).update(**row)
+    return reading
 
 
 def _stored(source: Source, fetched: http.Fetched, *, now: datetime) -> Reading:
     if fetched.status == "unchanged":
         last = {**source.last_reading, "at": now.isoformat()}
-        Source.objects.filter(pk=source.pk).update(last_success_at=now, failures=0, last_error="", last_reading=last)
+        Source.objects.filter(pk=source.pk).update(
+            last_success_at=now, failures=0, last_error_kind="", last_error="", last_reading=last
+        )
         return Reading(source=source.name, notes=("unchanged since the last reading",))
     try:
         return store(source, parsers.read(fetched.body), now=now)
     except SourceUnreadable as error:
-        return note_failure(source, str(error), now=now)
+        return note_failure(source, error.kind, detail=error.detail, now=now)
 
 
 def _next_check(source: Source, now: datetime) -> datetime:

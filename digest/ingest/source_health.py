@@ -9,9 +9,10 @@ from enum import StrEnum
 from typing import Any
 
 from digest.ingest import arxiv_calendar
-from digest.ingest.advice import advice_for
+from digest.ingest.advice import advice_for, explain
 from digest.ingest.parsers import arxiv_rss
 from digest.models import Edition, Source
+from digest.source_errors import ErrorKind
 
 OVERDUE = timedelta(hours=2)  # after its time, a source that nobody asked says that no worker runs
 
@@ -80,7 +81,7 @@ def _health(
 ) -> SourceHealth:
     state, why = _state(source, now=now, today=today)
     days = [_day(source, day, rows) for day, rows in receipts.items()]
-    advice = advice_for(why) if state is State.FAILING else ""
+    advice = advice_for(source.last_error_kind or ErrorKind.OTHER) if state is State.FAILING else ""
     return SourceHealth(source=source, state=state, why=why, advice=advice, days=days)
 
 
@@ -100,9 +101,9 @@ def _state(source: Source, *, now: datetime, today: date) -> tuple[State, str]:
     if not source.active:
         return State.OFF, "Given by hand, as a file." if is_by_hand(source) else "It is not asked."
     if source.failures:
-        return State.FAILING, source.last_error or "It failed."
-    if source.last_error:
-        return State.WAITING, source.last_error
+        return State.FAILING, explain(source.last_error_kind or ErrorKind.OTHER, detail=source.last_error)
+    if source.last_error_kind:
+        return State.WAITING, explain(source.last_error_kind, detail=source.last_error)
     if not source.last_success_at:
         return State.WAITING, "It has not been read yet."
     if source.next_check_at and source.next_check_at < now - OVERDUE:

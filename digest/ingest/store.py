@@ -22,6 +22,7 @@ from digest.ingest.parsers import MAX_BYTES, Feed, Refused, SourceUnreadable, ar
 from digest.ingest.tag import SLICE, tag
 from digest.models import Delivery, DeliveryContent, Identifier, Paper, Sighting, Source
 from digest.record import DigestRecord, Why
+from digest.source_errors import ErrorKind
 
 STRUCTURED_AUTHORS = {"arxiv_api", "arxiv_oai", "hugging_face", "biorxiv_api"}  # lists, not one string
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What one reading of a source brought; ``error`` is set when the whole body was of no use."""
+    """What one reading of a source brought; ``error_kind`` says why nothing came, ``error`` is its detail."""
 
     source: str
     expected: int | None = None
@@ -41,6 +42,7 @@ class Reading:
     announced_on: date | None = None
     refused: tuple[Refused, ...] = ()
     notes: tuple[str, ...] = ()
+    error_kind: ErrorKind | None = None
     error: str = ""
 
     def as_json(self, now: datetime) -> dict[str, Any]:
@@ -49,6 +51,7 @@ class Reading:
             "at": now.isoformat(),
             "expected": self.expected,
             "stored": self.stored,
+            "error_kind": self.error_kind or "",
             "error": self.error,
             "announced_on": self.announced_on and self.announced_on.isoformat(),
             "refused": dict(Counter(refused.why for refused in self.refused)),
@@ -56,15 +59,15 @@ class Reading:
 
 
 def read_file(path: Path) -> Feed:
-    """Read a file that an operator gave; raises SourceUnreadable with one sentence."""
+    """Read a file that an operator gave; raises SourceUnreadable."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise SourceUnreadable(f"It is larger than {MAX_BYTES >> 20} MiB.")
+            raise SourceUnreadable(ErrorKind.TOO_LARGE, f"more than {MAX_BYTES >> 20} MiB")
         return parsers.read(path.read_bytes())
     except FileNotFoundError:
-        raise SourceUnreadable("There is no such file.") from None
+        raise SourceUnreadable(ErrorKind.FILE_UNREADABLE, "there is no such file") from None
     except OSError as error:
-        raise SourceUnreadable(f"It cannot be read: {error.strerror}.") from error
+        raise SourceUnreadable(ErrorKind.FILE_UNREADABLE, error.strerror or "") from error
 
 
 def store_files(feeds: Mapping[str, Feed | SourceUnreadable], *, now: datetime) -> Iterator[Reading]:
@@ -73,14 +76,14 @@ def store_files(feeds: Mapping[str, Feed | SourceUnreadable], *, now: datetime) 
         if isinstance(feed, SourceUnreadable):
             defaults = {"name": name[:200], "active": False}
             source, _ = Source.objects.get_or_create(url=f"file:{name}"[:500], defaults=defaults)
-            yield note_failure(source, str(feed), now=now)
+            yield note_failure(source, feed.kind, detail=feed.detail, now=now)
             continue
         source = source_named_in(feed, name)
         try:
             yield store(source, feed, now=now)
         except Exception:  # nothing of this one is stored; the others go on
             logger.exception("What %s showed could not be stored", source.name)
-            yield note_failure(source, "It could not be stored; the log says why.", now=now)
+            yield note_failure(source, ErrorKind.NOT_STORED, now=now)
 
 
 def source_named_in(feed: Feed, file_name: str) -> Source:
@@ -114,7 +117,11 @@ def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
             notes=feed.notes,
         )
         Source.objects.filter(pk=source.pk).update(
-            last_success_at=now, failures=0, last_error="", last_reading=_added_up(source, feed, reading, now)
+            last_success_at=now,
+            failures=0,
+            last_error_kind="",
+            last_error="",
+            last_reading=_added_up(source, feed, reading, now),
         )
     return reading
 
@@ -128,7 +135,7 @@ def _added_up(source: Source, feed: Feed, reading: Reading, now: datetime) -> di
     is_fill = (source.kind, feed.kind) == (arxiv_rss.KIND, arxiv_api.KIND)
     if is_fill and (before.get("announced_on") or "") > (kept["announced_on"] or ""):
         return before
-    if before.get("at") != kept["at"] or before.get("error"):
+    if before.get("at") != kept["at"] or before.get("error_kind"):
         return kept
     add = max if kept["announced_on"] and kept["announced_on"] == before["announced_on"] else operator.add
     if None not in (kept["expected"], before["expected"]):
@@ -138,11 +145,14 @@ def _added_up(source: Source, feed: Feed, reading: Reading, now: datetime) -> di
     return kept
 
 
-def note_failure(source: Source, reason: str, *, now: datetime) -> Reading:
-    """Write down on the source's row why nothing came; what was stored before stays."""
-    reading = Reading(source=source.name, error=reason)
+def note_failure(source: Source, kind: ErrorKind, *, now: datetime, detail: str = "") -> Reading:
+    """Write on the source's row why nothing came; what was stored before stays."""
+    reading = Reading(source=source.name, error_kind=kind, error=detail)
     Source.objects.filter(pk=source.pk).update(
-        failures=F("failures") + 1, last_error=reason[:500], last_reading=reading.as_json(now)
+        failures=F("failures") + 1,
+        last_error_kind=kind,
+        last_error=detail[:500],
+        last_reading=reading.as_json(now),
     )
     return reading
 

@@ -18,6 +18,7 @@ from rich.table import Table
 from digest.delivery.plan import Planned
 from digest.delivery.staff_texts import delivery_text
 from digest.editions.open_edition import WINDOW, Candidate
+from digest.ingest.advice import explain
 from digest.ingest.store import Reading
 from digest.models import Delivery, Edition, Paper
 from digest.record import DigestRecord
@@ -57,7 +58,7 @@ def print_readings(out: Console, readings: Sequence[Reading], *, day: date) -> N
         table.add_row(
             escape(reading.source),
             "?" if reading.expected is None else f"{reading.expected:,}",
-            *(["-"] * 4 if reading.error else [f"{count:,}" for count in counts]),
+            *(["-"] * 4 if reading.error_kind else [f"{count:,}" for count in counts]),
             str(reading.announced_on or ""),
         )
     out.print(table)
@@ -67,8 +68,8 @@ def print_readings(out: Console, readings: Sequence[Reading], *, day: date) -> N
 
 
 def _remarks(reading: Reading, day: date) -> list[str]:
-    if reading.error:
-        return [f"{reading.source}: refused. {reading.error}"]
+    if reading.error_kind:
+        return [f"{reading.source}: refused. {explain(reading.error_kind, detail=reading.error)}"]
     lines = [f"{reading.source}: {note}" for note in reading.notes]
     if reading.announced_on and day - reading.announced_on > WINDOW:
         lines.append(f"{reading.source}: announced more than a week before {day}, so none of it is news for that day")

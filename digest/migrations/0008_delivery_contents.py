@@ -27,7 +27,7 @@ def added(name, definition, field):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("digest", "0006_completeness"),
+        ("digest", "0007_source_error_kinds"),
         ("subscriptions", "0009_link_requests_and_rate_counters"),
     ]
 

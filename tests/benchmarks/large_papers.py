@@ -14,6 +14,7 @@ from digest.ingest import store
 from digest.ingest.entry import Entry
 from digest.ingest.parsers import Feed
 from digest.models import CuratorPick, Edition, Paper, Source
+from digest.source_errors import ErrorKind
 from subscriptions.seed_data import seed_topics
 from tests.benchmarks import archive
 
@@ -65,7 +66,7 @@ def _store_and_open(
     voted = [replace(one, points=dice.randrange(1, 120), comments=dice.randrange(9)) for one in papers[:VOTED]]
     _store(votes, voted, moment)
     gone = Source.objects.get(name="Gone")
-    store.note_failure(gone, "sources.invalid answered 404.", now=moment)
+    store.note_failure(gone, ErrorKind.NOT_FOUND, detail="sources.invalid answered 404", now=moment)
     edition, _ = open_edition(moment.date(), now=moment)
     _judge(edition, moment)
     return edition

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from digest.ingest.advice import explain
 from digest.models import CuratorPick, Delivery, Edition, Paper, Sighting, Source
 from subscriptions.models import Subscriber, Topic
 
@@ -117,7 +118,7 @@ def test_every_recorded_file_is_stored_or_refused_in_one_line(data: Path, capsys
     said = run(capsys, "digest", "--from", *files)
     unreadable = Source.objects.filter(failures__gt=0)
     for source in unreadable:
-        assert f"{source.name}: refused. {source.last_error}" in said
+        assert f"{source.name}: refused. {explain(source.last_error_kind, detail=source.last_error)}" in said
     assert {source.name for source in unreadable} == {
         "arxiv-api-id_abc_s0_m100.xml",
         "encoding-encoding_bozo_encoding_mismatch_crash.xml",
@@ -194,7 +195,7 @@ def test_bad_files_are_told_in_a_line_each_and_every_good_entry_is_kept(
         "missing.xml",
     ):
         assert re.search(rf"^  {re.escape(name)}: refused\. .+\.$", said, re.M), name
-        assert Source.objects.get(name=name).last_error
+        assert Source.objects.get(name=name).last_error_kind
     assert "root:" not in said
     for message in mails(outbox):
         assert "<script" not in message.get_body(("html",)).get_content().lower()

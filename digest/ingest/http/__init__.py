@@ -18,6 +18,7 @@ from django.utils import timezone
 from digest import lease
 from digest.ingest.http.request import Answer, Limits, address, ask
 from digest.ingest.http.ssrf_guard import NoAnswer
+from digest.source_errors import ErrorKind
 
 __all__ = ["USUAL", "Fetched", "Limits", "get"]
 
@@ -36,7 +37,7 @@ class Fetched:
 
     ``fresh`` brings a ``body`` to read, ``unchanged`` none; both bring the ``etag`` and ``last_modified`` to send next
     time. ``later`` is no failure: the host asked for a pause, or others have its turn. ``later`` and ``failed`` say
-    when to come again (``next_check_at``) and, in one sentence, ``why``.
+    when to come again (``next_check_at``) and why (``error_kind``, with ``error`` as its detail).
     """
 
     status: Literal["fresh", "unchanged", "later", "failed"]
@@ -44,7 +45,8 @@ class Fetched:
     etag: str = ""
     last_modified: str = ""
     next_check_at: datetime | None = None
-    why: str = ""
+    error_kind: ErrorKind | None = None
+    error: str = ""
 
 
 def get(
@@ -81,12 +83,12 @@ def get(
                 break
             here = address(_readdressed(answer), here)
         else:
-            raise NoAnswer(f"It redirects more than {MOST_REDIRECTS} times.")
+            raise NoAnswer(ErrorKind.BAD_REDIRECT, f"more than {MOST_REDIRECTS} redirects")
     except NoAnswer as error:
-        return Fetched(status="failed", next_check_at=in_a_while, why=str(error)[:500])
+        return Fetched(status="failed", next_check_at=in_a_while, error_kind=error.kind, error=error.detail[:500])
     except _NotNow as wait:
         at = now + (wait.until - clock())
-        return Fetched(status="later", next_check_at=at, why=f"{wait.host} is busy or resting: its turn did not come.")
+        return Fetched(status="later", next_check_at=at, error_kind=ErrorKind.HOST_BUSY, error=wait.host)
 
     is_arxiv = _turn_of(here.host) == _turn_of("arxiv.org")
     if answer.status == 200 or (answer.status == 400 and is_arxiv):
@@ -99,10 +101,19 @@ def get(
         )
     if answer.status == 304 and conditions:
         return Fetched(status="unchanged", etag=etag, last_modified=last_modified)
-    why = f"{here.host} answered {answer.status}"
+    said = f"{here.host} answered {answer.status}"
     if pause := _asked_pause(answer, clock()):
-        return Fetched(status="later", next_check_at=now + pause, why=f"{why} and asked for a pause.")
-    return Fetched(status="failed", next_check_at=in_a_while, why=f"{why}.")
+        return Fetched(status="later", next_check_at=now + pause, error_kind=ErrorKind.RATE_LIMITED, error=said)
+    return Fetched(status="failed", next_check_at=in_a_while, error_kind=_kind_of(answer.status), error=said)
+
+
+def _kind_of(status: int) -> ErrorKind:
+    """Return what a status means that brings nothing to read."""
+    if status in (404, 410):
+        return ErrorKind.NOT_FOUND
+    if status in (401, 403, 451):
+        return ErrorKind.FORBIDDEN
+    return ErrorKind.SERVER_ERROR if 500 <= status < 600 else ErrorKind.UNEXPECTED_STATUS
 
 
 class _NotNow(Exception):
@@ -141,7 +152,7 @@ def _turn_of(host: str) -> str:
 
 def _readdressed(answer: Answer) -> str:
     if not answer.headers.get("location"):
-        raise NoAnswer("It redirects, but does not say where to.")
+        raise NoAnswer(ErrorKind.BAD_REDIRECT, "it does not say where to")
     return answer.headers["location"].encode("latin-1").decode("utf-8", "replace")
 
 

@@ -14,6 +14,7 @@ import httpx2
 
 from digest.ingest.http.ssrf_guard import Dialler, NoAnswer
 from digest.ingest.parsers import MAX_BYTES
+from digest.source_errors import ErrorKind
 
 WITH_BODY = (200, 400)  # arXiv says what is wrong with a query in the body of a 400
 LONGEST_ADDRESS = 2000  # characters
@@ -43,17 +44,17 @@ class Answer:
 def address(text: str, base: httpx2.URL | None = None) -> httpx2.URL:
     """An address that may be asked, seen from ``base`` where it is relative; raises NoAnswer with what is wrong."""
     if len(text) > LONGEST_ADDRESS:
-        raise NoAnswer("The address is too long.")
+        raise NoAnswer(ErrorKind.INVALID_URL, f"longer than {LONGEST_ADDRESS:,} characters")
     try:
         url = base.join(text) if base else httpx2.URL(text)
     except (httpx2.InvalidURL, ValueError) as error:
-        raise NoAnswer("The address is not a web address.") from error
+        raise NoAnswer(ErrorKind.INVALID_URL, "not a web address") from error
     if url.scheme not in ("http", "https") or not url.host:
-        raise NoAnswer("The address does not begin with http:// or https:// and a host.")
+        raise NoAnswer(ErrorKind.INVALID_URL, "it does not begin with http:// or https:// and a host")
     if url.userinfo:
-        raise NoAnswer("The address has a user name or a password in it, which is not supported.")
+        raise NoAnswer(ErrorKind.INVALID_URL, "a user name or a password in it is not supported")
     if url.port is not None and not 0 < url.port < 65536:
-        raise NoAnswer(f"The address has an impossible port: {url.port}.")
+        raise NoAnswer(ErrorKind.INVALID_URL, f"impossible port {url.port}")
     return url
 
 
@@ -78,20 +79,20 @@ def ask(
             return Answer(status=response.status, headers=got, body=body, seconds=time.monotonic() - began)
     except httpcore2.TimeoutException as error:
         if time.monotonic() - began >= seconds:
-            raise NoAnswer(f"{url.host} was not done within {limits.total:.0f} s.") from error
+            raise NoAnswer(ErrorKind.TIMEOUT, f"{url.host} was not done within {limits.total:.0f} s") from error
         if isinstance(error, httpcore2.ConnectTimeout):
-            raise NoAnswer(f"{url.host} took no connection within {limits.connect:.0f} s.") from error
-        raise NoAnswer(f"{url.host} sent nothing for {limits.read:.0f} s.") from error
+            raise NoAnswer(ErrorKind.TIMEOUT, f"{url.host} took no connection within {limits.connect:.0f} s") from error
+        raise NoAnswer(ErrorKind.TIMEOUT, f"{url.host} sent nothing for {limits.read:.0f} s") from error
     except httpcore2.ConnectError as error:
-        raise NoAnswer(f"{url.host} could not be reached: {error}.") from error
+        raise NoAnswer(ErrorKind.CONNECTION_FAILED, f"{url.host}, {error}") from error
     except (httpcore2.NetworkError, httpcore2.ProtocolError, ValueError) as error:
-        raise NoAnswer(f"The answer of {url.host} broke off or is not HTTP: {error}.") from error
+        raise NoAnswer(ErrorKind.INVALID_RESPONSE, f"{url.host}, {error}") from error
 
 
 def _body(response: httpcore2.Response, headers: Mapping[str, str], size: int) -> bytes:
     coding = headers.get("content-encoding", "").strip().lower()
     if coding not in ("", "identity", "gzip", "x-gzip"):
-        raise NoAnswer("The answer is packed in a way that was not asked for.")
+        raise NoAnswer(ErrorKind.BAD_COMPRESSION, "packed in a way that was not asked for")
     unpack = zlib.decompressobj(wbits=31) if coding.endswith("gzip") else None
     body, received = bytearray(), 0
     for chunk in response.iter_stream():
@@ -102,13 +103,13 @@ def _body(response: httpcore2.Response, headers: Mapping[str, str], size: int) -
             try:
                 body += unpack.decompress(chunk, size + 1 - len(body))
             except zlib.error as error:
-                raise NoAnswer("The answer is a damaged gzip.") from error
+                raise NoAnswer(ErrorKind.BAD_COMPRESSION, "a damaged gzip") from error
             if unpack.unused_data:  # asked at once: what follows an end is copied again with every chunk
-                raise NoAnswer("The answer goes on after the end of its gzip.")
+                raise NoAnswer(ErrorKind.BAD_COMPRESSION, "it goes on after the end of its gzip")
         if max(received, len(body)) > size:
-            raise NoAnswer(f"The answer is larger than {size >> 20} MiB.")
+            raise NoAnswer(ErrorKind.TOO_LARGE, f"more than {size >> 20} MiB")
     if unpack is not None and received and not unpack.eof:
-        raise NoAnswer("The answer is a gzip that was cut in the middle.")
+        raise NoAnswer(ErrorKind.BAD_COMPRESSION, "a gzip that was cut in the middle")
     return bytes(body)
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import httpcore2
 
+from digest.source_errors import ErrorKind, SourceError
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MOST_DIALLED = 4  # addresses of one name
@@ -18,8 +20,8 @@ _UNICAST = ipaddress.IPv6Network("2000::/3")  # all that is given out of IPv6; t
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
-class NoAnswer(Exception):
-    """There is no answer that can be used; the message is one sentence for whoever listed the source."""
+class NoAnswer(SourceError):
+    """There is no answer that can be used."""
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -63,11 +65,11 @@ class Dialler(httpcore2.NetworkBackend):
         try:
             addresses = [ipaddress.ip_address(found) for found in resolve(host, port)]
         except (OSError, ValueError) as error:
-            raise NoAnswer(f"No address is known for {host}.") from error
+            raise NoAnswer(ErrorKind.HOST_NOT_FOUND, host) from error
         for address in addresses:
             if not (is_public(address) or self._is_let_in(address, port)):
-                raise NoAnswer(f"{host} leads into a private network ({address}), where no source may lie.")
-        failure: Exception = NoAnswer(f"No address is known for {host}.")
+                raise NoAnswer(ErrorKind.PRIVATE_ADDRESS, f"{host} has the address {address}")
+        failure: Exception = NoAnswer(ErrorKind.HOST_NOT_FOUND, host)
         for address in addresses[:MOST_DIALLED]:
             try:
                 left = _seconds_left(self._deadline, timeout, httpcore2.ConnectTimeout)

@@ -8,6 +8,7 @@ from digest.ingest.entry import Entry
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.feed import Feed, Refused, SourceUnreadable, assemble, count_of, shorten_text
 from digest.ingest.parsers.syndication import Syndicated, first_text, link_to, moment, parse, texts_of
+from digest.source_errors import ErrorKind
 
 KIND = "arxiv_api"
 
@@ -32,7 +33,7 @@ def from_feed(feed: Syndicated) -> Feed:
     notes = list(feed.markup.notes)
     found = list(_entries(feed, notes))
     if len(found) == 1 and isinstance(found[0], Refused) and found[0].what == "Error":
-        raise SourceUnreadable(f"arXiv answers with an error: {found[0].why}")
+        raise SourceUnreadable(ErrorKind.SOURCE_ERROR, found[0].why)
     matches, first, size = (
         count_of(first_text(feed.channel, f"_{name}")) for name in ("totalresults", "startindex", "itemsperpage")
     )

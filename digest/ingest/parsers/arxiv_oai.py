@@ -20,6 +20,7 @@ from digest.ingest.parsers.feed import (
     web_address,
 )
 from digest.ingest.parsers.xml_repair import Markup, well_formed
+from digest.source_errors import ErrorKind
 
 KIND = "arxiv_oai"
 
@@ -37,12 +38,12 @@ def read(body: bytes) -> Feed:
 def from_markup(markup: Markup) -> Feed:
     """What a sound document holds."""
     if markup.root != "OAI-PMH":
-        raise SourceUnreadable("This is not an OAI-PMH answer.")
+        raise SourceUnreadable(ErrorKind.UNKNOWN_FORMAT, "not an OAI-PMH answer")
     root = ElementTree.fromstring(markup.text)  # noqa: S314  its declarations are gone: no entity is left to expand
     notes = list(markup.notes)
     error = root.find("{*}error")
     if error is not None and error.get("code") != "noRecordsMatch":
-        raise SourceUnreadable(f"The archive answers with an error: {shorten_text(error.text or '', width=200)}")
+        raise SourceUnreadable(ErrorKind.SOURCE_ERROR, shorten_text(error.text or "", width=200))
     return assemble(
         (*markup.refused, *_entries(root, notes)),
         kind=KIND,

@@ -12,6 +12,7 @@ from digest.ingest.entry import CROSS, NEW, REPLACE, REPLACE_CROSS, UNANNOUNCED,
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.feed import Feed, Refused, SourceUnreadable, assemble, shorten_text
 from digest.ingest.parsers.syndication import Item, Syndicated, first_text, moment, parse, texts_of
+from digest.source_errors import ErrorKind
 from digest.text import split_authors
 
 KIND = "arxiv_rss"
@@ -42,7 +43,7 @@ def from_feed(feed: Syndicated) -> Feed:
     """What a parsed feed of rss.arxiv.org holds."""
     if feed.title.startswith("Feed error for query"):
         said_so = shorten_text(first_text(feed.channel, "subtitle") or feed.title, width=200)
-        raise SourceUnreadable(f"arXiv answers with an error: {said_so}")
+        raise SourceUnreadable(ErrorKind.SOURCE_ERROR, said_so)
     notes = list(feed.markup.notes)
     name, url = source_of(feed)
     return assemble(

@@ -20,6 +20,7 @@ from digest.ingest.parsers.feed import (
     shorten_text,
 )
 from digest.ingest.parsers.json_items import Items, items_in
+from digest.source_errors import ErrorKind
 
 KIND = "biorxiv_api"
 
@@ -45,7 +46,7 @@ def from_items(found: Items) -> Feed:
     message: dict[str, Any] = first if isinstance(first, dict) else {}
     if "collection" not in found.head:
         reason = shorten_text(plain(message.get("status"))) or "it gives no reason"
-        raise SourceUnreadable(f"The source answers without papers: {reason}.")
+        raise SourceUnreadable(ErrorKind.SOURCE_ERROR, reason)
     notes = list(found.notes)
     total, cursor = count_of(message.get("total")), count_of(message.get("cursor"))
     server = _server(found.items)

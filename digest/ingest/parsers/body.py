@@ -9,16 +9,17 @@ import zlib
 from dataclasses import dataclass, field
 
 from digest.ingest.parsers.feed import SourceUnreadable
+from digest.source_errors import ErrorKind
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_PARTS = 100  # a .gz may be several, one after the other
 
-_TOO_LARGE = f"The body is larger than {MAX_BYTES // 1024**2} MiB."
+_TOO_LARGE = f"more than {MAX_BYTES // 1024**2} MiB"
 _NOT_TEXT = {
-    b"PK\x03\x04": "This is a zip archive: unpack it and give the files in it.",
-    b"PK\x05\x06": "This is an empty zip archive.",
-    b"%PDF-": "This is a PDF, not a feed.",
-    b"\x1f\x8b": "This is a .gz inside a .gz: unpack it first.",
+    b"PK\x03\x04": (ErrorKind.ARCHIVE, "zip"),
+    b"PK\x05\x06": (ErrorKind.ARCHIVE, "an empty zip"),
+    b"%PDF-": (ErrorKind.BINARY, "PDF"),
+    b"\x1f\x8b": (ErrorKind.ARCHIVE, "a .gz inside a .gz"),
 }
 _DECLARED = re.compile(r"<\?xml[^<>]*?\bencoding\s*=\s*[\"']([A-Za-z0-9._:-]{1,40})[\"']")
 # Python also knows "encodings" that are none for a web page (punycode, unicode_escape, idna), some of them slow
@@ -37,22 +38,22 @@ class Text:
 def open_text(body: bytes) -> Text:
     """Unpack and decode what a source sent. Raises SourceUnreadable for what is too large, empty or no text."""
     body, notes = _unpacked(body)
-    for mark, sentence in _NOT_TEXT.items():
+    for mark, (kind, detail) in _NOT_TEXT.items():
         if body.startswith(mark):
-            raise SourceUnreadable(sentence)
+            raise SourceUnreadable(kind, detail)
     decoded = _decoded(body)
     text = decoded.text.lstrip("\ufeff \t\r\n")
     if not text:
-        raise SourceUnreadable("The body is empty.")
+        raise SourceUnreadable(ErrorKind.EMPTY)
     if text[0] not in "<[{" and "\x00" in text[:1000]:
-        raise SourceUnreadable("This is binary data, not a feed.")
+        raise SourceUnreadable(ErrorKind.BINARY)
     return Text(text=text, notes=(*notes, *decoded.notes), garbled=decoded.garbled)
 
 
 def _unpacked(body: bytes) -> tuple[bytes, tuple[str, ...]]:
     """A .gz without its wrapping, never more than MAX_BYTES of it; of a cut one, what is there."""
     if len(body) > MAX_BYTES:
-        raise SourceUnreadable(_TOO_LARGE)
+        raise SourceUnreadable(ErrorKind.TOO_LARGE, _TOO_LARGE)
     if not body.startswith(b"\x1f\x8b"):
         return body, ()
     unpacked = b""
@@ -63,9 +64,9 @@ def _unpacked(body: bytes) -> tuple[bytes, tuple[str, ...]]:
         try:
             unpacked += part.decompress(body, MAX_BYTES + 1 - len(unpacked))
         except zlib.error as error:
-            raise SourceUnreadable("This is a damaged .gz file.") from error
+            raise SourceUnreadable(ErrorKind.BAD_COMPRESSION, "a damaged .gz file") from error
         if len(unpacked) > MAX_BYTES:
-            raise SourceUnreadable(_TOO_LARGE)
+            raise SourceUnreadable(ErrorKind.TOO_LARGE, _TOO_LARGE)
         if not part.eof:
             return unpacked, ("the .gz file is cut in the middle",)
         body = part.unused_data

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from digest.ingest.entry import NEW, Entry
+from digest.source_errors import ErrorKind, SourceError
 
 MAX_ENTRIES = 50_000  # arXiv gives at most 2,000 at once
 MAX_TITLE = 2000  # characters; longer is no title
@@ -22,8 +23,8 @@ _UNPADDED = re.compile(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")  # no database takes NUL or half a pair
 
 
-class SourceUnreadable(Exception):
-    """The whole body is of no use; the message is one sentence for the source's row and the summary."""
+class SourceUnreadable(SourceError):
+    """The whole body is of no use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def assemble(
     refused: list[Refused] = []
     for number, thing in enumerate(found):
         if number >= MAX_ENTRIES:
-            raise SourceUnreadable(f"It has more than {MAX_ENTRIES:,} entries.")
+            raise SourceUnreadable(ErrorKind.TOO_LARGE, f"more than {MAX_ENTRIES:,} entries")
         if isinstance(thing, Refused):
             refused.append(thing)
         elif why := _flaw(thing, garbled):
@@ -87,7 +88,7 @@ def assemble(
             else:
                 kept[key] = thing
     if garbled and not kept:
-        raise SourceUnreadable(f"Nothing readable is left of it: {garbled}.")
+        raise SourceUnreadable(ErrorKind.UNDECODABLE, garbled)
     if any(len(entry.abstract) > MAX_ABSTRACT for entry in kept.values()):
         notes.append(f"abstracts longer than {MAX_ABSTRACT:,} characters were cut")
     if garbled:

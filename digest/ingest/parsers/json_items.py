@@ -9,6 +9,7 @@ from typing import Any
 
 from digest.ingest.parsers.body import Text
 from digest.ingest.parsers.feed import Refused, SourceUnreadable
+from digest.source_errors import ErrorKind
 
 _BEFORE_FIRST_ITEM = re.compile(r"\[|\{(?:(?!\"collection\").){0,2000}\"collection\"\s*:\s*\[", re.S)
 _BETWEEN_ITEMS = re.compile(r"[\s,]*")
@@ -28,26 +29,26 @@ class Items:
 def items_in(opened: Text) -> Items:
     """The list in an answer. Raises SourceUnreadable for what is no JSON, an error, or cut before its first item."""
     if opened.text[0] not in "[{":
-        raise SourceUnreadable("This is not JSON.")
+        raise SourceUnreadable(ErrorKind.UNKNOWN_FORMAT, "not JSON")
     cut: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = ()
     try:
         value = json.loads(opened.text)
     except RecursionError as error:
-        raise SourceUnreadable("It is JSON nested too deep.") from error
+        raise SourceUnreadable(ErrorKind.MALFORMED, "JSON nested too deep") from error
     except ValueError as error:
         whole = _whole_items(opened.text)
         if not whole:
-            raise SourceUnreadable(f"It is JSON that is cut in the middle or damaged: {str(error)[:100]}.") from error
+            raise SourceUnreadable(ErrorKind.TRUNCATED, f"damaged JSON, {str(error)[:100]}") from error
         value = whole if opened.text[0] == "[" else {"collection": whole}
         cut = ("cut in the middle: every whole item was kept",)
         refused = (Refused(what=f"item {len(whole) + 1}", why="cut in the middle"),)
     head = value if isinstance(value, dict) else {}
     if "error" in head:
-        raise SourceUnreadable(f"The source answers with an error: {str(head['error'])[:200]}")
+        raise SourceUnreadable(ErrorKind.SOURCE_ERROR, str(head["error"])[:200])
     items = head.get("collection", [head]) if head else value
     if not isinstance(items, list):
-        raise SourceUnreadable("It is JSON without a list of papers.")
+        raise SourceUnreadable(ErrorKind.UNKNOWN_FORMAT, "JSON without a list of papers")
     return Items(items=items, head=head, notes=(*opened.notes, *cut), refused=refused, garbled=opened.garbled)
 
 

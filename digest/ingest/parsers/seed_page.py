@@ -8,6 +8,7 @@ from urllib.parse import quote_plus
 from digest.ingest.entry import Entry, title_identifier
 from digest.ingest.parsers.body import Text, open_text
 from digest.ingest.parsers.feed import MAX_TITLE, Feed, Refused, SourceUnreadable, assemble, shorten_text
+from digest.source_errors import ErrorKind
 from digest.text import clean
 
 KIND = "seed_page"
@@ -29,7 +30,7 @@ def from_text(opened: Text) -> Feed:
     lines = [line for line in map(str.strip, opened.text.splitlines()) if line]
     if not lines or not lines[0].startswith(HEADING):
         start = shorten_text(opened.text, width=40)
-        raise SourceUnreadable(f"This is no format that is known here: it begins with “{start}”.")
+        raise SourceUnreadable(ErrorKind.UNKNOWN_FORMAT, f"it begins with “{start}”")
     while lines and lines[0].startswith(HEADING):
         del lines[0]
     if lines:

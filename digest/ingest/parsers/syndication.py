@@ -13,6 +13,7 @@ import feedparser
 from digest.ingest.parsers.body import open_text
 from digest.ingest.parsers.feed import SourceUnreadable, believable, moment_at, moment_of, plain
 from digest.ingest.parsers.xml_repair import Markup, well_formed
+from digest.source_errors import ErrorKind
 
 Item = dict[str, Any]  # feedparser's, of an item or of the channel; a hostile feed can put anything under any key
 
@@ -37,7 +38,7 @@ def parse(body: bytes) -> Syndicated:
 
 def parse_markup(markup: Markup) -> Syndicated:
     if markup.root == "OAI-PMH":
-        raise SourceUnreadable("This is an OAI-PMH answer, not a feed.")
+        raise SourceUnreadable(ErrorKind.UNKNOWN_FORMAT, "an OAI-PMH answer, not a feed")
     sound = b'<?xml version="1.0" encoding="utf-8"?>' + markup.text.encode("utf-8", "replace")
     try:
         parsed = feedparser.parse(  # never of str or bytes: it opens files and addresses that a body reads like
@@ -47,7 +48,7 @@ def parse_markup(markup: Markup) -> Syndicated:
             response_headers={"content-type": "application/xml; charset=utf-8"},
         )
     except Exception as error:  # whatever odd markup makes of it, other sources go on
-        raise SourceUnreadable(f"The feed reader failed on it ({type(error).__name__}).") from error
+        raise SourceUnreadable(ErrorKind.MALFORMED, f"feedparser raised {type(error).__name__}") from error
     return Syndicated(channel=parsed.feed, items=parsed.entries, markup=markup)
 
 

@@ -10,6 +10,7 @@ from xml.parsers import expat
 
 from digest.ingest.parsers.body import Text
 from digest.ingest.parsers.feed import MAX_ENTRIES, Refused, SourceUnreadable, shorten_text
+from digest.source_errors import ErrorKind
 
 MAX_PROLOGUE = 100_000  # characters before the root
 MAX_MENDED = 100_000  # stray ampersands, each of which makes the text longer
@@ -72,9 +73,9 @@ def well_formed(opened: Text) -> Markup:
     match = _START_TAG.match(text)
     root = match[2] if match else ""
     if root.lower() == "html":
-        raise SourceUnreadable("This is an HTML page, not a feed.")
+        raise SourceUnreadable(ErrorKind.WEB_PAGE)
     if root not in ENTRY_OF:
-        raise SourceUnreadable(f"This is no feed: it begins with “{shorten_text(text, width=40)}”.")
+        raise SourceUnreadable(ErrorKind.UNKNOWN_FORMAT, f"it begins with “{shorten_text(text, width=40)}”")
     notes, refused = opened.notes, tuple[Refused, ...]()
     if fault := _fault(text):
         text, refused, note = _mended(text, ENTRY_OF[root], fault)
@@ -90,11 +91,11 @@ def _without_prologue(text: str) -> str:
         end = text.find(closing, at)
         if closing == ">":
             if re.match(r"<!doctype\s+html", text[at : at + 100], re.I):
-                raise SourceUnreadable("This is an HTML page, not a feed.")
+                raise SourceUnreadable(ErrorKind.WEB_PAGE)
             if "[" in text[at : end + 1 or None]:
-                raise SourceUnreadable("It declares a document type of its own (DTD), which feeds have no use for.")
+                raise SourceUnreadable(ErrorKind.MALFORMED, "it declares a document type of its own (DTD)")
         if end < 0:
-            raise SourceUnreadable("It is cut in the middle, before its first entry.")
+            raise SourceUnreadable(ErrorKind.TRUNCATED, "before its first entry")
         at = end + len(closing)
         while at < len(text) and text[at].isspace():
             at += 1
@@ -141,7 +142,7 @@ class _Watch:
         self.open.append(name)
         self._elements += 1
         if self._elements > MAX_ELEMENTS:
-            raise SourceUnreadable(f"It has more than {MAX_ELEMENTS:,} elements.")
+            raise SourceUnreadable(ErrorKind.TOO_LARGE, f"more than {MAX_ELEMENTS:,} elements")
         if len(self.open) > MAX_DEPTH:
             raise _Unacceptable(f"elements nested more than {MAX_DEPTH} deep")
         if len(attributes) > MAX_LABELS:
@@ -197,12 +198,12 @@ def _mended(text: str, entry: str, fault: _Fault) -> tuple[str, tuple[Refused, .
             why = "cut in the middle" if flaw.cut and number == len(pieces) else flaw.why
             refused.append(Refused(what=_title_in(piece) or f"{entry} {number}", why=why))
     if fault.cut and not good:
-        raise SourceUnreadable("It is cut in the middle: not one whole entry is left.")
+        raise SourceUnreadable(ErrorKind.TRUNCATED, "not one whole entry is left")
     if opened is None or not opened.open or not pieces:
-        raise SourceUnreadable(f"It cannot be read: {(opened if opened and pieces else fault).why}.")
+        raise SourceUnreadable(ErrorKind.MALFORMED, (opened if opened and pieces else fault).why)
     whole = head + "".join(good) + "".join(f"</{name}>" for name in reversed(opened.open))
     if left := _fault(whole):
-        raise SourceUnreadable(f"It cannot be read: {left.why}.")
+        raise SourceUnreadable(ErrorKind.MALFORMED, left.why)
     if not fault.cut:
         return whole, tuple(refused), "damaged XML: the entries that are sound were kept"
     dropped = "the last entry was dropped" if refused else "every whole entry was kept"
@@ -215,7 +216,7 @@ def _split(text: str, entry: str) -> tuple[str, list[str]]:
     marks = list(itertools.islice(found, 2 * MAX_ENTRIES + 1))
     starts = [mark.start() for mark in marks] + [len(text)]
     if len(marks) > 2 * MAX_ENTRIES:
-        raise SourceUnreadable(f"It has more than {MAX_ENTRIES:,} entries.")
+        raise SourceUnreadable(ErrorKind.TOO_LARGE, f"more than {MAX_ENTRIES:,} entries")
     pieces = []
     for n, mark in enumerate(marks):
         if mark[1]:

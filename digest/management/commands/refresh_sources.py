@@ -37,5 +37,5 @@ class Command(BaseCommand):
             stored = store.store_files(feeds, now=noon(day))
             readings = list(summary.progress("Storing papers", stored, total=len(feeds)))
         summary.print_readings(summary.console(), readings, day=day)
-        if readings and all(reading.error for reading in readings):
+        if readings and all(reading.error_kind for reading in readings):
             raise CommandError("None of the sources could be read.", returncode=1)

@@ -13,6 +13,7 @@ from django.utils.timezone import now as clock
 from digest.diagnostics.check_result import Severity
 from digest.diagnostics.report import Environment, examine
 from digest.models import Lease, Source
+from digest.source_errors import ErrorKind
 from tests.support.factories import NOON, reader
 from tests.support.name_server import name_server
 
@@ -54,10 +55,10 @@ def test_a_full_house_is_well(settings: Any) -> None:
 
 
 def test_an_ill_source_is_named_with_its_reason() -> None:
-    Source.objects.create(name="Journal", url="https://journal.example", failures=3, last_error="It is a web page.")
+    Source.objects.create(name="Journal", url="https://journal.example", failures=3, last_error_kind=ErrorKind.WEB_PAGE)
     Source.objects.create(name="Quiet", url="https://quiet.example", last_success_at=NOON - timedelta(days=3))
     said = {one.what: one.seen for one in examine(NOON)}
-    assert "It is a web page." in said["source Journal"]
+    assert "It is a web page, not a feed." in said["source Journal"]
     assert "failures in a row: 3" in said["source Journal"]
     assert "quiet for two days" in said["source Quiet"]
 

@@ -10,8 +10,10 @@ import pytest
 from digest.compose.card import Card
 from digest.editions import open_edition
 from digest.ingest import store
+from digest.ingest.advice import explain
 from digest.ingest.entry import Entry
 from digest.models import Edition, EditionPaper, Paper
+from digest.source_errors import ErrorKind
 from tests.support.factories import NOON, entry, feed, source
 
 pytestmark = pytest.mark.django_db
@@ -111,7 +113,7 @@ def test_the_receipt_tells_complete_partial_absent_and_failed_apart() -> None:
     source("arXiv math", "https://rss.arxiv.org/rss/math", active=True)
     source("Old file", "file:old.xml", active=False)
     broken = source("Journal", "https://journal.example/feed", active=True)
-    store.note_failure(broken, "It is cut in the middle.", now=NOON)
+    store.note_failure(broken, ErrorKind.TRUNCATED, now=NOON)
     completeness = {row["source"]: row for row in open_edition.completeness_report(TODAY, now=NOON)}
     assert {name: row["state"] for name, row in completeness.items()} == {
         "arXiv cs.LG": "complete",
@@ -120,7 +122,7 @@ def test_the_receipt_tells_complete_partial_absent_and_failed_apart() -> None:
         "Journal": "failed",
     }
     assert (completeness["arXiv cs.CL"]["expected"], completeness["arXiv cs.CL"]["stored"]) == (3, 1)
-    assert completeness["Journal"]["why"] == "It is cut in the middle."
+    assert completeness["Journal"]["why"] == explain(ErrorKind.TRUNCATED, detail="")
 
 
 def test_drafting_writes_nothing() -> None:

@@ -12,6 +12,7 @@ from digest.editions.open_edition import open_when_ready
 from digest.ingest import http, refresh, store
 from digest.ingest.default_sources import SOURCES
 from digest.models import Edition, Paper, Source
+from digest.source_errors import ErrorKind
 from tests.support.factories import NOON, entry, feed
 from tests.support.http_server import Answer, serve
 
@@ -58,10 +59,10 @@ def test_a_page_instead_of_a_feed_is_told_on_the_row_and_nothing_is_lost() -> No
         source = journal(web.url("/feed"))
         refresh.refresh(source, now=NOON)
         source.refresh_from_db()
-        assert refresh.refresh(source, now=NOON + timedelta(hours=1)).error
+        assert refresh.refresh(source, now=NOON + timedelta(hours=1)).error_kind is ErrorKind.WEB_PAGE
     source.refresh_from_db()
     assert (source.failures, source.etag) == (1, "")  # or a 304 would make the page look like the feed
-    assert "web page" in source.last_error.lower() or "html" in source.last_error.lower()
+    assert source.last_error_kind == ErrorKind.WEB_PAGE
     assert Paper.objects.count() == 2
 
 
@@ -119,7 +120,7 @@ def arxiv(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def get(url: str, **_: Any) -> http.Fetched:
         asked.append(url)
         if "gone" in asked:
-            return http.Fetched(status="failed", why="Nobody answers.")
+            return http.Fetched(status="failed", error_kind=ErrorKind.TIMEOUT)
         until = re.search(r"TO(?:\+|%20)(\d{4})(\d\d)(\d\d)", url)
         assert until
         submitted = "-".join(until.groups()) + "T12:00:00Z"
@@ -164,7 +165,7 @@ def test_a_missed_day_stays_missed_while_the_api_is_gone(arxiv: list[str]) -> No
     came(date(2026, 3, 2 - 1) - timedelta(days=3), date(2026, 3, 3))
     missed = refresh.missed_days(TUESDAY)
     arxiv.append("gone")
-    assert [reading.error for reading in refresh.fill_gaps(TUESDAY, limit=7)] == ["Nobody answers."]
+    assert [reading.error_kind for reading in refresh.fill_gaps(TUESDAY, limit=7)] == [ErrorKind.TIMEOUT]
     assert refresh.missed_days(TUESDAY) == missed != []
 
 

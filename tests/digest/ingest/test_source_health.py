@@ -9,6 +9,7 @@ import pytest
 
 from digest.ingest.source_health import SourceHealth, State, health_of
 from digest.models import Edition, Source
+from digest.source_errors import ErrorKind
 from tests.support.factories import NOON, source
 
 pytestmark = pytest.mark.django_db
@@ -47,14 +48,25 @@ def test_a_source_that_was_read_and_has_no_error_is_well() -> None:
 
 
 def test_a_failing_source_says_why_and_what_to_do() -> None:
-    one = health(journal(failures=3, last_error="example.org answered 404."))
+    one = health(journal(failures=3, last_error_kind=ErrorKind.NOT_FOUND, last_error="example.org answered 404"))
     assert one.state is State.FAILING
-    assert one.why == "example.org answered 404."
+    assert one.why == "There is nothing at this address: example.org answered 404."
     assert "switch this one off" in one.advice
 
 
+def test_a_kind_that_a_later_version_wrote_is_shown_with_its_detail() -> None:
+    one = health(journal(failures=1, last_error_kind="quantum_noise", last_error="cat 17"))
+    assert (one.state, one.why) == (State.FAILING, "Unknown reason: cat 17.")
+    assert one.advice
+
+
+def test_a_failure_without_a_kind_is_still_a_failure() -> None:
+    one = health(journal(failures=1))
+    assert (one.state, one.why) == (State.FAILING, "It failed.")
+
+
 def test_a_host_that_asked_for_a_pause_is_waited_for() -> None:
-    one = health(journal(last_error="example.org answered 429 and asked for a pause."))
+    one = health(journal(last_error_kind=ErrorKind.RATE_LIMITED, last_error="example.org answered 429"))
     assert one.state is State.WAITING
 
 
@@ -77,13 +89,13 @@ def test_arxiv_is_waited_for_once_its_hour_has_come() -> None:
 
 
 def test_what_is_switched_off_is_off_whatever_it_failed_with() -> None:
-    assert health(journal(active=False, failures=2, last_error="x")).state is State.OFF
+    assert health(journal(active=False, failures=2, last_error_kind=ErrorKind.TIMEOUT)).state is State.OFF
 
 
 def test_those_that_need_attention_come_first() -> None:
     journal("Well")
     journal("Off", active=False)
-    journal("A failing one", failures=1, last_error="It failed.")
+    journal("A failing one", failures=1, last_error_kind=ErrorKind.TIMEOUT)
     journal("New", last_success_at=None)
     names = [one.source.name for one in health_of(Source.objects.all(), now=NOON, today=TODAY, days=14)]
     assert names == ["A failing one", "New", "Well", "Off"]

@@ -13,7 +13,9 @@ from digest.ingest.entry import Entry, title_identifier
 from digest.ingest.parsers import SourceUnreadable
 from digest.models import Delivery, Identifier, Paper, Sighting, Source
 from digest.record import DigestRecord
+from digest.source_errors import ErrorKind
 from tests.support.factories import NOON, delivery, entry, feed, reader, source, topic
+from tests.support.source_errors import unreadable
 
 pytestmark = pytest.mark.django_db
 HUGGING_FACE = {
@@ -167,27 +169,29 @@ def test_an_entry_without_a_readable_title_is_refused_and_the_rest_stored() -> N
 
 def test_one_bad_file_never_stops_the_others_and_says_why_on_its_row() -> None:
     good = feed(entry(1))
-    readings = list(store.store_files({"bad.xml": SourceUnreadable("It is a zip file."), "good.xml": good}, now=NOON))
-    assert [reading.error for reading in readings] == ["It is a zip file.", ""]
+    zipped = SourceUnreadable(ErrorKind.ARCHIVE, "zip")
+    readings = list(store.store_files({"bad.xml": zipped, "good.xml": good}, now=NOON))
+    assert [(reading.error_kind, reading.error) for reading in readings] == [(ErrorKind.ARCHIVE, "zip"), (None, "")]
     bad = Source.objects.get(url="file:bad.xml")
-    assert (bad.last_error, bad.failures, bad.active) == ("It is a zip file.", 1, False)
+    assert (bad.last_error_kind, bad.last_error, bad.failures, bad.active) == (ErrorKind.ARCHIVE, "zip", 1, False)
+    assert (bad.last_reading["error_kind"], bad.last_reading["error"]) == (ErrorKind.ARCHIVE, "zip")
     assert Paper.objects.count() == 1
 
 
 def test_what_was_stored_stays_when_a_source_fails_later() -> None:
     stored(entry(1))
-    store.note_failure(source(), "It is cut in the middle.", now=NOON)
+    store.note_failure(source(), ErrorKind.TRUNCATED, now=NOON)
     assert Paper.objects.count() == 1
 
 
-def test_files_are_read_or_refused_in_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnreadable, match=r"There is no such file."):
+def test_files_are_read_or_refused_with_the_reason(tmp_path: Path) -> None:
+    with unreadable(ErrorKind.FILE_UNREADABLE, detail="no such file"):
         store.read_file(tmp_path / "nothing.xml")
-    with pytest.raises(SourceUnreadable, match="It cannot be read"):
+    with unreadable(ErrorKind.FILE_UNREADABLE, detail="Is a directory"):
         store.read_file(tmp_path)
     with (tmp_path / "big.xml").open("wb") as big:
         big.truncate(50 << 20)
-    with pytest.raises(SourceUnreadable, match="larger than 32 MiB"):
+    with unreadable(ErrorKind.TOO_LARGE):
         store.read_file(tmp_path / "big.xml")
 
 

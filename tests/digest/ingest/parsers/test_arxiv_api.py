@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from digest.ingest import parsers
-from digest.ingest.parsers import SourceUnreadable
+from digest.source_errors import ErrorKind
+from tests.support.source_errors import unreadable
 
 
 def entry(*, id: str = "http://arxiv.org/abs/2601.00042v2", title: str = "Bees", extra: str = "") -> str:
@@ -66,7 +67,7 @@ def test_an_error_among_papers_is_refused_with_its_message() -> None:
         <summary>incorrect id format for bees</summary></entry>"""
     read = parsers.read(answer(entry(), wrong))
     assert [refused.why for refused in read.refused] == ["incorrect id format for bees"]
-    with pytest.raises(SourceUnreadable, match="incorrect id format for bees"):
+    with unreadable(ErrorKind.SOURCE_ERROR, detail="incorrect id format for bees"):
         parsers.read(answer(wrong))
 
 

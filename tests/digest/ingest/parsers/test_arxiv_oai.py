@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from digest.ingest import parsers
-from digest.ingest.parsers import SourceUnreadable
+from digest.source_errors import ErrorKind
+from tests.support.source_errors import unreadable
 
 
 def record(*, id: str = "2601.00042", metadata: str = "", header: str = "") -> str:
@@ -48,7 +49,7 @@ def test_errors_are_told_and_no_news_is_an_empty_feed() -> None:
     def error(code: str) -> bytes:
         return answer().replace(b"<ListRecords></ListRecords>", f'<error code="{code}">Not so.</error>'.encode())
 
-    with pytest.raises(SourceUnreadable, match=r"Not so\."):
+    with unreadable(ErrorKind.SOURCE_ERROR, detail="Not so."):
         parsers.read(error("badArgument"))
     nothing = parsers.read(error("noRecordsMatch"))
     assert (nothing.entries, nothing.stated_total) == ((), 0)

@@ -5,7 +5,8 @@ from datetime import date
 import pytest
 
 from digest.ingest import parsers
-from digest.ingest.parsers import SourceUnreadable
+from digest.source_errors import ErrorKind
+from tests.support.source_errors import unreadable
 
 
 def item(
@@ -92,7 +93,7 @@ def test_a_weekend_feed_is_a_good_feed_without_papers() -> None:
 def test_a_bad_address_is_told_in_arxivs_own_words() -> None:
     error = b"""<rss version="2.0"><channel><title>Feed error for query: cs.XX</title>
         <description>Bad archive 'cs.XX'</description></channel></rss>"""
-    with pytest.raises(SourceUnreadable, match="Bad archive"):
+    with unreadable(ErrorKind.SOURCE_ERROR, detail="Bad archive"):
         parsers.read(error)
 
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from digest.ingest import parsers
-from digest.ingest.parsers import Feed, SourceUnreadable
+from digest.ingest.parsers import Feed
+from digest.source_errors import ErrorKind
+from tests.support.source_errors import unreadable
 
 
 def preprint(**said: Any) -> dict[str, Any]:
@@ -91,7 +93,7 @@ def test_a_preprint_without_a_doi_costs_only_itself() -> None:
 
 
 def test_an_answer_without_papers_is_told_in_its_own_words() -> None:
-    with pytest.raises(SourceUnreadable, match="start date is wrong"):
+    with unreadable(ErrorKind.SOURCE_ERROR, detail="start date is wrong"):
         parsers.read(b'{"messages": [{"status": "Error: start date is wrong"}]}')
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from digest.ingest import parsers
 from digest.ingest.entry import Entry
-from digest.ingest.parsers import SourceUnreadable
+from digest.source_errors import ErrorKind
+from tests.support.source_errors import unreadable
 
 
 def item(*, top: dict[str, Any] | None = None, **paper: Any) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def test_a_day_without_papers_is_an_empty_feed() -> None:
 
 
 def test_an_error_is_told_in_its_own_words() -> None:
-    with pytest.raises(SourceUnreadable, match="Invalid date"):
+    with unreadable(ErrorKind.SOURCE_ERROR, detail="Invalid date"):
         parsers.read(b'{"error": "Invalid date"}')
 
 
@@ -87,7 +88,7 @@ def test_of_a_cut_answer_the_whole_items_are_kept() -> None:
     read = parsers.read(body[:-40])
     assert [entry.identifiers[0] for entry in read.entries] == ["arxiv:2601.00001", "arxiv:2601.00002"]
     assert [refused.why for refused in read.refused] == ["cut in the middle"]
-    with pytest.raises(SourceUnreadable, match="cut in the middle"):
+    with unreadable(ErrorKind.TRUNCATED):
         parsers.read(body[:100])
 
 

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import pytest
-
 from digest.ingest import parsers
 from digest.ingest.entry import title_identifier
-from digest.ingest.parsers import SourceUnreadable
+from digest.source_errors import ErrorKind
+from tests.support.source_errors import unreadable
 
 HEADING = "Get trending papers in your email inbox once a day!\nGet trending papers in your email inbox!\n"
 
@@ -29,5 +28,5 @@ def test_a_last_title_without_an_abstract_is_refused() -> None:
 
 
 def test_any_other_text_is_no_page_of_papers() -> None:
-    with pytest.raises(SourceUnreadable, match="Dear reader"):
+    with unreadable(ErrorKind.UNKNOWN_FORMAT, detail="Dear reader"):
         parsers.read(b"Dear reader,\nhere is some text.\n")
