@@ -198,9 +198,9 @@ def test_the_dashboard_logs_the_same_steps(migrated: dict[str, Any]) -> None:
 def test_the_export_has_codes_for_sentences_and_all_else_as_it_was(migrated: dict[str, Any]) -> None:
     expected = {}
     for number, exported in said_of_each("exported").items():
-        sentence, why_nothing = exported["outcome"], exported["why_nothing"]
-        kept = {name: value for name, value in exported.items() if name not in ("outcome", "why_nothing")}
-        codes = {"status_reason": code(sentence), "detail": detail_of(sentence), "empty_reason": code(why_nothing)}
+        sentence = exported["outcome"]
+        kept = {name: value for name, value in exported.items() if name != "outcome"}
+        codes = {"status_reason": code(sentence), "detail": detail_of(sentence)}
         expected[number] = kept | codes
     assert of_each(migrated, "exported") == expected
 

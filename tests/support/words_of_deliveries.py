@@ -53,7 +53,7 @@ def _delivery(row: Any) -> dict[str, Any]:
         "status_reason",
         "detail",
         "answer",
-        "empty_reason",
+        "why_nothing",
         "occasion",
         "new_papers",
         "matching_papers",
