@@ -1,4 +1,4 @@
-"""When a reader's next digest is due: their hour, on their weekdays, in their zone (SENDING.md section i)."""
+"""When a reader's next digest is due: their hour, on their weekdays, in their zone."""
 
 from __future__ import annotations
 

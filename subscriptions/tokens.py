@@ -2,8 +2,9 @@
 
 A signed token is the reader's public id (22 characters), the day of a digest where it is about one (4), and 16
 characters of HMAC-SHA256 (96 bits), so that a whole link stays within the 70 columns that a List-Unsubscribe header
-allows (EMAIL.md 20). It has one purpose, never expires, and outlives a change of address and of key as long as the old
-key stays in SECRET_KEY_FALLBACKS. A login token is 128 random bits, of which only the hash is kept.
+allows (requirement 20 of docs/requirements.md). It has one purpose, never expires, and outlives a change of address and
+of key as long as the old key stays in SECRET_KEY_FALLBACKS. A login token is 128 random bits, of which only the hash is
+kept.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """After a restore from a backup: what left between the backup and now is not known, so it counts as sent.
 
-It is the one way to a duplicate that no unique key can close (SENDING.md section c): the rows that would tell are gone.
+It is the one way to a duplicate that no unique key can close (docs/sending.md): the rows that would tell are gone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Lease a batch, hand its digests over, write down what became of each; take back what a dead worker held.
 
-The states are SENDING.md's: nothing is handed over before its row says ``handing_off``, and a row that says so when its
-worker is gone becomes ``unknown``, which is never sent again.
+docs/sending.md describes the states: nothing is handed over before its row says ``handing_off``, and a row that says so
+when its worker is gone becomes ``unknown``, which is never sent again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whether digests may leave through the mail provider, and how fast: pause, breaker and rate, one row for all workers.
 
-The rows of deliveries and batches wait by their ``not_before``; no worker sleeps for it (SENDING.md section g).
+The rows of deliveries and batches wait by their ``not_before``; no worker sleeps for it (docs/sending.md).
 """
 
 from __future__ import annotations

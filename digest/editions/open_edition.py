@@ -26,7 +26,7 @@ STILL_TRENDING = 50  # papers of the week that may come back into the candidates
 
 
 def noon(day: date) -> datetime:
-    """The moment at which a given day is read and sent (DESIGN.md section 6, clock)."""
+    """The moment at which a given day is read and sent."""
     return datetime.combine(day, time(12), UTC)
 
 

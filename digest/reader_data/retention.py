@@ -1,4 +1,4 @@
-"""Why papers were chosen is kept 30 days (DESIGN.md, retention); which papers were sent, for good."""
+"""Keep why papers were chosen for 30 days, and which papers were sent for good."""
 
 from __future__ import annotations
 

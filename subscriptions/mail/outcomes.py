@@ -1,4 +1,4 @@
-"""What became of a mail, as far as an answer or an error tells: SENDING.md section e is this module's table."""
+"""Classify what became of a mail by an answer or an error; docs/sending.md has the same table for operators."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What is done to the service: a function for each line of the crash map, and what may strike at any time.
 
-The lines are SENDING.md's, section c. Each is brought about from outside (a lock that is held, a sink that does not
+docs/sending.md has the lines. Each is brought about from outside (a lock that is held, a sink that does not
 answer, a process that is stopped), and the one process that stands there is killed. What a blow returns is what it found
 right afterwards; NotReached when that moment did not come.
 """

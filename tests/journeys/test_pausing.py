@@ -1,4 +1,4 @@
-"""EMAIL.md 63: a pause takes effect within a chunk, and neither resuming nor trying again sends anybody a mail twice."""
+"""Requirement 63 of docs/requirements.md: a pause takes effect within a chunk, and neither resuming nor trying again sends anybody a mail twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real digests and link mails as the bytes that a mail server received: the message (EMAIL.md a)."""
+"""Real digests and link mails as the bytes that a mail server received: the message."""
 
 from __future__ import annotations
 

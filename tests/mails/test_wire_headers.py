@@ -1,4 +1,4 @@
-"""Real digests and link mails as the bytes that a mail server received: the headers (EMAIL.md b)."""
+"""Real digests and link mails as the bytes that a mail server received: the headers."""
 
 from __future__ import annotations
 

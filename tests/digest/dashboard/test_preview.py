@@ -121,7 +121,7 @@ def test_only_privacy_finds_a_reader_by_address_and_it_is_in_no_address_bar(dash
 def test_60_a_preview_is_a_sandboxed_frame_whose_policy_forbids_script_and_a_stored_title_does_not_run(
     dashboard: Client,
 ) -> None:
-    """EMAIL.md section g, 60; tests/browser/test_today.py presses it in a browser."""
+    """Requirement 60 of docs/requirements.md; tests/browser/test_today.py presses it in a browser."""
     publish(entry(1, title=f"Title {HOSTILE}", authors=(f"Name {HOSTILE}",)), name=f"Source {HOSTILE}")
     ada = reader("ada", wants={"category": ["cs.LG"]})
     page = dashboard.get(f"/dashboard/preview?reader={ada.public_id}")
@@ -158,7 +158,7 @@ def test_no_link_in_the_frame_acts_and_none_in_the_mail_is_the_readers(dashboard
 def test_64_a_test_mail_goes_to_verified_staff_alone_says_so_in_its_subject_and_writes_no_delivery(
     dashboard: Client, cleo: User, ada: Subscriber
 ) -> None:
-    """EMAIL.md section g, 64."""
+    """Requirement 64 of docs/requirements.md."""
     dan = one_of_the_staff(name="dan")
     unverified = EmailAddress.objects.create(user=dan, email="dan@elsewhere.example.org", verified=False)
     stranger = User.objects.create_user("eve", "eve@example.org", "an unlikely password")

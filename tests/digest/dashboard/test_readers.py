@@ -175,7 +175,7 @@ def test_looking_changes_nothing(dashboard: Client) -> None:
     assert dict(every_row()) == before
 
 
-# EMAIL.md 61: lifting a suppression and exporting take the role, a proof, and leave a line ------------------------------
+# Requirement 61 of docs/requirements.md: lifting a suppression and exporting take the role, a proof, and leave a line ------------------------------
 
 
 @pytest.mark.parametrize("act", ACTS)

@@ -1,4 +1,4 @@
-"""EMAIL.md 62: the sum of a day always balances, whatever became of its digests."""
+"""Requirement 62 of docs/requirements.md: the sum of a day always balances, whatever became of its digests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer or an error says of a mail: SENDING.md section e, line by line."""
+"""What an answer or an error says of a mail: the table of docs/sending.md, line by line."""
 
 from __future__ import annotations
 
