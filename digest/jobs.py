@@ -1,4 +1,4 @@
-"""What the timetable calls: each a turn that one process has at a time, so that two beats are harmless."""
+"""Steps of the timetable. Each holds a lease, one process at a time, so that two schedulers are harmless."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from subscriptions import topic_counts
 from subscriptions.models import Subscriber
 from subscriptions.retention import delete_expired
 
-# As long as a task may run: a turn whose holder died is free again after this.
+# The longest run of a task; the lease of a killed process is free again after this.
 HOLD = timedelta(seconds=settings.LEASE_SECONDS)
-# Two that plan at once are harmless: what matters more is that a morning does not wait long for one that was killed.
+# Shorter, since planning twice is harmless and digests must not wait long for a process that was killed.
 HOLD_TICK = HOLD * 0.4
-SELDOM = timedelta(hours=1)  # between two goes at what is in no hurry
+SELDOM = timedelta(hours=1)  # between two runs of ``tidy``
 
 
 def tick(now: datetime) -> None:
-    """Take back what dead workers held, then plan every reader whose moment has come, who waited longest first.
+    """Reclaim the leases of dead workers, then plan every due reader, the longest waiting first.
 
-    A given day does not move on by itself: there, only newcomers get their first digest, from the newest edition.
+    Outside live mode time does not pass: only new readers get their first digest, from the newest edition.
     """
     with _turn("tick", now, hold=HOLD_TICK) as ours:
         if ours:
@@ -47,13 +47,13 @@ def tick(now: datetime) -> None:
 
 
 def waiting(now: datetime) -> int:
-    """How many batches could be delivered now."""
+    """Count the batches that can be delivered now."""
     at = current_time(now)
     return 0 if throttle.paused_until(at) else Batch.objects.due(at).count()
 
 
 def deliver(clock: Callable[[], datetime]) -> timedelta | None:
-    """Deliver one batch, if one is due; how soon somebody should go on with it, None when it is done or waits long."""
+    """Deliver one batch if one is due; return the time until it should continue, None if it is done or waits long."""
 
     def here() -> datetime:
         return current_time(clock())
@@ -69,21 +69,21 @@ def deliver(clock: Callable[[], datetime]) -> timedelta | None:
 
 
 def refresh(now: datetime) -> None:
-    """Fetch and store the sources whose time has come, one after the other."""
+    """Fetch and store the sources that are due, one after the other."""
     with _turn("refresh", now) as ours:
         if ours:
             refresh_due(now)
 
 
 def open_edition(now: datetime) -> None:
-    """Open today's edition when every source has given its day, or at the deadline."""
+    """Open today's edition when every source has delivered its day, or at the deadline."""
     with _turn("open_edition", now) as ours:
         if ours and (opened := open_when_ready(now)):
             reach.count_readers(opened)
 
 
 def tidy(now: datetime) -> None:
-    """Take out what is of no use any more: sign-ups nobody confirmed, old links, events, reasons; then count."""
+    """Delete expired rows (unconfirmed sign-ups, old links, events, reasons), then count."""
     with _turn("tidy", now, cooldown=SELDOM) as ours:
         if ours:
             delete_expired(now)
@@ -93,7 +93,7 @@ def tidy(now: datetime) -> None:
 
 
 def count(now: datetime) -> None:
-    """Whon the dashboard's pages show and must not count themselves: editions, days, whom papers and topics reach."""
+    """Store the counts that the dashboard's pages must not compute: editions, days, readers of papers and topics."""
     edition_counts.tally(now)
     reach.count_readers_of_newest(now)
     topic_counts.count_readers()
@@ -102,8 +102,8 @@ def count(now: datetime) -> None:
 
 @contextmanager
 def _turn(name: str, now: datetime, *, hold: timedelta = HOLD, cooldown: timedelta = timedelta()) -> Iterator[bool]:
-    """Whether the turn is ours; its row remembers when it last went well, and is not taken again before ``rest``."""
-    # One further ahead than anyone holds it was taken before the clock was put back.
+    """Yield whether the lease was acquired; after success its row stores the time and stays taken for ``cooldown``."""
+    # A lease that ends later than possible was acquired before the clock was put back.
     Lease.objects.filter(name=name, until__gt=now + max(hold, cooldown)).update(until=now)
     holder = lease.new_holder()
     if not lease.acquire(name, holder=holder, now=now, hold=hold):

@@ -1,4 +1,4 @@
-"""A Lease row as a turn: of all workers and processes, one at a time holds it."""
+"""Acquire and release a Lease row, which one worker or process holds at a time."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from django.db.models import Q, QuerySet
 
 from digest.models import Lease
 
-LONGEST = timedelta(hours=1)  # a turn further ahead than this was taken by a clock that has since been put right
-MOMENT = timedelta(seconds=0.25)  # between two looks at a turn that somebody holds
+# A lease that ends later than this was acquired by a clock that was wrong.
+LONGEST = timedelta(hours=1)
+MOMENT = timedelta(seconds=0.25)  # between two attempts to acquire a lease in use
 
 
 def new_holder() -> str:
-    """A name for whoever takes turns, that nobody else has."""
+    """Return a unique name for a holder of leases."""
     return secrets.token_hex(8)
 
 
 def acquire(name: str, *, holder: str, now: datetime, hold: timedelta) -> bool:
-    """Take the turn ``name`` for ``hold`` (at most LONGEST) if it is free, or if the time of who had it is over.
+    """Acquire the lease ``name`` for ``hold`` (at most LONGEST) if it is free or expired.
 
-    Of many processes that ask in one moment, one is told True. It may not be called within a transaction: the others
-    would see the turn only after its end.
+    Returns True for exactly one of many concurrent processes. Must not be called within a transaction: the others would
+    see the lease only after its end.
     """
     until = now + min(hold, LONGEST)
     with transaction.atomic(durable=True):
@@ -35,15 +36,15 @@ def acquire(name: str, *, holder: str, now: datetime, hold: timedelta) -> bool:
 
 
 def release(name: str, *, holder: str, now: datetime, cooldown: timedelta = timedelta()) -> bool:
-    """Give the turn back, so that the next may take it after ``rest`` (at most LONGEST).
+    """Release the lease, which can be acquired again after ``cooldown`` (at most LONGEST).
 
-    Returns False, with nothing changed, when ``holder`` has lost it in the meantime.
+    Returns False and changes nothing if ``holder`` no longer holds it.
     """
     return bool(_held(name, holder).update(holder="", until=now + min(cooldown, LONGEST)))
 
 
 def done(name: str, *, holder: str, now: datetime, cooldown: timedelta = timedelta()) -> bool:
-    """Give the turn back after work that went well, and remember when that was, for ``doctor`` and the health page."""
+    """Release the lease after successful work, and store the time for ``doctor`` and the health page."""
     return bool(_held(name, holder).update(holder="", until=now + min(cooldown, LONGEST), last_ok_at=now))
 
 
@@ -56,11 +57,12 @@ def wait_for(
     clock: Callable[[], datetime],
     sleep: Callable[[float], None],
 ) -> datetime | None:
-    """Take the turn as soon as it is free; None when it was taken, else the moment at which to ask for it again.
+    """Wait for the lease and acquire it; return None if acquired, else the time of the next attempt.
 
-    The wait ends after ``patience``, or at once where the turn rests for longer than that.
+    Waits for at most ``timeout``, and not at all if the cooldown is longer than that.
     """
-    left = timeout  # counted by what was slept, since the clock may jump
+    # reduced by the time slept, since the clock may jump
+    left = timeout
     while not acquire(name, holder=holder, now=(now := clock()), hold=hold):
         lease = Lease.objects.filter(name=name).first()
         resting = lease is not None and not lease.holder

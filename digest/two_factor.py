@@ -1,4 +1,4 @@
-"""Say whether the staff need a second factor, and who has one."""
+"""Check whether the staff need a second factor, and who has one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-DEMONSTRATION = "curator@broadsheet.invalid"  # the login that a first ./run digest leaves
+DEMONSTRATION = "curator@broadsheet.invalid"  # created by the first ./run digest
 
 
 def code_is_required() -> bool:
-    """As soon as mail leaves for anything but the outbox, a password alone opens nothing."""
+    """Return whether a password alone is not enough: as soon as mail goes anywhere but the outbox."""
     return bool(settings.MAIL_PROVIDER != "outbox")
 
 
 def has_code(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Whether an app of theirs makes codes; one query."""
+    """Return whether this user has set up an authenticator app. One query."""
     return Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.TOTP).exists()

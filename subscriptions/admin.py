@@ -18,7 +18,7 @@ from subscriptions.models import (
 
 
 class ReadOnly(admin.ModelAdmin):
-    """Records that the product writes and people only look at."""
+    """Records that the product writes and that people only view."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -47,7 +47,7 @@ class PreferenceInline(admin.TabularInline):
 
 @admin.register(Subscriber)
 class SubscriberAdmin(admin.ModelAdmin):
-    """Readers come by signing up and leave by themselves: here they are looked at, and their choices mended."""
+    """Subscribers: their preferences can be edited. Nobody is added or deleted here."""
 
     list_display = ["email", "status", "zone", "send_hour", "max_papers", "confirmed_at", "last_issue_date"]
     list_filter = ["status", "zone"]
@@ -63,8 +63,9 @@ class SubscriberAdmin(admin.ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    # Readers are erased instead, which keeps the record of consent and each day's numbers.
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False  # who wants to be gone is erased: the record of consent and each day's numbers stay
+        return False
 
 
 @admin.register(Preference)

@@ -1,4 +1,4 @@
-"""One person's proof of consent in words: by what right they are written to, for them or for whoever asks."""
+"""One person's proof of consent in words, for that person or for an authority."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from subscriptions.models import ConsentEvent
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change of permission: when, which, and what is known of it, as names and values."""
+    """One change of permission, with its details as (name, value)."""
 
     at: datetime
     what: str
@@ -19,7 +19,7 @@ class Step:
 
 
 def proof_of(public_id: str) -> list[Step]:
-    """Every change of this person's permission to be written to, oldest first; none for nobody. One query."""
+    """Return every change of this person's permission, oldest first; none for an empty id. One query."""
     events = ConsentEvent.objects.filter(public_id=public_id) if public_id else ()
     return [Step(event.at, str(event.get_kind_display()).lower(), _details(event)) for event in events]
 

@@ -1,4 +1,4 @@
-"""The words that people agree to. Consent is on record with the version of these words, so each version stays here."""
+"""The words that people agree to. A consent event records their version, so each version stays here."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ SIGN_UP = (
 
 
 def version_of(text: str, month: str) -> str:
-    """``2026-11 `` and 12 hexadecimal digits: the month in which these words went into use, and their hash."""
+    """Return the month in which this text came into use and 12 hexadecimal digits of its hash: ``2026-11 0123...``."""
     return f"{month} {hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 VERSION = version_of(SIGN_UP, "2026-11")
-EVER_USED = {VERSION: SIGN_UP}  # words that are replaced go on being listed here
+EVER_USED = {VERSION: SIGN_UP}  # keep replaced texts here
 
 
 def words(version: str) -> str:
-    """The words of that version; empty for one that was never in use."""
+    """Return the words of that version; empty for one that was never in use."""
     return EVER_USED.get(version, "")

@@ -1,4 +1,4 @@
-"""How often one reader is mailed a link, so that nobody can fill an inbox by asking for them."""
+"""Limits on mails with a link to one reader, so that nobody can flood an inbox by asking for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from subscriptions.models import Subscriber
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Two columns of a reader: when the last such mail left, and how many did on that day (UTC)."""
+    """A limit that is counted in two columns of the reader: time of the last mail, number on that day (UTC)."""
 
     sent_at: str
     today: str
@@ -26,7 +26,7 @@ SIGN_INS = Quota("link_sent_at", "links_today", timedelta(minutes=2), 10)
 
 @dataclass(frozen=True, slots=True)
 class QuotaUse:
-    """One mail of an allowance, taken at a moment; it can be given back when the mail surely did not leave."""
+    """One mail counted against a quota; refund it when the mail surely did not leave."""
 
     quota: Quota
     reader: int
@@ -35,7 +35,7 @@ class QuotaUse:
 
 
 def use(quota: Quota, reader: Subscriber, *, now: datetime) -> QuotaUse | None:
-    """Take one mail of this reader's allowance, None when it is used up: one UPDATE, so that two cannot take one."""
+    """Count one mail against the reader's quota; None when it is used up. One UPDATE, so it is safe against races."""
     sent_at, today = quota.sent_at, quota.today
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     rested = Q(**{sent_at: None}) | Q(**{f"{sent_at}__lte": now - quota.gap})
@@ -53,7 +53,7 @@ def use(quota: Quota, reader: Subscriber, *, now: datetime) -> QuotaUse | None:
 
 
 def refund(used: QuotaUse) -> None:
-    """The mail did not leave: another may be tried, unless one was taken since."""
+    """Take back the count of a mail that did not leave, unless another was counted since."""
     sent_at, today = used.quota.sent_at, used.quota.today
     Subscriber.objects.filter(pk=used.reader, **{sent_at: used.at, f"{today}__gt": 0}).update(
         **{sent_at: used.before, today: F(today) - 1}

@@ -1,4 +1,4 @@
-"""What is kept no longer than it is of use."""
+"""Delete rows that are not needed any more."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from subscriptions.models import LinkRequest, LoginToken, RateCounter, Subscribe
 from subscriptions.tokens import LASTS
 
 UNCONFIRMED = timedelta(days=7)
-SPENT = timedelta(days=7)  # a link that is over goes on saying so for a while, and not that it never was one
+SPENT = timedelta(days=7)  # so long the page of an old link says "expired" and not "invalid"
 UNANSWERED = timedelta(days=1)
 
 
 def delete_expired(now: datetime) -> None:
-    """Take out sign-ups nobody confirmed, links and visits that are over, requests nobody answers, spent counts."""
+    """Delete unconfirmed sign-ups, expired links, sessions and counters, and unanswered requests."""
     pending = Subscriber.objects.filter(status=Subscriber.Status.PENDING, signed_up_at__lte=now - UNCONFIRMED)
     with transaction.atomic():
         consent.delete_unconfirmed(pending.filter(confirmed_at=None))
     LoginToken.objects.filter(expires_at__lte=now - SPENT).delete()
-    # by the time alone, whether a link was mailed or not: else its end would tell whom mail is refused to
+    # By time alone, whether a link was mailed or not: otherwise the end would reveal which addresses are suppressed.
     asked_long_ago = Subscriber.objects.filter(pending_since__lte=now - LASTS[LoginToken.Purpose.CHANGE_ADDRESS])
     asked_long_ago.update(pending_email=None, pending_since=None)
     LinkRequest.objects.filter(asked_at__lte=now - UNANSWERED).delete()

@@ -1,4 +1,4 @@
-"""Readers whose digest is worth a look, without their addresses."""
+"""Examples of readers for the staff's preview, without their addresses."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from django.db.models import Count
 from subscriptions.models import Preference, Subscriber
 from subscriptions.schedule import rhythm_in_words
 
-AMONG = 1000  # the newest readers, so that a long list costs no more than a short one
+AMONG = 1000  # newest readers, so that the cost is bounded
 EACH = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A reader by their number, and what they asked for in a few words."""
+    """A reader's id, and their preferences in a few words."""
 
     public_id: str
     says: str
 
 
 def examples() -> list[tuple[str, list[Example]]]:
-    """Groups of readers among the newest thousand on the list, none of them empty: two queries."""
+    """Return named groups among the newest 1,000 readers on the list, without empty ones. Two queries."""
     newest = list(Subscriber.objects.on_the_list().order_by("-pk")[:AMONG])
     if not newest:
         return []

@@ -1,4 +1,4 @@
-"""When a reader's next digest is due: their hour, on their weekdays, in their zone."""
+"""Compute when a reader's next digest is due: at their hour, on their weekdays, in their zone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """The zone of that name, or UTC where the machine's zone data know it no more."""
+    """Return the zone of that name, or UTC if the machine's zone data do not know it."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -23,12 +23,12 @@ def local_date(zone: str, now: datetime) -> date:
 
 
 def instant(day: date, hour: int, zone: str) -> datetime:
-    """``hour`` o'clock of that local day, in UTC; the first instant after a gap, the first of the two in a fold."""
+    """Return that hour of that local day in UTC: the first instant after a gap, the first of the two in a fold."""
     local = datetime.combine(day, time(hour), zone_of(zone))
     first, second = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
     if first <= second:
         return first
-    # the clock skipped this hour: somewhere between the two it jumped over it
+    # The clock skipped this hour: search the second between the two at which it jumped.
     wall = local.replace(tzinfo=None)
     seconds = range(int((first - second).total_seconds()))
     skipped = bisect_left(
@@ -38,9 +38,9 @@ def instant(day: date, hour: int, zone: str) -> datetime:
 
 
 def next_send_at(*, after: date, now: datetime, hour: int, weekdays: int, zone: str) -> datetime | None:
-    """The first of the reader's instants whose local date is later than ``after`` and that lies 12 hours after ``now``.
+    """Return the reader's first due time on a local date after ``after`` and at least 12 hours after ``now``.
 
-    ``weekdays`` are bits, Monday is 1; without any, None.
+    ``weekdays`` are bits, Monday is 1. Return None without any.
     """
     for days in range(1, 16):
         day = after + timedelta(days=days)
@@ -50,7 +50,7 @@ def next_send_at(*, after: date, now: datetime, hour: int, weekdays: int, zone: 
 
 
 def rhythm_in_words(*, weekdays: int, hour: int) -> str:
-    """``every day at 07:00``, ``on weekdays at 07:00``, ``on Mondays and Fridays at 07:00``; empty without a day."""
+    """Return ``every day at 07:00``, ``on weekdays at 07:00``, ``on Mondays at 07:00``; empty without a day."""
     days = [f"{day}s" for number, day in enumerate(day_name) if weekdays >> number & 1]
     if not days:
         return ""

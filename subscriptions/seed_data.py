@@ -1,4 +1,4 @@
-"""What a first run lays down: the topics on offer, and three readers to show the service with."""
+"""Data that a first run creates: the topics on offer, and three demonstration readers."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ TOPICS: dict[str, list[tuple[str, list[str], list[str]]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taste:
-    """A demonstration reader: who, where, and what they ask for."""
+    """A demonstration reader and their preferences."""
 
     name: str
     zone: str
@@ -107,7 +107,7 @@ DEMONSTRATION = [
 
 
 def seed_topics() -> int:
-    """Offer the topics above when there is none yet; a curator's own choice is never touched."""
+    """Create the topics above if there are none; a curator's own topics are never changed."""
     if Topic.objects.exists():
         return 0
     rows = [
@@ -120,7 +120,7 @@ def seed_topics() -> int:
 
 
 def seed_demo_subscribers(now: datetime) -> int:
-    """Three readers with different tastes, when there is no reader at all."""
+    """Create three readers with different preferences if there is no reader."""
     if Subscriber.objects.exists():
         return 0
     topics = {topic.name: topic for topic in Topic.objects.all()}

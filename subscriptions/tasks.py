@@ -1,4 +1,4 @@
-"""What Celery calls here: a wake-up to look for rows that wait."""
+"""Celery tasks: wake-ups to process waiting rows."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""Links that a mail carries: signed tokens, which last, and login tokens, which work once and soon end.
+"""Links in mails: signed tokens, which never expire, and login tokens, which work once and expire soon.
 
-A signed token is the reader's public id (22 characters), the day of a digest where it is about one (4), and 16
-characters of HMAC-SHA256 (96 bits), so that a whole link stays within the 70 columns that a List-Unsubscribe header
-allows (requirement 20 of docs/requirements.md). It has one purpose, never expires, and outlives a change of address and
-of key as long as the old key stays in SECRET_KEY_FALLBACKS. A login token is 128 random bits, of which only the hash is
-kept.
+A signed token is the reader's public id (22 characters), the day of a digest if it is about one (5), and 16 characters
+of HMAC-SHA256 (96 bits), so that a whole link has at most 70 columns and List-Unsubscribe stays one line. It has one
+purpose, and stays valid after a change of address, and of key while the old key is in SECRET_KEY_FALLBACKS. A login
+token is 128 random bits, of which only the hash is stored.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ from django.utils.encoding import punycode
 from subscriptions.models import LoginToken, Subscriber
 
 UNSUBSCRIBE = "unsubscribe"
-PREFERENCES = "preferences"  # only ever asks for a mail with a sign-in link
+PREFERENCES = "preferences"  # only requests a mail with a sign-in link
 FEEDBACK = "feedback"  # on the papers of one digest
-WEB_COPY = "copy"  # only ever shows one digest
+WEB_COPY = "copy"  # only shows one digest
 
 LASTS = {
     LoginToken.Purpose.CONFIRM: timedelta(hours=48),
@@ -40,15 +39,15 @@ _TOKEN = re.compile(r"([A-Za-z0-9_-]{22})([0-9a-f]{5})?([A-Za-z0-9_-]{16})")
 
 
 class BadLink(Exception):
-    """The token was not made here, or for another purpose, or is of no use any more."""
+    """Raised for a token that is forged, made for another purpose, or about something that is gone."""
 
 
 class LinkExpired(BadLink):
-    """It was good, and its time is over."""
+    """Raised for a valid token that has expired."""
 
 
 class LinkUsed(BadLink):
-    """It was good, and it works only once."""
+    """Raised for a valid single-use token that was used."""
 
 
 # Signed tokens -------------------------------------------------------------------------------------------------------
@@ -60,12 +59,12 @@ def token_for(purpose: str, subscriber: Subscriber, *, day: date | None = None) 
 
 
 def read_token(purpose: str, token: str) -> str:
-    """The public id that the token was made for; raises BadLink."""
+    """Return the public id that the token was made for; raise BadLink."""
     return _read(purpose, token)[0]
 
 
 def read_day_token(purpose: str, token: str) -> tuple[str, date]:
-    """The public id and the day that the token was made for; raises BadLink."""
+    """Return the public id and the day that the token was made for; raise BadLink."""
     public_id, day = _read(purpose, token)
     if day is None:
         raise BadLink(f"not a link to {purpose}")
@@ -85,7 +84,7 @@ def web_copy_url(subscriber: Subscriber, day: date) -> str:
 
 
 def feedback_url(subscriber: Subscriber, day: date) -> str:
-    """What the links under a paper begin with: ``/3/more`` follows for the third. One token serves the whole mail."""
+    """Return the start of the links under each paper of a mail: ``/3/more`` follows for the third."""
     token = token_for(FEEDBACK, subscriber, day=day)
     return _url("feedback", token)
 
@@ -94,7 +93,8 @@ def _url(page: str, token: str) -> str:
     return f"{settings.SITE_URL}{_before_token(page)}{token}"
 
 
-@cache  # a mail has four of them, and Django takes longer for one than for its seal
+# Cached: a mail has four links, and ``reverse`` takes longer than the HMAC.
+@cache
 def _before_token(page: str) -> str:
     more = {"number": 1, "wish": "more"} if page == "feedback" else {}
     return reverse(page, kwargs={"token": "TOKEN", **more}).partition("TOKEN")[0]
@@ -119,9 +119,9 @@ def _written(day: date | None) -> str:
 def new_login_token(
     purpose: LoginToken.Purpose, subscriber: Subscriber, *, now: datetime, choices: dict[str, Any] | None = None
 ) -> str:
-    """A new token for that purpose; only its hash is kept, so this is the one time it can be seen.
+    """Create a token for that purpose and return it; only its hash is stored.
 
-    ``choices`` are those of a sign-up, as JSON, held until it is confirmed.
+    ``choices`` are those of a sign-up, as JSON, stored until it is confirmed.
     """
     token = secrets.token_urlsafe(16)
     LoginToken.objects.create(
@@ -135,7 +135,7 @@ def new_login_token(
 
 
 def login_token(purpose: LoginToken.Purpose, token: str, *, now: datetime) -> LoginToken:
-    """The row of a token that is still good, unchanged; raises BadLink, LinkUsed or LinkExpired."""
+    """Return the row of a valid token without using it; raise BadLink, LinkUsed or LinkExpired."""
     row = LoginToken.objects.filter(purpose=purpose, token_hash=_hash(token)).select_related("subscriber").first()
     if row is None:
         raise BadLink(f"not a link to {purpose}")
@@ -147,10 +147,10 @@ def login_token(purpose: LoginToken.Purpose, token: str, *, now: datetime) -> Lo
 
 
 def use_login_token(purpose: LoginToken.Purpose, token: str, *, now: datetime) -> LoginToken:
-    """Use a token up, once whoever else tries at the same moment; raises as :func:`login_token` does."""
+    """Mark a token as used, exactly once even under races; raise as :func:`login_token` does."""
     reader = login_token(purpose, token, now=now).subscriber_id
     with transaction.atomic():
-        # the reader first, then their links: as leaving and erasing lock them, else two could wait for each other
+        # Lock the reader before their links, in the order of unsubscribe and erase, to avoid a deadlock.
         Subscriber.objects.select_for_update().filter(pk=reader).first()
         row = login_token(purpose, token, now=now)
         LoginToken.objects.filter(pk=row.pk).update(used_at=now)
@@ -158,7 +158,7 @@ def use_login_token(purpose: LoginToken.Purpose, token: str, *, now: datetime) -
 
 
 def withdraw_login_token(token: str) -> None:
-    """The mail that was to carry this token did not leave."""
+    """Delete a token because its mail did not leave."""
     LoginToken.objects.filter(token_hash=_hash(token)).delete()
 
 
@@ -166,22 +166,22 @@ def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-# Names and seals -----------------------------------------------------------------------------------------------------
+# Message ids and HMACs -----------------------------------------------------------------------------------------------
 
 
 def message_id(purpose: str, key: str) -> str:
-    """``<d.{26 characters}@domain>``, the same for each try of the mail that ``key`` names, and not to be guessed."""
+    """Return ``<d.{26 characters}@domain>``: the same for each try of the mail named by ``key``, and unguessable."""
     digest = hmac.digest(settings.SECRET_KEY.encode(), f"{purpose}|{key}".encode(), "sha256")
     return f"<d.{base64.b32encode(digest).decode()[:26].lower()}@{sending_domain(purpose)}>"
 
 
 def digest_message_id(subscriber: Subscriber, day: date) -> str:
-    """Of the one digest that this reader may have for that issue date."""
+    """Return the message id of this reader's one digest for that issue date."""
     return message_id("digest", f"{subscriber.public_id}|{day}")
 
 
 def sender_of(purpose: str) -> str:
-    """Who sends digests; mails with a link may have a sender of their own, whose reputation digests do not touch."""
+    """Return the sender. Mails with a link may have their own, so that digests do not affect its reputation."""
     return str((purpose != "digest" and settings.TRANSACTIONAL_FROM_EMAIL) or settings.DEFAULT_FROM_EMAIL)
 
 
@@ -194,7 +194,8 @@ def _domain_of(sender: str) -> str:
     return punycode(sender.rpartition("@")[2].strip("> "))
 
 
-@lru_cache(maxsize=8)  # a mail's head and its two parts bear the same links
+# Cached: a mail's headers and its two parts contain the same links.
+@lru_cache(maxsize=8)
 def _seal(purpose: str, about: str, key: str) -> str:
     sealing = _sealing(purpose, key).copy()
     sealing.update(about.encode())

@@ -1,4 +1,4 @@
-"""How many readers want each topic, and how many mute it: kept on the topic's row, for pages that must not count."""
+"""Numbers of readers who want or mute each topic, stored on the topic's row so that pages need not count."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Stance = Preference.Stance
 
 
 def count_readers() -> None:
-    """Count for every topic, once an hour: one query that reads all preferences, and one for what has changed."""
+    """Count the readers of every topic (hourly): one query over all preferences, and one UPDATE for the changes."""
     chosen = Preference.objects.filter(topic__isnull=False, subscriber__status__in=ON_THE_LIST)
     rows = chosen.values_list("topic", "stance").annotate(count=Count("pk")).order_by()
     counts = {(topic, stance): count for topic, stance, count in rows}
@@ -25,11 +25,11 @@ def count_readers() -> None:
 
 
 def most_wanted(limit: int) -> list[Topic]:
-    """By how many readers want them, as counted last."""
+    """Return the topics that most readers want, by the last count."""
     return list(Topic.objects.filter(wanted__gt=0).order_by("-wanted", "name")[:limit])
 
 
 def readers_who_want(topic: Topic) -> int:
-    """As of now; reads every row of the topic."""
+    """Count the readers who want this topic now; reads every row of the topic."""
     chosen = Preference.objects.filter(topic=topic, stance=Stance.WANT)
     return chosen.filter(subscriber__status__in=ON_THE_LIST).count()

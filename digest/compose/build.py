@@ -1,6 +1,6 @@
-"""Chosen cards and a reader -> Digest: the subject, every sentence and every reason of one e-mail.
+"""Build a Digest, the words of one e-mail, from chosen cards and a reader.
 
-Nothing is claimed that the given values do not say: each sentence is made from a count or a reason that was handed in.
+Each sentence is made from a given count or reason; nothing else is claimed.
 """
 
 from __future__ import annotations
@@ -23,13 +23,12 @@ NOTE_LENGTH = 600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """Whom the digest is for, as far as the mail shows it.
+    """The recipient, as far as the mail shows it.
 
-    ``asked_for`` names what the reader wants, in words ("Robotics", "“grasping”", "cs.LG", "Ingrid Solheim-Vargas");
-    empty means that nothing was asked for, and the digest is labelled as the trending list. ``feedback_url`` is what
-    the links under each paper begin with (``…/3/more``); where it, ``preferences_url`` or ``web_url`` (the same digest
-    on the web) is empty, the mail has none. ``rhythm`` says when digests come ("on weekdays at 07:00") and ``limit``
-    how many papers they have at most; a first digest tells them, where they are known.
+    ``asked_for`` holds the reader's wishes in words ("Robotics", "“grasping”", "cs.LG", "Ingrid Solheim-Vargas"); if it
+    is empty, the digest is labelled as the trending list. ``feedback_url`` is the prefix of the links under each paper
+    (``…/3/more``), ``web_url`` the same digest on the web; an empty URL leaves its link out of the mail. A first digest
+    states ``rhythm`` ("on weekdays at 07:00") and ``limit``, the most papers per mail, if they are known.
     """
 
     address: str
@@ -45,7 +44,7 @@ class Reader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """Who sends: the service's name, its address on the web and by post."""
+    """The service's name, its address on the web and its postal address."""
 
     name: str
     site_url: str
@@ -53,7 +52,7 @@ class Sender:
 
 
 class Item(NamedTuple):
-    """One paper of a digest: its place in the mail (from 1), its card, why it is here, and a curator's note or none."""
+    """One paper of a digest: its number in the mail (from 1), its card, its reason, and a curator's note or none."""
 
     number: int
     card: Card
@@ -63,9 +62,9 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """Every word of one digest. ``items`` are in the order shown, picks first; ``left_out`` did not fit in.
+    """All words of one digest. ``items`` are in the order shown, picks first; ``left_out`` counts those without space.
 
-    ``opening`` is empty but for a first digest and one that catches up; ``also`` are trending papers beside the digest.
+    Only a first digest and one that catches up have an ``opening``; ``also`` are further trending papers.
     """
 
     subject: str
@@ -85,13 +84,13 @@ class Digest:
 
     @property
     def papers(self) -> tuple[Item, ...]:
-        """The picks and then the others: every paper that the reader is shown."""
+        """Return every paper shown: the picks, then the others."""
         return self.picks + self.items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nothing:
-    """Every word of the mail for a day without a paper for the reader; ``why`` is a sentence."""
+    """All words of the mail for a day without a paper for the reader; ``why`` is a sentence."""
 
     subject: str
     preheader: str
@@ -118,14 +117,13 @@ def compose(
     since: date | None = None,
     subject: str = "",
 ) -> Digest:
-    """Put one reader's chosen papers into words.
+    """Compose the words of one reader's digest.
 
-    ``cards`` are in ranked order; those with a ``pick`` reason are shown first. ``issue_date`` is the reader's own
-    day, ``arrived`` the number of new papers looked through, ``matched`` how many of them answer to what the reader
-    asked for. ``completeness`` are the lines of :func:`digest.compose.completeness.completeness_in_words`. ``occasion``
-    is ``first``, ``catch_up`` (then ``since`` is the day of the oldest edition drawn from) or empty. A ``subject`` that
-    is known already is not made again. Raises ValueError without papers: a day with nothing is a skip or
-    :func:`compose_nothing`.
+    ``cards`` are in ranked order; those with a ``pick`` reason are shown first. ``issue_date`` is the day in the
+    reader's time zone, ``arrived`` the number of new papers, ``matched`` how many of them match the reader's wishes.
+    ``completeness`` are the lines of :func:`digest.compose.completeness.completeness_in_words`. ``occasion`` is
+    ``first``, ``catch_up`` (then ``since`` is the day of the oldest edition used) or empty. A given ``subject`` is
+    kept. Raises ValueError without papers: an empty day is a skip or :func:`compose_nothing`.
     """
     if not cards:
         raise ValueError("a digest needs at least one paper")
@@ -158,7 +156,8 @@ def compose(
     )
 
 
-EMPTY_TEXTS = {  # StatusReason of a day without a paper -> what its reader is told
+# StatusReason of a day without a paper -> its sentence for the reader
+EMPTY_TEXTS = {
     "no_new_papers": "No new paper came in.",
     "nothing_matched": "Nothing that came in matched what you asked for.",
 }
@@ -173,7 +172,7 @@ def compose_nothing(
     completeness: tuple[str, ...] = (),
     also: Sequence[Card] = (),
 ) -> Nothing:
-    """Say that there is nothing today, and why, to a reader who wished to be told."""
+    """Compose the mail for a day without papers, for a reader who wants it."""
     return Nothing(
         subject=subject_line(issue_date, ()),
         preheader=shorten(why, PREHEADER_LENGTH),
@@ -188,9 +187,9 @@ def compose_nothing(
 
 
 def subject_line(day: date, titles: Sequence[str]) -> str:
-    """``23 Nov: Everything in Its Place and 9 more``: the day and the first title, in at most 78 characters.
+    """Return the day and the first title in at most 78 characters: ``23 Nov: Everything in Its Place and 9 more``.
 
-    Without titles, ``23 Nov: nothing for you today``.
+    Without titles, return ``23 Nov: nothing for you today``.
     """
     before = f"{day.day} {day:%b}: "
     if not titles:
@@ -200,7 +199,7 @@ def subject_line(day: date, titles: Sequence[str]) -> str:
 
 
 def _preheader(titles: Sequence[str]) -> str:
-    """What else is in it. Titles are on one line already, so what is not shown is not looked at."""
+    """Return the further titles, cut. Titles are on one line already, so only the shown part is processed."""
     return shorten(f"Also: {' · '.join(titles)}"[: PREHEADER_LENGTH + 2], PREHEADER_LENGTH)
 
 
@@ -210,7 +209,7 @@ def _day(day: date) -> str:
 
 
 def _note(reasons: Sequence[Reason]) -> str | None:
-    """The curator's note, perhaps empty; None for a paper that is no pick."""
+    """Return the curator's note, perhaps empty; None for a paper that is not a pick."""
     for reason in reasons:
         if reason.kind == "pick":
             return reason.label
@@ -234,15 +233,16 @@ def _overview(arrived: int, matched: int, chosen: int, picked: int, *, asked: bo
 
 
 def _opening(reader: Reader, occasion: str, since: date | None) -> str:
-    """What a first digest says of those to come, or from when one draws that catches up; else empty."""
+    """Return the opening of a first digest or of one that catches up, else an empty string."""
     if occasion == "first":
         when = f" {shorten(reader.rhythm, NAME_LENGTH)}" if reader.rhythm else ""
         many = f", with at most {plural(reader.limit, 'paper')} each" if reader.limit else ""
         tune = "The links under each paper tune what comes next. " if reader.feedback_url else ""
         leave = "To change anything, use Preferences at the foot; to leave, Unsubscribe, there and at the top."
+        # the copy on the web has no link to unsubscribe
         return (
             f"This is your first digest. The next ones come{when or ' on the days you chose'}{many}. {tune}"
-            f"{leave if reader.unsubscribe_url else ''}"  # which the copy on the web has not
+            f"{leave if reader.unsubscribe_url else ''}"
         ).rstrip()
     if occasion == "catch_up" and since:
         return f"Catching up: this digest chooses from every paper since {since:%A}, {since.day} {since:%B}."

@@ -1,4 +1,4 @@
-"""A paper as every reader sees it, bounded and without disguise: what is frozen of it when an edition opens."""
+"""The card of a paper as every reader sees it, bounded and frozen when an edition opens."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ from subscriptions.mail.rendering import one_line
 
 TITLE_LENGTH = 300
 NAME_LENGTH = 80
-SNIPPET_OF_TWO = 560  # two sentences may be this long: one alone seldom says what was found
+# Two sentences may be this long: one alone seldom has the result.
+SNIPPET_OF_TWO = 560
 OTHER_CATEGORIES = 3
-URL_OCTETS = 900  # as written in HTML: a link cannot be folded, and no line may pass 998
-# Below these a count says nothing of a paper: most have a vote or two from their own authors.
+# As written in HTML: a link cannot be folded, and no line may have more than 998 octets.
+URL_OCTETS = 900
+# Smaller counts mean little: most papers have a vote or two from their own authors.
 WORTH_SAYING = {"upvote": 10, "comment": 5, "star": 20}
-# More than three accents on one letter climb over the lines around it.
+# More than three accents on one letter overlap the lines around it.
 _ACCENT = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]"
 _PILED_ACCENTS = re.compile(f"({_ACCENT}{{3}}){_ACCENT}+")
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A count that a source gave: 73, "upvote", "Hugging Face"."""
+    """A count from a source: 73, "upvote", "Hugging Face"."""
 
     count: int
     what: str  # in the singular
@@ -38,11 +40,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A paper as every reader sees it; made by :func:`card_for`, which bounds every part.
+    """A paper as every reader sees it; :func:`card_for` makes it and bounds every part.
 
     ``authors`` are the shown ones: all up to five, else the first three and the last, with ``more_authors`` left out
-    between. ``url`` is empty where no safe link is known. ``published`` is an ISO date. ``also_in`` are the codes of
-    further categories.
+    between. ``url`` is empty without a safe link. ``published`` is an ISO date. ``also_in`` are the codes of further
+    categories.
     """
 
     identifier: str
@@ -60,7 +62,7 @@ class Card:
 
     @property
     def byline(self) -> str:
-        """The authors on one line: ``A, B, C … Z (+12)``."""
+        """Return the authors on one line: ``A, B, C … Z (+12)``."""
         if not self.more_authors:
             return ", ".join(self.authors)
         *first, last = self.authors
@@ -68,23 +70,23 @@ class Card:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The first in words and the further ones as codes: ``cs.LG Machine Learning``, ``stat.ML``."""
+        """Return the first category with its name and the others as codes: ``cs.LG Machine Learning``, ``stat.ML``."""
         first = f"{self.category} {self.category_name}".strip()
         return (first, *self.also_in) if first else self.also_in
 
     @property
     def seen(self) -> str:
-        """Where and when it appeared: ``arXiv · 20 Nov 2026``."""
+        """Return the source and the date: ``arXiv · 20 Nov 2026``."""
         day = date.fromisoformat(self.published) if self.published else None
         return " · ".join(part for part in (self.source, day and f"{day.day} {day:%b %Y}") if part)
 
     @property
     def counts(self) -> str:
-        """``73 upvotes on Hugging Face``: what is worth saying of its facts; perhaps empty."""
+        """Return the counts worth showing, perhaps empty: ``73 upvotes on Hugging Face``."""
         return counts_in_words(self.facts)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain lists, strings and numbers, for a JSON column."""
+        """Return plain lists, strings and numbers for a JSON column."""
         return asdict(self) | {
             "authors": list(self.authors),
             "also_in": list(self.also_in),
@@ -93,7 +95,7 @@ class Card:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Card:
-        """The card that :meth:`as_json` wrote, also before there was ``also_in``."""
+        """Return the card that :meth:`as_json` wrote, also before ``also_in`` existed."""
         facts = tuple(Fact(*fact) for fact in values["facts"])
         lists = {"authors": tuple(values["authors"]), "also_in": tuple(values.get("also_in", ()))}
         return cls(**{**values, **lists, "facts": facts})
@@ -113,9 +115,9 @@ def card_for(
     published: date | None = None,
     facts: Iterable[Fact] = (),
 ) -> Card:
-    """Make a paper's card from Unicode; every part is visible, put on one line and bounded, nothing raises.
+    """Make a paper's card from Unicode, each part visible, on one line and bounded. Never raises.
 
-    ``categories`` are all codes of the paper, of which a few are shown beside the first, ``category``.
+    ``categories`` are all codes of the paper; a few are shown after the first, ``category``.
     """
     names = [name for name in (shorten(_visible(author), NAME_LENGTH) for author in authors) if name]
     codes = dict.fromkeys(shorten(code, NAME_LENGTH) for code in categories if code and code != category)
@@ -136,7 +138,7 @@ def card_for(
 
 
 def safe_link(url: str) -> str:
-    """The URL in ASCII if it is absolute, http(s) and short enough for one line of a mail, else an empty string."""
+    """Return the URL in ASCII if it is absolute, http(s) and fits on one line of a mail, else an empty string."""
     url = quote(one_line(url), safe=":/?#[]@!$&()*+,;=%~")
     try:
         parts = urlsplit(url)
@@ -146,7 +148,7 @@ def safe_link(url: str) -> str:
 
 
 def counts_in_words(facts: Sequence[Fact]) -> str:
-    """``73 upvotes and 12 comments on Hugging Face, 340 stars on GitHub``; what says nothing of a paper is not said."""
+    """Return the counts worth showing: ``73 upvotes and 12 comments on Hugging Face, 340 stars on GitHub``."""
     places: dict[str, list[str]] = {}
     for fact in facts:
         if fact.count >= WORTH_SAYING.get(fact.what, 1):

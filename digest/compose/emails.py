@@ -1,4 +1,4 @@
-"""A delivery's row -> its mail, from what was frozen in the row and in its edition."""
+"""Make a delivery's mail from its row and its edition, both frozen."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sender() -> Sender:
 
 
 class Mails:
-    """The mails of many deliveries: what they share is read and rendered once. Grows with papers, not with readers.
+    """Cache for the mails of many deliveries: shared parts are read and rendered once. Grows with papers, not readers.
 
     Threads that share one hold its ``lock`` from reading the cards of some deliveries until their mails are made.
     """
@@ -44,9 +44,9 @@ class Mails:
         self._receipts: dict[int | None, tuple[str, ...]] = {}  # by edition
 
     def read_cards(self, deliveries: Sequence[Delivery]) -> None:
-        """Read these deliveries' editions and frozen cards that were not read before: a query for each, or none.
+        """Read the editions and frozen cards of these deliveries that are not cached: at most one query for each.
 
-        With an edition that is new here all else is read again: it may have a newer card for any paper.
+        A new edition empties the cache first: it may have a newer card for any paper.
         """
         given = {one.edition.pk: one.edition for one in deliveries if Delivery.edition.is_cached(one) and one.edition}
         needed = {one.edition_id for one in deliveries if one.edition_id}
@@ -66,13 +66,13 @@ class Mails:
             self._cards[paper_id].append((day, Card.from_json(card)))
 
     def lay_beside(self, rows: Iterable[EditionPaper]) -> None:
-        """Cards that are not written yet: of papers that join an edition when the next readers are planned."""
+        """Add cards that are not saved yet, of papers that join an edition at the next planning."""
         for row in rows:
             if row.paper_id in self._cards:
                 self._cards[row.paper_id].insert(0, (row.edition.date, Card.from_json(row.card)))
 
     def cards_of(self, delivery: Delivery) -> dict[int, Card]:
-        """Each paper's newest card as of the delivery's edition; a deleted paper has none."""
+        """Return each paper's newest card as of the delivery's edition; a deleted paper has none."""
         last = delivery.edition.date if delivery.edition else date.min
         newest = {}
         for paper_id in _papers_of(delivery):
@@ -83,8 +83,9 @@ class Mails:
         return newest
 
     def email_for(self, delivery: Delivery) -> RenderedEmail | JoinedEmail:
-        """The mail of a delivery from what was frozen in its row and its edition: the same each time it is made."""
-        if delivery.record is None:  # else a mail without papers would leave, and say nothing
+        """Return the mail of a delivery, the same each time, from its frozen row and edition."""
+        # without this check a mail without papers would leave, and say nothing
+        if delivery.record is None:
             raise UnknownVersion(f"what delivery {delivery.pk} was made of cannot be read")
         cards, reader = self.cards_of(delivery), reader_of(delivery)
         if delivery.empty_reason:
@@ -95,11 +96,12 @@ class Mails:
         return self._press.print(digest) or fit(digest)[1]
 
 
-AT_HAND = Mails()  # of this process, for all batches of a day: preparing a paper takes as long as some mails
+# Shared by all batches of this process: preparing a paper takes as long as some mails.
+AT_HAND = Mails()
 
 
 def cards_of(delivery: Delivery) -> dict[int, Card]:
-    """The frozen cards of one delivery."""
+    """Return the frozen cards of one delivery."""
     mails = Mails()
     mails.read_cards([delivery])
     return mails.cards_of(delivery)
@@ -113,9 +115,9 @@ def _papers_of(delivery: Delivery) -> list[int]:
 def digest_of(
     delivery: Delivery, cards: dict[int, Card], reader: Reader, *, completeness: tuple[str, ...] | None = None
 ) -> Digest:
-    """What a delivery says, for its mail and for its copy on the web, which differ in their ``reader`` alone.
+    """Return the words of a delivery for its mail or its copy on the web, which differ only in ``reader``.
 
-    ``completeness`` is that of its edition in words, where it is at hand.
+    ``completeness`` is the edition's report in words, if the caller has it.
     """
     record = delivery.record or DigestRecord()
     return compose(
@@ -137,7 +139,7 @@ def digest_of(
 
 
 def nothing_of(delivery: Delivery, cards: dict[int, Card], reader: Reader) -> Nothing:
-    """What a delivery without papers says; the same for its mail and its copy but for their ``reader``."""
+    """Return the words of a delivery without papers; its mail and its copy differ only in ``reader``."""
     nothing = compose_nothing(
         EMPTY_TEXTS.get(delivery.empty_reason, "There is no paper for you."),
         reader,
@@ -150,13 +152,13 @@ def nothing_of(delivery: Delivery, cards: dict[int, Card], reader: Reader) -> No
 
 
 def _also(delivery: Delivery, cards: dict[int, Card]) -> list[Card]:
-    """What else is trending: cards frozen with the row, but for papers that are gone since."""
+    """Return the further trending papers frozen with the row, without those deleted since."""
     record = delivery.record
     return [cards[paper_id] for paper_id in (record.also if record else ()) if paper_id in cards]
 
 
 def reader_of(delivery: Delivery) -> Reader:
-    """Whom a delivery is for, with every link that their mail carries."""
+    """Return a delivery's recipient with every link of the mail."""
     subscriber, record = delivery.subscriber, delivery.record or DigestRecord()
     return Reader(
         address=subscriber.email,
@@ -172,12 +174,12 @@ def reader_of(delivery: Delivery) -> Reader:
 
 
 def completeness_of(delivery: Delivery) -> tuple[str, ...]:
-    """The completeness report of its edition in words."""
+    """Return the completeness report of a delivery's edition in words."""
     return in_words(delivery.edition.completeness if delivery.edition else [])
 
 
 def in_words(completeness: list[dict[str, Any]]) -> tuple[str, ...]:
-    """An edition's completeness report as readers see it; a file that was given and of no use is not their concern."""
+    """Return an edition's completeness report as readers see it, without given files that failed."""
     return completeness_in_words(
         [
             SourceCount(

@@ -1,4 +1,4 @@
-"""What sentences are put together from: words cut to a length, counts, lists."""
+"""Build parts of sentences: shortened text, counts, lists."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from subscriptions.mail.rendering import one_line
 
 
 def shorten(text: str, limit: int) -> str:
-    """One line of at most ``limit`` characters, cut at a word (inside it if it is very long) and ended by ``…``."""
+    """Return one line of at most ``limit`` characters, cut after a word (inside a very long one) and ended by ``…``."""
     text = one_line(text)
     if len(text) <= limit:
         return text
@@ -18,12 +18,12 @@ def shorten(text: str, limit: int) -> str:
 
 
 def plural(count: int, one: str) -> str:
-    """``1 paper`` or ``1,212 papers``."""
+    """Return ``1 paper`` or ``1,212 papers``."""
     return f"{count:,} {one}{'' if count == 1 else 's'}"
 
 
 def join_words(parts: Sequence[str], limit: int = 4) -> str:
-    """``a, b and c``; past ``limit``, ``a, b, c and 5 more``; empty for none."""
+    """Return ``a, b and c``; beyond ``limit`` parts ``a, b, c and 5 more``; empty without parts."""
     if len(parts) > limit:
         parts = [*parts[: limit - 1], f"{len(parts) - limit + 1:,} more"]
     return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)

@@ -1,4 +1,4 @@
-"""A Digest -> its e-mail, made lighter where it would be larger than mail programs show."""
+"""Render a Digest as an e-mail, shortened if it is larger than mail programs show."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ HTML_BYTES = 90_000  # Gmail clips at about 102 kB, and the wire encoding adds i
 
 
 def email_of_nothing(nothing: Nothing) -> RenderedEmail:
-    """Render a mail that says that there is nothing: it always fits."""
+    """Render the mail of a day without papers, which always fits."""
     return render_email("nothing", subject=nothing.subject, nothing=nothing)
 
 
 def fit(digest: Digest, *, limit: int = HTML_BYTES) -> tuple[Digest, RenderedEmail]:
-    """Render a digest as an e-mail whose HTML has at most ``limit`` bytes, and return it with what it shows.
+    """Render a digest as an e-mail with at most ``limit`` bytes of HTML; return the shown digest and the e-mail.
 
-    An ordinary digest fits at once. Else snippets are shortened from the bottom, then left out from the bottom, then
-    papers are dropped and counted in ``left_out``: the least of these steps that is enough. One paper always stays.
+    An ordinary digest fits at once. Otherwise the fewest of these steps are taken, each from the bottom: shorten
+    snippets, leave snippets out, drop papers and count them in ``left_out``. One paper always stays.
     """
     if _size(email := _render(digest)) <= limit:
         return digest, email
@@ -37,11 +37,12 @@ def _render(digest: Digest) -> RenderedEmail:
 
 
 def _size(email: RenderedEmail) -> int:
-    return len(email.html.encode()) + email.html.count("\n")  # a line ends in two octets on its way
+    # SMTP sends two octets at the end of a line
+    return len(email.html.encode()) + email.html.count("\n")
 
 
 def _lighter(digest: Digest, step: int) -> Digest:
-    """The digest made lighter by ``step`` steps: each paper's snippet shortened, then left out, then the paper."""
+    """Return the digest after ``step`` steps: each paper's snippet shortened, then left out, then the paper."""
     count = len(digest.papers)
     shorter, without, dropped = (min(max(step - done, 0), count) for done in (0, count, 2 * count))
 

@@ -1,9 +1,9 @@
-"""The press: what is the same in many readers' mails is rendered and encoded once, and each mail joined from it.
+"""Cache the parts of mails that many readers share, rendered and encoded once, and join each mail from them.
 
-A **page** is ``templates/email/digest`` with holes for what is one reader's own; there is one for each way a digest can
-be made up (with picks or without, with an opening or without). A **paper** is its entry in the list, with holes for its
-number, the reason and the links. The words are those of the full render, ``size_limit.fit``, which also takes what is
-too large for the press.
+A **page** is ``templates/email/digest`` with placeholders for one reader's values; there is one for each combination of
+parts (with or without picks, with or without an opening). A **paper** is its entry in the list, with placeholders for
+its number, the reason and the links. The words equal those of the full render, ``size_limit.fit``, which also renders
+mails that are too large for the cache.
 """
 
 from __future__ import annotations
@@ -20,28 +20,30 @@ from digest.compose.size_limit import HTML_BYTES
 from subscriptions.mail.rendering import Placeholder, compile_template, one_line
 from subscriptions.mail.template_cache import CompiledTemplate, JoinedEmail, encode
 
-OWN = ("subject", "preheader", "date_line", "overview", "opening", "why_you")  # of a digest: one reader's
-LINKS = ("unsubscribe_url", "preferences_url", "feedback_url", "web_url")  # of its reader
+# Fields of a digest that differ by reader, the reader's links, lists of papers, and fields that readers share
+OWN = ("subject", "preheader", "date_line", "overview", "opening", "why_you")
+LINKS = ("unsubscribe_url", "preferences_url", "feedback_url", "web_url")
 LISTS = ("picks", "items", "also")
 SHARED = ("items_heading", "completeness", "sender", "left_out")
 
-Both = tuple[bytes, bytes]  # in the text and in the HTML
+Both = tuple[bytes, bytes]  # text and HTML
 
 
 class TemplateCache:
-    """The pages and papers prepared so far; kept for a batch, it grows with its papers and not with its readers."""
+    """The pages and papers prepared so far. It is kept for a batch and grows with its papers, not with its readers."""
 
     def __init__(self) -> None:
         self._pages: dict[object, tuple[CompiledTemplate, CompiledTemplate]] = {}
         self._papers: dict[object, tuple[CompiledTemplate, CompiledTemplate]] = {}
         self._asides: dict[tuple[int, ...], Both] = {}
-        self._cards: list[Card] = []  # kept, since a paper is known by its card's identity
+        # keeps the cards alive, since their id() is a key
+        self._cards: list[Card] = []
 
     def print(self, digest: Digest) -> JoinedEmail | None:
-        """The e-mail of a digest; None where it has to be rendered in full.
+        """Return the e-mail of a digest, or None if it must be rendered in full.
 
-        That is where its HTML passes HTML_BYTES and has to be made lighter first, and where an address is none of ours:
-        those hold nothing that HTML writes in another way, so one encoding serves both parts.
+        That is the case if its HTML is larger than HTML_BYTES and must be shortened first, or if a link needs escaping
+        in HTML: our own links never do, so one encoding serves both parts.
         """
         links = {name: getattr(digest.reader, name) for name in LINKS}
         if any(escape(url) != url for url in links.values()):
@@ -64,7 +66,7 @@ class TemplateCache:
         shared = {name: getattr(digest, name) for name in SHARED}
         key = (*made_up, *links, *shared.values())
         if key not in self._pages:
-            # only what is named above: a template that asked for more would print one reader's own to all
+            # Only the fields named above: any other could show one reader's values to all.
             own = {name: Placeholder(name) if getattr(digest, name) else "" for name in OWN}
             lists = {name: (Placeholder(name),) if getattr(digest, name) else () for name in LISTS}
             reader = {name: Placeholder(name) if getattr(digest.reader, name) else "" for name in LINKS}
@@ -106,5 +108,5 @@ class TemplateCache:
 
 
 def _prepared(template: str, macro: str = "", **context: object) -> tuple[CompiledTemplate, CompiledTemplate]:
-    """A template's text and its HTML."""
+    """Compile a template's text and its HTML."""
     return compile_template(f"{template}.txt", macro, **context), compile_template(f"{template}.html", macro, **context)

@@ -1,4 +1,4 @@
-"""Who did what: one line for every act on the dashboard, in Django's own log, which the admin shows too."""
+"""Record every act on the dashboard as one line of Django's admin log."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from django.db.models import Model
 
 
 def record(user: User | AnonymousUser, about: Model, what: str) -> None:
-    """``what`` was done, in words; call it in the act's transaction. The log outlives erasure: it takes no address.
+    """Record ``what`` was done, in words; call it in the act's transaction.
 
-    Raises PermissionDenied where nobody is signed in: an act has somebody who did it.
+    Addresses are removed, since the log stays after an erasure. Raises PermissionDenied if nobody is signed in.
     """
     if not isinstance(user, User):
         raise PermissionDenied
@@ -30,13 +30,13 @@ def record(user: User | AnonymousUser, about: Model, what: str) -> None:
 
 
 def latest(about: type[Model], *, limit: int = 20) -> Iterable[LogEntry]:
-    """The latest lines about rows of one kind, newest first; one query."""
+    """Return the latest lines about rows of one model, newest first. One query."""
     kind = ContentType.objects.get_for_model(about)
     return LogEntry.objects.filter(content_type=kind).select_related("user").order_by("-action_time", "-pk")[:limit]
 
 
 def entries_about(row: Model, *, limit: int = 20) -> Iterable[LogEntry]:
-    """The latest lines about one row, newest first; one query."""
+    """Return the latest lines about one row, newest first. One query."""
     kind = ContentType.objects.get_for_model(row)
     lines = LogEntry.objects.filter(content_type=kind, object_id=str(row.pk)).select_related("user")
     return lines.order_by("-action_time", "-pk")[:limit]

@@ -1,4 +1,4 @@
-"""The addresses of the dashboard, under ``/dashboard/``; each page has its own."""
+"""URLs of the dashboard, under ``/dashboard/``; each page module has its own."""
 
 from digest.dashboard import deliveries, preview, readers, sources, today, topics
 

@@ -1,5 +1,5 @@
 """Examine the installation for ``doctor``: database, broker, mail server, DNS, clock, queue, staff accounts.
 
-In: settings and rows; outside the service the DNS and the mail server, where they are given. Out: a list of
+In: settings, rows and, if an ``Environment`` is given, the clock, the DNS and the mail server. Out: a list of
 ``CheckResult``.
 """

@@ -1,4 +1,4 @@
-"""What the doctor says of one thing it looked at."""
+"""Result of one check of ``doctor``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """``what`` was looked at, what was ``seen``, and for anything but WELL what to ``do``."""
+    """The subject of a check (``what``), its result (``seen``), and for anything but WELL what to ``do``."""
 
     severity: Severity
     what: str
@@ -23,6 +23,6 @@ class CheckResult:
 
 
 def shorten_text(text: str, limit: int = 80) -> str:
-    """Words from elsewhere, as they may be shown on a terminal: printable, and not many."""
+    """Make foreign text safe for a terminal: printable and short."""
     text = "".join(letter if letter.isprintable() else "�" for letter in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,4 +1,4 @@
-"""The week's editions laid together: the papers that a digest may draw from, and what curators say of them."""
+"""Collect the papers that a digest may use, of a week's editions, with the curators' judgements."""
 
 from __future__ import annotations
 
@@ -21,33 +21,40 @@ from digest.ranking.features import Archive, Day, PaperMatrix, Texts
 from digest.ranking.matching import Index, Rule
 from digest.ranking.trending import standardise
 
-ARCHIVE_DAYS, ARCHIVE_SIZE = 45, 10_000  # whose texts say how rare a word is
+# The papers whose texts give the rarity of words
+ARCHIVE_DAYS, ARCHIVE_SIZE = 45, 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class CandidatePool:
-    """The week's E editions laid together: P papers, each with its newest card, and what curators say of them."""
+    """The P papers of the week's E editions, each with its newest card and the curators' judgement.
+
+    ``row_of`` is the inverse of ``ids``; ``added`` are picked papers without a row in their edition yet; ``inside`` is
+    true where an edition has a paper; ``eligible`` papers are not hidden, withdrawn or under embargo. ``voted`` marks
+    papers on a source with votes, ``has_votes`` those with at least one. ``notes`` maps the row of a picked paper to
+    the curator's note. ``first_seen`` and ``embargo_ended_at`` (-inf without one) are in seconds.
+    """
 
     editions: list[Edition]  # oldest first
-    ids: NDArray[np.int64]  # (P,) of Paper
-    row_of: dict[int, int]  # the other way round
+    ids: NDArray[np.int64]  # (P,)
+    row_of: dict[int, int]
     titles: list[str]  # as on the cards
-    first_seen: NDArray[np.float64]  # (P,) in seconds
+    first_seen: NDArray[np.float64]  # (P,)
     index: Index
-    added: list[EditionPaper]  # those among them that a curator picked and that are in no edition's rows yet
+    added: list[EditionPaper]
     inside: NDArray[np.bool_]  # (E, P)
-    eligible: NDArray[np.bool_]  # (P,) not hidden, withdrawn or under embargo
+    eligible: NDArray[np.bool_]  # (P,)
     popularity: NDArray[np.float64]  # (P,)
-    voted: NDArray[np.bool_]  # (P,) whether any source counts votes for it
-    has_votes: NDArray[np.bool_]  # (P,) whether it counts any
+    voted: NDArray[np.bool_]  # (P,)
+    has_votes: NDArray[np.bool_]  # (P,)
     pick: NDArray[np.float64]  # (P,)
-    notes: dict[int, str]  # row of a picked paper -> the curator's note
-    embargo_ended_at: NDArray[np.float64]  # (P,) when a paper's embargo ended, in seconds; -inf without one
+    notes: dict[int, str]
+    embargo_ended_at: NDArray[np.float64]  # (P,)
     day: Day
 
     @classmethod
     def load(cls, now: datetime) -> CandidatePool:
-        """The pool as it stands; reads only, so that a preview may be made of it."""
+        """Read the current pool. Writes nothing, so that previews can use it."""
         editions = editions_of_the_week(now)
         judged = judgements(editions)
         rows = list(_rows_of(editions))
@@ -85,36 +92,36 @@ class CandidatePool:
     def with_judgements(
         self, judged: dict[int, CuratorPick], withdrawn: Iterable[int], *, now: datetime
     ) -> CandidatePool:
-        """The same papers, and what is said of them now."""
+        """Return the same papers with the current judgements."""
         return replace(self, **_judged(self.row_of, judged, withdrawn, now=now))
 
     def save_added(self) -> None:
-        """Write down the newcomers, so that their cards are found when the mails are made."""
+        """Save the added papers, so that the mails find their cards."""
         EditionPaper.objects.bulk_create(self.added, ignore_conflicts=True)
 
     def against(self, rules: Sequence[Rule]) -> PaperMatrix:
-        """These papers as the ranking sees them, for readers who want any of these rules."""
+        """Return these papers as input of the ranking, for readers who want any of these rules."""
         return self.with_picks(self.day.against(rules, self.index.match(rules)))
 
     def with_picks(self, papers: PaperMatrix) -> PaperMatrix:
-        """The matrix with what curators say now."""
+        """Return the matrix with the current picks and boosts."""
         return replace(papers, pick=self.pick.astype(np.float32))
 
     def read(self, texts: Iterable[str]) -> Texts:
-        """Other texts, so that they can be compared with these papers."""
+        """Return other texts in a form that can be compared with these papers."""
         return self.day.archive.read(texts)
 
 
 def editions_of_the_week(now: datetime) -> list[Edition]:
-    """Oldest first."""
+    """Return the editions of the last week, oldest first."""
     week = Edition.objects.filter(date__gt=now.date() - WINDOW, date__lte=now.date(), opened_at__lte=now)
     return list(week.order_by("date"))
 
 
 def judgements(editions: Iterable[Edition], recent: Iterable[CuratorPick] | None = None) -> dict[int, CuratorPick]:
-    """What curators say for these editions, by paper; of two days' judgements the latest counts.
+    """Return the curators' judgements for these editions by paper; the latest day counts.
 
-    ``recent`` are those of :func:`judgements_since`, where they are there already.
+    ``recent`` are those of :func:`judgements_since`, if the caller has them.
     """
     dates = {edition.date for edition in editions}
     if recent is None:
@@ -123,12 +130,12 @@ def judgements(editions: Iterable[Edition], recent: Iterable[CuratorPick] | None
 
 
 def judgements_since(day: date) -> list[CuratorPick]:
-    """What curators said for the days after that one, oldest first: also for editions that have not opened."""
+    """Return the judgements for the days after ``day``, oldest first, also for editions that have not opened."""
     return list(CuratorPick.objects.filter(edition_date__gt=day).order_by("edition_date"))
 
 
 def is_held_back(judgement: CuratorPick, now: datetime) -> bool:
-    """Whether its paper may not be shown: hidden, or under embargo still."""
+    """Return whether its paper must not be shown: hidden, or still under embargo."""
     embargo = judgement.embargo_until
     return judgement.verdict == CuratorPick.Verdict.HIDE or (embargo is not None and embargo > now)
 
@@ -138,13 +145,13 @@ def text_of(title: str, abstract: str) -> str:
 
 
 def _rows_of(editions: Iterable[Edition]) -> QuerySet[EditionPaper]:
-    """The editions' rows, oldest first, without the bulk of their cards."""
+    """Return the editions' rows, oldest first, with only the titles of their cards."""
     rows = EditionPaper.objects.filter(edition__in=editions).order_by("edition__date", "pk").select_related("paper")
     return rows.annotate(card_title=KT("card__title"), votes=KT("inputs__points")).defer("card", "inputs")
 
 
 def _votes(row: EditionPaper) -> float:
-    """The votes its score was made of; 0 without any."""
+    """Return the votes behind its score, 0 without any."""
     votes = getattr(row, "votes", None) if "inputs" in row.get_deferred_fields() else row.inputs.get("points")
     return float(votes or 0)
 
@@ -152,7 +159,7 @@ def _votes(row: EditionPaper) -> float:
 def _picked_beyond(
     rows: Sequence[EditionPaper], editions: Sequence[Edition], picks: Iterable[CuratorPick], *, now: datetime
 ) -> list[EditionPaper]:
-    """A curator may pick a paper that was no candidate: it joins the edition it was picked for."""
+    """Return unsaved rows of picked papers that were not candidates, in the editions they were picked for."""
     by_date: dict[date, Edition] = {edition.date: edition for edition in editions}
     there = {(row.edition_id, row.paper_id) for row in rows}
     joining = {
@@ -167,7 +174,7 @@ def _picked_beyond(
 def _judged(
     row_of: dict[int, int], judged: dict[int, CuratorPick], withdrawn: Iterable[int], *, now: datetime
 ) -> dict[str, Any]:
-    """The columns that change while an edition is open."""
+    """Return the columns that change while an edition is open."""
     eligible = np.ones(len(row_of), bool)
     eligible[[row_of[paper_id] for paper_id in withdrawn if paper_id in row_of]] = False
     pick, notes, embargo_ended_at = np.zeros(len(row_of)), dict[int, str](), np.full(len(row_of), -np.inf)
@@ -193,4 +200,5 @@ def _archive_texts(now: datetime) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _archive(texts: tuple[str, ...]) -> Archive:
-    return Archive.of(texts)  # seconds for 10,000 texts, so kept while the texts stay the same
+    # takes seconds for 10,000 texts, so it is kept while the texts stay the same
+    return Archive.of(texts)

@@ -1,7 +1,7 @@
-"""Whom a paper reaches: how many readers asked for it, who has it already, and for whom a word still counts.
+"""Count the readers of a paper: those who asked for it, who have it already, and whom a judgement still affects.
 
-How many asked for each candidate takes a look at every wish, so it is counted when an edition opens and once an hour,
-and kept with the candidate; a page says "about".
+Counting the readers who asked for each candidate reads every wish, so it is done when an edition opens and once an hour
+and stored with the candidate; pages say "about".
 """
 
 from __future__ import annotations
@@ -26,10 +26,9 @@ HAS_IT = (*Delivery.SENT, *Delivery.OPEN)
 
 
 def count_readers(edition: Edition) -> None:
-    """Write beside each candidate how many readers on the list asked for something it has, and muted nothing of it.
+    """Store with each candidate how many listed readers asked for something it has and muted nothing of it.
 
-    Three queries, and one for each 200 numbers that are new. Readers who asked for nothing, or are known by what they
-    liked alone, are not among them.
+    Three queries, and one for each 200 changed numbers. Readers without wishes, or with likes alone, do not count.
     """
     rows = list(edition.candidates.select_related("paper").defer("card", "inputs").order_by("pk"))
     wanting, muting = _wishes(edition.date)
@@ -49,19 +48,19 @@ def count_readers(edition: Edition) -> None:
 
 
 def count_readers_of_newest(now: datetime) -> None:
-    """The same for the newest edition."""
+    """Count the readers of the newest edition's candidates."""
     if newest := Edition.objects.filter(opened_at__lte=now).first():
         count_readers(newest)
 
 
 def still_to_reach(day: date) -> int:
-    """Readers on the list without a row from that day's edition or a later one: for them a word of that day counts."""
+    """Count listed readers without a delivery of that day's edition or a later one: a judgement affects them."""
     planned = Delivery.objects.filter(edition__date__gte=day).values("subscriber")
     return Subscriber.objects.on_the_list().exclude(pk__in=planned).count()
 
 
 def who_have(paper_id: int, *, now: datetime) -> int:
-    """In how many digests of the last week's editions the paper is: sent, or about to be."""
+    """Count the digests of the last week's editions that have the paper, sent or about to be."""
     week = Edition.objects.filter(date__gt=now.date() - WINDOW, candidates__paper=paper_id)
     since = week.order_by("date").values_list("date", flat=True).first()
     if since is None:
@@ -75,7 +74,7 @@ def who_have(paper_id: int, *, now: datetime) -> int:
 
 
 def _wishes(day: date) -> tuple[dict[Rule, array[int]], dict[Rule, array[int]]]:
-    """Who on the list wants what on that day, and who mutes what: two queries."""
+    """Return the wishes and the mutes of listed readers on that day, as rule -> reader ids. Two queries."""
     topics = {topic.pk: topic_rule(topic) for topic in Topic.objects.all()}
     wishes: dict[str, dict[Rule, array[int]]] = {
         Preference.Stance.WANT: defaultdict(lambda: array("q")),
@@ -91,7 +90,7 @@ def _wishes(day: date) -> tuple[dict[Rule, array[int]], dict[Rule, array[int]]]:
 
 
 def _among(readers: list[array[int] | None], seats: int) -> NDArray[np.bool_]:
-    """Who is in any of these lists."""
+    """Return a mask of the readers in any of these lists."""
     there = np.zeros(seats, np.bool_)
     for some in readers:
         if some:

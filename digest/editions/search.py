@@ -1,9 +1,9 @@
 """Search the papers of all editions by the words of their titles and abstracts, best first.
 
-Every word must occur, whatever its case, be it inside a longer word; the database finds that with LIKE, which SQLite
-and PostgreSQL both know. Of the newest matches the best come first: BM25 over the words, where a word of the title
-counts as TITLE words of the abstract, a whole word as twice a part of one, and words side by side, as they were typed,
-as one more word. How rare a word is says nothing here, for each match has all of them.
+Every word must occur, in any case, also inside a longer word; the database finds that with LIKE, which SQLite and
+PostgreSQL both support. The newest matches are ordered by BM25, where a word in the title counts as TITLE words of the
+abstract, a whole word as twice a part of one, and the typed phrase as one more word. Rarity is left out, since each
+match has all words.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from digest.models import EditionPaper, Paper
 from digest.ranking.words import fold
 from subscriptions.mail.rendering import one_line
 
-LONGEST, MOST_WORDS = 200, 8  # of what is typed; more is left out
-MOST = 200  # matches that are ranked, the newest ones
+LONGEST, MOST_WORDS = 200, 8  # characters and words of the query; the rest is ignored
+MOST = 200  # newest matches that are ranked
 TITLE = 4.0
 SATURATION, LENGTH = 1.2, 0.75  # BM25's k1 and b
 
@@ -31,7 +31,7 @@ _EDGES = " .,;:!?\"'“”‘’«»()[]{}…"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """What was searched for and what was found, best first; ``is_cut`` where older matches were left out."""
+    """The words and the papers found, best first; ``is_cut`` if older matches were left out."""
 
     words: tuple[str, ...]
     papers: tuple[int, ...]  # ids
@@ -39,18 +39,19 @@ class SearchResult:
 
 
 def words_of(typed: str) -> tuple[str, ...]:
-    """The words that are searched for: printable, each once, at most eight, from at most 200 characters."""
+    """Split a query into words: printable, each once, at most eight, from at most 200 characters."""
     words = (word.strip(_EDGES) for word in one_line(typed[:LONGEST]).split())
     return tuple(dict.fromkeys(word for word in words if word))[:MOST_WORDS]
 
 
 def search(typed: str, *, now: datetime) -> SearchResult:
-    """The papers of any edition that may be shown at ``now`` and have all these words: one query."""
+    """Return the papers of any edition that may be shown at ``now`` and have all words. One query."""
     words = words_of(typed)
     if not words:
         return SearchResult(words=(), papers=())
     has_all = Q()
-    for word in sorted(words, key=len, reverse=True):  # the longest is the rarest: less is left to look through
+    # the longest word first: it is likely the rarest
+    for word in sorted(words, key=len, reverse=True):
         has_all &= _has(word)
     shown = EditionPaper.objects.filter(paper=OuterRef("pk")).shown(now)
     rows = list(
@@ -63,7 +64,7 @@ def search(typed: str, *, now: datetime) -> SearchResult:
 
 
 def _has(word: str) -> Q:
-    """SQLite's LIKE knows the case of ASCII letters only, so other words are looked for as they may be written."""
+    """Return the condition for a word. SQLite's LIKE folds only ASCII, so other words are tried in several cases."""
     spellings = {word}
     if not word.isascii() and connection.vendor == "sqlite":
         spellings |= {word.lower(), word.upper(), word.capitalize(), fold(word)}
@@ -87,7 +88,8 @@ def _best_first(rows: Sequence[tuple[Any, ...]], words: Sequence[str]) -> list[i
         return sum(count / (count + damp) for count in counts if count)
 
     scored = [(score(title, abstract), pk) for pk, title, abstract in texts]
-    return [pk for _, pk in sorted(scored, key=lambda one: -one[0])]  # of equals the newer stays first
+    # a stable sort: of equals the newer stays first
+    return [pk for _, pk in sorted(scored, key=lambda one: -one[0])]
 
 
 def _pattern(phrase: str) -> re.Pattern[str]:
@@ -95,5 +97,5 @@ def _pattern(phrase: str) -> re.Pattern[str]:
 
 
 def _occurrences(pattern: re.Pattern[str], text: str) -> float:
-    """How often it stands there; a part of a word counts half."""
+    """Count the occurrences; a part of a word counts half."""
     return sum(1.0 if match[1] is not None else 0.5 for match in pattern.finditer(text))

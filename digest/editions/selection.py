@@ -1,4 +1,4 @@
-"""Choose: the papers of a digest in their order, and why each is there. Planning and previews share it."""
+"""Select the papers of a digest in order, with reasons. Planning and previews share it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from digest.ranking.features import PaperMatrix, ReaderBatch, Texts
 from digest.ranking.matching import Rule
 from digest.ranking.personal import TERMS, rank
 
-ALSO = 3  # papers that the line of what else is trending holds
-STANDS_OUT = 1.0  # deviations above the day's mean from which a paper is said to be trending
+ALSO = 3  # further trending papers of a mail
+# Deviations above the day's mean from which "trending" is a reason
+STANDS_OUT = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What S readers ask for: R rules that they want or mute, and L papers that they want more of or less."""
+    """The wishes of S readers: R rules that they want or mute, and L papers that they want more or less of."""
 
     rules: list[Rule]
     wants: csr_array  # (S, R)
@@ -35,7 +36,7 @@ class Demand:
 
     @property
     def likes(self) -> NDArray[np.int64]:
-        """How many papers each reader wants more of (S,)."""
+        """Count the papers that each reader wants more of (S,)."""
         if self.verdicts is None:
             return np.zeros(len(self.limit), np.int64)
         return np.asarray((self.verdicts > 0).sum(axis=1), np.int64)
@@ -43,9 +44,9 @@ class Demand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """One reader's papers, as rows of the pool in the order shown, and why each; what the first sentence says.
+    """One reader's papers, as rows of the pool in the order shown, with reasons and the counts of the first sentence.
 
-    ``also`` are the most trending of the other papers offered, for a reader who asked for something.
+    ``also`` are the most trending of the other papers offered, for a reader with wishes.
     """
 
     papers: list[int]
@@ -57,20 +58,20 @@ class Selection:
 
     @property
     def empty_reason(self) -> str:
-        """The StatusReason where no paper was chosen; empty where one was."""
+        """Return the StatusReason of an empty selection, else an empty string."""
         if not self.arrived:
             return StatusReason.NO_NEW_PAPERS
         return "" if self.papers else StatusReason.NOTHING_MATCHED
 
 
 def select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: NDArray[np.bool_]) -> list[Selection]:
-    """The digest of each reader from the papers ``offered`` (S, P); ``papers`` is the pool against the rules."""
+    """Select each reader's digest from the papers ``offered`` (S, P); ``papers`` is the pool with the rules."""
     allowed = offered.copy()
     for reader, rule in zip(*asked.mutes.nonzero(), strict=True):
         allowed[reader, _answering(papers.matches, rule)] = False
     likes = asked.likes
     wants_nothing = np.diff(asked.wants.indptr) == 0
-    # who asked for nothing gets the trending list, and only papers with votes are on it, while there are any
+    # A reader without wishes gets the trending list, with only voted papers as long as there are any.
     on_trending = wants_nothing & (likes == 0) & offered[:, pool.voted].any(axis=1)
     is_picked = pool.pick >= personal.PICK
     allowed[on_trending] &= pool.voted | is_picked
@@ -99,7 +100,8 @@ def select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: 
             for place, paper in enumerate(ranking.order[reader, :limit])
             if paper >= 0
         ]
-        chosen.sort(key=lambda one: one[0] not in pool.notes)  # picks first, as they are shown
+        # picks first, as mails show them
+        chosen.sort(key=lambda one: one[0] not in pool.notes)
         others = by_votes[allowed[reader, by_votes]][: limit + ALSO].tolist() if asked_for_something[reader] else []
         shown = {paper for paper, _ in chosen}
         choices.append(
@@ -116,12 +118,12 @@ def select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: 
 
 
 def in_words(rule: Rule) -> str:
-    """What a rule asks for, as a reader would say it: ``Robotics``, ``“grasping”``, ``cs.LG``."""
+    """Return a rule in words: ``Robotics``, ``“grasping”``, ``cs.LG``."""
     return f"“{rule.key}”" if rule.kind == "keyword" else _label(rule)
 
 
 def _likes_in_words(likes: int) -> list[str]:
-    """What a reader asked for who is known by likes alone."""
+    """Return the wish of a reader with likes alone in words."""
     return [f"more like {f'{likes} papers' if likes > 1 else 'a paper'} you chose"] if likes else []
 
 
@@ -130,12 +132,12 @@ def _label(rule: Rule) -> str:
 
 
 def _answering(matches: csr_array, row: int) -> NDArray[np.integer]:
-    """The columns of that row's matches: which papers answer a rule or, transposed, which rules a paper answers."""
+    """Return the columns of a row's matches: the papers of a rule or, transposed, the rules of a paper."""
     return np.asarray(matches.indices[matches.indptr[row] : matches.indptr[row + 1]])
 
 
 def _both(wanted: Sequence[int], rules_of: csr_array, paper: int) -> list[int]:
-    """The wanted rules that the paper answers, in the order wanted."""
+    """Return the wanted rules that the paper matches, in the order wanted."""
     answered = set(_answering(rules_of, paper).tolist())
     return [column for column in wanted if column in answered]
 
@@ -143,7 +145,7 @@ def _both(wanted: Sequence[int], rules_of: csr_array, paper: int) -> list[int]:
 def _reasons(
     contributions: Sequence[float], matched: Sequence[Rule], paper: int, pool: CandidatePool, *, alike: bool
 ) -> list[Reason]:
-    """Why this paper: each term of its score, shared among the rules that matched; together they are the score."""
+    """Return each term of a paper's score, divided among the matching rules; the sum is the score."""
     kind_of_term = {"topic": "topic", "words": "keyword", "category": "category", "author": "author"}
     reasons = []
     for term, value in zip(TERMS, contributions, strict=True):
@@ -156,7 +158,7 @@ def _reasons(
 
 
 def _unruly(term: str, value: float, paper: int, pool: CandidatePool, *, alike: bool) -> Reason:
-    """A term that no rule of the reader's stands behind."""
+    """Return a term that does not come from a rule of the reader."""
     if term == "pick":
         return Reason("pick" if paper in pool.notes else "boost", pool.notes.get(paper, ""), round(value, 6))
     if term == "trending" and pool.popularity[paper] < STANDS_OUT:

@@ -1,5 +1,4 @@
 """Compose the digest that somebody would get now; write nothing.
 
-In: a visitor's choices, or a reader as the staff see them. Out: the rendered mail, made by the functions of the real
-run.
+In: a visitor's choices, or a reader. Out: the rendered mail, made by the functions of the real run.
 """

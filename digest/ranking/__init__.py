@@ -1,6 +1,5 @@
-"""Rank papers: numbers in, numbers out.
+"""Rank papers, without Django.
 
-In: texts, categories, authors, votes and what readers asked for, as plain values or sparse matrices. Out: trending
-scores, which rule matches which paper, and each reader's order with the contributions that add up to it. No Django
-here.
+In: texts, categories, authors, votes and readers' wishes, as plain values or sparse matrices. Out: trending scores,
+matches of rules and papers, and each reader's order with the contributions that add up to each score.
 """

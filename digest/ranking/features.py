@@ -1,8 +1,8 @@
-"""Texts to matrices: word counts, BM25 weights and TF-IDF rows, on scipy.sparse.
+"""Turn texts into matrices: word counts, BM25 weights and TF-IDF rows, on scipy.sparse.
 
-The **archive** is the last weeks' texts, the day's papers among them. It says how rare a word is, what the average
-paper looks like, and (through the papers that a typed word finds in it) which other words go with that word.
-Formulas: BM25 after Robertson and Zaragoza (2009); TF-IDF as scikit-learn's TfidfVectorizer has it.
+The **archive** is the texts of the last weeks, with the day's papers. It gives the rarity of a word, the average paper,
+and (through the papers that a typed word finds) the words related to that word.
+Formulas: BM25 after Robertson and Zaragoza (2009); TF-IDF as in scikit-learn's TfidfVectorizer.
 """
 
 from __future__ import annotations
@@ -22,29 +22,34 @@ from digest.ranking.words import telling_words
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-K1, B = 1.5, 0.75  # BM25: how soon repetition stops counting, and how much long texts are held back
-MIN_PAPERS, MAX_SHARE = 2, 0.2  # a TF-IDF column is in at least 2 texts and at most a fifth of them
-ECHOES = 100  # archive papers that stand for what a typed word means
-AT_ONCE = 32  # rows of weights that go through the papers together
-FEW, MANY = 64, 2000  # beyond so many readers and up to so many papers (16 MB), all are compared with all once
-WORD_WEIGHT = {"keyword": 1.0, "topic": 0.5}  # by kind of rule; a topic's words are ours, not the reader's
+# BM25: the saturation of repeated words, and the penalty on long texts
+K1, B = 1.5, 0.75
+# A TF-IDF column is in at least 2 texts and at most a fifth of them.
+MIN_PAPERS, MAX_SHARE = 2, 0.2
+# Archive papers that represent the meaning of a typed word
+ECHOES = 100
+AT_ONCE = 32  # rows of weights per product
+# With more than FEW readers and at most MANY papers (16 MB), all papers are compared with all once.
+FEW, MANY = 64, 2000
+# By kind of rule; the service chose a topic's words, not the reader.
+WORD_WEIGHT = {"keyword": 1.0, "topic": 0.5}
 
 
 class QueryRule(Protocol):
-    """What ranking needs to know of a rule (``digest.ranking.matching.Rule`` is one)."""
+    """The part of a rule that ranking needs (``digest.ranking.matching.Rule`` is one)."""
 
     @property
     def kind(self) -> str:
-        """``topic``, ``keyword``, ``category`` or ``author``."""
+        """Return ``topic``, ``keyword``, ``category`` or ``author``."""
 
     @property
     def phrases(self) -> tuple[str, ...]:
-        """The words to look for, empty for categories and authors."""
+        """Return the words to search for, empty for categories and authors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """N texts as ``bm25`` (N, V), their words' BM25 weights, and ``tfidf`` (N, W), rows of unit length or zero."""
+    """N texts as BM25 weights of words, ``bm25`` (N, V), and ``tfidf`` (N, W), rows of unit length or zero."""
 
     bm25: csr_array
     tfidf: csr_array
@@ -58,11 +63,11 @@ class Texts:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """The last weeks' texts, and what they know about words. Made by :meth:`of`, about 1.5 CPU s per 10,000 abstracts.
+    """Texts of the last weeks and their word statistics. :meth:`of` makes it, in about 1.5 CPU s per 10,000 abstracts.
 
     ``grams`` (W,) holds the TF-IDF columns as sorted codes: a word is its number, a pair of neighbours a and b is
-    (a + 1) V + b. ``idf`` (W,) and ``mean`` (W,), the average row, belong to them; ``rarity`` (V,) is BM25's idf.
-    ``postings`` (V, N) is ``texts.bm25`` the other way round.
+    (a + 1) V + b. ``idf`` (W,) and ``mean`` (W,), the average row, are per gram; ``rarity`` (V,) is BM25's idf.
+    ``postings`` (V, N) is ``texts.bm25`` transposed.
     """
 
     vocabulary: dict[str, int]
@@ -76,7 +81,7 @@ class Archive:
 
     @staticmethod
     def of(texts: Iterable[str]) -> Archive:
-        """The archive of these texts, in their order. No text, or none with a word, gives matrices of zeros."""
+        """Make the archive of these texts, in their order. Without any word all matrices are zero."""
         numbers: defaultdict[str, int] = defaultdict()
         numbers.default_factory = numbers.__len__
         lines = [[numbers[word] for word in telling_words(text)] for text in texts]
@@ -104,7 +109,7 @@ class Archive:
         )
 
     def read(self, texts: Iterable[str]) -> Texts:
-        """Other texts in the same columns; words the archive never had are dropped."""
+        """Return other texts in the same columns; words that are not in the archive are dropped."""
         lines = [[self.vocabulary.get(word, -1) for word in telling_words(text)] for text in texts]
         counts, codes, rows = _count(lines, len(self.vocabulary))
         columns = np.searchsorted(self.grams, codes)
@@ -114,9 +119,9 @@ class Archive:
 
 
 class Likeness:
-    """How alike P papers are: (P, P) products of TF-IDF rows, the archive's mean taken off the first.
+    """Similarity of P papers: (P, P) products of TF-IDF rows, the archive's mean subtracted from the first.
 
-    ``offset`` (P,) is that mean's product with each paper.
+    ``offset`` (P,) is the product of that mean with each paper.
     """
 
     def __init__(self, tfidf: csr_array, offset: Floats) -> None:
@@ -124,12 +129,12 @@ class Likeness:
         self._whole: Floats | None = None
 
     def lay_out(self, *, readers: int) -> None:
-        """Work out the whole matrix if so many readers are worth it, unless the papers are too many for it."""
+        """Compute the whole matrix if there are enough readers and not too many papers."""
         if self._whole is None and readers > FEW and self.tfidf.shape[0] <= MANY:
             self._whole = (self.tfidf @ self.tfidf.T).toarray() - self.offset
 
     def to(self, weights: csr_array) -> Floats:
-        """``weights @ likeness``, dense (S, P), for weights (S, P)."""
+        """Return ``weights @ likeness``, dense (S, P), for weights (S, P)."""
         if self._whole is None:
             return through(weights, self.tfidf, self.tfidf, self.offset)
         return np.asarray(weights @ self._whole)
@@ -137,9 +142,9 @@ class Likeness:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day's P papers before anybody has asked for anything. Made by :meth:`of`, kept while the papers stay the same.
+    """A day's P papers, independent of rules. :meth:`of` makes it; it is kept while the papers stay the same.
 
-    ``postings`` (V, P) is ``texts.bm25`` the other way round; the rest is as in :class:`PaperMatrix`.
+    ``postings`` (V, P) is ``texts.bm25`` transposed; the rest is as in :class:`PaperMatrix`.
     """
 
     texts: Texts
@@ -157,7 +162,7 @@ class Day:
         popularity: NDArray[np.floating] | None = None,
         pick: NDArray[np.floating] | None = None,
     ) -> Day:
-        """The day of these papers. Raises ValueError when a number is not finite or not there for each paper."""
+        """Make the day of these papers. Raises ValueError unless each paper has finite numbers."""
         return Day(
             texts=texts,
             archive=archive,
@@ -168,10 +173,10 @@ class Day:
         )
 
     def against(self, rules: Sequence[QueryRule], matches: csr_array) -> PaperMatrix:
-        """The day against its rules. ``matches`` is (P, R) as ``matching.match`` gives it.
+        """Combine the day with R rules. ``matches`` is (P, R) as returned by ``matching.match``.
 
-        Costs a millisecond or two for each of a few rules with words, .2 ms for each of many. Raises ValueError when
-        shapes do not fit.
+        Takes 1 to 2 ms per rule with words if they are few, 0.2 ms if they are many. Raises ValueError if shapes do not
+        fit.
         """
         size, offset = len(self.texts), self.likeness.offset
         if matches.shape != (size, len(rules)):
@@ -197,13 +202,12 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class PaperMatrix:
-    """A day's P papers as ``rank`` needs them, against the R rules that readers may want. Made by :meth:`of`.
+    """A day's P papers and R rules, the input of ``rank``. :meth:`of` makes it.
 
-    ``kinds`` (R,) is each rule's kind; ``matches`` (R, P) is 1 where a paper answers a rule; ``words`` (R, P) is the
-    BM25 score of the rule's words and ``echo`` (R, P) the likeness to the archive papers those words find.
-    ``likeness`` compares papers with papers; ``offset`` (P,) is the archive mean's product with each paper.
-    ``popularity`` (P,) is a z-score, 0 where nobody votes; ``pick`` (P,) is 0 or one of personal.PICK and
-    personal.BOOST.
+    ``kinds`` (R,) is each rule's kind; ``matches`` (R, P) is 1 where a rule matches a paper; ``words`` (R, P) is the
+    BM25 score of the rule's words and ``echo`` (R, P) the similarity to the archive papers that those words find.
+    ``likeness`` compares papers with papers; ``offset`` (P,) is the product of the archive's mean with each paper.
+    ``popularity`` (P,) is a z-score, 0 without votes; ``pick`` (P,) is 0, personal.PICK or personal.BOOST.
     """
 
     kinds: NDArray[np.str_]
@@ -229,12 +233,12 @@ class PaperMatrix:
         popularity: NDArray[np.floating] | None = None,
         pick: NDArray[np.floating] | None = None,
     ) -> PaperMatrix:
-        """These papers as a day of their own, against these rules: :class:`Day` says what fits and what is raised."""
+        """Make a day of these papers and combine it with these rules; shapes and errors are those of :class:`Day`."""
         return Day.of(papers, archive=archive, popularity=popularity, pick=pick).against(rules, matches)
 
     @staticmethod
     def together(parts: Sequence[PaperMatrix]) -> PaperMatrix:
-        """The rules of all parts, one after the other; the parts are of one day, and there is at least one."""
+        """Concatenate the rules of all parts; needs at least one part, all of one day."""
         if len(parts) == 1:
             return parts[0]
         return replace(
@@ -248,10 +252,10 @@ class PaperMatrix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderBatch:
-    """S readers: what they want (S, R), 1 per wanted rule in the order of the rules, and their ``hype`` (S,), 0 to 100.
+    """S readers: ``wants`` (S, R), 1 per wanted rule in the order of the rules, and ``hype`` (S,), 0 to 100.
 
-    ``verdicts`` (S, L) is 1 for "more like this" and -1 for "less" over the L papers of ``liked``. With
-    ``floor=False`` every allowed paper is ranked: for measuring, never for a digest.
+    ``verdicts`` (S, L) is 1 for "more like this" and -1 for "less" on the L papers of ``liked``. ``floor=False`` ranks
+    every allowed paper: for measuring, never for a digest.
     """
 
     wants: csr_array
@@ -265,9 +269,9 @@ class ReaderBatch:
 
 
 def through(weights: csr_array, left: csr_array, right: csr_array, offset: Floats | float = 0) -> Floats:
-    """``weights @ (left @ right.T - offset)``, dense (A, P), for weights (A, N), left (N, W) and right (P, W).
+    """Return ``weights @ (left @ right.T - offset)``, dense (A, P), for weights (A, N), left (N, W), right (P, W).
 
-    Some rows of weights at a time become rows of W: nothing of (N, P) is ever made.
+    Multiplies AT_ONCE rows of weights at a time, so that no (N, P) array is ever made.
     """
     result = np.zeros((weights.shape[0], right.shape[0]), np.float32)
     used = np.flatnonzero(np.diff(weights.indptr))
@@ -287,7 +291,7 @@ def _by_paper(values: NDArray[np.floating] | None, size: int, name: str) -> Floa
 
 
 def _asked(rules: Sequence[QueryRule], archive: Archive) -> csr_array:
-    """The known words of each rule (R, V), each once however many of its phrases have it."""
+    """Return the known words of each rule (R, V), each once."""
     known = archive.vocabulary
     found = [
         sorted({known[word] for phrase in rule.phrases for word in telling_words(phrase) if word in known})
@@ -298,7 +302,7 @@ def _asked(rules: Sequence[QueryRule], archive: Archive) -> csr_array:
 
 
 def _strongest(scores: csr_array) -> csr_array:
-    """Each row's highest entries, the papers that echo a rule, made to add up to 1; a row without any stays empty."""
+    """Return each row's ECHOES highest entries, scaled to add up to 1; an empty row stays empty."""
     columns, values, starts = [], [], [0]
     for start, end in pairwise(scores.indptr):
         found = scores.data[start:end]
@@ -312,7 +316,7 @@ def _strongest(scores: csr_array) -> csr_array:
 
 
 def _bm25(counts: csr_array, rarity: Floats, average_length: float) -> csr_array:
-    """A text's score for a query is the sum of its weights at the query's words."""
+    """Return BM25 weights: a text's score for a query is the sum of its weights at the query's words."""
     lengths = np.asarray(counts.sum(axis=1), np.float32)
     held_back = np.repeat(K1 * (1 - B + B * lengths / np.float32(average_length)), np.diff(counts.indptr))
     weights = rarity[counts.indices] * counts.data * np.float32(K1 + 1) / (counts.data + held_back)
@@ -328,7 +332,7 @@ def _tfidf(counts: csr_array, idf: Floats) -> csr_array:
 
 
 def _count(lines: list[list[int]], size: int) -> tuple[csr_array, Ints, Ints]:
-    """Word counts (N, size), and every word and pair as a code with its text's row. -1 is an unknown word."""
+    """Return word counts (N, size), and every word and pair as a code with its text's row. -1 is an unknown word."""
     words = np.fromiter(chain.from_iterable(lines), np.int64)
     rows = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
     known = words >= 0

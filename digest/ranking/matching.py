@@ -1,7 +1,7 @@
-"""What a reader can ask for, and which papers answer: the same rules tag papers, rank, mute and count live.
+"""Match rules with papers: the same rules tag papers, rank, mute and count live.
 
-Phrases and names are found through an index of the papers, so the work grows with their text and the matches, not with
-papers times rules; who asks the same papers again keeps the index.
+An index of the papers finds phrases and names, so the work grows with their text and the matches, not with papers times
+rules. Keep the index to match the same papers again.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from digest.ranking.words import fold, words
 
 Kind = Literal["topic", "keyword", "category", "author"]
 
-LONGEST_PHRASE = 30  # words; a longer "keyword" is a pasted abstract and answers to nothing
-MOST_INITIALS = 3  # capitals that may stand for given names written together
+# Words; a longer "keyword" is a pasted abstract and matches nothing.
+LONGEST_PHRASE = 30
+# Capitals written together that may be the initials of given names
+MOST_INITIALS = 3
 
 _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "phd", "md"})
 _NAME_PART = re.compile(r"[^\W\d_]+")
@@ -32,9 +34,9 @@ _NAME_PART = re.compile(r"[^\W\d_]+")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing to ask for. ``key`` is a topic's slug, a typed phrase, a category or a name; ``label`` is for people.
+    """A reader's wish. ``key`` is a topic's slug, a typed phrase, a category or a name; ``label`` is for people.
 
-    ``categories`` and ``keywords`` are a topic's definition and empty for the other kinds.
+    ``categories`` and ``keywords`` define a topic and are empty for the other kinds.
     """
 
     kind: Kind
@@ -45,12 +47,12 @@ class Rule:
 
     @property
     def phrases(self) -> tuple[str, ...]:
-        """The phrases that match it, and whose words rank for it; empty for a category or an author."""
+        """Return the phrases to match and to rank by; empty for a category or an author."""
         return (self.key,) if self.kind == "keyword" else self.keywords
 
     @property
     def covered(self) -> tuple[str, ...]:
-        """The categories that match it."""
+        """Return the categories to match."""
         return (self.key,) if self.kind == "category" else self.categories
 
 
@@ -64,19 +66,19 @@ class Searchable(Protocol):
 
 
 def match(rules: Sequence[Rule], papers: Sequence[Searchable]) -> csr_array:
-    """Which papers answer which rules: (P, R) float32, 1 or nothing.
+    """Return the matches of rules with papers: (P, R) float32, 1 or nothing.
 
     A **category** matches itself, and the name of an archive (``math``) all its classes (``math.CA``). A **keyword**
-    matches where its words stand side by side in the title or the abstract, whatever their case, accents, hyphens and
-    plurals; never inside another word. An **author** matches the same surname with given names that agree as far as
-    both are given, initials included (``J. Doe``, ``Doe, Jane Q.``). A **topic** matches by any of its categories or
-    keywords. Any text is accepted; a rule without a word matches nothing.
+    matches if its words are adjacent in the title or the abstract, ignoring case, accents, hyphens and plurals; never
+    inside another word. An **author** matches the same surname if the given names agree as far as both are given,
+    initials included (``J. Doe``, ``Doe, Jane Q.``). A **topic** matches by any of its categories or keywords. Any text
+    is accepted; a rule without a word matches nothing.
     """
     return Index(papers).match(rules)
 
 
 class Index:
-    """P papers laid out so that a rule costs what it finds and not what the papers say: made once, asked often."""
+    """Index of P papers: the cost of a rule grows with its matches, not with the papers. Make it once, use it often."""
 
     def __init__(self, papers: Sequence[Searchable]) -> None:
         self.size = len(papers)
@@ -93,7 +95,7 @@ class Index:
         self._authors = _Authors(by_author)
 
     def match(self, rules: Sequence[Rule]) -> csr_array:
-        """Which of the papers answer which rules, as :func:`match` says."""
+        """Return the matches of rules with the papers, as :func:`match` does."""
         found = [sorted(self._rows(rule)) for rule in rules]
         columns = np.fromiter(chain.from_iterable(found), np.int64)
         starts = np.cumsum([0, *map(len, found)])
@@ -111,7 +113,7 @@ class Index:
 
 
 class _Places:
-    """Every word of some texts, with every place it stands at; a place of its own parts each text from the next."""
+    """Positions of every word in some texts; an empty position separates each text from the next."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._numbers: defaultdict[str, int] = defaultdict()
@@ -128,7 +130,7 @@ class _Places:
         self._starts = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(self._numbers)))])
 
     def of(self, phrase: tuple[str, ...]) -> NDArray[np.int64]:
-        """The numbers of the texts in which these words stand side by side; a text may come more than once."""
+        """Return the numbers of the texts in which these words are adjacent; a text may come more than once."""
         numbers = [self._numbers.get(word, -1) for word in phrase]
         if not 0 < len(numbers) <= LONGEST_PHRASE or -1 in numbers:
             return np.zeros(0, np.int64)
@@ -145,10 +147,10 @@ class _Places:
 @dataclass(frozen=True, slots=True)
 class _Name:
     given: tuple[str, ...]  # first and middle names and particles, folded
-    surname: str  # its last word
+    surname: str  # last word
 
     def agrees_with(self, other: _Name) -> bool:
-        """Whether both can be the same person's: neither says anything that the other contradicts."""
+        """Return whether both can be the same person's name, that is, no part contradicts another."""
         if self.surname != other.surname or bool(self.given) != bool(other.given):
             return False
         if "".join(self.given) == "".join(other.given):  # Xiao-Ming, Xiaoming
@@ -161,7 +163,7 @@ class _Name:
 
 
 class _Authors:
-    """The authors of some papers, by surname and first letter of the first name; read when one is first looked for."""
+    """Authors of some papers, by surname and first letter of the first name; built at the first search."""
 
     def __init__(self, rows: Mapping[str, Sequence[int]]) -> None:
         self._rows = rows
@@ -175,7 +177,7 @@ class _Authors:
         return dict(known)
 
     def like(self, followed: str) -> set[int]:
-        """The papers of everybody who may bear that name."""
+        """Return the papers of all authors who may have that name."""
         name = _name(followed)
         alike = self._known.get(_place(name), []) if name else []
         return {row for other, rows in alike if name and name.agrees_with(other) for row in rows}
@@ -186,13 +188,13 @@ def _place(name: _Name) -> tuple[str, str]:
 
 
 def _agree(one: str, other: str) -> bool:
-    """Equal, or one is the other's initial."""
+    """Return whether both are equal, or one is the other's initial."""
     short, long = sorted((one, other), key=len)
     return one == other or (len(short) == 1 and long.startswith(short))
 
 
 def _name(text: str) -> _Name | None:
-    """A name as people and sources write it: ``Jane Q. Doe``, ``Doe, Jane``, ``JP Serre``, ``van der Berg, A.``."""
+    """Parse a name: ``Jane Q. Doe``, ``Doe, Jane``, ``JP Serre``, ``van der Berg, A.``."""
     before, _, after = text[:200].partition(",")
     parts = _name_parts(after.partition(",")[0]) + _name_parts(before)
     while len(parts) > 1 and len(parts[-1]) == 1 and max(map(len, parts)) > 1:
@@ -201,7 +203,8 @@ def _name(text: str) -> _Name | None:
         return None
     *first, last = parts
     given: list[str] = []
-    for part in first:  # JP is two initials, but not where the whole name is in capitals
+    # JP is two initials, unless the whole name is in capitals
+    for part in first:
         together = part.isupper() and len(part) <= MOST_INITIALS and not last.isupper()
         given.extend(fold(part) if together else [fold(part)])
     return _Name(tuple(given), fold(last))

@@ -1,8 +1,8 @@
-"""Sightings to today's trending score, with the inputs that are shown beside it.
+"""Compute today's trending scores from sightings, with the inputs that pages show.
 
-The formula is public: **(points + 1) / (hours + 2) ^ 0.3**, hours since the source first listed the paper. Votes at a
-daily list grow fast for some hours and slowly after, so the exponent is far gentler than that of a link site; 0.3 was
-chosen on recorded votes (``./run bench trending``).
+The formula is public: **(points + 1) / (hours + 2) ^ 0.3**, hours since the source first listed the paper. Votes on a
+daily list grow fast for some hours and slowly after that, so the exponent is far smaller than that of a link site; 0.3
+was chosen on recorded votes (``./run bench trending``).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ GRAVITY, GRACE_HOURS = 0.3, 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What one source said of one paper at one time: a row of Sighting.
+    """One source's counts of one paper at one time: a row of Sighting.
 
     ``seen_at`` is aware. ``listed_at`` is when the source first listed the paper; None means the earliest of the given
-    readings of that paper by that source. ``points`` is None where the source does not vote.
+    readings of that paper by that source. ``points`` is None if the source has no votes.
     """
 
     paper: Hashable
@@ -38,10 +38,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Scores of P papers in the order asked for, and what they were made of; NaN and ``""`` where there is no vote.
+    """Scores of P papers in the given order with their inputs; NaN and ``""`` without votes.
 
-    ``z`` is the z-score of log(1 + score) over the papers with votes, 0 for the others: a source without votes gives a
-    paper the average, not zero votes.
+    ``z`` is the z-score of log(1 + score) over the papers with votes and 0 for the others, so that a source without
+    votes counts as the average, not as zero votes.
     """
 
     score: Numbers
@@ -54,16 +54,16 @@ class Scores:
 
 
 def formula(points: Numbers, hours: Numbers) -> Numbers:
-    """The public formula, of points 0.. and hours 0.. since listing."""
+    """Return the score for ``points`` >= 0 and ``hours`` >= 0 since listing."""
     score: Numbers = (points + 1) / (hours + GRACE_HOURS) ** GRAVITY
     return score
 
 
 def trending_scores(papers: Sequence[Hashable], sightings: Iterable[Reading], *, now: datetime) -> Scores:
-    """Today's score of each paper, from what its sources said up to ``now``.
+    """Return today's score of each paper from its sources' readings up to ``now``.
 
-    Counts are a source's latest reading (of two at one time the one with more points). Of several voting sources the
-    one with the highest score speaks for the paper. Readings of other papers or after ``now`` are passed over.
+    Counts come from a source's latest reading (of two at one time, the one with more points). Of several sources with
+    votes, the one with the highest score counts. Readings of other papers or after ``now`` are ignored.
     """
     rows = {paper: row for row, paper in enumerate(papers)}
     latest: dict[tuple[int, str], Reading] = {}
@@ -83,13 +83,14 @@ def trending_scores(papers: Sequence[Hashable], sightings: Iterable[Reading], *,
     points = np.array([max(reading.points or 0, 0) for _, reading in votes], float)
     hours = np.array([max((now - listed[key]).total_seconds() / 3600, 0) for key, _ in votes])
     scores = formula(points, hours)
-    # written in rising order, so that the highest stays; the source's name settles a tie
+    # Assigned in rising order, so that the highest stays; the source's name decides a tie.
     rising = sorted(range(len(votes)), key=lambda i: (scores[i], votes[i][0][1]))
     best = np.full(len(papers), -1)
     best[row_of[rising]] = rising
 
     def shown(values: Sequence[float | None] | Numbers) -> Numbers:
-        column: Numbers = np.append(np.array(values, float), np.nan)[best]  # -1, no vote, finds the NaN
+        # -1, no vote, indexes the NaN
+        column: Numbers = np.append(np.array(values, float), np.nan)[best]
         return column
 
     score = shown(scores)
@@ -109,7 +110,7 @@ def _newer(one: Reading, other: Reading) -> bool:
 
 
 def standardise(score: Numbers) -> Numbers:
-    """The z-score of log(1 + score) over the papers that have one (not NaN), 0 for the others."""
+    """Return the z-score of log(1 + score) over the papers that have a score (not NaN), 0 for the others."""
     voted = ~np.isnan(score)
     logs = np.log1p(score[voted])
     z = np.zeros(len(score))

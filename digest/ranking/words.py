@@ -1,11 +1,12 @@
-"""The words of a text: folded, split at hyphens, in the singular. Tagging and ranking read every text through here."""
+"""Split a text into words: folded, split at hyphens, in the singular. Tagging and ranking use it for every text."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-LONGEST_WORD = 40  # anything longer is a string of symbols, not something a reader would type
+# A longer one is a string of symbols that no reader would type.
+LONGEST_WORD = 40
 
 _WORD = re.compile(r"([^\W_]+(?:\+\+|#)?)(?:'s\b)?")  # C++ and C# are words; Parkinson's is Parkinson
 _UNDECOMPOSED = str.maketrans(
@@ -37,7 +38,7 @@ STOP_WORDS = frozenset(
 
 
 def fold(text: str) -> str:
-    """The text without case and accents: ``Łukasz Müller`` is ``lukasz muller``."""
+    """Remove case and accents: ``Łukasz Müller`` is ``lukasz muller``."""
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
@@ -45,7 +46,7 @@ def fold(text: str) -> str:
 
 
 def singular(word: str) -> str:
-    """The word without the s of a plural; a rule of thumb that treats both sides of a comparison alike."""
+    """Remove the s of a plural: a rule of thumb, applied to both sides of a comparison."""
     if len(word) < 4 or word[-1] not in "sa":
         return word
     if known := _IRREGULAR.get(word):
@@ -60,12 +61,12 @@ def singular(word: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Every word in order, the smallest too: what a phrase is looked for in."""
+    """Return every word in order, stop words too, to search phrases in."""
     return [singular(word) for word in _WORD.findall(fold(text))]
 
 
 def telling_words(text: str) -> list[str]:
-    """The words in order that say what a text is about: no stop words, numbers, single letters or monsters."""
+    """Return the words in order without stop words, numbers, single letters and overlong words."""
     return [
         singular(word)
         for word in _WORD.findall(fold(text))

@@ -1,4 +1,4 @@
-"""Change, hand out and erase the rows of one reader: mute, export, erase, forget.
+"""Change, export and erase the data of one reader.
 
-In: a subscriber and what they said. Out: preferences, a JSON export, rows without personal data.
+In: a subscriber and their choices. Out: preferences, a JSON export, rows without personal data.
 """

@@ -1,4 +1,4 @@
-"""Erase a reader: what is personal goes at once, and only numbers stay, so that each day's balance still adds up."""
+"""Erase a reader's personal data at once; only numbers stay, so that each day's counts still add up."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from subscriptions.models import Subscriber
 
 
 def erase(reader: Subscriber, **circumstances: Any) -> bool:
-    """Erase this reader, here and in subscriptions, in one transaction; True when that changed something.
+    """Erase this reader, here and in subscriptions, in one transaction; return whether that changed anything.
 
-    ``circumstances`` are those of :func:`subscriptions.consent.erase`. Of the deliveries the rows, dates and statuses
-    stay; what was still to leave is skipped.
+    ``circumstances`` are those of :func:`subscriptions.consent.erase`. Deliveries keep their rows, dates and statuses;
+    unsent ones are skipped.
     """
     with transaction.atomic():
         erased = consent.erase(reader.public_id, **circumstances)
@@ -27,19 +27,22 @@ def erase(reader: Subscriber, **circumstances: Any) -> bool:
 
 
 def forget(deliveries: QuerySet[Delivery]) -> None:
-    """Empty these rows of what was chosen for a person, and of what was said about their mail."""
+    """Remove the selected papers and the provider's answers from these rows."""
     with transaction.atomic():
         deliveries.filter(status__in=[Delivery.Status.READY, Delivery.Status.RETRY_WAIT]).update(
             status=Delivery.Status.SKIPPED
         )
         deliveries.update(message_id=None, provider_message_id="", status_reason="", detail="", paper_count=0)
         DeliveryContent.objects.filter(delivery__in=deliveries).delete()
-        # last: whoever has just matched an event holds the delivery until that is written
+        # Last: a process that has just matched an event locks the delivery until the event is saved.
         DeliveryEvent.objects.filter(delivery__in=deliveries).update(raw={})
 
 
 def forget_the_erased(deliveries: Iterable[Delivery]) -> None:
-    """For a worker that writes down what became of these: whoever was erased meanwhile stays so. One query at most."""
+    """Empty those of these deliveries whose readers were erased meanwhile, after their results are saved.
+
+    At most one query if there are none.
+    """
     if not (ids := [delivery.pk for delivery in deliveries]):
         return
     erased = Delivery.objects.filter(pk__in=ids, subscriber__status=Subscriber.Status.ERASED)

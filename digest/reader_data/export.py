@@ -1,4 +1,4 @@
-"""All that is kept about one reader, as plain values for a JSON file; docs/your-data.md describes its keys."""
+"""Export all data about one reader as plain values for a JSON file; docs/your-data.md describes its keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROFILE = (
 
 
 def everything_of(reader: Subscriber, *, now: datetime) -> dict[str, Any]:
-    """Strings, numbers, lists and dicts; times are ISO 8601 in UTC. Secrets are left out: hashes of links and keys."""
+    """Return strings, numbers, lists and dicts without secrets (hashes of links, keys); times are ISO 8601 in UTC."""
     deliveries = list(
         reader.deliveries.select_related("edition", "content").prefetch_related("events").order_by("issue_date")
     )

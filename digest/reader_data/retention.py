@@ -1,4 +1,4 @@
-"""Keep why papers were chosen for 30 days, and which papers were sent for good."""
+"""Delete the reasons of digests after 30 days; the list of papers sent is kept for good."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MOST = 200_000  # rows of one run; the next goes on
 
 
 def forget_reasons(now: datetime, *, limit: int = MOST) -> int:
-    """Empty the records of digests more than 30 days old, the oldest day first; how many rows were emptied.
+    """Empty the records of digests more than 30 days old, the oldest day first; return the number of emptied rows.
 
-    A day that is done is marked in its tally, so that no run looks at its rows again; one run looks at ``limit`` rows,
-    and ends with the day in which it comes to so many.
+    The tally of a finished day is marked, so that no run reads its rows again. A run ends with the day in which it has
+    read ``limit`` rows.
     """
     last = DayTally.objects.filter(reasons_forgotten=True).aggregate(last=Max("date"))["last"] or date.min
     looked_at = forgotten = 0

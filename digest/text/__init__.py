@@ -1,4 +1,4 @@
-"""Clean text: in, as sources write it; out, as readers read it. TeX, HTML, names, sentences and accents."""
+"""Clean the text of sources for readers: TeX, HTML, names, sentences and accents."""
 
 from digest.text.marks import visible
 from digest.text.names import clean_name, fold, split_authors

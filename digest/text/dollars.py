@@ -1,4 +1,4 @@
-"""Which dollars enclose maths, and which count money."""
+"""Tell dollars that enclose maths from dollars that count money."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 
 
 def maths_spans(text: str) -> list[tuple[int, int]]:
-    """Where the formulas of ``text`` are, as positions of their two dollars.
+    """Return the positions of the two dollars of each formula in ``text``.
 
-    "A $30 budget and a $50 budget" holds none: a formula has no blank on just one of its sides, no digit behind it, and
-    no prose behind a leading number, unless a backslash, brace or script shows what it is.
+    "A $30 budget and a $50 budget" has no formula. A formula has no blank on only one of its sides, no digit after it,
+    and no prose after a leading number, unless it has a backslash, brace or script.
     """
     dollars = [m.start() for m in re.finditer(r"(?<!\\)\$", text)]
     spans = []
@@ -24,7 +24,8 @@ def maths_spans(text: str) -> list[tuple[int, int]]:
 
 
 def _is_maths(body: str, after: str) -> bool:
-    if not body:  # "$$" is a delimiter too
+    # "$$" is a delimiter too
+    if not body:
         return True
     inner = body.strip()
     lop_sided = body[0].isspace() != body[-1].isspace()

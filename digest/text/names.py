@@ -1,4 +1,4 @@
-"""Authors' names: out of one string of all of them, clean, and folded for comparison."""
+"""Split, clean and fold authors' names."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _PLAIN = str.maketrans(
 
 
 def clean_name(text: str) -> str:
-    """One person's or group's name as an API gave it, in readable Unicode, without commas around it."""
+    """Return the name of one person or group in readable Unicode, without commas around it."""
     return clean_repeatedly(text, html=True).strip(" ,;")
 
 
 def split_authors(text: str) -> tuple[str, ...]:
-    """The names in one string of all authors, in order: "Ann Lee (MIT, USA), Bo Chen and Cy Day, Jr.".
+    """Split one string of all authors into names, in order: "Ann Lee (MIT, USA), Bo Chen and Cy Day, Jr.".
 
-    TeX is read first. Then names end at commas outside of parentheses, at semicolons if there are any ("Smith, J.; Doe,
-    A." is "J. Smith", "A. Doe"), and at an "and" before the last. What stands in parentheses, commas and all, is an
-    affiliation and goes; a parenthesis without its partner counts as a comma, so that nothing behind it is lost.
+    TeX is converted first. Names end at commas outside parentheses, at semicolons if there are any ("Smith, J.; Doe,
+    A." is "J. Smith", "A. Doe"), and at an "and" before the last. Text in parentheses is an affiliation and is removed;
+    an unmatched parenthesis counts as a comma, so that nothing after it is lost.
     """
     text = _without_affiliations(clean_repeatedly(text, html=True, limit=_MOST))
     parts = [_first_name_first(part) for part in text.split(";")] if ";" in text else _by_commas(text)
@@ -68,7 +68,8 @@ def _by_commas(text: str) -> list[str]:
             names[-1] += part
         elif not _ET_AL.fullmatch(part.strip()):
             names.append(part)
-    if names and not _GROUP.search(names[-1]):  # "the ATLAS and CMS Collaborations" are one
+    # "the ATLAS and CMS Collaborations" stays one name
+    if names and not _GROUP.search(names[-1]):
         names[-1:] = _AND.split(names[-1])
     return names
 
@@ -80,7 +81,7 @@ def _first_name_first(name: str) -> str:
 
 
 def fold(text: str) -> str:
-    """``text`` for comparison: small letters, no accents, ø as o, ß as ss, æ as ae, plain apostrophes and hyphens."""
+    """Fold ``text`` for comparison: small letters, no accents, ø as o, ß as ss, æ as ae, plain apostrophes, hyphens."""
     decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_PLAIN))
     plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     return " ".join(plain.casefold().translate(_PLAIN).split())

@@ -1,4 +1,4 @@
-"""A title, a name or an abstract as a source wrote it -> what a reader reads."""
+"""Clean a title, a name or an abstract of a source for readers."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from digest.text.marks import MOST, visible, without_html
 from digest.text.tex import without_tex
 
 _MARKS = str.maketrans(dict.fromkeys("\\{}$^_&<>~`", " "))
-# "Abstract interpretation" and "Abstract Syntax Trees" are no headings.
+# "Abstract interpretation" and "Abstract Syntax Trees" are not headings.
 _HEADING = re.compile(r"\A\s*(?:<[^<>]{0,80}>\s*)*abstract\s*(?:</[^<>]{0,40}>|\n)", re.I)
 _HEADING_READ = re.compile(
     r"\A(?:(?i:abstract) ?[:.—–-]+ ?|ABSTRACT |Abstract (?=(?:We|This|The|In|Our|An?|Background|Motivation)\b))+(?=.)"
 )
-_ROUNDS = 8  # of cleaning: "&amp;amp;lt;" and "\textbackslash alpha" need two, only an attack needs more
+# "&amp;amp;lt;" and "\textbackslash alpha" need two rounds of cleaning; only an attack needs more.
+_ROUNDS = 8
 
 
 def clean(text: str, *, html: bool = True) -> str:
-    """``text`` as readable Unicode on one line: TeX drawn, entities read, tags, controls and invisible characters gone.
+    """Return ``text`` as readable Unicode on one line, without TeX, entities, tags, controls or invisible characters.
 
-    Never raises; ``clean(clean(text)) == clean(text)``; plain words come back as they are but for white space (one
-    space each) and composition (NFC); letters never leave nothing behind. At most the first :data:`MOST` characters are
-    read, and as many returned; the work is linear in them. ``html=False`` leaves entities and tags as they stand.
+    Never raises; ``clean(clean(text)) == clean(text)``. Plain words are unchanged except for white space (one space
+    each) and composition (NFC); a text with letters is never emptied. Reads and returns at most the first :data:`MOST`
+    characters, in linear time. ``html=False`` keeps entities and tags.
     """
     return clean_repeatedly(text, html=html)
 
 
 def clean_repeatedly(text: str, *, html: bool, limit: int = MOST) -> str:
-    """The first ``limit`` characters cleaned until another round would change nothing: marks under marks go too."""
+    """Clean the first ``limit`` characters until another round changes nothing, so that nested marks go too."""
     text = visible(text[:limit])
     for _ in range(_ROUNDS):
         cleaned = _once(text, html=html)[:limit].strip()
@@ -46,6 +47,6 @@ def _once(text: str, *, html: bool) -> str:
 
 
 def clean_abstract(text: str) -> str:
-    """:func:`clean` for an abstract: its paragraphs in one, without the heading "Abstract" of some sources."""
+    """Clean an abstract: join its paragraphs and remove the heading "Abstract" of some sources."""
     cleaned = clean(_HEADING.sub("", text[:MOST]))
     return clean_repeatedly(_HEADING_READ.sub("", cleaned), html=True)

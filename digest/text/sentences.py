@@ -1,4 +1,4 @@
-"""Sentences of an abstract, and the two or three of them that a card shows."""
+"""Split an abstract into sentences, and choose the two or three that a card shows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from digest.text.marks import MOST
 from digest.text.symbols import names_in
 
-# A full stop behind one of these ends no sentence, whatever follows.
+# A full stop after one of these never ends a sentence.
 _ABBREVIATIONS = frozenset(
     names_in(
         """e.g i.e al et vs cf viz resp approx ca fig figs eq eqs eqn sec secs ref refs tab tabs thm alg app no nos vol
@@ -26,9 +26,9 @@ _LAST_WORD = re.compile(r"[\"'“‘(\[]*([\w.]+)\Z")
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of one paragraph of clean text, in order; joined by spaces they give it back.
+    """Split one paragraph of clean text into sentences; joined by spaces they give it back.
 
-    A stop ends a sentence before white space and a word that begins with no small letter, unless it belongs to an
+    A stop ends a sentence if white space and a word without a small first letter follow, unless it belongs to an
     abbreviation ("e.g.", "et al.", "Fig. 3") or to an initial ("J. Smith").
     """
     text = " ".join(text[:MOST].split())
@@ -53,16 +53,17 @@ def _ends(before: str, stop: str, following: str) -> bool:
     word = last[1]
     if word.lower() in _ABBREVIATIONS:
         return False
-    if re.fullmatch(r"(?:[A-Z]\.)*[A-Z]", word):  # an initial, unless the next word seldom follows one
+    # an initial, unless the next word seldom follows one
+    if re.fullmatch(r"(?:[A-Z]\.)*[A-Z]", word):
         return following in _STARTERS
     return True
 
 
 def snippet(text: str, *, limit: int = 420, max_sentences: int = 3, for_two: int = 0) -> str:
-    """The first sentences of clean ``text``, at most ``limit`` of them and ``limit`` characters, every one whole.
+    """Return the first whole sentences of clean ``text``: at most ``max_sentences`` in at most ``limit`` characters.
 
-    Two together may have ``for_two`` characters where that is more. When already the first is longer it is cut after a
-    word and ends in "…". ``limit`` is at least 2.
+    Two sentences may have ``for_two`` characters if that is more. A first sentence that is too long is cut after a word
+    and ends in "…". ``limit`` is at least 2.
     """
     shown = ""
     for number, sentence in enumerate(sentences(text)[:max_sentences]):

@@ -1,4 +1,4 @@
-"""What a visitor's digest would look like: a fragment for htmx, or the whole page where there is no JavaScript."""
+"""Preview of a visitor's digest: a fragment for htmx, or the whole page without JavaScript."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from subscriptions.web.sign_up import TOO_MANY, sign_up_page
 @never_cache
 @require_POST
 def preview(request: HttpRequest) -> HttpResponse:
-    """The latest edition for the choices of a form that is not sent yet; what is wrong in it is left out and said."""
+    """Show the latest edition for the choices of an unsent form; invalid fields are left out and listed."""
     now = timezone.now()
     is_readers = request.POST.get("page") == "preferences"
     form = ChoicesForm(request.POST) if is_readers else SignUpForm.posted(request.POST, now=now)
@@ -50,6 +50,6 @@ def _preview_of(form: ChoicesForm, reader: Subscriber | None) -> Preview:
 
 
 def _forgive(form: ChoicesForm) -> None:
-    """Take back what is only wrong in a form that is being sent: no address yet, and the traps for programs."""
+    """Remove errors that only matter when the form is sent: the missing address, and the traps for programs."""
     for name in {*form.errors} - {*ChoicesForm.base_fields} | {NON_FIELD_ERRORS}:
         form.errors.pop(name, None)

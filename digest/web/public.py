@@ -1,4 +1,4 @@
-"""The public pages about what was sent."""
+"""Public pages: home, days, search, health."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ NOT_KEPT = {"Cache-Control": "no-store"}
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """The way in, and under it the latest edition's papers, most trending first."""
+    """Show the sign-up form and the latest edition's papers, most trending first."""
     edition = Edition.objects.first()
     return render(request, "home.html", {"form": SignUpForm(now=timezone.now()), **_edition_page(request, edition)})
 
 
 @require_safe
 def day(request: HttpRequest, day: str) -> HttpResponse:
-    """An older edition's papers, most trending first; a day without one leads to those around it."""
+    """Show an edition's papers, most trending first; a day without one links to the nearest ones."""
     try:
         wanted = date.fromisoformat(day)
-    except ValueError:  # the 31st of February
+    except ValueError:  # such as 31 February
         return render(request, "no_day.html", {"day": None}, status=404)
     if edition := Edition.objects.filter(date=wanted).first():
         return render(request, "day.html", _edition_page(request, edition))
@@ -43,7 +43,7 @@ def day(request: HttpRequest, day: str) -> HttpResponse:
 
 @require_safe
 def search_page(request: HttpRequest) -> HttpResponse:
-    """Papers of all editions that have all the words of ``q``, best first."""
+    """Show papers of all editions that contain all words of ``q``, best match first."""
     now = timezone.now()
     found = search.search(request.GET.get("q", ""), now=now)
     page = _page(request, found.papers)
@@ -62,14 +62,14 @@ def search_page(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """For a watchdog: 200 while the timetable's last good tick is under three minutes old, else 503."""
+    """Return 200 for a watchdog while the timetable's last good tick is under three minutes old, else 503."""
     last, is_recent = last_tick(timezone.now())
     body = f"{'well' if is_recent else 'late'}\nlast good tick: {last.isoformat() if last else 'never'}\n"
     return HttpResponse(body, status=200 if is_recent else 503, content_type="text/plain", headers=NOT_KEPT)
 
 
 def _edition_page(request: HttpRequest, edition: Edition | None) -> dict[str, object]:
-    """What a page of an edition shows: its papers from the place that ``page`` asks for, and the days around it."""
+    """Return the context of an edition's page: the papers of page ``page``, and the editions before and after."""
     if edition is None:
         return {"edition": None}
     rows = edition.candidates.shown(timezone.now()).most_trending_first().select_related("paper")
@@ -84,7 +84,7 @@ def _edition_page(request: HttpRequest, edition: Edition | None) -> dict[str, ob
 
 
 def _days_around(day: date) -> dict[str, Edition | None]:
-    """The editions before and after a day."""
+    """Return the editions before and after a day."""
     return {
         "earlier": Edition.objects.filter(date__lt=day).order_by("-date").first(),
         "later": Edition.objects.filter(date__gt=day).order_by("date").first(),
@@ -92,5 +92,5 @@ def _days_around(day: date) -> dict[str, Edition | None]:
 
 
 def _page(request: HttpRequest, rows: Any) -> Page:
-    """The page that was asked for; the first or the last one for a number that is none of theirs."""
+    """Return the requested page; the first or the last one for an invalid number."""
     return Paginator(rows, SHOWN).get_page(request.GET.get("page"))

@@ -1,4 +1,4 @@
-"""What an address looks like that needs no rewriting in a header or an envelope: most do."""
+"""The pattern of an address that can be written into headers and envelopes as it is, as most can."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mail as Django's mail API takes it, its octets written here: seven-bit, CRLF, and the same on each try."""
+"""A mail for Django's mail API that encodes itself: 7-bit, CRLF, and the same octets on each try."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from subscriptions.mail.template_cache import JoinedEmail, encode
 
 
 class EncodedMessage(EmailMultiAlternatives):
-    """``headers`` are those of :func:`subscriptions.mail.headers.headers_of`.
+    """A message that is encoded already; ``headers`` are those of :func:`subscriptions.mail.headers.headers_of`.
 
-    Raises ValueError for what cannot be written; whoever holds a EncodedMessage can hand it over.
+    The constructor raises ValueError for what cannot be encoded.
     """
 
-    # what Anymail reads (subscriptions.mail.providers)
+    # Attributes that Anymail reads (set in subscriptions.mail.providers)
     metadata: dict[str, str]
     tags: list[str]
     track_opens: bool
@@ -33,7 +33,7 @@ class EncodedMessage(EmailMultiAlternatives):
         ours = {name: value for name, value in headers if name not in ("From", "To", "Subject", "MIME-Version")}
         self._email = email
         super().__init__(email.subject, "", sender, [address], headers=ours)
-        # "=_" cannot stand in quoted-printable, so the boundary is never found within a part
+        # "=_" never occurs in quoted-printable, so the boundary is never found within a part.
         boundary = "=_" + re.sub(r"[^a-z0-9]", "", ours["Message-ID"].partition("@")[0].removeprefix("<d."))
         content_type = f'multipart/alternative; boundary="{boundary}"'
         self._head = header_lines([*headers, ("Content-Type", content_type)])
@@ -42,7 +42,7 @@ class EncodedMessage(EmailMultiAlternatives):
     def message(self) -> MimeBytes:  # type: ignore[override]
         return MimeBytes(self._head, self._parts)
 
-    # Only providers that take words instead of octets ask for these; Django's constructor sets them, to nothing.
+    # Only providers that take texts instead of octets read these; Django's constructor sets them to empty values.
 
     @property
     def body(self) -> str:
@@ -62,7 +62,7 @@ class EncodedMessage(EmailMultiAlternatives):
 
 
 class MimeBytes:
-    """A finished mail, as backends expect of a MIME message; Anymail's for Amazon SES adds headers of its own."""
+    """A finished mail with the methods that backends call; Anymail's backend for Amazon SES adds headers."""
 
     def __init__(self, head: bytes, parts: tuple[bytes, ...]) -> None:
         self._head, self._parts = head, parts
@@ -74,16 +74,16 @@ class MimeBytes:
     add_header = __setitem__
 
     def walk(self) -> Iterator[Any]:
-        """The parts that are yet to be made seven-bit: none."""
+        """Return the parts that are not 7-bit yet: none."""
         return iter(())
 
     def as_bytes(self, unixfrom: bool = False, linesep: str = "\r\n") -> bytes:
-        """With CRLF, whatever is asked for: no other line end is right in a mail."""
+        """Return the octets, always with CRLF: no other line end is valid in a mail."""
         return b"".join((self._head, header_lines(self._added), b"\r\n", *self._parts))
 
 
 def _parts(email: RenderedEmail | JoinedEmail, boundary: bytes) -> tuple[bytes, ...]:
-    """In pieces, which are joined with the head: a digest is large enough that each copy of it counts."""
+    """Return the body in pieces, which are joined once with the headers: each copy of a digest costs time."""
     if isinstance(email, JoinedEmail):
         text, html = email.encoded_text, email.encoded_html
     else:

@@ -1,4 +1,4 @@
-"""Whether a domain takes mail at all."""
+"""Find domains that accept no mail (null MX, RFC 7505)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ PATIENCE = 3.0  # seconds for the whole answer
 
 
 def takes_no_mail(domain: str) -> bool:
-    """Whether the domain says so itself, by a null MX record (RFC 7505); a domain that says nothing may."""
+    """Return whether the domain has a null MX record; False if there is no record or no answer."""
     try:
         answer = dns.resolver.resolve(domain, "MX", lifetime=PATIENCE)
     except (dns.exception.DNSException, UnicodeError, OSError):
-        return False  # no answer is no refusal
+        return False
     return [str(record.exchange) for record in answer] == ["."]

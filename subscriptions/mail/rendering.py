@@ -1,4 +1,4 @@
-"""Jinja templates and values -> an e-mail in two parts. Knows nothing of papers, people or the database."""
+"""Render Jinja templates to an e-mail in two parts. Knows nothing of papers, readers or the database."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "email"
 COLUMNS = 78  # of the text part, RFC 5322 section 2.1.1
 
 # Controls, bidirectional overrides and isolates, line and paragraph separators, lone surrogates, non-characters; and
-# the marks of a Hole.
+# the marks of a Placeholder.
 _DISGUISES = "\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff"
 _UNPRINTABLE = re.compile(f"[{_DISGUISES}\ue000\ue001]")
 _UNPRINTABLE_BUT_MARKS = re.compile(f"[{_DISGUISES}]")
 _LONG_RUN = re.compile(r"[^ \n]{60}(?=[^ \n])")
-_LONG_LINE = re.compile(r"([^\n\0]{60,120}?) ")  # bounded, so that a text without spaces is not read again and again
+_LONG_LINE = re.compile(r"([^\n\0]{60,120}?) ")  # bounded: otherwise quadratic in a text without spaces
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedEmail:
-    """What is handed to the mail API: a subject of one line, and the same words twice."""
+    """An e-mail: a subject of one line, and the same words as text and as HTML."""
 
     subject: str
     text: str
@@ -37,9 +37,9 @@ class RenderedEmail:
 
 
 def render_email(name: str, *, subject: str, **context: object) -> RenderedEmail:
-    """Render ``templates/email/<name>.txt`` and ``<name>.html``; both see ``subject`` and ``context``.
+    """Render ``templates/email/<name>.txt`` and ``<name>.html`` with ``subject`` and ``context``.
 
-    Raises jinja2.UndefinedError for a value that a template asks for and nobody gave, and jinja2.TemplateNotFound.
+    Raise jinja2.UndefinedError for a missing value, and jinja2.TemplateNotFound.
     """
     subject = one_line(subject)
     text, html = (
@@ -49,12 +49,12 @@ def render_email(name: str, *, subject: str, **context: object) -> RenderedEmail
 
 
 def printable(text: str) -> str:
-    """Take out what can disguise or break a mail: controls (not tab and newline), bidi overrides, lone surrogates."""
+    """Remove what can disguise or break a mail: controls (not tab and newline), bidi overrides, lone surrogates."""
     return _UNPRINTABLE.sub("", text)
 
 
 def one_line(text: str) -> str:
-    """Printable text on one line, with single spaces."""
+    """Return printable text on one line, with single spaces."""
     text = " ".join(text.split())
     clean = printable(text)
     return clean if clean == text else " ".join(clean.split())
@@ -68,7 +68,7 @@ def wrap(text: str, indent: int = 0, *, hang: bool = False) -> str:
 
 
 def _lines(text: str, width: int) -> list[str]:
-    """As many words on each line as there is room for, as ``textwrap`` has it in thirty times the time."""
+    """Fill lines as ``textwrap`` does, thirty times as fast."""
     lines, start = [], 0
     while len(text) - start > width:
         end = text.rfind(" ", start, start + width + 1)
@@ -80,15 +80,15 @@ def _lines(text: str, width: int) -> list[str]:
 
 
 def margin(number: object, width: int) -> str:
-    """``3.`` in that many columns."""
+    """Return ``3.`` padded to that many columns."""
     return f"{number}.".ljust(width)
 
 
 def fold(text: str) -> Markup:
-    """Escape ``text`` for HTML and break its source into lines well under 998 octets, even where it has no spaces.
+    """Escape ``text`` for HTML and break its source into lines well under 998 octets, even if it has no spaces.
 
-    A space becomes a newline, which shows the same; a run of 60 characters gets a ``<wbr>``, with the newline inside
-    the tag, where it shows nothing.
+    A space becomes a newline, which looks the same; a run of 60 characters gets a ``<wbr>`` with the newline inside
+    the tag, where it is invisible.
     """
     text = printable(text)
     if max(map(len, text.split(" "))) <= 60:
@@ -98,7 +98,7 @@ def fold(text: str) -> Markup:
 
 
 class Placeholder(str):
-    """Stands in a render for a value to come, and remembers the filters on the way to its place."""
+    """A mark for a value that is filled in later; it records the filters that are applied to it."""
 
     __slots__ = ()
 
@@ -116,12 +116,12 @@ def compile_template(template: str, macro: str = "", **context: object) -> Compi
     return CompiledTemplate.of(rendered, partial(_step, html=template.endswith(".html")))
 
 
-@cache  # one for each filter of a template: a step is known by its identity
+@cache  # so that equal steps are the same object, which is a cache key
 def _step(names: tuple[str, ...], *, html: bool) -> Step:
     filters = [_kept_steps[name] for name in names]
 
     def done_to(value: str) -> str:
-        text = value if filters else printable(value)  # each filter makes it printable
+        text = value if filters else printable(value)  # each filter calls ``printable`` itself
         for each in filters:
             text = each(text)
         return str(escape(text)) if html else text
@@ -133,7 +133,7 @@ _kept_steps: dict[str, Step] = {}
 
 
 def _with_placeholders(name: str, change: Callable[..., str]) -> Callable[..., str]:
-    """The filter, which leaves a hole open and notes on it what is to be done to the value."""
+    """Return the filter, changed so that it records itself on a Placeholder instead of filtering it."""
 
     def filtered(value: Any, *arguments: object, **options: object) -> str:
         if not isinstance(value, Placeholder):
@@ -153,8 +153,8 @@ def _environment() -> Environment:
         autoescape=select_autoescape(["html"], default=False),
         trim_blocks=True,
         lstrip_blocks=True,
-        # Markup has been through here already, as the output of a macro or of fold; a text's macros give plain strings,
-        # which may hold marks: what comes from outside lost its own in a filter.
+        # Markup, from a macro or fold, is clean already. Macros of text templates return plain strings, and marks in
+        # them must stay: filters have removed those in values from outside.
         finalize=lambda value: _UNPRINTABLE_BUT_MARKS.sub("", value) if type(value) is str else value,
     )
     filters: dict[str, Callable[..., str]] = {"fold": fold, "wrap": wrap, "margin": margin}

@@ -1,8 +1,7 @@
-"""A template rendered once, with holes for what is personal, and encoded once: each mail is then joined, not made.
+"""Templates that are rendered and encoded once for all readers, with placeholders for personal values.
 
-The templates are those that :mod:`subscriptions.mail.rendering` renders in full, and the words come out the same; only
-the work is done once for all readers. Quoted-printable is encoded piece by piece, since a soft line break may stand
-between any two characters (RFC 2045 section 6.7).
+The result has the same words as a full rendering by :mod:`subscriptions.mail.rendering`. Quoted-printable is encoded
+piece by piece, since a soft line break is allowed between any two characters (RFC 2045 section 6.7).
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ Step = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class CompiledTemplate:
-    """A rendered and encoded text with ``%b`` for each hole, and the holes' names and what their values go through."""
+    """A rendered and encoded text with ``%b`` for each placeholder, and the placeholders' names and steps."""
 
     template: bytes
     placeholders: tuple[tuple[str, Step], ...]
 
     @classmethod
     def of(cls, rendered: str, step: Callable[[tuple[str, ...]], Step]) -> CompiledTemplate:
-        """What a template gave for :class:`~subscriptions.mail.rendering.Placeholder` values.
+        """Compile a text that was rendered with :class:`~subscriptions.mail.rendering.Placeholder` values.
 
-        ``step`` turns the names that a hole remembers into what is to be done to its value.
+        ``step`` returns the function for the filters that a placeholder recorded.
         """
         parts = _PLACEHOLDER.split(rendered)
         names = [part.split("|") for part in parts[1::2]]
@@ -39,9 +38,9 @@ class CompiledTemplate:
         )
 
     def fill(self, values: Mapping[str, str | bytes]) -> bytes:
-        """The text with these values in the holes, in lines of at most 76 octets, each ended by CRLF.
+        """Return the text with these values, in lines of at most 76 octets that end with CRLF.
 
-        A value is a text, or bytes that are encoded already. Raises KeyError for a hole without a value.
+        A value is a text, or encoded bytes. Raise KeyError for a placeholder without a value.
         """
         return self.template % tuple(
             [
@@ -52,10 +51,10 @@ class CompiledTemplate:
 
 
 def encode(text: str) -> bytes:
-    """``text`` in quoted-printable with CRLF, ended by a line break, hard or soft, so that anything may follow."""
+    """Encode ``text`` in quoted-printable; it ends with a hard or soft line break, so that more can be appended."""
     quoted = b2a_qp(text.encode())
     if quoted and not quoted.endswith(b"\n"):
-        if len(quoted) - quoted.rfind(b"\n") > 76:  # no room for the soft break's own "="
+        if len(quoted) - quoted.rfind(b"\n") > 76:  # the "=" of the soft break does not fit
             cut = quoted.rfind(b"=", -3)  # not within an escape
             cut = cut if cut > 0 else len(quoted) - 1
             quoted = quoted[:cut] + b"=\n" + quoted[cut:]
@@ -63,14 +62,14 @@ def encode(text: str) -> bytes:
     return quoted.replace(b"\n", b"\r\n")
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=20_000)  # most reasons are the same for many readers
 def _encoded_after(step: Step, value: str) -> bytes:
-    return encode(step(value))  # of two readers' mails most reasons are the same
+    return encode(step(value))
 
 
 @dataclass(frozen=True, slots=True)
 class JoinedEmail:
-    """A :class:`~subscriptions.mail.rendering.RenderedEmail` whose two parts are encoded already."""
+    """A :class:`~subscriptions.mail.rendering.RenderedEmail` with encoded parts."""
 
     subject: str
     encoded_text: bytes

@@ -1,1 +1,1 @@
-"""Forms and pages of a reader's subscription: sign up, confirm, sign in, preferences, unsubscribe."""
+"""Forms and pages of a subscription: sign up, confirm, sign in, preferences, unsubscribe."""

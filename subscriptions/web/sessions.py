@@ -1,4 +1,4 @@
-"""A reader's visit after a magic link: begun by POST only, short, and ended by erasure or a new address."""
+"""A reader's session after a sign-in link: begun by POST only, two hours, ended by erasure or a new address."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def end(request: HttpRequest) -> None:
 
 
 def reader_of(request: HttpRequest) -> Subscriber | None:
-    """Who is signed in, None for a visitor; a raised key_version ends every visit begun before."""
+    """Return the signed-in reader, or None. A higher key_version ends every earlier session."""
     if not (public_id := request.session.get(_READER)):
         return None
     return (
@@ -39,7 +39,7 @@ def reader_of(request: HttpRequest) -> Subscriber | None:
 
 
 def reader_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """A page for a signed-in reader, called with ``reader``; others are asked to sign in. Never kept by a browser."""
+    """Decorate a page for signed-in readers, called with ``reader``; others go to the sign-in page. Never cached."""
 
     @wraps(view)
     def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

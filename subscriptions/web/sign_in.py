@@ -1,4 +1,4 @@
-"""Signing in without a password: ask for a link, open it, press its button."""
+"""Sign in without a password: request a link, open it, click its button."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from subscriptions.web.sign_up import TOO_MANY
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """An address; the answer is the same whoever it belongs to."""
+    """Show and accept a form for an address; the answer is the same for every address."""
     form = AddressForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return render(request, "sign_in.html", {"form": form, "problem": ""}, status=422 if form.is_bound else 200)
@@ -37,7 +37,7 @@ def sign_in_sent(request: HttpRequest) -> HttpResponse:
 
 @token_page
 def ask_for_link(request: HttpRequest, token: str) -> HttpResponse:
-    """Where the footer of a digest leads: a button that mails a sign-in link to the reader of that digest."""
+    """Show a button, linked from a digest's footer, that mails a sign-in link to the digest's reader."""
     public_id = read_token(PREFERENCES, token)
     known = Subscriber.objects.exclude(status=Subscriber.Status.ERASED)
     reader = known.filter(public_id=public_id).first()
@@ -52,7 +52,7 @@ def ask_for_link(request: HttpRequest, token: str) -> HttpResponse:
 
 @token_page
 def magic_link(request: HttpRequest, token: str) -> HttpResponse:
-    """A button; pressed, a visit begins. Opening the page, as scanners of mail do, begins nothing."""
+    """Show a button; a POST begins a session. Opening the page, as mail scanners do, changes nothing."""
     now, purpose = timezone.now(), LoginToken.Purpose.SIGN_IN
     if request.method != "POST":
         login_token(purpose, token, now=now)
@@ -73,7 +73,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 
 def mask_address(email: str) -> str:
-    """``a…@example.org``: enough to know one's own address by, and never all of it."""
+    """Return ``a…@example.org``, enough to recognize one's own address."""
     local, _, domain = email.rpartition("@")
     return f"{local[:1] if len(local) > 1 else ''}…@{domain}" if local else ""
 

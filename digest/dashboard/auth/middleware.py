@@ -1,4 +1,4 @@
-"""Before anything else: who must have a second factor and has none sets it up, and who has one proves it."""
+"""Require the staff to set up and enter a second factor before any other page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOR_STAFF = ("/dashboard/", "/staff/", "/admin/")
 
 
 def code_first(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """While codes are required, no page for the staff opens without one; one query more for each of them."""
+    """Redirect staff pages to the code as long as codes are required. One more query per page."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         if code_is_required() and request.path_info.startswith(FOR_STAFF) and (step := _missing(request)):
@@ -27,7 +27,7 @@ def code_first(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[
 
 
 def _missing(request: HttpRequest) -> str:
-    """The page that comes first; a visit from before the code was set up must prove it too."""
+    """Return the page to visit first, or ""; a session from before the code was set up must enter it too."""
     if not request.user.is_authenticated:
         return ""
     if not has_code(request.user):

@@ -1,4 +1,4 @@
-"""Ask the staff to prove who they are again before an act that cannot be taken back."""
+"""Ask the staff for their password or code again before an act that cannot be undone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from django.http import HttpRequest
 
 
 def require_recent_login(request: HttpRequest) -> None:
-    """Interrupt a post whose sender has not proved lately who they are; allauth takes it up again afterwards."""
+    """Interrupt a post if the last authentication is too long ago; allauth resumes it afterwards."""
     if is_reauthentication_required(request, app="digest"):
-        request.GET  # noqa: B018 (read while it is there: it waits with the post)
-        request.META["QUERY_STRING"] = ""  # allauth takes up a post only at an address without a query
+        request.GET  # noqa: B018 (parsed before the query is emptied, and stored with the post)
+        # allauth resumes a post only at an address without a query
+        request.META["QUERY_STRING"] = ""
         raise ReauthenticationRequired

@@ -1,4 +1,4 @@
-"""Who may do what at the curators' dashboard: four roles, each a group of users."""
+"""Define the four roles of the dashboard, each a group of users, and their permissions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, P
 
 
 class Role(StrEnum):
-    """A role is the group of its name; the owner has all of them, as has a superuser."""
+    """A role, which is the group of its name; owners and superusers have all of them."""
 
-    CURATOR = "curator"  # steers the day: picks, notes, hides, sources, topics
-    SENDER = "sender"  # pauses, resumes, tries again
+    CURATOR = "curator"  # edits picks, notes, hides, sources, topics
+    SENDER = "sender"  # pauses, resumes, retries
     PRIVACY = "privacy"  # sees addresses: finds readers, suppresses, exports, erases
-    OWNER = "owner"  # says who has which role
+    OWNER = "owner"  # gives roles
 
 
-# What each role may do in the tables of the plain admin, beyond what all of the staff see there.
+# The permissions of each role in the tables of the admin, in addition to SEEN_BY_ALL.
 SEEN_BY_ALL = """digest.paper digest.identifier digest.sighting digest.source digest.edition digest.editionpaper
     digest.curatorpick digest.delivery digest.daytally digest.batch digest.provider digest.lease subscriptions.topic"""
 MAY: dict[Role, dict[str, str]] = {
@@ -28,7 +28,8 @@ MAY: dict[Role, dict[str, str]] = {
         "delete": "digest.curatorpick",
     },
     Role.SENDER: {},
-    Role.PRIVACY: {  # tables that hold addresses, or what somebody likes
+    # tables with addresses or personal preferences
+    Role.PRIVACY: {
         "view": """subscriptions.subscriber subscriptions.preference subscriptions.suppression
             subscriptions.consentevent subscriptions.logintoken subscriptions.linkrequest subscriptions.ratecounter
             digest.verdict digest.deliveryevent digest.deliverycontent""",
@@ -41,8 +42,9 @@ MAY: dict[Role, dict[str, str]] = {
 
 
 def seed_groups() -> None:
-    """A group for each role, with exactly what it may do in the tables."""
-    for app in apps.get_app_configs():  # Django makes an app's permissions only after this app's turn
+    """Create a group for each role with exactly its permissions."""
+    # Django may not have created the permissions of later apps yet
+    for app in apps.get_app_configs():
         create_permissions(app, verbosity=0)
     known = {
         f"{one.codename.partition('_')[0]} {one.content_type.app_label}.{one.content_type.model}": one
@@ -60,7 +62,7 @@ def _permissions(role: Role) -> set[str]:
 
 
 def roles_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[Role]:
-    """The roles of a user; none for whoever is not on the staff. One query, remembered by the user."""
+    """Return the roles of a user, none outside the staff. One query, cached on the user."""
     if not (user.is_authenticated and user.is_active and getattr(user, "is_staff", False)):
         return frozenset()
     found: frozenset[Role] | None = getattr(user, "_roles", None)

@@ -1,1 +1,1 @@
-"""Django mail backends: SMTP with a known stage of failure, Resend with keys, and the outbox of files."""
+"""Django mail backends: SMTP that knows whether a mail left, Resend with idempotency keys, an outbox of files."""

@@ -1,4 +1,4 @@
-"""A mail backend that lays mails down as files, and a page that shows them."""
+"""A mail backend that writes mails to files, and a page that shows them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHOWN = 200
 
 
 class EmailBackend(BaseEmailBackend):
-    """Writes each message to ``var/outbox/*.eml``; closing it renews ``index.html`` there."""
+    """A backend that writes each message to ``var/outbox/*.eml``, and ``index.html`` on closing."""
 
     written = 0
 
@@ -34,7 +34,7 @@ class EmailBackend(BaseEmailBackend):
             body = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
             try:
                 _write(settings.OUTBOX / _name(message), body)
-            except OSError as error:  # as a mail server would say it: surely not taken, come again
+            except OSError as error:  # a temporary error of SMTP: surely not accepted, try again later
                 raise SMTPResponseException(452, f"The outbox cannot be written: {error.strerror}") from error
             self.written += 1
         return len(email_messages)
@@ -44,12 +44,12 @@ class EmailBackend(BaseEmailBackend):
             self.written = 0
             try:
                 write_index(settings.OUTBOX)
-            except OSError:  # the mails lie there; the next close tries again
+            except OSError:  # the mails are written; the next close tries again
                 logger.exception("The index of the outbox cannot be written")
 
 
 def write_index(outbox: Path) -> Path:
-    """``index.html`` with the newest 200 mails of the folder, each with its HTML and text part; needs no other file."""
+    """Write ``index.html``, a page without other files that shows the newest 200 mails of the folder."""
     newest = sorted(outbox.glob("*.eml"), key=lambda path: path.stat().st_mtime, reverse=True)[:SHOWN]
     page = render_to_string("outbox.html", {"mails": [_read(path) for path in newest], "shown": SHOWN})
     _write(outbox / "index.html", page.encode())
@@ -78,7 +78,7 @@ def _name(message: EmailMessage) -> str:
 
 
 def _write(path: Path, body: bytes) -> None:
-    """All or nothing: a reader of the folder never meets half a mail."""
+    """Write a file atomically, so that nobody reads half a mail."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,4 +1,4 @@
-"""Anymail's backend for Resend, and the key by which Resend knows a mail that it took before."""
+"""Anymail's backend for Resend with idempotency keys, by which Resend recognizes a mail that it accepted before."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Django's SMTP backend, for mails of one recipient each: it knows whether a mail can have left when something breaks.
+"""Django's SMTP backend, for mails of one recipient, which knows after an error whether the mail may have left.
 
-The three commands before a mail go in one packet where the server takes that (PIPELINING, RFC 2920), so that a mail
-costs two round trips.
+The three commands before a mail go in one packet if the server supports it (PIPELINING, RFC 2920), so that a mail costs
+two round trips.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from subscriptions.mail.addresses import PLAIN_ADDRESS
 from subscriptions.mail.outcomes import NothingSent
 
 MAILS_A_CONNECTION = 100
-READ_SECONDS = 30  # EMAIL_TIMEOUT is for the connection, which a server gives at once or not at all
+READ_SECONDS = 30  # for an answer; EMAIL_TIMEOUT is for connecting
 
 
 class Plain(smtplib.SMTP):
     def sendmail(  # type: ignore[override]
         self, from_addr: str, to_addrs: Sequence[str], msg: bytes, *options: Any, **more: Any
     ) -> dict[str, tuple[int, bytes]]:
-        """Hand one mail, lines ended by CRLF, to one recipient.
+        """Send one mail, with CRLF, to one recipient.
 
-        Raises NothingSent where the connection broke before any of the mail was written; another OSError that is no
-        answer (no SMTPResponseException, no SMTPRecipientsRefused) means that it may have left.
+        Raise NothingSent if the connection broke before any of the mail was written. After any other OSError that is
+        not an answer (SMTPResponseException, SMTPRecipientsRefused) the mail may have left.
         """
         (recipient,) = to_addrs
         try:
@@ -52,7 +52,7 @@ class Plain(smtplib.SMTP):
         return {}
 
     def _open_envelope(self, sender: str, recipient: str) -> None:
-        """Up to the server's "354 go ahead"."""
+        """Send the commands up to the server's "354 go ahead"."""
         self.ehlo_or_helo_if_needed()
         commands = [f"MAIL FROM:{_quoted(sender)}", f"RCPT TO:{_quoted(recipient)}", "DATA"]
         if any("\r" in command or "\n" in command for command in commands):
@@ -64,7 +64,7 @@ class Plain(smtplib.SMTP):
             mail, rcpt, data = [self.docmd(command) for command in commands]
         if mail[0] == 250 and rcpt[0] // 100 == 2 and data[0] == 354:
             return
-        if data[0] == 354:  # it would take a mail for nobody: better to begin anew
+        if data[0] == 354:  # the server waits for a mail that has no recipient: start a new connection
             self.close()
         else:
             self._forget()
@@ -79,13 +79,14 @@ class Plain(smtplib.SMTP):
             self.rset()
 
 
-@lru_cache(maxsize=100)  # of the sender; Django parses an address for longer than a mail takes to leave
+# Cached for the sender: Django needs longer to parse an address than to send a mail.
+@lru_cache(maxsize=100)
 def _written(address: str) -> str:
     return address if PLAIN_ADDRESS.fullmatch(address) else sanitize_address(address, "utf-8")
 
 
 def _quoted(address: str) -> str:
-    """In angle brackets; ``smtplib`` alone parses for longer than the mail takes to leave."""
+    """Return the address in angle brackets; ``smtplib.quoteaddr`` is slow."""
     return f"<{address}>" if PLAIN_ADDRESS.fullmatch(address) else smtplib.quoteaddr(address)
 
 
@@ -94,7 +95,7 @@ class Encrypted(Plain, smtplib.SMTP_SSL):
 
 
 class EmailBackend(smtp.EmailBackend):
-    """One mail at a time over a kept connection, which is made anew after MAILS_A_CONNECTION mails."""
+    """A backend that sends one mail at a time and renews its connection after MAILS_A_CONNECTION mails."""
 
     handed = 0
 
@@ -112,7 +113,7 @@ class EmailBackend(smtp.EmailBackend):
         return is_new
 
     def close(self) -> None:
-        with suppress(OSError):  # every mail's fate is known by now; a server that takes no leave changes nothing
+        with suppress(OSError):  # the result of every mail is known: an error of QUIT changes nothing
             super().close()
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
@@ -129,15 +130,16 @@ class EmailBackend(smtp.EmailBackend):
         try:
             self._send_octets(sender, recipients, octets)
         except (NothingSent, smtplib.SMTPSenderRefused) as error:
+            # A server may close a kept connection that was idle; then try once more on a new one.
             has_hung_up = isinstance(error, NothingSent) or error.smtp_code == 421
-            if not (is_kept and has_hung_up):  # which a server may do to a connection that was idle
+            if not (is_kept and has_hung_up):
                 raise
             self.close()
             self._open_again()
             self._send_octets(sender, recipients, octets)
 
     def _open_again(self) -> None:
-        """For a mail of which nothing has left: whatever is in the way, that is as true after it."""
+        """Reconnect; an error other than a refused log-in becomes NothingSent, since nothing has left."""
         try:
             self.open()
         except smtplib.SMTPAuthenticationError:
