@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.paths import recorded_data
+from tests.support.recorded_data import recorded_data
 from tests.support.services import certificate, house, postgres_url, redis_url  # noqa: F401 (fixtures)
 from tests.support.tiers import (  # noqa: F401 (hooks)
     pytest_addoption,

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn
 
-from tests.support.paths import recorded_data
+from tests.support.recorded_data import recorded_data
 
 
 class Refused(Exception):

@@ -111,6 +111,7 @@ def test_recorded_data_are_looked_for_in_three_places(tmp_path: Path, monkeypatc
             find_data(None)
 
 
+@pytest.mark.service
 def test_files_are_named_from_where_the_command_is_typed(tmp_path: Path) -> None:
     (tmp_path / "a.json").mkdir()
     command = [str(ROOT / "run"), "bench", "--json", "a.json"]

@@ -142,6 +142,7 @@ def bench(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.service
 def test_a_file_is_filled_and_measured_and_the_installation_in_use_stays_as_it_is(tmp_path: Path) -> None:
     var, file, figures = tmp_path / "var", tmp_path / "large.sqlite3", tmp_path / "figures.json"
     var.mkdir()
@@ -167,6 +168,7 @@ def test_a_file_is_filled_and_measured_and_the_installation_in_use_stays_as_it_i
     assert not any(var.iterdir())
 
 
+@pytest.mark.service
 def test_an_installation_that_sends_mail_is_refused(tmp_path: Path) -> None:
     provider = {
         "MAIL_PROVIDER": "smtp",
@@ -182,6 +184,7 @@ def test_an_installation_that_sends_mail_is_refused(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.service
 def test_a_server_that_is_not_there_is_told_in_one_line() -> None:
     done = bench("--database", "postgres://digest@127.0.0.1:1/large")
     assert done.returncode == 2

@@ -21,6 +21,8 @@ from digest.models import StatusReason
 from tests.support.services import House, empty_database
 from tests.support.words_of_deliveries import sha256
 
+pytestmark = pytest.mark.service
+
 DATA = Path(__file__).parents[1] / "data" / "5de826d"
 SAID = json.loads((DATA / "said.json").read_text())
 SENTENCES = {  # what was stored -> its code, and what the staff reads now

@@ -16,7 +16,7 @@ STATUSES = f"{SET_UP}from digest.models import Delivery; print(*Delivery.objects
 
 
 def test_a_message_of_the_version_before_is_ignored_with_one_line_and_the_worker_goes_on(house: House) -> None:
-    house.run("manage.py", "migrate", "-v0")
+    house.prepare()
     house.run("-c", AN_EDITION + A_READER)
     with worker_alone(house) as worker:
         house.run("-c", OLD_MESSAGES)

@@ -16,6 +16,8 @@ from digest.ingest.advice import advice_for, explain
 from tests.support.paths import ROOT
 from tests.support.services import House, empty_database
 
+pytestmark = pytest.mark.service
+
 DUMP = ROOT / "tests" / "data" / "5de826d"
 SAID: dict[str, dict[str, Any]] = json.loads((DUMP / "said.json").read_text(encoding="utf-8"))["sources"]
 COLUMNS = ("name", "active", "failures", "last_error_kind", "last_error", "last_reading")
