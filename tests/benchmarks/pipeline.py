@@ -20,7 +20,7 @@ from django.db import connection
 from digest.delivery import plan, send, throttle
 from digest.editions import selection
 from digest.editions.candidate_pool import CandidatePool
-from digest.models import Batch, Delivery
+from digest.models import Batch, Delivery, DeliveryContent
 from subscriptions.mail.backends import smtp
 from subscriptions.mail.mailer import Mailer
 from subscriptions.models import Subscriber
@@ -138,7 +138,7 @@ def questions(name: str, *arguments: str) -> Questions:
 
 
 def forget_deliveries() -> None:
-    for rows in (Delivery.objects.all(), Batch.objects.all()):
+    for rows in (DeliveryContent.objects.all(), Delivery.objects.all(), Batch.objects.all()):
         rows._raw_delete(rows.db)  # else Django reads each of them first, and their memory counts as ours
     Subscriber.objects.update(next_send_at=NOW, last_issue_date=None, last_digest_at=NOW - timedelta(days=1))
     if connection.vendor == "postgresql":
