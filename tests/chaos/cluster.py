@@ -278,9 +278,9 @@ class Stage:
 
     # --- time
 
-    def wait_for(self, what: Callable[[], T], name: str, *, patience: float = 60) -> T:
+    def wait_for(self, what: Callable[[], T], name: str, *, timeout: float = 60) -> T:
         """What ``what`` gives as soon as it gives anything; raises NotReached."""
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         while not (found := what()):
             if time.monotonic() > deadline:
                 raise NotReached(f"waited in vain for {name}")

@@ -246,14 +246,14 @@ def _kill(stage: Stage, actor: Actor, pid: int) -> None:
 
 
 def _waiter(
-    stage: Stage, lock: Lock, is_meant: Callable[[Actor, str], bool], *, patience: float = 30
+    stage: Stage, lock: Lock, is_meant: Callable[[Actor, str], bool], *, timeout: float = 30
 ) -> tuple[Actor, int]:
     """Who waits for the lock with a statement that is meant."""
 
     def found() -> list[tuple[Actor, int]]:
         return [(actor, pid) for actor, pid, query in stage.waiters(lock) if is_meant(actor, query)]
 
-    return stage.wait_for(found, "somebody to wait for the lock", timeout=patience)[0]
+    return stage.wait_for(found, "somebody to wait for the lock", timeout=timeout)[0]
 
 
 def _is_leasing(actor: Actor, query: str) -> bool:

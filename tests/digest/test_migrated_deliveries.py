@@ -150,7 +150,7 @@ def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         (var / "broadsheet.sqlite3").write_bytes(gzip.decompress((DATA / "deliveries.sqlite3.gz").read_bytes()))
         yield words_of(House.at(var, **SAID["settings"]))
         return
-    with empty_database(request.getfixturevalue("postgres_url")) as url:
+    with empty_database(request.getfixturevalue("postgres_url"), bare=True) as url:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(gzip.decompress((DATA / "deliveries.pg.sql.gz").read_bytes()))
         yield words_of(House.at(var, **SAID["settings"], DATABASE_URL=url))

@@ -159,12 +159,15 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
 
 
 @contextmanager
-def empty_database(server_url: str) -> Iterator[str]:
-    """A database on that server for one test, with all tables if ``postgres_url`` is its fixture; gone afterwards,
-    whoever is still connected."""
+def empty_database(server_url: str, *, bare: bool = False) -> Iterator[str]:
+    """Make a database on that server for one test, and drop it afterwards, even with clients still connected.
+
+    It has all tables if ``postgres_url`` is the server's fixture, unless it is to be ``bare``.
+    """
     name = f"broadsheet_{secrets.token_hex(4)}"
+    template = "template1" if bare else _templates.get(server_url, "template1")
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_templates.get(server_url, 'template1')}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             yield f"{server_url.rpartition('/')[0]}/{name}"
         finally:

@@ -99,7 +99,9 @@ def _mail(row: Any) -> dict[str, Any]:
             "snippets_shortened": sum(one.card.snippet != other.card.snippet for one, other in pairs),
             "snippets_left_out": sum(not one.card.snippet for one in lighter.papers),
         }
-    email = emails.email_for(row)
+    mails = emails.Mails()
+    mails.read_cards([row])
+    email = mails.email_for(row)
     return {
         "subject": email.subject,
         **({"text": email.text} if len(email.text.encode()) <= 20_000 else {}),

@@ -90,7 +90,7 @@ def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         with sqlite3.connect(var / "broadsheet.sqlite3") as connection:
             yield _by_name(connection.execute(QUERY).fetchall())
         return
-    with empty_database(request.getfixturevalue("postgres_url")) as url:
+    with empty_database(request.getfixturevalue("postgres_url"), bare=True) as url:
         with psycopg.connect(url) as connection:
             connection.execute(gzip.decompress((DUMP / "deliveries.pg.sql.gz").read_bytes()))
         House.at(var, DATABASE_URL=url).run("manage.py", "migrate", "digest", "0007", "-v0")
