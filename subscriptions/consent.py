@@ -1,8 +1,7 @@
-"""Every change of permission to write to a person, each with its row of proof.
+"""Change the permission to write to a person, and record each change as proof.
 
-Functions return True when they changed something; ``proof`` is what :func:`record` keeps of a press. Each change is one
-conditional UPDATE and its event in one transaction, so that the same wish twice, or from two places at once, is on
-record once.
+Functions return True when they changed something; ``proof`` is what :func:`record` keeps of the request. Each change is
+one conditional UPDATE and its event in one transaction, so that a request made twice, even at once, is recorded once.
 """
 
 from __future__ import annotations
@@ -29,33 +28,33 @@ from subscriptions.preferences import HALF_A_DAY, Choices, next_regular, save_ch
 from subscriptions.schedule import local_date
 
 MONDAY = 0b0000001
-REGRET = timedelta(hours=24)  # how long leaving can be taken back
+REGRET = timedelta(hours=24)  # how long unsubscribing can be undone
 
 ON_THE_LIST = (Subscriber.Status.ACTIVE, Subscriber.Status.PAUSED)
 
-_PERSONAL = (  # what a row loses with erasure
+_PERSONAL = (  # columns that erasure resets
     "email", "email_key", "pending_email", "pending_since", "status", "key_version", "zone", "send_hour", "weekdays",
     "max_papers", "hype", "quiet_days", "paused_until", "next_send_at", "left_at", "left_as",
 )  # fmt: skip
 
 
 class AddressChange(StrEnum):
-    """What became of a wish to be written to elsewhere."""
+    """The result of a request to change the address."""
 
     CHANGED = "changed"
-    TAKEN = "taken"  # someone subscribes with that address, or did
-    SUPPRESSED = "suppressed"  # mail to that address is refused
-    NOT_ASKED = "not asked"  # this reader asked for no such thing, or is gone
+    TAKEN = "taken"  # another reader has or had that address
+    SUPPRESSED = "suppressed"
+    NOT_ASKED = "not asked"  # no change is pending, or the reader is erased
 
 
-# Coming --------------------------------------------------------------------------------------------------------------
+# Sign up and confirm -------------------------------------------------------------------------------------------------
 
 
 def sign_up(request: LinkRequest, *, now: datetime) -> Subscriber | None:
-    """Someone asked for digests on the form: a pending reader with these choices, until they confirm.
+    """Create a pending reader with the choices of this request, and return the row of the address.
 
-    Whoever is known already is returned as they are: what was typed about them is held with the link to confirm, since
-    anybody may have typed it. None for a suppressed address, of which nothing is kept.
+    A reader who exists keeps their choices: those of the form are stored with the link to confirm, since anybody can
+    type any address. Return None for a suppressed address and store nothing.
     """
     with transaction.atomic():
         if Suppression.objects.blocking(request.email).exists():
@@ -81,19 +80,20 @@ def sign_up(request: LinkRequest, *, now: datetime) -> Subscriber | None:
 
 
 def _row_of(email: str, *, now: datetime) -> tuple[Subscriber, bool]:
-    """Whoever has this address, locked; a new row, and True, for nobody."""
+    """Return the locked row of this address, and whether it is new."""
     key, is_new = email_key(email), False
-    while True:  # whoever is erased in this moment has it no more
+    # A loop: the row may be erased between the two queries, and then the address is free again.
+    while True:
         if reader := Subscriber.objects.select_for_update().filter(email_key=key).first():
             return reader, is_new
         _, is_new = Subscriber.objects.get_or_create(email_key=key, defaults={"email": email, "signed_up_at": now})
 
 
 def confirm(public_id: str, *, now: datetime, token: LoginToken | None = None, **proof: Any) -> bool:
-    """The reader says yes to digests. The first one is due at once, unless they had one today or 12 hours ago.
+    """Make the reader active. The first digest is due at once, unless they had one today or in the last 12 hours.
 
-    ``token`` is the link that was followed: the choices held with it become the reader's, and it brings back who had
-    left, since leaving ends all links from before.
+    ``token`` is the link that was followed: its choices become the reader's. It also readmits a reader who had
+    unsubscribed: it must be newer than that, since unsubscribing deletes all earlier links.
     """
     may_come = [Subscriber.Status.PENDING, Subscriber.Status.UNSUBSCRIBED] if token else [Subscriber.Status.PENDING]
     with transaction.atomic():
@@ -119,9 +119,9 @@ def confirm(public_id: str, *, now: datetime, token: LoginToken | None = None, *
 
 
 def create_demo_subscriber(email: str, *, now: datetime, **choices: object) -> tuple[Subscriber, bool]:
-    """Lay down a reader under ``.invalid``, whom only the outbox takes mail for; an existing one stays as it is."""
+    """Create a reader under ``.invalid``, who gets mail in the outbox only, unless the address exists already."""
     if not email.endswith(".invalid"):
-        raise ValueError("a demonstration reader lives under .invalid")
+        raise ValueError("the address of a demonstration reader must end with .invalid")
     with transaction.atomic():
         reader, created = Subscriber.objects.get_or_create(
             email_key=email_key(email),
@@ -139,11 +139,11 @@ def create_demo_subscriber(email: str, *, now: datetime, **choices: object) -> t
     return reader, created
 
 
-# Staying -------------------------------------------------------------------------------------------------------------
+# Pause, days, address ------------------------------------------------------------------------------------------------
 
 
 def pause(public_id: str, *, now: datetime, until: date | None = None, **proof: Any) -> bool:
-    """No digest for a while; a row a day says so. With ``until`` it ends by itself on that day."""
+    """Pause the digest; each day still gets a delivery row that says so. With ``until`` the pause ends on that day."""
     listed = Subscriber.objects.on_the_list().filter(public_id=public_id)
     with transaction.atomic():
         changed = listed.update(status=Subscriber.Status.PAUSED, paused_until=until)
@@ -153,7 +153,7 @@ def pause(public_id: str, *, now: datetime, until: date | None = None, **proof: 
 
 
 def resume(public_id: str, *, now: datetime, **proof: Any) -> bool:
-    """The pause is over: the next digest, at the reader's own hour, brings what came meanwhile."""
+    """End the pause. The next digest comes at the reader's hour and includes the papers that came meanwhile."""
     with transaction.atomic():
         paused = Subscriber.objects.filter(public_id=public_id, status=Subscriber.Status.PAUSED)
         changed = paused.update(status=Subscriber.Status.ACTIVE, paused_until=None)
@@ -163,7 +163,7 @@ def resume(public_id: str, *, now: datetime, **proof: Any) -> bool:
 
 
 def weekly(public_id: str, *, now: datetime, **proof: Any) -> bool:
-    """A digest on Mondays only, of the whole week."""
+    """Change to one digest a week, on Mondays, about the whole week."""
     listed = Subscriber.objects.on_the_list().filter(public_id=public_id)
     with transaction.atomic():
         changed = listed.exclude(weekdays=MONDAY).update(weekdays=MONDAY)
@@ -174,9 +174,9 @@ def weekly(public_id: str, *, now: datetime, **proof: Any) -> bool:
 
 
 def change_address(public_id: str, *, now: datetime, reference: str = "", **proof: Any) -> AddressChange:
-    """Write to the address this reader asked for, from now on; visits begun before end.
+    """Make the pending address the reader's own, and end their sessions.
 
-    Another's sign-up of that address that was never confirmed gives way; whoever did confirm there keeps it.
+    Another sign-up with that address is deleted if it was never confirmed; a confirmed one keeps the address.
     """
     with transaction.atomic():
         readers = Subscriber.objects.exclude(status=Subscriber.Status.ERASED).select_for_update()
@@ -195,22 +195,23 @@ def change_address(public_id: str, *, now: datetime, reference: str = "", **proo
         try:
             with transaction.atomic():
                 reader.save(update_fields=["email", "email_key", "pending_email", "pending_since", "key_version"])
-        except IntegrityError:  # someone signed up with it in this moment
+        except IntegrityError:  # somebody signed up with it at the same moment
             return AddressChange.TAKEN
-        reader.login_tokens.filter(used_at=None).delete()  # they were mailed to the old address
+        # These links were mailed to the old address.
+        reader.login_tokens.filter(used_at=None).delete()
         record(public_id, ConsentEvent.Kind.ADDRESS_CHANGED, now=now, reference=reference, **proof)
     return AddressChange.CHANGED
 
 
 def ask_for_address(reader: Subscriber, email: str, *, now: datetime) -> None:
-    """This reader wants to be written to at ``email``, which is to be confirmed; links for an earlier wish end.
+    """Store ``email`` as the reader's pending address, and delete the links for an earlier one.
 
-    Kept whatever the address, so that what the reader sees does not tell who else is known here.
+    Store any address, even one that is taken, so that the page does not reveal who else is subscribed.
     """
     with transaction.atomic():
         asked = Subscriber.objects.exclude(status=Subscriber.Status.ERASED).filter(pk=reader.pk)
         asked.update(pending_email=email, pending_since=now)
-        # else a link that went to one address would bring the digests to another
+        # Otherwise a link mailed to one address could confirm another.
         LoginToken.objects.filter(subscriber=reader, purpose=LoginToken.Purpose.CHANGE_ADDRESS).delete()
         waiting = LinkRequest.objects.filter(subscriber=reader, status=LinkRequest.Status.WAITING)
         waiting.filter(kind=LinkRequest.Kind.CHANGE_ADDRESS).delete()
@@ -220,11 +221,11 @@ def _move_next_digest(reader: Subscriber, *, now: datetime) -> None:
     Subscriber.objects.filter(pk=reader.pk).update(next_send_at=next_regular(reader, now=now))
 
 
-# Leaving -------------------------------------------------------------------------------------------------------------
+# Unsubscribe and erase -----------------------------------------------------------------------------------------------
 
 
 def unsubscribe(public_id: str, *, now: datetime, **proof: Any) -> bool:
-    """Let this reader go, at once, and end every link to confirm. Twice, or for nobody, is the same as once."""
+    """Unsubscribe at once, and delete every link to confirm. Repeated or unknown ids change nothing."""
     listed = Subscriber.objects.filter(public_id=public_id, status__in=[Subscriber.Status.PENDING, *ON_THE_LIST])
     with transaction.atomic():
         left = listed.update(left_at=now, left_as=F("status"), status=Subscriber.Status.UNSUBSCRIBED, next_send_at=None)
@@ -235,7 +236,7 @@ def unsubscribe(public_id: str, *, now: datetime, **proof: Any) -> bool:
 
 
 def undo_unsubscribe(public_id: str, *, now: datetime, **proof: Any) -> bool:
-    """Take leaving back within a day of it: all is as it was, a pause too. False when it is too late."""
+    """Restore the reader's status, a pause too, within 24 hours of unsubscribing. Return False when it is too late."""
     gone = Subscriber.objects.filter(
         public_id=public_id,
         status=Subscriber.Status.UNSUBSCRIBED,
@@ -258,44 +259,44 @@ def _links_to_confirm(public_id: str) -> QuerySet[LoginToken]:
 
 
 def suppress(email: str, *, reason: str, now: datetime, why: str = "") -> None:
-    """Never write to this address again, whoever it belongs to; a standing record stays, a lifted one stands again.
+    """Suppress this address: no mail goes to it any more. An active record stays as it is; a lifted one is renewed.
 
-    A complaint is the graver reason: it is noted over a bounce.
+    Only a complaint replaces the reason of an active record, if that is a bounce, because it is more serious.
     """
-    standing = {"reason": reason, "since": now, "why": why, "lifted_at": None, "lifted_by": ""}
+    values = {"reason": reason, "since": now, "why": why, "lifted_at": None, "lifted_by": ""}
     with transaction.atomic():
-        row, created = Suppression.objects.get_or_create(address_hash=address_hash(email), defaults=standing)
+        row, created = Suppression.objects.get_or_create(address_hash=address_hash(email), defaults=values)
         if not created and row.lifted_at is None:
             if reason == Suppression.Reason.COMPLAINED:
-                standing_bounce = Suppression.objects.filter(pk=row.pk, reason=Suppression.Reason.BOUNCED)
-                standing_bounce.update(reason=reason, why=why)
+                bounce = Suppression.objects.filter(pk=row.pk, reason=Suppression.Reason.BOUNCED)
+                bounce.update(reason=reason, why=why)
             return
-        Suppression.objects.filter(pk=row.pk).update(**standing)
+        Suppression.objects.filter(pk=row.pk).update(**values)
         for public_id in Subscriber.objects.filter(email_key=email_key(email)).values_list("public_id", flat=True):
             record(public_id, ConsentEvent.Kind.SUPPRESSED, now=now)
 
 
 def lift(email: str, *, by: str, why: str, now: datetime) -> bool:
-    """Mail to this address is refused no more; ``by`` is who says so, and what was noted before stays beside ``why``.
+    """Lift the suppression of this address on behalf of ``by``; ``why`` is added to the earlier note.
 
-    Nobody is subscribed by it: whoever is on the list gets their next digest, whoever left stays away.
+    This subscribes nobody: a reader on the list gets the next digest, an unsubscribed one stays unsubscribed.
     """
     with transaction.atomic():
-        standing = Suppression.objects.blocking(email).select_for_update().first()
-        if standing is None:
+        row = Suppression.objects.blocking(email).select_for_update().first()
+        if row is None:
             return False
-        standing.lifted_at, standing.lifted_by = now, by[:150]
-        standing.why = " ".join(filter(None, (standing.why, f"Lifted: {why}")))
-        standing.save(update_fields=["lifted_at", "lifted_by", "why"])
+        row.lifted_at, row.lifted_by = now, by[:150]
+        row.why = " ".join(filter(None, (row.why, f"Lifted: {why}")))
+        row.save(update_fields=["lifted_at", "lifted_by", "why"])
         for public_id in Subscriber.objects.filter(email_key=email_key(email)).values_list("public_id", flat=True):
             record(public_id, ConsentEvent.Kind.LIFTED, now=now)
     return True
 
 
 def erase(public_id: str, *, now: datetime) -> bool:
-    """Take out everything personal, at once and for good: what stays is a row without a name and the record of consent.
+    """Erase everything personal for good. An anonymous row and the record of consent stay.
 
-    A suppression of the address stays too, as a keyed hash, so that whoever signs it up again is not written to.
+    A suppression of the address stays too, as a keyed hash, so that a new sign-up with it gets no mail.
     """
     with transaction.atomic():
         readers = Subscriber.objects.exclude(status=Subscriber.Status.ERASED).select_for_update()
@@ -305,7 +306,8 @@ def erase(public_id: str, *, now: datetime) -> bool:
         reader.preferences.all().delete()
         reader.login_tokens.all().delete()
         LinkRequest.objects.filter(Q(subscriber=reader) | Q(email__iexact=reader.email)).delete()
-        Suppression.objects.filter(address_hash=address_hash(reader.email)).update(why="")  # may name it
+        # The note may contain the address.
+        Suppression.objects.filter(address_hash=address_hash(reader.email)).update(why="")
         _forget_visits([public_id])
         nobody = Subscriber(
             email="",
@@ -321,7 +323,7 @@ def erase(public_id: str, *, now: datetime) -> bool:
 
 
 def delete_unconfirmed(never_confirmed: QuerySet[Subscriber]) -> int:
-    """Take out sign-ups that nobody confirmed; that somebody asked stays on record, without whence."""
+    """Delete sign-ups that were never confirmed. Their consent events stay, without network address and browser."""
     people = dict(never_confirmed.values_list("pk", "public_id"))
     _forget_visits(people.values())
     Subscriber.objects.filter(pk__in=people).delete()
@@ -342,7 +344,7 @@ def record(
     wording: str = "",
     reference: str = "",
 ) -> None:
-    """Write down one event; what a browser says of itself is cut to its column and rid of controls."""
+    """Store one event; the browser's texts are cut to their columns and freed of control characters."""
     ConsentEvent.objects.create(
         public_id=public_id,
         kind=kind,

@@ -1,8 +1,8 @@
-"""Requests for a mail with a link, taken down by a page and answered by a task.
+"""Requests for a mail with a link: a page stores them, a task answers them.
 
-The page writes the same row whoever the address belongs to, so that neither its words nor its pace tell who is known
-here; only the answer knows. A row is claimed before anything leaves and gone once it is answered, so that a worker
-that dies in between mails nobody twice.
+The page stores the same row for every address, so that neither its text nor its response time reveals who is
+subscribed; only the task looks the address up. A row is claimed before its mail is sent and deleted afterwards, so that
+nobody gets two mails when a worker dies in between.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from subscriptions.wake_worker import enqueue_task
 logger = logging.getLogger(__name__)
 
 TASK = "subscriptions.tasks.process_pending"
-AGAIN_AFTER = [timedelta(minutes=minutes) for minutes in (1, 3, 10, 30)]  # so there are five tries
-USEFUL = {  # an answer later than this would surprise more than help
+AGAIN_AFTER = [timedelta(minutes=minutes) for minutes in (1, 3, 10, 30)]  # five tries in all
+USEFUL = {  # older requests are dropped
     LinkRequest.Kind.SIGN_UP: timedelta(hours=24),
     LinkRequest.Kind.SIGN_IN: timedelta(hours=1),
     LinkRequest.Kind.CHANGE_ADDRESS: timedelta(hours=24),
 }
-NEXT_TRY = timedelta(minutes=15)  # for who had their share of mails
-LONGEST = 150.0  # seconds of one run; the next goes on
+NEXT_TRY = timedelta(minutes=15)  # when a quota is used up
+LONGEST = 150.0  # seconds of one run
 
 _Kind, _Link = LinkRequest.Kind, LoginToken.Purpose
 
@@ -56,7 +56,7 @@ def enqueue(
     subscriber: Subscriber | None = None,
     wording: str = "",
 ) -> None:
-    """Take down a request and wake its answer once that is committed; never raises when the broker is away."""
+    """Store a request and wake the task once it is committed. Never raises when the broker is away."""
     LinkRequest.objects.create(
         kind=kind,
         email=email,
@@ -76,7 +76,7 @@ def enqueue(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mail:
-    """What answers a request: a template for a reader, at ``address`` if that is not yet theirs, with one link."""
+    """The mail that answers a request, with one link; ``address`` is set if it is not yet the reader's own."""
 
     reader: Subscriber
     address: str
@@ -86,13 +86,13 @@ class _Mail:
 
 
 class _NotYet(Exception):
-    """Whoever would get this mail had their share: it waits."""
+    """Raised when a recipient's quota is used up: the request waits."""
 
 
 def process_pending(now: datetime) -> Counter[str]:
-    """Answer every request whose time has come; how many ended how, by fate or ``nothing to send``.
+    """Answer every request that is due; return how many ended with each status or with ``nothing to send``.
 
-    Who wants to sign in comes first: they wait before a page, and their answers ask no name server; then the oldest.
+    Sign-ins come first, since a person waits and no name server is asked; then the oldest.
     """
     counts: Counter[str] = Counter()
     started = time.monotonic()
@@ -100,12 +100,12 @@ def process_pending(now: datetime) -> Counter[str]:
         while time.monotonic() - started < LONGEST and (request := _claim(now)):
             counts[_process(request, mailer, now)] += 1
     if counts:
-        logger.info("Requests for mail answered: %s", ", ".join(f"{n} {fate}" for fate, n in sorted(counts.items())))
+        logger.info("Requests for mail answered: %s", ", ".join(f"{n} {end}" for end, n in sorted(counts.items())))
     return counts
 
 
 def has_pending(now: datetime) -> bool:
-    """Whether a request's time has come."""
+    """Return whether a request is due."""
     return _due(now).exists()
 
 
@@ -115,7 +115,7 @@ def _due(now: datetime) -> QuerySet[LinkRequest]:
 
 
 def _claim(now: datetime) -> LinkRequest | None:
-    """Take the first request that waits for this worker alone: one conditional UPDATE."""
+    """Claim the first waiting request for this worker by a conditional UPDATE."""
     first = Case(When(kind=_Kind.SIGN_IN, then=Value(0)), default=Value(1))
     for number in _due(now).order_by(first, "asked_at", "pk").values_list("pk", flat=True)[:20]:
         ours = LinkRequest.objects.filter(pk=number, status=LinkRequest.Status.WAITING)
@@ -125,7 +125,7 @@ def _claim(now: datetime) -> LinkRequest | None:
 
 
 def _process(request: LinkRequest, mailer: Mailer, now: datetime) -> str:
-    """Make the change that was asked for, then mail the link to it; the link's secret exists only from here on."""
+    """Make the requested change, then mail its link; return the status. The link's secret is created here."""
     try:
         if _is_of_no_use(request, now):
             mail = None
@@ -139,7 +139,7 @@ def _process(request: LinkRequest, mailer: Mailer, now: datetime) -> str:
             status=LinkRequest.Status.WAITING, not_before=now + NEXT_TRY, attempts=F("attempts") - 1
         )
         return SendStatus.LATER
-    except Exception:  # surely nothing left
+    except Exception:  # nothing has been sent
         logger.exception("A request for a mail with a link could not be answered")
         _try_again(request, now=now)
         return SendStatus.LATER
@@ -160,7 +160,7 @@ def _process(request: LinkRequest, mailer: Mailer, now: datetime) -> str:
 
 
 def _new_token(mail: _Mail, request: LinkRequest, now: datetime) -> str:
-    """The link's secret; what was typed on the form is held with it until the link is followed."""
+    """Create the link's secret; the choices of the form are stored with it until the link is followed."""
     typed = request.choices if mail.link == _Link.CONFIRM else None
     return new_login_token(mail.link, mail.reader, now=now, choices=typed or None)
 
@@ -216,7 +216,7 @@ def _sign_in(request: LinkRequest, now: datetime) -> _Mail | None:
 
 def _change_address(request: LinkRequest, now: datetime) -> _Mail | None:
     asked = Subscriber.objects.select_for_update().filter(linkrequest=request, pending_email=request.email)
-    if (reader := asked.first()) is None:  # they changed their mind since, or are gone
+    if (reader := asked.first()) is None:  # another address was asked for since, or the reader is gone
         return None
     if Suppression.objects.blocking(request.email).exists():
         return None
@@ -241,9 +241,9 @@ def _known(email: str) -> Subscriber | None:
 
 
 def _mail(template: str, reader: Subscriber, *, now: datetime, address: str = "") -> _Mail | None:
-    """That mail, if nobody who would get it has had too many: the reader, and who else is known at the address."""
+    """Return the mail, or None if a quota is used up: the reader's, or that of another reader with the address."""
     link = LINK[template]
-    # a new address may be asked for right after signing up; how often one is mailed, asked_too_often_about counts
+    # A change of address right after signing up must pass; asked_too_often_about limits mails to the new address.
     own = link_quota.CONFIRMATIONS if link == _Link.CONFIRM else link_quota.SIGN_INS
     there = Subscriber.objects.filter(email_key=email_key(address)).exclude(pk=reader.pk) if address else ()
     taken: list[link_quota.QuotaUse] = []
@@ -265,16 +265,16 @@ LINK = {
     "change_address": _Link.CHANGE_ADDRESS,
 }
 SUBJECTS = {
-    "confirm": "Confirm your daily digest",
-    "already": "You are subscribed already",
-    "sign_in": "Your link to your preferences",
+    "confirm": "Confirm your subscription",
+    "already": "You are already subscribed",
+    "sign_in": "Your sign-in link",
     "change_address": "Confirm your new address",
 }
 _PAGES = {_Link.CONFIRM: "confirm", _Link.SIGN_IN: "magic_link", _Link.CHANGE_ADDRESS: "change_address"}
 
 
 def compose(template: str, *, link: LoginToken.Purpose, token: str) -> RenderedEmail:
-    """The mail of that name. Nothing that a visitor typed is in it: it may go to somebody who never asked."""
+    """Render that mail. It contains nothing that a visitor typed, since it may go to somebody who never asked."""
     return render_email(
         template,
         subject=SUBJECTS[template],

@@ -1,4 +1,4 @@
-"""Who reads: found by an address or a number, and how each stands, in words for the staff."""
+"""Find readers by address or number, and describe them to the staff."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from datetime import datetime
 from subscriptions.models import Preference, Subscriber, Suppression, address_hash, email_key
 from subscriptions.schedule import WEEKDAYS, zone_of
 
-MOST = 20  # that a search shows
-SHORTEST = 3  # letters of an address to search by
+MOST = 20  # results shown
+SHORTEST = 3  # letters to search by
 _NUMBER = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 def find_readers(words: str) -> list[Subscriber]:
-    """Whoever has exactly this address or number, else those whose address begins so: up to 21, by address.
+    """Return the reader with exactly this address or number, else those with an address that begins so, sorted by it.
 
-    One more than are to be shown, so that it can be said that there are more. Two queries at most.
+    At most 21, one more than is shown, so that the page knows that there are more. At most two queries.
     """
     words = words.strip()
     if _NUMBER.fullmatch(words) and (found := list(Subscriber.objects.filter(public_id=words))):
@@ -31,22 +31,22 @@ def find_readers(words: str) -> list[Subscriber]:
 
 
 def suppression_of(email: str) -> Suppression | None:
-    """What is on record about refusing mail to this address, standing or lifted."""
+    """Return the suppression of this address, active or lifted."""
     return Suppression.objects.filter(address_hash=address_hash(email)).first() if email else None
 
 
 def standing_in_words(reader: Subscriber, suppression: Suppression | None, *, now: datetime) -> tuple[str, str]:
-    """How a reader stands, as ``good``, ``wait`` or ``bad``, and in a sentence."""
+    """Return a reader's status as ``good``, ``wait`` or ``bad``, and as a sentence."""
     status = Subscriber.Status(reader.status)
     if status == Subscriber.Status.ERASED:
         return "bad", "Erased: nothing personal is kept."
     if suppression and suppression.lifted_at is None:
-        return "bad", "Suppressed: no mail goes to this address, whoever asks for it."
+        return "bad", "Suppressed: no mail is sent to this address."
     if status == Subscriber.Status.PENDING:
         return "wait", "Signed up, and has not confirmed yet: gets no digest."
     if status == Subscriber.Status.UNSUBSCRIBED:
         left = f" on {reader.left_at:%-d %B %Y}" if reader.left_at else ""
-        return "bad", f"Left the list{left}: gets no digest."
+        return "bad", f"Unsubscribed{left}: gets no digest."
     if status == Subscriber.Status.PAUSED and reader.is_paused(now.date()):
         until = f" until {reader.paused_until:%-d %B %Y}" if reader.paused_until else ""
         return "wait", f"Paused by the reader{until}: gets no digest meanwhile."
@@ -54,13 +54,13 @@ def standing_in_words(reader: Subscriber, suppression: Suppression | None, *, no
 
 
 def rhythm_of(reader: Subscriber) -> str:
-    """When a reader's digests are due."""
+    """Return when a reader's digests are due, in words."""
     days = [day[:3] for number, day in enumerate(WEEKDAYS) if reader.weekdays >> number & 1]
     return f"{', '.join(days)} at {reader.send_hour}:00, {reader.zone}"
 
 
 def wishes_of(reader: Subscriber) -> list[tuple[str, list[str]]]:
-    """What a reader asks for and mutes: kinds, as they are said, and their values; one query."""
+    """Return a reader's preferences as (kind in words, values); one query."""
     found: dict[str, list[str]] = {}
     for wish in reader.preferences.select_related("topic").order_by("stance", "kind", "pk"):
         muted = "muted " if wish.stance == Preference.Stance.MUTE else ""

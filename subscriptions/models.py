@@ -1,4 +1,4 @@
-"""Whom we may write to, and about what."""
+"""Tables of subscribers, their preferences, and the permission to write to them."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ WEEKDAYS_WORKING = 0b0011111  # bit 0 is Monday
 
 
 def new_public_id() -> str:
-    """22 characters of A-Za-z0-9_- (128 bits): the only name of a reader that leaves the house."""
+    """Return 22 characters of A-Za-z0-9_- (128 bits): the only reader id that others see."""
     return secrets.token_urlsafe(16)
 
 
 def email_key(email: str) -> str:
-    """What makes two spellings one address: NFC, lower-case domain, case-folded local part; dots and +tags stay."""
+    """Return what two spellings of one address share: NFC, lower case, case-folded local part; dots and +tags stay."""
     local, _, domain = unicodedata.normalize("NFC", email.strip()).rpartition("@")
     return f"{local.casefold()}@{domain.lower()}"
 
 
 def address_hash(email: str) -> str:
-    """The keyed hash an address is suppressed by: it outlives erasure, and cannot be turned back without the key."""
+    """Return the keyed hash of a suppressed address: it is kept after erasure, and is useless without the key."""
     return hmac.digest(settings.SUPPRESSION_KEY.encode(), email_key(email).encode(), "sha256").hex()
 
 
 def list_of_phrases(value: object) -> None:
-    """Refuse anything that is not a list of written words: one bad topic would stop every digest."""
+    """Raise ValidationError unless this is a list of non-empty texts: one bad topic would stop every digest."""
     if not isinstance(value, list) or not all(isinstance(one, str) and one.strip() for one in value):
         raise ValidationError('Write a list of phrases in quotes, such as ["graph coloring", "extremal"].')
 
@@ -47,7 +47,7 @@ def known_zone(value: str) -> None:
 
 
 class Topic(models.Model):
-    """A word of the vocabulary readers choose from; a paper answers to it by category or by keyword."""
+    """A topic that readers can choose; a paper matches it by category or by keyword."""
 
     slug = models.SlugField(max_length=60)
     name = models.CharField(max_length=80)
@@ -82,7 +82,7 @@ class Topic(models.Model):
 
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def on_the_list(self) -> SubscriberQuerySet:
-        """Active and paused readers: those who get a row on each of their days."""
+        """Return active and paused readers, who get a delivery row on each of their days."""
         return self.filter(status__in=[Subscriber.Status.ACTIVE, Subscriber.Status.PAUSED])
 
     def due(self, now: datetime) -> SubscriberQuerySet:
@@ -142,20 +142,21 @@ class Subscriber(models.Model):
         ]
         indexes = [
             models.Index(fields=["next_send_at"], name="who_is_due"),
-            # for LIKE: the unique one is ordered as the language of the database has it
+            # For LIKE: the unique index uses the database's collation.
             models.Index(fields=["email_key"], opclasses=["varchar_pattern_ops"], name="addresses_by_their_beginning"),
         ]
 
+    # Not the address: the admin's log keeps this text for good.
     def __str__(self) -> str:
-        return self.public_id  # the admin's log of changes keeps it for good, so it must not be the address
+        return self.public_id
 
     def is_paused(self, day: date) -> bool:
-        """Whether no digest goes to this reader on that day; a pause may have an end."""
+        """Return whether the reader's pause covers that day."""
         return self.status == self.Status.PAUSED and (self.paused_until is None or day < self.paused_until)
 
 
 class Preference(models.Model):
-    """One thing a reader wants, or wants no more."""
+    """One thing that a reader wants or mutes."""
 
     class Kind(models.TextChoices):
         TOPIC = "topic"
@@ -191,24 +192,25 @@ class Preference(models.Model):
             ),
         ]
 
+    # Not the value: the admin's log would keep it after erasure.
     def __str__(self) -> str:
-        return f"{self.stance} {self.kind}"  # not what: the admin's log of changes would keep it beyond erasure
+        return f"{self.stance} {self.kind}"
 
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
     def blocked(self, subscribers: Iterable[Subscriber]) -> set[int]:
-        """The ids among these readers whose address must not be written to: one query for all."""
+        """Return the ids of the readers with a suppressed address. One query."""
         hashes = {address_hash(subscriber.email): subscriber.pk for subscriber in subscribers}
-        standing = self.filter(address_hash__in=hashes, lifted_at=None)
-        return {hashes[value] for value in standing.values_list("address_hash", flat=True)}
+        active = self.filter(address_hash__in=hashes, lifted_at=None)
+        return {hashes[value] for value in active.values_list("address_hash", flat=True)}
 
     def blocking(self, email: str) -> SuppressionQuerySet:
-        """The standing record of this address, if there is one."""
+        """Return the active record of this address, if there is one."""
         return self.filter(address_hash=address_hash(email), lifted_at=None)
 
 
 class Suppression(models.Model):
-    """An address that must not be written to; it outlives the subscriber, and erasure."""
+    """An address that gets no mail. The record stays after the subscriber is deleted or erased."""
 
     class Reason(models.TextChoices):
         BOUNCED = "bounced", "the address does not exist"
@@ -232,7 +234,7 @@ class Suppression(models.Model):
 
 
 class ConsentEventQuerySet(models.QuerySet["ConsentEvent"]):
-    """A record that only grows: rows are written once and never changed or deleted by the product."""
+    """An append-only record: rows are never changed or deleted."""
 
     def update(self, **fields: object) -> int:
         if set(fields) - {"ip", "user_agent"} or any(value is not None for value in fields.values()):
@@ -279,7 +281,7 @@ class ConsentEvent(models.Model):
 
 
 class LoginToken(models.Model):
-    """A single-use link's secret, hashed at rest."""
+    """The secret of a single-use link; only its hash is stored."""
 
     class Purpose(models.TextChoices):
         CONFIRM = "confirm"
@@ -301,9 +303,9 @@ class LoginToken(models.Model):
 
 
 class LinkRequest(models.Model):
-    """Someone asked for a mail with a link. A task answers it, so that no page can tell who is known here.
+    """A request for a mail with a link. A task answers it, so that no page reveals who is subscribed.
 
-    The row is deleted once it is answered; one that says ``answering`` when its worker is gone is not tried again.
+    The row is deleted once it is answered; one that a dead worker left ``answering`` is not tried again.
     """
 
     class Kind(models.TextChoices):
@@ -337,7 +339,7 @@ class LinkRequest(models.Model):
 
 
 class RateCounter(models.Model):
-    """How often something was done from one network, or about one address, in the time that ends at ``until``."""
+    """The number of requests from one network, or about one address, in the period that ends at ``until``."""
 
     name = models.CharField(max_length=60)
     until = models.DateTimeField(db_index=True)

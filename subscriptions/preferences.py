@@ -1,4 +1,4 @@
-"""What a reader chose, as one value: what a form gives, a preview is made for, and a row of a reader holds."""
+"""A reader's choices as one value, shared by forms, previews and the tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAVED = ("zone", "send_hour", "weekdays", "max_papers", "hype", "quiet_days", "n
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One thing wanted or muted; ``value`` is a topic's slug, or the typed word, category or name."""
+    """One thing wanted or muted; ``value`` is a topic's slug, or a word, category or name."""
 
     kind: str  # Preference.Kind
     value: str
@@ -28,9 +28,9 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """When, how many and what. ``weekdays`` are bits, Monday is 1; ``hype`` is 0 to 100.
+    """Schedule, size and contents of a reader's digest. ``weekdays`` are bits, Monday is 1; ``hype`` is 0 to 100.
 
-    ``quiet_days`` asks for a mail on days with nothing for the reader, too.
+    ``quiet_days`` also asks for a mail on days without papers for the reader.
     """
 
     zone: str = "UTC"
@@ -50,9 +50,9 @@ class Choices:
 
     @classmethod
     def of(cls, reader: Subscriber, *, today: date | None = None) -> Choices:
-        """What this reader's rows say, without the wishes that ended before ``today``: two queries."""
-        standing = Q(until=None) | Q(until__gte=today) if today else Q()
-        rows = reader.preferences.filter(standing).select_related("topic").order_by("pk")
+        """Read the choices of a reader, without wishes that ended before ``today``. Two queries."""
+        current = Q(until=None) | Q(until__gte=today) if today else Q()
+        rows = reader.preferences.filter(current).select_related("topic").order_by("pk")
         return cls(
             zone=reader.zone,
             send_hour=reader.send_hour,
@@ -65,15 +65,15 @@ class Choices:
 
 
 def save_choices(reader: Subscriber, choices: Choices, *, now: datetime) -> bool:
-    """Make these choices this reader's own: what stays keeps its row, and a new hour or zone moves the next digest.
+    """Save these choices. Unchanged preferences keep their rows; a new hour, day or zone moves the next digest.
 
-    ``reader`` is read again first, so that neither the planner nor erasure is overwritten. False, with nothing
-    written, for someone who was erased.
+    ``reader`` is locked and read again first, so that the planner's and erasure's writes are kept. Return False, with
+    nothing written, for a reader who was erased.
     """
     with transaction.atomic():
         try:
             reader.refresh_from_db(from_queryset=Subscriber.objects.select_for_update())
-        except Subscriber.DoesNotExist:  # a sign-up that nobody confirmed in time
+        except Subscriber.DoesNotExist:  # a sign-up that was not confirmed in time
             return False
         if reader.status == Subscriber.Status.ERASED:
             return False
@@ -83,7 +83,7 @@ def save_choices(reader: Subscriber, choices: Choices, *, now: datetime) -> bool
         is_moved = when != (reader.zone, reader.send_hour, reader.weekdays)
         if due is None:
             reader.next_send_at = next_regular(reader, now=now)
-        elif is_moved and due > now:  # else a digest is on its way
+        elif is_moved and due > now:  # otherwise a digest is about to be planned
             reader.next_send_at = now if _is_owed(reader, due, now=now) else next_regular(reader, now=now)
         reader.save(update_fields=SAVED)
         _wish(reader, choices.wishes, today=local_date(reader.zone, now))
@@ -91,9 +91,9 @@ def save_choices(reader: Subscriber, choices: Choices, *, now: datetime) -> bool
 
 
 def next_regular(reader: Subscriber, *, now: datetime) -> datetime | None:
-    """The reader's next instant from ``now`` on, on a local date that has no row yet; None off the list.
+    """Return the reader's next due time from ``now`` on, on a local date without a delivery; None if not on the list.
 
-    Whether it lies 12 hours after the last digest is for the planner to see, who knows what was sent.
+    The planner, who knows what was sent, checks that it is 12 hours after the last digest.
     """
     if reader.status not in (Subscriber.Status.ACTIVE, Subscriber.Status.PAUSED):
         return None
@@ -108,7 +108,7 @@ def next_regular(reader: Subscriber, *, now: datetime) -> datetime | None:
 
 
 def next_digest(reader: Subscriber) -> datetime | None:
-    """The instant of the reader's next digest as far as is known: a day that comes too soon after the last has none."""
+    """Return when the next digest is expected: a day within 12 hours of the last one is passed over."""
     due, last = reader.next_send_at, reader.last_digest_at
     if due is None or last is None or due >= last + HALF_A_DAY:
         return due
@@ -118,9 +118,9 @@ def next_digest(reader: Subscriber) -> datetime | None:
 
 
 def _is_owed(reader: Subscriber, due: datetime, *, now: datetime) -> bool:
-    """Whether today's digest was still to come, and its new hour is over: it comes at once, or the day would have none.
+    """Return whether today's digest, due at ``due``, has not come and its new hour is past.
 
-    ``due`` is when it was to come.
+    It is then due at once; otherwise the day would have none.
     """
     today = local_date(reader.zone, now)
     return (

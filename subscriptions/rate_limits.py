@@ -1,7 +1,7 @@
-"""Who is asking, and how often: limits that spare readers' inboxes and the house, counted in the database.
+"""Rate limits for networks and staff, counted in the database.
 
-Nobody's web form is closed because of what others wrote about their address: only networks are counted here, and how
-often one inbox is mailed a link is the reader's own allowance.
+A form is never closed because of what others typed about an address: networks are counted here, and mails to one inbox
+by the reader's quota (``link_quota``).
 """
 
 from __future__ import annotations
@@ -25,62 +25,61 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How many of one thing are taken within ``every``, counted from the full hour or midnight, UTC."""
+    """How many requests are accepted within ``every``, counted from the full hour or midnight, UTC."""
 
     count: int
     every: timedelta
 
 
-# What a POST is for -> what one network (an IPv4 address, an IPv6 /64) may do. Leaving is not among them: it is never
-# refused.
+# Kind of POST -> limit of one network (an IPv4 address, an IPv6 /64). Unsubscribing is never limited.
 NETWORK = {
     "sign_up": Limit(10, HOUR),
     "sign_in": Limit(20, HOUR),
     "address": Limit(10, HOUR),  # a change of address
-    "link": Limit(60, HOUR),  # the buttons behind links that work once: confirm, magic link, new address
+    "link": Limit(60, HOUR),  # the buttons behind single-use links: confirm, sign in, new address
     "preferences": Limit(240, HOUR),
     "feedback": Limit(120, HOUR),
     "preview": Limit(600, HOUR),
     "erase": Limit(20, HOUR),
 }
-WIDER = 5  # times as much an IPv6 /48 may do, which one customer of a host may have for themselves
-PERSON = {  # of the staff
-    "look": Limit(30, HOUR),  # at a source that is not stored yet
+WIDER = 5  # factor for an IPv6 /48, which one customer of a host may own
+PERSON = {  # a member of the staff
+    "look": Limit(30, HOUR),  # preview of a source that is not stored yet
     "refresh": Limit(60, HOUR),  # of a source
     "test mail": Limit(20, HOUR),
 }
-NEW_ADDRESS = Limit(3, DAY)  # mails to one address that readers want to be theirs, whoever they are
+NEW_ADDRESS = Limit(3, DAY)  # mails to one new address, from all readers together
 
 
 def ip_of(request: HttpRequest) -> str | None:
-    """The visitor's address as the outermost of our own PROXIES saw it; None where the web server passes on none.
+    """Return the visitor's address as the outermost of our own PROXIES saw it; None if the web server gives none.
 
-    Each proxy adds whom it was asked by at the end of X-Forwarded-For; what stands before that anybody can write.
+    Each proxy appends its client to X-Forwarded-For; anybody can forge what comes before that.
     """
-    told = [part for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
-    trusted = told[-settings.PROXIES] if 0 < settings.PROXIES <= len(told) else request.META.get("REMOTE_ADDR", "")
+    hops = [part for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+    trusted = hops[-settings.PROXIES] if 0 < settings.PROXIES <= len(hops) else request.META.get("REMOTE_ADDR", "")
     address = _address(trusted)
     return str(address) if address else None
 
 
 def proof(request: HttpRequest, page: str) -> dict[str, Any]:
-    """What the record of consent keeps of a press."""
+    """Return what a consent event records of a request."""
     return {"ip": ip_of(request), "user_agent": request.headers.get("User-Agent", ""), "page": page}
 
 
 def too_many(request: HttpRequest, what: str) -> bool:
-    """Count one POST of this kind for its networks; True is over a limit."""
+    """Count one POST of this kind for its networks; return True if it is over a limit."""
     now, ip = timezone.now(), ip_of(request)
     return any(not _take(f"{what}|{_sealed(network)}", limit, now=now) for network, limit in _limits(ip, NETWORK[what]))
 
 
 def too_many_by(person: int, what: str, *, now: datetime) -> bool:
-    """Count one act of this kind for one of the staff, by their user's number; True is over a limit."""
+    """Count one act of this kind for a member of the staff, by user id; return True if it is over the limit."""
     return not _take(f"{what}|{_sealed(f'staff {person}')}", PERSON[what], now=now)
 
 
 def asked_too_often_about(email: str, *, now: datetime) -> bool:
-    """Count one mail to an address that a reader says will be theirs; True when it had its share today."""
+    """Count one mail to an address that a reader wants to change to; return True if it is over today's limit."""
     return not _take(f"new address|{_sealed(email_key(email))}", NEW_ADDRESS, now=now)
 
 
@@ -93,14 +92,15 @@ def _limits(ip: str | None, limit: Limit) -> Iterator[tuple[str, Limit]]:
 
 
 def _take(name: str, limit: Limit, *, now: datetime) -> bool:
-    """One more, if the limit leaves room: one UPDATE counts and asks, so that two at once cannot take the same."""
+    """Count one more and return True if that is within the limit. One UPDATE, so it is safe against races."""
     seconds = int(limit.every.total_seconds())
     until = datetime.fromtimestamp((int(now.timestamp()) // seconds + 1) * seconds, UTC)
-    room = RateCounter.objects.filter(name=name, until=until, count__lt=limit.count)
-    if room.update(count=F("count") + 1):
+    below = RateCounter.objects.filter(name=name, until=until, count__lt=limit.count)
+    if below.update(count=F("count") + 1):
         return True
     _, is_first = RateCounter.objects.get_or_create(name=name, until=until)
-    return is_first or bool(room.update(count=F("count") + 1))  # another's first came between
+    # If another request created the row in between, count again.
+    return is_first or bool(below.update(count=F("count") + 1))
 
 
 def _sealed(text: str) -> str:
@@ -108,7 +108,7 @@ def _sealed(text: str) -> str:
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """Read an address as proxies write it: with a port, in brackets, IPv4 within IPv6, with an interface's name."""
+    """Parse an address as proxies write it: with a port, in brackets, IPv4 in IPv6, with an interface's name."""
     text = text.strip().partition("%")[0]
     if text.startswith("["):
         text = text[1:].partition("]")[0]
