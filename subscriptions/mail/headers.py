@@ -1,4 +1,4 @@
-"""What the headers of a mail say, and how they are written: the same octets on each try."""
+"""Compose and encode the headers of a mail: the same octets on each try."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS = 76
 LONGEST = 998  # RFC 5322 section 2.1.1
 
 _UTF_8 = Charset("utf-8")
-_MAY_FOLD = ("From", "Subject")  # programs that look for one-click addresses read lines, not headers
+_MAY_FOLD = ("From", "Subject")  # not List-Unsubscribe: some programs read it line by line
 
 
 def headers_of(
@@ -35,9 +35,9 @@ def headers_of(
     dated_at: datetime,
     issue_date: date | None = None,
 ) -> list[tuple[str, str]]:
-    """Names and values, each name once, in the order they are written; a mail with an ``issue_date`` is a digest.
+    """Return unique names with their values, in order; a mail with an ``issue_date`` is a digest.
 
-    Raises ValueError for an address that cannot be written.
+    Raise ValueError for an address that cannot be encoded.
     """
     headers = [
         ("From", _mailbox(sender)),
@@ -67,9 +67,9 @@ def headers_of(
 
 
 def header_lines(headers: Iterable[tuple[str, str]]) -> bytes:
-    """Seven-bit lines, each ended by CRLF; From and Subject are folded at 76 columns, the others never.
+    """Encode headers as 7-bit lines that end with CRLF; From and Subject are folded at 76 columns, the others never.
 
-    Raises ValueError for a value that would break a line or holds what has no place in one.
+    Raise ValueError for a value with line breaks, controls or other characters that no header can have.
     """
     return "".join([_line(name, value) for name, value in headers]).encode("ascii")
 
@@ -79,21 +79,22 @@ def _line(name: str, value: str) -> str:
     if name == "Subject" and (not value.isascii() or "=?" in value):
         value = _encoded_words(value)
     if not value.isascii() or not value.isprintable():
-        raise ValueError(f"{name} holds what no header may hold")
+        raise ValueError(f"{name} has characters that no header may have")
     lines = _folded(f"{name}:", value) if name in _MAY_FOLD else [f"{name}: {value}"]
     if max(map(len, lines)) > LONGEST:
         raise ValueError(f"{name} is too long for a header")
     return "\r\n".join(lines) + "\r\n"
 
 
-@lru_cache(maxsize=1000)  # slow, and many mails of a day begin with the same paper
+# Cached: encoding is slow, and many mails of a day begin with the same paper.
+@lru_cache(maxsize=1000)
 def _encoded_words(subject: str) -> str:
-    room = chain([COLUMNS - len("Subject: ")], repeat(COLUMNS - 1))
-    return " ".join(word for word in _UTF_8.header_encode_lines(subject, room) if word)
+    widths = chain([COLUMNS - len("Subject: ")], repeat(COLUMNS - 1))
+    return " ".join(word for word in _UTF_8.header_encode_lines(subject, widths) if word)
 
 
 def _folded(start: str, value: str) -> list[str]:
-    """Lines that are broken at spaces; the first never ends right after the colon, which some programs misread."""
+    """Break a header at spaces, but never right after the colon, which some programs misread."""
     lines = [start]
     for word in value.split(" "):
         if word and lines[-1] != start and len(lines[-1]) + 1 + len(word) > COLUMNS:
@@ -104,33 +105,34 @@ def _folded(start: str, value: str) -> list[str]:
 
 @lru_cache(maxsize=8)
 def _written(moment: datetime, offset: timedelta | None) -> str:
-    """``offset`` tells apart the same moment in two zones."""
+    """Format a date; ``offset`` is part of the cache key, since equal moments in two zones differ in text."""
     return format_datetime(moment)
 
 
 @lru_cache(maxsize=8)
 def _mailbox(written: str) -> str:
-    """``Name <address>``, the name as RFC 2047 asks for."""
+    """Return ``Name <address>`` with the name encoded by RFC 2047."""
     return " ".join(sanitize_address(written, "utf-8").split())
 
 
 def _recipient(address: str) -> str:
-    """The bare address: a name in front of it would be one more thing that can break."""
+    """Return the bare address in ASCII; raise ValueError if that is impossible."""
     if PLAIN_ADDRESS.fullmatch(address):
         return address
     try:
         bare = str(sanitize_address(address, "utf-8"))
-    except ValueError:  # whose words repeat the address
+    except ValueError:  # its text repeats the address
         bare = ""
-    if "@" not in bare or bare.endswith(">") or not address.rpartition("@")[0].isascii():  # it would be encoded
-        raise ValueError("this is not an address, or not one that every mail server can write to")
+    # A local part that is not ASCII would be encoded, and most servers do not decode it.
+    if "@" not in bare or bare.endswith(">") or not address.rpartition("@")[0].isascii():
+        raise ValueError("this is not an address that every mail server accepts")
     return bare
 
 
 @lru_cache(maxsize=8)
 def _owner(contact: str, sender: str) -> str:
-    """Where to write to about the list; the contact may be a page's address, too."""
-    address = parseaddr(contact)[1] if contact.isprintable() else ""  # what is made of the others, Pythons differ in
+    """Return the mailto URL of the list's owner: CONTACT, or the sender if CONTACT is the URL of a page."""
+    address = parseaddr(contact)[1] if contact.isprintable() else ""  # Python versions parse the others differently
     if not PLAIN_ADDRESS.fullmatch(address):
         address = parseaddr(sender)[1]
     return f"<mailto:{quote(address, safe='@')}>"
@@ -138,5 +140,5 @@ def _owner(contact: str, sender: str) -> str:
 
 @lru_cache(maxsize=8)
 def _feedback_id(day: date, domain: str) -> str:
-    """With a sender's name of the 5 to 15 characters that Gmail's feedback loop takes, the same for ever."""
+    """Return the Feedback-ID; its last field, 5 to 15 characters for Gmail's feedback loop, never changes."""
     return f"{day:%Y%m%d}:digest:bulk:{('digest' + re.sub(r'[^a-z0-9]', '', domain.lower()))[-15:]}"

@@ -1,4 +1,4 @@
-"""The one door mail leaves by: Django's mail API, and Anymail's backends behind it."""
+"""Send mails by Django's mail API and Anymail's backends. All mail leaves through this module."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from subscriptions.tokens import sender_of
 logger = logging.getLogger(__name__)
 
 
-TEST = "[PREVIEW] "  # what the subject of a test mail begins with
+TEST = "[PREVIEW] "  # prefix of a test mail's subject
 
 
 class Purpose(TextChoices):
@@ -39,16 +39,16 @@ class Purpose(TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast mails go: the first after ``wait`` seconds, then one every ``gap`` seconds."""
+    """How fast mails are sent: the first after ``wait`` seconds, then one every ``gap`` seconds."""
 
     wait: float = 0.0
     gap: float = 0.0
 
 
 class Mailer:
-    """Connections that are kept for many mails; suppressions are looked up for many readers at once, or one by one.
+    """Connections that are kept for many mails, and a cache of suppressions.
 
-    Where a provider takes mails by HTTP, up to ``at_once`` are under way at a time, each on a connection of its own.
+    For providers with an HTTP API up to ``at_once`` mails are sent in parallel, each on its own connection.
     """
 
     def __init__(self, *, at_once: int = 1) -> None:
@@ -56,7 +56,7 @@ class Mailer:
         self._count = 1 if settings.MAIL_PROVIDER in IN_TURN else at_once
         for _ in range(self._count):
             self._connections.put(get_connection())
-        self._pool = ThreadPoolExecutor(self._count, "door") if self._count > 1 else None
+        self._pool = ThreadPoolExecutor(self._count, "mailer") if self._count > 1 else None
         self._looked_up: dict[int, bool] = {}  # reader -> suppressed
 
     def __enter__(self) -> Mailer:
@@ -71,7 +71,7 @@ class Mailer:
             self._connections.get().close()
 
     def look_up(self, subscribers: Iterable[Subscriber]) -> set[int]:
-        """Which of these readers are suppressed: one query, good until the next look."""
+        """Look up and remember which of these readers are suppressed; return their ids. One query."""
         readers = list(subscribers)
         blocked = Suppression.objects.blocked(readers)
         self._looked_up = {reader.pk: reader.pk in blocked for reader in readers}
@@ -88,10 +88,10 @@ class Mailer:
         issue_date: date | None = None,
         address: str = "",
     ) -> SendResult:
-        """Hand one mail over, once; never raises for what a server or provider answers.
+        """Send one mail, in one try; errors of the server or provider are returned, never raised.
 
-        ``issue_date`` is a digest's day, if not that of ``dated_at``. ``address`` is where it goes if not to the
-        reader's own: an address that is yet to be theirs.
+        ``issue_date`` is a digest's day, if not that of ``dated_at``. ``address`` replaces the reader's own, for an
+        address that they have not confirmed yet.
         """
         message = self.encode(
             subscriber,
@@ -107,7 +107,7 @@ class Mailer:
     def send_to_staff(
         self, email: RenderedEmail | JoinedEmail, *, address: str, message_id: str, dated_at: datetime
     ) -> SendResult:
-        """Hand a test of a mail over, once: its subject says so, and its head holds nothing of any list or reader."""
+        """Send a test mail, in one try: its subject says so, and its headers name no list and no reader."""
         if refusal := _refusal_of(address):
             return SendResult(SendStatus.REFUSED, reason=refusal)
         test = RenderedEmail(f"{TEST}{email.subject}", email.text, email.html)
@@ -128,7 +128,7 @@ class Mailer:
         issue_date: date | None = None,
         address: str = "",
     ) -> EncodedMessage | SendResult:
-        """The mail as it can be handed over, or why it may not or cannot be; the arguments are those of ``send``."""
+        """Return the encoded mail, or a result that says why it cannot be sent; the arguments are those of ``send``."""
         if refusal := self._refusal(subscriber, purpose, address):
             return SendResult(SendStatus.REFUSED, reason=refusal)
         try:
@@ -140,8 +140,8 @@ class Mailer:
                 issue_date=(issue_date or dated_at.date()) if purpose == Purpose.DIGEST else None,
                 address=address,
             )
-        except Exception as error:  # an address or a word that no mail can hold: nothing was handed to anybody
-            logger.warning("A mail could not be written: %s", error_text(error))
+        except Exception as error:  # an address or text that cannot be encoded; nothing was sent
+            logger.warning("A mail could not be encoded: %s", error_text(error))
             return SendResult(SendStatus.FAILED, error_text(error), answer="message", reason=SendReason.MESSAGE_ERROR)
 
     def send_batch(
@@ -151,9 +151,9 @@ class Mailer:
         pace: Pace | None = None,
         in_time: Callable[[], bool] = lambda: True,
     ) -> list[SendResult]:
-        """Hand these over, each once; what became of each, in their order.
+        """Send these mails, each in one try; return their results in the same order.
 
-        As soon as ``in_time`` says no, the rest is NOT_TRIED. Never raises for what a server or provider answers.
+        As soon as ``in_time`` returns False, the rest is NOT_TRIED. Errors of the server are returned, never raised.
         """
         pace = pace or Pace()
         begin = time.monotonic() + pace.wait
@@ -171,11 +171,11 @@ class Mailer:
         try:
             try:
                 connection.open()
-            except Exception as error:  # whatever it is, nothing was handed over yet
+            except Exception as error:  # nothing was handed over yet
                 return no_connection(error)
             try:
                 connection.send_messages([message])
-            except Exception as error:  # whatever happened, what is known of it goes into the row
+            except Exception as error:  # the mail may have left: classify the error
                 connection.close()
                 return classify_error(error)
             return _taken(message)
@@ -193,7 +193,7 @@ class Mailer:
 
 
 def _refusal_of(address: str) -> SendReason:
-    """Why nothing may go to an address that is no reader's."""
+    """Return why no mail may go to an address that is not a reader's, or NONE."""
     if Suppression.objects.blocking(address).exists():
         return SendReason.SUPPRESSED
     return _refusal_of_invented(address)
@@ -206,11 +206,11 @@ def _refusal_of_invented(address: str) -> SendReason:
 
 
 def _taken(message: EncodedMessage) -> SendResult:
-    """What the backend says of a letter for which nothing was raised."""
+    """Return the result of a mail for which the backend raised nothing."""
     status = getattr(message, "anymail_status", None)
     theirs = str(getattr(status, "message_id", None) or "")
     words = getattr(status, "status", None) or set()
-    if words == {"failed"}:  # Mailjet's answer with status 400, for which nobody raises
+    if words == {"failed"}:  # Mailjet's HTTP status 400, for which Anymail does not raise
         reason = SendReason.REFUSED_BY_PROVIDER
         return SendResult(SendStatus.FAILED, provider_message_id=theirs, answer="failed", reason=reason)
     if words and words <= {"rejected", "invalid"}:
@@ -231,9 +231,9 @@ def message_to(
     issue_date: date | None = None,
     address: str = "",
 ) -> EncodedMessage:
-    """A mail that can be handed over, a digest if it has an ``issue_date``; the same arguments give the same octets.
+    """Encode a mail, a digest if it has an ``issue_date``; the same arguments give the same octets.
 
-    Raises ValueError for what cannot be written.
+    Raise ValueError for what cannot be encoded.
     """
     kind = "digest" if issue_date else "link"
     sender, address = sender_of(kind), address or subscriber.email

@@ -1,4 +1,4 @@
-"""Classify what became of a mail by an answer or an error; docs/sending.md has the same table for operators."""
+"""Classify answers and errors of mail servers and providers (see ``docs/sending.md``)."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ from anymail.exceptions import (
 
 ADDRESS_IS_GONE = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
 MAILBOX_IS_FULL = "5.2.2"
-LONGEST_WAIT = timedelta(hours=24)  # that a provider may ask for
+LONGEST_WAIT = timedelta(hours=24)  # limit on a provider's Retry-After
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")  # RFC 3463
-# of requests' and botocore's errors: the connection was never made, so nothing can have left
+# Errors of requests and botocore: no connection was made, so nothing can have left.
 _NEVER_CONNECTED = frozenset(
     "ConnectTimeout NewConnectionError NameResolutionError EndpointConnectionError ConnectTimeoutError".split()
 )
-# of botocore's: there was nothing to sign the request with, so it was never sent; of requests', for a key that holds a
-# line break
+# Errors of botocore without credentials to sign the request, so that it was never sent; InvalidHeader is of requests,
+# for a key with a line break.
 _NO_LOG_IN = frozenset(
     "NoCredentialsError PartialCredentialsError CredentialRetrievalError UnknownCredentialError ProfileNotFound "
     "ConfigNotFound ConfigParseError InvalidConfigError NoRegionError InvalidRegionError MetadataRetrievalError "
     "NoAuthTokenError TokenRetrievalError SSOTokenLoadError UnauthorizedSSOTokenError LoginTokenLoadError "
     "InvalidHeader".split()
 )
-# Amazon's, with status 400: of the account or the sending domain
+# Amazon's errors about the account or the sending domain, with status 400
 _NOT_OF_THE_MAIL = ("AccountSuspendedException", "SendingPausedException", "MailFromDomainNotVerifiedException")
 
 
 class SendStatus(StrEnum):
     ACCEPTED = "accepted"
-    REFUSED = "refused"  # by our own door, before anything was tried
-    NOT_TRIED = "not tried"  # there was no time left for it
-    LATER = "later"  # surely not taken; another try may work
-    FAILED = "failed"  # surely not taken; another try would fail too
+    REFUSED = "refused"  # by our own rules, before any try
+    NOT_TRIED = "not tried"  # no time was left
+    LATER = "later"  # surely not accepted; another try may work
+    FAILED = "failed"  # surely not accepted; another try would fail too
     NO_SUCH_ADDRESS = "no such address"
     UNKNOWN = "unknown"  # may have left
 
 
 class Scope(StrEnum):
-    """What an answer says of the way all mail leaves by, beside the one mail."""
+    """The scope of a failure: what it means for all other mails."""
 
     NONE = ""
-    OURS = "ours"  # a log-in or a setting: every other mail would fare the same
+    OURS = "ours"  # a log-in or a setting: every other mail would fail too
     UNREACHABLE = "unreachable"
     TOO_FAST = "too fast"
 
@@ -80,13 +80,13 @@ class SendReason(StrEnum):
     NO_ANSWER = "no_answer"
 
 
-# What the staff reads of each; ``detail`` follows where there is one.
+# Texts for the staff; ``detail`` follows if there is one.
 REASON_TEXTS = {
     SendReason.SUPPRESSED: "Mail to this address is suppressed.",
     SendReason.NOT_CONFIRMED: "The address was never confirmed.",
     SendReason.DEMO_READER: "A demonstration reader gets mail in the outbox only.",
     SendReason.COMPOSE_ERROR: "The mail could not be composed; the service’s log says why.",
-    SendReason.MESSAGE_ERROR: "The mail could not be written.",
+    SendReason.MESSAGE_ERROR: "The mail could not be encoded.",
     SendReason.NO_CONNECTION: "There was no connection to the mail server or provider.",
     SendReason.NOT_SET_UP: "The mail provider is not set up.",
     SendReason.LOGIN_REFUSED: "The mail server does not accept our log-in.",
@@ -103,10 +103,10 @@ REASON_TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What became of one mail. ``detail`` holds the words of the server or the error, without the address.
+    """The result of one mail. ``detail`` is the text of the server or the error, without the address.
 
-    ``answer`` is what was said in short: an SMTP status (``5.1.1``, ``451``), an HTTP status, or ``no answer``;
-    ``retry_after`` how long the provider asks us to wait.
+    ``answer`` is a short code: an SMTP status (``5.1.1``, ``451``), an HTTP status, or ``no answer``.
+    ``retry_after`` is how long the provider asks us to wait.
     """
 
     status: SendStatus
@@ -119,23 +119,23 @@ class SendResult:
 
     @property
     def text(self) -> str:
-        """The reason as a sentence, then the detail."""
+        """Return the reason as a sentence, then the detail."""
         return with_detail(REASON_TEXTS.get(self.reason, ""), self.detail)
 
 
 def with_detail(sentence: str, detail: str) -> str:
-    """Put free words behind a sentence: ``The mail server refused the mail (550 5.7.1 no).``"""
+    """Append a detail to a sentence: ``The mail server refused the mail (550 5.7.1 no).``"""
     if not sentence or not detail:
         return sentence or detail
     return f"{sentence.removesuffix('.')} ({detail.removesuffix('.')})."
 
 
 class NothingSent(smtplib.SMTPServerDisconnected):
-    """The connection to the mail server broke before a byte of the mail had left."""
+    """Raised when the connection to the mail server broke before a byte of the mail had left."""
 
 
 def classify_error(error: Exception) -> SendResult:
-    """What became of the mail whose hand-over raised this. What is not known for sure is UNKNOWN."""
+    """Return the result of a mail after this error; UNKNOWN if the mail may have left."""
     match error:
         case NothingSent() | smtplib.SMTPConnectError() | smtplib.SMTPHeloError():
             return no_connection(error)
@@ -154,7 +154,7 @@ def classify_error(error: Exception) -> SendResult:
 
 
 def no_connection(error: Exception) -> SendResult:
-    """Of a mail for which the server could not be reached, or did not let us in."""
+    """Return the result of a mail for which the server could not be reached or refused our log-in."""
     if isinstance(error, smtplib.SMTPAuthenticationError | AnymailConfigurationError):
         return classify_error(error)
     if _has_no_log_in(error):
@@ -183,7 +183,7 @@ def _has_no_log_in(error: Exception) -> bool:
 
 
 def _answered(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused) -> SendResult:
-    """By a mail server, in SMTP."""
+    """Classify an answer of a mail server (SMTP)."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         ((code, text),) = [(code, _text(text)) for code, text in error.recipients.values()][:1]
     else:
@@ -197,7 +197,7 @@ def _answered(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefus
     if code // 100 == 4 or enhanced == MAILBOX_IS_FULL:
         scope = Scope.TOO_FAST if code == 454 else Scope.NONE
         return SendResult(SendStatus.LATER, words, answer=answer, scope=scope, reason=SendReason.DEFERRED)
-    if code // 100 != 5:  # not an answer, or not to this; it may have come after the final dot
+    if code // 100 != 5:  # not a valid answer; it may have come after the final dot
         return SendResult(SendStatus.UNKNOWN, words, answer="no answer", reason=SendReason.NO_ANSWER)
     if isinstance(error, smtplib.SMTPRecipientsRefused) and enhanced in ADDRESS_IS_GONE:
         return SendResult(SendStatus.NO_SUCH_ADDRESS, words, answer=answer, reason=SendReason.NO_SUCH_ADDRESS)
@@ -213,7 +213,7 @@ def _answered_by_http(error: AnymailAPIError) -> SendResult:
             return _unreachable()
         return SendResult(SendStatus.UNKNOWN, error_text(error), answer="no answer", reason=SendReason.NO_ANSWER)
     answer, detail = str(code), f"answer {code}"
-    if code in (401, 403, 420) or _code_of_amazon(error) in _NOT_OF_THE_MAIL:  # 420: SparkPost's, of a used-up quota
+    if code in (401, 403, 420) or _code_of_amazon(error) in _NOT_OF_THE_MAIL:  # 420: SparkPost's quota is used up
         return SendResult(SendStatus.LATER, detail, answer=answer, scope=Scope.OURS, reason=SendReason.ACCOUNT_REFUSED)
     if code == 429 or _code_of_amazon(error) in ("ThrottlingException", "Throttling", "TooManyRequestsException"):
         return SendResult(
@@ -224,7 +224,7 @@ def _answered_by_http(error: AnymailAPIError) -> SendResult:
             retry_after=_retry_after(error),
             reason=SendReason.TOO_FAST,
         )
-    if 400 <= code < 500 and code not in (408, 409):  # 409: another request with this mail's key is under way
+    if 400 <= code < 500 and code not in (408, 409):  # 409: another request with this key is running
         detail = f"{detail}: {error_text(error)}"
         return SendResult(SendStatus.FAILED, detail, answer=answer, reason=SendReason.REFUSED_BY_PROVIDER)
     return SendResult(SendStatus.UNKNOWN, detail, answer=answer, reason=SendReason.PROVIDER_ERROR)
@@ -243,7 +243,7 @@ def _code_of_amazon(error: AnymailAPIError) -> str:
 
 
 def _retry_after(error: AnymailAPIError) -> timedelta | None:
-    """Seconds, or a date by the provider's own clock (RFC 9110 section 10.2.3)."""
+    """Parse Retry-After: seconds, or a date by the provider's own clock (RFC 9110 section 10.2.3)."""
     headers = getattr(error.response, "headers", None) or {}
     given = str(headers.get("Retry-After", "")).strip()
     try:
@@ -262,7 +262,7 @@ def _never_connected(error: Exception) -> bool:
 
 
 def _broke_in_handshake(error: BaseException) -> bool:
-    """TLS can break at any time, and after its handshake the mail may be there."""
+    """Return whether TLS failed in its handshake; if it fails later, the mail may have arrived."""
     if not isinstance(error, ssl.SSLError):
         return False
     frames = traceback.walk_tb(error.__traceback__)
@@ -270,7 +270,7 @@ def _broke_in_handshake(error: BaseException) -> bool:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """The error, what caused it, and what these carry, as urllib3 hides the reason in its own."""
+    """Return the error, its causes, and errors in their arguments, where urllib3 keeps the reason; at most 20."""
     causes: list[BaseException] = []
     waiting: list[Any] = [error]
     while waiting and len(causes) < 20:
@@ -282,12 +282,12 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def error_text(error: Exception) -> str:
-    """The first line of what an error says."""
+    """Return the first line of an error's text."""
     lines = str(error).splitlines()
     return _text(lines[0] if lines else type(error).__name__)[:200]
 
 
 def _text(answer: bytes | str) -> str:
-    """What a server said, without the addresses it repeats: rows outlive the reader's erasure."""
+    """Return a server's answer without addresses, since rows stay after the reader's erasure."""
     text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
-    return re.sub(r"\S+@\S+", "(address)", text).replace("\0", "")  # which PostgreSQL cannot hold
+    return re.sub(r"\S+@\S+", "(address)", text).replace("\0", "")  # PostgreSQL cannot store NUL
