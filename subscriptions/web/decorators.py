@@ -1,4 +1,4 @@
-"""Pages whose address is a secret: what they must not give away, and which POSTs they take."""
+"""Pages with a secret token in their URL: their headers, and which POSTs they accept."""
 
 from __future__ import annotations
 
@@ -23,19 +23,18 @@ POLICY = (
 
 
 def see_other(name: str, query: str = "") -> HttpResponseRedirect:
-    """What a taken form is answered with: go on to the page of that name, by GET."""
+    """Redirect to the page of that name with status 303, after a form was accepted."""
     return HttpResponseRedirect(reverse(name) + query, status=303)
 
 
 def token_page(view: View) -> View:
-    """A page behind a token: not kept, not indexed, not passed on, with nothing from elsewhere.
+    """Decorate a page with a token in its URL: not cached, not indexed, no referrer, no content from other sites.
 
-    Its forms carry no CSRF token: without a referrer browsers send ``Origin: null``, which Django refuses. The token
-    in the address is the permission, and a browser that says that another site sent the form is refused.
-    A BadLink that the view raises becomes a page that says what to do. A view's own content policy is kept.
+    Its forms have no CSRF token: without a referrer browsers send ``Origin: null``, which Django refuses. The token in
+    the URL is the permission, and a POST is refused if the browser reports that another site sent it. A BadLink that
+    the view raises becomes a page with advice. A view's own Content-Security-Policy is kept.
     """
-
-    taken = require_http_methods(["GET", "HEAD", "POST"])(view)
+    checked = require_http_methods(["GET", "HEAD", "POST"])(view)
 
     @csrf_exempt
     @wraps(view)
@@ -44,7 +43,7 @@ def token_page(view: View) -> View:
             response = (
                 render(request, "403.html", status=403)
                 if request.method == "POST" and _is_sent_by_another_site(request)
-                else taken(request, token, *args, **kwargs)
+                else checked(request, token, *args, **kwargs)
             )
         except BadLink as error:
             response = _bad_link(request, error)

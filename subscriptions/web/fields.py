@@ -1,4 +1,4 @@
-"""What people type into a form, cleaned and checked: lists of phrases, and an address mail can reach."""
+"""Form fields that clean and check what people type: lists of phrases, and e-mail addresses."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from email_validator import EmailNotValidError, validate_email
 
 MOST_PHRASES = 100
-LONGEST_PHRASE = 200  # characters; as wide as the column
+LONGEST_PHRASE = 200  # characters; the width of the column
 LONGEST_TEXT = MOST_PHRASES * (LONGEST_PHRASE + 2)
 LONGEST_ADDRESS = 254  # RFC 5321
 LONGEST_LOCAL_PART = 64
@@ -22,9 +24,9 @@ _CATEGORY = re.compile(r"[A-Za-z]+(-[A-Za-z]+)*(\.[A-Za-z]+(-[A-Za-z]+)*)?")
 
 
 def clean_text(text: str) -> str:
-    """NFC without control characters, bidi overrides, invisible marks and lone surrogates; line breaks stay.
+    """Normalize to NFC and remove control characters, bidi overrides, invisible marks and lone surrogates.
 
-    The joiners that Indic scripts and Persian are written with stay too.
+    Line breaks stay, and so do the joiners that Indic scripts and Persian need.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
     kept = (c for c in text if c in "\n\u200c\u200d" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Cn"))
@@ -32,17 +34,17 @@ def clean_text(text: str) -> str:
 
 
 def same(phrase: str) -> str:
-    """What makes two spellings one phrase."""
+    """Return what equal phrases share, whatever their case."""
     return unicodedata.normalize("NFC", phrase.casefold())
 
 
 def show_text(phrase: str, *, limit: int = 40) -> str:
-    """A typed phrase as an error message repeats it."""
+    """Quote a typed phrase for an error message."""
     return f"“{phrase if len(phrase) <= limit else phrase[:limit].rstrip() + '…'}”"
 
 
 class PhraseList(forms.CharField):
-    """Phrases, each on its own line or between commas -> a list without repetitions."""
+    """A field of phrases, separated by lines or commas; its value is a list without duplicates."""
 
     widget = forms.Textarea
 
@@ -53,17 +55,20 @@ class PhraseList(forms.CharField):
         text = clean_text(str(value or ""))
         if len(text) > LONGEST_TEXT:
             raise ValidationError(
-                f"This is {len(text):,} characters long: shorten it to {MOST_PHRASES} entries of at most "
-                f"{LONGEST_PHRASE} characters."
+                _("This has %(length)s characters. Shorten it to at most %(most)s entries of %(longest)s characters."),
+                params={"length": f"{len(text):,}", "most": MOST_PHRASES, "longest": LONGEST_PHRASE},
             )
         found = (" ".join(phrase.split()) for phrase in self.split(text))
         phrases = list({same(phrase): phrase for phrase in reversed([one for one in found if one])}.values())[::-1]
         if len(phrases) > MOST_PHRASES:
-            raise ValidationError(f"These are {len(phrases):,} entries: keep at most {MOST_PHRASES} of them.")
+            raise ValidationError(
+                _("There are %(count)s entries. Keep at most %(most)s."),
+                params={"count": f"{len(phrases):,}", "most": MOST_PHRASES},
+            )
         return [self.checked(phrase) for phrase in phrases]
 
     def run_validators(self, value: object) -> None:
-        """Everything was checked phrase by phrase; the text field's own checks are for one string."""
+        """Skip the validators of CharField: ``to_python`` has checked each phrase."""
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(value) if isinstance(value, list | tuple) else value
@@ -74,16 +79,17 @@ class PhraseList(forms.CharField):
     def checked(self, phrase: str) -> str:
         if len(phrase) > LONGEST_PHRASE:
             raise ValidationError(
-                f"{show_text(phrase)} is {len(phrase):,} characters long: shorten it to {LONGEST_PHRASE}, or put "
-                f"commas or line breaks between several."
+                _("%(phrase)s has %(length)s characters. Shorten it to %(longest)s, or separate phrases by commas."),
+                params={"phrase": show_text(phrase), "length": f"{len(phrase):,}", "longest": LONGEST_PHRASE},
             )
         if not _LETTER_OR_DIGIT.search(phrase):
-            raise ValidationError(f"{show_text(phrase)} has no letter or digit, so nothing can match it: take it out.")
+            message = _("%(phrase)s has no letter or digit, so it matches nothing. Remove it.")
+            raise ValidationError(message, params={"phrase": show_text(phrase)})
         return phrase
 
 
 class NameList(PhraseList):
-    """Names of people, each on its own line; a comma parts two whole names, but not ``Solheim-Vargas, Ingrid``."""
+    """A field of names, one per line; a comma separates two full names, but not ``Solheim-Vargas, Ingrid``."""
 
     def split(self, text: str) -> Iterable[str]:
         for line in re.split(r"[\n;]", text):
@@ -93,33 +99,33 @@ class NameList(PhraseList):
     def checked(self, phrase: str) -> str:
         name = super().checked(phrase)
         if not any(character.isalpha() for character in name):
-            raise ValidationError(f"{show_text(name)} has no letters, so it is nobody’s name: take it out.")
+            message = _("%(phrase)s has no letters, so it is not a name. Remove it.")
+            raise ValidationError(message, params={"phrase": show_text(name)})
         return name
 
 
 class CategoryList(PhraseList):
-    """Names of arXiv categories (``cs.LG``) or archives (``math``)."""
+    """A field of arXiv categories (``cs.LG``) or archives (``math``)."""
 
     def split(self, text: str) -> Iterable[str]:
         return re.split(r"[\n,;\s]", text)
 
     def checked(self, phrase: str) -> str:
         if not _CATEGORY.fullmatch(phrase) or len(phrase) > 40:
-            raise ValidationError(
-                f"{show_text(phrase)} is not the name of a category: write names such as cs.LG or math."
-            )
-        archive, _, subject = phrase.partition(".")
+            message = _("%(phrase)s is not an arXiv category. Write names such as cs.LG or math.")
+            raise ValidationError(message, params={"phrase": show_text(phrase)})
+        archive, dot, subject = phrase.partition(".")
         written = subject.upper() if len(subject) == 2 else subject.lower()
-        return f"{archive.lower()}.{written}" if subject else archive.lower()
+        return f"{archive.lower()}.{written}" if dot else archive.lower()
 
 
 class Address(forms.CharField):
-    """An e-mail address that mail can be sent to, with its domain in ASCII (IDNA 2008)."""
+    """A field of one e-mail address; its domain is returned in ASCII (IDNA 2008)."""
 
     widget = forms.EmailInput
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"error_messages": {"required": "Write the address the digest is to go to."}, **options})
+        super().__init__(**{"error_messages": {"required": gettext_lazy("Enter your e-mail address.")}, **options})
 
     def to_python(self, value: object) -> str:
         typed = str(value or "").strip()
@@ -127,26 +133,28 @@ class Address(forms.CharField):
             return ""
         if len(typed) > LONGEST_ADDRESS:
             raise ValidationError(
-                f"An address has at most {LONGEST_ADDRESS} characters, and this one has {len(typed):,}: write it again."
+                _("An address has at most %(most)s characters; this one has %(length)s. Check it."),
+                params={"most": LONGEST_ADDRESS, "length": f"{len(typed):,}"},
             )
-        local, _, domain = typed.rpartition("@")
+        local, _at, domain = typed.rpartition("@")
         if len(local) > LONGEST_LOCAL_PART:
             raise ValidationError(
-                f"The part before the @ has at most {LONGEST_LOCAL_PART} characters, and here it has {len(local)}: "
-                f"check the address."
+                _("The part before the @ has at most %(most)s characters; here it has %(length)s. Check the address."),
+                params={"most": LONGEST_LOCAL_PART, "length": len(local)},
             )
         if local and domain and local.isprintable() and not local.isascii():
             raise ValidationError(
-                "The part before the @ has letters that many mail servers do not take yet: use an address that has "
-                "only plain letters there."
+                _("Many mail servers do not accept the letters before the @. Use an address with plain letters there.")
             )
         try:
             address = validate_email(typed, check_deliverability=False, allow_smtputf8=False, strict=True).ascii_email
         except EmailNotValidError as error:
-            raise ValidationError(f"{clean_text(str(error))} Write it like ada@example.org.") from None
+            message = _("%(reason)s Write it like ada@example.org.")
+            raise ValidationError(message, params={"reason": clean_text(str(error))}) from None
         if address is None or len(address) > LONGEST_ADDRESS:
-            raise ValidationError(f"An address has at most {LONGEST_ADDRESS} characters: write it again.")
+            message = _("An address has at most %(most)s characters. Check it.")
+            raise ValidationError(message, params={"most": LONGEST_ADDRESS})
         return str(address)
 
     def run_validators(self, value: object) -> None:
-        """Checked above."""
+        """Skip the validators of CharField: ``to_python`` has checked the address."""

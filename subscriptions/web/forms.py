@@ -1,4 +1,4 @@
-"""The forms of the reader's pages: what to read, when, and where it goes."""
+"""Forms of the readers' pages: choices, address, pause."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from django import forms
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from subscriptions.models import Topic
 from subscriptions.preferences import Choices, Wish
@@ -23,14 +25,14 @@ TOO_QUICK = timedelta(seconds=2)
 STALE = timedelta(hours=24)
 TOO_OLD = timedelta(days=7)
 LONGEST_PAUSE = timedelta(days=366)
-BAIT = "website"  # a field that people do not see; what fills it in is a program
+BAIT = "website"  # a hidden field that only programs fill in
 OPENED_SALT = "broadsheet.form.opened"
 
 Data = Mapping[str, Any] | QueryDict | None
 
 
 class ChoicesForm(forms.Form):
-    """What a reader wants and when; without an address. :meth:`choices` is made of whatever is valid so far."""
+    """A form of all choices but the address. :meth:`choices` uses the fields that are valid so far."""
 
     topics = forms.MultipleChoiceField(required=False)
     keywords = PhraseList()
@@ -43,31 +45,31 @@ class ChoicesForm(forms.Form):
     weekdays = forms.MultipleChoiceField(
         choices=[(str(number), day) for number, day in enumerate(WEEKDAYS)],
         error_messages={
-            "required": "Tick at least one day of the week.",
-            "invalid_choice": "Tick days from Monday to Sunday.",
+            "required": gettext_lazy("Choose at least one day of the week."),
+            "invalid_choice": gettext_lazy("Choose days from Monday to Sunday."),
         },
     )
     send_hour = forms.TypedChoiceField(
         choices=[(str(hour), f"{hour:02}:00") for hour in HOURS],
         coerce=int,
-        error_messages={
-            "required": "Choose an hour from 04:00 to 20:00.",
-            "invalid_choice": "Choose an hour from 04:00 to 20:00.",
-        },
+        error_messages=dict.fromkeys(
+            ("required", "invalid_choice"), gettext_lazy("Choose an hour from 04:00 to 20:00.")
+        ),
     )
-    zone = forms.CharField(error_messages={"required": "Choose your time zone from the list."})
+    zone = forms.CharField(error_messages={"required": gettext_lazy("Choose your time zone from the list.")})
     max_papers = forms.IntegerField(
         min_value=3,
         max_value=25,
         error_messages=dict.fromkeys(
-            ("required", "invalid", "min_value", "max_value"), "Write a number of papers from 3 to 25."
+            ("required", "invalid", "min_value", "max_value"), gettext_lazy("Enter a number of papers from 3 to 25.")
         ),
     )
     hype = forms.IntegerField(
         min_value=0,
         max_value=100,
         error_messages=dict.fromkeys(
-            ("required", "invalid", "min_value", "max_value"), "Choose a weight from 0 (none) to 100 (a lot)."
+            ("required", "invalid", "min_value", "max_value"),
+            gettext_lazy("Choose a weight from 0 (none) to 100 (a lot)."),
         ),
     )
     quiet_days = forms.BooleanField(required=False)
@@ -77,8 +79,8 @@ class ChoicesForm(forms.Form):
         for name in ("topics", "muted_topics"):
             if name in self.fields:
                 self.fields[name].choices = self._slugs  # type: ignore[attr-defined]
-                self.fields[name].error_messages["invalid_choice"] = (
-                    "One of these topics is not on offer any more: choose again."
+                self.fields[name].error_messages["invalid_choice"] = gettext_lazy(
+                    "One of these topics is no longer available. Choose again."
                 )
 
     @cached_property
@@ -89,7 +91,7 @@ class ChoicesForm(forms.Form):
         return [(topic.slug, topic.name) for topic in self.all_topics]
 
     def topic_groups(self, name: str = "topics") -> list[tuple[str, list[tuple[Topic, bool]]]]:
-        """(group, [(topic, chosen)]): those on offer, and those that this reader has though they no longer are."""
+        """Return (group, [(topic, chosen)]) of the topics on offer and of chosen ones that no longer are."""
         chosen = {str(slug) for slug in self[name].value() or ()}
         groups: dict[str, list[tuple[Topic, bool]]] = {}
         for topic in self.all_topics:
@@ -100,7 +102,8 @@ class ChoicesForm(forms.Form):
     def clean_zone(self) -> str:
         zone = str(self.cleaned_data["zone"])
         if zone not in known_zones():
-            raise ValidationError(f"{show_text(zone)} is not a time zone we know: choose one from the list.")
+            message = _("%(zone)s is not a known time zone. Choose one from the list.")
+            raise ValidationError(message, params={"zone": show_text(zone)})
         return zone
 
     def clean(self) -> dict[str, Any]:
@@ -109,16 +112,21 @@ class ChoicesForm(forms.Form):
         return self.cleaned_data
 
     def _refuse_both(self, wanted: str, muted: str) -> None:
-        """The same thing wanted and muted: said next to the muted one, which is taken out of what is valid."""
+        """Add an error to the muted field if it shares a value with the wanted one; the muted one becomes invalid."""
         wishes = {same(value) for value in self.cleaned_data.get(wanted, ())}
         both = [value for value in self.cleaned_data.get(muted, ()) if same(value) in wishes]
         if both:
             names = dict(self._slugs()) if muted == "muted_topics" else {}
-            said = ", ".join(show_text(names.get(value, value)) for value in both[:3])
-            self.add_error(muted, f"{said} is both wanted and muted: take it out of one of the two.")
+            message = ngettext(
+                "%(names)s is both wanted and muted. Remove it from one of the two fields.",
+                "%(names)s are both wanted and muted. Remove them from one of the two fields.",
+                len(both[:3]),
+            )
+            quoted = ", ".join(show_text(names.get(value, value)) for value in both[:3])
+            self.add_error(muted, message % {"names": quoted})
 
     def choices(self) -> Choices:
-        """The valid fields' values, and the defaults of the others."""
+        """Return the values of the valid fields, and defaults for the others."""
         self.is_valid()
         given = self.cleaned_data if self.is_bound else {}
         simple: dict[str, Any] = {
@@ -129,7 +137,7 @@ class ChoicesForm(forms.Form):
         return Choices(**simple, wishes=tuple(_wishes(given)))
 
 
-MUTED = {  # field of what is wanted -> field of what is muted
+MUTED = {  # field of wanted values -> field of muted values
     "keywords": "muted",
     "authors": "muted_authors",
     "categories": "muted_categories",
@@ -154,7 +162,7 @@ def _wishes(given: Mapping[str, Any]) -> Iterable[Wish]:
 
 
 def values_of(choices: Choices) -> dict[str, Any]:
-    """What a form's fields show for these choices."""
+    """Return the values of a form's fields for these choices."""
     values: dict[str, Any] = {
         "weekdays": [str(day) for day in range(7) if choices.weekdays >> day & 1],
         "send_hour": choices.send_hour,
@@ -169,9 +177,9 @@ def values_of(choices: Choices) -> dict[str, Any]:
 
 
 class SignUpForm(ChoicesForm):
-    """Choices, an address, and two traps for programs; ``now`` is when the form is shown or was posted."""
+    """A form of choices and an address, with two traps for programs; ``now`` is when it is shown or posted."""
 
-    email = Address(label="E-mail address")
+    email = Address()
     website = forms.CharField(required=False)
     opened = forms.CharField(required=False)
     muted_authors = None  # type: ignore[assignment]
@@ -184,7 +192,7 @@ class SignUpForm(ChoicesForm):
 
     @classmethod
     def posted(cls, data: QueryDict, *, now: datetime) -> SignUpForm:
-        """The form that was posted; the home page's short box brings the default choices, and its zone if known."""
+        """Return the posted form; the home page's short form gets the default choices, and its zone if it is known."""
         if "short" not in data:
             return cls(data, now=now)
         values = values_of(Choices())
@@ -200,7 +208,7 @@ class SignUpForm(ChoicesForm):
         return cls(full, now=now)
 
     def opened_stamp(self) -> str:
-        """The hidden field's value: when this form was first shown, signed; renewed after a day."""
+        """Return the hidden field's value: when this form was first shown, signed; renewed after a day."""
         given = self._opened()
         if given is None or self.now - given > STALE:
             return signing.dumps(int(self.now.timestamp()), salt=OPENED_SALT)
@@ -216,37 +224,35 @@ class SignUpForm(ChoicesForm):
     def clean(self) -> dict[str, Any]:
         super().clean()
         if self.cleaned_data.get(BAIT):
-            raise ValidationError(
-                "A field that people do not see was filled in. Please empty it and send the form again."
-            )
+            raise ValidationError(_("A hidden field was filled in. Clear it and send the form again."))
         opened = self._opened()
         if opened is None or self.now - opened < TOO_QUICK:
-            raise ValidationError("That was very quick: please press the button once more.")
+            raise ValidationError(_("That was very quick. Please click the button again."))
         if self.now - opened > TOO_OLD:
-            raise ValidationError("This form was open for more than a week: please press the button once more.")
+            raise ValidationError(_("This form was open for more than a week. Please click the button again."))
         return self.cleaned_data
 
 
 class AddressForm(forms.Form):
-    """An address alone: to sign in, or to move to."""
+    """A form of one address: to sign in, or to change to."""
 
-    email = Address(label="E-mail address", error_messages={"required": "Write your e-mail address."})
+    email = Address()
 
 
 class PauseForm(forms.Form):
-    """Until when no digest is wanted: a day, or so many weeks from ``today``, the reader's own."""
+    """A form for the end of a pause: a day, or a number of weeks from ``today`` in the reader's zone."""
 
     weeks = forms.TypedChoiceField(
-        choices=[(1, "one week"), (2, "two weeks"), (4, "four weeks")],
+        choices=[(weeks, weeks) for weeks in (1, 2, 4)],
         coerce=int,
         required=False,
         empty_value=None,
-        error_messages={"invalid_choice": "Choose one, two or four weeks."},
+        error_messages={"invalid_choice": gettext_lazy("Choose one, two or four weeks.")},
     )
     until = forms.DateField(
         required=False,
         input_formats=["%Y-%m-%d"],
-        error_messages={"invalid": "Choose a day from the calendar, or write it like 2027-01-31."},
+        error_messages={"invalid": gettext_lazy("Choose a day from the calendar, or write it like 2027-01-31.")},
     )
 
     def __init__(self, data: Data = None, *, today: date, **options: Any) -> None:
@@ -258,7 +264,7 @@ class PauseForm(forms.Form):
         if weeks := self.cleaned_data.get("weeks"):
             self.cleaned_data["until"] = self.today + timedelta(weeks=weeks)
         elif until is None and not self.errors:
-            self.add_error("until", "Choose the day on which the digest is to come again.")
+            self.add_error("until", _("Choose the day on which your digest starts again."))
         elif until is not None and not self.today < until <= self.today + LONGEST_PAUSE:
-            self.add_error("until", "Choose a day after today and within a year.")
+            self.add_error("until", _("Choose a day after today and within a year."))
         return self.cleaned_data

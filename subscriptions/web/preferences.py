@@ -1,4 +1,4 @@
-"""A signed-in reader's own pages: choices, a pause, the address."""
+"""Pages of a signed-in reader: choices, pause, address."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from subscriptions import consent, link_requests
@@ -26,18 +27,20 @@ from subscriptions.web.sign_up import TOO_MANY, next_digest_in_words
 from subscriptions.web.time_zones import zones_to_choose
 
 DONE = {
-    "saved": "Your choices are saved.",
-    "paused": "Your digest is paused.",
-    "resumed": "The pause is over.",
-    "address": "If this address can be used, a mail with a link is on its way to it. Until you open that link, your "
-    "digest goes where it went.",
+    "saved": gettext_lazy("Your choices are saved."),
+    "paused": gettext_lazy("Your digest is paused."),
+    "resumed": gettext_lazy("Your digest is no longer paused."),
+    "address": gettext_lazy(
+        "If this address can be used, we have sent it a mail with a link. Until you open the link, your digest goes to "
+        "your old address."
+    ),
 }
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @reader_page
 def preferences(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
-    """Everything a reader chose, to be changed."""
+    """Show and change a reader's choices."""
     if request.method != "POST":
         return preferences_page(request, reader)
     form = ChoicesForm(request.POST)
@@ -52,15 +55,15 @@ def preferences(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
 @require_POST
 @reader_page
 def pause(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
-    """No digest until a day, or for some weeks."""
+    """Pause the digest until a day, or for some weeks."""
     now = timezone.now()
     form = PauseForm(request.POST, today=local_date(reader.zone, now))
     if not form.is_valid():
         return preferences_page(request, reader, pausing=form, status=422)
     if too_many(request, "preferences"):
         return preferences_page(request, reader, pausing=form, problem=TOO_MANY, status=429)
-    until, whence = form.cleaned_data["until"], proof(request, request.path)
-    paused = consent.pause(reader.public_id, now=now, until=until, **whence)
+    until = form.cleaned_data["until"]
+    paused = consent.pause(reader.public_id, now=now, until=until, **proof(request, request.path))
     return see_other("preferences", "?done=paused" if paused else "")
 
 
@@ -74,10 +77,10 @@ def resume(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
 @require_POST
 @reader_page
 def address(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
-    """Ask for the digest to go elsewhere: a link goes to the new address, and opening it is what changes anything."""
+    """Request a change of address: a link is mailed to the new one, and nothing changes before it is used."""
     form = AddressForm(request.POST)
     if form.is_valid() and same(form.cleaned_data["email"]) == same(reader.email):
-        form.add_error("email", "Your digest already goes to this address: write another one.")
+        form.add_error("email", gettext_lazy("Your digest already goes to this address. Enter another one."))
     if not form.is_valid():
         return preferences_page(request, reader, moving=form, status=422)
     if too_many(request, "address"):
@@ -97,7 +100,7 @@ def address(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
 
 @token_page
 def change_address(request: HttpRequest, token: str) -> HttpResponse:
-    """A button in the mail to the new address; pressed, the digest goes there."""
+    """Show a button behind the link to the new address; a POST changes the address."""
     now, purpose = timezone.now(), LoginToken.Purpose.CHANGE_ADDRESS
     row = login_token(purpose, token, now=now)
     if not row.subscriber.pending_email:
@@ -124,11 +127,11 @@ def preferences_page(
     form: ChoicesForm | None = None,
     pausing: PauseForm | None = None,
     moving: AddressForm | None = None,
-    problem: str = "",
+    problem: object = "",
     preview: object = None,
     status: int = 200,
 ) -> HttpResponse:
-    """A reader's page with what was typed; ``preview`` is for ``preview.html``."""
+    """Render the preferences with what was typed; ``preview`` is for ``preview.html``."""
     now = timezone.now()
     today = local_date(reader.zone, now)
     context: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""From the first visit to the first digest: sign up, then confirm."""
+"""Sign up and confirm."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from subscriptions import consent, consent_text, link_requests
@@ -21,12 +23,12 @@ from subscriptions.web.decorators import see_other, token_page
 from subscriptions.web.forms import ChoicesForm, SignUpForm
 from subscriptions.web.time_zones import place_of, zones_to_choose
 
-TOO_MANY = "Too many requests have come from here in a short time. What you wrote is kept: please try again in an hour."
+TOO_MANY = gettext_lazy("Too many requests from your network. Your entries are kept: please try again in an hour.")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_up(request: HttpRequest) -> HttpResponse:
-    """The form; a POST is answered the same for every address."""
+    """Show and accept the form; the answer is the same for every address."""
     now = timezone.now()
     if request.method != "POST":
         return sign_up_page(request, SignUpForm(now=now), now=now)
@@ -53,7 +55,7 @@ def sign_up_sent(request: HttpRequest) -> HttpResponse:
 
 @token_page
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
-    """A button; pressed, the reader is on the list, signed in, and the first digest is due."""
+    """Show a button; a POST confirms the subscription, signs the reader in and makes the first digest due."""
     now, purpose = timezone.now(), LoginToken.Purpose.CONFIRM
     if request.method != "POST":
         login_token(purpose, token, now=now)
@@ -63,7 +65,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     with transaction.atomic():
         row = use_login_token(purpose, token, now=now)
         if not consent.confirm(row.subscriber.public_id, now=now, token=row, **proof(request, "/c/")):
-            raise LinkUsed("on the list already")  # a link to confirm begins no other visit than the first
+            raise LinkUsed("on the list already")  # this link signs in only once
     reader = Subscriber.objects.get(pk=row.subscriber_id)
     sessions.begin(request, reader)
     is_due = reader.next_send_at is not None and reader.next_send_at <= now
@@ -71,20 +73,20 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def next_digest_in_words(reader: Subscriber, now: datetime) -> str:
-    """When the next digest is due, in the reader's own words for time."""
+    """Return when the next digest is due, as a sentence in the reader's time zone."""
     if reader.status == Subscriber.Status.UNSUBSCRIBED:
-        return "You have left: no digest is sent to you."
+        return _("You are unsubscribed: no digest is sent to you.")
     if reader.is_paused(local_date(reader.zone, now)):
-        until = reader.paused_until
-        return (
-            f"Your digest is paused until {until:%A}, {until.day} {until:%B %Y}." if until else "Your digest is paused."
-        )
+        if until := reader.paused_until:
+            return _("Your digest is paused until %(day)s.") % {"day": f"{until:%A, %-d %B %Y}"}
+        return _("Your digest is paused.")
     if (due := next_digest(reader)) is None:
-        return "No digest is due."
+        return _("No digest is due.")
     if due <= now:
-        return "Your next digest is being made."
+        return _("Your next digest is being prepared.")
     due = due.astimezone(zone_of(reader.zone))
-    return f"Your next digest is due on {due:%A}, {due.day} {due:%B}, at {due:%H:%M} ({place_of(reader.zone)} time)."
+    values = {"day": f"{due:%A, %-d %B}", "time": f"{due:%H:%M}", "place": place_of(reader.zone)}
+    return _("Your next digest comes on %(day)s, at %(time)s (%(place)s time).") % values
 
 
 def sign_up_page(
@@ -93,10 +95,10 @@ def sign_up_page(
     *,
     now: datetime,
     status: int = 200,
-    problem: str = "",
+    problem: object = "",
     preview: object = None,
 ) -> HttpResponse:
-    """The form with what was typed; ``preview`` is for ``preview.html``."""
+    """Render the form with what was typed; ``preview`` is for ``preview.html``."""
     return render(
         request,
         "sign_up.html",

@@ -1,4 +1,4 @@
-"""The time zones as people read them: a place by its name, in groups by continent."""
+"""Time zones as people read them: places in groups by continent."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ ZoneGroups = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 @cache
 def known_zones() -> frozenset[str]:
-    """Every name that a reader's row may hold, old names such as Asia/Calcutta among them."""
+    """Return every zone that a reader can have, including old names such as Asia/Calcutta."""
     return frozenset(available_timezones() - NOT_FOR_PEOPLE)
 
 
 @lru_cache(maxsize=2)
 def zones_to_choose(day: date) -> ZoneGroups:
-    """(continent, ((name, label), ...)) in order of the places' names; the offset in a label is that day's at noon."""
+    """Return (continent, ((name, label), ...)) sorted by label; its offset is that of noon of the day."""
     table = resources.files("tzdata").joinpath("zoneinfo/zone.tab").read_text(encoding="utf-8")
     names = {line.split("\t")[2].strip() for line in table.splitlines() if line and not line.startswith("#")}
     groups: dict[str, list[tuple[str, str]]] = {continent: [] for continent in CONTINENTS}
@@ -43,16 +43,16 @@ def zones_to_choose(day: date) -> ZoneGroups:
     ordered = [
         (continent, tuple(sorted(zones, key=lambda zone: zone[1]))) for continent, zones in groups.items() if zones
     ]
-    return (("Everywhere", (("UTC", "UTC (Coordinated Universal Time)"),)), *ordered)
+    return (("All places", (("UTC", "UTC (Coordinated Universal Time)"),)), *ordered)
 
 
 def zone_label(name: str, day: date) -> str:
-    """``Berlin (Europe/Berlin, UTC+1)``."""
+    """Return ``Berlin (Europe/Berlin, UTC+1)``."""
     return f"{place_of(name)} ({name}, {_offset(name, day)})"
 
 
 def place_of(name: str) -> str:
-    """``Berlin`` of Europe/Berlin, ``Buenos Aires`` of America/Argentina/Buenos_Aires, ``UTC`` of UTC."""
+    """Return ``Berlin`` of Europe/Berlin, ``Buenos Aires`` of America/Argentina/Buenos_Aires, ``UTC`` of UTC."""
     return name.rpartition("/")[2].replace("_", " ")
 
 

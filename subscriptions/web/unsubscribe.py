@@ -1,4 +1,4 @@
-"""Leaving: one press, or one RFC 8058 POST; what may be had instead is offered afterwards."""
+"""Unsubscribe by one click or one RFC 8058 POST; alternatives are offered afterwards."""
 
 from __future__ import annotations
 
@@ -23,29 +23,30 @@ INSTEAD = ("undo", "pause", "weekly")
 
 @token_page
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """One press or one RFC 8058 POST leaves; the same answer however often, and for whom we no longer know."""
+    """Unsubscribe on POST; the answer is the same if it is repeated, and for readers who were erased."""
     public_id = read_token(UNSUBSCRIBE, token)
     if request.method != "POST":
         return render(request, "unsubscribe.html", {"left": False})
     name, value = ONE_CLICK
-    now, whence = timezone.now(), proof(request, "/u/")
-    if request.POST.get(name) == value:  # whatever else is in it: this one may come from another site
-        consent.unsubscribe(public_id, now=now, **whence)
+    now, evidence = timezone.now(), proof(request, "/u/")
+    # Checked before "do", since only this POST may come from another site.
+    if request.POST.get(name) == value:
+        consent.unsubscribe(public_id, now=now, **evidence)
         return render(request, "unsubscribe.html", {"left": True})
     if (do := request.POST.get("do")) not in INSTEAD:
         return render(request, "unsubscribe.html", {"left": False}, status=400)
-    reader = _instead(public_id, do, now, whence)
+    reader = _instead(public_id, do, now, evidence)
     rests = reader is not None and reader.is_paused(local_date(reader.zone, now))
     return render(request, "instead.html", {"do": do, "done": reader is not None, "rests": rests})
 
 
-def _instead(public_id: str, do: str, now: datetime, whence: dict[str, Any]) -> Subscriber | None:
-    """Take leaving back, and then pause or have less; the reader, if they are on the list now."""
+def _instead(public_id: str, do: str, now: datetime, evidence: dict[str, Any]) -> Subscriber | None:
+    """Undo the unsubscription, then pause or change to weekly; return the reader if they are on the list now."""
     listed = Subscriber.objects.on_the_list().filter(public_id=public_id)
     with transaction.atomic():
-        consent.undo_unsubscribe(public_id, now=now, **whence)
+        consent.undo_unsubscribe(public_id, now=now, **evidence)
         if do == "weekly":
-            consent.weekly(public_id, now=now, **whence)
+            consent.weekly(public_id, now=now, **evidence)
         elif do == "pause" and (reader := listed.first()):
-            consent.pause(public_id, now=now, until=local_date(reader.zone, now) + A_WHILE, **whence)
+            consent.pause(public_id, now=now, until=local_date(reader.zone, now) + A_WHILE, **evidence)
     return listed.first()
