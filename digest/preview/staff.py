@@ -1,7 +1,7 @@
-"""Draft: the mail that a reader, or somebody with a made-up taste, would get now; made as the real run makes it.
+"""Drafts for the staff: the mail that a reader, or somebody with given choices, would get now.
 
-Nothing is written. In place of the reader stands nobody: the links of a draft open nothing and leave no list, and it
-names no address, so that the staff may press and pass on what they see.
+Nothing is written. A draft has no valid links and no address of a reader, so that the staff can click its links and
+forward it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from subscriptions.models import Subscriber
 from subscriptions.preferences import Choices
 from subscriptions.tokens import sending_domain
 
-NOBODY = "preview-of-no-reader--"  # a public id as long as any and of none: real ones are 128 random bits
-WAITS = "No edition is newer than the last one this reader was sent, so their next digest waits for the next edition."
-FORGOTTEN = "Why its papers were chosen is not kept any longer, so their last digest cannot be shown again."
+NOBODY = "preview-of-no-reader--"  # as long as a public id, but no reader's: real ones are 128 random bits
+WAITS = "This reader has been sent the latest edition. Their next digest comes with the next edition."
+FORGOTTEN = "This reader’s last digest cannot be shown: the reasons for its papers are no longer stored."
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """A paper of the draft: each term of its score, which they add up to."""
+    """A paper of the draft with the terms that add up to its score."""
 
     title: str
     terms: tuple[tuple[str, str, float], ...]  # kind, label, contribution
@@ -41,9 +41,9 @@ class Why:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A mail and what is to be known of it; without one, ``why_nothing`` says why in a sentence.
+    """A mail and its details; without a mail, ``why_nothing`` is a sentence that says why.
 
-    ``is_planned`` marks a digest whose row was written before: what is said of papers now does not change it.
+    ``is_planned`` marks a digest that is stored already: curators' judgements no longer change it.
     """
 
     edition: Edition | None
@@ -63,7 +63,7 @@ class Draft:
 
     @property
     def size(self) -> str:
-        """The octets of the HTML against those that it may have: ``29,842 of 90,000 octets``."""
+        """Return the size of the HTML and its limit: ``29,842 of 90,000 octets``."""
         return f"{self.html_octets:,} of {HTML_BYTES:,} octets"
 
     @property
@@ -72,12 +72,10 @@ class Draft:
 
 
 def for_reader(reader: Subscriber, *, now: datetime) -> Draft:
-    """The digest that this reader would get if their moment were ``now``, or the one they have for it already."""
+    """Return the digest that this reader would get if it were due ``now``, or the latest one that is stored."""
     if not Subscriber.objects.on_the_list().filter(pk=reader.pk).exists():
-        said = (
-            f"This reader is not on the list ({reader.get_status_display().partition(':')[0]}): no digest goes to them."
-        )
-        return Draft(edition=None, at=now, why_nothing=said)
+        status = reader.get_status_display().partition(":")[0]
+        return Draft(edition=None, at=now, why_nothing=f"This reader is not on the list ({status}) and gets no digest.")
     pool = pool_at(now)
     if pool is None:
         return Draft(edition=None, at=now, why_nothing=NO_EDITION)
@@ -93,7 +91,7 @@ def for_reader(reader: Subscriber, *, now: datetime) -> Draft:
 
 
 def for_taste(choices: Choices, *, now: datetime) -> Draft:
-    """The first digest of somebody who would ask for this."""
+    """Return the first digest of somebody with these choices."""
     pool = pool_at(now)
     if pool is None:
         return Draft(edition=None, at=now, why_nothing=NO_EDITION)
@@ -102,7 +100,7 @@ def for_taste(choices: Choices, *, now: datetime) -> Draft:
 
 
 def _made(row: Delivery, added: list[EditionPaper], *, now: datetime, is_planned: bool = False) -> Draft:
-    """The draft of a row, which is never saved; ``newcomers`` join the edition when the next reader is planned."""
+    """Return the draft of a row, which is never saved; ``added`` are papers not in the edition's table yet."""
     known: dict[str, Any] = {
         "edition": row.edition,
         "at": now,
@@ -123,7 +121,7 @@ def _made(row: Delivery, added: list[EditionPaper], *, now: datetime, is_planned
     cards = mails.cards_of(row)
     _leave_out_what_is_gone(row, set(cards))
     if not row.paper_ids and not row.empty_reason:
-        return Draft(**known, why_nothing="The papers of this digest are not stored any more.")
+        return Draft(**known, why_nothing="The papers of this digest are no longer stored.")
     email = mails.email_for(row)
     compose = nothing_of if row.empty_reason else digest_of
     message = message_to(
@@ -148,7 +146,7 @@ def _made(row: Delivery, added: list[EditionPaper], *, now: datetime, is_planned
 
 
 def _leave_out_what_is_gone(row: Delivery, there: set[int]) -> None:
-    """A paper may have been joined with another, or deleted, since it was chosen."""
+    """Drop papers that were merged with another, or deleted, since they were chosen."""
     paper_ids, record = row.paper_ids, row.record
     if record is None or there.issuperset(paper_ids):
         return

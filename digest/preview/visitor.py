@@ -1,8 +1,8 @@
-"""Preview: the latest edition as a digest for choices that nobody has saved yet. Nothing is written.
+"""Preview of the latest edition as a digest for unsaved choices. Nothing is written.
 
-The papers are chosen by the functions of the real run. What takes seconds, the week's texts as matrices and the index
-of its papers, is kept in the process and made anew when an edition opens or its papers change; what curators say and
-what was withdrawn is asked for each preview.
+The functions of the real run choose the papers. What takes seconds to compute, the matrices and the index of the week's
+papers, is cached in the process until an edition opens or its papers change. Judgements and withdrawals are read for
+each preview.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from digest.ranking.matching import Index, Kind, Rule
 from subscriptions.models import Preference, Subscriber, Topic
 from subscriptions.preferences import Choices
 
-MOST_RULES = 100  # of one preview: each new one is looked for in every paper of the week
-KEPT_RULES = 500  # each takes four bytes a paper: what all visitors of an hour type, and every topic
-NEW_PAPERS = timedelta(hours=1)  # how long papers that came in after an edition may be missing from the counts
+MOST_RULES = 100  # in one preview: each new one is matched against every paper of the week
+KEPT_RULES = 500  # four bytes a paper each; enough for all topics and an hour of visitors
+NEW_PAPERS = timedelta(hours=1)  # how long papers newer than the edition may be missing from the counts
 
-NO_EDITION = "There is no edition yet. The first one opens when its papers have come in."
+NO_EDITION = "There is no edition yet. The first one opens when its papers have arrived."
 
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """How many papers of the last seven days one wish would have found, or a muted one taken out."""
+    """How many papers of the last seven days one wish matches."""
 
     label: str
     count: int
@@ -56,10 +56,10 @@ class Matched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What the digest of ``day``, the latest edition, would hold; ``why_nothing`` is a sentence where it holds none.
+    """The digest of ``day``, the latest edition; without papers, ``why_nothing`` is a sentence that says why.
 
-    ``left_out`` holds the fields of a form that could not be used, each with what is wrong with it. ``is_cut`` says
-    that only the first MOST_RULES of the wishes were looked at.
+    ``left_out`` has the invalid fields of the form with their errors. ``is_cut`` means that only the first MOST_RULES
+    wishes were used.
     """
 
     day: date | None
@@ -71,15 +71,14 @@ class Preview:
 
     @property
     def papers(self) -> tuple[Item, ...]:
-        """In the order of the mail, picks first."""
+        """Return the papers in the order of the mail, picks first."""
         return self.digest.papers if self.digest else ()
 
 
 def preview(choices: Choices, *, now: datetime, reader: Subscriber | None = None) -> Preview:
-    """What someone who confirmed these choices at ``now`` would be sent first.
+    """Return the first digest of somebody who confirms these choices at ``now``.
 
-    For a ``reader`` without what came to them in the digests of earlier editions; what they said of papers is not
-    counted.
+    For a ``reader``, leave out papers of their digests of earlier editions; their feedback is ignored.
     """
     state = _State.of(now)
     if not state.editions:
@@ -89,13 +88,13 @@ def preview(choices: Choices, *, now: datetime, reader: Subscriber | None = None
     answers = [week.answer(rule) for rule in asked.rules]
     pool = week.pool.with_judgements(state.judged, state.withdrawn, now=now)
     papers = PaperMatrix.together([answer.papers for answer in answers] or [week.unasked])
-    # as planning has it for a first digest: the latest edition, and what an embargo held back until now
+    # As in the plan of a first digest: the latest edition, and papers after their embargo.
     offered = (pool.inside[-1] | np.isfinite(pool.embargo_ended_at)) & pool.eligible
     day = pool.editions[-1].date
     if reader:
         offered &= ~np.isin(pool.ids, _sent_before(day, reader))
     (choice,) = select(asked, pool, pool.with_picks(papers), offered=offered[None, :])
-    # a count must not tell of a paper that may not be shown
+    # The counts must not reveal papers that may not be shown.
     counted = week.counted([*state.withdrawn, *state.held_back], now=now)
     muted = set(asked.mutes.indices.tolist())
     return Preview(
@@ -111,7 +110,7 @@ def preview(choices: Choices, *, now: datetime, reader: Subscriber | None = None
 
 
 def pool_at(now: datetime) -> CandidatePool | None:
-    """The week's papers as they stand, from what is kept; None where there is no edition."""
+    """Return the cached papers of the week with current judgements; None if there is no edition."""
     state = _State.of(now)
     if not state.editions:
         return None
@@ -122,22 +121,22 @@ def pool_at(now: datetime) -> CandidatePool | None:
 
 
 def warm(now: datetime) -> None:
-    """Lay the week's papers ready, so that no visitor waits for it."""
+    """Fill the cache, so that no visitor waits for it."""
     if (state := _State.of(now)).editions:
         _this_week(state)
 
 
 def forget() -> None:
-    """Keep nothing: for tests, whose databases come and go."""
+    """Clear the cache, for tests."""
     global _kept
     _kept = None
 
 
-# --- what was asked for ----------------------------------------------------------------------------------------------
+# --- demand ----------------------------------------------------------------------------------------------------------
 
 
 def demand_of(choices: Choices) -> Demand:
-    """The choices as one reader's; a topic that is not there is passed over, as it is when choices are saved."""
+    """Return the demand of one reader with these choices; unknown topics are ignored, as when choices are saved."""
     wishes = {(wish.kind, wish.value): wish for wish in choices.wishes[:MOST_RULES]}.values()
     topics = {}
     if any(wish.kind == Preference.Kind.TOPIC for wish in wishes):
@@ -164,7 +163,7 @@ def _row(columns: Sequence[int], width: int) -> csr_array:
 
 
 def _sent_before(day: date, reader: Subscriber) -> list[int]:
-    """The papers of this reader's digests of editions before that day."""
+    """Return the papers of this reader's digests of editions before that day."""
     sent = Delivery.objects.filter(subscriber=reader, status__in=[*Delivery.SENT, *Delivery.OPEN])
     return [
         one
@@ -188,20 +187,20 @@ def _composed(choice: Selection, pool: CandidatePool, day: date) -> Digest:
     )
 
 
-# --- what is kept ----------------------------------------------------------------------------------------------------
+# --- cache -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What the tables say at ``now``, in a few small queries; ``key`` is another when the papers are.
+    """The state of the tables at ``now``, read in a few small queries; ``key`` changes when the papers do.
 
-    Where no edition opened for a week, as in a rehearsal of an older day, ``now`` is when the latest one did.
+    If no edition opened for a week, as in a rehearsal of an older day, ``now`` is when the latest one opened.
     """
 
     now: datetime
     editions: list[Edition]
     judged: dict[int, CuratorPick]
-    held_back: list[int]  # hidden or under embargo, for whichever edition
+    held_back: list[int]  # hidden or under embargo, in any edition
     withdrawn: list[int]
     key: tuple[Any, ...]
     newest: int
@@ -215,15 +214,15 @@ class _State:
         recent = judgements_since(now.date() - WINDOW)
         judged = judgements(editions, recent)
         its_rows = EditionPaper.objects.filter(edition__in=editions[-1:])
-        said = its_rows.aggregate(Count("pk"), Max("pk"), Sum("paper__version"))
-        # of the older ones only what an embargo held back may be shown
+        totals = its_rows.aggregate(Count("pk"), Max("pk"), Sum("paper__version"))
+        # Of the older papers only those with an embargo may be shown.
         freed = [paper_id for paper_id, one in judged.items() if one.embargo_until]
         old = Paper.objects.filter(pk__in=freed, withdrawn_at__isnull=False).values_list("pk", flat=True)
         new = its_rows.filter(paper__withdrawn_at__isnull=False).values_list("paper_id", flat=True)
         picked = {
             (one.paper_id, one.edition_date) for one in judged.values() if one.verdict == CuratorPick.Verdict.PICK
         }
-        if picked:  # those among them that are candidates join nothing
+        if picked:  # picks that are candidates of their edition add no paper
             rows = EditionPaper.objects.filter(edition__in=editions, paper__in={paper_id for paper_id, _ in picked})
             picked -= set(rows.values_list("paper_id", "edition__date"))
         return cls(
@@ -232,21 +231,21 @@ class _State:
             judged=judged,
             held_back=[one.paper_id for one in recent if is_held_back(one, now)],
             withdrawn=[*new, *(old if freed else ())],
-            key=(*((edition.pk, edition.opened_at) for edition in editions), *said.values(), frozenset(picked)),
+            key=(*((edition.pk, edition.opened_at) for edition in editions), *totals.values(), frozenset(picked)),
             newest=Paper.objects.aggregate(newest=Max("pk"))["newest"] or 0,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """One rule against the week's papers."""
+    """The week's papers that match one rule."""
 
-    papers: PaperMatrix  # with that rule alone
-    rows: NDArray[np.int64]  # of the week's papers, that it matches
+    papers: PaperMatrix  # for that rule alone
+    rows: NDArray[np.int64]  # numbers of the matching papers
 
 
 class _Week:
-    """The week's papers laid out: the pool of its editions, then those first seen in it that are in no edition."""
+    """The week's papers: the pool of its editions, then papers first seen in it that are in no edition."""
 
     def __init__(self, state: _State) -> None:
         self.key, self.newest, self.made_at = state.key, state.newest, state.now
@@ -259,7 +258,7 @@ class _Week:
                 "title", "abstract", "authors", "categories", "first_seen_at"
             )
         )
-        others = [paper for paper in others if paper.pk not in self.pool.row_of]  # newcomers
+        others = [paper for paper in others if paper.pk not in self.pool.row_of]  # the pool also has added papers
         self._others = Index(others)
         self._ids = np.append(self.pool.ids, [paper.pk for paper in others]).astype(np.int64)
         seen_at = [paper.first_seen_at.timestamp() for paper in others]
@@ -273,7 +272,7 @@ class _Week:
         return self.key == state.key and is_recent
 
     def answer(self, rule: Rule) -> _Answer:
-        """Worked out once for all visitors who ask for it."""
+        """Return the papers that match a rule; computed once for all visitors."""
         with self._lock:
             if answer := self._answers.get(rule):
                 self._answers.move_to_end(rule)
@@ -288,7 +287,7 @@ class _Week:
         return answer
 
     def counted(self, without: Sequence[int], *, now: datetime) -> NDArray[np.bool_]:
-        """Which of the week's papers were first seen in the seven days before ``now``, ``without`` some of them."""
+        """Return a mask of papers first seen in the seven days before ``now``, except the ids ``without``."""
         recent = (self._first_seen > (now - WINDOW).timestamp()) & (self._first_seen <= now.timestamp())
         return np.asarray(recent & self._stands & ~np.isin(self._ids, without), np.bool_)
 
@@ -298,7 +297,7 @@ _making = threading.Lock()
 
 
 def _this_week(state: _State) -> _Week:
-    """The week that is kept; when it is out of date one visitor makes it anew, and the others get the old meanwhile."""
+    """Return the cached week. If it is out of date, one thread renews it and the others get the old one meanwhile."""
     global _kept
     kept = _kept
     if kept and kept.is_of(state):
@@ -306,7 +305,7 @@ def _this_week(state: _State) -> _Week:
     if not _making.acquire(blocking=kept is None) and kept:
         return kept
     try:
-        if not (_kept and _kept.is_of(state)):  # it was made while we waited
+        if not (_kept and _kept.is_of(state)):  # otherwise another thread renewed it while we waited
             _kept = _Week(state)
         return _kept
     finally:

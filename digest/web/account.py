@@ -1,4 +1,4 @@
-"""What a signed-in reader can see and take: what was sent and why not, what they said, all their data, and an end."""
+"""Pages of a signed-in reader: receipts, feedback given, export and erasure of their data."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from digest.compose.card import TITLE_LENGTH, safe_link
@@ -30,7 +31,7 @@ ROWS = 60  # on one page
 @require_safe
 @reader_page
 def receipts(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
-    """Every issue date: what was sent, or why nothing was."""
+    """Show for each issue date what was sent, or why nothing was."""
     rows = reader.deliveries.select_related("content").order_by("-issue_date", "-pk")
     page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
     return render(request, "receipts.html", {"page": page, "receipts": [_receipt(row) for row in page]})
@@ -57,7 +58,7 @@ def _copy_path(row: Delivery) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reader_page
 def verdicts(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
-    """The papers that a reader asked for more or less of; each can be taken back."""
+    """Show the papers that a reader asked for more or less of; each can be undone."""
     taken_back = None
     if request.method == "POST":
         if too_many(request, "preferences"):
@@ -89,7 +90,7 @@ def _judged(row: Verdict) -> dict[str, Any]:
 @require_safe
 @reader_page
 def export(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
-    """All that is kept about a reader, as a JSON file."""
+    """Return everything that is stored about a reader as a JSON file."""
     now = timezone.now()
     body = json.dumps(everything_of(reader, now=now), ensure_ascii=False, indent=2)
     name = f"broadsheet-{local_date(reader.zone, now)}.json"
@@ -103,14 +104,14 @@ def export(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reader_page
 def erase_page(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
-    """What erasing does, and on a ticked box and a press, the doing of it."""
+    """Explain what erasing does; erase on a POST with the box ticked."""
     if request.method != "POST":
         return render(request, "erase.html", {"problem": ""})
     if too_many(request, "erase"):
         return render(request, "429.html", status=429)
     if request.POST.get("sure") != "yes":
-        problem = "Nothing was erased: tick the box first if you are sure."
+        problem = _("Tick the box if you are sure, then click the button again.")
         return render(request, "erase.html", {"problem": problem}, status=422)
     erase(reader, now=timezone.now())
-    request.session.flush()  # of this visit neither a row nor a cookie stays
+    request.session.flush()  # deletes the session's row and cookie
     return render(request, "erased.html")

@@ -1,4 +1,4 @@
-"""A frozen card as a page shows it: the whole abstract, its categories, and why it is trending."""
+"""A frozen card for a page: with the whole abstract, the categories, and why it is trending."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from digest.compose.card import NAME_LENGTH, Card
-from digest.compose.phrases import plural, shorten
+from digest.compose.phrases import shorten
 from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.models import EditionPaper
 from subscriptions.mail.rendering import printable
 
 MOST_CATEGORIES = 8
-FOLDED = 260  # characters from which an abstract is longer than three lines at a dashboard
+FOLDED = 260  # characters; a longer abstract has more than three lines on a wide screen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageCard:
-    """One paper of a page. ``categories`` are (code, name); ``why`` and ``counts`` are empty where nobody votes."""
+    """One paper on a page. ``categories`` are (code, name); ``why`` and ``counts`` are empty without votes."""
 
     card: Card
     abstract: str
@@ -33,7 +36,7 @@ class PageCard:
 
 
 def page_cards(rows: Iterable[EditionPaper]) -> list[PageCard]:
-    """These rows, each with its ``paper`` loaded, as cards for a page."""
+    """Return cards for these rows; their ``paper`` must be loaded."""
     return [_page_card(row) for row in rows]
 
 
@@ -51,22 +54,27 @@ def _page_card(row: EditionPaper) -> PageCard:
 
 
 def why_trending(inputs: dict[str, Any]) -> str:
-    """``73 upvotes on Hugging Face in 9 hours``, from what an edition froze beside the score; empty without votes."""
-    if inputs.get("points") is None:
+    """Return ``73 upvotes on Hugging Face in 9 hours`` from the frozen inputs of the score; empty without votes."""
+    if (points := inputs.get("points")) is None:
         return ""
-    where = str(inputs.get("source", "")).removesuffix(" daily papers")
-    votes = plural(inputs["points"], "upvote")
-    return f"{votes}{f' on {where}' if where else ''} in {_time(inputs.get('hours') or 0)}"
+    source = str(inputs.get("source", "")).removesuffix(" daily papers")
+    votes = ngettext("%(count)s upvote", "%(count)s upvotes", points) % {"count": f"{points:,}"}
+    values = {"votes": votes, "source": source, "time": _time(inputs.get("hours") or 0)}
+    return (_("%(votes)s on %(source)s in %(time)s") if source else _("%(votes)s in %(time)s")) % values
 
 
 def _counts(inputs: dict[str, Any]) -> str:
-    """``12 comments · 340 stars on GitHub``; what counts nothing is not said."""
+    """Return ``12 comments · 340 stars on GitHub`` without counts of zero."""
     comments, stars = inputs.get("comments") or 0, inputs.get("stars") or 0
-    said = [plural(comments, "comment") if comments else "", f"{plural(stars, 'star')} on GitHub" if stars else ""]
-    return " · ".join(filter(None, said))
+    texts = [ngettext("%(count)s comment", "%(count)s comments", comments) % {"count": f"{comments:,}"}]
+    texts += [ngettext("%(count)s star on GitHub", "%(count)s stars on GitHub", stars) % {"count": f"{stars:,}"}]
+    return " · ".join(text for count, text in zip((comments, stars), texts, strict=True) if count)
 
 
 def _time(hours: float) -> str:
     if hours < 1:
-        return "less than an hour"
-    return plural(round(hours), "hour") if hours < 48 else plural(round(hours / 24), "day")
+        return _("less than an hour")
+    if hours < 48:
+        return ngettext("%(count)s hour", "%(count)s hours", round(hours)) % {"count": round(hours)}
+    days = round(hours / 24)
+    return ngettext("%(count)s day", "%(count)s days", days) % {"count": f"{days:,}"}

@@ -1,4 +1,4 @@
-"""More, less and mute: the pages behind the links under each paper of a mail. Only a press of their button acts."""
+"""More, less and mute: pages behind the links under each paper of a mail. Only a POST changes anything."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import shorten
@@ -26,7 +27,7 @@ MUTE, UNDO = "mute", "undo"
 
 @token_page
 def feedback(request: HttpRequest, token: str, number: str, wish: str) -> HttpResponse:
-    """Of the paper of that number in that digest: more, less, or mute something about it."""
+    """Handle "more", "less" or "mute" for the paper of that number in a digest."""
     public_id, day = read_day_token(FEEDBACK, token)
     reader, paper = _paper_of(public_id, day, int(number))
     page = {
@@ -43,7 +44,7 @@ def feedback(request: HttpRequest, token: str, number: str, wish: str) -> HttpRe
 
 
 def _paper_of(public_id: str, day: date, number: int) -> tuple[Subscriber, Paper]:
-    """Whose link it is and which paper it is about; raises BadLink where either is gone."""
+    """Return the reader and the paper of a link; raise BadLink if either is gone."""
     delivery = (
         Delivery.objects.filter(subscriber__public_id=public_id, issue_date=day)
         .exclude(subscriber__status=Subscriber.Status.ERASED)
@@ -63,7 +64,7 @@ def _paper_of(public_id: str, day: date, number: int) -> tuple[Subscriber, Paper
 def _judge(
     request: HttpRequest, reader: Subscriber, paper: Paper, page: dict[str, object], *, wish: str
 ) -> HttpResponse:
-    """``before`` is what was said of this paper until the button was pressed: what Undo goes back to."""
+    """Ask, store or undo "more" or "less"; ``before`` is the earlier verdict, which Undo restores."""
     mine = Verdict.objects.filter(subscriber=reader, paper=paper)
     current = mine.values_list("value", flat=True).first() or ""
     if request.method != "POST":
@@ -86,7 +87,7 @@ def _judge(
 
 
 def _keep(reader: Subscriber, paper: Paper, wish: str) -> None:
-    """Write down what a reader said of a paper; raises BadLink for one who was erased meanwhile."""
+    """Store a reader's verdict on a paper; raise BadLink if the reader was erased meanwhile."""
     with transaction.atomic():
         present = Subscriber.objects.exclude(status=Subscriber.Status.ERASED).filter(pk=reader.pk)
         if not present.select_for_update():
@@ -120,7 +121,7 @@ def _mute(
     try:
         wishes += words_to_mute(request.POST.get("word", ""))
         if not wishes:
-            raise CannotMute("Nothing was chosen. Tick what you want to see no more, or type a word.")
+            raise CannotMute(_("Choose what to mute, or type a word."))
         made, turned = mute(reader, wishes, now=timezone.now())
     except CannotMute as error:
         typed = clean_text(request.POST.get("word", "")[:LONGEST_PHRASE])
