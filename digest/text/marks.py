@@ -1,4 +1,4 @@
-"""Invisible characters and HTML: what has to go before a text can be read as text."""
+"""Remove invisible characters and HTML, the first step of cleaning a text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import unicodedata
 import nh3
 
 MOST = 20_000
-"""Characters of one text that are read at all; the rest of a longer one is cut off before any work is done on it."""
+"""Longest text in characters; the rest is cut off before any work is done on it."""
 
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
@@ -25,16 +25,16 @@ _TAG = re.compile(rf"<(/?)({_BLOCK}|{_INLINE}){_ATTRIBUTES}>|<(!--)", re.I)
 _BLOCK_TAG = re.compile(rf"</?(?:jats:|xhtml:)?(?:{_BLOCK}){_ATTRIBUTES}>", re.I)
 _FOREIGN_TAG = re.compile(rf"</?(?:jats|xhtml|mml):[\w-]+{_ATTRIBUTES}>", re.I)
 _SCRIPT_TAG = re.compile(r"<((?:jats:)?su[bp])>([^<>]{1,60})</\1>", re.I)
-# Opened and never closed, these are a comparison ("a<b>c") or would swallow the rest of the text.
+# Without a closing tag these are a comparison ("a<b>c"), or removing them would remove the rest of the text.
 _ONLY_IN_PAIRS = frozenset(["a", "b", "i", "q", "s", "u", "script", "style", "iframe", "svg", "math"])
 
 
 def visible(text: str) -> str:
-    """``text`` on one line, NFC, with single spaces, without any character that draws nothing or turns the writing.
+    """Return ``text`` on one line in NFC, with single spaces and without invisible characters.
 
-    Out go controls, NUL, lone surrogates, bidi overrides and isolates, zero-width characters, soft hyphens and the byte
-    order mark. A (non-)joiner stays between two characters beyond Latin: Persian and emoji need it. The styled letters
-    of Unicode's mathematical block come back as plain ones, which screen readers and searches know.
+    Removes controls, NUL, lone surrogates, bidi overrides and isolates, zero-width characters, soft hyphens and the
+    byte order mark. A (non-)joiner between two characters beyond Latin stays: Persian and emoji need it. The styled
+    letters of Unicode's mathematical block become plain letters, so that screen readers and searches know them.
     """
     text = " ".join(text.split())
     if not text.isprintable():
@@ -67,9 +67,9 @@ def _takes_joiner(character: str) -> bool:
 
 
 def without_html(text: str) -> str:
-    """``text`` with its entities read and its HTML, JATS and MathML tags gone; ``<sub>`` and ``<sup>`` become TeX's.
+    """Decode the entities of ``text`` and remove its HTML, JATS and MathML tags; ``<sub>`` and ``<sup>`` become TeX.
 
-    A ``<`` that opens no known tag is a word's or a formula's and stays: ``p<0.05``, ``a < b``, ``<think>``.
+    A ``<`` that opens no known tag belongs to a word or a formula and stays: ``p<0.05``, ``a < b``, ``<think>``.
     """
     if "&" in text:
         text = _ENTITY.sub(lambda m: html.unescape(m[0]), text)
@@ -86,7 +86,7 @@ def without_html(text: str) -> str:
 
 
 def _is_tag(text: str, at: int, last: dict[str, int]) -> bool:
-    """Whether the ``<`` there opens a known tag; ``last`` says where each one that needs a partner is closed last."""
+    """Return whether the ``<`` at ``at`` opens a known tag; ``last`` maps each paired tag to its last closing tag."""
     match = _TAG.match(text, at)
     if not match:
         return False

@@ -1,7 +1,7 @@
-r"""Text that lost its backslashes on the way: ``mathcal{O}(nvarepsilon^{-1})`` for ``\mathcal{O}(n\varepsilon^{-1})``.
+r"""Restore lost backslashes: ``mathcal{O}(nvarepsilon^{-1})`` becomes ``\mathcal{O}(n\varepsilon^{-1})``.
 
-The names below get their backslash back, but only beside braces, scripts, digits or operators that show them to be what
-is left of a formula: "times", "alpha" and "top" are words too.
+The names below get their backslash back only next to braces, scripts, digits or operators that show a formula: "times",
+"alpha" and "top" are words too.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _WORDLIKE_WRAPPERS = names_in("tilde hat bar vec text textbf textit textsc textt
 _SIGNS = names_in("varepsilon vartheta varphi bigotimes bigoplus lceil rceil lfloor rfloor infty subseteq")
 
 UNMISTAKABLE: Final = (*_ALPHABETS, *_SIGNS)
-"""Names that are part of no word of any language: wherever one stands, a reader sees raw TeX."""
+"""Names that are part of no word of any language: each occurrence is raw TeX."""
 NO_WORDS: Final = names_in("cdot cdots leq geq neq")
-"""Names that are no words, but parts of some, like "inequality" and "anecdote"."""
+"""Names that are not words, but parts of words like "inequality" and "anecdote"."""
 COLOURS: Final = names_in("red blue green teal orange purple cyan magenta violet brown gray")
 
 
 def _any(*names: tuple[str, ...]) -> str:
-    """A pattern for any of the names, the longest first: ``varepsilon`` is no ``epsilon``."""
+    """Return a pattern for any of the names, the longest first, so that ``varepsilon`` is not read as ``epsilon``."""
     return "|".join(sorted(chain(*names), key=len, reverse=True))
 
 
@@ -44,7 +44,7 @@ EVIDENCE: Final = re.compile(
     r"[\\^{}$]|(?<![A-Za-z])[A-Za-z]_\w|(?:\d|[A-Z]) ?times|(?:script|footnote|normal)size[A-Z]"
     rf"|text(?:bf|it|sc|tt)[A-Za-z]|{'|'.join(UNMISTAKABLE)}|(?<![A-Za-z])(?:{'|'.join(NO_WORDS)})(?![A-Za-z])"
 )
-"""What must be somewhere in a text before any name in it is taken for TeX."""
+"""Pattern that a text must match before any name in it is taken for TeX."""
 _ADDRESS = re.compile(r"(https?://\S+)")
 _NO_LETTER = r"(?<![A-Za-z\\])"
 _GREEK_OR_LONG = tuple(name for name in _GREEK + _LONG if len(name) > 3 or name[0].isupper())
@@ -104,7 +104,7 @@ _SCRIPT_GROUP = re.compile(r"(?<=[\^_]\{)[^{}]*(?=\})")
 
 
 def with_backslashes(text: str) -> str:
-    """``text`` with the backslash put back before names of TeX that stand in what is left of a formula."""
+    """Restore the backslash before TeX names in what is left of a formula."""
     if not EVIDENCE.search(text):
         return text
     pieces = []

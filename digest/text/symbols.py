@@ -1,4 +1,4 @@
-"""What TeX's commands draw: pylatexenc's table, and what scientists' titles and abstracts use beyond it."""
+"""Symbols of TeX commands: pylatexenc's table, and additions from scientific titles and abstracts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pylatexenc.latex2text import get_default_latex_context_db
 
 
 def names_in(names: str) -> tuple[str, ...]:
-    """The names of a list written as one string."""
+    """Split a list of names written as one string."""
     return tuple(names.split())
 
 
@@ -32,9 +32,9 @@ def _symbols() -> dict[str, str]:
 
 
 SYMBOLS: Final = _symbols()
-"""Command -> what it draws, for commands without arguments. Below: commands by what they do with their arguments."""
+"""Symbol of each command without arguments. Below, commands are grouped by what they do with their arguments."""
 
-# TeX eats the space behind these.
+# TeX ignores the space after these.
 LETTERS = frozenset(names_in("o O l L i j aa AA ae AE oe OE ss dh DH th TH dj DJ ng NG"))
 OPERATORS = frozenset(names_in("Pr poly polylog argmax argmin tr rank diag sgn supp"))
 _SWITCHES = """
@@ -78,4 +78,5 @@ SUPERSCRIPTS = str.maketrans(
 )
 SUBSCRIPTS = str.maketrans("0123456789+-−=()aehijklmnoprstuvxβγρφχ", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ")
 RAISED = {"*": "*", "∗": "*", "∘": "°", "⋆": "⋆", "⊤": "ᵀ", "′": "′", "'": "′", "''": "″", "†": "†", "‡": "‡", "°": "°"}
-LONGEST_SCRIPT = 8  # longer ones are hard to read as small letters, and come as ^(…)
+# Longer scripts are hard to read in small letters and become ^(…).
+LONGEST_SCRIPT = 8

@@ -1,8 +1,7 @@
-"""TeX in titles, names and abstracts -> the Unicode a reader would have seen in print.
+"""Convert TeX in titles, names and abstracts to Unicode as printed.
 
-What sources send is not a document but scraps of one: cut commands, bare ``%`` and ``&``, money, macros of the authors,
-text that lost its backslashes on the way. pylatexenc's parser cuts, drops or raises on these, so only its table of
-symbols is used.
+Sources send fragments: cut commands, bare ``%`` and ``&``, money, authors' macros, text without its backslashes.
+pylatexenc's parser cuts, drops or raises on these, so only its table of symbols is used.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ from digest.text import symbols
 from digest.text.dollars import maths_spans
 from digest.text.stripped import EVIDENCE, with_backslashes
 
-_DEEPEST = 25  # groups within groups; a formula has five, an attack has thousands
+# Nested groups: a formula has five, an attack has thousands.
+_DEEPEST = 25
 
 _HAS_TEX = re.compile(rf"[\\$^{{}}~`]|_\w|{EVIDENCE.pattern}")
 
@@ -25,24 +25,26 @@ _TOKEN = re.compile(
     r"|(?P<text>(?:(?!https?://)[^\\{}^_$~])+)",
     re.S,
 )
-# Braces stay where they hold a set, a list or a condition; anything else in braces was a group of TeX's.
+# Braces around a set, a list or a condition stay; all others are TeX groups.
 _SET = re.compile(r"[,;:|=…<>≤≥∈]")
 _PROSE = re.compile(r"[a-z]{3} [a-z]{2,} [a-z]{2}")
 
 
 def without_tex(text: str) -> str:
-    """``text`` with its TeX drawn in Unicode: accents, symbols, scripts where Unicode has them, fractions in a line.
+    """Convert the TeX of ``text`` to Unicode: accents, symbols, scripts where Unicode has them, fractions in a line.
 
-    Every word stays: an unknown command's argument does, and without one its own name, since authors name their systems
-    so. What is left of braces are sets (``{0,1}ⁿ``), of dollars money. Linear in the length of the text.
+    Every word stays: of an unknown command its argument, or its name if it has none, since authors name their systems
+    so. Only braces of sets (``{0,1}ⁿ``) and dollars of money remain. Linear in the length of the text.
     """
     if not _HAS_TEX.search(text):
         return text
-    if re.search(r'\\"(?![A-Za-z{\\])', text):  # quotes escaped for JSON: no accent stands before a non-letter
+    # quotes escaped for JSON: an accent needs a letter after it
+    if re.search(r'\\"(?![A-Za-z{\\])', text):
         text = text.replace('\\"', '"')
     text = re.sub(r"(?<=\w)\\'s\b", "'s", text)
     text = re.sub(r"(?<=\b[a-z]\.)\\[, ](?=[a-z]\b)", "", text)  # i.\,i.\,d., e.\,g.
-    text = re.sub(r"(?<!\\)\\(?=\d[\d,.]*+(?!\)))", r"\\$", text)  # \250 million: the dollar went, its escape stayed
+    # \250 million: the dollar is lost and its escape is left
+    text = re.sub(r"(?<!\\)\\(?=\d[\d,.]*+(?!\)))", r"\\$", text)
     text = _LINKED.sub(_link, text)
     return _Reader(_tokens(with_backslashes(_with_quotes(text)))).read()
 
@@ -60,12 +62,13 @@ def _with_quotes(text: str) -> str:
 
 @dataclass(slots=True)
 class _Token:
-    kind: str  # url, name, sign, text, or the mark itself: { } ^ _ ~ and $, which is a delimiter of maths
+    # url, name, sign, text, or the mark itself: { } ^ _ ~ and $ as a delimiter of maths
+    kind: str
     value: str
 
 
 def _tokens(text: str) -> list[_Token]:
-    """The tokens of ``text`` without braces that match nothing or lie too deep; a dollar of money is text."""
+    """Split ``text`` into tokens, without braces that are unmatched or too deep; a dollar of money is text."""
     maths = {at for span in maths_spans(text) for at in span}
     tokens: list[_Token] = []
     opened: list[int] = []
@@ -89,7 +92,7 @@ def _tokens(text: str) -> list[_Token]:
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads tokens left to right, a group within another by recursion; ``maths`` is true between two dollars."""
+    """Recursive reader of tokens from left to right; ``maths`` is true between two dollars."""
 
     tokens: list[_Token]
     at: int = 0
@@ -98,7 +101,7 @@ class _Reader:
     out: list[str] = field(default_factory=list)
 
     def read(self) -> str:
-        """What follows, to the end of the group."""
+        """Read to the end of the group."""
         outer, self.out = self.out, []
         while self.at < len(self.tokens):
             token = self.tokens[self.at]
@@ -129,17 +132,17 @@ class _Reader:
                 return token.value
 
     def _last(self, length: int = 1) -> str:
-        """The last characters written within the group."""
+        """Return the last characters written within the group."""
         return "".join(self.out[-length:])[-length:]
 
     def _next(self, *kinds: str) -> str:
-        """The value of the next token if it is of one of these kinds."""
+        """Return the value of the next token if it is of one of these kinds, else an empty string."""
         if self.at < len(self.tokens) and self.tokens[self.at].kind in kinds:
             return self.tokens[self.at].value
         return ""
 
     def _take(self, length: int) -> str:
-        """The first characters of the text that comes next, taken off it."""
+        """Remove and return the first characters of the next text token."""
         token = self.tokens[self.at]
         taken, token.value = token.value[:length], token.value[length:]
         if not token.value:
@@ -151,7 +154,7 @@ class _Reader:
             self._take(1)
 
     def _argument(self) -> str:
-        """What the command just read applies to: a group, a command with what that takes, or one character."""
+        """Read an argument: a group, a command with its own arguments, or one character."""
         self._skip_space()
         if self._next("text"):
             return self._take(1)
@@ -167,7 +170,7 @@ class _Reader:
         return argument.strip()
 
     def _option(self) -> str:
-        """The ``[…]`` that comes next, if it does."""
+        """Read an optional argument ``[…]``, if it comes next."""
         text = self._next("text")
         if not text.startswith("[") or (end := text.find("]", 0, 80)) < 0:
             return ""
@@ -183,7 +186,7 @@ class _Reader:
         return "{" + inner + "}"
 
     def _tie(self) -> str:
-        """A ``~`` is TeX's space after a word; at a word's start it says "about", between numbers "to"."""
+        """Read a ``~``: TeX's space after a word, "about" at the start of a word, "to" between numbers."""
         before, after = self._last(), self.tokens[self.at].value[:1] if self.at < len(self.tokens) else ""
         if self.maths:
             return " "
@@ -248,7 +251,7 @@ class _Reader:
         return drawn
 
     def _spaced(self, operator: str) -> str:
-        """``log`` in "n log n": apart from letters and numbers, close to brackets."""
+        """Put spaces between an operator and letters or numbers, but not brackets: ``log`` in "n log n"."""
         before = " " if self._last().isalnum() or self._last() in tuple(")]}") else ""
         follower = self._next("text", "name")[:1]
         return before + operator + (" " if follower.isalnum() and self._next("name") not in symbols.SWITCHES else "")
@@ -259,7 +262,7 @@ class _Reader:
         return f"({fraction})" if self._next("text")[:1].isalpha() or self._last().isalnum() else fraction
 
     def _special(self, name: str) -> str:
-        """Commands that treat their arguments in a way of their own, and those nobody knows but the authors."""
+        """Read a command with special arguments, or an unknown one."""
         match name:
             case "sqrt":
                 root = {"": "√", "3": "∛", "4": "∜"}.get(degree := self._option(), f"{script('^', degree)}√")
@@ -278,8 +281,8 @@ class _Reader:
             case "deg":
                 return self._spaced("deg") if self.maths else "°"
             case "overset" | "stackrel" | "underset":
-                beside, base = self._argument(), self._argument()
-                return base + script("_" if name == "underset" else "^", beside)
+                mark, base = self._argument(), self._argument()
+                return base + script("_" if name == "underset" else "^", mark)
             case "bmod" | "pmod" | "mod":
                 argument = self._argument() if name == "pmod" else ""
                 return f" (mod {argument})" if argument else " mod "
@@ -315,12 +318,12 @@ def _link_of(address: str, words: str) -> str:
 
 
 def _bracketed(term: str) -> str:
-    """``term`` in brackets unless it is one number, letter, word or call, which reads well beside ``/`` and ``√``."""
+    """Put ``term`` in brackets unless it is one number, letter, word or call, which reads well after ``/`` or ``√``."""
     return term if re.fullmatch(r"[√∛∜]?[^\W_]*(?:\([^()]*\))?[⁰¹²³⁴-ₜᵃ-ᶿ]*|[\d.]+|…", term) else f"({term})"
 
 
 def script(mark: str, argument: str) -> str:
-    """``argument`` raised (``^``) or lowered (``_``): in small characters or as ``p_comp``, ``N^(α/2)``."""
+    """Raise (``^``) or lower (``_``) ``argument``: in small characters or as ``p_comp``, ``N^(α/2)``."""
     argument = argument.strip()
     if not argument:
         return ""
@@ -335,10 +338,10 @@ def script(mark: str, argument: str) -> str:
 
 
 def accent(base: str, accent: str, *, otherwise: str = "") -> str:
-    """``base`` under a combining ``accent``.
+    """Put a combining ``accent`` on ``base``.
 
-    ``otherwise`` is the sign that TeX writes the accent with, put before letters that take no such accent.
-    Without it the accent is one of maths, or a macro of the authors' with the same name when ``base`` is a word.
+    ``otherwise`` is TeX's sign of the accent, put before letters that cannot carry it. Without it the accent is one of
+    maths, or an authors' macro of the same name if ``base`` is a word.
     """
     base = base.strip()
     if not base:
