@@ -1,6 +1,6 @@
-"""Papers times readers: who gets what, in which order, and why.
+"""Rank the day's papers for each reader, with the contributions to each score.
 
-Per reader, over the day's whole pool, z() being minus mean, over standard deviation:
+Per reader, over the day's whole pool; z() subtracts the mean and divides by the standard deviation:
 
     said       = z(z(words) + z(echo))          words of typed keywords and wanted topics, and the papers they find
     taste      = .6 z(likeness to the liked papers) + .4 z(BM25 of the liked papers' words)
@@ -9,10 +9,10 @@ Per reader, over the day's whole pool, z() being minus mean, over standard devia
     score      = relevance + 1.5 x (wanted topics and categories the paper has) + z(popularity) x hype / 50
                  + 1000 for a followed author + the curator's pick or boost
 
-With likes, 1 stands in place of 1.5 and popularity counts half. Papers that stand out, by more than two deviations, act
-as weak likes: the less the reader told us, the more the day itself helps. BM25, Rocchio's formula and
-pseudo-relevance feedback are textbook (Manning, Raghavan, Schuetze, ch. 9 and 11); the weights were chosen on recorded
-readers (``./run bench ranking``).
+With likes, 1 replaces 1.5 and popularity counts half. Papers more than two deviations above the mean of base act as
+weak likes, the more so the fewer likes there are. BM25, Rocchio's formula and pseudo-relevance feedback are textbook
+(Manning, Raghavan, Schuetze, ch. 9 and 11); the weights were chosen on recorded readers
+(``manage.py evaluate_ranking``).
 """
 
 from __future__ import annotations
@@ -27,24 +27,26 @@ from digest.ranking.features import Floats, Ints, PaperMatrix, ReaderBatch, thro
 
 TERMS = ("topic", "words", "category", "author", "like_this", "trending", "pick", "average")
 
-PICK, AUTHOR, BOOST = 2000.0, 1000.0, 2.0  # a z-score of P papers is below √P: nothing else adds up to a thousand
+# A z-score of P papers is below √P, so nothing else adds up to a thousand.
+PICK, AUTHOR, BOOST = 2000.0, 1000.0, 2.0
 MATCH, MATCH_WITH_LIKES = 1.5, 1.0  # per wanted topic or category a paper has
 POPULARITY, POPULARITY_WITH_LIKES = 1.0, 0.5  # at hype 50
 ROCCHIO, LIKED_WORDS, DISLIKES = 0.6, 0.4, 0.25
 FEEDBACK, STANDS_OUT = 0.5, 2.0
-LIKE_THIS = 1.0  # deviations above the day's average from which a paper counts as like the liked ones
-CELLS = 256_000  # readers times papers at a time: a block's arrays then stay in the processor's cache
+# Deviations above the day's average from which a paper counts as similar to the liked ones
+LIKE_THIS = 1.0
+# Readers times papers of one block, so that its arrays stay in the processor's cache
+CELLS = 256_000
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """The first ``limit`` papers of each of S readers, best first.
 
-    ``order`` (S, limit) holds paper rows, -1 where there is no further paper; ``scores`` (S, limit) and
-    ``contributions`` (S, limit, TERMS) are 0 there, and a paper's contributions add up to its score. ``eligible`` (S,)
-    counts the papers above the floor, ``matched`` (S,) those that answer a wanted rule. ``asked_for_nothing`` (S,)
-    marks readers who got the trending list. ``alike`` (S, limit) marks papers that stand out of the day by their
-    likeness to what the reader liked.
+    ``order`` (S, limit) holds paper rows, -1 after the last paper; ``scores`` (S, limit) and ``contributions``
+    (S, limit, TERMS) are 0 there, and a paper's contributions add up to its score. ``eligible`` (S,) counts the papers
+    above the floor, ``matched`` (S,) those that match a wanted rule. ``asked_for_nothing`` (S,) marks readers who got
+    the trending list. ``alike`` (S, limit) marks papers far above the day's average in similarity to the liked ones.
     """
 
     order: Ints
@@ -57,12 +59,12 @@ class Ranking:
 
 
 def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_], limit: int) -> Ranking:
-    """Each reader's best papers among the ``allowed`` (S, P), at most ``limit``.
+    """Return each reader's best papers among the ``allowed`` (S, P), at most ``limit``.
 
-    A paper must answer something the reader asked for, or be a pick; for a reader known only by likes it must be
-    like the liked ones; a reader who asked for nothing gets what is popular. Ties go to the more popular paper, then
-    to the earlier row. Who else is in the batch makes no difference. Batches of about 1,000 readers are best; no
-    (S, P) array but ``allowed`` is ever whole. Raises ValueError when shapes or ranges do not fit.
+    A paper must match a wish of the reader or be a pick; for a reader with likes alone it must be similar to the liked
+    ones; a reader without wishes and likes gets what is popular. Ties go to the more popular paper, then to the earlier
+    row. The other readers of the batch make no difference. Batches of about 1,000 readers are best; no (S, P) array but
+    ``allowed`` is ever whole. Raises ValueError if shapes or ranges do not fit.
     """
     count, size = len(readers), len(papers)
     _check(papers, readers, allowed, limit)
@@ -109,7 +111,7 @@ def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """The rules that anybody in the batch wants, U of them, as dense (U, P) blocks that products run fast on."""
+    """The U rules that the batch wants, as dense (U, P) blocks for fast products."""
 
     wants: csr_array  # (S, U)
     words: Floats
@@ -133,9 +135,9 @@ class _Wanted:
 def _score(
     papers: PaperMatrix, readers: ReaderBatch, wanted: _Wanted, likes: Ints, block: slice
 ) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_] | None, tuple[Floats, ...]]:
-    """Scores, what answers a wanted rule and what is like the liked, (S, P); the terms but the last.
+    """Return scores, matches of wanted rules and similarity to the liked, each (S, P), and all terms but the last.
 
-    A term is (S, P), or (S, 1) or (P,) where it is the same for all papers or for all readers.
+    A term is (S, P), or (S, 1) or (P,) if it is the same for all papers or for all readers.
     """
     wants = wanted.wants[block]
     known = likes[block, None]
@@ -172,9 +174,9 @@ def _score(
 
 
 def _taste(papers: PaperMatrix, readers: ReaderBatch, block: slice) -> Floats | None:
-    """What the verdicts of these readers say of each paper (S, P), None where nobody gave any.
+    """Return each paper's similarity to the readers' verdicts (S, P), None without verdicts.
 
-    Dislikes are taken off the mean of the likes at a quarter; alone they count a quarter of what likes do.
+    A quarter of the dislikes is subtracted from the mean of the likes; alone they count a quarter of likes.
     """
     if readers.verdicts is None or readers.liked is None:
         return None
@@ -188,51 +190,52 @@ def _taste(papers: PaperMatrix, readers: ReaderBatch, block: slice) -> Floats | 
 
 
 def _weight_of_words(likes: Ints) -> Floats:
-    """Typed words beside likes: all there is without them, then less the more likes there are."""
+    """Return the weight of typed words: 1 without likes, less with more likes."""
     return np.select([likes == 0, likes < 5], [1, 0.3], 0.15).astype(np.float32)
 
 
 def _standing_out(deviations: Floats) -> csr_array:
-    """By how much papers stand out of the day (S, P), 0 for most."""
+    """Return by how much deviations exceed STANDS_OUT (S, P), 0 for most papers."""
     rows, columns = np.nonzero(deviations > STANDS_OUT)
     starts = np.searchsorted(rows, np.arange(len(deviations) + 1))
     return csr_array((deviations[rows, columns] - np.float32(STANDS_OUT), columns, starts), shape=deviations.shape)
 
 
 def _inverse_deviation(values: Floats) -> Floats:
-    """One over each row's standard deviation (S, 1), 0 for a row whose values are all the same."""
+    """Return one over each row's standard deviation (S, 1), 0 for a constant row."""
     squares = np.einsum("ij,ij->i", values, values)[:, None] / values.shape[1]
     variance = squares - values.mean(axis=1, keepdims=True) ** 2
-    spread = variance > 1e-5 * squares  # below that it is float32's rounding, not a spread
+    # a smaller variance is float32's rounding
+    spread = variance > 1e-5 * squares
     return np.where(spread, 1 / np.sqrt(np.where(spread, variance, 1)), 0).astype(np.float32)
 
 
 def _unit(values: Floats) -> Floats:
-    """Rows over their standard deviation. Not centred: the means leave once, as the average term."""
+    """Divide rows by their standard deviation, uncentred: the means are subtracted once, as the average term."""
     return values * _inverse_deviation(values)
 
 
 def _mean_rows(mask: csr_array) -> csr_array:
-    """A 0/1 matrix whose rows add up to 1, or to 0."""
+    """Scale the rows of a 0/1 matrix to add up to 1, or to 0 if empty."""
     rows = csr_array(mask, dtype=np.float32)
     rows.data /= np.repeat(np.maximum(np.diff(rows.indptr), 1), np.diff(rows.indptr))
     return rows
 
 
 def _likes(readers: ReaderBatch) -> Ints:
-    """How many papers each reader liked (S,)."""
+    """Count the papers that each reader liked (S,)."""
     if readers.verdicts is None:
         return np.zeros(len(readers), np.int64)
     return np.asarray((readers.verdicts > 0).sum(axis=1), np.int64)
 
 
 def _best(scores: Floats, tie: Ints, limit: int) -> tuple[Ints, Ints, Ints]:
-    """Rows, columns and positions of each row's ``limit`` best finite scores, equal ones by ``tie``."""
+    """Return rows, columns and positions of each row's ``limit`` best finite scores; ``tie`` orders equal ones."""
     count, size = scores.shape
     bound = np.full((count, 1), -np.inf, np.float32)
     groups = size // 8
     if groups >= limit:
-        # the limit-th best of the groups' best is no more than the limit-th best of all: what lies below is out
+        # The limit-th best of the groups' maxima is at most the limit-th best of all, so lower scores are out.
         tops = scores[:, : groups * 8].reshape(count, 8, groups).max(axis=1)
         bound = np.partition(tops, -limit, axis=1)[:, -limit, None]
     rows, columns = np.nonzero((scores >= bound) & (scores > -np.inf))
@@ -252,7 +255,7 @@ def _check(papers: PaperMatrix, readers: ReaderBatch, allowed: NDArray[np.bool_]
     if readers.hype.shape != (count,) or not ((readers.hype >= 0) & (readers.hype <= 100)).all():
         raise ValueError("hype must be a number from 0 to 100 for each reader")
     if (readers.verdicts is None) != (readers.liked is None):
-        raise ValueError("verdicts and the texts they are about come together")
+        raise ValueError("give verdicts and liked together")
     if readers.verdicts is not None and readers.verdicts.shape != (count, len(readers.liked or ())):
         raise ValueError("verdicts must have a row for each reader and a column for each text")
     if limit < 0:

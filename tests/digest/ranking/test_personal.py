@@ -192,7 +192,7 @@ def test_a_day_of_one_paper_is_a_day() -> None:
         (readers([]), np.ones((1, 10)), 3, "true or false"),
         (readers([], hype=101), np.ones((1, 10), bool), 3, "from 0 to 100"),
         (readers([], hype=float("nan")), np.ones((1, 10), bool), 3, "from 0 to 100"),
-        (readers([], verdicts=csr_array((1, 2))), np.ones((1, 10), bool), 3, "come together"),
+        (readers([], verdicts=csr_array((1, 2))), np.ones((1, 10), bool), 3, "together"),
         (readers([]), np.ones((1, 10), bool), -1, "negative"),
     ],
 )
