@@ -1,4 +1,4 @@
-"""What was read for a digest, in words: whether the day was complete, and what each source gave."""
+"""Describe the completeness of a day and the count of each source in words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RECEIPT_SOURCES = 12
 
 @dataclass(frozen=True, slots=True)
 class SourceCount:
-    """What a source gave against what it said it had; ``expected`` is None where it states no total."""
+    """Papers stored from a source; ``expected`` is the total it announced, None without one."""
 
     name: str
     stored: int
@@ -22,7 +22,7 @@ class SourceCount:
 
 
 def completeness_in_words(sources: Sequence[SourceCount]) -> tuple[str, ...]:
-    """Lines that say whether the day was complete, then the counts: sources with a gap first, the late ones apart."""
+    """Return a line about completeness, then the counts, sources with a gap first, then the late sources."""
     on_time = sorted((s for s in sources if not s.late), key=lambda s: s.expected is None or s.stored >= s.expected)
     shown, others = on_time[:RECEIPT_SOURCES], on_time[RECEIPT_SOURCES:]
     counts = [
@@ -41,7 +41,7 @@ def completeness_in_words(sources: Sequence[SourceCount]) -> tuple[str, ...]:
 
 
 def _verdict(sources: Sequence[SourceCount]) -> str:
-    """Whether anything is missing, as far as the sources said how much they had."""
+    """Return what is missing, as far as the sources announced totals."""
     missing = sum(max(0, (s.expected or 0) - s.stored) for s in sources if not s.late)
     late = sum(s.late for s in sources)
     gaps = [f"{plural(missing, 'announced paper')} {'is' if missing == 1 else 'are'} missing"] if missing else []
@@ -50,5 +50,5 @@ def _verdict(sources: Sequence[SourceCount]) -> str:
         return f"Not complete: {join_words(gaps)}."
     said = [s.expected is not None for s in sources]
     if all(said):
-        return "Complete: every source gave all that it announced." if said else ""
-    return "Complete, as far as sources say how much they have." if any(said) else ""
+        return "All sources delivered." if said else ""
+    return "All sources delivered, as far as they announce totals." if any(said) else ""

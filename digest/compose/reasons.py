@@ -1,4 +1,4 @@
-"""Why a paper is in a digest: the terms of its score, and what is said of them."""
+"""Reasons of a paper in a digest: the terms of its score, and their words."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from typing import NamedTuple
 from digest.compose.card import NAME_LENGTH, Fact, counts_in_words
 from digest.compose.phrases import join_words, shorten
 
-TOLD = frozenset({"pick", "author", "topic", "keyword", "category", "like", "trending"})  # the kinds said in words
+# The kinds that mails state in words
+TOLD = frozenset({"pick", "author", "topic", "keyword", "category", "like", "trending"})
 
 
-class Reason(NamedTuple):  # of which each reader has a hundred: a frozen dataclass takes twice as long to make
-    """Why a paper is here: one term of its score.
+# Each reader has a hundred reasons, and a frozen dataclass takes twice as long to make.
+class Reason(NamedTuple):
+    """One term of a paper's score.
 
-    ``kind`` is ``author``, ``topic``, ``keyword``, ``category``, ``like``, ``trending`` or ``pick``, which are said in
-    words, or ``words``, ``taste``, ``popularity``, ``boost`` or ``average``, which only move a paper: ``taste`` is what
-    more and less did to a paper that does not stand out by it. The label is the name, word or code that matched, for a
-    pick the curator's note, else empty. ``contribution`` is the weighted term; a reader's contributions to a paper add
-    up to its score.
+    ``kind`` is ``author``, ``topic``, ``keyword``, ``category``, ``like``, ``trending`` or ``pick``, which mails state
+    in words, or ``words``, ``taste``, ``popularity``, ``boost`` or ``average``, which only move a paper: ``taste`` is
+    the effect of the reader's likes and dislikes below the threshold of ``like``. The label is the name, word or code
+    that matched, for a pick the curator's note, else empty. ``contribution`` is the weighted term; a reader's
+    contributions to a paper add up to its score.
     """
 
     kind: str
@@ -28,10 +30,10 @@ class Reason(NamedTuple):  # of which each reader has a hundred: a frozen datacl
 
 
 def reason_in_words(reasons: Iterable[Reason], *, facts: Sequence[Fact] = ()) -> str:
-    """Say in one line why a paper is here: ``Matches your topic Robotics; trending with 73 upvotes on Hugging Face.``
+    """Return the reasons in one line: ``Matches your topic Robotics; trending with 73 upvotes on Hugging Face.``
 
-    What a reader asked for is named whenever it matched; ``like`` and ``trending`` only where they raised the score.
-    ``facts`` that are no reason follow as a sentence of their own. Never empty: without a reason it is on the list.
+    A reader's wish is named whenever it matched; ``like`` and ``trending`` only if they raised the score. ``facts``
+    that are not a reason follow in a second sentence. Never empty: without a reason the paper is on today's list.
     """
     told = [
         (reason.kind, reason.label)
@@ -41,29 +43,31 @@ def reason_in_words(reasons: Iterable[Reason], *, facts: Sequence[Fact] = ()) ->
     return _in_words(tuple(told), tuple(facts))
 
 
-TERMS = {  # kind -> what the staff reads of a term; the label follows where there is one
+# Kind -> words for the staff; the label follows if there is one
+TERMS = {
     "pick": "Picked by the editors",
     "author": "Follows the author",
     "topic": "Topic",
     "keyword": "Keyword",
     "category": "Category",
-    "like": "Close to papers they asked for more of",
+    "like": "Similar to papers they asked for more of",
     "trending": "Trending",
-    "words": "Words of what they asked for",
-    "taste": "What they asked for more and less of",
+    "words": "Words of their wishes",
+    "taste": "Their “more” and “less”",
     "popularity": "Popularity",
     "boost": "Moved up by the editors",
-    "average": "The day’s average, from which all start",
+    "average": "Average of the day, the same for all papers",
 }
 
 
 def terms_in_words(reasons: Iterable[Reason]) -> list[tuple[str, float]]:
-    """Every term of a paper's score in words, and what it gave, in their order; they add up to the score."""
+    """Return every term of a paper's score in words with its contribution; they add up to the score."""
     named = [(TERMS.get(reason.kind, reason.kind), reason) for reason in reasons]
     return [(f"{words}: {one.label}" if one.label else words, one.contribution) for words, one in named]
 
 
-@lru_cache(maxsize=20_000)  # the same paper for the same reason is in many mails
+# the same paper for the same reason is in many mails
+@lru_cache(maxsize=20_000)
 def _in_words(reasons: tuple[tuple[str, str], ...], facts: tuple[Fact, ...]) -> str:
     labels: dict[str, list[str]] = {}
     for kind, label in reasons:

@@ -19,13 +19,13 @@ def test_the_receipt_says_what_is_missing_first_and_names_late_sources() -> None
         "Late: medRxiv. What a late source brings comes in a later digest.",
     )
     many = completeness_in_words([SourceCount(f"arXiv cs.{n}", 10, 10) for n in range(155)])
-    assert many[0] == "Complete: every source gave all that it announced."
+    assert many[0] == "All sources delivered."
     assert many[1].endswith(" · 143 other sources: 1,430.")
 
 
 def test_a_day_is_called_complete_only_as_far_as_sources_say_what_they_had() -> None:
     silent, whole = SourceCount("bioRxiv", 1212), SourceCount("arXiv cs.LG", 40, 40)
 
-    assert completeness_in_words([whole, silent])[0] == "Complete, as far as sources say how much they have."
+    assert completeness_in_words([whole, silent])[0] == "All sources delivered, as far as they announce totals."
     assert completeness_in_words([silent]) == ("Read for this digest: bioRxiv: 1,212.",)
     assert completeness_in_words([]) == ()
