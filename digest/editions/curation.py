@@ -1,6 +1,6 @@
-"""Judge: a curator's pick, boost or hide of a paper for a day, and taking that back; two at once never overwrite.
+"""Save and delete a curator's judgement: pick, boost or hide a paper for a day. Concurrent edits never overwrite.
 
-A judgement counts for every reader who is not yet planned, as the pool has it.
+A judgement counts for every reader who is not yet planned.
 """
 
 from __future__ import annotations
@@ -10,31 +10,33 @@ from datetime import date, datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from digest.editions.open_edition import WINDOW
 from digest.models import CuratorPick, Edition, Paper
 from subscriptions.web.fields import clean_text
 
 LONGEST_NOTE = 500
-AHEAD = timedelta(days=60)  # how far ahead a day may be judged
-FEWEST_PAPERS = 3  # that a reader may ask for: picks beyond them are in larger digests only
+AHEAD = timedelta(days=60)  # the last day that can be judged
+# The smallest digest a reader can choose: further picks are in larger digests only.
+FEWEST_PAPERS = 3
 
 
 class CannotJudge(Exception):
-    """With a sentence for the curator; nothing was written."""
+    """Raised with a sentence for the curator; nothing was written."""
 
 
 class ChangedMeanwhile(Exception):
-    """Somebody changed it since the form was made, and nothing was written; ``standing`` is what they said, or None."""
+    """Raised on an edit conflict; nothing was written. ``standing`` is the saved row or None."""
 
     def __init__(self, standing: CuratorPick | None) -> None:
-        super().__init__("Somebody else changed this judgement meanwhile.")
+        super().__init__("Somebody else has changed this judgement.")
         self.standing = standing
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is said of a paper; the note is shown with a pick and is the reason of a hide."""
+    """A curator's judgement of a paper; the note is shown with a pick and is the reason of a hide."""
 
     verdict: str  # CuratorPick.Verdict
     note: str = ""
@@ -42,21 +44,21 @@ class Judgement:
 
 
 def first_day(now: datetime) -> date:
-    """The day whose edition is being sent, the first that can be judged; today where none opened in a week."""
+    """Return the first day that can be judged: that of the newest edition of the week, else today."""
     open_days = Edition.objects.filter(date__gt=now.date() - WINDOW, date__lte=now.date()).order_by("-date")
     return open_days.values_list("date", flat=True).first() or now.date()
 
 
 def judge(paper_id: int, day: date, said: Judgement, *, by: User, seen: str, now: datetime) -> CuratorPick:
-    """Write what is said of a paper for the edition of that day, in place of what stood there.
+    """Save the judgement of a paper for the edition of ``day``, replacing an earlier one.
 
-    ``seen`` is the ``version`` of the row that the curator saw, empty where there was none. Raises CannotJudge, or
+    ``seen`` is the ``version`` of the row that the curator saw, empty without one. Raises CannotJudge or
     ChangedMeanwhile.
     """
     with transaction.atomic():
         paper = Paper.objects.filter(pk=paper_id).first()
         if paper is None:
-            raise CannotJudge("This paper is not stored any more: look for it again.")
+            raise CannotJudge(_("This paper is no longer stored. Search for it again."))
         standing = _standing(paper_id, day)
         values = _checked(paper, day, said, standing, now=now) | {"curator": by}
         _refuse_if_changed(standing, day, seen)
@@ -64,7 +66,8 @@ def judge(paper_id: int, day: date, said: Judgement, *, by: User, seen: str, now
             try:
                 with transaction.atomic():
                     return CuratorPick.objects.create(paper=paper, edition_date=day, **values)
-            except IntegrityError:  # another's first word came between
+            # another curator created the row first
+            except IntegrityError:
                 raise ChangedMeanwhile(_standing(paper_id, day)) from None
         for name, value in values.items():
             setattr(standing, name, value)
@@ -73,23 +76,24 @@ def judge(paper_id: int, day: date, said: Judgement, *, by: User, seen: str, now
 
 
 def take_back(paper_id: int, day: date, *, seen: str) -> CuratorPick:
-    """Say nothing any more of a paper for that day; the row that was deleted. Raises ChangedMeanwhile."""
+    """Delete the judgement of a paper for ``day`` and return the deleted row. Raises ChangedMeanwhile."""
     with transaction.atomic():
         standing = _standing(paper_id, day)
         _refuse_if_changed(standing, day, seen)
         if standing is None:
             raise ChangedMeanwhile(None)
-        CuratorPick.objects.filter(pk=standing.pk).delete()  # the row in hand keeps its number, for the history
+        # deleted by a query, so that the returned row keeps its number for the audit log
+        CuratorPick.objects.filter(pk=standing.pk).delete()
         return standing
 
 
 def _standing(paper_id: int, day: date) -> CuratorPick | None:
-    # without a join: of a row that was waited for, PostgreSQL joins what it found before the wait
+    # Without a join: after a wait for a lock, PostgreSQL joins rows read before the wait.
     return CuratorPick.objects.select_for_update().filter(paper=paper_id, edition_date=day).first()
 
 
 def _refuse_if_changed(standing: CuratorPick | None, day: date, seen: str) -> None:
-    """A form that was made for another day has seen nothing of this one."""
+    """Raise ChangedMeanwhile unless ``seen`` is the current version; a form made for another day has seen none."""
     seen = seen if seen.startswith(f"{day}.") else ""
     if seen != (standing.version if standing else ""):
         raise ChangedMeanwhile(standing)
@@ -98,17 +102,18 @@ def _refuse_if_changed(standing: CuratorPick | None, day: date, seen: str) -> No
 def _checked(
     paper: Paper, day: date, said: Judgement, standing: CuratorPick | None, *, now: datetime
 ) -> dict[str, object]:
-    """The columns of what is said; raises CannotJudge for the first thing that is wrong with it."""
+    """Return the columns of a judgement. Raises CannotJudge for its first error."""
     note = clean_text(said.note).strip()
     if said.verdict not in CuratorPick.Verdict.values:
-        raise CannotJudge("Choose pick, boost or hide.")
+        raise CannotJudge(_("Choose pick, boost or hide."))
     if len(note) > LONGEST_NOTE:
-        raise CannotJudge(f"The note has {len(note):,} characters: shorten it to {LONGEST_NOTE}.")
+        too_long = _("The note has %(length)s characters. Shorten it to %(limit)s.")
+        raise CannotJudge(too_long % {"length": f"{len(note):,}", "limit": LONGEST_NOTE})
     is_hide = said.verdict == CuratorPick.Verdict.HIDE
     if is_hide and not note:
-        raise CannotJudge("Say why it is hidden: the reason is for the other curators, and no reader sees it.")
+        raise CannotJudge(_("Give a reason for hiding it. Only curators see the reason."))
     if paper.withdrawn_at and not is_hide:
-        raise CannotJudge("This paper was withdrawn, so it is in no digest: it cannot be picked or boosted.")
+        raise CannotJudge(_("This paper was withdrawn and cannot be picked or boosted."))
     _check_day(day, standing, now=now)
     if said.embargo_until:
         _check_embargo(said.embargo_until, day, standing, is_hide=is_hide, now=now)
@@ -117,19 +122,21 @@ def _checked(
 
 def _check_day(day: date, standing: CuratorPick | None, *, now: datetime) -> None:
     if day < (first := first_day(now)) and standing is None:
-        raise CannotJudge(f"{day:%-d %B %Y} has gone by: choose {first:%-d %B} or a day to come.")
+        past = _("%(day)s is in the past. Choose %(first)s or later.")
+        raise CannotJudge(past % {"day": f"{day:%-d %B %Y}", "first": f"{first:%-d %B}"})
     if day > now.date() + AHEAD:
-        raise CannotJudge(f"{day:%-d %B %Y} is too far ahead: choose a day within {AHEAD.days} days.")
+        too_far = _("%(day)s is too far ahead. Choose a day within %(count)s days.")
+        raise CannotJudge(too_far % {"day": f"{day:%-d %B %Y}", "count": AHEAD.days})
 
 
 def _check_embargo(until: datetime, day: date, standing: CuratorPick | None, *, is_hide: bool, now: datetime) -> None:
     if is_hide:
-        raise CannotJudge("A hidden paper needs no embargo: leave the time empty, or choose pick or boost.")
+        raise CannotJudge(_("A hidden paper cannot have an embargo. Clear the time, or choose pick or boost."))
+    # forms have minutes only
     kept = standing.embargo_until.replace(second=0, microsecond=0) if standing and standing.embargo_until else None
-    if until <= now and until != kept:  # forms know minutes
-        raise CannotJudge(f"The embargo, {until:%-d %B %Y at %H:%M} UTC, lies in the past: choose a time to come.")
-    if until.date() >= day + WINDOW:  # no digest would draw from that edition any more
-        raise CannotJudge(
-            f"After {day + WINDOW - timedelta(days=1):%-d %B} no digest draws from this edition any more: choose an "
-            "earlier end of the embargo, or a later day."
-        )
+    if until <= now and until != kept:
+        past = _("The embargo ends in the past (%(until)s UTC). Choose a later time.")
+        raise CannotJudge(past % {"until": f"{until:%-d %B %Y at %H:%M}"})
+    if until.date() >= day + WINDOW:
+        too_late = _("Digests use this edition until %(last)s. Choose an earlier end of the embargo, or a later day.")
+        raise CannotJudge(too_late % {"last": f"{day + WINDOW - timedelta(days=1):%-d %B}"})

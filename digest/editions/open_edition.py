@@ -20,18 +20,20 @@ from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.models import Edition, EditionPaper, Paper, Sighting, Source
 from digest.ranking.trending import Reading, Scores, trending_scores
 
-WINDOW = timedelta(days=7)  # how long a paper stays news
-OVERLAP = timedelta(hours=1)  # a reading may begin before an opening and be stored after it
-STILL_TRENDING = 50  # papers of the week that may come back into the candidates
+WINDOW = timedelta(days=7)  # a paper is news for this long
+# A reading may begin before an opening and be stored after it.
+OVERLAP = timedelta(hours=1)
+# Papers of the week that may become candidates again
+STILL_TRENDING = 50
 
 
 def noon(day: date) -> datetime:
-    """The moment at which a given day is read and sent."""
+    """Return the time at which a given day is read and sent: noon, UTC."""
     return datetime.combine(day, time(12), UTC)
 
 
 def current_time(now: datetime) -> datetime:
-    """Now; where days are given, noon of the newest one that was opened."""
+    """Return ``now`` in live mode, else noon of the newest opened day."""
     if settings.MODE == "live":
         return now
     newest = Edition.objects.aggregate(newest=Max("date"))["newest"]
@@ -40,7 +42,7 @@ def current_time(now: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A paper as it would be frozen in an edition; ``trending`` is None where nobody votes."""
+    """A paper as it would be frozen in an edition; ``trending`` is None without votes."""
 
     paper: Paper
     trending: float | None
@@ -58,7 +60,7 @@ class Candidate:
 
 
 def draft(day: date, *, now: datetime) -> list[Candidate]:
-    """What the edition of that day would hold if it opened now, most trending first; writes nothing."""
+    """Return the candidates of ``day`` if its edition opened now, most trending first. Writes nothing."""
     news = list(_news(day, now))
     known = {paper.pk for paper in news}
     older = [paper for paper in _voted_on_this_week(now) if paper.pk not in known]
@@ -66,7 +68,7 @@ def draft(day: date, *, now: datetime) -> list[Candidate]:
 
 
 def open_edition(day: date, *, now: datetime) -> tuple[Edition, bool]:
-    """Freeze the candidates of that day, and whether it was done now: an edition that is open stays as it is."""
+    """Open the edition of ``day`` and return it and True; return an open one unchanged and False."""
     if edition := Edition.objects.filter(date=day).first():
         return edition, False
     frozen = draft(day, now=now)
@@ -80,23 +82,23 @@ def open_edition(day: date, *, now: datetime) -> tuple[Edition, bool]:
 
 
 def open_when_ready(now: datetime) -> Edition | None:
-    """Open today's edition (UTC) once every source has given its day, or at the deadline; None otherwise.
+    """Open today's edition (UTC) when every source has delivered its day, or at the deadline; else return None.
 
-    After the deadline it waits for those sources only whose time to be asked has come: a service that starts at noon
-    reads the day first.
+    After the deadline it waits only for sources that are due, so that a service started at noon reads the day first.
     """
     day = now.date()
     if Edition.objects.filter(date=day).exists():
         return None
     if not Source.objects.filter(active=True).exists():
-        return None  # an edition of nothing would tell every reader that nothing came in
+        # an empty edition would mail every reader that there is nothing new
+        return None
     if not _is_complete(day, now) and (now < arxiv_calendar.deadline(day) or Source.objects.due(now).exists()):
         return None
     return open_edition(day, now=now)[0]
 
 
 def _is_complete(day: date, now: datetime) -> bool:
-    """Whether each active source has answered this morning, with that day's announcement where it makes one."""
+    """Return whether each active source has answered this morning, with its announcement of ``day`` if it makes one."""
     active = list(Source.objects.filter(active=True))
     is_daily = any(source.kind == arxiv_rss.KIND for source in active)
     morning = arxiv_calendar.polling_begins(day) if is_daily else datetime.combine(day, time(), UTC)
@@ -106,7 +108,7 @@ def _is_complete(day: date, now: datetime) -> bool:
 
 
 def candidates(papers: Sequence[Paper], *, now: datetime) -> list[Candidate]:
-    """These papers with their trending scores at ``now`` and their cards, most trending first."""
+    """Return these papers with their trending scores at ``now`` and their cards, most trending first."""
     readings = _readings(papers, now)
     scores = trending_scores([paper.pk for paper in papers], readings, now=now)
     seen_at_source = {reading.paper: reading.source for reading in reversed(readings)}
@@ -120,7 +122,7 @@ def candidates(papers: Sequence[Paper], *, now: datetime) -> list[Candidate]:
 
 
 def card_of(paper: Paper, inputs: dict[str, Any], *, source: str) -> Card:
-    """A paper as it is mailed; ``source`` names where it was first seen, for works that are not on arXiv."""
+    """Return the card of a paper; ``source`` is where it was first seen, for works that are not on arXiv."""
     points, comments, stars = (inputs.get(name) or 0 for name in ("points", "comments", "stars"))
     where = inputs.get("source", "").removesuffix(" daily papers")
     facts = [Fact(points, "upvote", where), Fact(comments, "comment", where), Fact(stars, "star", "GitHub")]
@@ -140,7 +142,7 @@ def card_of(paper: Paper, inputs: dict[str, Any], *, source: str) -> Card:
 
 
 def _inputs(scores: Scores, row: int) -> dict[str, Any]:
-    """What a score was computed from, for the open formula; empty where nobody votes."""
+    """Return the inputs of a score, for the public formula; empty without votes."""
     if np.isnan(scores.score[row]):
         return {}
     counts = {"points": scores.points, "comments": scores.comments, "stars": scores.stars}
@@ -152,7 +154,7 @@ def _inputs(scores: Scores, row: int) -> dict[str, Any]:
 
 
 def _readings(papers: Sequence[Paper], now: datetime) -> list[Reading]:
-    """What sources said of these papers in the past week, oldest first."""
+    """Return the sources' readings of these papers in the past week, oldest first."""
     rows: list[Sighting] = []
     for start in range(0, len(papers), 500):
         some = Sighting.objects.filter(paper__in=papers[start : start + 500], seen_at__range=(now - WINDOW, now))
@@ -171,7 +173,7 @@ def _readings(papers: Sequence[Paper], now: datetime) -> list[Reading]:
 
 
 def _rising(papers: Sequence[Paper], now: datetime) -> list[Paper]:
-    """The papers that gained most trending score in the last 24 hours."""
+    """Return the papers whose trending score rose most in the last 24 hours."""
     ids, readings = [paper.pk for paper in papers], _readings(papers, now)
     today, yesterday = (
         np.nan_to_num(trending_scores(ids, readings, now=moment).score) for moment in (now, now - timedelta(hours=24))
@@ -181,7 +183,7 @@ def _rising(papers: Sequence[Paper], now: datetime) -> list[Paper]:
 
 
 def completeness_report(day: date, *, now: datetime) -> list[dict[str, Any]]:
-    """Per source, what it gave for this edition: complete, partial, stale, absent or failed."""
+    """Return the state of each source for this edition: complete, partial, stale, absent or failed."""
     since = _last_opening(day)
     rows = []
     for source in Source.objects.all():
@@ -195,7 +197,7 @@ def completeness_report(day: date, *, now: datetime) -> list[dict[str, Any]]:
             {
                 "id": source.pk,  # a source may be renamed
                 "source": source.name,
-                "given": not source.active,  # by hand, as a file
+                "given": not source.active,  # by the operator, as a file
                 "state": state,
                 "expected": expected,
                 "stored": stored,
@@ -206,8 +208,9 @@ def completeness_report(day: date, *, now: datetime) -> list[dict[str, Any]]:
 
 
 def _state(source: Source, last: dict[str, Any] | None, day: date) -> tuple[str, str]:
-    """How a source stands with that day's news, and why; ``last`` is its reading since the last opening, if any."""
-    is_daily = source.kind == arxiv_rss.KIND  # the others bring papers as they come, with no day to wait for
+    """Return a source's state on ``day`` and the reason; ``last`` is its reading since the last opening, if any."""
+    # other sources deliver papers as they come, without a day to wait for
+    is_daily = source.kind == arxiv_rss.KIND
     if not last:
         return (
             ("complete", arxiv_calendar.why_none(day)) if is_daily and arxiv_calendar.why_none(day) else ("absent", "")
@@ -218,7 +221,7 @@ def _state(source: Source, last: dict[str, Any] | None, day: date) -> tuple[str,
         return (
             ("complete", arxiv_calendar.why_none(day))
             if arxiv_calendar.why_none(day)
-            else ("absent", "Its feed was still empty.")
+            else ("absent", "Its feed was empty.")
         )
     if (
         is_daily
@@ -238,7 +241,7 @@ def _last_opening(day: date) -> datetime:
 
 
 def _news(day: date, now: datetime) -> QuerySet[Paper]:
-    """Papers announced new or cross-listed within a week, and first seen since the last opening."""
+    """Return papers announced new or cross-listed within a week, and first seen since the last opening."""
     shown = Sighting.objects.filter(paper=OuterRef("pk"), seen_at__lte=now)
     recent = Q(announced_on=None) | Q(announced_on__gte=day - WINDOW)
     earlier = EditionPaper.objects.filter(paper=OuterRef("pk"), edition__date__lt=day)

@@ -111,7 +111,7 @@ def test_what_is_wrong_and_what_came_too_late_are_said_with_what_was_typed(curat
     third.locator("summary").first.click()
     third.get_by_role("radio", name="Hide").check()
     third.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("alert")).to_contain_text("Say why it is hidden")
+    expect(page.get_by_role("alert")).to_contain_text("Give a reason")
     curator.look("dashboard-paper-refused", pictured=WIDTHS)
     stale = page.locator("[name=seen]").last.input_value()
     page.get_by_label("Note").fill("A copy of another paper.")

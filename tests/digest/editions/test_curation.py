@@ -63,13 +63,13 @@ def test_a_day_to_come_has_a_judgement_of_its_own(paper: Paper, cleo: User) -> N
     ("values", "sentence"),
     [
         ({"verdict": "burn"}, "Choose pick, boost or hide."),
-        ({"note": "x" * 501}, "The note has 501 characters: shorten it to 500."),
-        ({"verdict": HIDE, "note": " \n"}, "Say why it is hidden"),
-        ({"day": TODAY - DAY}, "1 March 2026 has gone by: choose 2 March or a day to come."),
+        ({"note": "x" * 501}, "The note has 501 characters. Shorten it to 500."),
+        ({"verdict": HIDE, "note": " \n"}, "Give a reason for hiding it"),
+        ({"day": TODAY - DAY}, "1 March 2026 is in the past. Choose 2 March or later."),
         ({"day": date(2027, 1, 1)}, "1 January 2027 is too far ahead"),
-        ({"embargo_until": NOON - timedelta(minutes=1)}, "lies in the past: choose a time to come."),
-        ({"embargo_until": NOON + 7 * DAY}, "After 8 March no digest draws from this edition"),
-        ({"verdict": HIDE, "embargo_until": NOON + DAY}, "A hidden paper needs no embargo"),
+        ({"embargo_until": NOON - timedelta(minutes=1)}, "ends in the past (2 March 2026 at 11:59 UTC). Choose a later time."),
+        ({"embargo_until": NOON + 7 * DAY}, "Digests use this edition until 8 March"),
+        ({"verdict": HIDE, "embargo_until": NOON + DAY}, "A hidden paper cannot have an embargo"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(
