@@ -1,4 +1,4 @@
-"""Mute what a paper has: its authors, topics, categories, or a word; and take that back."""
+"""Mute a paper's authors, topics, categories or words, and undo that."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from subscriptions.models import Preference, Subscriber, Topic
 from subscriptions.schedule import local_date
 from subscriptions.web.fields import MOST_PHRASES, CategoryList, NameList, PhraseList
 
-MOST_AUTHORS, MOST_WORDS = 40, 6  # that are offered
-MOST_READ = 200  # of a paper by thousands
-FULL = MOST_PHRASES  # muted things of one kind: as many as the form of the preferences takes
+MOST_AUTHORS, MOST_WORDS = 40, 6  # offered
+MOST_READ = 200  # authors read of a paper by thousands
+# Mutes of one kind: as many as the form of the preferences takes
+FULL = MOST_PHRASES
 
 
 class CannotMute(Exception):
-    """With a sentence for the reader."""
+    """Raised with a sentence for the reader."""
 
 
 @dataclass(frozen=True, slots=True)
 class MuteOption:
-    """One thing that can be muted: as a row holds it, and in words."""
+    """An author, topic, category or word to mute: the values of its row, and its label."""
 
     kind: str  # Preference.Kind
     value: str  # a topic's slug, or the word, category or name
@@ -38,14 +39,14 @@ class MuteOption:
 
     @property
     def name(self) -> str:
-        """What a form sends for it."""
+        """Return the value that a form sends for it."""
         return f"{self.kind}:{self.value}"
 
 
 def mute_options(paper: Paper) -> list[MuteOption]:
-    """What this paper could be muted by, authors first: one query, for its topics.
+    """Return the mutes that this paper offers, authors first. One query, for its topics.
 
-    A name or category that the form of the preferences could not show again is left out.
+    Names and categories that the form of the preferences cannot show are left out.
     """
     authors = [name for name in _distinct(paper.authors) if _shows_again(NameList(), name)]
     categories = [code for code in _distinct(paper.categories) if _shows_again(CategoryList(), code)]
@@ -72,7 +73,7 @@ def _shows_again(field: PhraseList, value: str) -> bool:
 
 
 def words_to_mute(typed: str) -> list[MuteOption]:
-    """Typed words or phrases, between commas or on lines; raises CannotMute for what would match nothing."""
+    """Parse words or phrases typed between commas or on lines. Raises CannotMute for one that would match nothing."""
     try:
         phrases = PhraseList().clean(typed)
     except ValidationError as error:
@@ -81,10 +82,10 @@ def words_to_mute(typed: str) -> list[MuteOption]:
 
 
 def mute(reader: Subscriber, choices: Iterable[MuteOption], *, now: datetime) -> tuple[list[int], list[int]]:
-    """Mute these things for this reader: the rows that were made, and those that were wanted until now.
+    """Mute these things for this reader; return the ids of created rows, and of rows that were wanted before.
 
-    What is muted already stays as it is; what was wanted or muted until a day that is over is made anew. Raises
-    CannotMute, and writes nothing, for a reader who has too many rows or who was erased.
+    Existing mutes stay; wishes and mutes that have ended are replaced. Raises CannotMute, and writes nothing, for a
+    reader who has too many rows or who was erased.
     """
     made, turned = list[int](), list[int]()
     with transaction.atomic():
@@ -100,7 +101,7 @@ def mute(reader: Subscriber, choices: Iterable[MuteOption], *, now: datetime) ->
             if row is not None and row.stance == Preference.Stance.MUTE:
                 continue
             if sum(one.kind == choice.kind and one.stance == Preference.Stance.MUTE for one in rows.values()) >= FULL:
-                raise CannotMute(f"You already mute {FULL} of these. Take some back in your preferences first.")
+                raise CannotMute(f"You already mute {FULL} of these. Remove some in your preferences first.")
             if row is None:
                 rows[key] = row = Preference.objects.create(
                     subscriber=reader,
@@ -118,7 +119,7 @@ def mute(reader: Subscriber, choices: Iterable[MuteOption], *, now: datetime) ->
 
 
 def unmute(reader: Subscriber, *, made: Sequence[int], turned: Sequence[int]) -> None:
-    """Take back what :func:`mute` did, as far as it still stands: made rows go, turned ones are wanted again."""
+    """Undo :func:`mute` for rows still muted: delete the ``made`` ones, make the ``turned`` ones wanted again."""
     muted = Preference.objects.filter(subscriber=reader, stance=Preference.Stance.MUTE)
     with transaction.atomic():
         muted.filter(pk__in=made).delete()
@@ -126,7 +127,7 @@ def unmute(reader: Subscriber, *, made: Sequence[int], turned: Sequence[int]) ->
 
 
 def _words_to_offer(title: str) -> list[str]:
-    """The longest telling words of a title, in its order."""
+    """Return the longest words of a title without stop words, in its order."""
     found = dict.fromkeys(word for word in re.findall(r"[^\W\d_][\w’'-]{3,39}", one_line(title)) if telling_words(word))
     longest = sorted(found, key=len, reverse=True)[:MOST_WORDS]
     return [word for word in found if word in longest]
