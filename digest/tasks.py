@@ -1,4 +1,4 @@
-"""What Celery calls. Tasks take nothing and may run twice without harm: the database is the queue."""
+"""Celery's entry points. Tasks have no arguments and may run twice without harm: the database is the queue."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class LoggedTask(Task):
-    """A task whose failure is one line when a service is gone or a disk full, and a traceback when it is a mistake."""
+    """A task that logs one line if a service is down or a disk is full, and a traceback for any other error."""
 
     abstract = True
     throws = (OperationalError, InterfaceError, BrokerGone, OSError)
@@ -29,7 +29,7 @@ class LoggedTask(Task):
     def on_failure(self, exc: Exception, *args: Any) -> None:
         if isinstance(exc, self.throws):
             reason = " ".join(str(exc).split())
-            logger.error("%s could not be done (%s). Nothing is lost; the next minute tries again.", self.name, reason)
+            logger.error("%s failed (%s). Nothing is lost; it runs again in the next minute.", self.name, reason)
 
 
 def clock() -> datetime:
@@ -50,10 +50,12 @@ def open_edition() -> None:
 def tick() -> None:
     try:
         jobs.tick(clock())
-    finally:  # what was planned or asked for before must leave, even if planning fails now
+    finally:
+        # Work from earlier ticks goes on even if planning fails now.
         if link_requests.has_pending(clock()):
             process_pending.apply_async(expires=settings.TICK_SECONDS)
-        if has_pending():  # what shows that a mail has left comes before what would send it again
+        # Events go first: they may show that a mail has left, which would otherwise be sent again.
+        if has_pending():
             apply_events.apply_async(expires=settings.TICK_SECONDS)
         for _ in range(jobs.waiting(clock())):
             deliver.apply_async(expires=settings.TICK_SECONDS)

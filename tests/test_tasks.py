@@ -137,8 +137,8 @@ def test_a_service_that_is_gone_is_told_in_one_line(
         tasks.tick.apply()
     (line,) = caplog.messages
     assert line == (
-        "digest.tasks.tick could not be done (connection to server failed Is the server running on that host?). "
-        "Nothing is lost; the next minute tries again."
+        "digest.tasks.tick failed (connection to server failed Is the server running on that host?). "
+        "Nothing is lost; it runs again in the next minute."
     )
 
 

@@ -81,7 +81,7 @@ def test_it_outlives_a_broker_and_a_database_that_go_and_come_back(tmp_path: Pat
 
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
-            wait_for(lambda: "digest.tasks.tick" in told(service, "Nothing is lost; the next minute"), service)
+            wait_for(lambda: "digest.tasks.tick" in told(service, "Nothing is lost; it runs again"), service)
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
             house.run("-c", A_READER)
