@@ -1,6 +1,6 @@
-"""Charts drawn on the server as SVG: bars upright or across, stacked where there are several series; and a table.
+"""Draw charts as SVG on the server: vertical or horizontal bars, stacked if there are several series, with a table.
 
-No script, no inline style: colours are classes of ``static/dashboard.css`` (.series-1 to .series-6), sizes are
+No script and no inline style: colours are classes of ``static/dashboard.css`` (.series-1 to .series-6), sizes are
 attributes.
 """
 
@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT, BOTTOM, LEFT = 560, 180, 22, 60  # in the units of the drawing, which grows with its page
-LINE, NAMES, NAME = 24, 220, 30  # of a chart across: height of a line, width of its names, letters of a name
+from django.utils.translation import gettext as _
+
+# In units of the drawing, which scales with its page
+WIDTH, HEIGHT, BOTTOM, LEFT = 560, 180, 22, 60
+# Of a horizontal chart: height of a line, width of the names, letters of a name
+LINE, NAMES, NAME = 24, 220, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +31,17 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A word at the edge of the drawing."""
+    """A label at the edge of the drawing; ``after`` means that it begins at x and does not end there."""
 
     x: float
     y: float
     text: str
-    after: bool = False  # it begins there, and does not end
+    after: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What ``dashboard/chart.html`` draws; the table of the same numbers is there for who cannot see it."""
+    """The values of ``dashboard/chart.html``, which adds a table of the same numbers for screen readers."""
 
     title: str
     unit: str
@@ -57,7 +61,7 @@ class Chart:
 
 
 def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]], *, unit: str) -> Chart:
-    """One bar a label; ``series`` are stacked in their order, each with as many whole numbers (0 or more) as labels."""
+    """Return a chart with one bar per label. ``series`` are stacked in order; each has one integer >= 0 per label."""
     rows = tuple((label, tuple(int(values[place]) for values in series.values())) for place, label in enumerate(labels))
     highest = _round_up(max((sum(values) for _, values in rows), default=0))
     high = HEIGHT - BOTTOM - 8
@@ -88,10 +92,11 @@ def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]],
 
 
 def across(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]], *, unit: str) -> Chart:
-    """One line a label, for names that are too long to stand below bars; else as :func:`bars`."""
+    """Return a chart with one line per label, for names too long for :func:`bars`; the arguments are the same."""
     rows = tuple((label, tuple(int(values[place]) for values in series.values())) for place, label in enumerate(labels))
     longest = max((sum(values) for _, values in rows), default=0) or 1
-    wide = WIDTH - NAMES - 64  # the sum stands at the end of each line
+    # leaves space for the sum at the end of each line
+    wide = WIDTH - NAMES - 64
     height = LINE * len(rows) + 4
     drawn, beside = [], []
     for place, (label, values) in enumerate(rows):
@@ -110,7 +115,7 @@ def across(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]
 
 
 def _round_up(highest: int) -> int:
-    """The next of 2, 4, 10, 20, 40, 100 ...: its half is a whole number."""
+    """Round up to one of 2, 4, 10, 20, 40, 100 ..., so that half of it is a whole number."""
     size = 1
     while True:
         for step in (2, 4, 10):
@@ -120,9 +125,9 @@ def _round_up(highest: int) -> int:
 
 
 def _in_words(series: Mapping[str, Sequence[int]], unit: str) -> str:
-    """What a screen reader says of the drawing."""
-    said = "; ".join(f"{name}: {sum(map(int, values)):,}" for name, values in series.items())
-    return f"{unit} in all: {said}." if said else "Nothing yet."
+    """Return the description of the drawing for screen readers."""
+    sums = "; ".join(f"{name}: {sum(map(int, values)):,}" for name, values in series.items())
+    return _("%(unit)s in all: %(sums)s.") % {"unit": unit, "sums": sums} if sums else _("Nothing yet.")
 
 
 SMALL_WIDTH, SMALL_HEIGHT = 196, 36
@@ -130,7 +135,7 @@ SMALL_WIDTH, SMALL_HEIGHT = 196, 36
 
 @dataclass(frozen=True, slots=True)
 class SmallChart:
-    """What ``dashboard/small_chart.html`` draws: one path a series, since a list may hold dozens of charts."""
+    """The values of ``dashboard/small_chart.html``: one path per series, since a list may have dozens of charts."""
 
     title: str
     summary: str
@@ -140,7 +145,7 @@ class SmallChart:
 
 
 def small(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]], *, unit: str) -> SmallChart:
-    """Bars without a word, for a line of a list; whoever draws it gives the numbers elsewhere."""
+    """Return bars without labels for a line of a list; the page must show the numbers elsewhere."""
     highest = max((sum(values) for values in zip(*series.values(), strict=True)), default=0) or 1
     step, tops = SMALL_WIDTH / max(1, len(labels)), [float(SMALL_HEIGHT - 1)] * len(labels)
     paths = []

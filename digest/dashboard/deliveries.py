@@ -1,4 +1,4 @@
-"""What became of each day's digests, and whether they may leave."""
+"""Pages about deliveries: each day's digests, and pause, resume and retry."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from digest.compose.card import TITLE_LENGTH
@@ -33,10 +35,12 @@ from subscriptions.mail.rendering import one_line
 from subscriptions.models import Subscriber
 from subscriptions.web.decorators import see_other
 
-ROWS = 50  # of the list on one page
-FRESH = timedelta(hours=2)  # the daybook is written once an hour
+ROWS = 50  # per page of the list
+# The daily counts are written once an hour.
+FRESH = timedelta(hours=2)
 _Status = Delivery.Status
-IN_ORDER: list[str] = [  # of the list: what somebody should look at comes first
+# Order of the list: digests that need attention come first.
+IN_ORDER: list[str] = [
     *(_Status.UNKNOWN, _Status.FAILED, _Status.BOUNCED, _Status.COMPLAINED, _Status.EXPIRED, _Status.HANDING_OFF),
     *(_Status.RETRY_WAIT, _Status.READY, _Status.ACCEPTED, _Status.DELIVERED, _Status.SKIPPED),
 ]
@@ -46,7 +50,7 @@ HERE = {"here": "dashboard_deliveries"}
 @require_safe
 @staff_only()
 def deliveries(request: HttpRequest) -> HttpResponse:
-    """Today's and yesterday's balance, the gate, what may be tried again, and the last 30 days."""
+    """Show the counts of today and yesterday, the state of sending, possible retries, and the last 30 days."""
     now = current_time(timezone.now())
     state, month = throttle.state(now), trends.last_month(now.date())
     context = {
@@ -62,7 +66,7 @@ def deliveries(request: HttpRequest) -> HttpResponse:
 
 
 def _two_days(month: trends.Month, now: datetime) -> dict[str, tuple[DaySummary, datetime | None]]:
-    """Today as its rows are; yesterday as it was counted last, and when, if that was not long ago: it moves seldom."""
+    """Return today's summary, counted live, and yesterday's, from the daily counts and with their time if fresh."""
     today, yesterday = now.date(), now.date() - timedelta(days=1)
     counted = month.counts.get(yesterday)
     if counted and month.counted_at and now - month.counted_at < FRESH:
@@ -81,10 +85,13 @@ def _charts(month: trends.Month) -> dict[str, Any]:
     return {
         "counted_at": month.counted_at,
         "charts": [
-            charts.bars("Digests sent", month.labels, trends.sent_by_day(month), unit="Digests a day"),
-            charts.bars("No digest, by reason", month.labels, trends.skipped_by_day(month), unit="Readers a day"),
+            charts.bars(_("Digests sent"), month.labels, trends.sent_by_day(month), unit=_("Digests a day")),
+            charts.bars(_("No digest, by reason"), month.labels, trends.skipped_by_day(month), unit=_("Readers a day")),
             charts.bars(
-                "Bounces, complaints and leaving", month.labels, trends.problems_by_day(month), unit="Readers a day"
+                _("Bounces, complaints, unsubscribes"),
+                month.labels,
+                trends.problems_by_day(month),
+                unit=_("Readers a day"),
             ),
         ],
         "verdicts": [_verdicts("topic", by_topic), _verdicts("source", by_source)],
@@ -103,13 +110,13 @@ def _verdicts(what: str, rows: list[tuple[str, int, int]]) -> charts.Chart:
 @require_POST
 @staff_only(done_by=Role.SENDER)
 def pause(request: HttpRequest) -> HttpResponse:
-    """At once: whoever sees a mistake is asked for no proof first."""
-    why = shorten(request.POST.get("why", ""), 300) or "No reason was given."
+    """Pause at once, without asking for the password again: a mistake must be stopped quickly."""
+    why = shorten(request.POST.get("why", ""), 300) or _("No reason was given.")
     with transaction.atomic():
         throttle.pause(why, by=request.user.get_username(), now=timezone.now())
         _record(request, f"Paused all digests: {why}")
     messages.success(
-        request, "Paused. What a worker has in hand at this moment still leaves, at most one chunk each; nothing after."
+        request, _("Paused. Each worker finishes the chunk that it is sending now; no other digest leaves.")
     )
     return see_other("dashboard_deliveries")
 
@@ -117,19 +124,19 @@ def pause(request: HttpRequest) -> HttpResponse:
 @require_POST
 @staff_only(done_by=Role.SENDER, asked_again=True)
 def resume(request: HttpRequest) -> HttpResponse:
-    """What was paused meanwhile by somebody else, or is held for another reason, is looked at once more first."""
+    """Resume sending, unless it was paused or stopped again since the page was opened."""
     now = current_time(timezone.now())
     with transaction.atomic():
         list(Provider.objects.select_for_update())
         state = throttle.state(now)
         if state.is_open:
-            messages.error(request, "Nothing to resume: digests may leave already.")
+            messages.error(request, _("Sending is not paused."))
         elif request.POST.get("seen", "") != _seen(state):
-            messages.error(request, "Not resumed: it was paused or held anew since you opened the page. Look again.")
+            messages.error(request, _("Not resumed: sending was paused again since you opened the page. Check why."))
         else:
             throttle.resume(now=now)
-            _record(request, "Let digests leave again")
-            messages.success(request, "Digests leave again, from the next minute on. Nobody gets one twice.")
+            _record(request, "Resumed all digests")
+            messages.success(request, _("Resumed. Digests leave within a minute. Nobody gets one twice."))
     return see_other("dashboard_deliveries")
 
 
@@ -140,16 +147,17 @@ def try_again(request: HttpRequest) -> HttpResponse:
     with transaction.atomic():
         tried = retry.try_again(now)
         if tried:
-            _record(request, f"Tried {plural(tried, 'failed digest')} again")
+            _record(request, f"Retried {plural(tried, 'failed digest')}")
     if tried:
-        messages.success(request, f"{plural(tried, 'digest')} will be tried again within a minute.")
+        retried = ngettext("%(count)s digest is sent again", "%(count)s digests are sent again", tried)
+        messages.success(request, _("%(digests)s within a minute.") % {"digests": retried % {"count": f"{tried:,}"}})
     else:
-        messages.error(request, "Nothing was tried again: no failed digest is left that can be.")
+        messages.error(request, _("No failed digest can be retried."))
     return see_other("dashboard_deliveries")
 
 
 def _seen(state: throttle.State) -> str:
-    """What a page showed of a closed gate: a press on it counts for that alone."""
+    """Return the mark of the current pause; the form to resume is valid for that pause only."""
     return "" if state.is_open else f"{state.since or state.held_until}"
 
 
@@ -164,13 +172,13 @@ def _record(request: HttpRequest, what: str) -> None:
 @require_safe
 @staff_only()
 def delivery_list(request: HttpRequest) -> HttpResponse:
-    """Digests of one issue date, those in trouble first; each page goes on after a row, so that all are quick."""
+    """Show the digests of one issue date, those in trouble first. Keyset pagination keeps every page quick."""
     today = current_time(timezone.now()).date()
     asked = request.GET
     day, problem = _day(asked.get("date", ""), today)
     status = asked.get("status", "")
     if status not in ("", *Delivery.Status.values):
-        status, problem = "", "Choose a status of the list."
+        status, problem = "", _("Choose a status from the list.")
     reason = one_line(asked.get("reason", ""))[:20]
     [summary] = summaries_of([day])
     if reason:
@@ -194,9 +202,9 @@ def delivery_list(request: HttpRequest) -> HttpResponse:
 
 
 def _rows(day: date, statuses: Sequence[str], *, reason: str, last: str, after: int) -> list[Delivery]:
-    """A page and one more, of the row ``after`` with the status ``last``: a short query for each status that it takes.
+    """Return the rows of a page and one more, beginning after row ``after`` of status ``last``.
 
-    By all statuses at once the database would sort a day's 100,000 rows, or walk through those of all days.
+    One short query per status: with all statuses at once the database would sort a day's 100,000 rows or read all days.
     """
     found: list[Delivery] = []
     for status in statuses[statuses.index(last) if last in statuses else 0 :]:
@@ -217,7 +225,7 @@ def _day(given: str, today: date) -> tuple[date, str]:
     try:
         return date.fromisoformat(given), ""
     except ValueError:
-        return today, "Write the date as year, month and day, such as 2026-11-28."
+        return today, _("Write the date as year, month and day, such as 2026-11-28.")
 
 
 def _number(given: str) -> int:
@@ -227,7 +235,7 @@ def _number(given: str) -> int:
 @require_safe
 @staff_only()
 def delivery(request: HttpRequest, number: int) -> HttpResponse:
-    """What happened to one digest, and why each of its papers was chosen."""
+    """Show the log of one digest, and the reasons of its papers."""
     row = get_object_or_404(Delivery.objects.select_related("subscriber", "edition", "content"), pk=min(number, 2**62))
     context = {
         "row": row,
@@ -240,7 +248,7 @@ def delivery(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def chosen_for(row: Delivery) -> list[dict[str, Any]]:
-    """The papers of a digest with the terms of their scores; without terms once these are not kept any more."""
+    """Return the papers of a digest with the terms of their scores, as long as these are kept."""
     titles = dict(Paper.objects.filter(pk__in=row.paper_ids).values_list("pk", "title"))
     record = row.record or DigestRecord()
     papers = []
@@ -249,7 +257,7 @@ def chosen_for(row: Delivery) -> list[dict[str, Any]]:
         terms = sorted(terms_in_words(why), key=lambda term: -abs(term[1]))
         papers.append(
             {
-                "title": shorten(titles.get(paper_id, "A paper that is gone"), TITLE_LENGTH),
+                "title": shorten(titles.get(paper_id, _("A deleted paper")), TITLE_LENGTH),
                 "why": reason_in_words(why) if why else "",
                 "terms": terms,
                 "score": sum(value for _, value in terms),

@@ -1,9 +1,11 @@
-"""The morning at a glance: whether today's edition is open, what came in, who is planned, whether digests may leave."""
+"""Collect the overview of the day: the edition, papers received, readers planned, the state of sending."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+
+from django.utils.translation import gettext_lazy as _
 
 from digest.compose import emails
 from digest.delivery import throttle
@@ -12,17 +14,18 @@ from digest.ingest import arxiv_calendar
 from digest.models import Delivery, Edition
 from subscriptions.models import Subscriber
 
-AWAITED = {  # state of a source in the completeness report -> what is said of it
-    "absent": "has not answered with this day yet",
-    "stale": "still shows an older day",
-    "failed": "could not be read",
-    "partial": "gave fewer papers than it announced",
+# State of a source in the completeness report -> its words after the source's name
+AWAITED = {
+    "absent": _("has not delivered this day yet"),
+    "stale": _("still shows an older day"),
+    "failed": _("could not be read"),
+    "partial": _("delivered fewer papers than it announced"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """A source that has not given all of its day, and why."""
+    """A source that has not delivered all of its day, and the reason."""
 
     source: str
     says: str
@@ -31,11 +34,11 @@ class Awaited:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """What a curator wants to know first. ``edition`` is the newest one, ``is_open`` whether it is today's.
+    """The overview of the day. ``edition`` is the newest one, ``is_open`` whether it is today's.
 
-    ``came`` are the papers that sources gave for today's edition, of ``expected``, which is None where no source says a
-    number. ``planned`` readers have a row from ``edition``; about ``to_plan`` have not: who left the list after they
-    were planned is not told apart, which would take a look at each.
+    ``came`` counts the papers delivered for today's edition, of ``expected``, which is None if no source announces a
+    total. ``planned`` readers have a delivery from ``edition``; about ``to_plan`` do not: readers who left the list
+    after planning are not subtracted, which would need a query over all of them.
     """
 
     now: datetime
@@ -56,7 +59,7 @@ class Overview:
 
     @property
     def is_late(self) -> bool:
-        """Whether the deadline passed without an edition: it then waits for those only that are about to be asked."""
+        """Return whether the deadline passed without an edition; it then waits only for sources that are due."""
         return not self.is_open and self.now >= self.deadline
 
     @property
@@ -65,7 +68,7 @@ class Overview:
 
 
 def overview_at(now: datetime) -> Overview:
-    """The morning as it stands at ``now``: ten queries, none over all deliveries."""
+    """Return the overview at ``now``. Ten queries, none over all deliveries."""
     day = now.date()
     edition = Edition.objects.filter(opened_at__lte=now, date__lte=day).first()
     is_open = edition is not None and edition.date == day
@@ -80,7 +83,7 @@ def overview_at(now: datetime) -> Overview:
         is_open=is_open,
         deadline=arxiv_calendar.deadline(day),
         awaited=tuple(
-            Awaited(row["source"], AWAITED[row["state"]], row["why"])
+            Awaited(row["source"], str(AWAITED[row["state"]]), row["why"])
             for row in completeness
             if row["state"] in AWAITED and not row["given"]
         ),
@@ -100,8 +103,9 @@ def overview_at(now: datetime) -> Overview:
 
 
 def _next(now: datetime) -> tuple[datetime | None, int]:
-    """When digests are planned next, and for how many readers; what is due already is due now."""
-    due = Subscriber.objects.exclude(next_send_at=None)  # who is off the list is never due
+    """Return when digests are planned next, and for how many readers; overdue readers are due at ``now``."""
+    # a reader who left the list has no next_send_at
+    due = Subscriber.objects.exclude(next_send_at=None)
     if overdue := due.filter(next_send_at__lte=now).count():
         return now, overdue
     soonest = due.order_by("next_send_at").values_list("next_send_at", flat=True).first()

@@ -1,4 +1,4 @@
-"""What every page of the dashboard has in common: who may see it, who may act there, and what surrounds it."""
+"""Shared parts of the dashboard's pages: access, roles and navigation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from digest.dashboard.auth.reauthentication import require_recent_login
@@ -19,24 +20,25 @@ from digest.two_factor import code_is_required
 
 View = Callable[..., HttpResponse]
 
-PAGES = [  # address name, label, the role it takes to see it (None: any of the staff)
-    ("dashboard_today", "Today", None),
-    ("dashboard_preview", "Preview", None),
-    ("dashboard_sources", "Sources", None),
-    ("dashboard_topics", "Topics", None),
-    ("dashboard_deliveries", "Deliveries", None),
-    ("dashboard_readers", "Readers", Role.PRIVACY),
+# URL name, label, the role needed to see it (None: any of the staff)
+PAGES = [
+    ("dashboard_today", gettext_lazy("Today"), None),
+    ("dashboard_preview", gettext_lazy("Preview"), None),
+    ("dashboard_sources", gettext_lazy("Sources"), None),
+    ("dashboard_topics", gettext_lazy("Topics"), None),
+    ("dashboard_deliveries", gettext_lazy("Deliveries"), None),
+    ("dashboard_readers", gettext_lazy("Readers"), Role.PRIVACY),
 ]
 
 
 def staff_only(
     *, seen_by: Role | None = None, done_by: Role | None = None, asked_again: bool = False
 ) -> Callable[[View], View]:
-    """A page of the dashboard: who is not signed in is asked to, and others than the staff are refused (403).
+    """Decorate a page of the dashboard: visitors are redirected to sign-in, users outside the staff are refused (403).
 
-    ``seen_by`` is the role that it takes to open the page, ``done_by`` the one to post to it. With ``asked_again`` who
-    posts proves once more who they are, if that is longer ago than ACCOUNT_REAUTHENTICATION_TIMEOUT; the post is then
-    taken up where it was.
+    ``seen_by`` is the role needed to open the page, ``done_by`` the one to post to it. ``asked_again`` asks for the
+    password or code again before a post, if the last time is longer ago than ACCOUNT_REAUTHENTICATION_TIMEOUT; the post
+    then continues.
     """
 
     def decorate(view: View) -> View:
@@ -46,10 +48,10 @@ def staff_only(
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
             if not (request.user.is_active and request.user.is_staff):
-                raise PermissionDenied("This page is for the staff.")
+                raise PermissionDenied(gettext("This page is for the staff."))
             needed = {seen_by, done_by if request.method == "POST" else None} - {None}
             if needed - roles_of(request.user):
-                raise PermissionDenied(f"This takes the role {min(filter(None, needed))}.")
+                raise PermissionDenied(gettext("You need the role %(role)s.") % {"role": min(filter(None, needed))})
             if asked_again and request.method == "POST":
                 require_recent_login(request)
             return view(request, *args, **kwargs)
@@ -60,7 +62,7 @@ def staff_only(
 
 
 def page(request: HttpRequest, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    """The page ``dashboard/<name>.html`` with the dashboard around it."""
+    """Render ``dashboard/<name>.html`` with the dashboard's navigation."""
     roles = roles_of(request.user)
     shared = {
         "pages": [(address, label) for address, label, role in PAGES if role is None or role in roles],
@@ -71,10 +73,10 @@ def page(request: HttpRequest, name: str, context: dict[str, Any], *, status: in
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Return the links to our pages for those of signing in; a context processor. No query if nobody asks."""
+    """Return the navigation for the pages of sign-in; a context processor. No query unless it is used."""
 
     def pages() -> list[tuple[str, str]]:
         roles = roles_of(request.user)
-        return [(address, label) for address, label, role in PAGES if roles and (role is None or role in roles)]
+        return [(address, str(label)) for address, label, role in PAGES if roles and (role is None or role in roles)]
 
     return {"pages": SimpleLazyObject(pages), "code_is_required": code_is_required()}

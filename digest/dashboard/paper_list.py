@@ -1,4 +1,4 @@
-"""The papers as curators see them: an edition's candidates or any that are stored, and all that was said of them."""
+"""List papers for curators: an edition's candidates or any stored papers, with all judgements."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from digest.compose.card import Card
 from digest.compose.phrases import plural
@@ -20,12 +21,12 @@ from digest.models import CuratorPick, Edition, EditionPaper, Paper, Sighting
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
 
 MOST_FOUND = 20
-JUDGED = {"pick": "picked", "boost": "boosted", "hide": "hidden", "any": "judged at all", "none": "not judged"}
+JUDGED = {"pick": _("picked"), "boost": _("boosted"), "hide": _("hidden"), "any": _("judged"), "none": _("not judged")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Which of the candidates to show; what is empty leaves nothing out."""
+    """Filters of the candidates; an empty field filters nothing."""
 
     topic: str = ""  # a slug
     source: int | None = None
@@ -35,10 +36,10 @@ class Filters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedPaper:
-    """One paper. ``score`` is None where nobody votes; ``readers`` None where it was not counted.
+    """One paper. ``score`` is None without votes; ``readers`` None if not counted.
 
-    ``said`` are the judgements that count or will, the earliest day first; ``standing`` is that of ``day``, for which
-    its form is made.
+    ``said`` are the present and future judgements, the earliest day first; ``standing`` is that of ``day``, the day of
+    its form.
     """
 
     paper: Paper
@@ -58,7 +59,7 @@ class ListedPaper:
 
     @property
     def form(self) -> dict[str, str]:
-        """What its form holds at first: the standing judgement, or a pick without a note."""
+        """Return the initial values of its form: the judgement of ``day``, or a pick without a note."""
         standing = self.standing or CuratorPick(verdict=CuratorPick.Verdict.PICK)
         until = standing.embargo_until
         return {
@@ -71,14 +72,14 @@ class ListedPaper:
 
     @property
     def in_words(self) -> str:
-        """The inputs of its score: ``73 upvotes, 12 comments, in 9.0 hours``."""
+        """Return the inputs of its score: ``73 upvotes, 12 comments, in 9.0 hours``."""
         counts = [("points", "upvote"), ("comments", "comment"), ("stars", "star")]
         said = [plural(self.inputs[name], word) for name, word in counts if self.inputs.get(name) is not None]
         return f"{', '.join(said)} in {_hours(self.inputs['hours'])}" if said else ""
 
     @property
     def formula(self) -> str:
-        """How the score comes about: ``(73 + 1) / (9.0 + 2)^0.3``."""
+        """Return the formula of its score with numbers: ``(73 + 1) / (9.0 + 2)^0.3``."""
         if self.inputs.get("points") is None:
             return ""
         return f"({max(self.inputs['points'], 0)} + 1) / ({self.inputs['hours']} + {GRACE_HOURS:g})^{GRAVITY:g}"
@@ -89,7 +90,7 @@ def _hours(hours: float) -> str:
 
 
 def candidates(edition: Edition, wanted: Filters, *, now: datetime) -> QuerySet[EditionPaper]:
-    """The edition's candidates that fit, most trending first."""
+    """Return the edition's candidates that match the filters, most trending first."""
     rows = edition.candidates.all()
     if wanted.topic:
         rows = rows.filter(
@@ -109,7 +110,7 @@ def candidates(edition: Edition, wanted: Filters, *, now: datetime) -> QuerySet[
 
 
 def find_papers(typed: str) -> list[Paper]:
-    """Stored papers of that identifier, DOI or link, else those with all these words in the title, newest first."""
+    """Return the paper of an identifier, DOI or link, else papers with all words in the title, newest first."""
     typed = typed[:2000].replace("\0", "")
     if (name := canonical_identifier(typed)) and (
         named := list(Paper.objects.filter(Q(identifier=name) | Q(identifiers__value=name)).distinct()[:1])
@@ -119,13 +120,14 @@ def find_papers(typed: str) -> list[Paper]:
     if not words:
         return []
     has_all = Q()
-    for word in sorted(words, key=len, reverse=True):  # the longest is the rarest
+    # the longest word first: it is likely the rarest
+    for word in sorted(words, key=len, reverse=True):
         has_all &= Q(title__icontains=word)
     return list(Paper.objects.filter(has_all).order_by("-first_seen_at", "-pk")[:MOST_FOUND])
 
 
 def rows_for(rows: Sequence[EditionPaper], *, day: date, now: datetime) -> list[ListedPaper]:
-    """These candidates with what belongs to them: three queries."""
+    """Return these candidates with sources, topics and judgements. Three queries."""
     papers = [row.paper for row in rows]
     belongings = _Belongings.of(papers, now=now)
     return [
@@ -144,7 +146,7 @@ def rows_for(rows: Sequence[EditionPaper], *, day: date, now: datetime) -> list[
 
 
 def rows_for_papers(papers: Sequence[Paper], *, day: date, now: datetime) -> list[ListedPaper]:
-    """Any stored papers, each as it last was a candidate, or as it is: four queries."""
+    """Return any stored papers, each as in its newest edition, or as stored. Four queries."""
     newest = {
         row.paper_id: row
         for row in EditionPaper.objects.filter(paper__in=papers).select_related("edition").order_by("edition__date")
@@ -166,13 +168,14 @@ def rows_for_papers(papers: Sequence[Paper], *, day: date, now: datetime) -> lis
 
 
 def to_come(now: datetime) -> QuerySet[CuratorPick]:
-    """What was judged for the days after the edition that is being sent."""
+    """Return the judgements for the days after the edition that is being sent."""
     rows = CuratorPick.objects.filter(edition_date__gt=first_day(now)).order_by("edition_date", "verdict", "pk")
-    return rows.prefetch_related("paper")  # a join may begin with all papers
+    # not a join, which the database may begin with all papers
+    return rows.prefetch_related("paper")
 
 
 def _that_count(now: datetime) -> QuerySet[CuratorPick]:
-    """Judgements of the editions that digests draw from, and of days to come."""
+    """Return the judgements for the editions that digests use now or later."""
     return CuratorPick.objects.filter(edition_date__gt=now.date() - WINDOW)
 
 

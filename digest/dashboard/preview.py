@@ -1,4 +1,4 @@
-"""The digest as any reader, or a made-up taste, would get it."""
+"""Page that previews the digest of a reader, or of made-up choices."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
 
@@ -29,25 +31,31 @@ from subscriptions.sample_readers import examples
 from subscriptions.tokens import message_id
 from subscriptions.web.forms import ChoicesForm
 
-# As every page (digest/config/headers.py), and it may hold a frame of this house.
+# As for every page (digest/config/headers.py), with frames of this site allowed.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; frame-src 'self'"
 )
-# A mail's styles are in its elements; nothing in it may run, load, be sent or leave the frame.
+# A mail has inline styles; it must not run scripts, load anything, send forms or navigate.
 MAIL_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'self'"
 )
-SHOWS = ("html", "text", "source", "why")
+SHOWS = {
+    "html": gettext_lazy("HTML"),
+    "text": gettext_lazy("Text"),
+    "source": gettext_lazy("Source"),
+    "why": gettext_lazy("Reasons"),
+}
 WIDTHS = ("600", "375")
 TASTE = ("topics", "keywords", "authors", "categories", "muted", "muted_authors", "muted_categories", "muted_topics")
 MAY_SEND = {Role.CURATOR, Role.SENDER}
-_LINK = re.compile(r' href="[^"]*"')  # the quotes of what others wrote are escaped
+# Quotes within values are escaped.
+_LINK = re.compile(r' href="[^"]*"')
 
 
 class TasteForm(ChoicesForm):
-    """What somebody could ask for; when it comes is of no matter here."""
+    """The form of a reader's choices without the schedule."""
 
     weekdays = send_hour = zone = quiet_days = None  # type: ignore[assignment]
 
@@ -55,7 +63,7 @@ class TasteForm(ChoicesForm):
 @require_safe
 @staff_only()
 def preview(request: HttpRequest) -> HttpResponse:
-    """Whom to look at, and their mail: as HTML, as text, as it goes out, and why each paper."""
+    """Show the mail of a reader or of made-up choices: HTML, text, source and the reasons of each paper."""
     form = _taste(request.GET)
     draft, missing = _draft(request.GET, form)
     show = request.GET.get("show", "") if request.GET.get("show") in SHOWS else "html"
@@ -67,7 +75,7 @@ def preview(request: HttpRequest) -> HttpResponse:
         "missing": missing,
         "draft": draft,
         "show": show,
-        "shows": [("html", "As HTML"), ("text", "As text"), ("source", "As it goes out"), ("why", "Why each paper")],
+        "shows": SHOWS.items(),
         "width": request.GET.get("width") if request.GET.get("width") in WIDTHS else WIDTHS[0],
         "widths": WIDTHS,
         "query": _query(request.GET),
@@ -86,8 +94,8 @@ def preview(request: HttpRequest) -> HttpResponse:
 @staff_only()
 @xframe_options_sameorigin
 def mail(request: HttpRequest) -> HttpResponse:
-    """The HTML of the mail for the frame: nothing in it acts, its links neither."""
-    draft, _ = _draft(request.GET, _taste(request.GET))
+    """Return the HTML of the mail for the frame, without links."""
+    draft, _missing = _draft(request.GET, _taste(request.GET))
     html = _LINK.sub("", draft.email.html) if draft and draft.email else ""
     return HttpResponse(html, headers={"Content-Security-Policy": MAIL_POLICY, "Referrer-Policy": "no-referrer"})
 
@@ -95,11 +103,11 @@ def mail(request: HttpRequest) -> HttpResponse:
 @require_POST
 @staff_only(done_by=Role.PRIVACY)
 def find_reader(request: HttpRequest) -> HttpResponse:
-    """From an address to the reader's number; in a POST, so that the address is in no log."""
+    """Find a reader's number by address; by POST, so that the address is in no log."""
     typed = request.POST.get("address", "")[:254]
     found = Subscriber.objects.filter(email_key=email_key(typed)).first() if "\0" not in typed else None
     if found is None:
-        messages.error(request, "No reader has this address: check its spelling.")
+        messages.error(request, _("No reader has this address. Check the spelling."))
         return HttpResponseRedirect(reverse("dashboard_preview"))
     return HttpResponseRedirect(f"{reverse('dashboard_preview')}?reader={found.public_id}")
 
@@ -107,32 +115,31 @@ def find_reader(request: HttpRequest) -> HttpResponse:
 @require_POST
 @staff_only()
 def send(request: HttpRequest) -> HttpResponse:
-    """A test of the mail to a verified address of the staff."""
+    """Send the mail as a test to a verified address of the staff."""
     if not MAY_SEND & roles_of(request.user):
-        raise PermissionDenied("This takes the role curator or sender.")
+        raise PermissionDenied(_("You need the role curator or sender."))
     user, now = cast(User, request.user), timezone.now()
     query = QueryDict(request.POST.get("query", "")[:20_000])
     back = HttpResponseRedirect(f"{reverse('dashboard_preview')}?{_query(query)}")
     chosen = next((one for one in _addresses() if str(one.pk) == request.POST.get("address")), None)
-    draft, _ = _draft(query, _taste(query))
+    draft, _missing = _draft(query, _taste(query))
     if chosen is None:
-        messages.error(request, "Choose one of the addresses in the list: a test goes to verified staff only.")
+        messages.error(request, _("Choose an address from the list. Tests go to verified staff only."))
     elif draft is None or draft.email is None or draft.edition is None:
-        messages.error(request, "There is no mail to send: choose a reader or a taste that gets one.")
+        messages.error(request, _("There is no mail to send. Choose a reader or choices that get one."))
     elif too_many_by(user.pk, "test mail", now=now):
-        messages.error(
-            request, f"You sent {PERSON['test mail'].count} test mails within this hour: wait for the next full hour."
-        )
+        limit = _("You sent %(count)s test mails within this hour. Wait for the next full hour.")
+        messages.error(request, limit % {"count": PERSON["test mail"].count})
     else:
-        # written before it leaves: a mail without its line is worse than a line without its mail
+        # Recorded before sending: a mail without its line is worse than a line without its mail.
         audit_log.record(user, draft.edition, f"Sends a test of a digest to number {chosen.user_id} of the staff.")
         with Mailer() as mailer:
             its_id = message_id("preview", f"{user.pk}|{now.isoformat()}")
             done = mailer.send_to_staff(draft.email, address=chosen.email, message_id=its_id, dated_at=now)
         if done.status == SendStatus.ACCEPTED:
-            messages.success(request, f"A test mail is on its way to {chosen.email}.")
+            messages.success(request, _("Sent a test mail to %(address)s.") % {"address": chosen.email})
         else:
-            messages.error(request, f"The test mail was not taken. {done.text}")
+            messages.error(request, _("The test mail was not sent. %(reason)s") % {"reason": done.text})
     return back
 
 
@@ -141,12 +148,12 @@ def _taste(query: QueryDict) -> TasteForm:
 
 
 def _draft(query: QueryDict, form: TasteForm) -> tuple[Draft | None, str]:
-    """What was asked for, if anything was; and a sentence where there is no such reader."""
+    """Return the requested draft, if any, and an error if there is no such reader."""
     now = current_time(timezone.now())
     if number := query.get("reader", ""):
         reader = Subscriber.objects.filter(public_id=number).first() if "\0" not in number else None
         if reader is None:
-            return None, "No reader has this number: choose one of the examples, or copy a number from Readers."
+            return None, _("No reader has this number. Choose an example, or copy a number from Readers.")
         return for_reader(reader, now=now), ""
     return (for_taste(form.choices(), now=now), "") if form.is_bound else (None, "")
 
@@ -157,7 +164,7 @@ def _addresses() -> list[EmailAddress]:
 
 
 def _query(query: QueryDict) -> str:
-    """The part of a query that says whose mail is shown."""
+    """Return the part of a query that selects the mail."""
     kept = QueryDict(mutable=True)
     if query.get("reader"):
         kept["reader"] = str(query["reader"])[:40]

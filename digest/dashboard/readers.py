@@ -1,4 +1,4 @@
-"""Who reads: consent, receipts, preferences, and why each paper was chosen; what is done for one of them."""
+"""Pages about readers: consent, deliveries, preferences and reasons; suppress, lift, export and erase one."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from digest.compose.phrases import shorten
@@ -34,7 +35,7 @@ from subscriptions.mail.rendering import one_line
 from subscriptions.models import Subscriber, Suppression
 from subscriptions.web.decorators import see_other
 
-ROWS = 14  # receipts on one page
+ROWS = 14  # deliveries per page
 WHY = 300  # letters of a reason
 HERE = {"here": "dashboard_readers"}
 
@@ -52,9 +53,9 @@ def _growth() -> dict[str, Any]:
     return {
         "counted_at": month.counted_at,
         "charts": [
-            charts.bars("Coming and leaving", month.labels, trends.growth_by_day(month), unit="People a day"),
-            charts.bars("Readers on the list", month.labels, trends.readers_by_day(month), unit="Readers"),
-            charts.across("Topics, by readers who want them", names, {"readers": numbers}, unit="Readers now"),
+            charts.bars(_("New and lost readers"), month.labels, trends.growth_by_day(month), unit=_("People a day")),
+            charts.bars(_("Readers on the list"), month.labels, trends.readers_by_day(month), unit=_("Readers")),
+            charts.across(_("Readers by topic"), names, {_("readers"): numbers}, unit=_("Readers now")),
         ],
     }
 
@@ -62,7 +63,7 @@ def _growth() -> dict[str, Any]:
 @require_POST
 @staff_only(seen_by=Role.PRIVACY)
 def find_readers_page(request: HttpRequest) -> HttpResponse:
-    """By POST, so that an address is in no log and no history of a browser."""
+    """Find readers; by POST, so that an address is in no log and no browser history."""
     words = one_line(request.POST.get("who", ""))[:254]
     found = lookup.find_readers(words)
     if len(found) == 1:
@@ -104,7 +105,7 @@ def _known(public_id: str) -> Subscriber:
 
 
 def _page_of(request: HttpRequest, one: Subscriber, *, problem: str = "", about: str = "") -> HttpResponse:
-    """Everything about one reader; ``problem`` is what was wrong with the form ``about``."""
+    """Render everything about one reader; ``problem`` is the error of the form ``about``."""
     now = current_time(timezone.now())
     suppression = lookup.suppression_of(one.email)
     rows = list(_receipts(one, request.GET.get("before", "")))
@@ -135,7 +136,8 @@ def _page_of(request: HttpRequest, one: Subscriber, *, problem: str = "", about:
 
 def _receipts(one: Subscriber, before: str) -> Any:
     rows = one.deliveries.order_by("-issue_date")
-    with suppress_error(ValueError):  # not a date of ours: from the newest one on
+    # a wrong date shows the newest page
+    with suppress_error(ValueError):
         rows = rows.filter(issue_date__lt=date.fromisoformat(before)) if before else rows
     return rows[: ROWS + 1]
 
@@ -153,14 +155,14 @@ def _verdicts(one: Subscriber) -> list[tuple[str, int]]:
 def suppress(request: HttpRequest, public_id: str) -> HttpResponse:
     one = _known(public_id)
     if not (why := shorten(request.POST.get("why", ""), WHY)):
-        return _page_of(request, one, about="suppress", problem="Write why mail to this reader is refused.")
+        return _page_of(request, one, about="suppress", problem=_("Write why this reader gets no mail."))
     if one.status == Subscriber.Status.ERASED:
-        return _page_of(request, one, about="suppress", problem="This reader was erased: there is no address left.")
+        return _page_of(request, one, about="suppress", problem=_("This reader was erased and has no address."))
     now = timezone.now()
     with transaction.atomic():
         consent.suppress(one.email, reason=Suppression.Reason.BY_HAND, now=now, why=why)
         audit_log.record(request.user, one, "Suppressed; why is kept with the suppression")
-    messages.success(request, "Suppressed: no mail goes to this address any more.")
+    messages.success(request, _("Suppressed. This address gets no more mail."))
     return _to(one)
 
 
@@ -169,7 +171,7 @@ def suppress(request: HttpRequest, public_id: str) -> HttpResponse:
 def lift(request: HttpRequest, public_id: str) -> HttpResponse:
     one = _known(public_id)
     if not (why := shorten(request.POST.get("why", ""), WHY)):
-        return _page_of(request, one, about="lift", problem="Write why mail may go to this reader again.")
+        return _page_of(request, one, about="lift", problem=_("Write why this reader may get mail again."))
     with transaction.atomic():
         lifted = bool(one.email) and consent.lift(
             one.email, by=request.user.get_username(), why=why, now=timezone.now()
@@ -177,16 +179,16 @@ def lift(request: HttpRequest, public_id: str) -> HttpResponse:
         if lifted:
             audit_log.record(request.user, one, "Lifted the suppression; why is kept with it")
     if lifted:
-        messages.success(request, "Lifted: mail may go to this address again. Nobody was subscribed by it.")
+        messages.success(request, _("Lifted. This address can get mail again. Nobody was subscribed."))
     else:
-        messages.error(request, "Nothing was lifted: no suppression of this address stands.")
+        messages.error(request, _("Nothing was lifted: this address is not suppressed."))
     return _to(one)
 
 
 @require_POST
 @staff_only(seen_by=Role.PRIVACY, done_by=Role.PRIVACY, asked_again=True)
 def export(request: HttpRequest, public_id: str) -> HttpResponse:
-    """All that is kept about a reader, as the JSON file that they can take themselves."""
+    """Return all data about a reader, as the JSON file that readers can download themselves."""
     one = _known(public_id)
     with transaction.atomic():
         body = json.dumps(everything_of(one, now=timezone.now()), ensure_ascii=False, indent=2)
@@ -206,26 +208,26 @@ def export(request: HttpRequest, public_id: str) -> HttpResponse:
 def erase_page(request: HttpRequest, public_id: str) -> HttpResponse:
     one = _known(public_id)
     if request.POST.get("number", "").strip() != one.public_id:
-        problem = "Nothing was erased: type the reader’s number as it stands under About."
+        problem = _("Nothing was erased. Type the reader’s number exactly as shown under About.")
         return _page_of(request, one, about="erase", problem=problem)
     with transaction.atomic():
         erased = erase(one, now=timezone.now())
         if erased:
             audit_log.record(request.user, one, "Erased")
     if erased:
-        messages.success(request, "Erased: nothing personal of this reader is kept any more.")
+        messages.success(request, _("Erased. All personal data of this reader is deleted."))
     else:
-        messages.error(request, "Nothing was erased: this reader was erased before.")
+        messages.error(request, _("Nothing was erased: this reader was erased before."))
     return _to(one)
 
 
 @require_POST
 @staff_only(seen_by=Role.PRIVACY, done_by=Role.PRIVACY, asked_again=True)
 def change_address(request: HttpRequest) -> HttpResponse:
-    """Suppress an address of nobody here, or lift that: of who was erased, or asks never to be written to."""
+    """Suppress an address without a reader, or lift that: of an erased reader, or of a person who wants no mail."""
     address, why = one_line(request.POST.get("address", ""))[:254], shorten(request.POST.get("why", ""), WHY)
     if not _is_address(address) or not why:
-        messages.error(request, "Nothing was done: it takes a whole address, and why. Find the address once more.")
+        messages.error(request, _("Nothing was changed. Find the address again, and give a reason."))
         return see_other("dashboard_readers")
     now, by = timezone.now(), request.user.get_username()
     with transaction.atomic():
@@ -233,13 +235,13 @@ def change_address(request: HttpRequest) -> HttpResponse:
             done = "Lifted the suppression" if consent.lift(address, by=by, why=why, now=now) else ""
         else:
             consent.suppress(address, reason=Suppression.Reason.BY_HAND, now=now, why=why)
-            done = "Suppressed an address of no reader"
+            done = "Suppressed an address without a reader"
         if done and (row := lookup.suppression_of(address)):
             audit_log.record(request.user, row, f"{done}; why is kept with it")
     if done:
-        messages.success(request, f"{done}. Nobody was subscribed or told.")
+        messages.success(request, _("%(done)s. Nobody was subscribed or notified.") % {"done": done})
     else:
-        messages.error(request, "Nothing was lifted: no suppression of this address stands.")
+        messages.error(request, _("Nothing was lifted: this address is not suppressed."))
     return see_other("dashboard_readers")
 
 

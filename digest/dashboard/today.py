@@ -1,4 +1,4 @@
-"""What came in, what is missing, what will be sent; picks, boosts and hides."""
+"""Page of the day: the overview, the candidates, and the forms to pick, boost and hide papers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from digest.compose.phrases import plural
 from digest.dashboard import audit_log, overview, paper_list
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
@@ -27,23 +28,25 @@ from digest.models import CuratorPick, EditionPaper, Paper, Source
 from subscriptions.models import Topic
 
 SHOWN = 25
-SHOWS = ("topic", "source", "words", "judged", "page", "find")  # of the query: what Today shows
+SHOWS = ("topic", "source", "words", "judged", "page", "find")  # parameters of the query
 DONE = {"pick": "Picked", "boost": "Boosted", "hide": "Hidden"}
+WRONG_DAY = gettext_lazy("Choose a day from the calendar, like 2027-01-31.")
+WRONG_EMBARGO = gettext_lazy("Write the end of the embargo as a date and a time (UTC), like 2027-01-31T09:00.")
 
 
 class JudgementForm(forms.Form):
-    """A judgement as it is posted; what it may hold is judging's to say."""
+    """A posted judgement; ``curation`` checks its content."""
 
     verdict = forms.CharField(required=False)
     note = forms.CharField(required=False, strip=False)
     edition_date = forms.DateField(
         input_formats=["%Y-%m-%d"],
-        error_messages=dict.fromkeys(("required", "invalid"), "Choose a day from the calendar, like 2027-01-31."),
+        error_messages=dict.fromkeys(("required", "invalid"), WRONG_DAY),
     )
     embargo_until = forms.DateTimeField(
         required=False,
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d %H:%M"],
-        error_messages={"invalid": "Write the end of the embargo as a date and a time (UTC), like 2027-01-31T09:00."},
+        error_messages={"invalid": WRONG_EMBARGO},
     )
     seen = forms.CharField(required=False)
 
@@ -60,7 +63,7 @@ class JudgementForm(forms.Form):
 @require_safe
 @staff_only()
 def today(request: HttpRequest) -> HttpResponse:
-    """The morning, and the candidates of the newest edition."""
+    """Show the overview and the candidates of the newest edition."""
     now = current_time(timezone.now())
     seen = overview.overview_at(now)
     day = curation.first_day(now)
@@ -96,11 +99,11 @@ def today(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_only(done_by=Role.CURATOR)
 def paper(request: HttpRequest, paper_id: int) -> HttpResponse:
-    """One paper and the form to judge it with; a POST judges, or takes back."""
+    """Show one paper and its form; a POST saves or deletes the judgement."""
     now = current_time(timezone.now())
     about = Paper.objects.filter(pk=paper_id).first()
     if about is None:
-        messages.error(request, "This paper is not stored any more: look for it again.")
+        messages.error(request, _("This paper is no longer stored. Search for it again."))
         return HttpResponseRedirect(reverse("dashboard_today"))
     if request.method != "POST":
         return _paper_page(request, about, _day_of(request.GET.get("day", ""), now), now=now)
@@ -123,13 +126,14 @@ def paper(request: HttpRequest, paper_id: int) -> HttpResponse:
 
 
 def _act(request: HttpRequest, about: Paper, form: JudgementForm, *, now: datetime) -> str:
-    """Judge or take back, and write the line of history; what is said of it afterwards."""
-    assert isinstance(request.user, User)  # noqa: S101 (staff_only let nobody else in)
+    """Save or delete a judgement, record it, and return the message for the curator."""
+    assert isinstance(request.user, User)  # noqa: S101 (staff_only admits nobody else)
     day, seen = form.day, form.cleaned_data["seen"]
     if "take_back" in request.POST:
         row = curation.take_back(about.pk, day, seen=seen)
-        audit_log.record(request.user, row, f"Took back the {row.get_verdict_display().partition(':')[0]} for {day}.")
-        return f"Taken back for {day:%-d %B}: “{about}”. {_still_counts(day)}"
+        audit_log.record(request.user, row, f"Removed the {row.get_verdict_display().partition(':')[0]} for {day}.")
+        removed = _("Removed for %(day)s: “%(paper)s”.") % {"day": f"{day:%-d %B}", "paper": about}
+        return f"{removed} {_still_counts(day)}"
     said = form.judgement()
     row = curation.judge(about.pk, day, said, by=request.user, seen=seen, now=now)
     held = f", under embargo until {row.embargo_until:%Y-%m-%d %H:%M} UTC" if row.embargo_until else ""
@@ -138,20 +142,21 @@ def _act(request: HttpRequest, about: Paper, form: JudgementForm, *, now: dateti
 
 
 def _still_counts(day: date) -> str:
-    return f"This still counts for {plural(reach.still_to_reach(day), 'reader')}."
+    count = reach.still_to_reach(day)
+    affects = ngettext("This affects %(count)s reader.", "This affects %(count)s readers.", count)
+    return affects % {"count": f"{count:,}"}
 
 
 def _who_have(about: Paper, row: CuratorPick, *, now: datetime) -> str:
-    """Who is beyond the reach of the word, and what is to be known of several picks."""
+    """Return how many readers have the paper already, and a warning about too many picks."""
     have = reach.who_have(about.pk, now=now)
-    says = f"{plural(have, 'reader')} {'has' if have == 1 else 'have'} the paper already." if have else ""
+    already = ngettext("%(count)s reader has the paper already.", "%(count)s readers have the paper already.", have)
+    says = already % {"count": f"{have:,}"} if have else ""
     if row.verdict == CuratorPick.Verdict.PICK:
         picks = CuratorPick.objects.filter(edition_date=row.edition_date, verdict=row.verdict).count()
         if picks > curation.FEWEST_PAPERS:
-            says += (
-                f" {picks} papers are picked for that day: who asked for {curation.FEWEST_PAPERS} papers at most "
-                "gets only so many of them."
-            )
+            many = _("%(picks)s papers are picked for that day. Readers who chose %(limit)s papers get only that many.")
+            says += " " + many % {"picks": picks, "limit": curation.FEWEST_PAPERS}
     return says.strip()
 
 
@@ -167,7 +172,7 @@ def _paper_page(
 
 
 def _refused(request: HttpRequest, about: Paper, form: JudgementForm, problem: str, *, now: datetime) -> HttpResponse:
-    """The form again with what was typed, and what is wrong with it."""
+    """Render the form again with the typed values and the error."""
     day = form.cleaned_data.get("edition_date") or curation.first_day(now)
     typed = {name: form.data.get(name, "") for name in ("verdict", "note", "edition_date", "embargo_until", "seen")}
     return _paper_page(request, about, day, now=now, status=422, problem=problem, typed=typed)
@@ -176,7 +181,7 @@ def _refused(request: HttpRequest, about: Paper, form: JudgementForm, problem: s
 def _changed(
     request: HttpRequest, about: Paper, form: JudgementForm, standing: CuratorPick | None, *, now: datetime
 ) -> HttpResponse:
-    """Both words side by side: what stands, and what was to be written."""
+    """Render an edit conflict: the saved judgement and the typed one."""
     typed = {name: form.data.get(name, "") for name in ("verdict", "note", "edition_date", "embargo_until")}
     typed["seen"] = standing.version if standing else ""
     more = {
@@ -207,7 +212,7 @@ def _day_of(typed: str, now: datetime) -> date:
 
 
 def _back(query: QueryDict, *, without: str = "") -> str:
-    """The part of a query that says what Today shows."""
+    """Return the part of a query that selects what Today shows."""
     kept = QueryDict(mutable=True)
     for name in SHOWS:
         if name != without and (value := query.get(name, "")):

@@ -1,4 +1,4 @@
-"""What a curator types of a topic, checked."""
+"""Form of a topic."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.text import slugify
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from digest.ingest.parsers.taxonomy import CATEGORIES
 from subscriptions.models import Topic
@@ -14,40 +16,40 @@ from subscriptions.web.fields import CategoryList, PhraseList, clean_text, show_
 
 ARCHIVES = {category.partition(".")[0] for category in CATEGORIES}
 LONGEST_SLUG, LAST = 60, 9999
-WHERE = f"Write a whole number from 0 to {LAST:,}."
+WHERE = _("Write a whole number from 0 to 9,999.")
 
 
 class Words(forms.CharField):
-    """Text on one line, as readers see it."""
+    """A field for text on one line, as readers see it."""
 
     def to_python(self, value: object) -> str:
         return " ".join(clean_text(str(value or "")).split())
 
 
 class TopicForm(forms.Form):
-    """A topic's fields; :meth:`topic` is the row as it would be, and writes nothing."""
+    """The fields of a topic; :meth:`topic` returns the row and writes nothing."""
 
-    name = Words(max_length=80, label="Name", error_messages={"required": "Give it a name: readers choose by it."})
+    name = Words(max_length=80, label=_("Name"), error_messages={"required": _("Write a name for the topic.")})
     group = Words(
         max_length=60,
-        label="Group",
-        help_text="Topics of one group stand together in the readers’ form.",
-        error_messages={"required": "Say which group it stands in."},
+        label=_("Group"),
+        help_text=_("The readers’ form shows topics by group."),
+        error_messages={"required": _("Write a group for the topic.")},
     )
-    description = Words(max_length=300, required=False, label="Description")
+    description = Words(max_length=300, required=False, label=_("Description"))
     categories = CategoryList(
-        label="Categories",
-        help_text="arXiv’s, such as cs.RO, or whole archives, such as math. Between commas or on lines.",
+        label=_("Categories"),
+        help_text=_("Of arXiv, such as cs.RO, or whole archives, such as math. Separate them by commas or lines."),
     )
     keywords = PhraseList(
-        label="Keywords",
-        help_text="Found as whole words in title or abstract, singular or plural: graph coloring. One a line.",
+        label=_("Keywords"),
+        help_text=_("One per line, such as graph coloring. Matches whole words in title or abstract, also plurals."),
     )
     position = forms.IntegerField(
         min_value=0,
         max_value=LAST,
-        label="Position",
-        help_text="Lower numbers come first.",
+        label=_("Position"),
+        help_text=_("Lower numbers come first."),
         error_messages=dict.fromkeys(("required", "invalid", "min_value", "max_value"), WHERE),
     )
 
@@ -63,38 +65,36 @@ class TopicForm(forms.Form):
         name: str = self.cleaned_data["name"]
         others = Topic.objects.exclude(pk=self.row.pk)
         if others.filter(name__iexact=name).exists():
-            raise ValidationError(
-                f"There is a topic called {show_text(name)} already: give this one a name of its own."
-            )
+            taken = gettext("A topic called %(name)s exists. Choose another name.")
+            raise ValidationError(taken % {"name": show_text(name)})
         if not self.row.pk:
             slug = slugify(name)[:LONGEST_SLUG]
             if not slug:
-                raise ValidationError(
-                    "Use at least one letter from a to z or a digit: its address is made of the name."
-                )
+                raise ValidationError(gettext("Use at least one letter from a to z or a digit in the name."))
             if others.filter(slug=slug).exists():
-                raise ValidationError(f"{show_text(name)} is too like another topic’s name: change a word.")
+                similar = gettext("%(name)s is too similar to another topic’s name. Change a word.")
+                raise ValidationError(similar % {"name": show_text(name)})
         return name
 
     def clean(self) -> dict[str, Any]:
         found = self.cleaned_data
         if not self.errors and not (found["categories"] or found["keywords"]):
-            raise ValidationError("Give it a category or a keyword, or no paper would ever be in it.")
+            raise ValidationError(gettext("Add a category or a keyword. Without one the topic gets no papers."))
         return found
 
     def topic(self) -> Topic:
-        """The row with what was typed; of a new one, with an address made of its name."""
+        """Return the row with the typed values; a new one gets its slug from the name."""
         row = self.row
         slug = row.slug or slugify(self.cleaned_data["name"])[:LONGEST_SLUG]
         return Topic(pk=row.pk, slug=slug, offered=row.offered, **self.cleaned_data)
 
     def unknown_categories(self) -> list[str]:
-        """Those that arXiv does not have: another source may."""
+        """Return categories that arXiv does not have; another source may."""
         return [one for one in self.cleaned_data.get("categories", ()) if one not in CATEGORIES and one not in ARCHIVES]
 
 
 def in_words(before: Topic, after: Topic) -> str:
-    """What was changed, for the history."""
+    """Return the changes in words, for the audit log."""
     said: list[str] = []
     for name in ("name", "group", "description", "position"):
         old, new = getattr(before, name), getattr(after, name)
@@ -104,5 +104,5 @@ def in_words(before: Topic, after: Topic) -> str:
         old, new = getattr(before, name), getattr(after, name)
         came, went = [one for one in new if one not in old], [one for one in old if one not in new]
         said += [f"{name} added: {', '.join(came)}"] if came else []
-        said += [f"{name} taken out: {', '.join(went)}"] if went else []
+        said += [f"{name} removed: {', '.join(went)}"] if went else []
     return "; ".join(said)

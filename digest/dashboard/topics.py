@@ -1,4 +1,4 @@
-"""What topics look for, how many readers chose them, and what a change of one would change."""
+"""Pages of topics: their rules, their readers, and the effect of a change before it is saved."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from digest.compose.phrases import plural
@@ -25,7 +27,7 @@ from digest.models import Paper
 from subscriptions import topic_counts
 from subscriptions.models import Topic
 
-SHOWN = 20  # papers that enter, and that leave
+SHOWN = 20  # papers added, and papers removed
 
 
 @require_safe
@@ -41,7 +43,7 @@ def topics(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_only(done_by=Role.CURATOR)
 def one_topic(request: HttpRequest, pk: int) -> HttpResponse:
-    """A topic and its form; a POST looks at what would change (``look``) or saves it."""
+    """Show a topic and its form; a POST shows what would change (``look``) or saves it."""
     topic = get_object_or_404(Topic, pk=pk)
     if request.method != "POST":
         return _page_of(request, topic, TopicForm(row=topic))
@@ -51,7 +53,7 @@ def one_topic(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_only(done_by=Role.CURATOR)
 def new_topic(request: HttpRequest) -> HttpResponse:
-    """The form of a topic that is to be; a POST as in :func:`one_topic`."""
+    """Show the form of a new topic; a POST works as in :func:`one_topic`."""
     last = Topic.objects.order_by("-position").first()
     topic = Topic(offered=True, position=min(last.position + 1, 9999) if last else 0)
     if request.method != "POST":
@@ -71,50 +73,54 @@ def _taken(request: HttpRequest, topic: Topic, form: TopicForm) -> HttpResponse:
 def _saved(request: HttpRequest, topic: Topic, form: TopicForm) -> HttpResponse:
     wished, said = form.topic(), in_words(topic, form.topic())
     if topic.pk and not said:
-        messages.success(request, "It is as it was: nothing was changed.")
+        messages.success(request, _("Nothing was changed."))
         return redirect("dashboard_topic", topic.pk)
     try:
         with transaction.atomic():
             change = retag.save(wished, seen=request.POST.get("seen", ""), now=current_time(timezone.now()))
-            moved = f"{plural(len(change.entering), 'paper')} entered, {len(change.leaving):,} left."
-            what = f"Changed {said}." if topic.pk else "Added it."
+            moved = f"{plural(len(change.entering), 'paper')} added, {len(change.leaving):,} removed."
+            what = f"Changed {said}." if topic.pk else "Created it."
             audit_log.record(request.user, wished, f"{what} {moved}")
     except ChangedMeanwhile:
         topic.refresh_from_db()
         return _page_of(request, topic, form, status=409, told=_who_was_quicker(topic))
     except (IntegrityError, Topic.DoesNotExist):
-        messages.error(
-            request, "Somebody else added or removed such a topic just now: look at the list, and try again."
-        )
+        messages.error(request, _("Somebody else has just added or removed this topic. Check the list and try again."))
         return redirect("dashboard_topics")
-    messages.success(request, f"“{wished.name}” is saved. {moved} Digests that are planned from now on follow it.")
+    saved = _("Saved “%(name)s”. %(moved)s The change applies to all digests planned from now on.")
+    messages.success(request, saved % {"name": wished.name, "moved": moved})
     return redirect("dashboard_topic", wished.pk)
 
 
 def _who_was_quicker(topic: Topic) -> str:
     last = next(iter(audit_log.entries_about(topic, limit=1)), None)
-    who = (last.user.get_full_name() or last.user.get_username()) if last else "Somebody"
-    return f"{who} changed this topic while you were writing."
+    who = (last.user.get_full_name() or last.user.get_username()) if last else _("Somebody")
+    return _("%(who)s changed this topic while you were writing.") % {"who": who}
 
 
 @require_POST
 @staff_only(done_by=Role.CURATOR)
 def offer(request: HttpRequest, pk: int) -> HttpResponse:
-    """Offer a topic to readers, or no more; those who chose it keep it."""
+    """Offer a topic to readers, or stop offering it; readers who chose it keep it."""
     offered = request.POST.get("to") == "yes"
     if request.POST.get("to") not in ("yes", "no"):
-        messages.error(request, "Press one of the buttons: offer it, or offer it no more.")
+        messages.error(request, _("Choose one of the buttons."))
         return redirect("dashboard_topic", pk)
     with transaction.atomic():
         topic = get_object_or_404(Topic.objects.select_for_update(), pk=pk)
         if topic.offered != offered:
             topic.offered = offered
             topic.save(update_fields=["offered"])
-            what = "Offered it again." if offered else "Offered it no more."
+            what = "Offered it again." if offered else "Stopped offering it."
             audit_log.record(request.user, topic, what)
-    keeping = plural(topic_counts.readers_who_want(topic), "reader")
-    state = "is offered to readers." if offered else f"is offered no more; {keeping} chose it and keep it."
-    messages.success(request, f"“{topic.name}” {state}")
+    count = topic_counts.readers_who_want(topic)
+    kept = ngettext(
+        "“%(name)s” is no longer offered. %(count)s reader keeps it.",
+        "“%(name)s” is no longer offered. %(count)s readers keep it.",
+        count,
+    )
+    state = _("“%(name)s” is offered to readers.") if offered else kept
+    messages.success(request, state % {"name": topic.name, "count": f"{count:,}"})
     return redirect("dashboard_topic", pk)
 
 
@@ -128,7 +134,7 @@ def _page_of(
     told: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """The form, and beside it what would change; ``told`` says who was quicker, and what stands now is shown too."""
+    """Render the form with the effect of a change; ``told`` describes an edit conflict and shows the saved row too."""
     ids = [pk for some in (change.entering, change.leaving) for pk in some[:SHOWN]] if change else []
     papers = Paper.objects.in_bulk(ids) if ids else {}
     around: dict[str, Any] = {

@@ -82,7 +82,7 @@ def olga(browser: Browser, mailing_site: Site) -> Iterator[Visitor]:
         sign_in(visitor, "olga@dashboard.example.org", password)
         heading(visitor, "Set up your code")
         phone = Phone(visitor.page.locator("#key").inner_text())
-        type_code(visitor, phone.code(), "Set it up")
+        type_code(visitor, phone.code(), "Set up the code")
         visitor.follow("To the dashboard")
         visitor.press("Sign out")
         sign_in(visitor, "olga@dashboard.example.org", password)
@@ -112,7 +112,7 @@ def test_a_morning_at_the_dashboard(olga: Visitor, mailing_site: Site, sink: tup
     # Paused, before anything is due
     olga.open("/dashboard/deliveries")
     olga.look("dashboard-deliveries-running", pictured=SEEN_AT)
-    page.get_by_label("Why").fill(f"The subject is wrong {HOSTILE}")
+    page.get_by_label("Reason").fill(f"The subject is wrong {HOSTILE}")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Paused by olga since")).to_be_visible()
 
@@ -131,7 +131,7 @@ def test_a_morning_at_the_dashboard(olga: Visitor, mailing_site: Site, sink: tup
 
     # Resumed: the mail arrives, once, with the pick and its note
     olga.press("Resume")
-    expect(page.get_by_text("Digests leave again, from the next minute on.")).to_be_visible()
+    expect(page.get_by_text("Resumed.")).to_be_visible()
     wait_for(lambda: mailing_site.run(STATUSES).split() == ["accepted"], mailing_site.service)
     time.sleep(3)
     assert taken == ["ada@example.org"]
@@ -158,19 +158,19 @@ def test_a_morning_at_the_dashboard(olga: Visitor, mailing_site: Site, sink: tup
     olga.look("dashboard-readers", pictured=SEEN_AT)
     page.get_by_label("Address or number").fill("nobody@example.org")
     olga.press("Find")
-    expect(page.get_by_text("Nobody is known by that address or number.")).to_be_visible()
+    expect(page.get_by_text("No reader has that address or number.")).to_be_visible()
     olga.look("dashboard-found-nobody", pictured=SEEN_AT)
     page.get_by_label("Address or number").fill("ada@example.org")
     olga.press("Find")
     expect(page.get_by_role("heading", level=1)).to_have_text("ada@example.org")
     assert "ada" not in page.url
-    page.get_by_label("Why no mail may go there").fill(f"A letter {HOSTILE}")
+    page.get_by_label("Reason to suppress").fill(f"A letter {HOSTILE}")
     olga.press("Suppress")
     expect(page.get_by_text("Suppressed: no mail goes to this address, whoever asks for it.")).to_be_visible()
     olga.look("dashboard-reader-suppressed", pictured=SEEN_AT)
-    page.get_by_label("Why mail may go there again").fill(f"Another letter {HOSTILE}")
+    page.get_by_label("Reason to allow mail again").fill(f"Another letter {HOSTILE}")
     olga.press("Lift the suppression")
-    expect(page.get_by_text("Lifted: mail may go to this address again.")).to_be_visible()
+    expect(page.get_by_text("Lifted. This address can get mail again.")).to_be_visible()
     page.get_by_label("Type the reader’s number").fill("ada@example.org")
     olga.press("Erase for good")
     expect(page.get_by_role("alert")).to_contain_text("Nothing was erased")

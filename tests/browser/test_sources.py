@@ -93,17 +93,17 @@ def test_a_change_of_a_topic_is_seen_before_it_is_saved(cleo: Visitor) -> None:
     cleo.look("dashboard-topic", pictured=WIDE)
     page.get_by_label("Categories").fill("cs.CL, cs.CV")
     cleo.press("See what would change")
-    expect(page.get_by_role("heading", name="Enter")).to_be_visible()
-    expect(page.get_by_role("heading", name="Leave")).to_be_visible()
+    expect(page.get_by_role("heading", name="Added")).to_be_visible()
+    expect(page.get_by_role("heading", name="Removed")).to_be_visible()
     cleo.look("dashboard-topic-change", pictured=WIDE)
     assert page.get_by_label("Categories").input_value().split() == ["cs.CL,", "cs.CV"]
     cleo.press("Save this change")
-    expect(page.get_by_role("status")).to_contain_text("is saved")
-    expect(page.locator(".lines")).to_contain_text("categories taken out: cs.RO")
+    expect(page.get_by_role("status")).to_contain_text("Saved")
+    expect(page.locator(".lines")).to_contain_text("categories removed: cs.RO")
 
     page.get_by_label("Name").fill("")
     cleo.press("Save")
-    expect(page.get_by_role("alert")).to_contain_text("Give it a name")
+    expect(page.get_by_role("alert")).to_contain_text("Write a name")
     cleo.look("dashboard-topic-wrong", pictured=WIDE)
 
 

@@ -65,7 +65,7 @@ def test_picks_by_mouse_and_by_keyboard_are_taken_told_and_taken_back(curator: V
     first.get_by_label("Note").fill("Read <b>this</b> one first.")
     first.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status").first).to_contain_text("Picked for")
-    expect(page.get_by_role("status").first).to_contain_text("This still counts for")
+    expect(page.get_by_role("status").first).to_contain_text("This affects")
     expect(first).to_contain_text("Read <b>this</b> one first.")
     expect(page.locator("#who-did-what + ul")).to_contain_text(title[:40])
 
@@ -91,7 +91,7 @@ def test_picks_by_mouse_and_by_keyboard_are_taken_told_and_taken_back(curator: V
     second.focus()
     page.keyboard.press("u")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status").first).to_contain_text("Taken back for")
+    expect(page.get_by_role("status").first).to_contain_text("Removed for")
     expect(second).not_to_contain_text("hjkpbu?")
     assert other == second.get_by_role("heading").inner_text()
 
@@ -123,7 +123,7 @@ def test_what_is_wrong_and_what_came_too_late_are_said_with_what_was_typed(curat
     page.locator("form.judging [name=seen]").evaluate("(field, value) => { field.value = value }", stale)
     page.get_by_label("Note").fill("My word.")
     curator.press("Save")
-    expect(page.get_by_role("alert")).to_contain_text("Nothing of yours was written.")
+    expect(page.get_by_role("alert")).to_contain_text("Not saved: somebody else changed it")
     expect(page.get_by_role("alert")).to_contain_text("A copy of another paper.")
     expect(page.get_by_label("Note")).to_have_value("My word.")
     curator.look("dashboard-paper-changed", pictured=WIDTHS)
@@ -159,13 +159,13 @@ def test_a_preview_shows_a_readers_digest_in_a_frame_that_runs_nothing(
     expect(frame.get_by_role("heading", level=1)).to_be_visible()
     expect(frame.locator("a[href]")).to_have_count(0)
     curator.look("dashboard-preview-reader", pictured=WIDTHS)
-    for name in ("375 px", "As text", "As it goes out", "Why each paper"):
+    for name in ("375 px", "Text", "Source", "Reasons"):
         curator.follow(name)
         page.wait_for_load_state()
         if name != "375 px":
             curator.look(f"dashboard-preview-{name.lower().replace(' ', '-')}", pictured=WIDTHS)
     curator.press("Send a test mail")
-    expect(page.get_by_role("status").first).to_contain_text("A test mail is on its way to cleo@dashboard.example.org.")
+    expect(page.get_by_role("status").first).to_contain_text("Sent a test mail to cleo@dashboard.example.org.")
     assert str(curator.mail("cleo@dashboard.example.org")["Subject"]).startswith("[PREVIEW] ")
 
     curator.open("/dashboard/preview")

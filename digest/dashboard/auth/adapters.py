@@ -1,4 +1,4 @@
-"""What differs here from allauth's ways: nobody signs up, nobody is mailed, and every failure says the same."""
+"""Adapt allauth: no sign-up, no mail, and the same message for every failure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 
 from digest.two_factor import code_is_required, has_code
 from subscriptions.rate_limits import ip_of
 
-REFUSED = "This address and password do not belong together. Check both and try again."
-TOO_MANY = "There were too many tries. Wait five minutes, then try again."
-WRONG_CODE = "This code is not right, or was used before. Wait until your app shows the next one."
+REFUSED = _("The address or the password is wrong. Check both and try again.")
+TOO_MANY = _("Too many attempts. Wait five minutes, then try again.")
+WRONG_CODE = _("This code is wrong or was used before. Wait until your app shows the next one.")
+WRONG_PASSWORD = _("This is not your password. Try again.")
 
 
 class Accounts(DefaultAccountAdapter):
@@ -28,8 +30,8 @@ class Accounts(DefaultAccountAdapter):
     error_messages = {
         **DefaultAccountAdapter.error_messages,
         "email_password_mismatch": REFUSED,
-        "incorrect_password": "This is not your password. Try again.",
-        "enter_current_password": "This is not your password. Try again.",
+        "incorrect_password": WRONG_PASSWORD,
+        "enter_current_password": WRONG_PASSWORD,
         "too_many_login_attempts": TOO_MANY,
         "rate_limited": TOO_MANY,
     }
@@ -38,16 +40,16 @@ class Accounts(DefaultAccountAdapter):
         return False
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """Whose tries are counted together: the visitor as the outermost of our own proxies saw them."""
+        """Return the visitor's address as seen by the outermost of our own proxies; attempts are counted by it."""
         return ip_of(request) or "unknown"
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
-        """Who has just signed in has proved who they are: acts that are asked again need not ask at once."""
+        """Sign in and count it as a reauthentication, so that the next act does not ask again at once."""
         super().login(request, user)
         record_authentication(request, user, method="mfa" if has_code(user) else "password", reauthenticated=True)
 
     def get_reauthentication_methods(self, user: AbstractBaseUser | AnonymousUser) -> list[dict[str, Any]]:
-        """The code of who has one: a password that somebody saw must not do."""
+        """Return only the code for users who have one: a stolen password must not be enough."""
         wanted = "mfa_reauthenticate" if has_code(user) else "reauthenticate"
         return [method for method in super().get_reauthentication_methods(user) if method["id"] == wanted]
 
@@ -56,7 +58,7 @@ class Accounts(DefaultAccountAdapter):
         return redirect("account_login")
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> NoReturn:
-        """Mail leaves by one door (subscriptions/mail/mailer.py), and nothing here is to be mailed."""
+        """Raise: all mail goes through subscriptions/mail/mailer.py, and allauth has nothing to send."""
         raise NotImplementedError(f"allauth would mail {template_prefix}")
 
 
@@ -66,7 +68,7 @@ class Codes(DefaultMFAAdapter):
     error_messages = {
         **DefaultMFAAdapter.error_messages,
         "incorrect_code": WRONG_CODE,
-        "cannot_delete_authenticator": "Mail leaves for real, so a code is needed: it cannot be switched off.",
+        "cannot_delete_authenticator": _("The code is required, since this service sends real mail."),
     }
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:

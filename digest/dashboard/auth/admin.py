@@ -1,4 +1,4 @@
-"""The staff and their roles in the plain admin, and the way into it: owners only, and asked again."""
+"""Members and roles in Django's admin, for owners only, with reauthentication."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from subscriptions.admin import ReadOnly
 
 
 class MembersAdmin(admin.ModelAdmin):
-    """Who is on the staff; taken on and let go by ./run manage staff, so that the history stays."""
+    """Members of the staff; ./run manage staff adds and deactivates them, so that the audit log stays."""
 
     list_display = ["username", "email", "roles", "is_active", "last_login"]
     list_filter = ["is_active", "groups"]
@@ -52,7 +52,7 @@ class MembersAdmin(admin.ModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """A superuser is beyond an owner."""
+        """Return whether the row may be changed; an owner must not change a superuser."""
         is_beyond = obj is not None and obj.is_superuser and not request.user.is_superuser
         return super().has_change_permission(request, obj) and not is_beyond
 
@@ -62,7 +62,7 @@ class MembersAdmin(admin.ModelAdmin):
         return super().changeform_view(request, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        title = "Members of the staff. To take somebody on or let them go: ./run manage staff"
+        title = "Members of the staff. To add or deactivate one, use ./run manage staff"
         return super().changelist_view(request, {**(extra_context or {}), "title": title})
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -75,13 +75,13 @@ class MembersAdmin(admin.ModelAdmin):
 
 
 class RolesAdmin(ReadOnly):
-    """What each role may see and do in the tables, as digest/dashboard/auth/roles.py lays it down."""
+    """The permissions of each role in the tables, as defined in digest/dashboard/auth/roles.py."""
 
     list_display = ["name"]
 
 
 def arrange(site: admin.AdminSite) -> None:
-    """Sign-in by the dashboard's page, members and roles as above; addresses and secrets of sign-in in no table."""
+    """Use the dashboard's sign-in and the tables above; hide allauth's tables of addresses and secrets."""
     site.login = secure_admin_login(site.login)  # type: ignore[method-assign]
     for model in (User, Group, EmailAddress, EmailConfirmation, Authenticator):
         if site.is_registered(model):

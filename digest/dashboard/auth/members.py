@@ -1,4 +1,4 @@
-"""Who is on the staff: taken on, given roles, let go. Their addresses are vouched for by whoever does it."""
+"""Add and deactivate members of the staff and give them roles. Their addresses count as verified."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role
 from digest.two_factor import DEMONSTRATION, code_is_required
 
-EASY = "abcdefghjkmnpqrstuvwxyz23456789"  # no letter that looks like another
+EASY = "abcdefghjkmnpqrstuvwxyz23456789"  # without similar letters
 
 
 def new_password() -> str:
-    """Sixteen letters in four groups: 79 bits by chance, and easy to type."""
+    """Return a random password of sixteen letters in four groups: 79 bits, easy to type."""
     return "-".join("".join(secrets.choice(EASY) for _ in range(4)) for _ in range(4))
 
 
 def find_member(address: str) -> User | None:
-    """Who has that address, also if they were let go."""
+    """Return the member with that address, also a deactivated one."""
     return User.objects.filter(email=address.strip().lower()).order_by("-is_active", "pk").first()
 
 
 @transaction.atomic
 def add_member(address: str, roles: Collection[Role], *, password: str) -> User:
-    """Somebody with these roles who can sign in; whoever was let go comes back."""
+    """Add a member with these roles who can sign in, or reactivate one."""
     address = address.strip().lower()
     user = find_member(address) or User(username=_name_for(address), email=address)
     user.is_staff = user.is_active = True
@@ -38,37 +38,37 @@ def add_member(address: str, roles: Collection[Role], *, password: str) -> User:
     user.save()
     EmailAddress.objects.update_or_create(user=user, email=address, defaults={"verified": True, "primary": True})
     user.groups.set(_groups(roles))
-    audit_log.record(user, user, f"Taken on, on the server, as {roles_in_words(roles)}")
+    audit_log.record(user, user, f"Added on the server as {roles_in_words(roles)}")
     return user
 
 
 @transaction.atomic
 def give_roles(user: User, roles: Collection[Role]) -> None:
-    """These roles, and no other."""
+    """Give a member exactly these roles."""
     user.groups.set(_groups(roles))
     audit_log.record(user, user, f"Roles set on the server: {roles_in_words(roles)}")
 
 
 @transaction.atomic
 def give_password(user: User, password: str) -> None:
-    """A new one; visits that were begun with the old one are over."""
+    """Set a new password, which ends all sessions of the old one."""
     user.set_password(password)
     user.save(update_fields=["password"])
-    audit_log.record(user, user, "New password given on the server")
+    audit_log.record(user, user, "Password reset on the server")
 
 
 @transaction.atomic
 def reset_2fa(user: User) -> bool:
-    """Take away a second factor that was lost, and its recovery codes; False if there was none."""
+    """Delete a lost second factor and its recovery codes; return False if there was none."""
     gone, _ = Authenticator.objects.filter(user=user).delete()
     if gone:
-        audit_log.record(user, user, "Second factor taken away on the server")
+        audit_log.record(user, user, "Second factor reset on the server")
     return bool(gone)
 
 
 @transaction.atomic
 def deactivate(user: User) -> None:
-    """No longer on the staff, from their next click on. The row stays, for the history of what they did."""
+    """Remove a member from the staff, effective with their next request. The row stays, for the audit log."""
     user.is_staff = user.is_superuser = user.is_active = False
     user.set_unusable_password()
     user.save()
@@ -76,26 +76,27 @@ def deactivate(user: User) -> None:
     user.user_permissions.clear()
     Authenticator.objects.filter(user=user).delete()
     EmailAddress.objects.filter(user=user).delete()
-    audit_log.record(user, user, "Let go, on the server")
+    audit_log.record(user, user, "Deactivated on the server")
 
 
 def seed_demo_login() -> str:
-    """A login with every role, so that a newcomer can look, where nobody ever had one; its password, else nothing.
+    """Create the demonstration login with every role if no user ever existed; return its password, else "".
 
-    Where mail leaves for real there is none: a name that everybody knows must not open that door.
+    A service that sends real mail gets none: its address is public knowledge.
     """
     if code_is_required() or User.objects.exists():
         return ""
     password = new_password()
     try:
         add_member(DEMONSTRATION, [Role.OWNER], password=password)
-    except IntegrityError:  # another first run was faster, and tells its own password
+    except IntegrityError:
+        # a concurrent first run created it and prints its password
         return ""
     return password
 
 
 def roles_in_words(roles: Collection[Role]) -> str:
-    """Their names, in the order in which the roles are explained."""
+    """Return the names of roles in the order of their definition."""
     return ", ".join(role for role in Role if role in roles) or "no role"
 
 
@@ -104,7 +105,7 @@ def _groups(roles: Collection[Role]) -> list[Group]:
 
 
 def _name_for(address: str) -> str:
-    """A name that the history may keep: of the address only what stands before the @."""
+    """Return a free user name for the audit log: only the part of the address before the @."""
     wished = re.sub(r"[^\w.+-]", "", address.partition("@")[0])[:100] or "member"
     taken = set(User.objects.filter(username__startswith=wished).values_list("username", flat=True))
     return next(name for number in range(1, 10_000) if (name := f"{wished}{number if number > 1 else ''}") not in taken)

@@ -1,4 +1,4 @@
-"""The pages by which the staff sign in: allauth's, less those that nobody needs; what they change is in the history."""
+"""Sign-in pages of the staff: those of allauth that are needed; the audit log records changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from digest.dashboard import audit_log
 
 
 class Logged:
-    """A page whose form is written into the history, in the transaction of what it does."""
+    """A page that records its form in the audit log, in the same transaction."""
 
     done: str
     request: HttpRequest
@@ -54,11 +54,11 @@ class NewRecoveryCodes(Logged, GenerateRecoveryCodesView):
 
 
 class ChangePassword(Logged, PasswordChangeView):
-    done = "Changed the own password"
+    done = "Changed their password"
 
 
 class FirstCode(ActivateTOTPForm):
-    """The code that shows that the app is set up; it is spent by that, as any other is by its use."""
+    """The first code of a new app; it is marked as used, like any other."""
 
     def clean_code(self) -> str:
         code = str(super().clean_code())
@@ -66,8 +66,8 @@ class FirstCode(ActivateTOTPForm):
         return code
 
 
-# allauth looks these names up. Signing up, a password by mail and changes of address are not there: the command
-# "staff" does that, on the server.
+# allauth looks these names up. There is no sign-up, password by mail or change of address: the command "staff" does
+# that on the server.
 urlpatterns = [
     path("login/", login, name="account_login"),
     path("logout/", logout, name="account_logout"),

@@ -122,5 +122,5 @@ def test_an_act_that_waits_needs_its_role_when_it_goes_on() -> None:
 def test_who_has_not_the_role_is_told_which_and_who_gives_it() -> None:
     answer = ask(signed_in(one_of_the_staff(Role.CURATOR)))
     assert answer.status_code == 403
-    assert "This takes the role sender." in answer.content.decode()
+    assert "You need the role sender." in answer.content.decode()
     assert "An owner can give you a role" in answer.content.decode()

@@ -32,8 +32,8 @@ def test_before_the_edition_opens_it_says_which_sources_are_awaited_and_until_wh
     assert not seen.is_open
     assert f"{seen.deadline:%H:%M}" == "06:30"
     assert {(one.source, one.says) for one in seen.awaited} == {
-        ("arXiv cs.LG", "has not answered with this day yet"),
-        ("A journal", "gave fewer papers than it announced"),
+        ("arXiv cs.LG", "has not delivered this day yet"),
+        ("A journal", "delivered fewer papers than it announced"),
     }
     assert (seen.came, seen.expected, seen.missing) == (2, 3, 1)
     assert seen.completeness[0] == "Not complete: 1 announced paper is missing and 1 source is late."

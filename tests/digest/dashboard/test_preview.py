@@ -70,7 +70,7 @@ def sends(dashboard: Client, one: Subscriber, address: Any = None) -> str:
 
 def test_a_readers_mail_is_shown_with_its_subject_size_and_moment(dashboard: Client, ada: Subscriber) -> None:
     said = text_of(dashboard.get(f"/dashboard/preview?reader={ada.public_id}"))
-    assert "For 2 March 2026, from the edition of 2 March and what is picked, hidden and wished at 12:00:00 UTC" in said
+    assert "For 2 March 2026, from the edition of 2 March, with picks, hides and wishes as of 12:00:00 UTC" in said
     assert "Subject 2 Mar: A robot that folds laundry" in said
     assert re.search(r"Size of the HTML \d{4,5} \d{1,2},\d{3} of 90,000 octets", said)
     assert "ada@" not in said
@@ -83,7 +83,7 @@ def test_it_is_shown_as_text_as_it_goes_out_and_paper_by_paper(dashboard: Client
     assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in source
     assert "Content-Transfer-Encoding: quoted-printable" in source
     why = text_of(dashboard.get(address + "why"))
-    assert re.search(r"1\. A robot that folds laundry Term What matched Adds .*category cs\.RO .*Score", why)
+    assert re.search(r"1\. A robot that folds laundry Term Match Adds .*category cs\.RO .*Score", why)
     assert dashboard.get(address + "<script>").status_code == 200
 
 
@@ -96,7 +96,7 @@ def test_a_made_up_taste_is_shown_and_what_is_wrong_in_it_is_left_out(dashboard:
     assert "2 papers" in said
     assert "Write a number of papers from 3 to 25." in said
     assert "has no letter or digit" in said
-    assert "as a first digest" in said
+    assert "Shown as a first digest." in said
 
 
 def test_whoever_is_not_there_is_a_sentence(dashboard: Client) -> None:
@@ -115,7 +115,7 @@ def test_only_privacy_finds_a_reader_by_address_and_it_is_in_no_address_bar(dash
     )
     for wrong in ("eve@example.org", "\0", ""):
         dora.post("/dashboard/preview/find", {"address": wrong})
-        assert "No reader has this address: check its spelling." in text_of(dora.get("/dashboard/preview"))
+        assert "No reader has this address" in text_of(dora.get("/dashboard/preview"))
 
 
 def test_60_a_preview_is_a_sandboxed_frame_whose_policy_forbids_script_and_a_stored_title_does_not_run(
@@ -169,11 +169,11 @@ def test_64_a_test_mail_goes_to_verified_staff_alone_says_so_in_its_subject_and_
     assert "elsewhere" not in offered
     assert "eve@" not in offered
     for address in (unverified.pk, not_staff.pk, "cleo@dashboard.example.org", "victim@example.org", "", "9" * 30):
-        assert "Choose one of the addresses in the list" in sends(dashboard, ada, address)
+        assert "Choose an address from the list" in sends(dashboard, ada, address)
     assert mail.outbox == []
     before = dict(every_row())
 
-    assert "A test mail is on its way to cleo@dashboard.example.org." in sends(dashboard, ada)
+    assert "Sent a test mail to cleo@dashboard.example.org." in sends(dashboard, ada)
     (sent,) = mail.outbox
     assert sent.to == ["cleo@dashboard.example.org"]
     letter = message_from_bytes(sent.message().as_bytes(), policy=policy.default)
@@ -194,22 +194,22 @@ def test_64_a_test_mail_goes_to_verified_staff_alone_says_so_in_its_subject_and_
 
 def test_a_test_mail_to_a_suppressed_address_is_refused(dashboard: Client, ada: Subscriber) -> None:
     Suppression.objects.create(address_hash=address_hash("cleo@dashboard.example.org"), reason="bounced")
-    assert "The test mail was not taken. Mail to this address is suppressed." in sends(dashboard, ada)
+    assert "The test mail was not sent. Mail to this address is suppressed." in sends(dashboard, ada)
     assert mail.outbox == []
 
 
 def test_twenty_test_mails_leave_within_an_hour_and_no_more(dashboard: Client, ada: Subscriber) -> None:
     for _ in range(20):
-        assert "is on its way" in sends(dashboard, ada)
-    assert "You sent 20 test mails within this hour: wait for the next full hour." in sends(dashboard, ada)
+        assert "Sent a test mail" in sends(dashboard, ada)
+    assert "You sent 20 test mails within this hour" in sends(dashboard, ada)
     assert len(mail.outbox) == 20
     with time_machine.travel(NOON + timedelta(hours=1), tick=False):
-        assert "is on its way" in sends(signed_in(User.objects.get(username="cleo")), ada)
+        assert "Sent a test mail" in sends(signed_in(User.objects.get(username="cleo")), ada)
 
 
 def test_senders_may_send_tests_and_others_may_not(ada: Subscriber) -> None:
     one_of_the_staff(Role.CURATOR)
-    assert "is on its way" in sends(signed_in(one_of_the_staff(Role.SENDER, name="sven")), ada)
+    assert "Sent a test mail" in sends(signed_in(one_of_the_staff(Role.SENDER, name="sven")), ada)
     dora = signed_in(one_of_the_staff(Role.PRIVACY, name="dora"))
     asked = {"query": f"reader={ada.public_id}", "address": EmailAddress.objects.get(user__username="cleo").pk}
     assert dora.post("/dashboard/preview/send", asked).status_code == 403

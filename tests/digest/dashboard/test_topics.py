@@ -73,7 +73,7 @@ def test_what_would_change_is_shown_and_nothing_is_written(cleo: Client, robots:
     answer = cleo.post(address(robots), typed(robots, categories="cs.XY", keywords="whale", look="1"))
     page = answer.content.decode()
     assert answer.status_code == 200
-    assert "<strong>1 enter</strong>, <strong>1 leave</strong>, 0 stay" in page
+    assert "<strong>1 added</strong>, <strong>1 removed</strong>, 0 unchanged" in page
     assert "A grammar of whales" in page
     assert "The grasp of two hands" in page
     assert "1 reader wants it" in page
@@ -91,8 +91,8 @@ def test_a_saved_change_is_tagged_and_written_down(cleo: Client, robots: Topic) 
     assert (robots.categories, robots.keywords, robots.wanted) == ([], ["whale", "<b>bold</b>"], 7)
     assert inside("Robots") == ["A grammar of whales"]
     (line,) = history()
-    assert "categories taken out: cs.RO" in line
-    assert "1 paper entered, 1 left" in line
+    assert "categories removed: cs.RO" in line
+    assert "1 paper added, 1 removed" in line
     assert "<b>bold" not in cleo.get(address(robots)).content.decode()
 
 
@@ -129,12 +129,12 @@ def test_looking_does_not_forget_what_was_seen(cleo: Client, robots: Topic) -> N
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"name": " "}, "Give it a name"),
-        ({"name": "ROBOTS"}, "There is a topic called"),
+        ({"name": " "}, "Write a name"),
+        ({"name": "ROBOTS"}, "A topic called"),
         ({"name": "日本"}, "at least one letter from a to z"),
-        ({"name": "robots!"}, "too like another"),
+        ({"name": "robots!"}, "too similar to another"),
         ({"name": "x" * 81}, "at most 80"),
-        ({"categories": "", "keywords": ""}, "Give it a category or a keyword"),
+        ({"categories": "", "keywords": ""}, "Add a category or a keyword"),
         ({"categories": "not a category!"}, "is not the name of a category"),
         ({"keywords": "???"}, "no letter or digit"),
         ({"position": "-1"}, "whole number from 0"),
@@ -156,16 +156,16 @@ def test_a_topic_is_added_with_its_papers(cleo: Client) -> None:
     assert (made.slug, inside("Whales"), history()) == (
         "whales",
         ["A grammar of whales"],
-        ["Added it. 1 paper entered, 0 left."],
+        ["Created it. 1 paper added, 0 removed."],
     )
 
 
 def test_a_topic_that_is_offered_no_more_is_kept_by_its_readers(cleo: Client, robots: Topic) -> None:
     reader("ada", wants={"topic": ["Robots"]})
     answer = cleo.post(reverse("dashboard_topic_offer", args=[robots.pk]), {"to": "no"}, follow=True)
-    assert "1 reader chose it and keep it" in answer.content.decode()
+    assert "1 reader keeps it" in answer.content.decode()
     robots.refresh_from_db()
-    assert (robots.offered, robots.preferences.count(), history()) == (False, 1, ["Offered it no more."])
+    assert (robots.offered, robots.preferences.count(), history()) == (False, 1, ["Stopped offering it."])
     assert "not offered" in cleo.get(reverse("dashboard_topics")).content.decode()
     cleo.post(reverse("dashboard_topic_offer", args=[robots.pk]), {"to": "no"})
     cleo.post(reverse("dashboard_topic_offer", args=[robots.pk]), {"to": "maybe"})

@@ -67,7 +67,7 @@ def test_a_day_to_come_has_a_judgement_of_its_own(paper: Paper, cleo: User) -> N
         ({"verdict": HIDE, "note": " \n"}, "Give a reason for hiding it"),
         ({"day": TODAY - DAY}, "1 March 2026 is in the past. Choose 2 March or later."),
         ({"day": date(2027, 1, 1)}, "1 January 2027 is too far ahead"),
-        ({"embargo_until": NOON - timedelta(minutes=1)}, "ends in the past (2 March 2026 at 11:59 UTC). Choose a later time."),
+        ({"embargo_until": NOON - timedelta(minutes=1)}, "ends in the past"),
         ({"embargo_until": NOON + 7 * DAY}, "Digests use this edition until 8 March"),
         ({"verdict": HIDE, "embargo_until": NOON + DAY}, "A hidden paper cannot have an embargo"),
     ],
@@ -85,7 +85,7 @@ def test_a_note_of_exactly_500_characters_is_taken(paper: Paper, cleo: User) -> 
 
 
 def test_a_paper_that_is_not_there_or_was_withdrawn_cannot_be_picked(paper: Paper, cleo: User) -> None:
-    with pytest.raises(CannotJudge, match="not stored any more"):
+    with pytest.raises(CannotJudge, match="no longer stored"):
         judge(paper.pk + 1000, TODAY, Judgement(PICK), by=cleo, seen="", now=NOON)
     Paper.objects.update(withdrawn_at=NOON)
     with pytest.raises(CannotJudge, match="was withdrawn"):

@@ -38,10 +38,10 @@ def test_the_history_tells_who_came_as_what_and_no_address() -> None:
     members.give_password(user, "other words do well")
     members.deactivate(user)
     assert history() == [
-        "Taken on, on the server, as curator, sender",
+        "Added on the server as curator, sender",
         "Roles set on the server: owner",
-        "New password given on the server",
-        "Let go, on the server",
+        "Password reset on the server",
+        "Deactivated on the server",
     ]
     assert "@" not in str(list(LogEntry.objects.values_list("object_repr", "user__username", "change_message")))
 
@@ -67,7 +67,7 @@ def test_who_is_let_go_is_out_at_once_and_what_they_did_stays() -> None:
     members.give_roles(user, [Role.CURATOR])
     members.deactivate(user)
     assert visit.get("/dashboard/").status_code == 302
-    assert history() == ["Roles set on the server: curator", "Let go, on the server"]
+    assert history() == ["Roles set on the server: curator", "Deactivated on the server"]
     assert not Authenticator.objects.exists()
     assert not EmailAddress.objects.exists()
 
@@ -85,7 +85,7 @@ def test_a_lost_code_is_taken_away_once() -> None:
     give_code(user)
     assert members.reset_2fa(user)
     assert not members.reset_2fa(user)
-    assert history() == ["Second factor taken away on the server"]
+    assert history() == ["Second factor reset on the server"]
 
 
 def test_passwords_that_are_made_are_long_easy_to_type_and_never_the_same() -> None:

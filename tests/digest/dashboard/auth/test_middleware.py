@@ -67,7 +67,7 @@ def test_it_cannot_be_switched_off() -> None:
     assert "cannot be switched off" in client.get("/staff/code/switch-off/").content.decode()
     client.post("/staff/code/switch-off/")
     assert Authenticator.objects.exists()
-    assert "Switch it off" not in client.get("/staff/").content.decode()
+    assert "Switch off the code" not in client.get("/staff/").content.decode()
 
 
 def test_who_lost_it_and_had_it_taken_away_sets_up_a_new_one() -> None:

@@ -67,7 +67,7 @@ def test_whatever_is_wrong_one_and_the_same_is_said(client: Client, who: str) ->
         user.save()
     address = "dora@dashboard.example.org" if who == "unknown" else user.email
     answer = sign_in(client, address, "not this one" if who == "wrong password" else PASSWORD, follow=True)
-    assert REFUSED in answer.content.decode()
+    assert str(REFUSED) in answer.content.decode()
     assert client.get("/dashboard/").status_code == 302
 
 
@@ -97,21 +97,21 @@ def test_no_page_leads_to_signing_up(client: Client) -> None:
 def test_after_five_wrong_passwords_even_the_right_one_waits(client: Client) -> None:
     one_of_the_staff(Role.CURATOR)
     for _ in range(5):
-        assert REFUSED in said(sign_in(client, "cleo@dashboard.example.org", "a guess"))
-    assert TOO_MANY in said(sign_in(client, "cleo@dashboard.example.org"))
-    assert TOO_MANY in said(sign_in(Client(), "CLEO@dashboard.example.org", REMOTE_ADDR="203.0.113.7"))
+        assert str(REFUSED) in said(sign_in(client, "cleo@dashboard.example.org", "a guess"))
+    assert str(TOO_MANY) in said(sign_in(client, "cleo@dashboard.example.org"))
+    assert str(TOO_MANY) in said(sign_in(Client(), "CLEO@dashboard.example.org", REMOTE_ADDR="203.0.113.7"))
     assert client.get("/dashboard/").status_code == 302
 
 
 def test_an_address_that_nobody_has_waits_just_so(client: Client) -> None:
     for _ in range(5):
-        assert REFUSED in said(sign_in(client, "nobody@dashboard.example.org", "a guess"))
-    assert TOO_MANY in said(sign_in(client, "nobody@dashboard.example.org", "a guess"))
+        assert str(REFUSED) in said(sign_in(client, "nobody@dashboard.example.org", "a guess"))
+    assert str(TOO_MANY) in said(sign_in(client, "nobody@dashboard.example.org", "a guess"))
 
 
 def test_one_network_cannot_try_many_addresses() -> None:
     answers = [said(sign_in(Client(), f"one{number}@dashboard.example.org", "a guess")) for number in range(11)]
-    assert [TOO_MANY in answer for answer in answers] == [False] * 10 + [True]
+    assert [str(TOO_MANY) in answer for answer in answers] == [False] * 10 + [True]
 
 
 def test_nobody_escapes_by_writing_another_address_before_that_of_the_proxy(settings: Any) -> None:
@@ -122,15 +122,15 @@ def test_nobody_escapes_by_writing_another_address_before_that_of_the_proxy(sett
     one_more = sign_in(
         Client(), "ten@dashboard.example.org", "a guess", HTTP_X_FORWARDED_FOR="198.51.100.99, 203.0.113.7"
     )
-    assert TOO_MANY in said(one_more)
+    assert str(TOO_MANY) in said(one_more)
     elsewhere = sign_in(Client(), "ten@dashboard.example.org", "a guess", HTTP_X_FORWARDED_FOR="203.0.113.8")
-    assert REFUSED in said(elsewhere)
+    assert str(REFUSED) in said(elsewhere)
 
 
 def test_a_web_server_that_tells_no_address_is_counted_as_one() -> None:
     for number in range(10):
         sign_in(Client(), f"one{number}@dashboard.example.org", "a guess", REMOTE_ADDR="")
-    assert TOO_MANY in said(sign_in(Client(), "ten@dashboard.example.org", "a guess", REMOTE_ADDR=""))
+    assert str(TOO_MANY) in said(sign_in(Client(), "ten@dashboard.example.org", "a guess", REMOTE_ADDR=""))
 
 
 def test_a_flood_of_forms_is_answered_with_a_page_that_says_to_wait(client: Client) -> None:
@@ -148,7 +148,7 @@ def test_who_has_a_code_is_asked_for_it_after_the_password(client: Client) -> No
     give_code(one_of_the_staff(Role.CURATOR))
     assert sign_in(client, "cleo@dashboard.example.org").headers["Location"] == "/staff/code/"
     assert client.get("/dashboard/").status_code == 302
-    assert WRONG_CODE in said(client.post("/staff/code/", {"code": "12345"}))
+    assert str(WRONG_CODE) in said(client.post("/staff/code/", {"code": "12345"}))
     assert client.post("/staff/code/", {"code": code()}).headers["Location"] == "/dashboard/"
     assert client.get("/dashboard/").status_code == 200
 
@@ -166,15 +166,15 @@ def test_a_code_works_once() -> None:
     for client in (first, second):
         sign_in(client, "cleo@dashboard.example.org")
     assert first.post("/staff/code/", {"code": shown}).status_code == 302
-    assert WRONG_CODE in said(second.post("/staff/code/", {"code": shown}))
+    assert str(WRONG_CODE) in said(second.post("/staff/code/", {"code": shown}))
 
 
 def test_codes_cannot_be_guessed_either(client: Client) -> None:
     give_code(one_of_the_staff(Role.CURATOR))
     sign_in(client, "cleo@dashboard.example.org")
     for number in range(5):
-        assert WRONG_CODE in said(client.post("/staff/code/", {"code": f"1{number}"}))
-    assert TOO_MANY in said(client.post("/staff/code/", {"code": code()}))
+        assert str(WRONG_CODE) in said(client.post("/staff/code/", {"code": f"1{number}"}))
+    assert str(TOO_MANY) in said(client.post("/staff/code/", {"code": code()}))
 
 
 def test_setting_up_shows_the_key_as_a_picture_and_as_text_and_then_recovery_codes() -> None:
@@ -190,7 +190,7 @@ def test_setting_up_shows_the_key_as_a_picture_and_as_text_and_then_recovery_cod
     assert history() == ["Set up a second factor"]
     other = Client()
     sign_in(other, "cleo@dashboard.example.org")
-    assert WRONG_CODE in said(other.post("/staff/code/", {"code": shown}))
+    assert str(WRONG_CODE) in said(other.post("/staff/code/", {"code": shown}))
 
 
 def test_a_wrong_first_code_sets_nothing_up_and_keeps_the_key() -> None:
@@ -212,7 +212,7 @@ def test_a_recovery_code_signs_in_once() -> None:
     for client in (first, second):
         sign_in(client, user.email)
     assert first.post("/staff/code/", {"code": spare}).status_code == 302
-    assert WRONG_CODE in said(second.post("/staff/code/", {"code": spare}))
+    assert str(WRONG_CODE) in said(second.post("/staff/code/", {"code": spare}))
     assert history() == ["Made new recovery codes"]
 
 
@@ -235,7 +235,7 @@ def test_the_password_is_changed_by_who_knows_it_and_other_visits_end() -> None:
     assert here.post("/staff/password/", {**new, "oldpassword": PASSWORD}).status_code == 302
     assert here.get("/dashboard/").status_code == 200
     assert there.get("/dashboard/").status_code == 302
-    assert history() == ["Changed the own password"]
+    assert history() == ["Changed their password"]
 
 
 def test_signing_out_takes_a_press() -> None:
