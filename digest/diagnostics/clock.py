@@ -1,4 +1,4 @@
-"""Whether this machine's time is right: its clock beside the database's, and the age of its time zones."""
+"""Compare this machine's clock with the database's, and check the age of its time zones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.db import connection
 from digest.diagnostics.check_result import CheckResult, Severity
 
 MOST_APART = timedelta(seconds=2)
-OLD = timedelta(days=548)  # eighteen months: several countries have changed their zones by then
+OLD = timedelta(days=548)  # 18 months, in which several countries change their zones
 
 
 def examine_clock(clock: Callable[[], datetime]) -> Iterator[CheckResult]:
@@ -29,19 +29,20 @@ def _beside_the_database(clock: Callable[[], datetime]) -> CheckResult:
         cursor.execute("SELECT clock_timestamp()")
         there: datetime = cursor.fetchone()[0]
         after = clock()
-    apart = max(before - there, there - after, timedelta())  # what the way there and back cannot explain
+    # the difference that the time of the query cannot explain
+    apart = max(before - there, there - after, timedelta())
     if apart > MOST_APART:
         which = "behind" if there > after else "ahead of"
         seen = f"this machine is {apart.total_seconds():,.0f} seconds {which} the database's"
-        do = "Let both keep time by NTP (timedatectl set-ntp true): who holds which turn is decided by clocks."
+        do = "Synchronise both by NTP (timedatectl set-ntp true): leases depend on the clocks."
         return CheckResult(Severity.ATTENTION, "clock", seen, do)
     return CheckResult(Severity.WELL, "clock", "agrees with the database's")
 
 
 def zones_age(now: datetime, *, paths: tuple[str, ...]) -> CheckResult:
-    """How old the time zones are that Python reads: the system's in ``paths``, or those of the package tzdata.
+    """Check the age of the time zones that Python reads: the system's in ``paths``, or the package tzdata.
 
-    A release is taken to be from the middle of its year.
+    A release counts as made in the middle of its year.
     """
     whose, version = zones_in_use(paths)
     seen = f"{whose}, {version or 'of unknown version'}"
@@ -49,17 +50,17 @@ def zones_age(now: datetime, *, paths: tuple[str, ...]) -> CheckResult:
     if year is None or now - datetime.combine(date(int(year[0]), 7, 1), datetime.min.time(), UTC) <= OLD:
         return CheckResult(Severity.WELL, "time zones", seen)
     do = (
-        "Bring the system's package tzdata up to date, or set PYTHONTZPATH to nothing so that Python's is used."
+        "Update the system's package tzdata, or set PYTHONTZPATH to nothing so that Python's is used."
         if whose == "the system's"
         else "Install the newest requirements.txt of Broadsheet."
     )
     return CheckResult(
-        Severity.ATTENTION, "time zones", f"{seen}, are old: some readers' mornings may be an hour off", do
+        Severity.ATTENTION, "time zones", f"{seen}, are old: some digests may be an hour early or late", do
     )
 
 
 def zones_in_use(paths: tuple[str, ...]) -> tuple[str, str]:
-    """Whose time zones they are, and their version, which is empty where nothing tells it."""
+    """Return the origin of the time zones and their version, empty if unknown."""
     for folder in map(Path, paths):
         if (folder / "Europe" / "Berlin").exists():
             for name in ("tzdata.zi", "+VERSION"):

@@ -1,6 +1,6 @@
-"""What a sending domain says of itself in the DNS, and whether that makes its mail believed.
+"""Check the DNS records that authenticate a domain's mail.
 
-SPF is RFC 7208, DKIM keys RFC 6376 and 8463, DMARC RFC 7489 with the walk up the labels of its successor.
+SPF is RFC 7208, DKIM keys are RFC 6376 and 8463, DMARC is RFC 7489 with its successor's walk up the labels.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from digest.diagnostics.check_result import CheckResult, Severity, shorten_text
 from digest.ingest.http.ssrf_guard import is_public
 
 PATIENCE = 3.0  # seconds for one answer
-MOST_LOOKUPS = 10  # that a receiver makes for one SPF record
+MOST_LOOKUPS = 10  # by a receiver for one SPF record
 LEAST_BITS, GOOD_BITS = 1024, 2048  # of an RSA key
-ASKS = ("include", "a", "mx", "ptr", "exists")  # mechanisms of SPF that cost the receiver a look-up
+ASKS = ("include", "a", "mx", "ptr", "exists")  # SPF mechanisms that need a look-up
 KNOWN = (*ASKS, "ip4", "ip6", "all")
-SEQUENCE, INTEGER, BIT_STRING = 0x30, 0x02, 0x03  # of DER
+SEQUENCE, INTEGER, BIT_STRING = 0x30, 0x02, 0x03  # DER tags
 
 
 class NoAnswer(Exception):
-    """No name server gave an answer that can be used."""
+    """Raised if no name server gave a usable answer."""
 
 
 def resolver() -> dns.resolver.Resolver:
-    """Asks the name servers of this machine; where it has none, every question ends in Silence."""
+    """Return a resolver with this machine's name servers; without any, every query raises NoAnswer."""
     try:
         asked = dns.resolver.Resolver()
     except (dns.exception.DNSException, OSError):
@@ -45,9 +45,9 @@ def resolver() -> dns.resolver.Resolver:
 def examine_dns(
     domains: Sequence[str], *, selectors: Sequence[str], names: dns.resolver.Resolver, server: str = ""
 ) -> Iterator[CheckResult]:
-    """SPF, DKIM, DMARC and MX of each domain, and the name of a server that sends by itself.
+    """Check SPF, DKIM, DMARC and MX of each domain, and the name of a server that sends directly.
 
-    One finding in all where names cannot be looked up from here.
+    Yields a single result if names cannot be looked up from here.
     """
     for domain in dict.fromkeys(domain.lower() for domain in domains):
         try:
@@ -59,13 +59,13 @@ def examine_dns(
             yield CheckResult(
                 Severity.ATTENTION,
                 "names",
-                f"{domain} cannot be looked up from here ({silence}), so its SPF, DKIM, DMARC and MX were not seen",
-                "Look at this machine's name server, then at the domain's; or run the doctor where names resolve.",
+                f"{domain} cannot be looked up from here ({silence}), so SPF, DKIM, DMARC and MX were not checked",
+                "Check this machine's name server, then the domain's, or run doctor on a machine with DNS.",
             )
             return
         if not is_there:
-            do = "Register it, or set DEFAULT_FROM_EMAIL and TRANSACTIONAL_FROM_EMAIL to a domain that is yours."
-            yield CheckResult(Severity.BROKEN, f"domain {domain}", "there is no such name: its mail is refused", do)
+            do = "Register it, or set DEFAULT_FROM_EMAIL and TRANSACTIONAL_FROM_EMAIL to a domain of yours."
+            yield CheckResult(Severity.BROKEN, f"domain {domain}", "does not exist, so its mail is refused", do)
             continue
         looks: dict[str, Callable[[], CheckResult]] = {
             "SPF": partial(_spf, names, domain),
@@ -83,15 +83,15 @@ def _unless_silent(what: str, look: Callable[[], CheckResult]) -> CheckResult:
     try:
         return look()
     except NoAnswer as silence:
-        do = "Run the doctor again; if it stays so, look at the name servers that are asked for it."
+        do = "Run doctor again. If this repeats, check the name servers of the domain."
         return CheckResult(Severity.ATTENTION, what, f"no usable answer ({silence})", do)
 
 
-# --- asking ----------------------------------------------------------------------------------------------------------
+# --- queries ---------------------------------------------------------------------------------------------------------
 
 
 def _ask(names: dns.resolver.Resolver, name: str, kind: str) -> list[str]:
-    """The records of that kind as text, a TXT record with its strings joined; raises Silence."""
+    """Return the records of that kind as text, a TXT record with its strings joined. Raises NoAnswer."""
     try:
         answer = names.resolve(name, kind)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
@@ -104,7 +104,7 @@ def _ask(names: dns.resolver.Resolver, name: str, kind: str) -> list[str]:
 
 
 def _is_there(names: dns.resolver.Resolver, name: str) -> bool:
-    """Whether the DNS knows the name, whatever it says of it; raises Silence."""
+    """Return whether the name exists, with any record. Raises NoAnswer."""
     try:
         names.resolve(name, "A", raise_on_no_answer=False)
     except dns.resolver.NXDOMAIN:
@@ -130,7 +130,7 @@ def _addresses(names: dns.resolver.Resolver, host: str) -> list[str]:
 
 
 def _tags(record: str) -> dict[str, str]:
-    """``v=DKIM1; p=...`` as a mapping; what comes first counts."""
+    """Parse ``v=DKIM1; p=...`` as a mapping; the first value of a tag counts."""
     tags: dict[str, str] = {}
     for part in record.split(";"):
         name, is_tag, value = part.partition("=")
@@ -143,19 +143,19 @@ def _tags(record: str) -> dict[str, str]:
 
 
 class WrongSPF(Exception):
-    """A receiver cannot make sense of it; the message says why."""
+    """Raised for a record that receivers cannot use, with the reason."""
 
 
 @dataclass(slots=True)
 class _Walk:
-    """One evaluation of SPF that nothing matches: how many look-ups it takes."""
+    """The evaluation of an SPF record without any match, to count its look-ups."""
 
     names: dns.resolver.Resolver
     lookups: int = 0
-    seen: list[str] = field(default_factory=list)  # the record that is asked first, then each it leads to
+    seen: list[str] = field(default_factory=list)  # the first record, then each included one
 
     def follow(self, domain: str) -> str:
-        """How it ends: ``-all``, ``~all``, ``?all``, ``+all``, or nothing; raises WrongSPF and Silence."""
+        """Return the end: ``-all``, ``~all``, ``?all``, ``+all``, or "". Raises WrongSPF and NoAnswer."""
         record = _spf_record(self.names, domain)
         if not record:
             raise WrongSPF(f"{domain} has no record" if self.seen else "")
@@ -167,7 +167,7 @@ class _Walk:
                 continue
             sign, mechanism, value = re.fullmatch(r"([+?~-]?)([^:/]*)[:]?(.*)", word).groups()  # type: ignore[union-attr]
             if mechanism not in KNOWN or (mechanism == "include" and not value):
-                raise WrongSPF(f"nobody understands “{shorten_text(word, 30)}”")
+                raise WrongSPF(f"“{shorten_text(word, 30)}” is not valid SPF")
             if mechanism == "all":
                 return (sign or "+") + "all"
             if mechanism in ASKS:
@@ -182,7 +182,7 @@ class _Walk:
     def _count(self) -> None:
         self.lookups += 1
         if self.lookups > MOST_LOOKUPS:
-            raise WrongSPF(f"it takes more than {MOST_LOOKUPS} look-ups, where receivers give up")
+            raise WrongSPF(f"it needs more than {MOST_LOOKUPS} look-ups, the limit of receivers")
 
 
 def _spf_record(names: dns.resolver.Resolver, domain: str) -> str:
@@ -199,14 +199,14 @@ def _spf(names: dns.resolver.Resolver, domain: str) -> CheckResult:
     except WrongSPF as wrong:
         if not str(wrong):
             do = f"Publish one TXT record at {domain}: v=spf1 ip4:ADDRESS -all (your server's), or your provider's."
-            return CheckResult(Severity.ATTENTION, what, "there is no record: anybody may send in its name", do)
+            return CheckResult(Severity.ATTENTION, what, "there is no record, so anybody can send as this domain", do)
         seen = f"{wrong}{_quoted(walk.seen)}"
-        do = "Leave one record that begins with v=spf1, with at most ten look-ups and includes that lead to a record."
+        do = "Keep one record that begins with v=spf1, with at most ten look-ups and with includes that exist."
         return CheckResult(Severity.BROKEN, what, seen, do)
     seen = f"{walk.lookups} look-ups{_quoted(walk.seen)}"
     if end not in ("-all", "~all"):
-        seen = {"+all": "+all lets anybody send in its name"}.get(end, "it does not say who may not send") + f"; {seen}"
-        return CheckResult(Severity.ATTENTION, what, seen, "End the record with -all, or ~all while you are trying it.")
+        seen = {"+all": "+all lets anybody send as this domain"}.get(end, "it forbids no sender") + f"; {seen}"
+        return CheckResult(Severity.ATTENTION, what, seen, "End the record with -all, or with ~all for a trial.")
     return CheckResult(Severity.WELL, what, f"ends in {end}, {seen}")
 
 
@@ -218,15 +218,15 @@ def _quoted(records: Sequence[str]) -> str:
 
 
 def _dkim(names: dns.resolver.Resolver, domain: str, selectors: Sequence[str]) -> CheckResult:
-    """The worst key of those selectors that have one."""
+    """Check the keys of all selectors and return the worst result."""
     what = f"DKIM of {domain}"
     if not selectors:
-        do = "Set DKIM_SELECTOR to the s= in the DKIM-Signature of a mail that you sent to yourself."
+        do = "Send yourself a mail, and set DKIM_SELECTOR to the s= in its DKIM-Signature."
         return CheckResult(Severity.ATTENTION, what, "DKIM_SELECTOR is not set, so the key could not be looked up", do)
     places = {f"{selector}._domainkey.{domain}": selector for selector in selectors}
     keys = {place: records for place in places if (records := _ask(names, place, "TXT"))}
     if not keys:
-        do = "Publish there the public key of whoever signs, or mend DKIM_SELECTOR."
+        do = "Publish the signer's public key there, or fix DKIM_SELECTOR."
         return CheckResult(Severity.BROKEN, what, f"there is no key at {' or '.join(places)}", do)
     return max((_key(what, place, records) for place, records in keys.items()), key=lambda found: found.severity)
 
@@ -235,14 +235,14 @@ def _key(what: str, place: str, records: Sequence[str]) -> CheckResult:
     record = shorten_text(records[0], 50)
     if len(records) > 1:
         seen = f"{place} has {len(records)} TXT records, and receivers may read any of them: {record}"
-        return CheckResult(Severity.BROKEN, what, seen, "Leave one.")
+        return CheckResult(Severity.BROKEN, what, seen, "Keep one record.")
     tags = _tags(records[0])
     kind = tags.get("k", "rsa").lower()
     if tags.get("v", "DKIM1") != "DKIM1" or "p" not in tags or kind not in ("rsa", "ed25519"):
-        do = "It should be like v=DKIM1; k=rsa; p=... with the public key."
-        return CheckResult(Severity.BROKEN, what, f"{place} holds no key that is understood: {record}", do)
+        do = "Publish a record like v=DKIM1; k=rsa; p=... with the public key."
+        return CheckResult(Severity.BROKEN, what, f"{place} has no valid key: {record}", do)
     if not tags["p"]:
-        do = "Sign with another selector, publish its key and set DKIM_SELECTOR to it."
+        do = "Sign with another selector, publish its key, and set DKIM_SELECTOR to it."
         return CheckResult(Severity.BROKEN, what, f"the key at {place} is revoked (p= is empty)", do)
     try:
         public = base64.b64decode(tags["p"], validate=True)
@@ -250,24 +250,24 @@ def _key(what: str, place: str, records: Sequence[str]) -> CheckResult:
     except ValueError:
         bits = 0
     if not bits or (kind == "ed25519" and bits != 256):
-        seen = f"{place} is cut off, or no {kind} key: {record}"
+        seen = f"{place} is cut off, or not an {kind} key: {record}"
         return CheckResult(Severity.BROKEN, what, seen, "Publish the whole key; strings of one TXT record are joined.")
-    seen = f"{place} holds a key of {bits} bits ({kind}): {record}"
+    seen = f"{place} has a key of {bits} bits ({kind}): {record}"
     if kind == "rsa" and bits < LEAST_BITS:
         return CheckResult(
-            Severity.BROKEN, what, f"{seen}, which nobody believes", f"Sign with one of {GOOD_BITS} bits."
+            Severity.BROKEN, what, f"{seen}, which receivers ignore", f"Sign with a key of {GOOD_BITS} bits."
         )
     if kind == "rsa" and bits < GOOD_BITS:
-        return CheckResult(Severity.ATTENTION, what, seen, f"Sign with one of {GOOD_BITS} bits before long.")
+        return CheckResult(Severity.ATTENTION, what, seen, f"Sign with a key of {GOOD_BITS} bits soon.")
     if "y" in tags.get("t", "").split(":"):
         return CheckResult(
-            Severity.ATTENTION, what, f"{seen}, and t=y says it is a test", "Take t=y out of the record."
+            Severity.ATTENTION, what, f"{seen}, and t=y marks it as a test", "Remove t=y from the record."
         )
     return CheckResult(Severity.WELL, what, seen)
 
 
 def rsa_bits(der: bytes) -> int:
-    """The size of an RSA key, as SubjectPublicKeyInfo or bare (RFC 8017); raises ValueError for anything else."""
+    """Return the size of an RSA key, as SubjectPublicKeyInfo or bare (RFC 8017). Raises ValueError for others."""
     body, _ = _inside(der, SEQUENCE)
     if body[:1] == bytes([SEQUENCE]):
         _, bits = _inside(body, SEQUENCE)
@@ -278,9 +278,9 @@ def rsa_bits(der: bytes) -> int:
 
 
 def _inside(der: bytes, tag: int) -> tuple[bytes, bytes]:
-    """What one DER element of that tag holds, and what follows it."""
+    """Return the content of a DER element of that tag, and the rest."""
     if len(der) < 2 or der[0] != tag:
-        raise ValueError("not the element that was expected")
+        raise ValueError("unexpected element")
     size, at = der[1], 2
     if size & 0x80:
         at += size & 0x7F
@@ -303,32 +303,32 @@ def _dmarc(names: dns.resolver.Resolver, domain: str) -> CheckResult:
         record = shorten_text(records[0])
         if len(records) > 1:
             seen = f"{place} has {len(records)} records, which count as none: {record}"
-            return CheckResult(Severity.BROKEN, what, seen, "Leave one.")
+            return CheckResult(Severity.BROKEN, what, seen, "Keep one record.")
         tags = _tags(records[0])
         policy = tags.get("sp", tags.get("p", "")) if above != domain else tags.get("p", "")
         if policy.lower() not in ("none", "quarantine", "reject"):
-            seen = f"{place} names no policy that is known: {record}"
+            seen = f"{place} has no valid policy: {record}"
             return CheckResult(Severity.BROKEN, what, seen, "Write p=none, p=quarantine or p=reject.")
         return CheckResult(
-            Severity.WELL, what, f"the policy is {policy.lower()}, by {place}: {record}; {_passes(tags, domain)}"
+            Severity.WELL, what, f"the policy is {policy.lower()} at {place}: {record}; {_passes(tags, domain)}"
         )
     do = f"Publish a TXT record at _dmarc.{domain}: v=DMARC1; p=none; rua=mailto:YOUR-ADDRESS"
-    return CheckResult(Severity.ATTENTION, what, "there is no record, which Gmail, Yahoo and Outlook.com ask for", do)
+    return CheckResult(Severity.ATTENTION, what, "there is no record; Gmail, Yahoo and Outlook.com require one", do)
 
 
 def _passes(tags: dict[str, str], domain: str) -> str:
-    """What has to agree with From, by a record's ``adkim`` and ``aspf``; nobody can see here whether it does."""
+    """Describe what must match From by ``adkim`` and ``aspf``; whether it does cannot be checked here."""
     signature, path = (
         f"be exactly {domain}" if tags.get(tag, "").lower() == "s" else f"share the organisation of {domain}"
         for tag in ("adkim", "aspf")
     )
     if signature == path:
-        return f"the d= of the signature or the return path has to {path}"
-    return f"the d= of the signature has to {signature}, or the return path to {path}"
+        return f"the d= of the signature or the return path must {path}"
+    return f"the d= of the signature must {signature}, or the return path must {path}"
 
 
 def _up(domain: str) -> Iterator[str]:
-    """The domain and those above it, but no top-level domain; eight at most."""
+    """Yield the domain and its parents without the top-level domain, at most eight."""
     labels = domain.rstrip(".").split(".")
     skipped = [0, *range(max(1, len(labels) - 7), len(labels) - 1)]
     return (".".join(labels[first:]) for first in skipped)
@@ -337,42 +337,42 @@ def _up(domain: str) -> Iterator[str]:
 def _mx(names: dns.resolver.Resolver, domain: str, exchanges: Sequence[str]) -> CheckResult:
     what = f"MX of {domain}"
     hosts = [exchange.split()[1].rstrip(".") for exchange in sorted(exchanges, key=lambda one: int(one.split()[0]))]
-    do = f"Publish an MX record at {domain} for whoever takes replies and bounces."
+    do = f"Publish an MX record at {domain} for replies and bounces."
     if hosts == [""]:
         return CheckResult(
-            Severity.BROKEN, what, "it says that it takes no mail (null MX): some refuse such a sender", do
+            Severity.BROKEN, what, "it accepts no mail (null MX), and some receivers refuse such a sender", do
         )
     if not hosts:
         return CheckResult(
-            Severity.ATTENTION, what, "there is none: replies are lost, and some refuse such a sender", do
+            Severity.ATTENTION, what, "there is none: replies are lost, and some receivers refuse such a sender", do
         )
     if lost := [host for host in hosts if not _addresses(names, host)]:
         seen = f"{shorten_text(', '.join(lost))} has no address"
-        return CheckResult(Severity.ATTENTION, what, seen, "Give it an A record, or mend the MX record.")
+        return CheckResult(Severity.ATTENTION, what, seen, "Publish an A record for it, or fix the MX record.")
     return CheckResult(Severity.WELL, what, shorten_text(", ".join(hosts)))
 
 
-# --- a server of one's own -------------------------------------------------------------------------------------------
+# --- own mail server -------------------------------------------------------------------------------------------------
 
 
 def _both_ways(names: dns.resolver.Resolver, host: str) -> CheckResult:
-    """Whether the addresses of a mail server and their names lead to each other."""
+    """Check that the addresses of a mail server and their names resolve to each other."""
     what = f"name of {host}"
     addresses = [host] if _is_address(host) else _addresses(names, host)
     public = [address for address in addresses if is_public(ip_address(address))]
     if not public:
-        seen = "it has no public address, so its PTR record is not looked at" if addresses else "it is not in the DNS"
+        seen = "it has no public address, so its PTR record is not checked" if addresses else "it is not in the DNS"
         return CheckResult(Severity.WELL, what, seen)
     for address in public:
         back = [name.rstrip(".") for name in _ask(names, dns.reversename.from_address(address).to_text(), "PTR")]
         if not any(address in _addresses(names, name) for name in back):
-            seen = f"{address} leads to {shorten_text(', '.join(back)) or 'no name'}, and that not back to it"
+            seen = f"{address} resolves to {shorten_text(', '.join(back)) or 'no name'}, and that not back to it"
             do = (
-                f"If it sends to the world by itself: have the PTR record of {address} name it, and an A or AAAA "
-                "record of that name lead back. A provider's relay needs nothing from you."
+                f"If it sends mail directly, set the PTR record of {address} to its name, and an A or AAAA record of "
+                "that name to the address. For a provider's relay do nothing."
             )
             return CheckResult(Severity.ATTENTION, what, seen, do)
-    return CheckResult(Severity.WELL, what, f"{', '.join(public)} and its name lead to each other")
+    return CheckResult(Severity.WELL, what, f"{', '.join(public)} and its name resolve to each other")
 
 
 def _is_address(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Whether digests flow: the gate, rows that stand still, how many were lost sight of, and what the provider tells."""
+"""Check the delivery of digests: pauses, stuck rows, unknown results, and events from the provider."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from digest.models import Batch, Delivery, DeliveryEvent, Provider
 
 STILL = timedelta(minutes=15)
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
-EVENT_LATE = timedelta(hours=1)  # after a mail was taken; the first is told of within seconds
-SILENT = ("outbox", "smtp")  # tell nothing of a mail once they took it
-MOST_UNKNOWN = 0.0001  # of a day's digests
+EVENT_LATE = timedelta(hours=1)  # after acceptance; the first event normally comes within seconds
+SILENT = ("outbox", "smtp")  # send no events
+MOST_UNKNOWN = 0.0001  # share of a day's digests
 
 
 def examine_queue(now: datetime) -> Iterator[CheckResult]:
@@ -32,15 +32,15 @@ def examine_queue(now: datetime) -> Iterator[CheckResult]:
 def _gate(provider: Provider, now: datetime) -> CheckResult:
     why = shorten_text(provider.why, 300)
     if provider.status == Provider.Status.PAUSED:
-        do = "When that is over: ./run manage resume_sending. Digests expire five hours after they were due."
+        do = "To resume: ./run manage resume_sending. Digests expire five hours after they were due."
         return CheckResult(Severity.ATTENTION, "sending", f"is paused: {why}", do)
     if provider.held_until and (until := throttle.paused_until(now)):
-        do = "Mend what it says; it goes on by itself, or at once with: ./run manage resume_sending"
-        return CheckResult(Severity.ATTENTION, "sending", f"is held until {until:%H:%M} UTC: {why}", do)
+        do = "Fix the cause. Sending resumes automatically, or at once with: ./run manage resume_sending"
+        return CheckResult(Severity.ATTENTION, "sending", f"is stopped until {until:%H:%M} UTC: {why}", do)
     rate = throttle.rate_of(provider, now=now)
     pace = "" if rate is None else f", {rate:.3g} a second"
-    slowed = "" if rate == settings.MAIL_RATE else ", since the provider found us too fast"
-    return CheckResult(Severity.WELL, "sending", f"digests may leave{pace}{slowed}")
+    slowed = "" if rate == settings.MAIL_RATE else ", since the provider asked us to slow down"
+    return CheckResult(Severity.WELL, "sending", f"running{pace}{slowed}")
 
 
 def _queue(now: datetime, *, is_open: bool) -> CheckResult:
@@ -50,17 +50,19 @@ def _queue(now: datetime, *, is_open: bool) -> CheckResult:
         batch__status=Batch.Status.LEASED, batch__lease_until__gt=now
     )
     still |= waited & Q(status=Delivery.Status.RETRY_WAIT)
-    still |= Q(status__in=[Delivery.Status.READY, Delivery.Status.RETRY_WAIT], not_after__lte=since)  # nobody swept
-    if is_open and not Delivery.objects.filter(handed_over_at__gt=since).exists():  # else the queue is long, and moves
+    # expired, but not reaped
+    still |= Q(status__in=[Delivery.Status.READY, Delivery.Status.RETRY_WAIT], not_after__lte=since)
+    # if any digest left lately, the queue is only long
+    if is_open and not Delivery.objects.filter(handed_over_at__gt=since).exists():
         its_time = Q(batch__not_before=None) | Q(batch__not_before__lte=since)
         still |= waited & its_time & Q(status=Delivery.Status.READY)
     waiting = Delivery.objects.filter(status__in=Delivery.OPEN)
     counts = waiting.filter(still).values_list("status").annotate(many=Count("pk")).order_by("status")
     if counts:
         parts = ", ".join(f"{many:,} {Delivery.Status(status).label}" for status, many in counts)
-        do = "See that a worker and the timetable run, and read their logs; restart both: nobody gets a digest twice."
+        do = "Check that a worker and the timetable run, read their logs, restart both. Nobody gets a digest twice."
         return CheckResult(Severity.ATTENTION, "queue", f"digests have not moved for 15 minutes: {parts}", do)
-    return CheckResult(Severity.WELL, "queue", f"{waiting.count():,} digests wait, and none stands still")
+    return CheckResult(Severity.WELL, "queue", f"{waiting.count():,} digests wait, none is stuck")
 
 
 def _last_day(now: datetime) -> Iterator[CheckResult]:
@@ -69,26 +71,26 @@ def _last_day(now: datetime) -> Iterator[CheckResult]:
     total, unknown = ended.count(), lost.count()
     if not total:
         return
-    seen = f"{total:,} digests were handed over, and of {unknown:,} nobody knows whether they left"
+    seen = f"{total:,} digests were sent; for {unknown:,} the result is unknown"
     if unknown <= MOST_UNKNOWN * total:
         yield CheckResult(Severity.WELL, "last day", seen)
         return
     reason, many = lost.values_list("status_reason").annotate(many=Count("pk")).order_by("-many", "status_reason")[0]
     do = (
-        "They are not sent again. Stop workers by SIGTERM with 90 seconds to end, and look at the connection to the "
-        "provider; its webhooks tell of those that left."
+        "They are not sent again. Stop workers by SIGTERM with 90 seconds to end, and check the connection to the "
+        "provider; its webhooks report digests that left."
     )
     yield CheckResult(Severity.ATTENTION, "last day", f"{seen}; {many:,}: {reason_text(reason) or 'no reason'}", do)
 
 
 def _events(now: datetime) -> Iterator[CheckResult]:
-    """Whether a provider that can tell what became of a mail does."""
+    """Check that a provider with events sends them."""
     if settings.MAIL_PROVIDER in SILENT:
         return
     told = DeliveryEvent.objects.filter(at__gt=now - WEEK)
     taken = Delivery.objects.filter(provider=settings.MAIL_PROVIDER, accepted_at__isnull=False)
     if told.exists():
-        yield CheckResult(Severity.WELL, "events", f"{settings.MAIL_PROVIDER} tells what became of mails")
+        yield CheckResult(Severity.WELL, "events", f"{settings.MAIL_PROVIDER} sends events")
     elif taken.filter(handed_over_at__gt=now - WEEK, handed_over_at__lte=now - EVENT_LATE).exists():
-        seen = f"{settings.MAIL_PROVIDER} took digests this week and told of none: bounces and complaints are not heard"
+        seen = f"{settings.MAIL_PROVIDER} sent no events this week: bounces and complaints are not recorded"
         yield CheckResult(Severity.ATTENTION, "events", seen, "Set up webhooks: docs/operators.md.")

@@ -1,4 +1,4 @@
-"""What is set up, what is missing, and what to do about it, in the operator's words."""
+"""Run all checks of ``doctor`` in order."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ SOURCE_QUIET = timedelta(days=2)
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What lies outside the service: the time as it goes on, and the DNS."""
+    """The outside of the service: the clock and the DNS."""
 
     clock: Callable[[], datetime]
     names: Resolver
 
 
 def examine(now: datetime, *, environment: Environment | None = None) -> list[CheckResult]:
-    """Everything in the order in which it should be mended; what lies outside is asked only where a world is given."""
+    """Return all results in the order in which to fix them; clock, DNS and web need an ``environment``."""
     database, broker, mail = list(_database()), list(_broker()), [*_mail(), *_outside(environment)]
     if any(finding.severity == Severity.BROKEN for finding in database):
         return [*database, *broker, *mail]
@@ -56,7 +56,7 @@ def examine(now: datetime, *, environment: Environment | None = None) -> list[Ch
 
 
 def last_tick(now: datetime) -> tuple[datetime | None, bool]:
-    """When the timetable last ended well, and whether that is recent enough."""
+    """Return when the timetable last succeeded, and whether that is recent enough."""
     last = Lease.objects.filter(name=TICK).values_list("last_ok_at", flat=True).first()
     return last, last is not None and now - last < TICK_LATE
 
@@ -69,7 +69,7 @@ def _database() -> Iterator[CheckResult]:
     except DatabaseError as error:
         said = str(error).splitlines()[0]
         yield CheckResult(
-            Severity.BROKEN, "database", f"{kind} does not answer: {said}", "Start it, or mend DATABASE_URL."
+            Severity.BROKEN, "database", f"{kind} does not answer: {said}", "Start it, or fix DATABASE_URL."
         )
         return
     if waiting:
@@ -81,7 +81,7 @@ def _database() -> Iterator[CheckResult]:
 
 def _broker() -> Iterator[CheckResult]:
     if not settings.REDIS_URL:
-        yield CheckResult(Severity.WELL, "broker", "none is needed: work is passed on in files")
+        yield CheckResult(Severity.WELL, "broker", "files are used, Redis is not needed")
         return
     try:
         with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3) as broker:
@@ -89,14 +89,14 @@ def _broker() -> Iterator[CheckResult]:
         yield CheckResult(Severity.WELL, "broker", "Redis answers")
     except redis.RedisError as error:
         seen = f"Redis does not answer: {str(error)[:120]}"
-        yield CheckResult(Severity.BROKEN, "broker", seen, "Start it, or mend REDIS_URL; nothing is lost meanwhile.")
+        yield CheckResult(Severity.BROKEN, "broker", seen, "Start it, or fix REDIS_URL. Nothing is lost.")
 
 
 def _beat(now: datetime) -> CheckResult:
     last, is_recent = last_tick(now)
     if is_recent:
-        return CheckResult(Severity.WELL, "timetable", f"ticked last at {last:%Y-%m-%d %H:%M} UTC")
-    seen = f"has not ticked since {last:%Y-%m-%d %H:%M} UTC" if last else "has never ticked"
+        return CheckResult(Severity.WELL, "timetable", f"ran last at {last:%Y-%m-%d %H:%M} UTC")
+    seen = f"has not run since {last:%Y-%m-%d %H:%M} UTC" if last else "has never run"
     return CheckResult(Severity.ATTENTION, "timetable", seen, "Run: ./run serve (or the Procfile's worker and beat).")
 
 
@@ -104,18 +104,18 @@ def _sources(now: datetime) -> Iterator[CheckResult]:
     active = Source.objects.filter(active=True)
     if not active.exists():
         yield CheckResult(
-            Severity.ATTENTION, "sources", "none is switched on", "Switch some on in the admin, under Sources."
+            Severity.ATTENTION, "sources", "none is switched on", "Switch some on on the dashboard, under Sources."
         )
         return
     ill = [source for source in active if source.failures or _is_quiet(source, now)]
     for source in ill:
         last = f"{source.last_success_at:%Y-%m-%d %H:%M} UTC" if source.last_success_at else "never"
-        why = explain(source.last_error_kind, detail=source.last_error) or "it has been quiet for two days"
+        why = source.last_error or "no answer for two days"
         yield CheckResult(
             Severity.ATTENTION,
             f"source {source.name}",
             f"{why} (last good reading: {last}; failures in a row: {source.failures})",
-            "It is tried again by itself; if it stays so, look at its address in the admin.",
+            "It is fetched again automatically. If the error stays, check its address on the dashboard, under Sources.",
         )
     if not ill:
         yield CheckResult(Severity.WELL, "sources", f"all {active.count()} answer")
@@ -127,10 +127,8 @@ def _is_quiet(source: Source, now: datetime) -> bool:
 
 def _mail() -> Iterator[CheckResult]:
     if settings.MAIL_PROVIDER == "outbox":
-        seen = "is laid down in files and not sent"
-        yield CheckResult(
-            Severity.ATTENTION, "mail", seen, "Set MAIL_PROVIDER when readers are to get it: docs/operators.md."
-        )
+        seen = "is written to files and not sent"
+        yield CheckResult(Severity.ATTENTION, "mail", seen, "Set MAIL_PROVIDER to send mail: docs/operators.md.")
         return
     if settings.MAIL_PROVIDER == "smtp":
         yield from mail_server.examine_mail_server()
@@ -139,11 +137,11 @@ def _mail() -> Iterator[CheckResult]:
             Severity.WELL, "mail", f"goes through {settings.MAIL_PROVIDER}, whose key is set (not tried here)"
         )
     if settings.SECURE and not settings.PROXIES:
-        seen = "SITE_URL is https, so a reverse proxy stands in front, but PROXIES is 0: all visitors count as one"
-        yield CheckResult(Severity.ATTENTION, "visitors", seen, "Set PROXIES to how many there are, usually 1.")
+        seen = "SITE_URL is https, which needs a reverse proxy, but PROXIES is 0: all visitors count as one"
+        yield CheckResult(Severity.ATTENTION, "visitors", seen, "Set PROXIES to the number of proxies, usually 1.")
     if urlsplit(settings.SITE_URL).scheme != "https":
         seen = f"SITE_URL is {settings.SITE_URL}"
-        yield CheckResult(Severity.ATTENTION, "links", seen, "Mail programs offer one-click leaving over https only.")
+        yield CheckResult(Severity.ATTENTION, "links", seen, "Use https, which one-click unsubscribe needs.")
 
 
 def _outside(environment: Environment | None) -> Iterator[CheckResult]:

@@ -81,7 +81,7 @@ def test_a_certificate_is_trusted_or_the_server_is_not(
     assert said()[0][1] == Severity.BROKEN
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     (well,) = mail_server.examine_mail_server()
-    assert (well.severity, well.seen) == (Severity.WELL, "the server 127.0.0.1 takes our log-in, over TLS")
+    assert (well.severity, well.seen) == (Severity.WELL, "the server 127.0.0.1 accepts our log-in, over TLS")
 
 
 # --- one click -------------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def test_one_click_for_nobody_is_taken_and_changes_nothing(live_server: Any, set
     settings.SITE_URL = live_server.url
     ada = reader("ada")
     found = mail_server.examine_one_click()
-    assert (found.severity, found.seen) == (Severity.WELL, f"a POST to {live_server.url}/u/ is taken")
+    assert (found.severity, found.seen) == (Severity.WELL, f"a POST to {live_server.url}/u/ is accepted")
     assert Subscriber.objects.get() == ada
     assert Subscriber.objects.get().status == Subscriber.Status.ACTIVE
     assert not ConsentEvent.objects.exists()
@@ -112,10 +112,10 @@ def test_a_service_with_another_key_is_told(live_server: Any, settings: Any, mon
     [
         (200, Severity.WELL, ""),
         (302, Severity.ATTENTION, "let POST /u/ through"),
-        (308, Severity.ATTENTION, "Set SITE_URL to where it leads"),
+        (308, Severity.ATTENTION, "Set SITE_URL to the target"),
         (403, Severity.ATTENTION, "let POST /u/ through"),
         (502, Severity.ATTENTION, "does not reach the web process"),
-        (500, Severity.ATTENTION, "Read the log of the web process"),
+        (500, Severity.ATTENTION, "Read the logs of the web process"),
     ],
 )
 def test_what_stands_in_front_is_told_by_its_answer(settings: Any, code: int, severity: Severity, do: str) -> None:

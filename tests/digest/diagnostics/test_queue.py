@@ -53,16 +53,16 @@ def test_a_pause_is_told_with_its_reason_and_the_way_on() -> None:
 
 def test_a_breaker_is_told_until_when_and_why_and_no_longer_than_it_holds() -> None:
     throttle.trip(throttle.BREAK, "26 of the last 500 mails were refused.", now=NOON)
-    assert found()["sending"].seen == "is held until 12:15 UTC: 26 of the last 500 mails were refused."
+    assert found()["sending"].seen == "is stopped until 12:15 UTC: 26 of the last 500 mails were refused."
     (later, *_) = queue.examine_queue(NOON + timedelta(minutes=16))
     assert later.severity == Severity.WELL
 
 
 def test_a_rate_that_was_halved_is_told(settings: Any) -> None:
     settings.MAIL_RATE = 14.0
-    assert found()["sending"].seen == "digests may leave, 14 a second"
+    assert found()["sending"].seen == "running, 14 a second"
     throttle.record_results([SendResult(SendStatus.LATER, answer="429", scope=Scope.TOO_FAST)], now=NOON)
-    assert found()["sending"].seen == "digests may leave, 7 a second, since the provider found us too fast"
+    assert found()["sending"].seen == "running, 7 a second, since the provider asked us to slow down"
 
 
 # --- rows that stand still -------------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ def test_a_row_whose_time_has_not_come_or_that_moved_lately_is_well(status: str,
 def test_a_long_queue_that_moves_is_well_but_not_what_was_left_behind_in_it() -> None:
     row(Status.READY, dated_at=LONG_AGO)
     row(Status.ACCEPTED, handed_over_at=LATELY)
-    assert found()["queue"].seen == "1 digests wait, and none stands still"
+    assert found()["queue"].seen == "1 digests wait, none is stuck"
     row(Status.RETRY_WAIT, not_before=LONG_AGO)
     assert "1 waiting for another try" in found()["queue"].seen
 
@@ -149,8 +149,8 @@ def test_the_commonest_reason_of_the_unknown_is_told() -> None:
     many(2, Status.UNKNOWN, handed_over_at=LATELY, status_reason="no_connection")
     row(Status.UNKNOWN, handed_over_at=LATELY, status_reason="worker_stopped")
     said = found()["last day"]
-    assert said.seen.startswith("3 digests were handed over, and of 3 nobody knows")
-    assert said.seen.endswith("; 2: There was no connection to the mail server or provider.")
+    assert said.seen.startswith("3 digests were sent; for 3 the result is unknown")
+    assert said.seen.endswith("; 2: The connection broke.")
 
 
 # --- what the provider tells -----------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def test_a_provider_that_took_digests_this_week_and_told_of_none_wants_a_look(se
     DeliveryEvent.objects.create(dedupe_key="old", kind="delivered", at=NOON - timedelta(days=8))
     said = found()["events"]
     assert (said.severity, said.do) == (Severity.ATTENTION, "Set up webhooks: docs/operators.md.")
-    assert "postmark took digests this week and told of none" in said.seen
+    assert "postmark sent no events this week" in said.seen
 
 
 def test_one_event_of_the_last_week_is_enough(settings: Any) -> None:

@@ -60,7 +60,7 @@ def test_an_ill_source_is_named_with_its_reason() -> None:
     said = {one.what: one.seen for one in examine(NOON)}
     assert "It is a web page, not a feed." in said["source Journal"]
     assert "failures in a row: 3" in said["source Journal"]
-    assert "quiet for two days" in said["source Quiet"]
+    assert "no answer for two days" in said["source Quiet"]
 
 
 def test_a_broker_or_mail_server_that_is_gone_is_broken(settings: Any) -> None:
@@ -95,7 +95,7 @@ def test_the_exit_code_is_the_worst_that_was_found(settings: Any, capsys: pytest
     with pytest.raises(SystemExit) as ended:
         call_command("doctor")
     assert ended.value.code == 1
-    assert "Set MAIL_PROVIDER when readers are to get it" in capsys.readouterr().out
+    assert "Set MAIL_PROVIDER to send mail" in capsys.readouterr().out
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     with pytest.raises(SystemExit) as ended:
         call_command("doctor")
