@@ -84,6 +84,9 @@ class Mails:
 
     def email_for(self, delivery: Delivery) -> RenderedEmail | JoinedEmail:
         """Return the mail of a delivery, the same each time, from its frozen row and edition."""
+        # without this check a mail without papers would leave, and say nothing
+        if delivery.record is None:
+            raise UnknownVersion(f"what delivery {delivery.pk} was made of cannot be read")
         cards, reader = self.cards_of(delivery), reader_of(delivery)
         if delivery.empty_reason:
             return email_of_nothing(nothing_of(delivery, cards, reader))
@@ -102,13 +105,6 @@ def cards_of(delivery: Delivery) -> dict[int, Card]:
     mails = Mails()
     mails.read_cards([delivery])
     return mails.cards_of(delivery)
-
-
-def email_for(delivery: Delivery) -> RenderedEmail | JoinedEmail:
-    """Return the mail of one delivery."""
-    mails = Mails()
-    mails.read_cards([delivery])
-    return mails.email_for(delivery)
 
 
 def _papers_of(delivery: Delivery) -> list[int]:

@@ -110,7 +110,7 @@ def _sources(now: datetime) -> Iterator[CheckResult]:
     ill = [source for source in active if source.failures or _is_quiet(source, now)]
     for source in ill:
         last = f"{source.last_success_at:%Y-%m-%d %H:%M} UTC" if source.last_success_at else "never"
-        why = source.last_error or "no answer for two days"
+        why = explain(source.last_error_kind, detail=source.last_error) or "no answer for two days"
         yield CheckResult(
             Severity.ATTENTION,
             f"source {source.name}",

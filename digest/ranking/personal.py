@@ -12,7 +12,7 @@ Per reader, over the day's whole pool; z() subtracts the mean and divides by the
 With likes, 1 replaces 1.5 and popularity counts half. Papers more than two deviations above the mean of base act as
 weak likes, the more so the fewer likes there are. BM25, Rocchio's formula and pseudo-relevance feedback are textbook
 (Manning, Raghavan, Schuetze, ch. 9 and 11); the weights were chosen on recorded readers
-(``manage.py evaluate_ranking``).
+(``./run bench ranking``).
 """
 
 from __future__ import annotations

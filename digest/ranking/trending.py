@@ -2,7 +2,7 @@
 
 The formula is public: **(points + 1) / (hours + 2) ^ 0.3**, hours since the source first listed the paper. Votes on a
 daily list grow fast for some hours and slowly after that, so the exponent is far smaller than that of a link site; 0.3
-was chosen on recorded votes (``manage.py evaluate_trending``).
+was chosen on recorded votes (``./run bench trending``).
 """
 
 from __future__ import annotations

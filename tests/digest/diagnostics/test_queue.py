@@ -150,7 +150,7 @@ def test_the_commonest_reason_of_the_unknown_is_told() -> None:
     row(Status.UNKNOWN, handed_over_at=LATELY, status_reason="worker_stopped")
     said = found()["last day"]
     assert said.seen.startswith("3 digests were sent; for 3 the result is unknown")
-    assert said.seen.endswith("; 2: The connection broke.")
+    assert said.seen.endswith("; 2: There was no connection to the mail server or provider.")
 
 
 # --- what the provider tells -----------------------------------------------------------------------------------------
