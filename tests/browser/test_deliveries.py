@@ -166,7 +166,7 @@ def test_a_morning_at_the_dashboard(olga: Visitor, mailing_site: Site, sink: tup
     assert "ada" not in page.url
     page.get_by_label("Reason to suppress").fill(f"A letter {HOSTILE}")
     olga.press("Suppress")
-    expect(page.get_by_text("Suppressed: no mail goes to this address, whoever asks for it.")).to_be_visible()
+    expect(page.get_by_text("Suppressed: no mail is sent to this address.")).to_be_visible()
     olga.look("dashboard-reader-suppressed", pictured=SEEN_AT)
     page.get_by_label("Reason to allow mail again").fill(f"Another letter {HOSTILE}")
     olga.press("Lift the suppression")

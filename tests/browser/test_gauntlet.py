@@ -35,12 +35,12 @@ def one_of_every_kind(site: Site, browser: Browser) -> tuple[dict[str, EmailMess
     with Visitor.with_browser(browser, site) as ada:
         ada.sign_up("ada@readers.example")
         ada.open(link(ada.mail("ada@readers.example"), "/c/"))
-        ada.press("Yes, send me the digest")
+        ada.press("Confirm my subscription")
         mails["digest"] = ada.mail("ada@readers.example", after=1)
         site.let_time_pass()
         ada.open("/preferences")
         ada.page.locator("[name=email]").fill("ada@elsewhere.example")
-        ada.press("Send a link there")
+        ada.press("Send a link to it")
         mails["change_address"] = ada.mail("ada@elsewhere.example")
         cookies = ada.context.cookies()
     with Visitor.with_browser(browser, site) as somebody:
@@ -143,7 +143,7 @@ def test_the_links_still_work_for_the_people_they_were_sent_to(quiet_site: tuple
     site, mails, _ = quiet_site
     with Visitor.with_browser(browser, site) as reader:
         reader.open(link(mails["confirm"], "/c/"))
-        reader.press("Yes, send me the digest")
+        reader.press("Confirm my subscription")
         reader.open(link(mails["sign_in"], "/s/"))
         assert reader.page.get_by_role("button", name="Open my preferences").is_visible()
         reader.open(link(mails["change_address"], "/a/"))

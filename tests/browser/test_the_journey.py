@@ -78,7 +78,7 @@ def test_a_reader_finds_it_signs_up_tunes_it_and_leaves(visitor: Visitor, site: 
     # Confirmation, and the first digest
     visitor.open(link(visitor.mail(ada), "/c/"))
     visitor.look("confirm")
-    visitor.press("Yes, send me the digest")
+    visitor.press("Confirm my subscription")
     expect(page.get_by_role("heading", level=1)).to_have_text("You are subscribed")
     visitor.look("confirmed")
     digest = visitor.mail(ada, after=1)
@@ -106,11 +106,11 @@ def test_a_reader_finds_it_signs_up_tunes_it_and_leaves(visitor: Visitor, site: 
     expect(page.locator(".lead")).to_contain_text("at 09:00 (Berlin time)")
 
     # A pause, and its end
-    visitor.press("Two weeks")
+    visitor.press("Pause for two weeks")
     expect(page.locator(".lead")).to_contain_text("paused until")
     visitor.look("paused")
     visitor.press("End the pause now")
-    expect(page.get_by_text("The pause is over.")).to_be_visible()
+    expect(page.get_by_text("Your digest is no longer paused.")).to_be_visible()
     visitor.open("/preferences/receipts")
     expect(page.get_by_role("main")).to_contain_text("Sent.")
     visitor.look("receipts")
@@ -148,7 +148,7 @@ def test_a_reader_finds_it_signs_up_tunes_it_and_leaves(visitor: Visitor, site: 
     site.let_time_pass()
     visitor.open("/preferences")
     page.get_by_label("New address").fill(new)
-    visitor.press("Send a link there")
+    visitor.press("Send a link to it")
     expect(page.get_by_text("a mail with a link is on its way")).to_be_visible()
     visitor.open(link(visitor.mail(new), "/a/"))
     visitor.look("change-address")
@@ -172,12 +172,12 @@ def test_a_reader_finds_it_signs_up_tunes_it_and_leaves(visitor: Visitor, site: 
 
     # Leaving, and only then the offers
     visitor.open(link(digest, "/u/"))
-    assert page.get_by_role("button", name="One digest a week instead").count() == 0
+    assert page.get_by_role("button", name="Get one digest a week instead").count() == 0
     visitor.look("unsubscribe")
     visitor.press("Unsubscribe")
     expect(page.get_by_role("heading", level=1)).to_have_text("You are unsubscribed")
     visitor.look("unsubscribed")
-    visitor.press("One digest a week instead")
+    visitor.press("Get one digest a week instead")
     visitor.look("weekly-instead")
     visitor.press("Unsubscribe after all")
 
@@ -230,7 +230,7 @@ def core(visitor: Visitor, address: str) -> None:
     page = visitor.page
     visitor.sign_up(address, topics=["Machine learning"])
     visitor.open(link(visitor.mail(address), "/c/"))
-    visitor.press("Yes, send me the digest")
+    visitor.press("Confirm my subscription")
     digest = visitor.mail(address, after=1)
     visitor.open(link(digest, "/p/"))
     visitor.press("E-mail me a sign-in link")

@@ -36,5 +36,5 @@ def test_a_newcomer_is_mailed_their_link_without_waiting_for_the_tick(house: Hou
         wait_for(patient.mails, service)
         assert patient.run("-c", TICKED).strip() == "False"
     message = message_from_bytes(patient.mails()[0].read_bytes(), policy=policy.default)
-    assert (message["To"], message["Subject"]) == ("ada@example.org", "Confirm your daily digest")
+    assert (message["To"], message["Subject"]) == ("ada@example.org", "Confirm your subscription")
     assert "ada@" not in service.log.read_text()

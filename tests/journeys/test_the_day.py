@@ -82,7 +82,7 @@ def test_the_link_in_the_mail_lets_the_reader_leave_and_the_next_day_sends_nothi
     assert link
     path = link[1].removeprefix("http://localhost:8000")
     browser = Client(enforce_csrf_checks=True)
-    assert b"Leave the daily digest?" in browser.get(path).content
+    assert b"Unsubscribe from the digest?" in browser.get(path).content
     assert browser.post(path, {"List-Unsubscribe": "One-Click"}).status_code == 200
     assert Subscriber.objects.get(email=message["To"]).status == "unsubscribed"
     run(capsys, "digest", "--date", "2026-03-03")

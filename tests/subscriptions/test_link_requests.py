@@ -78,7 +78,7 @@ def test_a_newcomer_is_pending_with_their_choices_and_gets_a_link_to_confirm() -
     (message,) = ask_and_answer()
     assert (ada().status, ada().zone, ada().send_hour, ada().next_send_at) == ("pending", "Europe/Berlin", 6, None)
     assert Choices.of(ada()) == GRAPHS
-    assert (message.to, message.subject) == (["ada@example.org"], "Confirm your daily digest")
+    assert (message.to, message.subject) == (["ada@example.org"], "Confirm your subscription")
     row = tokens.login_token(LINK.CONFIRM, token_in(message), now=NOON + 47 * HOUR)
     assert row.subscriber == ada()
     assert not LinkRequest.objects.exists()
@@ -98,7 +98,7 @@ def test_the_proof_says_when_whence_by_which_page_to_which_words_and_with_which_
 def test_who_is_on_the_list_keeps_everything_and_gets_a_link_to_their_preferences(status: str) -> None:
     before = reader("ada", wants={"keyword": ["bees"]}, status=status)
     (message,) = ask_and_answer(email="Ada@EXAMPLE.org")
-    assert message.subject == "You are subscribed already"
+    assert message.subject == "You are already subscribed"
     assert message.to == ["ada@example.org"]
     assert tokens.login_token(LINK.SIGN_IN, token_in(message), now=NOON).subscriber == before
     after = ada()
@@ -117,7 +117,7 @@ def test_who_had_left_is_as_they_left_until_they_confirm_anew() -> None:
     consent.unsubscribe(before.public_id, now=NOON - 30 * DAY)
     kept = list(Subscriber.objects.values()), Choices.of(before)
     (message,) = ask_and_answer()
-    assert message.subject == "Confirm your daily digest"
+    assert message.subject == "Confirm your subscription"
     changed = {"confirmation_sent_at", "confirmations_today"}
     rows = [{name: value for name, value in row.items() if name not in changed} for row in Subscriber.objects.values()]
     assert rows == [{name: value for name, value in row.items() if name not in changed} for row in kept[0]]
@@ -131,7 +131,7 @@ def test_who_had_left_and_was_signed_up_by_somebody_gets_a_link_to_sign_in() -> 
     consent.unsubscribe(reader("ada").public_id, now=NOON)
     ask_and_answer()
     (message,) = ask_and_answer(KIND.SIGN_IN)
-    assert message.subject == "Your link to your preferences"
+    assert message.subject == "Your sign-in link"
 
 
 def test_a_link_to_confirm_from_before_leaving_brings_nobody_back() -> None:
@@ -228,7 +228,7 @@ def test_an_address_that_is_being_confirmed_gets_no_second_mail_as_somebodys_new
 def test_whoever_confirmed_once_can_see_their_data(status: str) -> None:
     reader("ada", status=status)
     (message,) = ask_and_answer(KIND.SIGN_IN)
-    assert message.subject == "Your link to your preferences"
+    assert message.subject == "Your sign-in link"
     assert tokens.login_token(LINK.SIGN_IN, token_in(message), now=NOON).subscriber == ada()
 
 
@@ -241,7 +241,7 @@ def test_a_stranger_gets_nothing_and_is_not_kept() -> None:
 def test_who_never_confirmed_is_reminded_of_that_step() -> None:
     ask_and_answer()
     (message,) = ask_and_answer(KIND.SIGN_IN, now=NOON + HOUR)
-    assert message.subject == "Confirm your daily digest"
+    assert message.subject == "Confirm your subscription"
 
 
 # --- another address -------------------------------------------------------------------------------------------------
@@ -479,7 +479,7 @@ def test_a_mail_with_a_link_says_what_it_is_for_how_long_it_lasts_and_what_if_it
     text = " ".join(email.text.split())
     lasts = "30 minutes" if link_requests.LINK[name] == LINK.SIGN_IN else "48 hours"
     for part in (html, text):
-        assert f"The link lasts {lasts} and works once." in part
+        assert f"The link is valid for {lasts} and works once." in part
         assert "If it was not you, do nothing: " in part
         assert "Unsubscribe" not in part
     assert max(len(line) for line in email.text.splitlines()) <= 78

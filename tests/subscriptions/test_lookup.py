@@ -35,7 +35,7 @@ def test_a_number_that_looks_like_the_beginning_of_an_address_still_finds_addres
         ({"status": "paused"}, "wait", "Paused by the reader: gets"),
         ({"status": "paused", "paused_until": date(2026, 3, 9)}, "wait", "until 9 March 2026"),
         ({"status": "paused", "paused_until": date(2026, 3, 1)}, "good", "Gets digests."),
-        ({"status": "unsubscribed", "left_at": NOON}, "bad", "Left the list on 2 March 2026"),
+        ({"status": "unsubscribed", "left_at": NOON}, "bad", "Unsubscribed on 2 March 2026"),
         ({"status": "erased"}, "bad", "Erased"),
     ],
 )

@@ -218,7 +218,7 @@ def test_the_worst_paper_25_times_stays_within_the_budget_and_says_what_is_left_
     assert len(fitted.papers) == len(Outline(email.html).titles())
     assert len(fitted.papers) >= 5
     for part in (email.html, email.text):
-        assert (f"{fitted.left_out} more than fit into one e-mail." in part) == (fitted.left_out > 0)
+        assert (f"{fitted.left_out} more did not fit into this e-mail." in part) == (fitted.left_out > 0)
     assert fitted.subject == digest.subject
 
 

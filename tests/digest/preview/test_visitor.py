@@ -410,7 +410,7 @@ def test_papers_that_came_in_since_are_counted_after_an_hour() -> None:
 def test_without_an_edition_a_sentence_says_so() -> None:
     shown = preview(wanting(ROBOTICS), now=NOON)
     assert (shown.day, shown.papers, shown.matched) == (None, (), ())
-    assert shown.why_nothing == "There is no edition yet. The first one opens when its papers have come in."
+    assert shown.why_nothing == "There is no edition yet. The first one opens when its papers have arrived."
 
 
 def test_of_a_service_that_slept_for_weeks_the_latest_edition_is_shown() -> None:

@@ -92,7 +92,7 @@ def test_the_copy_on_the_web_says_so_kindly(client: Client) -> None:
     assert Delivery.objects.get().record is None
     page = client.get(web_copy_url(ada, NOON.date()))
     assert page.status_code == 200
-    assert "Why each paper was chosen is not kept any longer." in page.content.decode()
+    assert "The reasons for each paper are no longer stored." in page.content.decode()
     assert "Paper number 1 on careful measurement" in page.content.decode()
 
 
@@ -105,4 +105,4 @@ def test_the_copy_of_a_mail_without_papers_says_so_kindly_too(client: Client) ->
     retention.forget_reasons(NOON + timedelta(days=31))
     page = client.get(web_copy_url(ada, NOON.date()))
     assert page.status_code == 410
-    assert "This copy is not kept any longer" in page.content.decode()
+    assert "This copy is no longer available" in page.content.decode()

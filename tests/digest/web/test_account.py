@@ -194,7 +194,7 @@ def test_receipts_come_in_pages_at_the_cost_of_a_few_queries(django_assert_max_n
 
 
 def test_before_the_first_digest_the_page_says_what_will_be_there() -> None:
-    assert "There is none yet." in words(visit(reader("ada")).get("/preferences/receipts"))
+    assert "There are none yet." in words(visit(reader("ada")).get("/preferences/receipts"))
 
 
 # Verdicts
@@ -211,7 +211,7 @@ def test_what_was_said_of_papers_is_listed_and_can_be_taken_back() -> None:
     assert words(client.get("/preferences/verdicts")).count("More · 2 Mar 2026") == 2
 
     answer = client.post("/preferences/verdicts", {"verdict": mine[0].pk})
-    assert "Taken back: “ Paper number" in words(answer)
+    assert "Undone: “ Paper number" in words(answer)
     assert mine.count() == 1
     assert client.post("/preferences/verdicts", {"verdict": mine[0].pk + 1000}).status_code == 200
     client.post("/preferences/verdicts", {"verdict": Verdict.objects.filter(subscriber=ben).first().pk})
@@ -314,12 +314,12 @@ def test_the_page_says_what_goes_and_does_nothing_without_the_tick() -> None:
     ada = a_full_life()
     client = visit(ada)
     page = client.get("/preferences/erase")
-    assert "What goes, at once" in words(page)
+    assert "Erased at once" in words(page)
     before = list(every_row())
     for data in ({}, {"sure": ""}, {"sure": "no"}, {"sure": "\0"}):
         answer = client.post("/preferences/erase", data)
         assert answer.status_code == 422
-        assert "tick the box first" in words(answer)
+        assert "Tick the box" in words(answer)
     assert list(every_row()) == before
 
 
@@ -339,7 +339,7 @@ def test_nothing_personal_is_left_in_any_table() -> None:
     client = visit(ada)
     answer = client.post("/preferences/erase", {"sure": "yes"})
     assert answer.status_code == 200
-    assert "Everything personal is erased" in words(answer)
+    assert "Your data are erased" in words(answer)
     assert list(traces(ada)) == []
     assert not Verdict.objects.exists()
     assert Suppression.objects.get().address_hash == address_hash("Ada.Okafor@example.org")

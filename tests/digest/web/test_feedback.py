@@ -88,13 +88,13 @@ def test_the_page_says_what_will_happen_and_its_button_does_it(press: Client) ->
     page = press.get(link(ada, "more"))
     assert "More like this?" in words(page)
     assert TITLE in words(page)
-    assert "rank papers close to this one higher" in words(page)
+    assert "rank similar papers higher" in words(page)
     assert page.content.count(b"<button") == 1
     assert said(ada) == {}
 
     answer = press.post(link(ada, "more"), {"do": "more", "before": field(page, "before")})
     assert answer.status_code == 200
-    assert "Noted: more like this" in words(answer)
+    assert "Saved: more like this" in words(answer)
     assert said(ada) == {TITLE: "more"}
 
 
@@ -109,7 +109,7 @@ def test_undo_takes_it_back(press: Client) -> None:
     sent(ada := reader("ada"))
     answer = press.post(link(ada, "more"), {"do": "more"})
     undone = press.post(link(ada, "more"), {"do": "undo", "before": field(answer, "before")})
-    assert "Taken back" in words(undone)
+    assert "Undone" in words(undone)
     assert said(ada) == {}
     press.post(link(ada, "more"), {"do": "undo", "before": ""})
     assert said(ada) == {}
@@ -139,7 +139,7 @@ def test_the_same_press_again_is_the_same_as_once_and_can_still_be_undone(press:
     assert answers[0].content == answers[1].content
     assert Verdict.objects.count() == 1
     again = press.get(link(ada, "more"))
-    assert "Noted" in words(again)
+    assert "Saved" in words(again)
     press.post(link(ada, "more"), {"do": "undo", "before": field(again, "before")})
     assert said(ada) == {}
 
@@ -148,7 +148,7 @@ def test_who_has_left_may_still_say_so_and_is_told_that_no_digest_comes(press: C
     sent(ada := reader("ada"))
     consent.unsubscribe(ada.public_id, now=NOON)
     for wish in ("more", "less", "mute"):
-        assert "You have left the digest, so none comes to you." in words(press.get(link(ada, wish)))
+        assert "You are unsubscribed and get no digest." in words(press.get(link(ada, wish)))
     assert press.post(link(ada, "more"), {"do": "more"}).status_code == 200
     assert said(ada) == {TITLE: "more"}
 
@@ -185,7 +185,7 @@ def test_what_is_ticked_and_typed_is_muted_and_undo_takes_it_back(press: Client)
         ("want", "keyword", "kelp"),
     }
     undone = press.post(link(ada, "mute"), {"do": "undo", "undo": field(answer, "undo")})
-    assert "Taken back" in words(undone)
+    assert "Undone" in words(undone)
     assert lists(ada) == before
 
 
@@ -228,12 +228,12 @@ def test_the_next_digest_leaves_out_what_was_muted(press: Client) -> None:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        ({}, "Nothing was chosen"),
-        ({"what": ["author:Somebody Else", "keyword:x", "topic:nonsense", "\0"]}, "Nothing was chosen"),
-        ({"word": " \0\u202e "}, "Nothing was chosen"),
+        ({}, "Choose what to mute"),
+        ({"what": ["author:Somebody Else", "keyword:x", "topic:nonsense", "\0"]}, "Choose what to mute"),
+        ({"word": " \0\u202e "}, "Choose what to mute"),
         ({"word": "?!"}, "no letter or digit"),
-        ({"word": "x" * (LONGEST_PHRASE + 1)}, "shorten it"),
-        ({"word": "x" * 30_000}, "shorten it"),
+        ({"word": "x" * (LONGEST_PHRASE + 1)}, "Shorten it"),
+        ({"word": "x" * 30_000}, "Shorten it"),
     ],
 )  # fmt: skip
 def test_a_form_that_cannot_be_followed_gets_a_sentence_and_writes_nothing(

@@ -101,7 +101,7 @@ def test_before_the_first_edition_the_page_says_so() -> None:
 
 def test_an_edition_without_papers_says_so() -> None:
     publish()
-    assert "No new paper came in for this day." in page("/")
+    assert "There are no new papers for this day." in page("/")
 
 
 def test_papers_come_by_the_page_and_no_number_breaks_it() -> None:
@@ -192,12 +192,12 @@ def test_a_search_keeps_its_words_on_the_next_page() -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/search", "Type a word or several"),
-        ("/search?q=+%00+", "Type a word or several"),
-        ("/search?q=zebra", "No paper has all of"),
-        ("/search?q=%FF%FE", "No paper has all of"),
-        ("/search?q=" + "x" * 3000, "No paper has all of"),
-        ("/search?q=%3Cscript%3Ealert%281%29%3C%2Fscript%3E", "No paper has all of"),
+        ("/search", "Enter one or more words"),
+        ("/search?q=+%00+", "Enter one or more words"),
+        ("/search?q=zebra", "No paper contains"),
+        ("/search?q=%FF%FE", "No paper contains"),
+        ("/search?q=" + "x" * 3000, "No paper contains"),
+        ("/search?q=%3Cscript%3Ealert%281%29%3C%2Fscript%3E", "No paper contains"),
     ],
 )
 def test_an_empty_or_hostile_search_gets_a_kind_page(path: str, words: str) -> None:

@@ -172,7 +172,7 @@ def test_what_did_not_fit_into_the_mail_is_here() -> None:
     assert len(mailed_html.encode()) <= HTML_BYTES < len(html.encode())
     assert html.count("<h3") == 60
     assert html.count("&lt;signs&gt;") == 60 * 99
-    assert "more than fit into one e-mail" not in html
+    assert "more did not fit into this e-mail" not in html
 
 
 def test_a_paper_hidden_or_withdrawn_since_stays_as_it_was_mailed() -> None:
@@ -392,7 +392,7 @@ def test_a_digest_whose_record_was_cleared_still_shows_its_papers_and_claims_not
     assert "Matches your" not in words
     for claim in ("0 new papers", "none matches", "asked for nothing", "Trending", "trending", "chosen for you"):
         assert claim not in words
-    assert "Why each paper was chosen is not kept any longer." in words
+    assert "The reasons for each paper are no longer stored." in words
     assert "Sent to A…@example.org." in words
 
 

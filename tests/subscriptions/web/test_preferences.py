@@ -48,7 +48,7 @@ def test_the_page_shows_what_was_chosen_and_when_the_next_digest_is_due(ada: Sub
     answer = visit.get("/preferences")
     page = answer.content.decode()
     assert "grasping</textarea>" in page
-    assert "due on Tuesday, 3 March, at 07:00 (Berlin time)." in page
+    assert "on Tuesday, 3 March, at 07:00 (Berlin time)." in page
     assert "ada@example.org" in page
     assert answer["Cache-Control"] == "no-store"
     assert answer["X-Robots-Tag"] == "noindex"
@@ -103,7 +103,7 @@ def test_a_pause_and_its_end(ada: Subscriber, visit: Client, typed: dict[str, st
     ada.refresh_from_db()
     assert (ada.status, ada.paused_until) == (Subscriber.Status.PAUSED, until)
     page = visit.post("/preferences/resume", follow=True).content.decode()
-    assert "The pause is over." in page
+    assert "Your digest is no longer paused." in page
     ada.refresh_from_db()
     assert ada.status == Subscriber.Status.ACTIVE
 
@@ -119,7 +119,7 @@ def test_a_pause_without_a_sensible_end_changes_nothing(ada: Subscriber, visit: 
 
 def test_a_new_address_is_asked_for_and_the_old_one_stays(ada: Subscriber, visit: Client) -> None:
     answer = visit.post("/preferences/address", {"email": "ada@new.example.org"}, follow=True)
-    assert "Until you open that link, your digest goes where it went." in answer.content.decode()
+    assert "Until you open the link" in answer.content.decode()
     asked = LinkRequest.objects.get()
     assert (asked.kind, asked.email, asked.subscriber) == ("change_address", "ada@new.example.org", ada)
     ada.refresh_from_db()
@@ -168,7 +168,7 @@ def test_who_has_left_is_told_so_and_not_that_a_digest_is_due(ada: Subscriber, v
     page = visit.get("/preferences").content.decode()
     leave = page.partition('action="/u/')[2].partition('"')[0]
     assert Client().post("/u/" + leave, {"List-Unsubscribe": "One-Click"}).status_code == 200
-    assert "You have left: no digest is sent to you." in visit.get("/preferences").content.decode()
+    assert "You are unsubscribed" in visit.get("/preferences").content.decode()
 
 
 def test_a_pause_brings_nobody_back_who_left(ada: Subscriber, visit: Client) -> None:
@@ -176,7 +176,7 @@ def test_a_pause_brings_nobody_back_who_left(ada: Subscriber, visit: Client) -> 
     for path in ("pause", "resume"):
         page = visit.post(f"/preferences/{path}", {"weeks": "1"}, follow=True).content.decode()
         assert "notice good" not in page
-        assert "You have left" in page
+        assert "You are unsubscribed" in page
         assert 'action="/preferences/pause"' not in page
     ada.refresh_from_db()
     assert ada.status == Subscriber.Status.UNSUBSCRIBED
@@ -201,8 +201,9 @@ def test_what_is_shown_of_a_change_tells_nobody_whether_mail_is_refused_there(vi
         link_requests.process_pending(NOON)
         retention.delete_expired(NOON + timedelta(hours=47))
         page = visit.get("/preferences").content.decode()
-        shown.add(page.partition(f"A change to <strong>{name}@example.org</strong>")[2].partition("</p>")[0])
-    assert shown == {" waits for a link: it is mailed there, if that address can be used."}
+        shown.add(page.partition(f"<strong>{name}@example.org</strong>")[2].partition("</p>")[0])
+    assert len(shown) == 1
+    assert "not confirmed yet" in shown.pop()
 
 
 def test_every_form_of_the_page_needs_its_token(ada: Subscriber) -> None:

@@ -46,7 +46,7 @@ def test_the_form_has_the_words_that_are_agreed_to_beside_its_button(visitor: Cl
     page = visitor.get("/subscribe").content.decode()
     assert consent_text.SIGN_UP in page
     assert 'type="checkbox" name="topics"' not in page  # none on offer yet
-    assert "No topics are on offer yet" in page
+    assert "There are no topics yet" in page
 
 
 def test_topics_are_offered_in_groups_with_nothing_ticked(visitor: Client) -> None:
@@ -102,7 +102,7 @@ def test_a_form_filled_wrongly_keeps_what_was_typed_and_ties_each_sentence_to_it
     answer = visitor.post("/subscribe", typed)
     page = answer.content.decode()
     assert answer.status_code == 422
-    assert "<title>Not yet: Subscribe" in page
+    assert "<title>Error: Subscribe" in page
     assert "&lt;b&gt;grasping&lt;/b&gt;</textarea>" in page
     assert 'value="ada@localhost"' in page
     assert '<input type="checkbox" name="weekdays" value="6" checked>' in page
@@ -176,7 +176,7 @@ def test_a_link_that_was_used_says_that_all_is_well(visitor: Client) -> None:
     visitor.post(link)
     for answer in (visitor.get(link), visitor.post(link)):
         assert answer.status_code == 410
-        assert "This is confirmed already" in answer.content.decode()
+        assert "You have confirmed already" in answer.content.decode()
 
 
 def test_pressing_one_of_two_links_ends_the_other(visitor: Client) -> None:
@@ -185,7 +185,7 @@ def test_pressing_one_of_two_links_ends_the_other(visitor: Client) -> None:
     visitor.post(link)
     stranger = Client()
     for answer in (stranger.get(other), stranger.post(other)):
-        assert (answer.status_code, "This is confirmed already" in answer.content.decode()) == (410, True)
+        assert (answer.status_code, "You have confirmed already" in answer.content.decode()) == (410, True)
     assert stranger.get("/preferences").status_code == 302
 
 
@@ -201,7 +201,7 @@ def test_the_page_promises_a_digest_within_minutes_to_those_who_get_one(visitor:
     Subscriber.objects.filter(pk=ada.pk).update(last_issue_date=NOON.date(), last_digest_at=NOON - timedelta(hours=2))
     page = Client().post(link).content.decode()
     assert "within minutes" not in page
-    assert "Your next digest is due on Tuesday, 3 March, at 07:00 (UTC time)." in page
+    assert "Your next digest comes on Tuesday, 3 March, at 07:00 (UTC time)." in page
 
 
 def test_a_link_that_has_expired_leads_back_to_the_form(visitor: Client) -> None:

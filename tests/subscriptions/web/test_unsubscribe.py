@@ -44,9 +44,9 @@ def test_something_else_is_offered_after_leaving_and_not_before(link: str) -> No
 @pytest.mark.parametrize(
     ("do", "said", "status", "weekdays", "until"),
     [
-        ("undo", "You are back on the list", "active", 127, None),
-        ("pause", "Your digest rests for four weeks", "paused", 127, date(2026, 3, 30)),
-        ("weekly", "One digest a week it is", "active", 1, None),
+        ("undo", "You are subscribed again", "active", 127, None),
+        ("pause", "Your digest is paused for four weeks", "paused", 127, date(2026, 3, 30)),
+        ("weekly", "You get one digest a week", "active", 1, None),
     ],
 )
 def test_what_is_chosen_instead_is_done(
@@ -68,7 +68,7 @@ def test_what_is_chosen_instead_is_done(
 def test_a_pause_outlasts_leaving_and_undo_and_the_page_says_so(ada: Subscriber, link: str) -> None:
     until = date(2026, 4, 1)
     Subscriber.objects.update(status="paused", paused_until=until)
-    for do, said in [("undo", "your digest is paused, as it was"), ("weekly", "Once your pause is over")]:
+    for do, said in [("undo", "your digest is paused, as before"), ("weekly", "After your pause")]:
         Client().post(link, ONE_CLICK)
         assert said in Client().post(link, {"do": do}).content.decode()
         ada.refresh_from_db()
@@ -88,7 +88,7 @@ def test_leaving_cannot_be_taken_back_a_day_later(ada: Subscriber, link: str) ->
     Client().post(link, ONE_CLICK)
     with time_machine.travel(NOON + timedelta(hours=25), tick=False):
         for do in ("undo", "pause", "weekly"):
-            assert "cannot be taken back" in Client().post(link, {"do": do}).content.decode()
+            assert "can no longer be undone" in Client().post(link, {"do": do}).content.decode()
     ada.refresh_from_db()
     assert ada.status == Subscriber.Status.UNSUBSCRIBED
 
@@ -97,7 +97,7 @@ def test_nothing_comes_back_for_someone_we_no_longer_know(ada: Subscriber, link:
     ada.delete()
     for do in ("undo", "pause", "weekly"):
         answer = Client().post(link, {"do": do})
-        assert (answer.status_code, "cannot be taken back" in answer.content.decode()) == (200, True)
+        assert (answer.status_code, "can no longer be undone" in answer.content.decode()) == (200, True)
     assert not ConsentEvent.objects.exists()
 
 
