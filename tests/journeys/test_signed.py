@@ -17,6 +17,7 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery
 from subscriptions.tokens import UNSUBSCRIBE, token_for
+from tests.support.services import ROOT
 from tests.support.factories import NOON, entry, feed, reader
 from tests.support.opensmtpd import SIGNED, SigningServer
 from tests.support.paths import ROOT
