@@ -17,10 +17,9 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery
 from subscriptions.tokens import UNSUBSCRIBE, token_for
-from tests.support.services import ROOT
 from tests.support.factories import NOON, entry, feed, reader
 from tests.support.opensmtpd import SIGNED, SigningServer
-from tests.support.paths import ROOT
+from tests.support.services import ROOT
 
 pytestmark = pytest.mark.django_db
 TITLE = "触覚と視覚の統合: ∀ε∃δ, Ünïcode – “and more”"
