@@ -77,26 +77,26 @@ def test_a_weak_password_is_refused_and_nobody_taken_on(weak: str, monkeypatch: 
 def test_a_lost_code_is_taken_away() -> None:
     user = one_of_the_staff(Role.CURATOR)
     give_code(user)
-    assert "none yet" in staff(user.email, "--reset-2fa")
+    assert "not set up yet" in staff(user.email, "--reset-2fa")
     assert not has_code(user)
     assert "There was no second factor" in staff(user.email, "--reset-2fa")
 
 
 def test_who_is_let_go_may_no_longer_sign_in_and_is_not_let_go_twice() -> None:
     user = one_of_the_staff(Role.CURATOR)
-    assert "may no longer sign in" in staff(user.email, "--remove")
+    assert "can no longer sign in" in staff(user.email, "--remove")
     assert not User.objects.get().is_active
-    with pytest.raises(CommandError, match="Nobody on the staff"):
+    with pytest.raises(CommandError, match="No member of the staff"):
         staff(user.email, "--remove")
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([ADA], "To take them on, give a --role: curator, sender, privacy, owner"),
+        ([ADA], "To add one, give a --role: curator, sender, privacy, owner"),
         (["ada", "--role", "owner"], "'ada' is not an e-mail address"),
         ([ADA, "--role", "boss"], "boss"),
-        ([ADA, "--remove", "--role", "owner"], "--remove goes alone"),
+        ([ADA, "--remove", "--role", "owner"], "Use --remove alone"),
     ],
 )
 def test_a_wrong_call_says_what_is_right_and_changes_nothing(arguments: list[str], said: str) -> None:

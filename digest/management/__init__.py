@@ -1,1 +1,1 @@
-"""Commands of operators: in, arguments; out, rows, mails and a summary on the terminal."""
+"""Commands for operators. In: arguments. Out: rows, mails and a summary on the terminal."""

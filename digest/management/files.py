@@ -1,4 +1,4 @@
-"""The files an operator names on the command line, read before anything is stored."""
+"""Read the files given on the command line, before anything is stored."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="FILE",
-        help="files that together are one day; the format is found by content, .gz too",
+        help="files of one day; formats are detected by content, also .gz",
     )
     add_date(parser)
 
 
 def add_date(parser: ArgumentParser) -> None:
-    parser.add_argument("--date", dest="day", type=_day, metavar="YYYY-MM-DD", help="the edition's day")
+    parser.add_argument("--date", dest="day", type=_day, metavar="YYYY-MM-DD", help="day of the edition")
 
 
 def _day(text: str) -> date:
@@ -40,7 +40,7 @@ def _day(text: str) -> date:
 
 
 def read(paths: Sequence[Path]) -> Read:
-    """Name -> what the file holds, or why it cannot be used; two files of one name keep their folders."""
+    """Return name -> the file's feed, or its error; files with equal names are named by their paths."""
     names = [path.name for path in paths]
     return {path.name if names.count(path.name) == 1 else str(path): _read(path) for path in dict.fromkeys(paths)}
 
@@ -53,6 +53,6 @@ def _read(path: Path) -> Feed | SourceUnreadable:
 
 
 def day_of(files: Read) -> date | None:
-    """The newest announcement date that any of the files names."""
+    """Return the newest announcement date of the files."""
     days = [feed.announced_on for feed in files.values() if isinstance(feed, Feed) and feed.announced_on]
     return max(days, default=None)

@@ -1,4 +1,4 @@
-"""What a run did, told to a person: per source, the edition, the deliveries."""
+"""Print what a run did: sources, edition, deliveries."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 def console() -> Console:
-    """Plain, unbroken lines where nobody watches; colour and the terminal's width where somebody does."""
+    """Return a console with colour and the terminal's width, or with plain lines of 120 columns without a terminal."""
     shown = Console(highlight=False)
     return shown if shown.is_terminal else Console(highlight=False, width=120)
 
@@ -37,7 +37,7 @@ def console() -> Console:
 def progress(
     what: str, steps: Iterable[T], *, total: int | None, name: Callable[[T], str] = lambda step: ""
 ) -> Iterator[T]:
-    """The steps, with a bar on a terminal's standard error while they are taken; ``name`` says what is in hand."""
+    """Yield the steps with a progress bar on standard error if it is a terminal; ``name`` names the current step."""
     watching = Console(stderr=True)
     with Progress(console=watching, transient=True, disable=not watching.is_terminal) as bar:
         task = bar.add_task(what, total=total)
@@ -72,9 +72,9 @@ def _remarks(reading: Reading, day: date) -> list[str]:
         return [f"{reading.source}: refused. {explain(reading.error_kind, detail=reading.error)}"]
     lines = [f"{reading.source}: {note}" for note in reading.notes]
     if reading.announced_on and day - reading.announced_on > WINDOW:
-        lines.append(f"{reading.source}: announced more than a week before {day}, so none of it is news for that day")
+        lines.append(f"{reading.source}: announced more than a week before {day}, so no paper is new for that day")
     if not (reading.stored or reading.refused or reading.notes):
-        lines.append(f"{reading.source}: there is no paper in it")
+        lines.append(f"{reading.source}: no papers")
     reasons = Counter(refused.why for refused in reading.refused)
     for why, count in reasons.most_common(MOST_LINES):
         first = next(refused.what for refused in reading.refused if refused.why == why)
@@ -83,7 +83,7 @@ def _remarks(reading: Reading, day: date) -> list[str]:
 
 
 def print_edition(out: Console, edition: Edition, *, opened: bool) -> None:
-    state = "opened now" if opened else "was open already and stays as it is; papers that came since go to the next"
+    state = "opened now" if opened else "already open and unchanged; newer papers go to the next one"
     rows = edition.candidates.select_related("paper").most_trending_first()
     count = f"{len(rows):,} candidate{'' if len(rows) == 1 else 's'}"
     out.print(f"\n[bold]Edition of {edition.date}[/bold] ({state}): {count}", soft_wrap=True)
@@ -98,7 +98,7 @@ def print_draft(out: Console, day: date, candidates: Sequence[Candidate]) -> Non
 def _print_top(out: Console, rows: Sequence[tuple[float | None, dict[str, Any], str]]) -> None:
     voted = [(score, inputs, title) for score, inputs, title in rows if score is not None]
     if rows and not voted:
-        out.print("  Nothing is trending: none of its sources counts votes.")
+        out.print("  Nothing is trending: no source has votes.")
     for place, (score, inputs, title) in enumerate(voted[:5], 1):
         listed = f"{inputs['hours']:.0f} h" if inputs["hours"] >= 1 else "under an hour"
         made_of = f"{inputs['points']} points in {listed} on {inputs['source']}"
@@ -106,7 +106,7 @@ def _print_top(out: Console, rows: Sequence[tuple[float | None, dict[str, Any], 
 
 
 def print_plan(out: Console, rows: Sequence[Delivery], *, planned: Planned) -> None:
-    out.print(f"[bold]Plan[/bold] (dry run, nothing was written): {_counted(planned)}")
+    out.print(f"[bold]Plan[/bold] (dry run, nothing was saved): {_counted(planned)}")
     for row in rows:
         out.print(f"\n{escape(row.subscriber.email)}: {escape(row.subject or delivery_text(row))}", soft_wrap=True)
         papers = Paper.objects.in_bulk(row.paper_ids)
@@ -129,8 +129,8 @@ def _why_nothing(deliveries: Sequence[Delivery], planned: Planned) -> str:
     if planned.skipped:
         return "there was nothing to send"
     if planned.held:
-        return "its readers wait for an edition that is newer than their last digest"
-    return "each reader has a row for this date, and no one gets two" if deliveries else "nobody is on the list"
+        return "its readers wait for an edition newer than their last digest"
+    return "each reader already has a digest of this date" if deliveries else "there are no readers"
 
 
 def print_outbox(out: Console) -> None:
@@ -138,20 +138,20 @@ def print_outbox(out: Console) -> None:
     index = settings.OUTBOX / "index.html"
     shown = str(index.relative_to(Path.cwd()) if index.is_relative_to(Path.cwd()) else index)
     out.print(
-        f"\nThe mails lie in {escape(os.path.dirname(shown))}: open {escape(shown)} in a browser.", soft_wrap=True
+        f"\nThe mails are in {escape(os.path.dirname(shown))}: open {escape(shown)} in a browser.", soft_wrap=True
     )
     out.print(f"The links in them work while {serve} runs.", soft_wrap=True)
 
 
 def print_login(out: Console, password: str) -> None:
-    """The demonstration login; nothing keeps its password, so it is told here or never."""
+    """Print the demonstration login; its password is stored nowhere, so this is the only time."""
     out.print(
         f"\nThe curators' dashboard: {escape(settings.SITE_URL)}/dashboard/ while {_serve()} runs.", soft_wrap=True
     )
-    out.print(f"Sign in as {DEMONSTRATION} with the password {password} (shown this once, all roles).", soft_wrap=True)
+    out.print(f"Sign in as {DEMONSTRATION} with the password {password} (shown only now, all roles).", soft_wrap=True)
     if settings.MODE == "live":
         real = "./run manage staff ADDRESS --role owner"
-        out.print(f"Make a login of your own before others come: {real}; take this one away: --remove.", soft_wrap=True)
+        out.print(f"Before real use, create your own login: {real}; remove this one: --remove.", soft_wrap=True)
 
 
 def _serve() -> str:

@@ -68,7 +68,7 @@ def test_a_second_run_the_same_day_sends_nothing_and_says_so(capsys: pytest.Capt
     run(capsys)
     before = {path.name: path.read_bytes() for path in outbox.glob("*.eml")}
     said = run(capsys)
-    assert "was open already" in said
+    assert "already open" in said
     assert "Nothing was sent by this run" in said
     assert {path.name: path.read_bytes() for path in outbox.glob("*.eml")} == before
 
@@ -244,7 +244,7 @@ def test_a_curator_picks_and_hides_in_the_admin_and_the_digest_obeys(
 
 
 def test_without_an_edition_nothing_can_be_sent_and_the_command_says_what_to_do() -> None:
-    with pytest.raises(CommandError, match="run open_edition first"):
+    with pytest.raises(CommandError, match="Run open_edition first"):
         call_command("send_digests")
 
 
@@ -254,7 +254,7 @@ def test_a_new_house_begins_with_topics_and_sources_and_keeps_what_an_operator_c
     call_command("first_run")
     call_command("first_run")
     assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()] == [
-        f"Laid down: {Topic.objects.count()} topics",
-        "Laid down: 0 topics",
+        f"Added {Topic.objects.count()} topics",
+        "Added 0 topics",
     ]
     assert 0 < Source.objects.filter(active=True).count() <= 30

@@ -1,4 +1,4 @@
-"""What has to be done once after the database came back from a backup."""
+"""Prepare a database that was restored from a backup."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from digest.delivery.after_restore import after_restore
 
 class Command(BaseCommand):
     help = (
-        "Run this on a database that was restored from a backup, before anything else is started: what was open in it "
-        "or came due since may have left, so it is marked as unknown and not sent again, and sending is paused until "
-        "resume_sending. Exit codes: 0 done; 2 wrong arguments."
+        "Run this on a database restored from a backup, before you start anything else. Digests that were open in the "
+        "backup or due since then may have left, so they are marked as unknown and not sent again. Sending is paused "
+        "until resume_sending. Exit codes: 0 done; 2 wrong arguments."
     )
 
     def handle(self, **options: Any) -> None:
         restored = after_restore(datetime.now(UTC))
         self.stdout.write(
             f"Paused. {restored.doubtful + restored.passed:,} digests may have left and are not sent again: "
-            f"{restored.doubtful:,} that were open in the backup, {restored.passed:,} that came due since."
+            f"{restored.doubtful:,} were open in the backup, {restored.passed:,} were due since then."
         )

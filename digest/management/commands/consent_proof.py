@@ -1,4 +1,4 @@
-"""One person's proof of consent, for them or for whoever asks by what right they are written to."""
+"""Print the proof of consent of one person."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from subscriptions.models import Subscriber, Suppression, email_key
 
 class Command(BaseCommand):
     help = (
-        "Print every change of one person's permission to be written to: when (UTC), by what page, to which words, "
-        "from where, with which mail. Nothing is changed. "
-        "Exit codes: 0 printed; 1 nobody is known by that name; 2 wrong arguments."
+        "Print every change of one person's consent to get mail: time (UTC), page, wording, IP address, and the mail. "
+        "Changes nothing. Exit codes: 0 printed; 1 no such person; 2 wrong arguments."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         who = parser.add_mutually_exclusive_group(required=True)
         who.add_argument("--address", metavar="A", help="their e-mail address")
-        dash = "write --reader=ID, since one may begin with a dash"
-        who.add_argument("--reader", metavar="PUBLIC_ID", help=f"the id that all their links begin with; {dash}")
+        dash = "write --reader=ID, since an id may begin with a dash"
+        who.add_argument("--reader", metavar="PUBLIC_ID", help=f"the reader's public id; {dash}")
 
     def handle(self, *, address: str | None, reader: str | None, **options: Any) -> None:
         person = self._person(address, reader)
@@ -32,18 +31,16 @@ class Command(BaseCommand):
         if address is not None and (suppression := _suppression(address)):
             self.stdout.write(suppression)
         if person is None and not steps:
-            name = "by that address" if address is not None else "by that id"
-            hint = (
-                "; whoever was erased, or never confirmed, is known by their id only." if address is not None else "."
-            )
-            raise CommandError(f"Nobody is known {name}{hint}", returncode=1)
+            name = "this address" if address is not None else "this id"
+            hint = " For an erased or unconfirmed reader, use --reader." if address is not None else ""
+            raise CommandError(f"No reader has {name}.{hint}", returncode=1)
         self.stdout.write(f"reader    {public_id}")
         if person and person.email:
             self.stdout.write(f"address   {person.email}")
         status = person.get_status_display() if person else "gone: the sign-up was not confirmed"
         self.stdout.write(f"status    {status}")
         if not steps:
-            self.stdout.write("\nNo event is on record.")
+            self.stdout.write("\nThere are no events.")
         for step in steps:
             self.stdout.write("")
             self.stdout.write(f"{_moment(step.at)} {step.what}")

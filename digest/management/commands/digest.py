@@ -1,4 +1,4 @@
-"""``./run digest``: the service's main job, once and whole."""
+"""``./run digest``: read the papers, open the edition and send the digests of one day."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from subscriptions.seed_data import seed_demo_subscribers, seed_topics
 
 class Command(BaseCommand):
     help = (
-        "Read the day's papers, open its edition, rank it for each reader, send the digests, and tell what was done. "
-        "Which day: the given files, else the live sources, or the bundled sample day where BROADSHEET_MODE says so. "
-        "Exit codes: 0 done, also when there was nothing to do; 1 no source could be read, or a digest failed; "
+        "Read the day's papers, open its edition, rank it for each reader, send the digests, and print a summary. "
+        "The papers come from the given files, else from the live sources, or with BROADSHEET_MODE=sample from the "
+        "bundled sample day. Exit codes: 0 done, or nothing to do; 1 no source could be read, or a digest failed; "
         "2 wrong arguments."
     )
 
@@ -42,9 +42,9 @@ class Command(BaseCommand):
 
     def handle(self, *, files: list[Path] | None, day: date | None, **options: Any) -> None:
         if bool(files) != (settings.MODE == "rehearsal"):
-            raise CommandError("Files (--from) go with BROADSHEET_MODE=rehearsal, and only they.", returncode=2)
+            raise CommandError("Use --from with BROADSHEET_MODE=rehearsal, and only there.", returncode=2)
         if settings.MODE == "live" and day:
-            raise CommandError("Live sources show today only: --date goes with --from or the sample.", returncode=2)
+            raise CommandError("Live sources have only today. Use --date with --from or the sample.", returncode=2)
         out = summary.console()
         feeds: given.Read = {}
         if files:
@@ -54,10 +54,10 @@ class Command(BaseCommand):
         now = datetime.now(UTC) if settings.MODE == "live" else noon(day)
         if settings.MODE == "sample":
             feeds = dict(sample.feeds(day))
-            out.print("This is the bundled sample day: invented papers, whose links lead nowhere.")
+            out.print("This is the bundled sample day: the papers are invented, and their links do not work.")
         topics, readers = seed_topics(), seed_demo_subscribers(now)
         if topics or readers:
-            out.print(f"First run: {topics} topics are on offer, and {readers} demonstration readers have signed up.")
+            out.print(f"First run: added {topics} topics and {readers} demonstration readers.")
 
         if settings.MODE == "live":
             readings = list(_refresh(out, now))
@@ -66,7 +66,7 @@ class Command(BaseCommand):
             readings = list(summary.progress("Storing papers", store.store_files(feeds, now=now), total=len(feeds)))
         summary.print_readings(out, readings, day=day)
         if settings.MODE == "rehearsal" and not any(reading.stored for reading in readings):
-            out.print("\nNo paper was found in what was given, so no edition was opened and nothing was sent.")
+            out.print("\nThe files have no papers, so no edition was opened and nothing was sent.")
             raise_if_unread(readings)
             return
         edition, opened = open_edition(day, now=now)
@@ -84,18 +84,18 @@ class Command(BaseCommand):
             summary.print_login(out, password)
         raise_if_unread(readings)
         if any(row.status == Delivery.Status.FAILED for row in deliveries):
-            raise CommandError("At least one digest failed; the reason stands above.", returncode=1)
+            raise CommandError("At least one digest failed; see the reason above.", returncode=1)
 
 
 def raise_if_unread(readings: list[Reading]) -> None:
-    if all(reading.error_kind for reading in readings):
-        raise CommandError("No source could be read; the reasons stand above.", returncode=1)
+    if all(reading.error for reading in readings):
+        raise CommandError("No source could be read; see the reasons above.", returncode=1)
 
 
 def _refresh(out: Console, now: datetime) -> Iterator[Reading]:
-    """Fetch every active source, saying what is being waited for."""
-    if laid := refresh.seed_sources():
-        out.print(f"First run: {laid} sources were switched on; arXiv asks for three seconds between requests.")
+    """Fetch every active source with a progress bar."""
+    if added := refresh.seed_sources():
+        out.print(f"First run: switched on {added} sources. arXiv requires three seconds between requests.")
     yield from summary.progress(
         "Looking for missed days", refresh.fill_gaps(now, limit=refresh.MOST_MISSED), total=None
     )

@@ -1,4 +1,4 @@
-"""Look at the service as a doctor would."""
+"""Check the installation and print what to do."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ MARK = {
 
 class Command(BaseCommand):
     help = (
-        "Tell what is set up, what is missing and what to do: database, clock, broker, timetable, sources, mail, the "
-        "sending domain's records, the one-click address, digests that stand still, readers. "
-        "Exit codes: 0 all is well; 1 something wants a look; 2 wrong arguments; 3 something is broken."
+        "Check the installation and print what to do: database, clock, broker, timetable, sources, mail, DNS records "
+        "of the sending domain, one-click unsubscribe, stuck digests, staff accounts, readers. "
+        "Exit codes: 0 all is well; 1 something needs attention; 2 wrong arguments; 3 something is broken."
     )
     requires_system_checks = []
     requires_migrations_checks = False

@@ -1,4 +1,4 @@
-"""Lay down what a new house begins with."""
+"""Add the default topics and sources."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from subscriptions.seed_data import seed_topics
 
 class Command(BaseCommand):
     help = (
-        "Offer the topics and switch on the default sources where there is none yet; an operator's choice is kept. "
-        "./run digest and ./run serve do it by themselves. Exit codes: 0 done; 2 wrong arguments."
+        "Add the default topics and sources if there are none yet; changes by operators are kept. "
+        "./run digest and ./run serve do it automatically. Exit codes: 0 done; 2 wrong arguments."
     )
 
     def handle(self, **options: Any) -> None:
-        self.stdout.write(f"Laid down: {seed_topics()} topics, {seed_sources()} sources.")
+        self.stdout.write(f"Added {seed_topics()} topics, {seed_sources()} sources.")

@@ -16,13 +16,13 @@ from digest.management import summary
 
 class Command(BaseCommand):
     help = (
-        "Freeze the candidates of a day (today in UTC unless --date says another): their cards, their trending scores "
-        "and the completeness report. An edition that is open already stays as it is. Exit codes: 0 done, 2 wrong use."
+        "Open the edition of a day (today in UTC without --date): freeze its candidates, their cards and trending "
+        "scores, and the completeness report. An open edition is not changed. Exit codes: 0 done; 2 wrong arguments."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         given.add_date(parser)
-        parser.add_argument("--dry-run", action="store_true", help="show the candidates, and freeze nothing")
+        parser.add_argument("--dry-run", action="store_true", help="show the candidates and save nothing")
 
     def handle(self, *, day: date | None, dry_run: bool, **options: Any) -> None:
         now = noon(day) if day else datetime.now(UTC)

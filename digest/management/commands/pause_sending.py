@@ -1,4 +1,4 @@
-"""Stop digests from leaving."""
+"""Pause all digests."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from digest.delivery import throttle
 
 class Command(BaseCommand):
     help = (
-        "Let no digest leave until resume_sending: what is being handed over at this moment ends, at most one chunk a "
-        "worker. Digests go on being planned, and expire when their time is over. Mails with a link leave all the "
-        "same. Exit codes: 0 done; 2 wrong arguments."
+        "Pause all digests until resume_sending. Each worker finishes the chunk that it is sending. Digests are still "
+        "planned, and expire if they wait too long. Mails with a link still leave. "
+        "Exit codes: 0 done; 2 wrong arguments."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--why", default="Paused by hand.", help="shown to whoever looks")
+        parser.add_argument("--why", default="Paused by hand.", help="reason, shown on the dashboard and by doctor")
 
     def handle(self, *, why: str, **options: Any) -> None:
         throttle.pause(why, now=datetime.now(UTC))
-        self.stdout.write(f"Paused: no digest leaves through {settings.MAIL_PROVIDER}. Go on with: resume_sending")
+        self.stdout.write(f"Paused all digests through {settings.MAIL_PROVIDER}. To resume: resume_sending")

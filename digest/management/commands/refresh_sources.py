@@ -1,4 +1,4 @@
-"""Read sources and store what they show."""
+"""Read sources and store their papers."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from digest.management import summary
 
 class Command(BaseCommand):
     help = (
-        "Store the papers of the given files; without any, fetch the live sources whose time has come (or read the "
-        "bundled sample day where BROADSHEET_MODE says so). Tells per source what was expected, stored, new, updated "
-        "and refused. Exit codes: 0 at least one source was read, or none was due; 1 none could be read; "
-        "2 wrong arguments."
+        "Store the papers of the given files; without files, of the live sources that are due (or of the bundled "
+        "sample day with BROADSHEET_MODE=sample). Prints the expected, stored, new, updated and refused papers of each "
+        "source. Exit codes: 0 at least one source was read, or none was due; 1 none could be read; 2 wrong arguments."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -37,5 +36,5 @@ class Command(BaseCommand):
             stored = store.store_files(feeds, now=noon(day))
             readings = list(summary.progress("Storing papers", stored, total=len(feeds)))
         summary.print_readings(summary.console(), readings, day=day)
-        if readings and all(reading.error_kind for reading in readings):
-            raise CommandError("None of the sources could be read.", returncode=1)
+        if readings and all(reading.error for reading in readings):
+            raise CommandError("No source could be read; see the reasons above.", returncode=1)

@@ -1,4 +1,4 @@
-"""Let digests leave again."""
+"""Resume all digests."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from digest.delivery import throttle
 
 class Command(BaseCommand):
     help = (
-        "Let digests leave again, whether somebody paused them or too many were refused. Nobody gets one twice, and "
-        "what is too late by now has expired. Exit codes: 0 done; 2 wrong arguments."
+        "Resume all digests, whether somebody paused them or too many were refused. Nobody gets one twice, and digests "
+        "that waited too long have expired. Exit codes: 0 done; 2 wrong arguments."
     )
 
     def handle(self, **options: Any) -> None:
         throttle.resume(now=datetime.now(UTC))
-        self.stdout.write(f"Digests leave through {settings.MAIL_PROVIDER} again, from the next minute on.")
+        self.stdout.write(f"Resumed. Digests leave through {settings.MAIL_PROVIDER} within a minute.")

@@ -21,21 +21,21 @@ from subscriptions.models import Subscriber, email_key
 
 class Command(BaseCommand):
     help = (
-        "Rank the open editions for every reader on the list, whatever their hour, and send each the digest of the day "
-        "(today unless --date says another), at most once. Exit codes: 0 done, also when there was nothing to do; "
-        "1 there is no edition, no such reader, or a digest failed; 2 wrong arguments."
+        "Rank the open editions for every reader on the list, at any hour, and send each the digest of the day (today "
+        "without --date) at most once. Exit codes: 0 done, or nothing to do; "
+        "1 no edition, no such reader, or a digest failed; 2 wrong arguments."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         given.add_date(parser)
-        parser.add_argument("--reader", metavar="ADDRESS", help="this reader only, by e-mail address or public id")
-        parser.add_argument("--dry-run", action="store_true", help="show who would get what; write and send nothing")
+        parser.add_argument("--reader", metavar="ADDRESS", help="only this reader, by e-mail address or public id")
+        parser.add_argument("--dry-run", action="store_true", help="show the digests; save and send nothing")
 
     def handle(self, *, day: date | None, reader: str | None, dry_run: bool, **options: Any) -> None:
         now = noon(day) if day else datetime.now(UTC)
         day = day or now.date()
         if not Edition.objects.filter(date__gt=now.date() - WINDOW, date__lte=now.date()).exists():
-            raise CommandError(f"No edition is open for {now.date()}: run open_edition first.", returncode=1)
+            raise CommandError(f"No edition is open for {now.date()}. Run open_edition first.", returncode=1)
         readers = Subscriber.objects.on_the_list()
         if reader:
             readers = readers.filter(email_key=email_key(reader)) | readers.filter(public_id=reader)
@@ -56,4 +56,4 @@ class Command(BaseCommand):
         deliveries = list(Delivery.objects.filter(subscriber__in=ids, issue_date=day))
         summary.print_deliveries(out, deliveries, planned=planned)
         if any(row.status == Delivery.Status.FAILED for row in deliveries):
-            raise CommandError("At least one digest failed; the reason stands above.", returncode=1)
+            raise CommandError("At least one digest failed; see the reason above.", returncode=1)

@@ -1,4 +1,4 @@
-"""The timetable's steps in one process, without a broker."""
+"""Run the steps of the timetable in one process, without a broker."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from subscriptions import link_requests
 
 class Command(BaseCommand):
     help = (
-        "Do what is due now: fetch, open the day's edition, plan and deliver, answer visitors, settle what providers "
-        "told. A house without worker, beat or Redis runs it with --loop, or from cron each minute. Beside a worker it "
-        "does no harm: each step has one turn for all. Exit codes: 0 done; 2 wrong arguments."
+        "Run everything that is due: fetch, open an edition, plan, deliver, send links, apply providers' events. "
+        "Without a worker, beat and Redis, run it with --loop, or from cron each minute. It is safe to run next to a "
+        "worker, since each step needs a lease. Exit codes: 0 done; 2 wrong arguments."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--loop", action="store_true", help="again each minute, until stopped (Ctrl-C)")
+        parser.add_argument("--loop", action="store_true", help="repeat each minute until Ctrl-C")
 
     def handle(self, *, loop: bool, **options: Any) -> None:
         try:
@@ -39,8 +39,9 @@ class Command(BaseCommand):
 
 
 def do_what_is_due(clock: Callable[[], datetime]) -> None:
-    """All steps of the minute; deliveries that a rate holds back wait for the next call."""
-    if settings.MODE == "live":  # a given day does not move on by itself
+    """Run all steps of one minute; deliveries over the rate limit wait for the next call."""
+    # outside live mode time does not pass
+    if settings.MODE == "live":
         jobs.refresh(clock())
         jobs.open_edition(clock())
     jobs.tick(clock())

@@ -1,4 +1,4 @@
-"""``./run serve``: the web pages, the worker and its timetable as one process tree."""
+"""``./run serve``: run the web pages, the worker and the timetable as one process tree."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from django.core.management.base import BaseCommand, CommandError
 
 from subscriptions.seed_data import seed_topics
 
-GRACE = 15  # seconds for what is in hand, then the tree is killed
+GRACE = 15  # seconds to finish, then the tree is killed
 CELERY = ["-m", "celery", "-q", "-A", "digest.config.celery"]
 WORKER = [*CELERY, "worker", "-l", "warning", "--without-gossip", "--without-mingle", "--without-heartbeat"]
 
 
 class Command(BaseCommand):
     help = (
-        "Serve the web pages, answer those who sign up, and on real days also fetch, open editions and send, "
-        "until Ctrl-C. "
-        "Exit codes: 0 stopped on request; 1 one of its processes ended by itself; 2 wrong arguments or settings."
+        "Serve the web pages and send links to visitors; in live mode also fetch, open editions and send digests. "
+        "Runs until Ctrl-C. "
+        "Exit codes: 0 stopped on request; 1 a process ended unexpectedly; 2 wrong arguments or settings."
     )
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
-        parser.add_argument("--port", type=int, default=8000, help="the port of the web pages (%(default)s)")
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+        parser.add_argument("--port", type=int, default=8000, help="port of the web pages (%(default)s)")
 
     def handle(self, *, host: str, port: int, **options: Any) -> None:
         if settings.MODE == "live":
@@ -43,18 +43,18 @@ class Command(BaseCommand):
             what = "with its timetable"
         else:
             seed_topics()
-            what = f"the {settings.MODE} day, which does not move on; who signs up gets it into the outbox"
+            what = f"the {settings.MODE} day, always the same; its mails go to the outbox"
         self.stdout.write(f"Broadsheet, {what}: http://localhost:{port} until Ctrl-C.")
         self.stdout.flush()
         with _stop_signals() as stop, _running(_processes(host, port)) as children:
             while not stop.wait(0.2):
                 for name, child in children.items():
                     if (code := child.poll()) is not None:
-                        raise CommandError(f"{name} ended by itself (exit code {code}), so all was stopped.")
+                        raise CommandError(f"{name} ended unexpectedly (exit code {code}). All processes are stopped.")
 
 
 def _processes(host: str, port: int) -> dict[str, list[str]]:
-    """The arguments to Python for each process of this configuration."""
+    """Return the arguments to Python for each process of this configuration."""
     web = ["-m", "gunicorn", "-c", "python:digest.config.gunicorn", "--bind", f"{host}:{port}"]
     if settings.REDIS_URL:
         return {
@@ -83,11 +83,11 @@ def _stop_signals() -> Iterator[threading.Event]:
 
 @contextmanager
 def _running(processes: dict[str, list[str]]) -> Iterator[dict[str, subprocess.Popen[str]]]:
-    """The processes, each the head of a session of its own, and nothing of them left afterwards."""
+    """Start the processes, each in a session of its own, and end all of them afterwards."""
     children: dict[str, subprocess.Popen[str]] = {}
     try:
         for name, arguments in processes.items():
-            children[name] = subprocess.Popen(  # noqa: S603 (our own words)
+            children[name] = subprocess.Popen(  # noqa: S603 (our own arguments)
                 [sys.executable, *arguments],
                 cwd=settings.BASE_DIR,
                 stdin=subprocess.DEVNULL,
@@ -95,7 +95,8 @@ def _running(processes: dict[str, list[str]]) -> Iterator[dict[str, subprocess.P
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
-                start_new_session=True,  # Ctrl-C reaches only this process, which tells the others in their own way
+                # Ctrl-C reaches only this process, which stops the others by SIGTERM
+                start_new_session=True,
             )
             threading.Thread(target=_relay, args=(name, children[name])).start()
         yield children
@@ -104,15 +105,16 @@ def _running(processes: dict[str, list[str]]) -> Iterator[dict[str, subprocess.P
 
 
 def _relay(name: str, child: subprocess.Popen[str]) -> None:
-    """Print what the child says, a line at a time, until it and all its own children are gone."""
+    """Print the child's output line by line, until it and all its own children have ended."""
     for line in child.stdout or ():
         if line.strip():
-            with suppress(BrokenPipeError):  # nobody reads any more: the service goes on all the same
-                print(f"{name:6}", line.rstrip(), flush=True)  # noqa: T201 (other programs' words, as they come)
+            # the service continues even if nobody reads its output
+            with suppress(BrokenPipeError):
+                print(f"{name:6}", line.rstrip(), flush=True)  # noqa: T201 (output of other programs)
 
 
 def _end(children: list[subprocess.Popen[str]]) -> None:
-    """Ask each to finish what it has in hand, then kill what is left of its group."""
+    """Ask each child to finish, then kill the rest of its process group."""
     for child in children:
         child.terminate()
     deadline = time.monotonic() + GRACE

@@ -1,4 +1,4 @@
-"""Who may sign in on the dashboard, and as what."""
+"""Manage who can sign in on the dashboard, and their roles."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from digest.two_factor import has_code
 
 class Command(BaseCommand):
     help = (
-        "Take somebody on the staff by their e-mail address, change their roles, give them a new password, take away a "
-        "lost second factor, or let them go. Roles: curator (picks, hides, sources, topics), sender (pauses, resumes, "
-        "tries again), privacy (sees readers' addresses), owner (all of it, and who has which role). With an address "
-        "alone it tells what they are. A password that is made here is printed once and kept nowhere. "
-        "Exit codes: 0 done; 1 not possible, and said why; 2 wrong arguments."
+        "Add a member of the staff by e-mail address, change roles, set a new password, reset a lost second factor, or "
+        "remove a member. Roles: curator (picks, hides, sources, topics), sender (pauses, resumes, retries), privacy "
+        "(sees readers' addresses), owner (everything, and gives roles). With only an address, print the member. A "
+        "generated password is printed once and not stored. "
+        "Exit codes: 0 done; 1 not possible, with the reason; 2 wrong arguments."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("address", help="their e-mail address, by which they sign in")
+        parser.add_argument("address", help="e-mail address to sign in with")
         parser.add_argument(
             "--role",
             dest="roles",
             action="append",
             type=Role,
             choices=list(Role),
-            help="again for each; no other stays",
+            help="repeat for several; replaces all roles",
         )
         word = parser.add_mutually_exclusive_group()
-        word.add_argument("--new-password", action="store_true", help="make one and print it")
+        word.add_argument("--new-password", action="store_true", help="generate and print a password")
         word.add_argument("--password-from-stdin", action="store_true", help="read it from the first line of the input")
-        parser.add_argument("--reset-2fa", action="store_true", help="take away a second factor that was lost")
-        parser.add_argument("--remove", action="store_true", help="let them go; what they did stays in the history")
+        parser.add_argument("--reset-2fa", action="store_true", help="delete a lost second factor")
+        parser.add_argument("--remove", action="store_true", help="remove the member; the audit log stays")
 
     def handle(
         self,
@@ -58,7 +58,7 @@ class Command(BaseCommand):
         user = members.find_member(address)
         if remove:
             if roles or new_password or password_from_stdin or reset_2fa:
-                raise CommandError("--remove goes alone.", returncode=2)
+                raise CommandError("Use --remove alone.", returncode=2)
             self._deactivate(user, address)
             return
         password = _from_stdin(user, address) if password_from_stdin else ""
@@ -72,10 +72,10 @@ class Command(BaseCommand):
             if password:
                 members.give_password(user, password)
             if reset_2fa and not members.reset_2fa(user):
-                self.stdout.write("There was no second factor to take away.")
+                self.stdout.write("There was no second factor to reset.")
         self._print(user)
 
-    told = ""  # a password that was made, to be printed once all is done
+    told = ""  # generated password, to print at the end
 
     def _add_member(self, address: str, roles: list[Role] | None, password: str) -> User:
         try:
@@ -84,7 +84,7 @@ class Command(BaseCommand):
             raise CommandError(f"{address!r} is not an e-mail address.", returncode=2) from error
         if not roles:
             known = ", ".join(Role)
-            raise CommandError(f"Nobody on the staff has that address. To take them on, give a --role: {known}.")
+            raise CommandError(f"No member of the staff has this address. To add one, give a --role: {known}.")
         return members.add_member(address, roles, password=password or self._made())
 
     def _made(self) -> str:
@@ -93,23 +93,23 @@ class Command(BaseCommand):
 
     def _deactivate(self, user: User | None, address: str) -> None:
         if user is None or not user.is_active:
-            raise CommandError("Nobody on the staff has that address.")
+            raise CommandError("No member of the staff has this address.")
         members.deactivate(user)
-        self.stdout.write(f"{address} may no longer sign in. What they did stays in the history.")
+        self.stdout.write(f"{address} can no longer sign in. The audit log stays.")
 
     def _print(self, user: User) -> None:
         groups = set(user.groups.values_list("name", flat=True))
         self.stdout.write(f"address   {user.email}")
         if self.told:
-            self.stdout.write(f"password  {self.told}   (shown this once)")
+            self.stdout.write(f"password  {self.told}   (shown only now)")
         roles = (
             "all, as a superuser"
             if user.is_superuser
             else members.roles_in_words([one for one in Role if one in groups])
         )
         self.stdout.write(f"roles     {roles}")
-        self.stdout.write(f"code      {'set up' if has_code(user) else 'none yet: set up after signing in'}")
-        self.stdout.write(f"dashboard      {settings.SITE_URL}/dashboard/")
+        self.stdout.write(f"code      {'set up' if has_code(user) else 'not set up yet: sign in to set it up'}")
+        self.stdout.write(f"dashboard {settings.SITE_URL}/dashboard/")
 
 
 def _from_stdin(user: User | None, address: str) -> str:
