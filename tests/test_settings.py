@@ -17,7 +17,7 @@ SECRET = "broadsheet:k7Qm2xVb9sTn4wLd"
     [
         (
             {"SITE_URL": "digest.example.org"},
-            "The setting SITE_URL is 'digest.example.org', but it must be the address",
+            "The setting SITE_URL is 'digest.example.org', but it must be the public address",
         ),
         ({"SITE_URL": "https://example.org/digest"}, "SITE_URL"),
         ({"BROADSHEET_MODE": "party"}, "BROADSHEET_MODE is 'party', but it must be one of live, rehearsal, sample"),
@@ -41,7 +41,7 @@ SECRET = "broadsheet:k7Qm2xVb9sTn4wLd"
         ({**POSTMARK, "MAIL_API_URL": "https://user:pass@api.example.org/"}, "MAIL_API_URL is '…'"),
         ({**POSTMARK, "MAIL_API_URL": "http://127.0.0.1:port/"}, "MAIL_API_URL is '…'"),
         ({"DKIM_SELECTOR": "s1, s/2"}, "The setting DKIM_SELECTOR is 's/2', but it must be the s= of"),
-        ({"PROXIES": "-1"}, "PROXIES is '-1', but it must be how many reverse proxies"),
+        ({"PROXIES": "-1"}, "PROXIES is '-1', but it must be the number of reverse proxies"),
         ({"PROXIES": "²"}, "PROXIES"),
         ({"PROXIES": "yes"}, "PROXIES"),
         ({**RELAY, "DEFAULT_FROM_EMAIL": "Digest <digest@broadsheet.invalid>"}, "DEFAULT_FROM_EMAIL"),

@@ -1,1 +1,1 @@
-"""Wiring: settings, addresses and entry points. May import everything; nothing imports it."""
+"""Wiring: settings, URLs and entry points. It may import everything; nothing imports it."""

@@ -1,7 +1,7 @@
-"""Celery's brokers, each kombu's own with one fault less.
+"""Celery's brokers: kombu's file and Redis transports, each with one fix.
 
-Of files, for houses without Redis: a message is there whole or not at all. Redis: a worker outlives its loss in the
-middle of a task.
+Files, for installations without Redis: messages are written atomically. Redis: a worker survives the loss of Redis in
+the middle of a task.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from kombu.exceptions import ChannelError
 from kombu.transport import filesystem, redis
 from kombu.utils.json import dumps
 
-SCHEME = "wholefiles"  # of its address
+SCHEME = "wholefiles"  # of the broker's URL
 
 
 class Channel(filesystem.Channel):
     def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]
-        """Write beside and rename: kombu writes in place, and a worker that takes half a message dies of it."""
+        """Write to a temporary file and rename it: kombu writes in place, and half a message kills a worker."""
         name = f"{round(time.monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg"
         folder = Path(self.data_folder_out)
         draft = folder / f".{name}.part"
@@ -37,13 +37,14 @@ class Transport(filesystem.Transport):
 
 
 class RedisChannel(redis.Channel):
-    """One that may be asked something when its connection is gone, as a task does that ends after Redis was lost.
+    """A channel that can be used without a connection, as by a task that ends after Redis was lost.
 
-    kombu answers with an AttributeError, of which the worker dies; a connection that is lost it knows how to deal with.
+    kombu's raises an AttributeError, which ends the worker; a ConnectionError is handled.
     """
 
     def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
-        if self._is_there():  # else the message went with the connection, and the database knows what was done
+        # Without a connection the message is lost, and the database has the result.
+        if self._is_there():
             super().basic_ack(delivery_tag, multiple)
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The Celery app, and the timetable: the service's day on one screen.
+"""The Celery app and the timetable.
 
 The worker and beat load this module (``celery -A digest.config.celery``), and the web process, to wake a worker for a
-row that it wrote: one that does not hear it finds the row with the next tick.
+row that it wrote; a worker that misses the message finds the row with the next tick.
 """
 
 from __future__ import annotations
@@ -34,56 +34,59 @@ TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "digest.config.broker
 
 
 def since_start() -> datetime:
-    """A clock that nobody can put back: by the wall clock, beat would fall silent for an hour when it is."""
+    """Return a monotonic time: if the wall clock were put back an hour, beat would stop for an hour."""
     return datetime.fromtimestamp(time.monotonic(), UTC)
 
 
 class Timetable(Scheduler):
-    """Keeps nothing on disk, so that each start begins anew, and says it in one line when a message cannot be sent."""
+    """A scheduler without a file, new at each start, which logs one line if a message cannot be sent."""
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
         try:
             self.apply_async(entry, producer=producer, advance=False)
         except SchedulingError as error:
-            logger.error("%s Is Redis up? The next minute tries again.", error)
+            logger.error("%s Is Redis running? It runs again in the next minute.", error)
 
 
-EVERY_TICK = schedule(settings.TICK_SECONDS, nowfun=since_start)  # UTC: whose morning it is, the readers' rows know
-EXPIRES = settings.TICK_SECONDS * 5 / 6  # a wake-up that waited longer is made good by the next one
+EVERY_TICK = schedule(settings.TICK_SECONDS, nowfun=since_start)  # the rows have the readers' time zones
+# An older message is replaced by the next one.
+EXPIRES = settings.TICK_SECONDS * 5 / 6
 
 app = Celery("broadsheet")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.task_queues = [Queue(name, routing_key=name) for name in ("mail", "ticks", "digests")]
 STEPS = [
-    "refresh",  # fetch the sources whose time has come
+    "refresh",  # fetch the due sources
     "open_edition",  # open today's edition when it is complete, or at its deadline
-    "tick",  # take back what dead workers held, plan who is due, wake deliverers and who answers visitors
-    "tidy",  # once an hour, take out what is of no use any more
+    "tick",  # reclaim leases of dead workers, plan due readers, wake the tasks that deliver and send links
+    "tidy",  # once an hour, delete expired rows and count
 ]
 app.conf.beat_schedule = {
     name: {"task": f"digest.tasks.{name}", "schedule": EVERY_TICK, "options": {"expires": EXPIRES}}
     for name in STEPS
-    if settings.MODE == "live" or name not in ("refresh", "open_edition")  # a given day does not move on by itself
+    if settings.MODE == "live" or name not in ("refresh", "open_edition")  # outside live mode time does not pass
 }
 
-warnings.filterwarnings("ignore", category=SecurityWarning)  # of root with pickled messages; ours are empty JSON
+# It warns of root with pickled messages; ours are empty JSON.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 
 @signals.setup_logging.connect
 def log_as_everywhere(**_: Any) -> None:
-    """Logging is set up by the settings, with their masks; Celery's own would replace it."""
+    """Keep the logging of the settings with its masks, which Celery's would replace."""
 
 
 @signals.worker_init.connect
 def set_temp_dir(**_: Any) -> None:
-    if not settings.REDIS_URL:  # the broker of files takes each message out of its queue through this folder
+    # the file broker moves each message through this folder, which must be on the same disk
+    if not settings.REDIS_URL:
         tempfile.tempdir = str(settings.QUEUE / "taken")
 
 
 @signals.worker_init.connect
 def collect_garbage_seldom(**_: Any) -> None:
-    """By default Python looks through all of an edition's papers hundreds of times a batch, a fifth of the time."""
+    """Run the garbage collector less: by default it scans an edition's papers hundreds of times per batch (20 %)."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -91,9 +94,9 @@ def collect_garbage_seldom(**_: Any) -> None:
 
 @signals.worker_ready.connect
 def worker_ready(**_: Any) -> None:
-    # Of a setting that we chose on purpose; Celery turns these warnings on while it starts.
+    # It warns of a setting chosen on purpose; Celery enables these warnings while it starts.
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
-    print("ready", flush=True)  # noqa: T201 (for whoever started it)
+    print("ready", flush=True)  # noqa: T201 (for the starting process)
 
 
 @signals.beat_init.connect

@@ -1,4 +1,4 @@
-"""The pages of what went wrong, in the house style."""
+"""Error pages in the site's layout."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden_form(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """For a form without its CSRF token (the setting CSRF_FAILURE_VIEW)."""
+    """Answer a form without its CSRF token (the setting CSRF_FAILURE_VIEW)."""
     return render(request, "403.html", status=403)
 
 
 def too_many(request: HttpRequest) -> HttpResponse:
-    """For who tried to sign in, or to prove who they are, too often."""
+    """Answer too many attempts to sign in or to reauthenticate."""
     return render(request, "dashboard/too_many.html", status=429, using="django")
 
 
@@ -34,7 +34,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """Whatever broke may break this page too, so there is one that needs nothing."""
+    """Render the error page, or plain HTML if that fails too."""
     try:
         return render(request, "500.html", status=500)
     except Exception:

@@ -1,4 +1,4 @@
-"""How gunicorn serves the pages: ``gunicorn -c python:digest.config.gunicorn``."""
+"""Configuration of gunicorn: ``gunicorn -c python:digest.config.gunicorn``."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from typing import Any
 wsgi_app = "digest.config.wsgi"
 worker_class = "gthread"
 threads = 4
-keepalive = 10  # seconds; after the usual 2 a browser that reuses a connection meets a closed one
-limit_request_line = 8190  # a made-up taste stands in the address of its preview
-control_socket_disable = True  # it would lie in the user's home
+# Seconds; with the default of 2, browsers reuse connections that are closed.
+keepalive = 10
+# The address of a preview has all choices.
+limit_request_line = 8190
+# It would be in the user's home.
+control_socket_disable = True
 loglevel = "warning"
-logger_class = "digest.config.logs.GunicornLogger"  # there is no access log: it would hold the tokens of all links
+# Without an access log, which would have the tokens of all links
+logger_class = "digest.config.logs.GunicornLogger"
 
 
 def when_ready(server: Any) -> None:
-    print("ready", flush=True)  # noqa: T201 (for whoever started it)
+    print("ready", flush=True)  # noqa: T201 (for the starting process)
 
 
 def post_worker_init(worker: Any) -> None:
@@ -26,17 +30,18 @@ def post_worker_init(worker: Any) -> None:
 
 
 def keep_previews_warm() -> None:
-    """Lay the papers of previews ready before a visitor asks, and within a minute those of a new edition."""
+    """Load the papers of previews before the first visitor, and those of a new edition within a minute."""
+    # Django is not set up when gunicorn reads this file
     from django.db import connections
     from django.utils import timezone
 
-    from digest.preview.visitor import warm  # Django is not set up when this file is read
+    from digest.preview.visitor import warm
 
     while True:
         try:
             warm(timezone.now())
-        except Exception as error:  # the database may be away, or not made yet
-            logging.getLogger(__name__).warning("Previews could not be laid ready (%s).", type(error).__name__)
+        except Exception as error:  # the database may be down or not created yet
+            logging.getLogger(__name__).warning("Previews could not be loaded (%s).", type(error).__name__)
         finally:
             connections.close_all()
         time.sleep(60)

@@ -1,4 +1,4 @@
-"""What browsers are told about every page: nothing from elsewhere, nothing inline."""
+"""Add security headers to every page: nothing from other sites, nothing inline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), bro
 
 
 def add_security_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Add the two policies; a page that has a stricter one of its own keeps it."""
+    """Add the two policies; a page keeps its own."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         response = get_response(request)

@@ -1,4 +1,4 @@
-"""Log lines without what must not be in them: secrets of links, addresses of people, query strings."""
+"""Mask log lines: tokens of links, e-mail addresses, query strings."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-# The paths of links in mails, /c/TOKEN or /f/TOKEN/3/more, in whatever they are quoted.
+# Paths of links in mails, /c/TOKEN or /f/TOKEN/3/more, also URL-encoded
 _LINK = re.compile(r"(/[a-z]/|%2F[a-z]%2F)[^\s/?&'\"<>]+", re.IGNORECASE)
-# Whatever looks like a token without its path: base64 of 22 characters or more with capitals, small letters and digits.
+# Tokens without a path: base64 of 22 characters or more with capitals, small letters and digits
 _TOKEN = re.compile(
     r"(?<![\w-])(?=[\w-]{0,200}[A-Z])(?=[\w-]{0,200}[a-z])(?=[\w-]{0,200}[0-9])[A-Za-z0-9_-]{22,}(?![\w-])"
 )
@@ -21,7 +21,7 @@ _QUERY = re.compile(r"(?<=[\w/.-])\?[^\s'\"<>]+")
 
 
 def mask(text: str) -> str:
-    """The text as it may be written down."""
+    """Return the text without tokens, addresses and queries."""
     text = _LINK.sub(r"\1…", text)
     text = _QUERY.sub("?…", text)
     text = _ADDRESS.sub("(address)", text)
@@ -29,14 +29,14 @@ def mask(text: str) -> str:
 
 
 class Mistakes(logging.Filter):
-    """Lets pages through that failed by our mistake; /health says 503 on purpose, and says it often."""
+    """A filter that keeps errors of ours only; /health answers 503 on purpose, and often."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return bool(record.exc_info) or getattr(record, "status_code", 500) == 500
 
 
 class Masked(logging.Formatter):
-    """Masks a whole record: its message, its arguments, its traceback; ``facts`` follow as ``name=value``."""
+    """A formatter that masks message, arguments and traceback; ``facts`` follow as ``name=value``."""
 
     def format(self, record: logging.LogRecord) -> str:
         facts = "".join(f" {name}={value}" for name, value in facts_of(record).items())
@@ -44,7 +44,7 @@ class Masked(logging.Formatter):
 
 
 class MaskedJson(logging.Formatter):
-    """One JSON object a line, for programs that gather logs: at, level, logger, said, and the record's ``facts``."""
+    """A formatter of one JSON object per line: at, level, logger, said, and the record's ``facts``."""
 
     def format(self, record: logging.LogRecord) -> str:
         words = {
@@ -60,13 +60,13 @@ class MaskedJson(logging.Formatter):
 
 
 def facts_of(record: logging.LogRecord) -> dict[str, Any]:
-    """What a line says beside its words: ``logger.info("delivered", extra={"facts": {...}})``."""
+    """Return the structured values of a record: ``logger.info("delivered", extra={"facts": {...}})``."""
     facts: dict[str, Any] = getattr(record, "facts", {})
     return facts
 
 
 class GunicornLogger(Logger):
-    """gunicorn's own, masked."""
+    """gunicorn's logger, masked."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)

@@ -1,6 +1,6 @@
 """Settings, read from the environment and ``.env``; each is described in ``.env.example``.
 
-A wrong setting stops the start with its name and what would be right (``ImproperlyConfigured``).
+A wrong setting stops the start with its name and the right form (``ImproperlyConfigured``).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def one_of(name: str, choices: tuple[str, ...]) -> str:
     return str(value)
 
 
-# --- where everything lies -------------------------------------------------------------------------------------------
+# --- folders and secrets ---------------------------------------------------------------------------------------------
 
 VAR = Path(env.str("BROADSHEET_VAR", default=str(BASE_DIR / "var"))).resolve()
 OUTBOX = VAR / "outbox"
@@ -50,7 +50,7 @@ if not os.access(VAR, os.W_OK):
 
 
 def kept_secret(name: str) -> str:
-    """The secret of that name, generated into ``var/`` on first use, so that a restart keeps every link alive."""
+    """Return a secret, generated into ``var/`` on first use, so that links stay valid after a restart."""
     if given := env.str(name, default=""):
         if len(given) < 32:
             raise wrong(name, "…", f"at least 32 characters long (it has {len(given)})")
@@ -60,7 +60,8 @@ def kept_secret(name: str) -> str:
         handle, draft = tempfile.mkstemp(dir=VAR)  # mode 600
         with os.fdopen(handle, "w") as file:
             file.write(get_random_secret_key())
-        with suppress(FileExistsError):  # of two first starts at once, one lays down the secret for both
+        # of two concurrent first starts, one writes the secret for both
+        with suppress(FileExistsError):
             os.link(draft, path)
         Path(draft).unlink()
     return path.read_text()
@@ -68,13 +69,15 @@ def kept_secret(name: str) -> str:
 
 SECRET_KEY = kept_secret("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-SUPPRESSION_KEY = kept_secret("SUPPRESSION_KEY")  # never rotated: hashes of addresses that must not be written to
+# Never rotated: suppressed addresses are stored as hashes with this key.
+SUPPRESSION_KEY = kept_secret("SUPPRESSION_KEY")
 
 DEBUG = False
 
-# --- which day's database --------------------------------------------------------------------------------------------
+# --- database --------------------------------------------------------------------------------------------------------
 
-MODE = one_of("BROADSHEET_MODE", ("live", "rehearsal", "sample"))  # given files and the sample never mix with real days
+# Given files (rehearsal) and the sample have databases of their own.
+MODE = one_of("BROADSHEET_MODE", ("live", "rehearsal", "sample"))
 
 
 def sqlite(name: str) -> dict[str, object]:
@@ -83,7 +86,8 @@ def sqlite(name: str) -> dict[str, object]:
         "NAME": VAR / f"{name}.sqlite3",
         "OPTIONS": {
             "timeout": 20,
-            "transaction_mode": "IMMEDIATE",  # else two writers meet as "database is locked" at once
+            # otherwise two writers fail at once with "database is locked"
+            "transaction_mode": "IMMEDIATE",
             "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
         },
     }
@@ -93,16 +97,17 @@ def postgresql(url: str) -> dict[str, object]:
     right = "like postgres://user:password@localhost:5432/broadsheet"
     try:
         given = environ.Env.db_url_config(url) if url.startswith(("postgres://", "postgresql://")) else {}
-    except ValueError:  # a port that is no number
+    except ValueError:  # a wrong port
         given = {}
     if not given.get("NAME"):
-        raise wrong("DATABASE_URL", "…", right)  # the value may hold a password
+        raise wrong("DATABASE_URL", "…", right)  # the value may have a password
     options = {"connect_timeout": 10, **given.get("OPTIONS", {})}
     return {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, **given, "OPTIONS": options}
 
 
 DATABASE_FILES = {"live": "broadsheet", "rehearsal": "rehearsal", "sample": "sample"}
-TESTED = "PYTEST_VERSION" in os.environ  # tests never touch the service's own database, whatever .env says
+# Tests ignore the database of .env.
+TESTED = "PYTEST_VERSION" in os.environ
 DATABASE_URL = env.str("TEST_DATABASE_URL" if TESTED else "DATABASE_URL", default="")
 DATABASES = {"default": postgresql(DATABASE_URL) if DATABASE_URL and MODE == "live" else sqlite(DATABASE_FILES[MODE])}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -120,17 +125,19 @@ LEASE_SECONDS = int(lease)
 
 REDIS_URL = env.str("TEST_REDIS_URL" if TESTED else "REDIS_URL", default="")
 if MODE != "live":
-    REDIS_URL = ""  # a given day's worker must not take the real days' messages
+    REDIS_URL = ""  # other modes must not take live messages
 if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://")):
-    raise wrong("REDIS_URL", "…", "like redis://localhost:6379/0")  # the value may hold a password
+    raise wrong("REDIS_URL", "…", "like redis://localhost:6379/0")  # the value may have a password
 
-# The database is the queue and a message only wakes a worker, so one that is lost or doubled does no harm.
+# The database is the queue and a message only wakes a worker, so lost and doubled messages do no harm.
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = False  # True would start a task that kills its worker for ever
+# True would restart a task that kills its worker for ever.
+CELERY_TASK_REJECT_ON_WORKER_LOST = False
 CELERY_TASK_DEFAULT_QUEUE = "ticks"
-CELERY_TASK_ROUTES = {  # a long morning must not hold up the minute tick, nor either of them a newcomer
+# Many deliveries must not delay the tick, and neither must delay a visitor's link.
+CELERY_TASK_ROUTES = {
     "subscriptions.tasks.process_pending": {"queue": "mail"},
     "digest.tasks.deliver": {"queue": "digests"},
 }
@@ -139,10 +146,11 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 60
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 300_000  # KiB
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # it would kill a delivery in mid-mail
+# True would kill a delivery in the middle of a mail.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a broker that comes back after a day finds the worker waiting
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # wait for the broker without a limit
 CELERY_BEAT_SCHEDULER = "digest.config.celery:Timetable"
 CELERY_WORKER_CONSUMER = "digest.config.consumer:Consumer"
 
@@ -152,14 +160,15 @@ if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
     CELERY_WORKER_DISABLE_PREFETCH = True
     CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "visibility_timeout": 900,  # longer than any task may run, else it would run again and again
+        "visibility_timeout": 900,  # longer than any task, or it would run again
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
         "queue_order_strategy": "priority",  # in the order of digest/config/celery.py
     }
 else:
     CELERY_BROKER_URL = "wholefiles://localhost"  # digest/config/broker.py
-    CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # its messages would pile up for workers that are gone
+    # its messages to ended workers would never be deleted
+    CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(QUEUE / "waiting"),
         "data_folder_out": str(QUEUE / "waiting"),
@@ -169,22 +178,22 @@ else:
     for folder in ("waiting", "control", "taken"):
         (QUEUE / folder).mkdir(parents=True, exist_ok=True)
 
-# Counts of sign-ins are shared by all web processes, so they are not kept in one's memory.
+# All web processes share the counts of sign-ins, so they are not kept in memory.
 if REDIS_URL:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
 
-# --- who is who ------------------------------------------------------------------------------------------------------
+# --- site and senders ------------------------------------------------------------------------------------------------
 
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
 try:
     site = urlsplit(SITE_URL)
-    site.port  # noqa: B018 (raises for a port that is none)
+    site.port  # noqa: B018 (raises for a wrong port)
 except ValueError:
     site = urlsplit("")
 if site.scheme not in ("http", "https") or not site.hostname or site.path or site.query:
-    right = "the address readers reach the service at, without a path, such as https://digest.example.org"
+    right = "the public address of the service, without a path, such as https://digest.example.org"
     raise wrong("SITE_URL", SITE_URL, right)
 ALLOWED_HOSTS = [site.hostname, "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
@@ -192,7 +201,7 @@ SECURE = site.scheme == "https"
 
 
 def sender(name: str, default: str) -> str:
-    """``Name <address>``, or an address."""
+    """Return a sender, ``Name <address>`` or an address."""
     given = env.str(name, default="") or default
     address = parseaddr(given)[1]
     if given and (not re.fullmatch(r"[!-?A-~]+@[^@\s]+", address) or not given.isprintable()):
@@ -201,7 +210,7 @@ def sender(name: str, default: str) -> str:
 
 
 DEFAULT_FROM_EMAIL = sender("DEFAULT_FROM_EMAIL", "Broadsheet <digest@broadsheet.invalid>")
-TRANSACTIONAL_FROM_EMAIL = sender("TRANSACTIONAL_FROM_EMAIL", "")  # of mails with a link; empty: the same
+TRANSACTIONAL_FROM_EMAIL = sender("TRANSACTIONAL_FROM_EMAIL", "")  # of mails with a link; empty means the same
 POSTAL_ADDRESS = env.str("POSTAL_ADDRESS", default="")
 CONTACT = env.str("CONTACT", default="")
 DKIM_SELECTORS = env.str("DKIM_SELECTOR", default="").replace(",", " ").split()  # one, or those of several keys
@@ -210,9 +219,10 @@ for selector in DKIM_SELECTORS:
         raise wrong("DKIM_SELECTOR", selector, "the s= of your mails' DKIM-Signature, such as s1")
 FETCH_LOOPBACK = env.bool("FETCH_LOOPBACK", default=False)  # for tests: sources on this machine may be fetched
 
-# --- mail: an outbox of files until a provider is named --------------------------------------------------------------
+# --- mail ------------------------------------------------------------------------------------------------------------
 
-PROVIDERS: dict[str, tuple[str, ...]] = {  # Anymail's backend -> the settings it cannot do without
+# Provider (Anymail's backend) -> its required settings
+PROVIDERS: dict[str, tuple[str, ...]] = {
     "outbox": (),
     "smtp": ("SMTP_URL",),
     "amazon_ses": ("AWS_REGION",),
@@ -225,8 +235,8 @@ PROVIDERS: dict[str, tuple[str, ...]] = {  # Anymail's backend -> the settings i
 }
 MAIL_PROVIDER = one_of("MAIL_PROVIDER", tuple(PROVIDERS))
 if MODE != "live":
-    MAIL_PROVIDER = "outbox"  # a rehearsal never leaves the house
-# Mails a second that a provider takes by its own word for a new account; none for those that only speak of fair use.
+    MAIL_PROVIDER = "outbox"  # only live mode sends real mail
+# Documented limits of new accounts in mails per second; other providers state none.
 RATES = {"amazon_ses": 10.0, "resend": 2.0}
 rate = env.str("MAIL_RATE", default=str(RATES.get(MAIL_PROVIDER, "")))
 try:
@@ -234,15 +244,15 @@ try:
 except ValueError:
     MAIL_RATE = 0.0
 if MAIL_RATE is not None and not 0.01 <= MAIL_RATE <= 10_000:
-    raise wrong("MAIL_RATE", rate, "how many mails a second may be handed over, such as 14")
+    raise wrong("MAIL_RATE", rate, "the most mails per second, such as 14")
 at_once = env.str("MAILS_AT_ONCE", default="20")
 if not at_once.isdecimal() or not 1 <= int(at_once) <= 100:
     raise wrong("MAILS_AT_ONCE", at_once, "a number from 1 to 100")
 MAILS_AT_ONCE = int(at_once)
-EMAIL_TIMEOUT = 10  # for a connection; an answer may take longer (subscriptions/mail/backends/smtp.py)
+EMAIL_TIMEOUT = 10  # seconds to connect; an answer may take longer (subscriptions/mail/backends/smtp.py)
 POSTMARK_DIGEST_STREAM = env.str("POSTMARK_DIGEST_STREAM", default="")
 ANYMAIL: dict[str, object] = {"REQUESTS_TIMEOUT": (10, 30)}
-# boto3 would send again by itself after a cut connection, and a reader would get two
+# boto3 retries after a lost connection by default, and a reader would get two mails.
 SES: dict[str, object] = {"config": {"retries": {"total_max_attempts": 1}, "connect_timeout": 10, "read_timeout": 30}}
 if missing := [name for name in PROVIDERS[MAIL_PROVIDER] if not env.str(name, default="")]:
     raise ImproperlyConfigured(f"MAIL_PROVIDER={MAIL_PROVIDER} needs {' and '.join(missing)}: see .env.example.")
@@ -254,7 +264,8 @@ elif MAIL_PROVIDER == "smtp":
         smtp = env.email_url("SMTP_URL") if urlsplit(env.str("SMTP_URL")).scheme.startswith("smtp") else {}
     except (ValueError, ImproperlyConfigured):
         smtp = {}
-    if not smtp.get("EMAIL_HOST"):  # the value may hold a password: it is not repeated
+    # the error does not repeat the value, which may have a password
+    if not smtp.get("EMAIL_HOST"):
         right = (
             "like smtp+tls://user:password@mail.example.org:587, or smtp://, smtp+ssl:// (write / in a password as %2F)"
         )
@@ -268,15 +279,16 @@ else:
         ANYMAIL["AMAZON_SES_CLIENT_PARAMS"] = SES | {"region_name": env.str("AWS_REGION")}
     elif MAIL_PROVIDER == "mailgun":
         ANYMAIL["MAILGUN_API_URL"] = env.str("MAILGUN_API_URL", default="https://api.mailgun.net/v3")
-    if api := env.str("MAIL_API_URL", default=""):  # of a stand-in, or a gateway on the way to the provider
+    # a test server, or a gateway to the provider
+    if api := env.str("MAIL_API_URL", default=""):
         try:
             asked = urlsplit(api)
-            asked.port  # noqa: B018 (raises for a port that is none)
+            asked.port  # noqa: B018 (raises for a wrong port)
         except ValueError:
             asked = urlsplit("")
         is_here = asked.scheme == "http" and asked.hostname in ("localhost", "127.0.0.1", "::1")
         if not asked.hostname or not (is_here or asked.scheme == "https") or asked.username or asked.query:
-            raise wrong("MAIL_API_URL", "…", "an https address, or one on this machine")  # it may hold a password
+            raise wrong("MAIL_API_URL", "…", "an https address, or one on this machine")  # it may have a password
         if MAIL_PROVIDER == "amazon_ses":
             SES["endpoint_url"] = api
             ANYMAIL["AMAZON_SES_CLIENT_PARAMS"] = SES | {"region_name": env.str("AWS_REGION")}
@@ -285,7 +297,7 @@ else:
 if MAIL_PROVIDER != "outbox":
     if not POSTAL_ADDRESS:
         raise ImproperlyConfigured(
-            "The setting POSTAL_ADDRESS is empty, but mail that leaves the house says where its sender can be found."
+            "The setting POSTAL_ADDRESS is empty. Set it: real mail must state the sender's postal address."
         )
     for name, given in (
         ("DEFAULT_FROM_EMAIL", DEFAULT_FROM_EMAIL),
@@ -294,11 +306,12 @@ if MAIL_PROVIDER != "outbox":
         if parseaddr(given)[1].endswith((".invalid", ".example")):
             raise wrong(name, given, "an address of a domain you send from")
     if site.hostname in ("localhost", "127.0.0.1", "::1"):
-        raise wrong("SITE_URL", SITE_URL, "an address that readers can reach, since mail leaves for real")
+        raise wrong("SITE_URL", SITE_URL, "an address that readers can reach, since the service sends real mail")
 
-# --- what the provider tells of each mail (digest/delivery/webhooks.py) ----------------------------------------------
+# --- webhooks of the mail provider (digest/delivery/webhooks.py) -----------------------------------------------------
 
-WEBHOOK_PROOFS = {  # what shows that an event comes from this provider
+# Provider -> the setting that authenticates its events
+WEBHOOK_PROOFS = {
     "amazon_ses": "WEBHOOK_SECRET",
     "brevo": "WEBHOOK_SECRET",
     "mailgun": "MAILGUN_WEBHOOK_SIGNING_KEY",
@@ -309,7 +322,7 @@ WEBHOOK_PROOFS = {  # what shows that an event comes from this provider
 }
 WEBHOOK_SECRET = [secret.strip() for secret in env.list("WEBHOOK_SECRET", default=[]) if secret.strip()]
 if not all(re.fullmatch(r"[A-Za-z0-9_-]+:[A-Za-z0-9_-]{16,}", secret) for secret in WEBHOOK_SECRET):
-    right = "a name, a colon and at least 16 characters, all of A-Z a-z 0-9 _ - (several are parted by commas)"
+    right = "a name, a colon and at least 16 characters, all of A-Z a-z 0-9 _ - (separate several by commas)"
     raise wrong("WEBHOOK_SECRET", "…", right)
 MAILGUN_WEBHOOK_SIGNING_KEY = env.str("MAILGUN_WEBHOOK_SIGNING_KEY", default="").strip()
 RESEND_SIGNING_SECRET = env.str("RESEND_SIGNING_SECRET", default="").strip()
@@ -322,12 +335,12 @@ webhook_proofs = {
     "MAILGUN_WEBHOOK_SIGNING_KEY": MAILGUN_WEBHOOK_SIGNING_KEY,
     "RESEND_SIGNING_SECRET": RESEND_SIGNING_SECRET,
 }
-WEBHOOK_PROVIDER = ""  # the only one whose events are taken
+WEBHOOK_PROVIDER = ""  # the only accepted one
 if MAIL_PROVIDER in WEBHOOK_PROOFS and any(webhook_proofs.values()):
     if not webhook_proofs[WEBHOOK_PROOFS[MAIL_PROVIDER]]:
         raise ImproperlyConfigured(
             f"Webhooks of {MAIL_PROVIDER} need {WEBHOOK_PROOFS[MAIL_PROVIDER]}: see .env.example. "
-            "Without webhooks, leave the settings of all webhooks empty."
+            "To use no webhooks, clear the settings of all webhooks."
         )
     WEBHOOK_PROVIDER = MAIL_PROVIDER
     ANYMAIL |= {"WEBHOOK_SECRET": WEBHOOK_SECRET, "MAILGUN_WEBHOOK_SIGNING_KEY": MAILGUN_WEBHOOK_SIGNING_KEY}
@@ -396,13 +409,14 @@ AUTH_PASSWORD_VALIDATORS = [
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_URL, LOGIN_REDIRECT_URL, ACCOUNT_LOGOUT_REDIRECT_URL = "account_login", "dashboard_today", "account_login"
 ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # which only say that one signs in with a password
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # only means that sign-in needs a password
 ACCOUNT_ADAPTER, MFA_ADAPTER = "digest.dashboard.auth.adapters.Accounts", "digest.dashboard.auth.adapters.Codes"
-ACCOUNT_EMAIL_VERIFICATION = "none"  # whoever has the server vouches for an address: ./run manage staff
+ACCOUNT_EMAIL_VERIFICATION = "none"  # ./run manage staff verifies addresses
 ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
-ACCOUNT_SESSION_REMEMBER = False  # a visit of the staff ends with the browser, and after SESSION_COOKIE_AGE
-SESSION_COOKIE_AGE = 12 * 3600  # readers' visits are shorter (subscriptions/web/sessions.py)
-ACCOUNT_RATE_LIMITS = {  # counted in the cache, by subscriptions/rate_limits.py's address and by what was typed
+ACCOUNT_SESSION_REMEMBER = False  # staff sessions end with the browser, or after SESSION_COOKIE_AGE
+SESSION_COOKIE_AGE = 12 * 3600  # readers' sessions are shorter (subscriptions/web/sessions.py)
+# Counted in the cache, by the IP address of subscriptions/rate_limits.py and by the typed address
+ACCOUNT_RATE_LIMITS = {
     "login": "30/m/ip",
     "login_failed": "10/m/ip,60/h/ip,5/5m/key",  # of passwords, and of codes
     "reauthenticate": "10/m/user",
@@ -426,14 +440,14 @@ STORAGES = {
 
 proxies = env.str("PROXIES", default="0").strip()
 if not proxies.isdecimal() or not proxies.isascii() or int(proxies) > 9:
-    raise wrong("PROXIES", proxies, "how many reverse proxies stand in front of the web process, 0 to 9")
+    raise wrong("PROXIES", proxies, "the number of reverse proxies before the web process, 0 to 9")
 PROXIES = int(proxies)
 if PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
-SESSION_COOKIE_HTTPONLY, SESSION_COOKIE_SAMESITE = True, "Lax"  # Lax: a link in a mail leads to a signed-in page
-# A name that begins so is taken from this very host and over https only, not from a neighbour under the same domain.
+SESSION_COOKIE_HTTPONLY, SESSION_COOKIE_SAMESITE = True, "Lax"  # Lax: links in mails open signed-in pages
+# Browsers accept a __Host- cookie only from this host and over https, not from another host of the domain.
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = ("__Host-visit", "__Host-csrf") if SECURE else ("visit", "csrf")
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_REFERRER_POLICY = "same-origin"
@@ -456,7 +470,7 @@ LOGGING = {
         "django": {"handlers": [], "level": "WARNING", "propagate": True},
         "digest": {"level": LOG_LEVEL},
         "subscriptions": {"level": LOG_LEVEL},
-        "django.request": {"level": "ERROR", "filters": ["mistakes"]},  # not each page that somebody looked for in vain
+        "django.request": {"level": "ERROR", "filters": ["mistakes"]},  # without pages not found
         "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
     },
 }

@@ -1,4 +1,4 @@
-"""Every address of the service."""
+"""All URLs of the service."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -21,4 +21,4 @@ handler400 = "digest.config.errors.bad_request"
 handler403 = "digest.config.errors.forbidden"
 handler404 = "digest.config.errors.not_found"
 handler500 = "digest.config.errors.broken"
-handler429 = "digest.config.errors.too_many"  # asked for by allauth
+handler429 = "digest.config.errors.too_many"  # used by allauth
