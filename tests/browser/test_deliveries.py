@@ -83,7 +83,7 @@ def olga(browser: Browser, mailing_site: Site) -> Iterator[Visitor]:
         heading(visitor, "Set up your code")
         phone = Phone(visitor.page.locator("#key").inner_text())
         type_code(visitor, phone.code(), "Set up the code")
-        visitor.follow("To the dashboard")
+        visitor.follow("Continue to the dashboard")
         visitor.press("Sign out")
         sign_in(visitor, "olga@dashboard.example.org", password)
         type_code(visitor, phone.code(), "Sign in")
@@ -146,7 +146,7 @@ def test_a_morning_at_the_dashboard(olga: Visitor, mailing_site: Site, sink: tup
     expect(page.get_by_text("All is well: 1 digest left")).to_be_visible()
 
     # Its story, and why its papers were chosen
-    olga.follow("See each digest of this day")
+    olga.follow("Show each digest of this day")
     olga.look("dashboard-list", pictured=SEEN_AT)
     page.locator("tbody th a").first.click()
     expect(page.get_by_text("Taken by the mail provider")).to_be_visible()

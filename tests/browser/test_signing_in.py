@@ -65,7 +65,7 @@ def test_once_mail_leaves_a_newcomer_sets_up_a_code_and_signs_in_with_it(curator
     type_code(curator, used, "Set up the code")
     heading(curator, "Recovery codes")
     curator.look("dashboard-recovery-codes")
-    curator.follow("To the dashboard")
+    curator.follow("Continue to the dashboard")
     expect(curator.page).to_have_title(re.compile("^Today "))
     curator.follow("Sign-in")
     expect(curator.page.get_by_text("The code is required, since this service sends real mail.")).to_be_visible()
@@ -159,5 +159,5 @@ def test_the_plain_admin_opens_without_a_word_on_the_console(curator: Visitor) -
                  "digest/paper/", "subscriptions/topic/add/", "digest/delivery/"):  # fmt: skip
         curator.open(f"/admin/{path}")
         curator.page.wait_for_load_state("networkidle")
-    curator.follow("To the dashboard")
+    curator.follow("Dashboard")
     expect(curator.page).to_have_title(re.compile("^Today "))
