@@ -88,7 +88,7 @@ class Command(BaseCommand):
 
 
 def raise_if_unread(readings: list[Reading]) -> None:
-    if all(reading.error for reading in readings):
+    if all(reading.error_kind for reading in readings):
         raise CommandError("No source could be read; see the reasons above.", returncode=1)
 
 

@@ -36,5 +36,5 @@ class Command(BaseCommand):
             stored = store.store_files(feeds, now=noon(day))
             readings = list(summary.progress("Storing papers", stored, total=len(feeds)))
         summary.print_readings(summary.console(), readings, day=day)
-        if readings and all(reading.error for reading in readings):
+        if readings and all(reading.error_kind for reading in readings):
             raise CommandError("No source could be read; see the reasons above.", returncode=1)
