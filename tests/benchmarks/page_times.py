@@ -34,7 +34,7 @@ class PageTime:
 def addresses() -> Iterator[tuple[str, str]]:
     """Label and path of every page of the dashboard, and of one source and one topic, where there are any."""
     for name, label, _ in PAGES:
-        yield label, reverse(name)
+        yield str(label), reverse(name)
     for label, name, row in (
         ("One source", "dashboard_source", Source.objects.first()),
         ("One topic", "dashboard_topic", Topic.objects.first()),

@@ -147,7 +147,7 @@ def test_guessing_comes_to_an_end_and_says_how_long(curator: Visitor) -> None:
         empty = {"csrfmiddlewaretoken": token, "login": "", "password": ""}
         curator.page.request.post(curator.site.url + "/staff/login/", form=empty)
     sign_in(curator, cleo.email)
-    heading(curator, "Too many requests")
+    heading(curator, "Too many attempts")
     curator.look("dashboard-too-many")
 
 

@@ -47,5 +47,5 @@ def test_one_command_does_the_same_and_a_second_one_nothing(house: House) -> Non
         assert "2 candidates" in said
         assert "1 Accepted" in said
         again = house.run("manage.py", "digest")
-    assert "Nothing was sent by this run: each reader has a row for this date" in again
+    assert "Nothing was sent by this run: each reader already has a digest of this date" in again
     assert len(house.mails()) == 1

@@ -14,9 +14,8 @@ from digest.compose.size_limit import HTML_BYTES
 from digest.models import Delivery, EditionPaper, Paper
 from subscriptions.models import Subscriber
 from subscriptions.tokens import feedback_url, preferences_url, unsubscribe_url, web_copy_url
-from tests.mails.test_lint import FALL_BACKS
 from tests.support.factories import NOON, reader
-from tests.support.mail_lint import look_through
+from tests.support.mail_lint import FALL_BACKS, look_through
 from tests.support.services import ROOT
 from tests.support.wire import (
     POSTAL_ADDRESS,

@@ -55,7 +55,7 @@ def test_the_balance_is_on_the_page_and_adds_up(cleo: Client) -> None:
     rows(4, "skipped", status_reason="nothing_matched")
     rows(1, "ready")
     said = text(cleo.get(reverse("dashboard_deliveries")))
-    for line in ("Accepted 5", "of these bounced 2", "Skipped 4", "Open 1", "Unknown 0", "Due in all 10"):
+    for line in ("Accepted 5", "of these bounced 2", "Skipped 4", "Open 1", "Unknown 0", "Total due 10"):
         assert line in said
     assert "Nothing that came in matched what you asked for. 4" in said
     assert "1 digest is on the way. 5 digests left so far." in said
@@ -140,7 +140,7 @@ def test_resuming_lets_digests_leave_and_is_written_down(cleo: Client) -> None:
 def test_the_breaker_is_said_with_its_reason_and_can_be_closed(cleo: Client) -> None:
     throttle.trip(throttle.BREAK, "26 of the last 500 mails were refused.", now=timezone.now())
     said = text(cleo.get(reverse("dashboard_deliveries")))
-    assert "Held until" in said
+    assert "Stopped until" in said
     assert "26 of the last 500 mails were refused." in said
     resume(cleo)
     assert throttle.paused_until(timezone.now()) is None
@@ -303,7 +303,7 @@ def test_a_digest_whose_reasons_are_not_kept_any_more_says_so(cleo: Client) -> N
     paper = Paper.objects.create(identifier="arxiv:2603.00001", title="On sums", first_seen_at=timezone.now())
     [one] = rows(1, "accepted", paper_ids=[paper.pk, 999])
     said = text(cleo.get(reverse("dashboard_delivery", args=[one.pk])))
-    assert "is kept for 30 days" in said
+    assert "Reasons are kept for 30 days" in said
     assert "On sums" in said
     assert "A deleted paper" in said
 

@@ -94,7 +94,7 @@ def test_a_made_up_taste_is_shown_and_what_is_wrong_in_it_is_left_out(dashboard:
     )
     assert "Subject 2 Mar:" in said
     assert "2 papers" in said
-    assert "Write a number of papers from 3 to 25." in said
+    assert "Enter a number of papers from 3 to 25." in said
     assert "has no letter or digit" in said
     assert "Shown as a first digest." in said
 

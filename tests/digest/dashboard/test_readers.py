@@ -258,7 +258,7 @@ def test_suppressing_keeps_why_and_no_address_is_in_the_history(dashboard: Clien
     dashboard.post(at("dashboard_suppress", ada), {"why": "ada@example.org wrote to us"})
     row = Suppression.objects.get()
     assert (row.reason, row.why, row.lifted_at) == ("by_hand", "ada@example.org wrote to us", None)
-    assert "Suppressed: no mail goes to this address" in text(dashboard.get(at("dashboard_reader", ada)))
+    assert "Suppressed: no mail is sent to this address" in text(dashboard.get(at("dashboard_reader", ada)))
     for line in LogEntry.objects.all():
         assert "@" not in line.change_message + line.object_repr
 

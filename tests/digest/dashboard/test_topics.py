@@ -134,7 +134,7 @@ def test_looking_does_not_forget_what_was_seen(cleo: Client, robots: Topic) -> N
         ({"name": "日本"}, "at least one letter from a to z"),
         ({"name": "robots!"}, "too similar to another"),
         ({"name": "x" * 81}, "at most 80"),
-        ({"categories": "", "keywords": ""}, "Give it a category or a keyword"),
+        ({"categories": "", "keywords": ""}, "Add a category or a keyword"),
         ({"categories": "not a category!"}, "is not an arXiv category"),
         ({"keywords": "???"}, "no letter or digit"),
         ({"position": "-1"}, "whole number from 0"),
@@ -150,7 +150,7 @@ def test_what_is_wrong_is_told_and_nothing_is_added(cleo: Client, values: dict[s
 
 def test_a_topic_is_added_with_its_papers(cleo: Client) -> None:
     looked = cleo.post(reverse("dashboard_new_topic"), typed(name="Whales", keywords="whale", look="1"))
-    assert "<strong>1 enter</strong>" in looked.content.decode()
+    assert "<strong>1 added</strong>" in looked.content.decode()
     cleo.post(reverse("dashboard_new_topic"), typed(name="Whales", keywords="whale"))
     made = Topic.objects.get(name="Whales")
     assert (made.slug, inside("Whales"), history()) == (

@@ -242,8 +242,8 @@ def test_a_key_behind_an_alias_is_found_as_providers_have_it() -> None:
     ("name", "record", "severity", "said"),
     [
         (f"_dmarc.{DOMAIN}", "v=DMARC1; p=reject", WELL, "the policy is reject"),
-        ("_dmarc.example.org", "v=DMARC1; p=reject; sp=quarantine", WELL, "quarantine, by _dmarc.example.org"),
-        ("_dmarc.example.org", "v=DMARC1; p=none", WELL, "none, by _dmarc.example.org"),
+        ("_dmarc.example.org", "v=DMARC1; p=reject; sp=quarantine", WELL, "quarantine at _dmarc.example.org"),
+        ("_dmarc.example.org", "v=DMARC1; p=none", WELL, "none at _dmarc.example.org"),
         (f"_dmarc.{DOMAIN}", "v=DMARC1; rua=mailto:a@example.org", BROKEN, "no valid policy"),
         (f"_dmarc.{DOMAIN}", "v=DMARC1; p=perhaps", BROKEN, "no valid policy"),
         (f"_dmarc.{DOMAIN}", "p=none", ATTENTION, "there is no record"),

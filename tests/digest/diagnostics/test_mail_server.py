@@ -111,9 +111,9 @@ def test_a_service_with_another_key_is_told(live_server: Any, settings: Any, mon
     ("code", "severity", "do"),
     [
         (200, Severity.WELL, ""),
-        (302, Severity.ATTENTION, "let POST /u/ through"),
+        (302, Severity.ATTENTION, "to pass POST /u/"),
         (308, Severity.ATTENTION, "Set SITE_URL to the target"),
-        (403, Severity.ATTENTION, "let POST /u/ through"),
+        (403, Severity.ATTENTION, "to pass POST /u/"),
         (502, Severity.ATTENTION, "does not reach the web process"),
         (500, Severity.ATTENTION, "Read the logs of the web process"),
     ],
