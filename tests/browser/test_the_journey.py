@@ -149,7 +149,7 @@ def test_a_reader_finds_it_signs_up_tunes_it_and_leaves(visitor: Visitor, site: 
     visitor.open("/preferences")
     page.get_by_label("New address").fill(new)
     visitor.press("Send a link to it")
-    expect(page.get_by_text("we have sent it a mail with a link")).to_be_visible()
+    expect(page.locator("strong").filter(has_text="we have sent it a mail with a link")).to_be_visible()
     visitor.open(link(visitor.mail(new), "/a/"))
     visitor.look("change-address")
     page.locator("main form button").click()
