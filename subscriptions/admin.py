@@ -1,24 +1,18 @@
-"""Readers, topics and consent in the plain Django admin."""
+"""Show read-only tables of consent, suppression and limits in Django's admin; the dashboard has all else."""
 
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 
-from subscriptions.models import (
-    ConsentEvent,
-    LinkRequest,
-    LoginToken,
-    Preference,
-    RateCounter,
-    Subscriber,
-    Suppression,
-    Topic,
-)
+from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, RateCounter, Suppression
 
 
 class ReadOnly(admin.ModelAdmin):
-    """Records that the product writes and that people only view."""
+    """Rows that the product writes and that people only view."""
+
+    show_facets = admin.ShowFacets.NEVER
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -30,86 +24,36 @@ class ReadOnly(admin.ModelAdmin):
         return False
 
 
-@admin.register(Topic)
-class TopicAdmin(admin.ModelAdmin):
-    list_display = ["name", "group", "offered", "position"]
-    list_filter = ["offered", "group"]
-    list_editable = ["offered", "position"]
-    search_fields = ["name", "group", "description"]
-    prepopulated_fields = {"slug": ["name"]}
+def show_table(
+    model: type[Model],
+    columns: str,
+    *,
+    filters: str = "",
+    search: str = "",
+    related: str = "",
+    hide: str = "",
+) -> None:
+    """Register a read-only table; each text names fields of the model, separated by spaces.
+
+    ``related`` are the foreign keys to read in the same query, ``hide`` the fields that no page shows.
+    """
+    options = {
+        "list_display": columns.split(),
+        "list_filter": filters.split(),
+        "search_fields": search.split(),
+        "list_select_related": related.split(),
+        "exclude": hide.split(),
+    }
+    admin.site.register(model, type(f"{model.__name__}Table", (ReadOnly,), options))
 
 
-class PreferenceInline(admin.TabularInline):
-    model = Preference
-    extra = 0
-    autocomplete_fields = ["topic"]
-
-
-@admin.register(Subscriber)
-class SubscriberAdmin(admin.ModelAdmin):
-    """Subscribers: their preferences can be edited. Nobody is added or deleted here."""
-
-    list_display = ["email", "status", "zone", "send_hour", "max_papers", "confirmed_at", "last_issue_date"]
-    list_filter = ["status", "zone"]
-    ordering = ["email"]
-    search_fields = ["email", "public_id"]
-    readonly_fields = [
-        "public_id", "email", "status", "signed_up_at", "confirmed_at", "confirmation_sent_at", "confirmations_today",
-        "link_sent_at", "links_today", "pending_email", "pending_since", "next_send_at", "last_issue_date",
-        "last_digest_at", "left_at", "left_as",
-    ]  # fmt: skip
-    inlines = [PreferenceInline]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    # Readers are erased instead, which keeps the record of consent and each day's numbers.
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-
-@admin.register(Preference)
-class PreferenceAdmin(admin.ModelAdmin):
-    list_display = ["subscriber", "stance", "kind", "topic", "value", "until"]
-    list_filter = ["kind", "stance"]
-    list_select_related = ["subscriber", "topic"]
-    search_fields = ["subscriber__email", "value", "topic__name"]
-    autocomplete_fields = ["subscriber", "topic"]
-
-
-@admin.register(Suppression)
-class SuppressionAdmin(ReadOnly):
-    list_display = ["address_hash", "reason", "since", "lifted_at", "why"]
-    list_filter = ["reason"]
-    search_fields = ["address_hash"]
-
-
-@admin.register(ConsentEvent)
-class ConsentEventAdmin(ReadOnly):
-    list_display = ["at", "public_id", "kind", "wording"]
-    list_filter = ["kind"]
-    date_hierarchy = "at"
-    search_fields = ["public_id"]
-
-
-@admin.register(LoginToken)
-class LoginTokenAdmin(ReadOnly):
-    list_display = ["subscriber", "purpose", "expires_at", "used_at"]
-    list_filter = ["purpose"]
-    list_select_related = ["subscriber"]
-    search_fields = ["subscriber__email"]
-    exclude = ["token_hash", "choices"]
-
-
-@admin.register(LinkRequest)
-class LinkRequestAdmin(ReadOnly):
-    list_display = ["asked_at", "kind", "status", "attempts", "not_before"]
-    list_filter = ["kind", "status"]
-    search_fields = ["email"]
-    exclude = ["choices"]
-
-
-@admin.register(RateCounter)
-class RateCounterAdmin(ReadOnly):
-    list_display = ["name", "until", "count"]
-    search_fields = ["name"]
+show_table(Suppression, "address_hash reason since lifted_at why", filters="reason", search="address_hash")
+show_table(ConsentEvent, "at public_id kind wording", filters="kind", search="public_id")
+show_table(
+    LoginToken, "subscriber purpose expires_at used_at", filters="purpose", related="subscriber",
+    search="subscriber__email", hide="token_hash choices",
+)  # fmt: skip
+show_table(
+    LinkRequest, "asked_at kind status attempts not_before", filters="kind status", search="email", hide="choices"
+)
+show_table(RateCounter, "name until count", search="name")

@@ -28,6 +28,7 @@ PAGES = [
     ("dashboard_topics", gettext_lazy("Topics"), None),
     ("dashboard_deliveries", gettext_lazy("Deliveries"), None),
     ("dashboard_readers", gettext_lazy("Readers"), Role.PRIVACY),
+    ("dashboard_staff", gettext_lazy("Staff"), Role.OWNER),
 ]
 
 

@@ -1,6 +1,6 @@
 """URLs of the dashboard, under ``/dashboard/``; each page module has its own."""
 
-from digest.dashboard import deliveries, preview, readers, sources, today, topics
+from digest.dashboard import deliveries, preview, readers, sources, staff_members, today, topics
 
 urlpatterns = [
     *today.urlpatterns,
@@ -9,4 +9,5 @@ urlpatterns = [
     *topics.urlpatterns,
     *deliveries.urlpatterns,
     *readers.urlpatterns,
+    *staff_members.urlpatterns,
 ]

@@ -10,6 +10,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group, User
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role
@@ -37,7 +38,7 @@ def add_member(address: str, roles: Collection[Role], *, password: str) -> User:
     user.set_password(password)
     user.save()
     EmailAddress.objects.update_or_create(user=user, email=address, defaults={"verified": True, "primary": True})
-    user.groups.set(_groups(roles))
+    user.groups.set(groups_of(roles))
     audit_log.record(user, user, f"Added on the server as {roles_in_words(roles)}")
     return user
 
@@ -45,7 +46,7 @@ def add_member(address: str, roles: Collection[Role], *, password: str) -> User:
 @transaction.atomic
 def give_roles(user: User, roles: Collection[Role]) -> None:
     """Give a member exactly these roles."""
-    user.groups.set(_groups(roles))
+    user.groups.set(groups_of(roles))
     audit_log.record(user, user, f"Roles set on the server: {roles_in_words(roles)}")
 
 
@@ -100,7 +101,14 @@ def roles_in_words(roles: Collection[Role]) -> str:
     return ", ".join(role for role in Role if role in roles) or "no role"
 
 
-def _groups(roles: Collection[Role]) -> list[Group]:
+def other_owners(user: User) -> bool:
+    """Return whether somebody else who may sign in can give roles."""
+    active = User.objects.filter(is_active=True, is_staff=True).exclude(pk=user.pk)
+    return active.filter(Q(groups__name=Role.OWNER) | Q(is_superuser=True)).exists()
+
+
+def groups_of(roles: Collection[Role]) -> list[Group]:
+    """Return the groups that stand for these roles."""
     return list(Group.objects.filter(name__in=[str(role) for role in roles]))
 
 

@@ -18,27 +18,12 @@ class Role(StrEnum):
     OWNER = "owner"  # gives roles
 
 
-# The permissions of each role in the tables of the admin, in addition to SEEN_BY_ALL.
-SEEN_BY_ALL = """digest.paper digest.identifier digest.sighting digest.source digest.edition digest.editionpaper
-    digest.curatorpick digest.delivery digest.daytally digest.batch digest.provider digest.lease subscriptions.topic"""
-MAY: dict[Role, dict[str, str]] = {
-    Role.CURATOR: {
-        "add": "digest.curatorpick digest.source subscriptions.topic",
-        "change": "digest.curatorpick digest.source subscriptions.topic digest.paper",
-        "delete": "digest.curatorpick",
-    },
-    Role.SENDER: {},
-    # tables with addresses or personal preferences
-    Role.PRIVACY: {
-        "view": """subscriptions.subscriber subscriptions.preference subscriptions.suppression
-            subscriptions.consentevent subscriptions.logintoken subscriptions.linkrequest subscriptions.ratecounter
-            digest.verdict digest.deliveryevent digest.deliverycontent""",
-        "add": "subscriptions.preference",
-        "change": "subscriptions.subscriber subscriptions.preference",
-        "delete": "subscriptions.preference",
-    },
-    Role.OWNER: {"view": "auth.user auth.group", "change": "auth.user"},
-}
+# The read-only tables of the admin that each role sees
+SEEN_BY_ALL = """admin.logentry digest.identifier digest.sighting digest.editionpaper digest.delivery digest.batch
+    digest.lease"""
+# Tables with addresses or traces of single readers
+SEEN_BY_PRIVACY = """digest.deliveryevent subscriptions.suppression subscriptions.consentevent
+    subscriptions.logintoken subscriptions.linkrequest subscriptions.ratecounter"""
 
 
 def seed_groups() -> None:
@@ -56,9 +41,10 @@ def seed_groups() -> None:
 
 
 def _permissions(role: Role) -> set[str]:
-    own = set(MAY) if role is Role.OWNER else {role}
-    granted = {f"{act} {table}" for one in own for act, tables in MAY[one].items() for table in tables.split()}
-    return granted | {f"view {table}" for table in SEEN_BY_ALL.split()}
+    tables = SEEN_BY_ALL.split()
+    if role in (Role.PRIVACY, Role.OWNER):
+        tables += SEEN_BY_PRIVACY.split()
+    return {f"view {table}" for table in tables}
 
 
 def roles_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[Role]:
