@@ -19,6 +19,13 @@ def test_helpers_live_in_support_and_no_module_imports_a_test_module_or_a_confte
     assert {str(path): found for path, text in texts.items() if (found := IMPORT_OF_A_TEST.findall(text))} == {}
 
 
+def test_each_test_file_that_the_documents_name_is_there() -> None:
+    texts = "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
+    named = set(re.findall(r"`((?:[a-z_]+/)*test_[a-z_]+)`", texts))
+    assert len(named) > 30
+    assert {name for name in named if not (ROOT / "tests" / f"{name}.py").exists()} == set()
+
+
 @pytest.mark.parametrize(
     ("line", "is_one"),
     [
