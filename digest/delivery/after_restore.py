@@ -1,6 +1,6 @@
-"""After a restore from a backup: what left between the backup and now is not known, so it counts as sent.
+"""Treat digests as sent that may have left between a backup and its restore.
 
-It is the one way to a duplicate that no unique key can close (docs/sending.md): the rows that would tell are gone.
+No unique key can prevent these duplicates (docs/sending.md), because the rows are lost.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from subscriptions.tokens import digest_message_id
 
 @dataclass(slots=True)
 class RestoreResult:
-    """``doubtful`` rows were still open in the backup, ``passed`` are new ones for days that came due since."""
+    """Numbers of rows that were open in the backup (``doubtful``), and of new ones for days since (``passed``)."""
 
     doubtful: int = 0
     passed: int = 0
@@ -43,7 +43,7 @@ def after_restore(now: datetime) -> RestoreResult:
 
 
 def _pass(edition: Edition | None, now: datetime) -> int:
-    """A row for each day that came due since the backup, for the next thousand readers; how many."""
+    """Write a row for each day since the backup, for the next thousand readers; return their number."""
     with transaction.atomic():
         readers = list(Subscriber.objects.due(now).order_by("pk").select_for_update()[:1000])
         rows = []

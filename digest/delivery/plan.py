@@ -37,7 +37,7 @@ LOOKED_THROUGH = (StatusReason.NO_NEW_PAPERS, StatusReason.NOTHING_MATCHED)  # s
 
 @dataclass(slots=True)
 class Planned:
-    """How many readers got which row; the held ones wait for an edition newer than their last digest."""
+    """Numbers of readers by row; the held ones wait for an edition newer than their last digest."""
 
     ready: int = 0
     skipped: int = 0
@@ -45,12 +45,11 @@ class Planned:
 
 
 def plan(now: datetime, subscriber_ids: Iterable[int], *, issue_date: date | None = None) -> Planned:
-    """Give each of these readers a row for their issue date: ready, or why not.
+    """Write a row for each of these readers for their issue date: ready, or skipped with its reason.
 
-    With an ``issue_date`` it is that one, whatever the reader's hour. Without, it is the local date on which the
-    reader is due by ``now``; days whose window has closed get a row that says so. A reader who has a row for the date
-    is left alone, so planning twice is harmless. Each thousand readers are ranked in one computation and written in
-    one transaction.
+    ``issue_date`` sets the date for all, whatever their hour. Without it, the date is the local one on which a reader
+    is due by ``now``; days whose window has closed get a skipped row. Readers with a row for the date are left alone,
+    so planning twice is harmless. Each thousand readers are ranked in one computation and written in one transaction.
     """
     planned, ids = Planned(), list(subscriber_ids)
     if not ids:
@@ -65,7 +64,8 @@ def plan(now: datetime, subscriber_ids: Iterable[int], *, issue_date: date | Non
 def _plan_some(
     planned: Planned, ids: Sequence[int], pool: CandidatePool, *, now: datetime, issue_date: date | None
 ) -> None:
-    """A function of its own, so that the rows of one thousand readers are gone when those of the next are made."""
+    """Plan up to BATCH readers."""
+    # A function of its own, so that the rows of one thousand readers are freed before the next are made
     newest = Delivery.objects.aggregate(newest=Max("pk"))["newest"] or 0
     everyone = list(Subscriber.objects.on_the_list().filter(pk__in=ids).order_by("pk"))
     suppressed = Suppression.objects.blocked(everyone)
@@ -78,10 +78,9 @@ def _plan_some(
 
 
 def draft(reader: Subscriber, pool: CandidatePool, *, now: datetime) -> Delivery | None:
-    """The row that this reader on the list would get if their moment were ``now``; it is not written.
+    """Return the row that a reader on the list would get if they were due ``now``; it is not written.
 
-    None for a reader who waits: they have the row of their next day already, or no edition is newer than the last one
-    they were sent.
+    None for a reader who waits: they already have the row of their next day, or no edition is newer than their last.
     """
     day = local_date(reader.zone, reader.next_send_at or now)
     suppressed = Suppression.objects.blocked([reader])
@@ -90,7 +89,7 @@ def draft(reader: Subscriber, pool: CandidatePool, *, now: datetime) -> Delivery
 
 
 def draft_first(reader: Subscriber, asked: Demand, pool: CandidatePool, *, now: datetime) -> Delivery:
-    """The first digest of somebody who is in no table and asks for this."""
+    """Return the first digest of somebody who is not in the database and has these preferences."""
     newest = np.zeros((1, len(pool.editions)), bool)
     newest[0, -1] = True
     readers = _Readers(
@@ -113,13 +112,13 @@ def draft_first(reader: Subscriber, asked: Demand, pool: CandidatePool, *, now: 
 
 @dataclass(frozen=True, slots=True)
 class _Readers:
-    """S readers who have no row for their issue date yet and an edition to read, what they ask for, what they had."""
+    """S readers without a row for their issue date and with an edition to read, their preferences and past papers."""
 
     due: list[Subscriber]
     issue_dates: list[date]
     closes: list[datetime]  # until when their digest may leave
-    fresh: NDArray[np.bool_]  # (S, E) editions they have not been sent
-    held: int  # others, who wait for a newer edition
+    fresh: NDArray[np.bool_]  # (S, E) editions newer than their last digest
+    held: int  # number of others, who wait for a newer edition
     asked: Demand
     had: list[set[int]]  # papers sent before
     new: list[bool]  # who was never sent a digest
@@ -189,7 +188,7 @@ class _Readers:
 
 
 def _asked_by(readers: Sequence[Subscriber], today: dict[Subscriber, date], pool: CandidatePool) -> Demand:
-    """What these readers ask for: four queries for all of them."""
+    """Return the preferences of these readers; four queries for all of them."""
     rules, wants, mutes = _rules_of(readers, today)
     verdicts, judged = _verdicts_of(readers, pool)
     return Demand(
@@ -204,7 +203,7 @@ def _asked_by(readers: Sequence[Subscriber], today: dict[Subscriber, date], pool
 
 
 def _verdicts_of(readers: Sequence[Subscriber], pool: CandidatePool) -> tuple[csr_array | None, Texts | None]:
-    """Each reader's latest 50 verdicts (S, L), 1 for more and -1 for less, and the L papers; None where nobody has."""
+    """Return each reader's latest 50 verdicts (S, L), 1 for more and -1 for less, and the L papers; None if none."""
     mine = Window(RowNumber(), partition_by="subscriber_id", order_by=["-given_at", "-pk"])
     latest = Verdict.objects.filter(subscriber__in=readers).annotate(place=mine).filter(place__lte=VERDICTS)
     given = list(latest.values_list("subscriber_id", "paper_id", "value"))
@@ -225,7 +224,7 @@ def _verdicts_of(readers: Sequence[Subscriber], pool: CandidatePool) -> tuple[cs
 
 
 def _rules_of(readers: Sequence[Subscriber], today: dict[Subscriber, date]) -> tuple[list[Rule], csr_array, csr_array]:
-    """The distinct rules these readers want or mute, and who does which."""
+    """Return the R distinct rules of these readers, and two matrices (S, R): who wants and who mutes which."""
     row_of = {reader.pk: row for row, reader in enumerate(readers)}
     topics = {topic.pk: topic_rule(topic) for topic in Topic.objects.all()}
     columns: dict[Rule, int] = {}
@@ -250,7 +249,7 @@ def _rules_of(readers: Sequence[Subscriber], today: dict[Subscriber, date]) -> t
 
 
 def _rows_for(readers: _Readers, pool: CandidatePool, *, now: datetime) -> list[Delivery]:
-    """A row for each of these readers."""
+    """Return a row for each of these readers."""
     if not readers.due:
         return []
     offered = np.zeros((len(readers.due), len(pool.ids)), bool)
@@ -265,7 +264,7 @@ def _rows_for(readers: _Readers, pool: CandidatePool, *, now: datetime) -> list[
 
 
 def _is_fresh(edition: Edition, last: date | None, pool: CandidatePool) -> bool:
-    """A first digest draws from the latest edition only, a later one from all since the one before."""
+    """Return whether a digest draws from the edition: the first one from the latest, later ones from all since."""
     return edition is pool.editions[-1] if last is None else edition.date > last
 
 
@@ -304,10 +303,10 @@ def _why_not(reader: Subscriber, suppressed: set[int], day: date, choice: Select
 
 
 def _occasion(readers: _Readers, row: int, pool: CandidatePool) -> dict[str, Any]:
-    """What a digest says of itself first, as frozen in its row: that it is the first one, or that it catches up.
+    """Return the fields of the record for a first digest or one that catches up, else none.
 
-    It catches up when no papers were looked through for the reader on the last of their days before, and it draws from
-    more days than lie between the two; ``since`` is the first of them.
+    A digest catches up if no papers were ranked for the reader on their day before, and it draws from more days than
+    lie between the two; ``since`` is the first of them.
     """
     reader, today, looked = readers.due[row], readers.issue_dates[row], readers.looked[row]
     if readers.new[row]:
@@ -322,30 +321,29 @@ def _occasion(readers: _Readers, row: int, pool: CandidatePool) -> dict[str, Any
 
 
 def _days_since_the_day_before(today: date, weekdays: int) -> int:
-    """How long ago the last of these weekdays before today was: 1 to 7 days."""
+    """Return how long ago the last of these weekdays before today was: 1 to 7 days."""
     return next((back for back in range(1, 7) if weekdays >> (today - timedelta(days=back)).weekday() & 1), 7)
 
 
 def _closes(reader: Subscriber, due: datetime) -> datetime:
-    """Until when a digest that was due then may leave: five hours on, and not beyond the reader's midnight.
+    """Return until when a digest due at ``due`` may leave: five hours later, and at most the reader's midnight.
 
-    Midnight does not end the wait of someone who confirmed in the evening: only a digest at the reader's hour has to
-    leave on its day.
+    Midnight counts for a digest at the reader's hour only, not for the first one of somebody who confirmed at night.
     """
     is_regular = due == instant(local_date(reader.zone, due), reader.send_hour, reader.zone)
     return min(due + CATCH_UP, _midnight(reader, due)) if is_regular else due + CATCH_UP
 
 
 def _midnight(reader: Subscriber, now: datetime) -> datetime:
-    """When the reader's day ends."""
+    """Return when the reader's day ends."""
     tomorrow = local_date(reader.zone, now) + timedelta(days=1)
     return datetime.combine(tomorrow, time(), zone_of(reader.zone))
 
 
 def _passed(everyone: Sequence[Subscriber], suppressed: set[int], now: datetime) -> list[Delivery]:
-    """Rows for the days of these readers that pass without a digest; their next instants move past them.
+    """Return rows for days of these readers that pass without a digest, and move their next instants on.
 
-    Those are the days whose window has closed, and one that comes less than half a day after a digest.
+    These are days whose window has closed, and a day less than 12 hours after a digest.
     """
     rows = [row for reader in everyone for row in _lapsed(reader, suppressed, now)]
     due = [reader for reader in everyone if reader.next_send_at and reader.next_send_at <= now]
@@ -357,7 +355,7 @@ def _passed(everyone: Sequence[Subscriber], suppressed: set[int], now: datetime)
 
 
 def _fed_since(since: datetime, readers: Sequence[Subscriber]) -> set[int]:
-    """Who among these has a digest that left later than that, or may leave or have left."""
+    """Return the ids of readers with a digest that left after ``since``, may have left, or may still leave."""
     recent = Delivery.objects.filter(
         Q(accepted_at__gt=since) | Q(accepted_at=None, dated_at__gt=since),
         subscriber__in=readers,
@@ -367,17 +365,18 @@ def _fed_since(since: datetime, readers: Sequence[Subscriber]) -> set[int]:
 
 
 def _lapsed(reader: Subscriber, suppressed: set[int], now: datetime) -> list[Delivery]:
-    """Rows for the reader's days whose window closed without one; their next instant moves past them."""
+    """Return rows for the reader's days whose window has closed, and move their next instant past them."""
     rows = []
     if reader.next_send_at and now - reader.next_send_at > LONGEST_GAP:
-        reader.next_send_at = now - LONGEST_GAP  # who was away for years is not told of every day
+        # a reader who was away for years gets no row for every day
+        reader.next_send_at = now - LONGEST_GAP
     while reader.next_send_at and _closes(reader, reader.next_send_at) < now:
         rows.append(_passing(reader, suppressed, StatusReason.TOO_LATE))
     return rows
 
 
 def _passing(reader: Subscriber, suppressed: set[int], reason: StatusReason) -> Delivery:
-    """A row that says why the day on which the reader is due has no digest; they are due on their next one then."""
+    """Return a skipped row with the reason for the reader's due day, and move them to their next day."""
     assert reader.next_send_at  # noqa: S101 (only who is due passes a day)
     day = local_date(reader.zone, reader.next_send_at)
     if reader.pk in suppressed:
@@ -389,7 +388,7 @@ def _passing(reader: Subscriber, suppressed: set[int], reason: StatusReason) -> 
 
 
 def move_on(reader: Subscriber, day: date) -> None:
-    """This reader has a row for that day: they are due on their next one."""
+    """Set when the reader is due next, after a day for which they have a row."""
     last = max(day, reader.last_issue_date or day)
     reader.last_issue_date = last
     reader.next_send_at = next_send_at(
@@ -402,10 +401,10 @@ def move_on(reader: Subscriber, day: date) -> None:
 
 
 def _written(rows: list[Delivery], *, newest: int) -> list[Delivery]:
-    """Write these rows, and return them.
+    """Write these rows, and return those that were written.
 
-    Left out is who got one from another planner since ``newest``, or is not on the list any more; of the others the
-    rhythm is read again, which may be another by now.
+    Readers who got a row from another planner since ``newest``, or who left the list, are left out. The schedule of
+    the others is read again, since it may have changed.
     """
     people = {row.subscriber_id for row in rows}
     with transaction.atomic():
@@ -439,7 +438,8 @@ def _written(rows: list[Delivery], *, newest: int) -> list[Delivery]:
 
 
 def _write_contents(rows: Sequence[Delivery]) -> None:
-    """Write what these new rows were made of. A bulk insert that ignores conflicts returns no keys: one query does."""
+    """Write the contents of new rows."""
+    # a bulk insert that ignores conflicts returns no keys, so one query reads them
     contents = {row.message_id: row.content for row in rows}
     keys = Delivery.objects.filter(message_id__in=contents).values_list("pk", "message_id")
     for key, message_id in keys:

@@ -1,4 +1,4 @@
-"""A topic that changes: which of the last two weeks' papers would enter it and which would leave, and doing that."""
+"""Change a topic, and show which of the last two weeks' papers it gains and loses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ChangedMeanwhile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Ids of papers of the last two weeks, the newest first."""
+    """The papers of the last two weeks that a topic gains and loses: ids, the newest first."""
 
     entering: list[int]
     leaving: list[int]
@@ -39,10 +39,10 @@ class Change:
 
 
 def change_of(topic: Topic, *, now: datetime) -> Change:
-    """What would change if the topic were saved as it stands here; writes nothing.
+    """Return what would change if the topic were saved like this; writes nothing.
 
-    The first question after new papers came reads all of the two weeks' texts: some three seconds for twenty thousand.
-    After that the process has them at hand, and an answer takes some hundredths of a second.
+    The first call after new papers reads the texts of two weeks: about three seconds for twenty thousand. Later calls
+    use the texts in memory and take hundredths of a second.
     """
     ids, index = _recent(now)
     found = {ids[row] for row in index.match([topic_rule(topic)]).nonzero()[0].tolist()}
@@ -55,11 +55,12 @@ def change_of(topic: Topic, *, now: datetime) -> Change:
 
 
 def save(topic: Topic, *, seen: str, now: datetime) -> Change:
-    """Keep the topic and tag the last two weeks' papers anew, all or nothing; ``seen`` is its mark when it was shown.
+    """Save the topic and tag the last two weeks' papers again, all or nothing; ``seen`` is its mark when it was shown.
 
-    Digests that are planned from now on follow it; older papers keep their topics. Raises ChangedMeanwhile.
+    Digests planned from now on use it; older papers keep their topics. Raises ChangedMeanwhile.
     """
-    _recent(now)  # reads the texts before anybody has to wait for us
+    # reads the texts before the lock, so that nobody waits for it
+    _recent(now)
     with transaction.atomic():
         Source.objects.order_by("pk").select_for_update().first()  # as store.store: no paper is tagged meanwhile
         if topic.pk and mark_of(Topic.objects.select_for_update().get(pk=topic.pk)) != seen:
@@ -75,7 +76,7 @@ def save(topic: Topic, *, seen: str, now: datetime) -> Change:
 
 
 def mark_of(topic: Topic) -> str:
-    """What tells one state of a topic from another."""
+    """Return a hash of the topic's fields, by which a later change is noticed."""
     values = json.dumps([getattr(topic, name) for name in FIELDS])
     return hashlib.sha256(values.encode()).hexdigest()[:16]
 
@@ -90,7 +91,7 @@ def _tagged(topic: Topic, now: datetime) -> set[int]:
 
 
 def _recent(now: datetime) -> tuple[Sequence[int], Index]:
-    """The two weeks' papers, read once for as long as none comes or changes: each change leaves a sighting."""
+    """Return the papers of two weeks, cached until a paper is added or changed, which always adds a sighting."""
     since = _since(now)
     papers = Paper.objects.filter(first_seen_at__gte=since).aggregate(count=Count("pk"), newest=Max("pk"))
     sighted = Sighting.objects.aggregate(newest=Max("pk"))["newest"]
@@ -113,5 +114,5 @@ def _read(since: datetime, *state: object) -> tuple[Sequence[int], Index]:
 
 
 def forget() -> None:
-    """Keep no texts at hand any more."""
+    """Clear the cache of texts."""
     _read.cache_clear()

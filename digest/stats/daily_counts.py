@@ -1,4 +1,4 @@
-"""What there is to count of each day, counted once an hour, so that no page has to look through millions of rows.
+"""Count each day once an hour, so that no page reads millions of rows.
 
 ``DayTally.counts`` holds, each under its name and left out where it was never counted:
 
@@ -23,7 +23,7 @@ from digest.models import DayTally, Delivery, Verdict
 from subscriptions.models import ConsentEvent, Subscriber
 
 DAYS = 30  # that pages show
-MOVING = timedelta(days=7)  # so long a provider may still tell what became of a digest
+MOVING = timedelta(days=7)  # how long events of providers may still change a day
 Counts = dict[date, dict[str, Any]]
 
 
@@ -75,7 +75,7 @@ def _consent(days: Collection[date]) -> dict[date, dict[str, int]]:
 
 
 def _verdicts(days: Collection[date], about: str) -> dict[date, dict[str, list[int]]]:
-    """Verdicts by what their papers belong to: a paper of two topics counts for both, and once for each."""
+    """Return verdicts by topic or source; a paper with two topics counts once for each."""
     rows = Verdict.objects.filter(given_at__gte=_begin(min(days))).annotate(day=TruncDate("given_at", tzinfo=UTC))
     grouped = rows.exclude(**{about: None}).order_by().values_list("day", about, "value")
     found: dict[date, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
@@ -85,7 +85,7 @@ def _verdicts(days: Collection[date], about: str) -> dict[date, dict[str, list[i
 
 
 def by_day(rows: Iterable[tuple[date, str, int]]) -> dict[date, dict[str, int]]:
-    """Day, name, count -> per day, name -> count."""
+    """Return day -> name -> count from rows of day, name and count."""
     found: dict[date, dict[str, int]] = defaultdict(dict)
     for day, name, how_many in rows:
         found[day][name] = how_many

@@ -1,4 +1,4 @@
-"""A day's balance sheet: every digest that was due, by what became of it; nothing is ever missing from the sum."""
+"""Sum up a day: every digest that was due, by status; the parts always add up to the total."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ PARTS: dict[str, tuple[str, ...]] = {  # each status is in exactly one of them
 
 @dataclass(frozen=True, slots=True)
 class DaySummary:
-    """One issue date: how many digests have each status, and how many were skipped for each reason, most first."""
+    """The digests of one issue date: numbers by status, and skipped ones by reason, the most frequent first."""
 
     day: date
     statuses: Mapping[str, int]
     skipped_for: tuple[tuple[str, int], ...] = ()
 
     def part(self, name: str) -> int:
-        """One of PARTS."""
+        """Return the number of digests in one of PARTS."""
         return sum(self.statuses.get(status, 0) for status in PARTS[name])
 
     @property
@@ -48,18 +48,18 @@ class DaySummary:
 
     @property
     def skipped_texts(self) -> list[tuple[str, str, int]]:
-        """Each reason of ``skipped_for`` as code and sentence, and how many."""
+        """Return code, sentence and number for each reason of ``skipped_for``."""
         return [(reason, reason_text(reason), count) for reason, count in self.skipped_for]
 
     @property
     def of_accepted(self) -> list[tuple[str, int]]:
-        """What is known further of those that were accepted."""
+        """Return the later statuses of accepted digests with their numbers."""
         told = ("delivered", "bounced", "complained")
         return [(status, self.statuses.get(status, 0)) for status in told]
 
 
 def summaries_of(days: Collection[date]) -> list[DaySummary]:
-    """The balance of each of these issue dates, in their order, from the rows themselves; two queries."""
+    """Return the summary of each issue date, in their order, from the rows; two queries."""
     rows = Delivery.objects.filter(issue_date__in=days).order_by()
     statuses = by_day(rows.values_list("issue_date", "status").annotate(count=Count("pk")))
     skipped = rows.filter(status=_Status.SKIPPED).values_list("issue_date", "status_reason")
@@ -68,7 +68,7 @@ def summaries_of(days: Collection[date]) -> list[DaySummary]:
 
 
 def summary_from_counts(day: date, counts: Mapping[str, Any]) -> DaySummary:
-    """The balance of an issue date by what the daybook counted of it."""
+    """Return the summary of an issue date from its daily counts."""
     return DaySummary(day, counts.get("deliveries", {}), _most_first(counts.get("skipped", {})))
 
 
@@ -77,7 +77,7 @@ def _most_first(reasons: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
 
 
 def in_words(summary: DaySummary, gate: State) -> tuple[str, str]:
-    """Whether all is well, as ``good``, ``wait`` or ``bad``, and a sentence or two that say so."""
+    """Return ``good``, ``wait`` or ``bad``, and a sentence or two about the day."""
     unknown, failed, waiting = summary.part("unknown"), summary.part("failed"), summary.part("open")
     sent = summary.part("accepted")
     if not summary.due:

@@ -1,4 +1,4 @@
-"""Each edition's balance sheet: how many deliveries it has, by status."""
+"""Count the deliveries of each edition by status."""
 
 from __future__ import annotations
 

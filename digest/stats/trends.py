@@ -1,4 +1,4 @@
-"""The last 30 days in numbers, from what the daybook counted: series for charts, no row of a delivery is looked at."""
+"""Make the series of charts about the last 30 days from the daily counts; no row of a delivery is read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_NAMES = 25  # topics or sources of a chart
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """The last 30 days, oldest first, and what was counted of each; empty where nothing was."""
+    """The last 30 days, oldest first, and their counts; empty for days that were not counted."""
 
     days: tuple[date, ...]
     counts: Mapping[date, Mapping[str, Any]]
@@ -31,15 +31,15 @@ class Month:
         return [f"{day.day} {day:%b}" for day in self.days]
 
     def series(self, name: str, *keys: str) -> list[int]:
-        """A number a day: of these keys of what is counted under that name, together."""
+        """Return a number for each day: the sum of these keys of the counts with that name."""
         return [sum(self.counts.get(day, {}).get(name, {}).get(key, 0) for key in keys) for day in self.days]
 
     def of_each_day(self, name: str) -> list[int]:
-        """A number a day that is one already."""
+        """Return a number for each day from a count without keys."""
         return [self.counts.get(day, {}).get(name, 0) for day in self.days]
 
     def total(self, name: str) -> Counter[str]:
-        """Over all days, by key."""
+        """Return the sum over all days by key."""
         found: Counter[str] = Counter()
         for day in self.days:
             found.update(self.counts.get(day, {}).get(name, {}))
@@ -47,7 +47,7 @@ class Month:
 
 
 def last_month(today: date) -> Month:
-    """One query, of 30 rows."""
+    """Return the last 30 days until today; one query of 30 rows."""
     days = days_until(today)
     rows = list(DayTally.objects.filter(date__gte=days[0], date__lte=today))
     times = [row.counted_at for row in rows if row.counted_at]
@@ -59,7 +59,7 @@ def sent_by_day(month: Month) -> dict[str, list[int]]:
 
 
 def problems_by_day(month: Month) -> dict[str, list[int]]:
-    """What readers' servers and readers said no to, and who left."""
+    """Return bounces, complaints and readers who left, by day."""
     return {
         "bounced": month.series("deliveries", Delivery.Status.BOUNCED),
         "reported as spam": month.series("deliveries", Delivery.Status.COMPLAINED),
@@ -68,7 +68,7 @@ def problems_by_day(month: Month) -> dict[str, list[int]]:
 
 
 def skipped_by_day(month: Month) -> dict[str, list[int]]:
-    """By reason, the five most frequent by name."""
+    """Return skipped digests by reason and day: the five most frequent reasons, and the others together."""
     named = [reason for reason, _ in month.total("skipped").most_common(MOST_REASONS)]
     alike: dict[str, list[str]] = {}  # sentence -> its reasons: those that are not known here share one
     for reason in named:
@@ -92,12 +92,12 @@ def readers_by_day(month: Month) -> dict[str, list[int]]:
 
 
 def verdicts_by_topic(month: Month) -> list[tuple[str, int, int]]:
-    """Topic, more, less, over the month, most first; one query."""
+    """Return topic, more and less over the month, the most verdicts first; one query."""
     return _verdicts(month, "topics", lambda: {str(pk): name for pk, name in Topic.objects.values_list("pk", "name")})
 
 
 def verdicts_by_source(month: Month) -> list[tuple[str, int, int]]:
-    """Source, more, less, over the month, most first; one query."""
+    """Return source, more and less over the month, the most verdicts first; one query."""
     return _verdicts(month, "sources", lambda: {str(pk): name for pk, name in Source.objects.values_list("pk", "name")})
 
 
