@@ -10,6 +10,7 @@ from datetime import date, datetime
 from urllib.parse import unquote, urlsplit
 
 NEW, CROSS, REPLACE, REPLACE_CROSS, UNANNOUNCED = "new", "cross", "replace", "replace_cross", ""
+DAY, MONTH, YEAR = "day", "month", "year"  # how much of a date its source gives
 
 _ARXIV_NEW = re.compile(r"(\d{4}\.\d{4,5})(?:v(\d+))?$", re.I)
 _ARXIV_OLD = re.compile(r"([a-z-]{2,9})(?:\.[a-z-]{2,9})?/(\d{7})(?:v(\d+))?$", re.I)
@@ -29,7 +30,8 @@ _TRACKING = re.compile(r"(?:utm_[^=]*|rss|rss_[^=]*|af|ref|source)(?:=|$)", re.I
 class Entry:
     """One work as one source showed it, with its text as the source wrote it (TeX, HTML and all).
 
-    ``identifiers`` are canonical (see :func:`canonical_identifier`), the preferred one first. ``published`` is aware.
+    ``identifiers`` are canonical (see :func:`canonical_identifier`), the preferred one first. ``published`` is aware;
+    only its parts up to ``precision`` (``day month year``) are known.
     ``announced`` is one of ``new cross replace replace_cross`` or empty for a source that announces nothing.
     ``points``, ``comments`` and ``stars`` are None where the source does not vote. ``title`` is empty only for a record
     that its source deleted, which is then ``withdrawn``.
@@ -42,6 +44,7 @@ class Entry:
     categories: tuple[str, ...] = ()  # the primary one first
     url: str = ""
     published: datetime | None = None
+    precision: str = DAY
     announced_on: date | None = None
     announced: str = UNANNOUNCED
     version: int = 1

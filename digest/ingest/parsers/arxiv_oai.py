@@ -8,13 +8,13 @@ from xml.etree import ElementTree
 from digest.ingest.entry import Entry
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.body import open_text
+from digest.ingest.parsers.dates import moment_of
 from digest.ingest.parsers.feed import (
     Feed,
     Refused,
     SourceUnreadable,
     assemble,
     count_of,
-    moment_of,
     plain,
     shorten_text,
     web_address,

@@ -9,13 +9,13 @@ from digest.ingest.entry import NEW, REPLACE, Entry, canonical_identifier
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.authors import authors_of
 from digest.ingest.parsers.body import open_text
+from digest.ingest.parsers.dates import moment_of
 from digest.ingest.parsers.feed import (
     Feed,
     Refused,
     SourceUnreadable,
     assemble,
     count_of,
-    moment_of,
     plain,
     shorten_text,
 )

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 
 from digest.ingest.entry import NEW, Entry
 from digest.source_errors import ErrorKind, SourceError
@@ -16,10 +16,8 @@ MAX_TITLE = 2000  # characters; longer is no title
 MAX_ABSTRACT = 50_000  # characters; the rest is cut
 MAX_AUTHORS = 10_000  # the longest author lists of physics have about 5,000
 MAX_NOTES = 20
-YEARS = range(1900, 2100)  # outside, a date is a slip
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_UNPADDED = re.compile(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")  # no database takes NUL or half a pair
 
 
@@ -127,41 +125,6 @@ def count_of(value: object) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,9}\s*", value):
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
-
-
-def moment_of(value: object, notes: list[str]) -> datetime | None:
-    """The aware moment behind an ISO date or time, zero-padded or not, UTC unless it says otherwise.
-
-    None with a note for what cannot be read or lies outside YEARS, None alone where nothing is given.
-    """
-    text = plain(value)[:100]
-    if not text:
-        return None
-    moment: datetime | None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        match = _UNPADDED.match(text)
-        moment = moment_at(*map(int, match.groups())) if match else None
-    if moment is not None and moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return believable(moment, text, notes)
-
-
-def moment_at(*parts: int) -> datetime | None:
-    """Year, month, day and so on, in UTC; None where the calendar has no such moment."""
-    try:
-        return datetime(*parts, tzinfo=UTC)  # type: ignore[misc,arg-type]
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def believable(moment: datetime | None, text: str, notes: list[str]) -> datetime | None:
-    """The moment, or None with a note on the ``text`` it was read from when it is missing or outside YEARS."""
-    if moment is not None and moment.year in YEARS:
-        return moment
-    notes.append(f"a date that cannot be right was left out: “{shorten_text(text, width=40)}”")
-    return None
 
 
 def _flaw(entry: Entry, garbled: str) -> str:

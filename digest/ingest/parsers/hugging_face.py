@@ -8,7 +8,8 @@ from typing import Any
 from digest.ingest.entry import Entry, canonical_identifier
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.body import open_text
-from digest.ingest.parsers.feed import Feed, Refused, assemble, count_of, moment_of, plain, shorten_text
+from digest.ingest.parsers.dates import moment_of
+from digest.ingest.parsers.feed import Feed, Refused, assemble, count_of, plain, shorten_text
 from digest.ingest.parsers.json_items import Items, items_in
 
 KIND = "hugging_face"

@@ -11,7 +11,8 @@ from typing import Any
 import feedparser
 
 from digest.ingest.parsers.body import open_text
-from digest.ingest.parsers.feed import SourceUnreadable, believable, moment_at, moment_of, plain
+from digest.ingest.parsers.dates import DAY, Given, date_of
+from digest.ingest.parsers.feed import SourceUnreadable, plain
 from digest.ingest.parsers.xml_repair import Markup, well_formed
 from digest.source_errors import ErrorKind
 
@@ -70,15 +71,19 @@ def texts_of(item: Item, key: str, part: str) -> Iterator[str]:
             yield text
 
 
+def date_in(item: Item, notes: list[str], *keys: str) -> Given | None:
+    """The first of these dates that gives a day, else the first that gives a month or year; each wrong one is noted.
+
+    Read from the text: for a form that it does not know, feedparser 6.0.14 takes parts from the machine's clock.
+    """
+    given = [found for key in keys if (found := date_of(dict.get(item, key), notes))]
+    return next((one for one in given if one.precision == DAY), given[0] if given else None)
+
+
 def moment(item: Item, notes: list[str], *keys: str) -> datetime | None:
-    """The first of these dates that is given and right; each one that is wrong is noted."""
-    for key in keys:
-        text, parsed = plain(dict.get(item, key)), dict.get(item, f"{key}_parsed")
-        at = moment_at(*parsed[:6]) if isinstance(parsed, tuple) else None
-        found = believable(at, text, notes) if at else moment_of(text, notes)
-        if found:
-            return found
-    return None
+    """The moment of :func:`date_in`, None where no day is given."""
+    given = date_in(item, notes, *keys)
+    return given.at if given and given.precision == DAY else None
 
 
 def link_to(channel: Item, rel: str) -> str:

@@ -1,0 +1,112 @@
+"""Dates as sources write them: what is given and no more. An unknown month or day stays unknown; no clock is asked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from digest.ingest.entry import DAY, MONTH, YEAR
+from digest.ingest.parsers.feed import plain, shorten_text
+
+YEARS = range(1900, 2100)  # outside, a date is a slip
+
+_MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_NAME = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+)?"
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_TIME = r"\d{1,2}:\d\d(?::\d\d)?(?:\s+[a-z]{2,5})?"
+WRITTEN = (
+    rf"{_WEEKDAY}{_DAY}[\s-]+(?P<month>{_NAME})[\s,-]+(?P<year>\d{{4}})",
+    rf"{_WEEKDAY}(?P<month>{_NAME})\s+(?:{_DAY},?\s+)?(?:{_TIME}\s+)?(?P<year>\d{{4}})",
+    rf"(?P<year>\d{{4}})[\s-]+(?P<month>{_NAME})(?:[\s-]+{_DAY})?",
+)
+"""Patterns of dates with the month's name, to be matched without case."""
+_RFC_822 = re.compile(rf"{_WEEKDAY}\d{{1,2}}[\s-]+{_NAME}[\s-]+(?:\d\d|[1-9]\d{{3}})\s+\d{{1,2}}:.*", re.I)
+_NUMBERS = re.compile(
+    r"(?P<year>\d{4})(?:([-/.])(?P<month>\d{1,2})(?:\2(?P<day>\d{1,2}))?)?(?!\d)(?P<time>[T\s]\s*\d{1,2}:.*)?"
+    r"|(?P<compact>\d{8})(?:T\d{4}.*)?"
+)
+_DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(?P<year>\d{4})(?:\s.*)?")
+_SEASON = re.compile(rf"(?:{_NAME}\s*[-–/]\s*{_NAME}|spring|summer|autumn|fall|winter)[\s,]+(?P<year>\d{{4}})", re.I)  # noqa: RUF001
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A date that a source gives; of ``at``, which is aware, only the parts up to ``precision`` are known."""
+
+    at: datetime
+    precision: str = DAY
+
+
+def date_of(value: object, notes: list[str]) -> Given | None:
+    """The date behind a text, UTC unless it says otherwise.
+
+    None with a note for what cannot be read or lies outside YEARS, None alone where nothing is given.
+    """
+    text = plain(value)[:100]
+    if not text:
+        return None
+    given = _read(text)
+    if given is None or given.at.year not in YEARS:
+        notes.append(f"a date that cannot be right was left out: “{shorten_text(text, width=40)}”")
+        return None
+    return given
+
+
+def moment_of(value: object, notes: list[str]) -> datetime | None:
+    """The moment behind a text, None where it gives no day; noted as by :func:`date_of`."""
+    given = date_of(value, notes)
+    return given.at if given and given.precision == DAY else None
+
+
+def _read(text: str) -> Given | None:
+    if _RFC_822.fullmatch(text):
+        try:
+            return Given(_aware(parsedate_to_datetime(text)))
+        except (ValueError, TypeError, IndexError, OverflowError):
+            pass  # an odd time; the day may be right
+    if match := _NUMBERS.fullmatch(text):
+        return _numbers(match, text)
+    if match := _DAY_OR_MONTH_FIRST.fullmatch(text):
+        one, other, year = int(match[1]), int(match[3]), int(match["year"])
+        if one > 12 or one == other:
+            return _given(year, other, one)
+        return _given(year, one, other) if other > 12 else _given(year)  # 3/8 is March or August
+    for form in WRITTEN:
+        if match := re.match(rf"{form}(?!\d)(?:\s+{_TIME}.*|\s*\.)?$", text, re.I):
+            return _given(int(match["year"]), _MONTHS[match["month"][:3].lower()], int(match["day"] or 0))
+    match = _SEASON.fullmatch(text)
+    return _given(int(match["year"])) if match else None
+
+
+def _numbers(match: re.Match[str], text: str) -> Given | None:
+    if match["compact"]:
+        text = f"{text[:4]}-{text[4:6]}-{text[6:]}"
+        year, month, day = int(text[:4]), int(text[5:7]), int(text[8:10])
+    else:
+        year, month, day = (int(match[part] or 0) for part in ("year", "month", "day"))
+    time = match["time"] or text[10:] if match["compact"] else match["time"] or ""
+    if time and day:
+        try:
+            return Given(_aware(datetime.fromisoformat(f"{year:04}-{month:02}-{day:02}T{time.strip(' T')}")))
+        except (ValueError, OverflowError):
+            pass
+    return _given(year, month, day)
+
+
+def _given(year: int, month: int = 0, day: int = 0) -> Given | None:
+    """Midnight of the day; of the first day where month or day are 0, which is how sources write the unknown."""
+    try:
+        at = datetime(year, month or 1, day or 1, tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    return Given(at, DAY if day and month else MONTH if month else YEAR)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
