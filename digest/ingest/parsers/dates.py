@@ -32,7 +32,7 @@ _NUMBERS = re.compile(
     r"|(?P<compact>\d{8})(?:T\d{4}.*)?"
 )
 _DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(?P<year>\d{4})(?:\s.*)?")
-_SEASON = re.compile(rf"(?:{_NAME}\s*[-–/]\s*{_NAME}|spring|summer|autumn|fall|winter)[\s,]+(?P<year>\d{{4}})", re.I)  # noqa: RUF001
+_SEASON = re.compile(rf"(?:{_NAME}\s*[-–/]\s*{_NAME}|spring|summer|autumn|fall|winter)[\s,]+(?P<year>\d{{4}})", re.I)
 
 
 @dataclass(frozen=True, slots=True)

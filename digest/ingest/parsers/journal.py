@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import islice
 
-from digest.ingest.entry import Entry, canonical_identifier, title_identifier, version_of
+from digest.ingest.entry import DAY, Entry, canonical_identifier, title_identifier, version_of
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.authors import authors_of
-from digest.ingest.parsers.feed import MAX_ABSTRACT, Feed, Refused, assemble, count_of, plain, shorten_text, web_address
-from digest.ingest.parsers.syndication import Item, Syndicated, first_text, link_to, moment, parse, texts_of
+from digest.ingest.parsers.dates import date_of
+from digest.ingest.parsers.descriptions import Description, describe
+from digest.ingest.parsers.feed import MAX_ABSTRACT, Feed, Refused, assemble, shorten_text, web_address
+from digest.ingest.parsers.syndication import Item, Syndicated, date_in, first_text, link_to, parse, texts_of
 
 KIND = "journal"
+DATES = ("published", "updated", "prism_publicationdate", "created", "prism_coverdate", "prism_coverdisplaydate")
 MAX_CATEGORIES, MAX_CATEGORY = 20, 100  # of an item; characters
 
 _PREPRINT_SUBJECT = re.compile(r"((?:bio|med)Rxiv) Subject Collection: (.{1,100})")
-_LABEL = re.compile(r"\s*<b>(Authors|Upvotes|Summary):</b>\s*")
+_MARK = re.compile(r"\A\[ASAP\]\s*")  # "as soon as publishable": a stage, no part of the title
 
 
 def read(body: bytes) -> Feed:
@@ -33,8 +37,9 @@ def from_feed(feed: Syndicated) -> Feed:
     """What a parsed feed holds."""
     notes = list(feed.markup.notes)
     name, url = _source_of(feed)
+    journal = [feed.title, *feed.title.split(": ")]
     return assemble(
-        (*feed.markup.refused, *(_entry(item, notes) for item in feed.items)),
+        (*feed.markup.refused, *(_entry(item, journal, notes) for item in feed.items)),
         kind=KIND,
         name=name,
         url=url,
@@ -52,8 +57,8 @@ def _source_of(feed: Syndicated) -> tuple[str, str]:
     return feed.title, own or web_address(first_text(feed.channel, "link"))
 
 
-def _entry(item: Item, notes: list[str]) -> Entry | Refused:
-    title = first_text(item, "title", "dc_title")
+def _entry(item: Item, journal: Sequence[str], notes: list[str]) -> Entry | Refused:
+    title = _MARK.sub("", first_text(item, "title", "dc_title"), count=1)
     given_link, guid = first_text(item, "link"), first_text(item, "id")
     link = web_address(given_link) or web_address(guid)
     if not title:
@@ -61,25 +66,35 @@ def _entry(item: Item, notes: list[str]) -> Entry | Refused:
     identifiers, version = _identifiers(item, link, guid)
     if not identifiers and not link:
         return Refused(what=shorten_text(title), why="its link is no web address" if given_link or guid else "no link")
-    summary = first_text(item, "summary") or next(texts_of(item, "content", "value"), "")
-    labelled = _labelled(summary[: 2 * MAX_ABSTRACT])
-    abstract = labelled.get("Summary", summary)
-    published = moment(item, notes, "published", "updated", "prism_publicationdate", "created")
-    names = list(texts_of(item, "authors", "name")) or [first_text(item, "author") or labelled.get("Authors", "")]
+    names = (*journal, title, *(first_text(item, key) for key in ("prism_publicationname", "source", "dc_source")))
+    described = _described(item, names)
+    given = date_in(item, notes, *DATES) or date_of(described.date, notes)
+    authors = authors_of(list(texts_of(item, "authors", "name")) or [first_text(item, "authors", "author")])
     terms = (term for term in texts_of(item, "tags", "term") if len(term) <= MAX_CATEGORY)
     return Entry(
         identifiers=identifiers or (title_identifier(title),),
         title=title,
-        abstract=abstract,
-        authors=authors_of(names),
+        abstract=described.abstract,
+        authors=authors or authors_of([described.authors]),
         categories=tuple(islice(dict.fromkeys(terms), MAX_CATEGORIES)),
         url=_page_of(identifiers, link),
-        published=published,
-        announced_on=published.date() if published else None,
+        published=given.at if given else None,
+        precision=given.precision if given else DAY,
+        announced_on=given.at.date() if given and given.precision == DAY else None,
         version=version,
-        withdrawn=arxiv.says_withdrawn(abstract=abstract, title=title),
-        points=count_of(labelled.get("Upvotes")),
+        withdrawn=arxiv.says_withdrawn(abstract=described.abstract, title=title),
+        points=described.votes,
     )
+
+
+def _described(item: Item, names: Sequence[str]) -> Description:
+    """The best of the item's descriptions: one with a headed abstract, else the first with any."""
+    texts = dict.fromkeys((first_text(item, "summary"), *islice(texts_of(item, "content", "value"), 5)))
+    found = [describe(text[: 2 * MAX_ABSTRACT], names) for text in texts]
+    best = max(found, key=lambda one: (one.has_heading and bool(one.abstract), bool(one.abstract)))
+    best.authors = next((one.authors for one in found if one.authors), "")
+    best.date = next((one.date for one in found if one.date), "")
+    return best
 
 
 def _identifiers(item: Item, link: str, guid: str) -> tuple[tuple[str, ...], int]:
@@ -91,15 +106,6 @@ def _identifiers(item: Item, link: str, guid: str) -> tuple[tuple[str, ...], int
     ranked = sorted(names, key=lambda name: ("arxiv:", "doi:", "url:").index(name[: name.index(":") + 1]))
     versioned = bool(ranked) and ranked[0].startswith(("arxiv:", "doi:10.1101/", "doi:10.64898/"))
     return tuple(ranked), version_of(link.partition("?")[0].removesuffix(".full")) if versioned else 1
-
-
-def _labelled(summary: str) -> dict[str, str]:
-    """What stands after ``<b>Authors:</b>`` and the like, where a description is made of such paragraphs."""
-    parts = {}
-    for paragraph in summary.split("<p>") if "<b>" in summary else ():
-        if match := _LABEL.match(paragraph):
-            parts[match[1]] = plain(paragraph[match.end() :].strip().removesuffix("</p>"))
-    return parts
 
 
 def _page_of(identifiers: tuple[str, ...], link: str) -> str:

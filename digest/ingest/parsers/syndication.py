@@ -10,8 +10,9 @@ from typing import Any
 
 import feedparser
 
+from digest.ingest.entry import DAY
 from digest.ingest.parsers.body import open_text
-from digest.ingest.parsers.dates import DAY, Given, date_of
+from digest.ingest.parsers.dates import Given, date_of
 from digest.ingest.parsers.feed import SourceUnreadable, plain
 from digest.ingest.parsers.xml_repair import Markup, well_formed
 from digest.source_errors import ErrorKind

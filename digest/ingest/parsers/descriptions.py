@@ -1,0 +1,158 @@
+"""Descriptions as publishers write them -> the abstract, and the authors and date that stand beside it.
+
+Citation lines, labels and headings are told by their form, whoever the publisher is.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from digest.ingest.parsers.dates import WRITTEN
+
+LONGEST_CITATION = 300  # characters; a longer block is text
+
+_BREAK = re.compile(
+    r"(<(?:/?(?:p|div|h[1-6]|li|ul|ol|dl|section|header|tr|td|table|blockquote)\b|br\b|hr\b)[^<>]*>)", re.I
+)
+_HEADING_TAG = re.compile(r"<(?:h[1-6])\b", re.I)
+_TAG = re.compile(r"<[^<>]*>")
+_ABSTRACT = re.compile(r"(?:abstract|summary)\s*[:.]?", re.I)
+_ASIDE = re.compile(r"(?:graphical abstract|toc graphic|highlights|key\s?words)\s*[:.]?", re.I)
+_LABEL = re.compile(
+    r"\s*(?P<label>publication date|source|author\(s\)|authors|abstract|summary|doi)\s*:\s*(?P<value>.*)", re.I | re.S
+)
+_LABEL_AHEAD = re.compile(r"\A[^:]{0,100}:\s*(?:</[^<>]*>\s*)*")
+_VOTES = re.compile(r"\s*<b>Upvotes:</b>\s*([0-9]{1,9})\s*")
+_LABELS_IN_A_ROW = re.compile(r"\s(?=(?:Source|Author\(s\)|Abstract):\s)")
+
+_DATE = "|".join(re.sub(r"\(\?P<\w+>", "(?:", form) for form in WRITTEN) + r"|\d{4}-\d\d(?:-\d\d)?"
+_DATES = re.compile(rf"(?<![\w-])(?:{_DATE})(?![\w-])", re.I)
+_NUMBERED = (
+    r"(?:vol(?:ume)?|issue|number|no|pages?|pp?|art(?:icle)?(?: (?:number|id|no))?|iss)\b\.?\s*:?\s*[a-z]?\d[\w.]*"
+    r"(?:\s*[-\u2013]\s*[a-z]?\d\w*)?"
+)
+_STAGE = (
+    r"early ?view|early access|(?:online )?ahead of print|online first|first ?view|just accepted|latest articles"
+    r"|accepted (?:article|manuscript)|articles? in press|in press|corrected proof|journal pre-?proof"
+)
+_REFERENCE = (
+    r"(?:doi:?\s*)?(?:https?://(?:dx\.)?doi\.org/)?\b10\.\d{4,9}/[^\s|;]+|\bpm(?:c)?id:?\s*(?:pmc)?\d+"
+    r"|\d+\s*\(\d[\w\s-]*\)(?:\s*:\s*[a-z]?\d[\w\u2013-]*)?|;\s*\d+\s*:\s*[a-z]?\d[\w\u2013-]*"
+)
+_PUBLISHED = r"(?:first )?published(?: online| electronically| on)*\b:?|available online|publication date:?|epub"
+_NONE = r"no abstract(?: available)?|abstract not available"
+_PARTS = re.compile(rf"{_REFERENCE}|(?:\b{_NUMBERED})|\b(?:{_STAGE}|{_PUBLISHED}|{_NONE}|doi:|pmc?id:)", re.I)
+_SMALL_WORDS = frozenset("of and for the in on to de des der die das und et la le les di e y a an".split())
+_LINK = r"(?:<a\b[^<>]*>)?\s*"
+_BEFORE_TEXT = re.compile(
+    rf"[^<>.;]{{0,120}},\s*published online:?\s*(?:{_DATE})\s*[;,.]?\s*(?:{_LINK}doi:?\s*10\.[^\s<>]+\s*(?:</a>)?)?\s*",
+    re.I,
+)
+_AFTER_TEXT = re.compile(rf"\[[^\[\]<>]{{3,100}}\]\s*published\s+(?:{_DATE})\.?\s*\Z", re.I)
+
+
+@dataclass(slots=True)
+class Description:
+    """What a description says; ``date`` is as it was written, ``votes`` None where none are told."""
+
+    abstract: str = ""
+    authors: str = ""
+    date: str = ""
+    votes: int | None = None
+    has_heading: bool = False  # the abstract stood under a heading of its own
+    _kept: list[str] = field(default_factory=list)
+    _aside: list[str] = field(default_factory=list)
+
+
+def describe(markup: str, names: Iterable[str] = ()) -> Description:
+    """Read a description; ``names`` are those of the journal and of the item, which are no abstract by themselves.
+
+    An abstract that stands alone keeps its markup as it was written.
+    """
+    found = Description()
+    known = sorted({name.casefold() for name in map(str.strip, names) if len(name.strip()) > 3}, key=len, reverse=True)
+    in_aside = taken = False
+    pieces = _BREAK.split(markup)
+    for at in range(0, len(pieces), 2):
+        tag = pieces[at - 1] if at else ""
+        for block in _labelled_apart(pieces[at]):
+            text = plain_text(block)
+            if not text:
+                continue
+            if _ASIDE.fullmatch(text):
+                in_aside = taken = True
+            elif _ABSTRACT.fullmatch(text):
+                # what stood before the heading is no part of it
+                found._kept, in_aside, taken, found.has_heading = [], False, True, True
+            elif _take_fact(found, block, text, known):
+                taken = True
+            else:
+                in_aside = in_aside and not _HEADING_TAG.match(tag)
+                edged = _AFTER_TEXT.sub("", _BEFORE_TEXT.sub("", block, count=1))
+                if edged != block:
+                    found.date, taken = found.date or _date_in(text), True
+                (found._aside if in_aside else found._kept).append(edged.strip())
+    kept = found._kept or found._aside
+    found.abstract = " <br> ".join(kept) if taken or not kept else markup
+    return found
+
+
+def plain_text(markup: str) -> str:
+    """The words of a piece of HTML on one line."""
+    return " ".join(html.unescape(_TAG.sub(" ", markup)).split()) if markup else ""
+
+
+def _labelled_apart(block: str) -> list[str]:
+    """The labels of one line each by itself: ``Publication date: … Source: … Author(s): …``."""
+    return _LABELS_IN_A_ROW.split(block) if _LABEL.match(plain_text(block[:100])) else [block]
+
+
+def _take_fact(found: Description, block: str, text: str, names: list[str]) -> bool:
+    """Take what is beside the abstract, or an abstract behind its label; False for a block that is text."""
+    if match := _VOTES.fullmatch(block):
+        found.votes = int(match[1])
+        return True
+    if label := _LABEL.fullmatch(text):
+        value = label["value"].strip()
+        match label["label"].lower():
+            case "author(s)" | "authors":
+                found.authors = found.authors or value
+                return True
+            case "abstract" | "summary":
+                found._kept.append(_LABEL_AHEAD.sub("", block, count=1).strip())
+                return True
+            case "publication date":
+                found.date = found.date or _date_in(value)
+                return True
+            case "source" if len(value) < LONGEST_CITATION:
+                return True
+    if _is_citation(text, names):
+        found.date = found.date or _date_in(text)
+        return True
+    return False
+
+
+def _is_citation(text: str, names: list[str]) -> bool:
+    """Whether a block names where and when a work appeared, and says nothing else."""
+    if len(text) > LONGEST_CITATION:
+        return False
+    rest = folded = text.casefold()
+    for name in names:
+        rest = rest.replace(name, " ")
+    left, parts = _PARTS.subn(" ", rest)
+    without_dates = _DATES.sub(" ", left)
+    words = re.findall(r"[^\W\d_]+", without_dates)
+    if not words:
+        return bool(parts) or rest != folded or without_dates != left
+    # the name of a journal: at most a few words, all but the small ones capitals
+    written = dict.fromkeys(re.findall(r"[^\W\d_]+", text))
+    capitals = {word.casefold() for word in written if word[0].isupper()}
+    return parts > 0 and len(words) <= 12 and all(word in capitals or word in _SMALL_WORDS for word in words)
+
+
+def _date_in(text: str) -> str:
+    """The most exact date of a line, as it was written."""
+    return max(_DATES.findall(text), key=lambda date: len(re.findall(r"\w+", date)), default="")
