@@ -108,7 +108,7 @@ def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
         _write_sightings(source, [work for work in papers_by_name.works if work.entry], now=now)
         reading = Reading(
             source=source.name,
-            expected=feed.stated_total if feed.stated_total is not None else len(feed.entries) + len(feed.refused),
+            expected=feed.expected,
             stored=sum(work.entry is not None for work in papers_by_name.works),
             new=sum(work.is_new for work in papers_by_name.works),
             updated=sum(work.is_changed and not work.is_new for work in papers_by_name.works),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from digest.ingest.entry import Entry
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.feed import Feed, Refused, SourceUnreadable, assemble, count_of, shorten_text
+from digest.ingest.parsers.retractions import says_withdrawn
 from digest.ingest.parsers.syndication import Syndicated, first_text, link_to, moment, parse, texts_of
 from digest.source_errors import ErrorKind
 
@@ -75,5 +76,5 @@ def _entries(feed: Syndicated, notes: list[str]) -> Iterator[Entry | Refused]:
             url=arxiv.page_of(identifiers),
             published=moment(item, notes, "published"),
             version=version,
-            withdrawn=arxiv.says_withdrawn(comment=first_text(item, "_comment"), abstract=summary),
+            withdrawn=says_withdrawn(title=title, comment=first_text(item, "_comment"), abstract=summary),
         )

@@ -19,6 +19,7 @@ from digest.ingest.parsers.feed import (
     shorten_text,
     web_address,
 )
+from digest.ingest.parsers.retractions import says_withdrawn
 from digest.ingest.parsers.xml_repair import Markup, well_formed
 from digest.source_errors import ErrorKind
 
@@ -79,17 +80,19 @@ def _entries(root: ElementTree.Element, notes: list[str]) -> Iterator[Entry | Re
         elif metadata is None:
             yield Refused(what=name, why="no metadata in arXiv's own format")
         else:
-            abstract = _text(metadata, "abstract")
+            title, abstract = _text(metadata, "title"), _text(metadata, "abstract")
             yield Entry(
                 identifiers=identifiers,
-                title=_text(metadata, "title"),
+                title=title,
                 abstract=abstract,
                 authors=tuple(filter(None, map(_name, metadata.iterfind("{*}authors/{*}author")))),
                 categories=arxiv.known_categories(_text(metadata, "categories").split()),
                 url=arxiv.page_of(identifiers),
                 published=moment_of(_text(metadata, "created"), notes),
                 version=max(version, 2 if _text(metadata, "updated") else 1),
-                withdrawn=arxiv.says_withdrawn(comment=_text(metadata, "comments"), abstract=abstract),
+                withdrawn=says_withdrawn(
+                    title=_text(metadata, "title"), comment=_text(metadata, "comments"), abstract=abstract
+                ),
             )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from digest.ingest.entry import CROSS, NEW, REPLACE, Entry
 from digest.ingest.parsers import arxiv, arxiv_rss
 from digest.ingest.parsers.feed import Feed, Refused, assemble, shorten_text
+from digest.ingest.parsers.retractions import says_withdrawn
 from digest.ingest.parsers.syndication import Syndicated, first_text, parse, texts_of
 from digest.text import split_authors
 
@@ -68,5 +69,5 @@ def _entries(feed: Syndicated, notes: list[str]) -> Iterator[Entry | Refused]:
             announced_on=day,
             announced=ANNOUNCED[suffix["type"] or ""] if suffix else "",
             version=version,
-            withdrawn=arxiv.says_withdrawn(abstract=abstract.removeprefix("<p>")),
+            withdrawn=says_withdrawn(title=title, abstract=abstract),
         )

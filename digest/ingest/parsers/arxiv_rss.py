@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from digest.ingest.entry import CROSS, NEW, REPLACE, REPLACE_CROSS, UNANNOUNCED, Entry
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.feed import Feed, Refused, SourceUnreadable, assemble, shorten_text
+from digest.ingest.parsers.retractions import says_withdrawn
 from digest.ingest.parsers.syndication import Item, Syndicated, first_text, moment, parse, texts_of
 from digest.source_errors import ErrorKind
 from digest.text import split_authors
@@ -93,5 +94,5 @@ def _entries(feed: Syndicated, notes: list[str]) -> Iterator[Entry | Refused]:
             announced_on=announcement_day(item, notes, "published") or feed_day,
             announced=ANNOUNCED.get(stated.lower(), UNANNOUNCED),
             version=version,
-            withdrawn=arxiv.says_withdrawn(comment=first_text(item, "_comment"), abstract=abstract),
+            withdrawn=says_withdrawn(title=title, comment=first_text(item, "_comment"), abstract=abstract),
         )

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from digest.ingest.entry import NEW, REPLACE, Entry, canonical_identifier
-from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.authors import authors_of
 from digest.ingest.parsers.body import open_text
 from digest.ingest.parsers.dates import moment_of
@@ -20,6 +19,7 @@ from digest.ingest.parsers.feed import (
     shorten_text,
 )
 from digest.ingest.parsers.json_items import Items, items_in
+from digest.ingest.parsers.retractions import says_withdrawn
 from digest.source_errors import ErrorKind
 
 KIND = "biorxiv_api"
@@ -85,8 +85,7 @@ def _entries(items: list[Any], notes: list[str]) -> Iterator[Entry | Refused]:
             announced_on=posted.date() if posted else None,
             announced=NEW if version == 1 else REPLACE,
             version=version,
-            withdrawn=plain(item.get("type")).lower() == "withdrawn"
-            or arxiv.says_withdrawn(abstract=abstract, title=title),
+            withdrawn=plain(item.get("type")).lower() == "withdrawn" or says_withdrawn(abstract=abstract, title=title),
         )
 
 

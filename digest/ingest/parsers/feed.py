@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from digest.ingest.entry import NEW, Entry
+from digest.ingest.parsers.retractions import why_no_work
 from digest.source_errors import ErrorKind, SourceError
 
 MAX_ENTRIES = 50_000  # arXiv gives at most 2,000 at once
@@ -31,6 +32,7 @@ class Refused:
 
     what: str  # the title, id or place in the feed, shortened
     why: str
+    is_work: bool = True  # False for a notice or front matter, which nobody expects among the papers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,12 @@ class Feed:
     announced_on: date | None = None
     refused: tuple[Refused, ...] = field(default=())
     notes: tuple[str, ...] = field(default=())  # "cut in the middle: the last entry was dropped"
+
+    @property
+    def expected(self) -> int:
+        """How many papers this reading should give."""
+        shown = len(self.entries) + sum(refused.is_work for refused in self.refused)
+        return shown if self.stated_total is None else self.stated_total
 
 
 def assemble(
@@ -78,6 +86,8 @@ def assemble(
             refused.append(thing)
         elif why := _flaw(thing, garbled):
             refused.append(Refused(what=shorten_text(thing.title or thing.identifiers[0]), why=why))
+        elif why := why_no_work(thing.title, thing.abstract):
+            refused.append(Refused(what=shorten_text(thing.title), why=why, is_work=False))
         else:
             key = thing.identifiers[0]
             if key in kept:

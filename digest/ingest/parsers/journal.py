@@ -12,6 +12,7 @@ from digest.ingest.parsers.authors import authors_of
 from digest.ingest.parsers.dates import date_of
 from digest.ingest.parsers.descriptions import Description, describe
 from digest.ingest.parsers.feed import MAX_ABSTRACT, Feed, Refused, assemble, shorten_text, web_address
+from digest.ingest.parsers.retractions import says_withdrawn
 from digest.ingest.parsers.syndication import Item, Syndicated, date_in, first_text, link_to, parse, texts_of
 
 KIND = "journal"
@@ -82,7 +83,7 @@ def _entry(item: Item, journal: Sequence[str], notes: list[str]) -> Entry | Refu
         precision=given.precision if given else DAY,
         announced_on=given.at.date() if given and given.precision == DAY else None,
         version=version,
-        withdrawn=arxiv.says_withdrawn(abstract=described.abstract, title=title),
+        withdrawn=says_withdrawn(abstract=described.abstract, title=title),
         points=described.votes,
     )
 

@@ -1,0 +1,94 @@
+"""Works taken back, and items that are no works: notices about other papers, and the front matter of an issue."""
+
+from __future__ import annotations
+
+import html
+import re
+
+LONGEST_NOTICE = 300  # characters of the abstract of a notice; a paper on retractions has more
+
+_NOUN = r"(?:paper|article|submission|manuscript|work|preprint|version|chapter|e-?print|entry|letter)\b"
+_MINE = rf"(?:this|the|our|my|their|its|above)\s+(?:\w+\s+)?{_NOUN}"
+_HOW = r"(?:(?:now|hereby|temporarily|formally|voluntarily|officially)\s+)?"
+_NOT_FROM = r"(?!\s+from\s+(?!(?:the\s+)?(?:arxiv|publication|bio|med)))"  # withdrawn from a conference is still here
+_REASON = r"(?=\s*(?:\Z|[.,;:()\[\]!]|(?:by|due|because|at the|as|since|pending|owing|following)\b))"
+_TAKEN_BACK = "|".join((
+    # this version has been removed by arXiv administrators
+    rf"(?:this|the)\s+(?:\w+\s+)?{_NOUN}(?:,?\s+version\s+\w+,?)?\s+(?:has\s+been|was|is|is\s+being)\s+{_HOW}"
+    rf"(?:withdrawn|retracted)\b{_NOT_FROM}",
+    rf"this\s+(?:\w+\s+)?{_NOUN}\s+(?:has\s+been|was)\s+{_HOW}removed\b",
+    # paper withdrawn by the authors; temporarily withdrawn
+    rf"(?:(?:paper|article|submission|manuscript|preprint|version|now|has|been|is|temporarily)\s+){{0,3}}"
+    rf"(?:withdrawn|retracted)\b{_NOT_FROM}{_REASON}",
+    # I am withdrawing this paper; the authors wish to retract their manuscript
+    r"(?:i|we|the\s+(?:first\s+|corresponding\s+)?authors?|all\s+authors|the\s+(?:publisher|journal|editors?(?:-in-chief)?)"
+    r"|(?:bio|med)?rxiv|arxiv(?:\s+admin\w*)?)\s+"
+    r"(?:(?:am|are|is|has|have|had|been|be|hereby|wish(?:es)?|would|like|want|to|decided|need|must|request\w*|now|formally"
+    r"|therefore|jointly|agreed)\s+){0,5}"
+    rf"(?:withdraw(?:s|ing|n)?|withdrew|retract(?:s|ing|ed)?)\s+{_MINE}{_NOT_FROM}",
+))  # fmt: skip
+_AT_THE_START = re.compile(rf"\s*(?:<[^<>]*>\s*)*(?:(?:abstract|comments?)\s*:?\s*)?(?:{_TAKEN_BACK})", re.I)
+_IN_A_CLAUSE = re.compile(rf"(?:\A|[.,;:(])\s*(?:{_TAKEN_BACK})", re.I)
+
+_WORK = r"(?:\s+(?:article|paper|chapter|manuscript|preprint|publication))?"
+_MARKED = re.compile(
+    # RETRACTED ARTICLE: …; but "Retracted: what happens next" has a subtitle
+    rf"(?:(?-i:RETRACTED|WITHDRAWN|REMOVED){_WORK}|(?:retracted|withdrawn|removed)\s+(?:article|paper))\s*[:\u2013\u2014]\s*\S"
+    rf"|(?:retracted|withdrawn|removed){_WORK}\s*[:\u2013\u2014]\s*(?-i:[^\sa-z])"
+    rf"|(?:temporary\s+)?removal:\s*\S|[\[(](?:retracted|withdrawn|removed){_WORK}[\])]"
+    rf"|.*\S\s*(?:[\[(](?:retracted|withdrawn|removed){_WORK}[\])]|[:\u2013\u2014-]\s+(?:retracted|withdrawn){_WORK})\Z",
+    re.I | re.S,
+)
+_MARKED_IN_CAPITALS = re.compile(r"(?:RETRACTED|WITHDRAWN)(?: ARTICLE| PAPER)?\s+(?=.*[a-z])")
+
+_QUOTE = "[\"'\u201c\u2018\u201e\u00ab]"
+_ABOUT = rf"(?:\Z|\s*[:\[(\u2013\u2014.]|\s+-\s|\s+(?:to|for)\b|\s*{_QUOTE})"
+_NOTICE = re.compile(
+    rf"(?:retraction\s+(?:note|notice)|notice\s+of\s+(?:retraction|withdrawal|removal)|statement\s+of\s+retraction"
+    rf"|(?:withdrawal|removal)\s+notice|(?:author|publisher|editorial)(?:'s|\u2019s|s')?\s+correction|corrigendum|corrigenda"
+    rf"|erratum|(?:editorial\s+)?expression\s+of\s+concern|(?:editor|publisher)s?(?:'s|\u2019s|'|\u2019)?\s+note){_ABOUT}"
+    rf"|errata(?:\Z|\s*[:\[(]|\s+(?:to|for)\b)"
+    rf"|(?:correction|corrections|retraction|addendum|withdrawal)(?:\s+(?:to|of|for))?\s*(?::|{_QUOTE}|\Z)"
+    rf"|(?:correction|retraction)\s+for\s+.{{1,80}}\bet al\b",
+    re.I,
+)
+_COULD_BE_A_PAPER = re.compile(
+    r"(?:corrections?|retraction|addendum|withdrawal|(?:editor|publisher)\S*\s+note)\b", re.I
+)
+_COVER = r"(?:(?:outside|inside)\s+)?(?:front|back)\s+cover|cover\s+(?:picture|feature|image|profile)|frontispiece"
+_MATTER = (
+    rf"{_COVER}|cover|issue information|masthead|front matter|back matter|table of contents|contents(?: list)?"
+    r"|editorial board|copyright(?: notice| page)?|title page|breaker page|blank page|(?:author|subject|keyword) index"
+    r"|publication information|(?:information|instructions|guidelines) (?:for|to) authors|graphical contents list"
+)
+_FRONT_MATTER = re.compile(
+    rf"\[?(?:.{{0,60}}?\S(?:[:,]|\s[\u2010-\u2014-])\s+)?(?:{_MATTER})(?:\s*(?:/|,|&|and)\s*(?:{_MATTER}))?\]?\.?"
+    rf"|(?:{_COVER}|issue information|editorial board|masthead)(?:\s*[:(,]|\s[\u2010-\u2014-]).{{0,300}}"
+    r"|ieee .{0,120}(?:publication information|society information|information for authors|institutional listings)",
+    re.I,
+)
+
+
+def says_withdrawn(*, title: str = "", abstract: str = "", comment: str = "") -> bool:
+    """Whether authors, archive or publisher took a work back, as far as its title, abstract or comment tell."""
+    title = _words(title)
+    return bool(
+        _MARKED.match(title)
+        or _MARKED_IN_CAPITALS.match(title)
+        or _AT_THE_START.match(abstract[:1000])
+        or _IN_A_CLAUSE.search(comment[:2000])
+    )
+
+
+def why_no_work(title: str, abstract: str = "") -> str:
+    """Why an item is no work of its own, ``""`` for a work; a title that only begins with such a word is a paper."""
+    title = _words(title)
+    if (match := _NOTICE.match(title)) and (
+        len(_words(abstract)) < LONGEST_NOTICE or not _COULD_BE_A_PAPER.match(match[0])
+    ):
+        return "a notice about another paper"
+    return "front matter of an issue" if _FRONT_MATTER.fullmatch(title) else ""
+
+
+def _words(text: str) -> str:
+    return " ".join(html.unescape(re.sub(r"</?[A-Za-z][^<>]*>", "", text[:4000])).split())
