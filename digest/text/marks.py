@@ -8,6 +8,8 @@ import unicodedata
 
 import nh3
 
+from digest.text.mathml import ATTRIBUTES, without_mathml
+
 MOST = 20_000
 """Longest text in characters; the rest is cut off before any work is done on it."""
 
@@ -19,11 +21,10 @@ _INLINE = (
     r"|monospace|xref|ext-link|named-content|styled-content|inline-formula|disp-formula|inline-graphic|graphic"
     r"|tex-math|alternatives|label|html|head|body|section|article|script|style|iframe|svg|math|su[bp]"
 )
-_ATTRIBUTES = r"""(?:\s+[\w:.-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>=]+))?)*+\s*/?"""
 # Only names that HTML, JATS or MathML know: the "<think>", "<EOS>" and "a < b" of titles and abstracts are words.
-_TAG = re.compile(rf"<(/?)({_BLOCK}|{_INLINE}){_ATTRIBUTES}>|<(!--)", re.I)
-_BLOCK_TAG = re.compile(rf"</?(?:jats:|xhtml:)?(?:{_BLOCK}){_ATTRIBUTES}>", re.I)
-_FOREIGN_TAG = re.compile(rf"</?(?:jats|xhtml|mml):[\w-]+{_ATTRIBUTES}>", re.I)
+_TAG = re.compile(rf"<(/?)({_BLOCK}|{_INLINE}){ATTRIBUTES}>|<(!--)", re.I)
+_BLOCK_TAG = re.compile(rf"</?(?:jats:|xhtml:)?(?:{_BLOCK}){ATTRIBUTES}>", re.I)
+_FOREIGN_TAG = re.compile(rf"</?(?:jats|xhtml|mml):[\w-]+{ATTRIBUTES}>", re.I)
 _SCRIPT_TAG = re.compile(r"<((?:jats:)?su[bp])>([^<>]{1,60})</\1>", re.I)
 # Without a closing tag these are a comparison ("a<b>c"), or removing them would remove the rest of the text.
 _ONLY_IN_PAIRS = frozenset(["a", "b", "i", "q", "s", "u", "script", "style", "iframe", "svg", "math"])
@@ -67,7 +68,7 @@ def _takes_joiner(character: str) -> bool:
 
 
 def without_html(text: str) -> str:
-    """Decode the entities of ``text`` and remove its HTML, JATS and MathML tags; ``<sub>`` and ``<sup>`` become TeX.
+    """Decode the entities of ``text``, draw its MathML and remove HTML and JATS; ``<sub>`` and ``<sup>`` become TeX.
 
     A ``<`` that opens no known tag belongs to a word or a formula and stays: ``p<0.05``, ``a < b``, ``<think>``.
     """
@@ -75,6 +76,7 @@ def without_html(text: str) -> str:
         text = _ENTITY.sub(lambda m: html.unescape(m[0]), text)
     if "<" not in text:
         return text
+    text = without_mathml(text)
     text = _SCRIPT_TAG.sub(lambda m: ("_" if m[1][-1] in "bB" else "^") + "{" + m[2] + "}", text)
     text = _FOREIGN_TAG.sub("", _BLOCK_TAG.sub(" ", text))
     if not _TAG.search(text):

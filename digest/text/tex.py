@@ -237,7 +237,7 @@ class _Reader:
             return accent(self._argument(), symbols.NAMED_ACCENTS[name])
         if name in symbols.FRACTIONS:
             return self._fraction()
-        if name in symbols.OPERATORS or symbols.SYMBOLS.get(name, "").strip(" ").replace(" ", "") == name:
+        if is_function(name):
             return self._spaced(symbols.SYMBOLS.get(name, name))
         if name in symbols.SYMBOLS:
             return self._symbol(symbols.SYMBOLS[name])
@@ -257,7 +257,7 @@ class _Reader:
         return before + operator + (" " if follower.isalnum() and self._next("name") not in symbols.SWITCHES else "")
 
     def _fraction(self) -> str:
-        above, below = (_bracketed(self._argument()) for _ in range(2))
+        above, below = (bracketed(self._argument()) for _ in range(2))
         fraction = f"{above}/{below}"
         return f"({fraction})" if self._next("text")[:1].isalpha() or self._last().isalnum() else fraction
 
@@ -266,7 +266,7 @@ class _Reader:
         match name:
             case "sqrt":
                 root = {"": "√", "3": "∛", "4": "∜"}.get(degree := self._option(), f"{script('^', degree)}√")
-                return root + _bracketed(self._argument())
+                return root + bracketed(self._argument())
             case "binom":
                 return f"C({self._argument()}, {self._argument()})"
             case "href":
@@ -317,7 +317,12 @@ def _link_of(address: str, words: str) -> str:
     return " ".join(filter(None, (words, f"({address})" if words and address else address)))
 
 
-def _bracketed(term: str) -> str:
+def is_function(name: str) -> bool:
+    """Return whether ``name`` is written upright and apart from its argument: log, sin, argmax."""
+    return name in symbols.OPERATORS or symbols.SYMBOLS.get(name, "").strip(" ").replace(" ", "") == name
+
+
+def bracketed(term: str) -> str:
     """Put ``term`` in brackets unless it is one number, letter, word or call, which reads well after ``/`` or ``√``."""
     return term if re.fullmatch(r"[√∛∜]?[^\W_]*(?:\([^()]*\))?[⁰¹²³⁴-ₜᵃ-ᶿ]*|[\d.]+|…", term) else f"({term})"
 
