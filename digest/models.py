@@ -106,6 +106,12 @@ class Paper(models.Model):
     primary_category = models.CharField(max_length=100, blank=True)
     url = models.CharField(max_length=2000, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
+    published_precision = models.CharField(
+        max_length=5,
+        default="day",
+        choices=[(part, part) for part in ("day", "month", "year")],
+        help_text="how much of the date the source gave; the rest is unknown",
+    )
     announced_on = models.DateField(null=True, blank=True)
     first_seen_at = models.DateTimeField(db_index=True)
     version = models.PositiveSmallIntegerField(default=1)

@@ -27,6 +27,7 @@ WORTH_SAYING = {"upvote": 10, "comment": 5, "star": 20}
 # More than three accents on one letter overlap the lines around it.
 _ACCENT = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]"
 _PILED_ACCENTS = re.compile(f"({_ACCENT}{{3}}){_ACCENT}+")
+KNOWN_PART = {"day": 10, "month": 7, "year": 4}  # characters of an ISO date
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class Card:
     """A paper as every reader sees it; :func:`card_for` makes it and bounds every part.
 
     ``authors`` are the shown ones: all up to five, else the first three and the last, with ``more_authors`` left out
-    between. ``url`` is empty without a safe link. ``published`` is an ISO date. ``also_in`` are the codes of further
-    categories.
+    between. ``url`` is empty without a safe link. ``published`` is an ISO date, only ``2026-11`` or ``2026`` where no
+    more is known. ``also_in`` are the codes of further categories.
     """
 
     identifier: str
@@ -77,8 +78,10 @@ class Card:
     @property
     def seen(self) -> str:
         """Return the source and the date: ``arXiv · 20 Nov 2026``."""
-        day = date.fromisoformat(self.published) if self.published else None
-        return " · ".join(part for part in (self.source, day and f"{day.day} {day:%b %Y}") if part)
+        known = len(self.published or "")
+        day = date.fromisoformat(f"{self.published}-01-01"[:10]) if self.published else None
+        when = day and (f"{day.day} {day:%b %Y}" if known > 7 else f"{day:%b %Y}" if known > 4 else f"{day:%Y}")
+        return " · ".join(part for part in (self.source, when) if part)
 
     @property
     def counts(self) -> str:
@@ -113,11 +116,13 @@ def card_for(
     category_name: str = "",
     categories: Sequence[str] = (),
     published: date | None = None,
+    precision: str = "day",
     facts: Iterable[Fact] = (),
 ) -> Card:
     """Make a paper's card from Unicode, each part visible, on one line and bounded. Never raises.
 
-    ``categories`` are all codes of the paper; a few are shown after the first, ``category``.
+    ``categories`` are all codes of the paper; a few are shown after the first, ``category``. Of ``published`` the parts
+    up to ``precision`` (``day month year``) are known.
     """
     names = [name for name in (shorten(_visible(author), NAME_LENGTH) for author in authors) if name]
     codes = dict.fromkeys(shorten(code, NAME_LENGTH) for code in categories if code and code != category)
@@ -131,7 +136,7 @@ def card_for(
         source=shorten(source, NAME_LENGTH),
         category=shorten(category, NAME_LENGTH),
         category_name=shorten(category_name, NAME_LENGTH),
-        published=published.isoformat() if published else None,
+        published=published.isoformat()[: KNOWN_PART[precision]] if published else None,
         facts=tuple(facts),
         also_in=tuple(codes)[:OTHER_CATEGORIES],
     )

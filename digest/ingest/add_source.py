@@ -28,6 +28,7 @@ from digest.ingest.parsers import (
     hugging_face,
     journal,
 )
+from digest.ingest.parsers.dates import not_ahead
 from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.ingest.store import clean_entries
 from digest.models import Source
@@ -89,7 +90,7 @@ def look_at(typed: str, *, now: datetime) -> Look:
 
 
 def _looked(url: str, feed: Feed, *, now: datetime) -> Look:
-    entries, unclean = clean_entries(feed.entries)
+    entries, unclean = clean_entries(not_ahead(feed, now).entries)
     left_out = _counted([*feed.refused, *unclean])
     why_none = arxiv_calendar.why_none(now.date()) if feed.kind == arxiv_rss.KIND else ""
     if not entries and left_out:

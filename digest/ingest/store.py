@@ -17,8 +17,9 @@ from django.db.models import F
 
 from digest import text
 from digest.ingest import parsers
-from digest.ingest.entry import REPLACE, Entry, title_identifier
+from digest.ingest.entry import DAY, REPLACE, Entry, title_identifier
 from digest.ingest.parsers import MAX_BYTES, Feed, Refused, SourceUnreadable, arxiv_api, arxiv_rss
+from digest.ingest.parsers.dates import not_ahead
 from digest.ingest.tag import SLICE, tag
 from digest.models import Delivery, DeliveryContent, Identifier, Paper, Sighting, Source
 from digest.record import DigestRecord, Why
@@ -96,6 +97,7 @@ def source_named_in(feed: Feed, file_name: str) -> Source:
 
 def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
     """Store what a source showed at ``now``; all of it or, when the database fails, nothing."""
+    feed = not_ahead(feed, now)
     entries, refused = clean_entries(feed.entries)
     with transaction.atomic():
         # one store at a time, or two sources that show one new work at once would both make it
@@ -260,7 +262,7 @@ class _PaperIndex:
 
 UPDATABLE = [
     "identifier", "title", "abstract", "authors", "categories", "primary_category", "url",
-    "published_at", "announced_on", "first_seen_at", "version", "withdrawn_at",
+    "published_at", "published_precision", "announced_on", "first_seen_at", "version", "withdrawn_at",
 ]  # fmt: skip
 
 
@@ -313,6 +315,7 @@ def _new_paper(entry: Entry, now: datetime) -> Paper:
         primary_category=entry.categories[0] if entry.categories else "",
         url=entry.url,
         published_at=entry.published,
+        published_precision=entry.precision,
         announced_on=entry.announced_on,
         first_seen_at=now,
         version=entry.version,
@@ -340,7 +343,8 @@ def _bring_up_to_date(paper: Paper, entry: Entry, *, now: datetime, structured: 
     if _rank(entry.identifiers[0]) < _rank(paper.identifier):
         paper.identifier, paper.url = entry.identifiers[0], entry.url or paper.url
     paper.url = paper.url or entry.url
-    paper.published_at = paper.published_at or entry.published
+    if entry.published and (not paper.published_at or (paper.published_precision != DAY and entry.precision == DAY)):
+        paper.published_at, paper.published_precision = entry.published, entry.precision
     paper.announced_on = paper.announced_on or entry.announced_on
     paper.first_seen_at = min(paper.first_seen_at, now)
     return before != (paper.title, paper.abstract, paper.authors, paper.categories, paper.withdrawn_at)

@@ -10,6 +10,7 @@ from digest.ingest.parsers import (
     biorxiv_api,
     hugging_face,
     journal,
+    json_feed,
     seed_page,
     syndication,
 )
@@ -44,6 +45,8 @@ def read(body: bytes) -> Feed:
     opened = open_text(body)
     if opened.text[0] in "[{":
         found = items_in(opened)
+        if json_feed.recognises(found):
+            return json_feed.from_items(found)
         return biorxiv_api.from_items(found) if biorxiv_api.recognises(found) else hugging_face.from_items(found)
     if opened.text[0] != "<":
         return seed_page.from_text(opened)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from digest.ingest.entry import DAY, MONTH, YEAR
-from digest.ingest.parsers.feed import plain, shorten_text
+from digest.ingest.parsers.feed import Feed, plain, shorten_text
 
 YEARS = range(1900, 2100)  # outside, a date is a slip
 
@@ -62,6 +62,22 @@ def moment_of(value: object, notes: list[str]) -> datetime | None:
     """The moment behind a text, None where it gives no day; noted as by :func:`date_of`."""
     given = date_of(value, notes)
     return given.at if given and given.precision == DAY else None
+
+
+def not_ahead(feed: Feed, now: datetime) -> Feed:
+    """The feed without the dates that lie later than tomorrow: covers of coming issues, and slips."""
+    last = now.astimezone(UTC).date() + timedelta(days=1)
+    entries = []
+    for entry in feed.entries:
+        if entry.published and entry.published.astimezone(UTC).date() > last:
+            entry = replace(entry, published=None, precision=DAY)
+        if entry.announced_on and entry.announced_on > last:
+            entry = replace(entry, announced_on=None)
+        entries.append(entry)
+    day = feed.announced_on
+    if day and day > last:
+        day = max((entry.announced_on for entry in entries if entry.announced_on), default=None)
+    return replace(feed, entries=tuple(entries), announced_on=day)
 
 
 def _read(text: str) -> Given | None:

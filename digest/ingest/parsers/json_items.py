@@ -11,7 +11,10 @@ from digest.ingest.parsers.body import Text
 from digest.ingest.parsers.feed import Refused, SourceUnreadable
 from digest.source_errors import ErrorKind
 
-_BEFORE_FIRST_ITEM = re.compile(r"\[|\{(?:(?!\"collection\").){0,2000}\"collection\"\s*:\s*\[", re.S)
+_LISTS = ("collection", "items")  # bioRxiv's API, JSON Feed
+_BEFORE_FIRST_ITEM = re.compile(
+    r"\[|\{(?:(?!\"(?:collection|items)\").){0,2000}\"(?P<key>collection|items)\"\s*:\s*\[", re.S
+)
 _BETWEEN_ITEMS = re.compile(r"[\s,]*")
 
 
@@ -37,22 +40,23 @@ def items_in(opened: Text) -> Items:
     except RecursionError as error:
         raise SourceUnreadable(ErrorKind.MALFORMED, "JSON nested too deep") from error
     except ValueError as error:
-        whole = _whole_items(opened.text)
+        key, whole = _whole_items(opened.text)
         if not whole:
             raise SourceUnreadable(ErrorKind.TRUNCATED, f"damaged JSON, {str(error)[:100]}") from error
-        value = whole if opened.text[0] == "[" else {"collection": whole}
+        value = {key: whole} if key else whole
         cut = ("cut in the middle: every whole item was kept",)
         refused = (Refused(what=f"item {len(whole) + 1}", why="cut in the middle"),)
     head = value if isinstance(value, dict) else {}
     if "error" in head:
         raise SourceUnreadable(ErrorKind.SOURCE_ERROR, str(head["error"])[:200])
-    items = head.get("collection", [head]) if head else value
+    items = next((head[key] for key in _LISTS if key in head), [head]) if head else value
     if not isinstance(items, list):
         raise SourceUnreadable(ErrorKind.UNKNOWN_FORMAT, "JSON without a list of papers")
     return Items(items=items, head=head, notes=(*opened.notes, *cut), refused=refused, garbled=opened.garbled)
 
 
-def _whole_items(text: str) -> list[Any]:
+def _whole_items(text: str) -> tuple[str, list[Any]]:
+    """The name of the list in a cut answer, "" for a bare list, and its items that are whole."""
     start = _BEFORE_FIRST_ITEM.match(text)
     decoder, items = json.JSONDecoder(), []
     at = start.end() if start else len(text)
@@ -62,4 +66,4 @@ def _whole_items(text: str) -> list[Any]:
         except (ValueError, RecursionError):
             break
         items.append(item)
-    return items
+    return (start["key"] or "") if start else "", items
