@@ -156,7 +156,8 @@ def _laid_out(element: _Element, parts: list[_Element], drawn: list[str]) -> str
 
 
 def _token(element: _Element) -> str:
-    text = html.unescape("".join(child for child in element.children if isinstance(child, str)))
+    text = "".join(child for child in element.children if isinstance(child, str))
+    text = html.unescape(html.unescape(text))  # feeds escape operators up to three times
     if element.name in ("mtext", "ms"):
         return text.translate(_SIGNS)
     text = " ".join(text.split()).translate(_SIGNS)

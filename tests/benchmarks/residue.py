@@ -25,10 +25,11 @@ RESIDUE: Final = re.compile(
     | \b(?:script|footnote|normal)size(?=[A-Z]) | \btext(?:bf|it|sc|tt)
     | \^(?:alpha|beta|gamma|delta|circ|star|top|prime|dagger|times)(?![a-z])
     | \b(?:alpha|beta|gamma|delta|epsilon|theta|lambda|sigma|omega|rho)\^
+    | </?mml: | </m[a-z]{{1,13}}> | <m(?:ath|row|sup|sub|subsup|frac|sqrt|root|over|under|text|style)\b   # MathML
     """,
     re.X,
 )
-"""Raw TeX that a reader must never see: ``RESIDUE.search(text)`` on cleaned text finds the first of it."""
+"""Raw TeX and MathML that a reader must never see: ``RESIDUE.search(text)`` on cleaned text finds the first of it."""
 
 _MARKUP = re.compile(
     rf"\b(?:{'|'.join(COLOURS)})(?=\{{)"

@@ -75,7 +75,7 @@ def test_residue_is_shown_and_not_accepted(
     assert main(["text", "--data", str(tmp_path)]) == 1
     printed = capsys.readouterr()
     assert "\n    \\left over\n    abstract\n" in printed.out
-    assert printed.err == "./run bench: more residue or lost words than is allowed.\n"
+    assert printed.err == "./run bench: more residue, lost words or wrong formulas than is allowed.\n"
 
 
 def test_a_missing_file_is_told_before_any_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

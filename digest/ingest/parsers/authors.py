@@ -14,6 +14,7 @@ _PARTICLES = frozenset(
 )
 _AND = re.compile(r"\s(?:and|&)\s", re.I)
 _BESIDE_NAMES = re.compile(r"\S+@\S+|\bauthor affiliations?\b.*", re.I | re.S)
+_IN_BRACKETS = re.compile(r"\A\(([^()]*)\)\Z")  # RSS: an address, then the name
 
 
 def authors_of(listed: Sequence[str]) -> tuple[str, ...]:
@@ -26,7 +27,7 @@ def authors_of(listed: Sequence[str]) -> tuple[str, ...]:
     names: list[str] = []
     alone = {fold(one) for one in listed if "," not in one}
     for one in listed:
-        one = _BESIDE_NAMES.sub("", html.unescape(one)).strip()
+        one = _IN_BRACKETS.sub(r"\1", _BESIDE_NAMES.sub("", html.unescape(one)).strip())
         parts = list(_names_in(one))
         if len(parts) < 2 and "," in one and alone and all(fold(part) in alone for part in one.split(",")):
             continue  # named once more, all together

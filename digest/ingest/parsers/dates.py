@@ -77,7 +77,8 @@ def not_ahead(feed: Feed, now: datetime) -> Feed:
     day = feed.announced_on
     if day and day > last:
         day = max((entry.announced_on for entry in entries if entry.announced_on), default=None)
-    return replace(feed, entries=tuple(entries), announced_on=day)
+    ahead = ("dates later than tomorrow were left out",) if entries != list(feed.entries) else ()
+    return replace(feed, entries=tuple(entries), announced_on=day, notes=(*feed.notes, *ahead))
 
 
 def _read(text: str) -> Given | None:

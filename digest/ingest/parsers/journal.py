@@ -16,7 +16,7 @@ from digest.ingest.parsers.retractions import says_withdrawn
 from digest.ingest.parsers.syndication import Item, Syndicated, date_in, first_text, link_to, parse, texts_of
 
 KIND = "journal"
-DATES = ("published", "updated", "prism_publicationdate", "created", "prism_coverdate", "prism_coverdisplaydate")
+DATES = ("published", "updated", "_publicationdate", "created", "_coverdate", "_coverdisplaydate")
 MAX_CATEGORIES, MAX_CATEGORY = 20, 100  # of an item; characters
 
 _PREPRINT_SUBJECT = re.compile(r"((?:bio|med)Rxiv) Subject Collection: (.{1,100})")
@@ -67,7 +67,7 @@ def _entry(item: Item, journal: Sequence[str], notes: list[str]) -> Entry | Refu
     identifiers, version = _identifiers(item, link, guid)
     if not identifiers and not link:
         return Refused(what=shorten_text(title), why="its link is no web address" if given_link or guid else "no link")
-    names = (*journal, title, *(first_text(item, key) for key in ("prism_publicationname", "source", "dc_source")))
+    names = (*journal, title, *(first_text(item, key) for key in ("_publicationname", "source", "dc_source")))
     described = _described(item, names)
     given = date_in(item, notes, *DATES) or date_of(described.date, notes)
     authors = authors_of(list(texts_of(item, "authors", "name")) or [first_text(item, "authors", "author")])

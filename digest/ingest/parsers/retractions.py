@@ -11,7 +11,7 @@ _NOUN = r"(?:paper|article|submission|manuscript|work|preprint|version|chapter|e
 _MINE = rf"(?:this|the|our|my|their|its|above)\s+(?:\w+\s+)?{_NOUN}"
 _HOW = r"(?:(?:now|hereby|temporarily|formally|voluntarily|officially)\s+)?"
 _NOT_FROM = r"(?!\s+from\s+(?!(?:the\s+)?(?:arxiv|publication|bio|med)))"  # withdrawn from a conference is still here
-_REASON = r"(?=\s*(?:\Z|[.,;:()\[\]!]|(?:by|due|because|at the|as|since|pending|owing|following)\b))"
+_REASON = r"(?=\s*(?:\Z|[.,;:()\[\]!<]|(?:by|due|because|at the|as|since|pending|owing|following)\b))"
 _TAKEN_BACK = "|".join((
     # this version has been removed by arXiv administrators
     rf"(?:this|the)\s+(?:\w+\s+)?{_NOUN}(?:,?\s+version\s+\w+,?)?\s+(?:has\s+been|was|is|is\s+being)\s+{_HOW}"

@@ -77,7 +77,7 @@ def date_in(item: Item, notes: list[str], *keys: str) -> Given | None:
 
     Read from the text: for a form that it does not know, feedparser 6.0.14 takes parts from the machine's clock.
     """
-    given = [found for key in keys if (found := date_of(dict.get(item, key), notes))]
+    given = [found for key in keys if (found := date_of(first_text(item, key), notes))]
     return next((one for one in given if one.precision == DAY), given[0] if given else None)
 
 
