@@ -8,7 +8,7 @@ urlpatterns = [
     re_path(r"^(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})$", public.day, name="day"),
     path("search", public.search_page, name="search"),
     re_path(
-        r"^f/(?P<token>[^/]+)/(?P<number>[0-9]{1,3})/(?P<wish>more|less|mute)$", feedback.feedback, name="feedback"
+        r"^f/(?P<token>[^/]+)/(?P<number>[0-9]{1,3})/(?P<wish>more|less|mute)\W*$", feedback.feedback, name="feedback"
     ),
     path("d/<str:token>", web_copy.web_copy, name="web_copy"),
     path("preview", preview.preview, name="preview"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
@@ -21,6 +24,9 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 
+# Mail programs take a bracket, a full stop or a quotation mark after a link for a part of it.
+_GLUED = re.compile(r"[^A-Za-z0-9_-]+$")
+
 
 def see_other(name: str, query: str = "") -> HttpResponseRedirect:
     """Redirect to the page of that name with status 303, after a form was accepted."""
@@ -31,8 +37,9 @@ def token_page(view: View) -> View:
     """Decorate a page with a token in its URL: not cached, not indexed, no referrer, no content from other sites.
 
     Its forms have no CSRF token: without a referrer browsers send ``Origin: null``, which Django refuses. The token in
-    the URL is the permission, and a POST is refused if the browser reports that another site sent it. A BadLink that
-    the view raises becomes a page with advice. A view's own Content-Security-Policy is kept.
+    the URL is the permission, and a POST is refused if the browser reports that another site sent it. Punctuation after
+    the token is ignored. A BadLink that the view raises becomes a page with advice. A view's own
+    Content-Security-Policy is kept.
     """
     checked = require_http_methods(["GET", "HEAD", "POST"])(view)
 
@@ -43,7 +50,7 @@ def token_page(view: View) -> View:
             response = (
                 render(request, "403.html", status=403)
                 if request.method == "POST" and _is_sent_by_another_site(request)
-                else checked(request, token, *args, **kwargs)
+                else checked(request, _GLUED.sub("", token), *args, **kwargs)
             )
         except BadLink as error:
             response = _bad_link(request, error)
@@ -61,9 +68,16 @@ def _is_sent_by_another_site(request: HttpRequest) -> bool:
     says_so = request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
     if not says_so and request.headers.get("Origin", "null") in ours:
         return False
-    name, value = ONE_CLICK
-    is_one_click = bool(request.resolver_match and request.resolver_match.url_name == "unsubscribe")
-    return not (is_one_click and request.POST.get(name) == value)
+    may_be_one_click = bool(request.resolver_match and request.resolver_match.url_name == "unsubscribe")
+    return not may_be_one_click or pressed(request) is not None
+
+
+def pressed(request: HttpRequest) -> str | None:
+    """Return ``do`` of the page's own form; None for any other body, even one that cannot be read as a form."""
+    try:
+        return request.POST.get("do")
+    except (BadRequest, SuspiciousOperation, MultiPartParserError):
+        return None
 
 
 def _bad_link(request: HttpRequest, error: BadLink) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Unsubscribe by one click or one RFC 8058 POST; alternatives are offered afterwards."""
+"""Unsubscribe by one click or one POST (RFC 8058); alternatives are offered afterwards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from subscriptions.models import Subscriber
 from subscriptions.rate_limits import proof
 from subscriptions.schedule import local_date
 from subscriptions.tokens import UNSUBSCRIBE, read_token
-from subscriptions.web.decorators import ONE_CLICK, token_page
+from subscriptions.web.decorators import pressed, token_page
 
 A_WHILE = timedelta(weeks=4)
 INSTEAD = ("undo", "pause", "weekly")
@@ -23,17 +23,19 @@ INSTEAD = ("undo", "pause", "weekly")
 
 @token_page
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """Unsubscribe on POST; the answer is the same if it is repeated, and for readers who were erased."""
+    """Unsubscribe on POST; the answer is the same if it is repeated, and for readers who were erased.
+
+    Mail servers send RFC 8058's pair in many forms, so every POST without ``do`` unsubscribes: the signed address is
+    permission enough.
+    """
     public_id = read_token(UNSUBSCRIBE, token)
     if request.method != "POST":
         return render(request, "unsubscribe.html", {"left": False})
-    name, value = ONE_CLICK
     now, evidence = timezone.now(), proof(request, "/u/")
-    # Checked before "do", since only this POST may come from another site.
-    if request.POST.get(name) == value:
+    if (do := pressed(request)) is None:
         consent.unsubscribe(public_id, now=now, **evidence)
         return render(request, "unsubscribe.html", {"left": True})
-    if (do := request.POST.get("do")) not in INSTEAD:
+    if do not in INSTEAD:
         return render(request, "unsubscribe.html", {"left": False}, status=400)
     reader = _instead(public_id, do, now, evidence)
     rests = reader is not None and reader.is_paused(local_date(reader.zone, now))

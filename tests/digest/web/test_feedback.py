@@ -332,6 +332,16 @@ def test_looking_changes_nothing_and_gives_nothing_away(press: Client, wish: str
 
 
 @pytest.mark.parametrize("wish", ["more", "less", "mute"])
+@pytest.mark.parametrize("glued", [")", ".", ">", "%3E)", "%0D%0A"])
+def test_punctuation_that_a_mail_program_added_to_the_link_does_no_harm(press: Client, wish: str, glued: str) -> None:
+    sent(ada := reader("ada"))
+    assert press.get(link(ada, wish) + glued).content == press.get(link(ada, wish)).content
+    if wish != "mute":
+        assert press.post(link(ada, wish) + glued, {"do": wish}).status_code == 200
+        assert list(said(ada).values()) == [wish]
+
+
+@pytest.mark.parametrize("wish", ["more", "less", "mute"])
 def test_a_bad_link_is_told_so_and_does_nothing(press: Client, wish: str) -> None:
     ada, ben, erased = reader("ada"), reader("ben"), reader("cleo")
     sent(ada, erased)

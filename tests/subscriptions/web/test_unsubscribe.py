@@ -76,12 +76,11 @@ def test_a_pause_outlasts_leaving_and_undo_and_the_page_says_so(ada: Subscriber,
 
 
 @pytest.mark.parametrize("do", ["undo", "pause", "weekly"])
-def test_one_click_leaves_whatever_else_another_site_puts_into_it(ada: Subscriber, link: str, do: str) -> None:
-    for _ in range(2):
-        answer = Client().post(link, {**ONE_CLICK, "do": do}, HTTP_SEC_FETCH_SITE="cross-site")
-        assert "You are unsubscribed" in answer.content.decode()
+def test_another_site_cannot_press_the_pages_own_buttons(ada: Subscriber, link: str, do: str) -> None:
+    for fields in ({"do": do}, {**ONE_CLICK, "do": do}):
+        assert Client().post(link, fields, HTTP_SEC_FETCH_SITE="cross-site").status_code == 403
         ada.refresh_from_db()
-        assert ada.status == Subscriber.Status.UNSUBSCRIBED
+        assert ada.status == Subscriber.Status.ACTIVE
 
 
 def test_leaving_cannot_be_taken_back_a_day_later(ada: Subscriber, link: str) -> None:
