@@ -1,7 +1,8 @@
 """Links in mails: signed tokens, which never expire, and login tokens, which work once and expire soon.
 
-A signed token is the reader's public id (22 characters), the day of a digest if it is about one (5), and 16 characters
-of HMAC-SHA256 (96 bits), so that a whole link has at most 70 columns and List-Unsubscribe stays one line. It has one
+A signed token is the reader's public id (22 characters), the day of a digest if it is about one (3; older links have
+5), and 16 characters of HMAC-SHA256 (96 bits), so that List-Unsubscribe stays one line of 70 columns, and a link under
+a paper is whole in 80 columns, with a host of up to 20 characters. It has one
 purpose, and stays valid after a change of address, and of key while the old key is in SECRET_KEY_FALLBACKS. A login
 token is 128 random bits, of which only the hash is stored.
 """
@@ -35,7 +36,8 @@ LASTS = {
     LoginToken.Purpose.CHANGE_ADDRESS: timedelta(hours=48),
 }
 
-_TOKEN = re.compile(r"([A-Za-z0-9_-]{22})([0-9a-f]{5})?([A-Za-z0-9_-]{16})")
+_DAY_BITS = 18  # a day's number begins with the same bits from the year 1436 to 2154
+_TOKEN = re.compile(r"([A-Za-z0-9_-]{22})([0-9a-f]{5}|[A-Za-z0-9_-]{3})?([A-Za-z0-9_-]{16})")
 
 
 class BadLink(Exception):
@@ -105,12 +107,23 @@ def _read(purpose: str, token: str) -> tuple[str, date | None]:
         public_id, day, seal = match.groups(default="")
         for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
             if hmac.compare_digest(seal, _seal(purpose, public_id + day, key)):
-                return public_id, date.fromordinal(int(day, 16)) if day else None
+                return public_id, _read_day(day) if day else None
     raise BadLink(f"not a link to {purpose}")
 
 
 def _written(day: date | None) -> str:
-    return f"{day.toordinal():05x}" if day else ""
+    """Return the last 18 bits of the day's number as three characters."""
+    if day is None:
+        return ""
+    number = day.toordinal() & (1 << _DAY_BITS) - 1
+    return base64.urlsafe_b64encode(number.to_bytes(3, "big"))[1:].decode()
+
+
+def _read_day(text: str) -> date:
+    if len(text) == 5:  # of a mail before 2026-12
+        return date.fromordinal(int(text, 16))
+    number = int.from_bytes(base64.urlsafe_b64decode("A" + text), "big")
+    return date.fromordinal(2 << _DAY_BITS | number)
 
 
 # Login tokens --------------------------------------------------------------------------------------------------------

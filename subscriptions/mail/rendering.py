@@ -24,6 +24,7 @@ _DISGUISES = "\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\u
 _UNPRINTABLE = re.compile(f"[{_DISGUISES}\ue000\ue001]")
 _UNPRINTABLE_BUT_MARKS = re.compile(f"[{_DISGUISES}]")
 _LONG_RUN = re.compile(r"[^ \n]{60}(?=[^ \n])")
+_LONGEST_LINK = 500  # characters that are kept whole
 _LONG_LINE = re.compile(r"([^\n\0]{60,120}?) ")  # bounded: otherwise quadratic in a text without spaces
 
 
@@ -61,7 +62,10 @@ def one_line(text: str) -> str:
 
 
 def wrap(text: str, indent: int = 0, *, hang: bool = False) -> str:
-    """Fill lines of at most 78 characters, indented by ``indent`` spaces; with ``hang`` all but the first."""
+    """Fill lines of at most 78 characters, indented by ``indent`` spaces; with ``hang`` all but the first.
+
+    A longer link is kept whole on a line of its own.
+    """
     blank = " " * indent
     filled = f"\n{blank}".join(_lines(one_line(text), COLUMNS - indent))
     return filled if hang else blank + filled
@@ -73,7 +77,9 @@ def _lines(text: str, width: int) -> list[str]:
     while len(text) - start > width:
         end = text.rfind(" ", start, start + width + 1)
         if end < 0:  # a word is longer than a line
-            return textwrap.wrap(text, width, break_on_hyphens=False)
+            long_words = [word for word in text.split(" ") if len(word) > width]
+            are_links = all("://" in word and len(word) <= _LONGEST_LINK for word in long_words)
+            return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=not are_links)
         lines.append(text[start:end])
         start = end + 1
     return [*lines, text[start:]]

@@ -6,7 +6,9 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -36,6 +38,10 @@ pytestmark = pytest.mark.django_db
 DAY = NOON.date()
 
 
+def urls(part: str) -> list[str]:
+    return re.findall(r"https?://[^\"<\s]+", part)
+
+
 def arxiv_links(part: str) -> list[str]:
     return re.findall(r"https://arxiv\.org/abs/[\d.]+", part)
 
@@ -63,10 +69,23 @@ def test_the_text_part_is_written_for_reading(every_mail: dict[str, bytes]) -> N
         text, _ = parts(raw)
         assert len(re.findall("https://", text)) >= 2, name
         for line in text.splitlines():
-            assert len(line) <= 78 or line.strip().startswith("https://"), line
-            assert "https://" not in line or re.fullmatch(r" *https://\S+", line), line  # a link stands alone, whole
+            assert len(line) <= (80 if line.startswith("https://") else 78), line
+            assert "https://" not in line or re.fullmatch(r"https://\S+", line), line  # a link stands alone, whole
         assert not re.search(r"</?(p|td|tr|table|a|span|div|h[1-3])\b|&(amp|lt|nbsp|#\d+);", text)
         assert "\n\n\n\n" not in text.replace("\r", "")
+
+
+def test_every_link_occurs_as_often_in_both_parts(every_mail: dict[str, bytes]) -> None:
+    for name, raw in every_mail.items():
+        text, html = (Counter(urls(part)) for part in parts(raw))
+        assert text == html, name
+
+
+def test_links_of_two_digit_papers_fit_80_columns_with_a_host_of_20_characters(sink: Sink, settings: Any) -> None:
+    settings.SITE_URL = "https://digest.example.co.uk"
+    text = parts(ordinary(sink, 25))[0]
+    assert max(map(len, text.splitlines())) == 80
+    assert len(re.findall(r"^\S+/f/\S+/25/mute\r?$", text, re.M)) == 1
 
 
 # MimeBytes
@@ -127,9 +146,7 @@ def test_every_other_link_is_one_of_the_readers_own_as_it_is(digest: bytes, sett
     own = {unsubscribe_url(ada), preferences_url(ada), web_copy_url(ada, DAY), "https://papers.example.org"}
     others = {href for href, _ in links(digest) if "arxiv.org" not in href}
     assert others == say | own == ours(digest)
-    assert set(re.findall(r"https?://[^\"<\s]+", parts(digest)[1])) == others | {
-        href for href, _ in links(digest) if "arxiv.org" in href
-    }
+    assert set(urls(parts(digest)[1])) == others | {href for href, _ in links(digest) if "arxiv.org" in href}
 
 
 def test_hostile_papers_make_no_header_and_no_element(digest: bytes) -> None:
@@ -276,8 +293,7 @@ def test_the_foot_says_who_sends_from_where_to_whom_why_and_how_to_change_it(not
             foot = part[part.index("Sent to") :]
             assert " ".join(foot.split()).count(POSTAL_ADDRESS) == 1
             assert "Broadsheet" in foot
-            assert {preferences_url(whom), unsubscribe_url(whom)} <= set(re.findall(r"https://[^\"<\s]+", foot))
-            assert web_copy_url(whom, DAY) in part
+            assert {preferences_url(whom), unsubscribe_url(whom), web_copy_url(whom, DAY)} <= set(urls(foot))
         said = {href: words for href, words in links(raw) if href in parts(raw)[1][parts(raw)[1].index("Sent to") :]}
         assert said[web_copy_url(whom, DAY)] == "Read on the web"
 

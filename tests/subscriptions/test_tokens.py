@@ -1,9 +1,22 @@
 from __future__ import annotations
 
+import base64
+import hmac
+from datetime import date
+
 import pytest
 
 from subscriptions.models import Subscriber
-from subscriptions.tokens import UNSUBSCRIBE, BadLink, message_id, read_token, token_for, unsubscribe_url
+from subscriptions.tokens import (
+    FEEDBACK,
+    UNSUBSCRIBE,
+    BadLink,
+    message_id,
+    read_day_token,
+    read_token,
+    token_for,
+    unsubscribe_url,
+)
 
 ADA = Subscriber(public_id="A" * 22, email="ada@example.org")
 
@@ -21,6 +34,21 @@ def test_a_token_is_read_back_for_its_own_purpose_only() -> None:
 def test_a_changed_token_is_a_bad_link(spoil) -> None:
     with pytest.raises(BadLink):
         read_token(UNSUBSCRIBE, spoil(token_for(UNSUBSCRIBE, ADA)))
+
+
+@pytest.mark.parametrize("day", [date(1436, 6, 17), date(2026, 3, 2), date(2154, 2, 28)])
+def test_a_day_is_read_back(day: date) -> None:
+    token = token_for(FEEDBACK, ADA, day=day)
+    assert len(token) == 41
+    assert read_day_token(FEEDBACK, token) == (ADA.public_id, day)
+    assert read_token(FEEDBACK, token) == ADA.public_id
+
+
+def test_links_of_older_mails_with_a_longer_day_still_work(settings) -> None:
+    about = f"{ADA.public_id}{date(2026, 3, 2).toordinal():05x}"
+    seal = hmac.digest(settings.SECRET_KEY.encode(), f"broadsheet.link|feedback|{about}".encode(), "sha256")
+    token = about + base64.urlsafe_b64encode(seal).decode()[:16]
+    assert read_day_token(FEEDBACK, token) == (ADA.public_id, date(2026, 3, 2))
 
 
 def test_links_outlive_a_change_of_key_while_the_old_one_is_kept(settings) -> None:

@@ -403,7 +403,7 @@ def test_the_links_of_the_mail_lead_to_the_papers_beside_them(press: Client) -> 
     row = Delivery.objects.select_related("subscriber", "edition").get()
     text = email_for(row).text
     shown = dict(re.findall(r"^(\d+)\. +(.+)$", text, flags=re.M))
-    links = re.findall(r"^ +https?://[^/]+(/f/\S+/(\d+)/(?:more|less|mute))$", text, flags=re.M)
+    links = re.findall(r"^https?://[^/]+(/f/\S+/(\d+)/(?:more|less|mute))$", text, flags=re.M)
     assert len(links) == 9
     for path, number in links:
         assert shown[number] in words(press.get(path))

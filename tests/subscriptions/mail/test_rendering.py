@@ -111,6 +111,12 @@ def test_what_is_taken_out_of_a_line_leaves_no_second_space() -> None:
     assert one_line("\0 a \0 b\u2028c \u202e") == "a b c"
 
 
+def test_wrapping_keeps_a_link_whole_unless_it_is_of_no_use() -> None:
+    link, never = "https://code.example.org/" + "a-b/" * 20, "https://" + "a" * 600
+    assert wrap(f"Code is at {link} now.", 4) == f"    Code is at\n    {link}\n    now."
+    assert max(map(len, wrap(f"Code is at {never} now.").split("\n"))) == COLUMNS
+
+
 def test_wrapping_keeps_to_the_columns_and_puts_the_number_in_the_margin() -> None:
     lines = (margin(12, 4) + wrap("A title of many words that goes on " * 5 + "x" * 300, 4, hang=True)).split("\n")
 
