@@ -427,7 +427,10 @@ class DeliveryEvent(models.Model):
     class Meta:
         ordering = ["-at"]
         constraints = [models.UniqueConstraint(fields=["dedupe_key"], name="an_event_is_stored_once")]
-        indexes = [models.Index(fields=["processed_at"], name="events_to_settle_or_forget")]
+        indexes = [
+            models.Index(fields=["processed_at"], name="events_to_settle_or_forget"),
+            models.Index(fields=["at"], condition=Q(kind="unknown"), name="events_not_understood"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} for {self.delivery_id}"

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from subscriptions.models import RateCounter, email_key
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +91,30 @@ def _limits(ip: str | None, limit: Limit) -> Iterator[tuple[str, Limit]]:
         yield str(ip_network(f"{ip}/48", strict=False)), Limit(WIDER * limit.count, limit.every)
 
 
+def count_per_minute(name: str, *, now: datetime) -> tuple[int, int]:
+    """Count one more in this minute; return this minute's count and that of the minute before."""
+    until = _end_of_period(MINUTE, now)
+    row, is_first = RateCounter.objects.get_or_create(name=name, until=until)
+    if not is_first:
+        RateCounter.objects.filter(pk=row.pk).update(count=F("count") + 1)
+    before = RateCounter.objects.filter(name=name, until=until - MINUTE).values_list("count", flat=True).first()
+    return row.count + (not is_first), before or 0
+
+
 def _take(name: str, limit: Limit, *, now: datetime) -> bool:
     """Count one more and return True if that is within the limit. One UPDATE, so it is safe against races."""
-    seconds = int(limit.every.total_seconds())
-    until = datetime.fromtimestamp((int(now.timestamp()) // seconds + 1) * seconds, UTC)
+    until = _end_of_period(limit.every, now)
     below = RateCounter.objects.filter(name=name, until=until, count__lt=limit.count)
     if below.update(count=F("count") + 1):
         return True
     _, is_first = RateCounter.objects.get_or_create(name=name, until=until)
     # If another request created the row in between, count again.
     return is_first or bool(below.update(count=F("count") + 1))
+
+
+def _end_of_period(every: timedelta, now: datetime) -> datetime:
+    seconds = int(every.total_seconds())
+    return datetime.fromtimestamp((int(now.timestamp()) // seconds + 1) * seconds, UTC)
 
 
 def _sealed(text: str) -> str:

@@ -24,6 +24,7 @@ from digest.dashboard import audit_log, charts
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
 from digest.delivery import retry, throttle
+from digest.delivery.apply_events import not_understood
 from digest.delivery.staff_texts import delivery_text, reason_text
 from digest.editions.open_edition import current_time
 from digest.models import Delivery, Paper, Provider
@@ -58,6 +59,7 @@ def deliveries(request: HttpRequest) -> HttpResponse:
         "gate_seen": _seen(state),
         "sheets": [_sheet(name, *sheet, state) for name, sheet in _two_days(month, now).items()],
         "again": retry.may_be_tried(now),
+        "not_understood": not_understood(now),
         "waiting_to_be_planned": Subscriber.objects.due(now).count(),
         "lines": audit_log.latest(Provider, limit=10),
         **_charts(month),

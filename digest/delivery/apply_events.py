@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 from itertools import dropwhile, takewhile
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Q
+from django.db.models import Count, Q
+from django.db.models.fields.json import KT
 
 from digest.delivery.events import BECOMES, NEVER_SENT, REASON, Kind, kind_of, most_severe, resolve_status, status_code
-from digest.models import Delivery, DeliveryEvent
+from digest.models import Delivery, DeliveryEvent, StatusReason
 from subscriptions import consent
 from subscriptions.models import ConsentEvent, Subscriber, Suppression, address_hash, email_key
 from subscriptions.tokens import sending_domain
@@ -27,13 +28,22 @@ logger = logging.getLogger(__name__)
 SLICE = 200  # events of one transaction
 LONGEST = 150.0  # seconds of one run; the next goes on
 KEPT = timedelta(days=30)
+WEEK = timedelta(days=7)
 ENOUGH, LONG_ENOUGH = 3, timedelta(days=14)  # issues in a row that bounced, and from the first to the last of them
 OURS = {"digest", "link"}  # the tags of our mails: a provider's account may send for others too
 NOBODYS = "of_no_delivery"
-NAMELESS = ("provider", "message_id", "reason")  # what is kept of an event of no delivery: it may be about anybody
+NAMELESS = (
+    "provider",
+    "message_id",
+    "reason",
+    "name",
+)  # what is kept of an event of no delivery: it may be about anybody
 UNPROVED = (Delivery.Status.ACCEPTED, Delivery.Status.UNKNOWN)  # whether these arrived is not known, or not yet
 
-_FOLLOWED = (Kind.BOUNCED, Kind.SOFT_BOUNCED, Kind.COMPLAINED, Kind.UNSUBSCRIBED)
+_FOLLOWED = (
+    *(Kind.BOUNCED, Kind.SOFT_BOUNCED, Kind.LISTED, Kind.COMPLAINED, Kind.COMPLAINED_BEFORE),
+    *(Kind.UNSUBSCRIBED, Kind.LEFT_BEFORE),
+)
 
 
 def has_pending() -> bool:
@@ -64,6 +74,13 @@ def apply_events(now: datetime) -> Counter[str]:
     if counts:
         logger.info("settled", extra={"facts": {**counts}})
     return counts
+
+
+def not_understood(now: datetime) -> list[tuple[str, str, int]]:
+    """Return (provider, its name for the kind, count) of the last week's events that are not understood, most first."""
+    events = DeliveryEvent.objects.filter(kind=Kind.UNKNOWN, at__gt=now - WEEK).order_by()
+    named = events.values_list(KT("raw__provider"), KT("raw__name")).annotate(count=Count("pk"))
+    return sorted(((provider or "", name or "", count) for provider, name, count in named), key=lambda row: -row[2])
 
 
 def delete_old_events(now: datetime) -> None:
@@ -164,10 +181,15 @@ def _follow(event: DeliveryEvent, now: datetime, counts: Counter[str]) -> None:
         case Kind.SOFT_BOUNCED if reader and _bounces_for_long(reader, address):
             why = f"No digest could be delivered for two weeks ({reported})."
             _suppress(address, Suppression.Reason.BOUNCED, why, now)
-        case Kind.COMPLAINED:
+        case Kind.LISTED if not (reader and _was_refused(reader)):
+            why = f"The mail provider keeps the address on its suppression list ({reported})."
+            _suppress(address, Suppression.Reason.BOUNCED, why, now)
+        case Kind.COMPLAINED | Kind.COMPLAINED_BEFORE:
             _unsubscribe(reader, event, now)
             _suppress(address, Suppression.Reason.COMPLAINED, f"The reader reported a mail as spam ({reported}).", now)
-        case Kind.UNSUBSCRIBED if not (reader and reader.confirmed_at and event.at < reader.confirmed_at):
+        case Kind.UNSUBSCRIBED | Kind.LEFT_BEFORE if not (
+            reader and reader.confirmed_at and event.at < reader.confirmed_at
+        ):
             _unsubscribe(reader, event, now)  # else they have come since
     _count(event, counts)
     ours = DeliveryEvent.objects.filter(pk=event.pk, processed_at=None)
@@ -205,6 +227,15 @@ def _unsubscribe(reader: Subscriber | None, event: DeliveryEvent, now: datetime)
         consent.unsubscribe(reader.public_id, now=now, page=page, reference=mail)
 
 
+def _came_since(reader: Subscriber | None, event: DeliveryEvent) -> bool:
+    return bool(reader and reader.confirmed_at and event.at < reader.confirmed_at)
+
+
+def _was_refused(reader: Subscriber) -> bool:
+    """Return whether a mail of ours was refused for what it is: providers list addresses for that, too."""
+    return reader.deliveries.filter(status_reason=StatusReason.EVENT_REFUSED).exists()
+
+
 def _bounces_for_long(reader: Subscriber, address: str) -> bool:
     """Whether the reader's last three issues or more bounced, over two weeks or longer, and none between arrived.
 
@@ -232,7 +263,6 @@ def _kind_of(event: DeliveryEvent) -> str:
     return kind_of(
         _said(event, "provider"),
         event.kind,
-        reason=_said(event, "reason"),
         said=_said(event, "said"),
         event=event.raw.get("event"),
     )

@@ -1,7 +1,8 @@
 """Where mail providers tell what became of a mail: each event is stored as it came, and a task settles it.
 
-Anymail's views check the secret or the signature, and read what each provider sends. Only the provider that mail leaves
-by has an address here, and only while its secret is set.
+Anymail's views check the secret or the signature, and read what each provider sends; an event that they cannot read is
+stored as one that is not understood. Only the provider that mail leaves by has an address here, and only while its
+secret is set.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import hmac
 import json
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
-from anymail.exceptions import AnymailWebhookValidationFailure
+from anymail.exceptions import AnymailConfigurationError, AnymailWebhookValidationFailure
 from anymail.signals import AnymailTrackingEvent
 from anymail.webhooks.base import AnymailBaseWebhookView
 from anymail.webhooks.resend import ResendTrackingWebhookView
@@ -28,7 +29,9 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.views.decorators.csrf import csrf_exempt
 
+from digest.delivery.events import Kind, name_of, told_kind
 from digest.models import DeliveryEvent
+from subscriptions import rate_limits
 from subscriptions.models import address_hash
 from subscriptions.wake_worker import enqueue_task
 
@@ -81,6 +84,45 @@ class ResendView(ResendTrackingWebhookView):
             raise AnymailWebhookValidationFailure("not signed with our secret, or long ago")
 
 
+class TolerantView(AnymailBaseWebhookView):
+    """A view of Anymail's in which an event that cannot be read costs none of the others: it becomes an unknown one."""
+
+    def esp_to_anymail_event(self, *parts: Any) -> AnymailTrackingEvent:
+        event: AnymailTrackingEvent | None = _tried(super().esp_to_anymail_event, *parts)
+        return event or _unread(*reversed(parts))
+
+    def esp_to_anymail_events(self, *parts: Any) -> list[AnymailTrackingEvent]:
+        """Read an event of Amazon's, which may be of several recipients."""
+        return _tried(super().esp_to_anymail_events, *parts) or [_unread(parts[0])]
+
+    def unwrap_event(self, raw: Any) -> tuple[Any, Any, Any]:
+        """Unwrap an event of SparkPost's."""
+        return _tried(super().unwrap_event, raw) or ("", _unread(raw).esp_event, raw)
+
+
+def _tried(read: Callable[..., Any], *parts: Any) -> Any:
+    """Return what it reads; None if it cannot, whatever the event was."""
+    try:
+        return read(*parts)
+    except (AnymailConfigurationError, AnymailWebhookValidationFailure):
+        raise
+    except Exception:
+        return None
+
+
+def _unread(*parts: Any) -> AnymailTrackingEvent:
+    """Return an unknown event of the first part that is an object; raise ValueError without one."""
+    for part in parts:
+        if isinstance(part, Mapping):
+            return AnymailTrackingEvent(event_type=Kind.UNKNOWN, esp_event=part)
+    raise ValueError("not an event")
+
+
+@cache
+def _view_of(provider: str) -> type[AnymailBaseWebhookView]:
+    return type("View", (TolerantView, import_string(VIEWS[provider])), {})
+
+
 @csrf_exempt
 def receive(request: HttpRequest, provider: str) -> HttpResponse:
     """Store what a provider tells, and wake who settles it: 200 once it is stored, 400 for what it did not send."""
@@ -92,10 +134,11 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
         return HttpResponse(status=413)
     arrived = EventBuffer()
     try:
-        answer = import_string(VIEWS[provider]).as_view(signal=arrived)(request)
-        rows = [_row(provider, event, now=timezone.now()) for event in arrived if event.event_type not in NOT_KEPT]
+        answer = _view_of(provider).as_view(signal=arrived)(request)
+        now = timezone.now()
+        rows = [row for event in arrived if (row := _row(provider, event, now=now)).kind not in NOT_KEPT]
     except AnymailWebhookValidationFailure:
-        logger.warning("An event was refused that does not prove that it comes from %s.", provider)
+        _count_unproved(provider)
         return HttpResponse(status=400)
     except Exception as error:  # whatever the body was; it may hold addresses
         logger.warning("An event from %s could not be read (%s).", provider, type(error).__name__)
@@ -107,9 +150,19 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
     return answer
 
 
+def _count_unproved(provider: str) -> None:
+    """Count a request that anybody may have sent; log one line a minute, with the minute before's count."""
+    this, before = rate_limits.count_per_minute(f"unproved event|{provider}", now=timezone.now())
+    if this == 1:
+        logger.warning(
+            "Requests were refused that do not prove that they come from %s (%d in the minute before).",
+            provider,
+            before,
+        )
+
+
 def _row(provider: str, event: AnymailTrackingEvent, *, now: datetime) -> DeliveryEvent:
     """An event as it is stored: what Anymail made of it, and what the provider sent."""
-    said = " ".join(filter(None, (event.mta_response, event.description)))
     metadata = event.metadata if isinstance(event.metadata, Mapping) else {}
     raw = {
         "provider": provider,
@@ -118,12 +171,13 @@ def _row(provider: str, event: AnymailTrackingEvent, *, now: datetime) -> Delive
         "recipient": event.recipient,
         "tags": event.tags,
         "reason": event.reject_reason,
-        "said": said,
+        "said": event.mta_response or event.description,
+        "name": name_of(provider, event.esp_event),
         "event": event.esp_event,
     }
     return DeliveryEvent(
         dedupe_key=_dedupe_key(provider, event),
-        kind=str(event.event_type)[:20],
+        kind=told_kind(provider, str(event.event_type), event.esp_event)[:20],
         at=min(_aware(event.timestamp) if event.timestamp else now, now),
         raw=_plain(raw),
     )
@@ -132,6 +186,8 @@ def _row(provider: str, event: AnymailTrackingEvent, *, now: datetime) -> Delive
 def _dedupe_key(provider: str, event: AnymailTrackingEvent) -> str:
     """The provider's number of the event, or else what tells it from others; one number may be of several people."""
     number = event.event_id or [str(event.timestamp), event.message_id]
+    if not event.event_id and not (event.timestamp and event.message_id):
+        number = _plain(event.esp_event)
     whom = address_hash(event.recipient) if isinstance(event.recipient, str) else None
     named = json.dumps([number, event.event_type, whom], default=str)
     return f"{provider}:{hashlib.sha256(named.encode()).hexdigest()}"

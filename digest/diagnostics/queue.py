@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import Count, Q
 
 from digest.delivery import throttle
+from digest.delivery.apply_events import not_understood
 from digest.delivery.staff_texts import reason_text
 from digest.diagnostics.check_result import CheckResult, Severity, shorten_text
 from digest.models import Batch, Delivery, DeliveryEvent, Provider
@@ -84,9 +85,14 @@ def _last_day(now: datetime) -> Iterator[CheckResult]:
 
 
 def _events(now: datetime) -> Iterator[CheckResult]:
-    """Check that a provider with events sends them."""
+    """Check that a provider with events sends them, and that they are understood."""
     if settings.MAIL_PROVIDER in SILENT:
         return
+    if unknown := not_understood(now):
+        kinds = ", ".join(f"{provider} {name or '(no name)'} ({count:,})" for provider, name, count in unknown[:5])
+        seen = f"{sum(count for *_, count in unknown):,} events of this week are not understood: {kinds}"
+        do = "They changed nothing. Switch these kinds off at the provider; if one tells of bounces, report it to the project."
+        yield CheckResult(Severity.ATTENTION, "kinds of events", seen, do)
     told = DeliveryEvent.objects.filter(at__gt=now - WEEK)
     taken = Delivery.objects.filter(provider=settings.MAIL_PROVIDER, accepted_at__isnull=False)
     if told.exists():

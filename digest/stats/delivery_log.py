@@ -32,12 +32,17 @@ TOLD: dict[str, str] = {  # by the provider
     Kind.AUTORESPONDED: "An automatic answer came",
     Kind.FAILED: "The mail provider could not send it",
     Kind.REJECTED: "The mail provider did not send it",
+    Kind.LISTED: "The mail provider did not send it: the address is on its suppression list",
+    Kind.COMPLAINED_BEFORE: "The mail provider did not send it: the reader reported an earlier mail as spam",
+    Kind.LEFT_BEFORE: "The mail provider did not send it: the reader unsubscribed there",
     Kind.REFUSED: "The reader’s mail server refused it",
     Kind.SOFT_BOUNCED: "The reader’s mail server could not take it that day",
     Kind.DELIVERED: "Delivered to the reader’s mail server",
     Kind.BOUNCED: "Bounced: the address does not exist",
     Kind.COMPLAINED: "Reported as spam",
     Kind.UNSUBSCRIBED: "The reader left by the provider’s link",
+    Kind.SUBSCRIBED: "The reader subscribed at the provider",
+    Kind.UNKNOWN: "The mail provider told something that is not understood",
 }
 
 

@@ -14,7 +14,7 @@ AS_OCTETS = ("outbox", "smtp", "amazon_ses")  # take our octets; the others take
 IN_TURN = ("outbox", "smtp")  # one connection; the others use several in parallel
 
 # How long a provider recognizes a mail by its idempotency key and does not send it a second time.
-KEY_LASTS = {"resend": timedelta(hours=24), "brevo": timedelta(minutes=30)}
+KEY_LASTS = {"resend": timedelta(hours=24), "brevo": timedelta(minutes=15)}
 MARGIN = timedelta(minutes=2)
 
 # Mailjet sets these itself and refuses a mail that has one (error send-0011).
@@ -35,7 +35,8 @@ def adapt(message: EncodedMessage, provider: str, *, reference: str, tag: str) -
     if provider in TRACKERS:
         message.track_opens = message.track_clicks = False
     if provider == "brevo":
-        message.extra_headers["idempotencyKey"] = str(UUID(bytes=sha256(reference.encode()).digest()[:16]))
+        # A valid UUID says its version: 5, named by a hash.
+        message.extra_headers["idempotencyKey"] = str(UUID(bytes=sha256(reference.encode()).digest()[:16], version=5))
     elif provider == "postmark":
         message.extra_headers["X-PM-KeepID"] = "true"  # otherwise it replaces the Message-ID
         if tag == "digest" and settings.POSTMARK_DIGEST_STREAM:

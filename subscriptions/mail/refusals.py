@@ -72,6 +72,12 @@ def classify_refusal(code: int, enhanced_status: str, text: str) -> Refusal:
     return Refusal.REFUSED if is_final else _deferral(code, words)
 
 
+def speaks_of_policy(text: str) -> bool:
+    """Return whether an answer names a block list, a policy, spam, a loop or our set-up."""
+    words = _NAMES.sub(" ", text[:LONGEST_TEXT]).lower()
+    return any(pattern.search(words) for pattern in (_OF_REPUTATION, _OF_POLICY, _OF_SETUP))
+
+
 def _is_dead(status: str, words: str, *, is_of_setup: bool) -> bool:
     speaks_of_user = bool(_UNKNOWN_USER.search(words))
     speaks_of_more = is_of_setup or bool(_OF_POLICY.search(words))

@@ -171,7 +171,7 @@ def told(kind: str, row: Delivery | None, *, at: datetime = NOON, **raw: Any) ->
             "message_id": "theirs",
             "tags": ["digest"],
             "reason": "bounced",
-            "event": {"Type": "HardBounce" if kind == "bounced" else "SoftBounce"},
+            "event": {"Type": {"bounced": "HardBounce", "soft_bounced": "SoftBounce"}.get(kind, "")},
             **raw,
         },
     )

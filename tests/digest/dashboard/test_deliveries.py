@@ -23,6 +23,7 @@ from digest.stats import daily_counts
 from tests.support.database_rows import every_row
 from tests.support.factories import delivery, reader
 from tests.support.staff import one_of_the_staff, signed_in
+from tests.support.webhook_payloads import told
 
 pytestmark = pytest.mark.django_db
 HOSTILE = "<script>alert(1)</script>"
@@ -59,6 +60,16 @@ def test_the_balance_is_on_the_page_and_adds_up(cleo: Client) -> None:
         assert line in said
     assert "Nothing that came in matched what you asked for. 4" in said
     assert "1 digest is on the way. 5 digests left so far." in said
+
+
+def test_events_that_are_not_understood_are_shown_by_kind(cleo: Client) -> None:
+    page = cleo.get(reverse("dashboard_deliveries")).content.decode()
+    assert "not understood" not in page
+    for name in ("Strange <b>", "Strange <b>", ""):
+        told("unknown", None, name=name, at=timezone.now())
+    page = cleo.get(reverse("dashboard_deliveries")).content.decode()
+    rows = re.findall(r'class="words">(postmark: [^<]*)</th><td class="number">(\d)', page)
+    assert rows == [("postmark: Strange &lt;b&gt;", "2"), ("postmark: no name", "1")]
 
 
 def test_yesterday_is_as_it_was_counted_last_and_today_as_it_is(cleo: Client) -> None:

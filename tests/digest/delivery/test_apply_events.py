@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -36,7 +38,7 @@ from subscriptions.models import ConsentEvent, Subscriber, Suppression
 from tests.support.factories import NOON, delivery, entry, feed, reader
 from tests.support.processes import go, start
 from tests.support.services import A_READER, AN_EDITION, House, empty_database
-from tests.support.webhook_payloads import KINDS, PROVIDERS, TOLD, Mail, mail_of, post_of, settings_of, told
+from tests.support.webhook_payloads import KINDS, PROVIDERS, TOLD, Mail, mail_of, post_of, proved, settings_of, told
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(hours=1)
@@ -296,6 +298,90 @@ def test_leaving_before_the_reader_came_back_is_over() -> None:
     apply_events.apply_events(LATER)
     ada.refresh_from_db()
     assert ada.status == "active"
+
+
+@pytest.fixture
+def reported(data: Path) -> Callable[[str], Any]:
+    """Read a recorded event."""
+    return lambda name: json.loads((data / "reports" / name).read_text())
+
+
+def test_resends_own_suppression_list_ends_a_digest_and_is_believed(
+    settings: Any, reported: Callable[[str], Any]
+) -> None:
+    become(settings, "resend")
+    row = delivery(reader("ada"), provider_message_id="2706408a1f53")
+    event = reported("11-resend-suppressed.json")
+    assert proved("resend", [event]).to(Client()).status_code == 200
+    assert apply_events.apply_events(LATER) == Counter(listed=1)
+    row.refresh_from_db()
+    assert (row.status, row.status_reason) == ("failed", "event_rejected")
+    assert suppressions() == [("bounced", "The mail provider keeps the address on its suppression list (resend).")]
+
+
+def test_a_mail_that_resend_could_not_send_is_failed_and_nothing_follows(
+    settings: Any, reported: Callable[[str], Any]
+) -> None:
+    become(settings, "resend")
+    row = delivery(reader("ada"), provider_message_id="2706408a1f53")
+    event = reported("11-resend-suppressed.json") | {"type": "email.failed"}
+    assert proved("resend", [event]).to(Client()).status_code == 200
+    assert apply_events.apply_events(LATER) == Counter(failed=1)
+    row.refresh_from_db()
+    assert (row.status, row.status_reason) == ("failed", "event_failed")
+    assert suppressions() == []
+
+
+def test_a_block_list_suppresses_nobody_not_even_when_the_provider_then_lists_the_address(
+    settings: Any, reported: Callable[[str], Any]
+) -> None:
+    become(settings, "amazon_ses")
+    ada = reader("ada")
+    rows = [delivery(ada, days=days, provider_message_id=f"number-{days}") for days in (0, 1)]
+    event = reported("12-ses-block-listed.json")
+    for days, cause in enumerate(("General", "OnAccountSuppressionList")):
+        event["mail"]["messageId"] = f"number-{days}"
+        event["bounce"]["bounceSubType"] = cause
+        assert proved("amazon_ses", [event], number=str(days)).to(Client()).status_code == 200
+        apply_events.apply_events(LATER + days * DAY)
+    assert [Delivery.objects.get(pk=row.pk).status_reason for row in rows] == ["event_refused", "event_rejected"]
+    assert suppressions() == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind", "suppressed"),
+    [
+        ("suppress-bounce", "listed", ["bounced"]),
+        ("suppress-complaint", "complained_before", ["complained"]),
+        ("suppress-unsubscribe", "left_before", []),
+    ],
+)
+def test_mailguns_lists(settings: Any, reason: str, kind: str, suppressed: list[str]) -> None:
+    become(settings, "mailgun")
+    ada = reader("ada")
+    row = delivery(ada)
+    event = json.loads(post_of("mailgun", "bounced", mail_of(row)).content)["event-data"]
+    event |= {"reason": reason, "delivery-status": {"code": 605, "message": "", "description": "Not delivering"}}
+    assert proved("mailgun", [event]).to(Client()).status_code == 200
+    assert apply_events.apply_events(LATER) == Counter({kind: 1})
+    row.refresh_from_db()
+    ada.refresh_from_db()
+    assert (row.status, row.status_reason) == ("failed", "event_rejected")
+    assert ada.status == ("active" if kind == "listed" else "unsubscribed")
+    assert [reason for reason, _ in suppressions()] == suppressed
+
+
+def test_what_is_not_understood_is_counted_by_its_name_for_a_week_and_changes_nothing(of_postmark: None) -> None:
+    row = delivery(reader("ada"))
+    told("unknown", row, name="Strange", at=NOON)
+    told("unknown", None, name="Strange", at=NOON, tags=[])
+    told("unknown", None, name="", at=NOON, tags=[])
+    told("unknown", None, name="Old", at=NOON - 8 * DAY, tags=[])
+    apply_events.apply_events(LATER)
+    row.refresh_from_db()
+    assert (row.status, suppressions()) == ("accepted", [])
+    assert apply_events.not_understood(LATER) == [("postmark", "Strange", 2), ("postmark", "", 1)]
+    assert "ada@" not in str(DeliveryEvent.objects.filter(delivery=None).values_list("raw", flat=True))
 
 
 # days of issues that bounced softly, of some that arrived, of some of which nothing is known

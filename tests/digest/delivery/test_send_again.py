@@ -96,12 +96,12 @@ def test_what_may_have_left_is_never_tried_again_by_another_provider(answers: li
 
 
 def test_a_key_that_is_forgotten_by_then_is_not_relied_on(answers: list[Any], settings: Any) -> None:
-    settings.MAIL_PROVIDER = "brevo"  # for half an hour
+    settings.MAIL_PROVIDER = "brevo"  # for a quarter of an hour
     answers += [UNKNOWN]
     planned(reader("ada"))
     for minutes in (0, 2, 6, 18, 60):
         deliver(at(minutes=minutes))
-    assert (statuses(), len(mail.outbox)) == (["unknown"], 4)  # a fifth would come too late
+    assert (statuses(), len(mail.outbox)) == (["unknown"], 3)  # a fourth would come too late
     assert Delivery.objects.get().handed_over_at == NOON
 
 

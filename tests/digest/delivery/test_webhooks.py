@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from digest.delivery import webhooks
 from digest.models import DeliveryEvent
-from subscriptions.models import LinkRequest
+from subscriptions.models import LinkRequest, RateCounter
 from tests.support.factories import NOON
 from tests.support.webhook_payloads import (
     BY_SECRET,
@@ -376,6 +376,70 @@ def test_nor_does_a_topic_lead_elsewhere(client: Client, amazon: list[str], sett
     assert amazon == []
 
 
+# --- what is not understood ------------------------------------------------------------------------------------------
+
+
+def event_in(post: Post, name: str) -> tuple[Any, dict[str, Any]]:
+    """The event of a post, as :func:`proved` takes it, and the object with the event's fields inside."""
+    body = json.loads(post.content)
+    if name == "amazon_ses":
+        event = json.loads(body["Message"])
+    else:
+        event = body[0] if isinstance(body, list) else body.get("event-data", body)
+    return event, event["msys"]["message_event"] if name == "sparkpost" else event
+
+
+NAME_FIELD = {"amazon_ses": "notificationType", "postmark": "RecordType", "resend": "type", "sparkpost": "type"}
+
+
+def test_a_kind_that_is_new_is_stored_under_its_own_name(client: Client, provider: str) -> None:
+    event, fields = event_in(post_of(provider, "delivered", MAIL), provider)
+    fields[NAME_FIELD.get(provider, "event")] = "something.new"
+    for _ in range(2):
+        assert proved(provider, [event]).to(client).status_code == 200
+    (row,) = stored()
+    assert (row.kind, row.raw["name"], row.raw["provider"]) == ("unknown", "something.new", provider)
+
+
+@pytest.mark.parametrize("kind", ["delivered", "bounced", "complained"])
+def test_a_field_that_is_missing_or_of_another_type_loses_no_event(client: Client, provider: str, kind: str) -> None:
+    """Each field in turn; what is left is understood, or is counted as unknown."""
+    _, whole = event_in(post_of(provider, kind, MAIL), provider)
+    for number, field in enumerate(sorted(whole)):
+        for other in (None, 7, "x", [], {}, [7], True, KeyError):
+            event, fields = event_in(post_of(provider, kind, MAIL), provider)
+            if other is KeyError:
+                del fields[field]
+            else:
+                fields[field] = other
+            DeliveryEvent.objects.all().delete()
+            answer = proved(provider, [event], number=f"{number}{other}").to(client)
+            assert (answer.status_code, len(stored())) == (200, 1), (field, other)
+
+
+@pytest.mark.parametrize("provider", ["mailjet", "sparkpost"], indirect=True)
+def test_one_event_that_cannot_be_read_costs_none_of_the_others(client: Client, provider: str) -> None:
+    good, _ = event_in(post_of(provider, "delivered", MAIL), provider)
+    bad = [{"x": 1}, {"x": 2}, {"msys": 7}, {"event": {}, "time": {}}]
+    for _ in range(2):
+        assert proved(provider, [*bad, good]).to(client).status_code == 200
+    assert [row.kind for row in stored()] == [*["unknown"] * len(bad), "delivered"]
+
+
+@pytest.mark.parametrize("provider", ["postmark"], indirect=True)
+def test_requests_that_prove_nothing_cost_a_count_and_a_line_a_minute(
+    client: Client, provider: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        for minute in range(2):
+            clock.move_to(NOON + timedelta(minutes=minute))
+            for _ in range(20):
+                refused(post_of(provider, "complained", MAIL, **WRONG), client)
+    lines = [record.getMessage() for record in caplog.records if "do not prove" in record.getMessage()]
+    assert [re.findall(r"\d+", line) for line in lines] == [["0"], ["20"]]
+    assert list(RateCounter.objects.order_by("until").values_list("count", flat=True)) == [20, 20]
+
+
 # --- waking, and what is said of it ----------------------------------------------------------------------------------
 
 
@@ -418,6 +482,6 @@ def test_no_line_of_the_log_holds_an_address_or_a_secret(
             post.with_content(post.content[:-9] + b"ada@example.org").to(client)
             post_of(provider, kind, MAIL, **WRONG).to(client)
     said = "\n".join(logging.Formatter().format(record) for record in caplog.records)
-    assert "An event was refused that does not prove that it comes from" in said
+    assert "Requests were refused that do not prove that they come from" in said
     assert not re.search(r"ada|@example|k7Qm2x|not-the-right|whsec", said), said
     assert not LinkRequest.objects.exists()

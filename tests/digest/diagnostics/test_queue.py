@@ -13,6 +13,7 @@ from digest.diagnostics.check_result import CheckResult, Severity
 from digest.models import Batch, Delivery, DeliveryEvent, Provider
 from subscriptions.mail.outcomes import Scope, SendResult, SendStatus
 from tests.support.factories import NOON, reader
+from tests.support.webhook_payloads import told
 
 pytestmark = pytest.mark.django_db
 Status = Delivery.Status
@@ -192,6 +193,17 @@ def test_nothing_is_said_where_no_event_is_to_be_expected(
     settings.MAIL_PROVIDER = provider
     taken(NOON - ago, by=by)
     assert "events" not in found()
+
+
+def test_events_that_are_not_understood_are_told_by_kind(settings: Any) -> None:
+    settings.MAIL_PROVIDER = "postmark"
+    assert "kinds of events" not in found()
+    for name in ("Strange", "Strange", ""):
+        told("unknown", None, name=name, at=LATELY)
+    said = found()["kinds of events"]
+    assert said.severity == Severity.ATTENTION
+    assert said.seen == "3 events of this week are not understood: postmark Strange (2), postmark (no name) (1)"
+    assert found()["events"].severity == Severity.WELL
 
 
 def test_what_a_provider_refused_is_no_reason_to_expect_events(settings: Any) -> None:

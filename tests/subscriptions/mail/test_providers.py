@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 import pytest
 
@@ -300,6 +300,7 @@ def test_a_mail_bears_a_key_by_which_the_provider_knows_it(provider: StandIn, se
     else:
         keys = [json.loads(body)["headers"]["idempotencyKey"] for _, _, body in provider.requests]
         assert [str(UUID(key)) for key in keys] == keys
+        assert {(UUID(key).variant, UUID(key).version) for key in keys} == {(RFC_4122, 5)}
     assert keys[0] == keys[1] != keys[2]
     assert all(len(key) <= 256 for key in keys)
 

@@ -1,0 +1,17 @@
+"""Find the events that are not understood without reading all others."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('digest', '0010_narrow_deliveries'),
+    ]
+
+    operations = [
+        migrations.AddIndex(
+            model_name='deliveryevent',
+            index=models.Index(condition=models.Q(('kind', 'unknown')), fields=['at'], name='events_not_understood'),
+        ),
+    ]
