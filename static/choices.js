@@ -5,7 +5,7 @@ document.documentElement.classList.add("js");
 
 function guessZone() {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (!zone) return;
+  if (!zone || zone === "Etc/Unknown") return;
   for (const field of document.querySelectorAll("[data-guess]")) {
     if (field instanceof HTMLSelectElement && ![...field.options].some((option) => option.value === zone)) {
       field.add(new Option(`${zone.split("/").pop().replaceAll("_", " ")} (${zone})`, zone));

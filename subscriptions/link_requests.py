@@ -83,6 +83,7 @@ class _Mail:
     template: str
     link: LoginToken.Purpose
     taken: tuple[link_quota.QuotaUse, ...]
+    counted: tuple[rate_limits.RateUse, ...]
 
 
 class _NotYet(Exception):
@@ -134,11 +135,11 @@ def _process(request: LinkRequest, mailer: Mailer, now: datetime) -> str:
                 mail = _ANSWERS[_Kind(request.kind)](request, now)
                 token = _new_token(mail, request, now) if mail else ""
                 LinkRequest.objects.filter(pk=request.pk).update(changed_at=now)
-    except _NotYet:
+    except (_NotYet, rate_limits.TooManyConfirmations):
         LinkRequest.objects.filter(pk=request.pk).update(
             status=LinkRequest.Status.WAITING, not_before=now + NEXT_TRY, attempts=F("attempts") - 1
         )
-        return SendStatus.LATER
+        return "waiting for a limit"
     except Exception:  # nothing has been sent
         logger.exception("A request for a mail with a link could not be answered")
         _try_again(request, now=now)
@@ -153,6 +154,7 @@ def _process(request: LinkRequest, mailer: Mailer, now: datetime) -> str:
     if result.status == SendStatus.LATER:
         for taken in mail.taken:
             link_quota.refund(taken)
+        rate_limits.refund(mail.counted)
         _try_again(request, now=now)
     else:
         request.delete()
@@ -220,8 +222,6 @@ def _change_address(request: LinkRequest, now: datetime) -> _Mail | None:
         return None
     if Suppression.objects.blocking(request.email).exists():
         return None
-    if request.changed_at is None and rate_limits.asked_too_often_about(request.email, now=now):
-        return None
     if (mail := _mail("change_address", reader, now=now, address=request.email)) is None:
         raise _NotYet
     return mail
@@ -241,9 +241,12 @@ def _known(email: str) -> Subscriber | None:
 
 
 def _mail(template: str, reader: Subscriber, *, now: datetime, address: str = "") -> _Mail | None:
-    """Return the mail, or None if a quota is used up: the reader's, or that of another reader with the address."""
+    """Return the mail, or None if a quota is used up: the reader's, or that of another reader with the address.
+
+    Raise TooManyConfirmations if too many mails went to unconfirmed addresses.
+    """
     link = LINK[template]
-    # A change of address right after signing up must pass; asked_too_often_about limits mails to the new address.
+    # A change of address right after signing up must pass; use_confirmation limits mails to the new address.
     own = link_quota.CONFIRMATIONS if link == _Link.CONFIRM else link_quota.SIGN_INS
     there = Subscriber.objects.filter(email_key=email_key(address)).exclude(pk=reader.pk) if address else ()
     taken: list[link_quota.QuotaUse] = []
@@ -253,7 +256,8 @@ def _mail(template: str, reader: Subscriber, *, now: datetime, address: str = ""
                 link_quota.refund(before)
             return None
         taken.append(part)
-    return _Mail(reader=reader, address=address, template=template, link=link, taken=tuple(taken))
+    counted = () if link == _Link.SIGN_IN else rate_limits.use_confirmation(address or reader.email, now=now)
+    return _Mail(reader=reader, address=address, template=template, link=link, taken=tuple(taken), counted=counted)
 
 
 # The mails -----------------------------------------------------------------------------------------------------------

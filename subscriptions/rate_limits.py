@@ -1,13 +1,13 @@
-"""Rate limits for networks and staff, counted in the database.
+"""Rate limits for networks, staff and confirmation mails, counted in the database.
 
-A form is never closed because of what others typed about an address: networks are counted here, and mails to one inbox
-by the reader's quota (``link_quota``).
+A form is never closed because of what others typed about an address: its mail waits. What one reader may ask for is
+counted in their own row (``link_quota``).
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from subscriptions.models import RateCounter, email_key
 
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+MINUTE, QUARTER, HOUR, DAY = timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=1), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,25 @@ PERSON = {  # a member of the staff
     "refresh": Limit(60, HOUR),  # of a source
     "test mail": Limit(20, HOUR),
 }
-NEW_ADDRESS = Limit(3, DAY)  # mails to one new address, from all readers together
+# Mails to addresses that nobody has confirmed, so that our forms cannot flood a mailbox or a mail server, nor cost the
+# installation its reputation. What is over a limit waits: on the day that a university joins, for some hours.
+CONFIRMATIONS = {
+    "mailbox": (Limit(1, QUARTER), Limit(3, DAY)),
+    "domain": (Limit(200, HOUR),),
+    "installation": (Limit(1000, HOUR),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RateUse:
+    """One mail counted against a limit; refund it when the mail surely did not leave."""
+
+    name: str
+    until: datetime
+
+
+class TooManyConfirmations(Exception):
+    """Raised when a confirmation mail is over a limit."""
 
 
 def ip_of(request: HttpRequest) -> str | None:
@@ -78,9 +96,33 @@ def too_many_by(person: int, what: str, *, now: datetime) -> bool:
     return not _take(f"{what}|{_sealed(f'staff {person}')}", PERSON[what], now=now)
 
 
-def asked_too_often_about(email: str, *, now: datetime) -> bool:
-    """Count one mail to an address that a reader wants to change to; return True if it is over today's limit."""
-    return not _take(f"new address|{_sealed(email_key(email))}", NEW_ADDRESS, now=now)
+def use_confirmation(email: str, *, now: datetime) -> tuple[RateUse, ...]:
+    """Count one mail to an address that is not confirmed; raise TooManyConfirmations.
+
+    Call it in a transaction, which then takes back what was counted before the limit that is reached.
+    """
+    mailbox = mailbox_of(email)
+    counted = {"mailbox": mailbox, "domain": mailbox.rpartition("@")[2], "installation": ""}
+    uses = []
+    for what, limits in CONFIRMATIONS.items():
+        for limit in limits:
+            name = f"{what} {limit.every.total_seconds():.0f}|{_sealed(counted[what])}"
+            if not _take(name, limit, now=now):
+                raise TooManyConfirmations(what)
+            uses.append(RateUse(name, _end_of_period(limit.every, now)))
+    return tuple(uses)
+
+
+def refund(uses: Iterable[RateUse]) -> None:
+    """Take back the counts of a mail that did not leave."""
+    for use in uses:
+        RateCounter.objects.filter(name=use.name, until=use.until, count__gt=0).update(count=F("count") - 1)
+
+
+def mailbox_of(email: str) -> str:
+    """Return the key of the mailbox that an address leads to, without the sub-address: a+b@x is a@x (RFC 5233)."""
+    local, _, domain = email_key(email).rpartition("@")
+    return f"{local.partition('+')[0] or local}@{domain}"
 
 
 def _limits(ip: str | None, limit: Limit) -> Iterator[tuple[str, Limit]]:

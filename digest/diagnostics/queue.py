@@ -91,7 +91,7 @@ def _events(now: datetime) -> Iterator[CheckResult]:
     if unknown := not_understood(now):
         kinds = ", ".join(f"{provider} {name or '(no name)'} ({count:,})" for provider, name, count in unknown[:5])
         seen = f"{sum(count for *_, count in unknown):,} events of this week are not understood: {kinds}"
-        do = "They changed nothing. Switch these kinds off at the provider; if one tells of bounces, report it to the project."
+        do = "They changed nothing. Switch these kinds off at the provider; report one that tells of bounces."
         yield CheckResult(Severity.ATTENTION, "kinds of events", seen, do)
     told = DeliveryEvent.objects.filter(at__gt=now - WEEK)
     taken = Delivery.objects.filter(provider=settings.MAIL_PROVIDER, accepted_at__isnull=False)

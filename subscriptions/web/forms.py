@@ -25,6 +25,7 @@ TOO_QUICK = timedelta(seconds=2)
 STALE = timedelta(hours=24)
 TOO_OLD = timedelta(days=7)
 LONGEST_PAUSE = timedelta(days=366)
+NO_ZONE = "Etc/Unknown"  # what browsers report that cannot tell their time zone
 BAIT = "website"  # a hidden field that only programs fill in
 OPENED_SALT = "broadsheet.form.opened"
 
@@ -193,9 +194,12 @@ class SignUpForm(ChoicesForm):
     @classmethod
     def posted(cls, data: QueryDict, *, now: datetime) -> SignUpForm:
         """Return the posted form; the home page's short form gets the default choices, and its zone if it is known."""
+        values = values_of(Choices())
+        if data.get("zone") == NO_ZONE:
+            data = data.copy()
+            data["zone"] = values["zone"]
         if "short" not in data:
             return cls(data, now=now)
-        values = values_of(Choices())
         if (zone := data.get("zone", "")) in known_zones():
             values["zone"] = zone
         values |= {name: data.get(name, "") for name in ("email", BAIT, "opened")}

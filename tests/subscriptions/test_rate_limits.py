@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
+from django.db import transaction
 from django.http import HttpRequest
 from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
 from subscriptions.models import RateCounter
-from subscriptions.rate_limits import NETWORK, NEW_ADDRESS, WIDER, asked_too_often_about, ip_of, too_many
+from subscriptions.rate_limits import (
+    CONFIRMATIONS,
+    NETWORK,
+    WIDER,
+    TooManyConfirmations,
+    ip_of,
+    mailbox_of,
+    refund,
+    too_many,
+    use_confirmation,
+)
 from tests.support.factories import NOON
 from tests.support.processes import go, start
 from tests.support.services import House
@@ -92,10 +104,47 @@ def test_knocking_slowly_opens_no_door_sooner(noon: Any) -> None:
 
 
 def test_an_address_has_its_share_of_a_day_however_long_one_waits_in_it_and_however_it_is_spelled(noon: Any) -> None:
-    spellings = ["Ada@example.org", "ada@EXAMPLE.ORG"]
-    asked = [asked_too_often_about(spellings[n % 2], now=NOON + n * timedelta(hours=1)) for n in range(5)]
-    assert asked == [False] * NEW_ADDRESS.count + [True] * 2
-    assert not asked_too_often_about("ada@example.org", now=NOON + timedelta(hours=12))
+    spellings = ["Ada@example.org", "ada@EXAMPLE.ORG", "ada+papers@example.org", "ada+a+b@example.org"]
+    asked = [confirmations(spellings[n % 4], now=NOON + n * timedelta(hours=1)) for n in range(5)]
+    assert asked == [1, 1, 1, 0, 0]
+    assert confirmations("ada@example.org", now=NOON + timedelta(hours=12)) == 1
+
+
+def confirmations(*addresses: str, now: Any) -> int:
+    """How many of these addresses may be written to now."""
+    allowed = 0
+    for address in addresses:
+        with suppress(TooManyConfirmations), transaction.atomic():
+            use_confirmation(address, now=now)
+            allowed += 1
+    return allowed
+
+
+def test_a_mailbox_is_an_address_without_its_sub_address() -> None:
+    written = [
+        "Ada@Example.org",
+        "ada+papers@example.org",
+        "ada+a+b@example.org",
+        "+ada@example.org",
+        "a.da@example.org",
+    ]
+    assert [mailbox_of(one) for one in written] == [*["ada@example.org"] * 3, "+ada@example.org", "a.da@example.org"]
+
+
+def test_a_domain_and_the_whole_installation_have_their_share_of_an_hour(noon: Any) -> None:
+    of_domain, of_all = CONFIRMATIONS["domain"][0].count, CONFIRMATIONS["installation"][0].count
+    assert confirmations(*(f"a{n}@one.example" for n in range(of_domain + 5)), now=NOON) == of_domain
+    many = [f"a{n}@{domain}.example" for domain in range(10) for n in range(of_domain)]
+    assert confirmations(*many, now=NOON) == of_all - of_domain  # what was refused above is not counted
+    assert confirmations("ada@example.org", now=NOON) == 0
+    assert confirmations("ada@example.org", now=NOON + timedelta(hours=1)) == 1
+
+
+def test_a_mail_that_did_not_leave_is_not_counted(noon: Any) -> None:
+    for _ in range(10):
+        refund(use_confirmation("ada@example.org", now=NOON))
+    assert set(RateCounter.objects.values_list("count", flat=True)) == {0}
+    assert confirmations("ada@example.org", now=NOON) == 1
 
 
 def test_a_whole_ipv6_network_is_one_visitor(noon: Any) -> None:
@@ -141,8 +190,9 @@ def test_visitors_of_several_processes_at_once_are_each_counted(house: House) ->
 
 def test_what_is_counted_names_nobody(noon: Any) -> None:
     too_many(visit(), "sign_up")
-    asked_too_often_about("ada@example.org", now=NOON)
+    use_confirmation("ada@example.org", now=NOON)
     kept = str(list(RateCounter.objects.values()))
-    assert RateCounter.objects.count() == 2
+    assert RateCounter.objects.count() == 5
     assert "192.0.2" not in kept
     assert "ada@" not in kept
+    assert "example" not in kept

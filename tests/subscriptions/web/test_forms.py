@@ -237,6 +237,14 @@ def test_the_short_box_asks_for_the_trending_list_in_the_visitors_zone() -> None
         assert SignUpForm.posted(query({**box, "zone": zone}), now=LATER).choices() == Choices()
 
 
+def test_a_browser_that_cannot_tell_its_zone_is_no_mistake_of_the_visitor() -> None:
+    form = sign_up(zone="Etc/Unknown")
+    assert form.is_valid(), form.errors
+    assert form.choices().zone == Choices().zone
+    assert "Unknown" not in str(form["zone"].value())
+    assert "not a known time zone" in str(sign_up(zone="Mars/Olympus").errors["zone"])
+
+
 def test_a_sign_up_mutes_no_authors_or_topics() -> None:
     topic("Robotics")
     assert sign_up(muted_authors="Ben Sample", muted_topics=["robotics"]).choices().wishes == ()
