@@ -85,6 +85,13 @@ class Source(models.Model):
     last_success_at = models.DateTimeField(null=True, blank=True)
     last_reading = models.JSONField(default=dict, blank=True, help_text="what the last reading expected and stored")
 
+    days_read = models.JSONField(
+        default=list, blank=True, editable=False, help_text="days whose announcements came, of a feed that is daily"
+    )
+    dates_lag = models.BooleanField(
+        default=False, editable=False, help_text="the dates of this daily feed are a day behind its content"
+    )
+
     objects = SourceQuerySet.as_manager()
 
     class Meta:

@@ -36,6 +36,7 @@ class ErrorKind(StrEnum):
     TRUNCATED = "truncated"
     MALFORMED = "malformed"
     SOURCE_ERROR = "source_error"
+    PARSER_ENDED = "parser_ended"
     # storing
     NOT_STORED = "not_stored"
     # rows written before there were kinds

@@ -17,6 +17,7 @@ from digest.ingest.advice import advice_for, explain
 from digest.ingest.entry import Entry
 from digest.ingest.http.request import address
 from digest.ingest.http.ssrf_guard import NoAnswer
+from digest.ingest.parser_process import ParserProcess
 from digest.ingest.parsers import (
     Feed,
     Refused,
@@ -80,7 +81,8 @@ def look_at(typed: str, *, now: datetime) -> Look:
         kind = fetched.error_kind or ErrorKind.OTHER
         raise CannotAdd(f"{explain(kind, detail=fetched.error)} {advice_for(kind)}")
     try:
-        feed = parsers.read(fetched.body)
+        with ParserProcess() as parser:
+            feed = parser.read(fetched.body)
     except SourceUnreadable as error:
         raise _not_a_feed(url, fetched.body, error) from None
     kept = address_to_store(url, feed.kind)

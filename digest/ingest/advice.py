@@ -75,6 +75,10 @@ MEANINGS = {
     ErrorKind.TRUNCATED: Meaning(_("It is cut in the middle or damaged"), UNREADABLE),
     ErrorKind.MALFORMED: Meaning(_("It cannot be parsed"), UNREADABLE),
     ErrorKind.SOURCE_ERROR: Meaning(_("The source sends a message in place of papers"), UNREADABLE),
+    ErrorKind.PARSER_ENDED: Meaning(
+        _("Reading what came was stopped"),
+        _("It needs more time or memory than a feed may take. It is asked again, later each time; switch it off."),
+    ),
     ErrorKind.NOT_STORED: Meaning(
         _("It could not be stored; the log says why"),
         _("This is a fault of ours: show the service’s log to whoever runs it."),

@@ -69,6 +69,14 @@ def last_announced_day(before: date) -> date:
     return day
 
 
+def next_announced_day(after: date) -> date:
+    """The first day later than ``after`` whose feed carries papers."""
+    day = after + _DAY
+    while not announces(day):
+        day += _DAY
+    return day
+
+
 def submitted_within(day: date) -> tuple[datetime, datetime]:
     """From when (included) until when (not included) the new papers in the feed of that day were submitted, in UTC.
 

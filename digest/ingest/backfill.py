@@ -15,11 +15,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from urllib.parse import urlencode
 
-from digest.ingest import arxiv_calendar
+from digest.ingest import arxiv_calendar, parsers
 from digest.ingest.entry import CROSS, NEW, Entry
 from digest.ingest.parsers import Feed, Refused, SourceUnreadable, arxiv_api
-from digest.ingest.parsers.feed import count_of
-from digest.ingest.parsers.syndication import first_text, parse
 from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.source_errors import ErrorKind
 
@@ -30,7 +28,14 @@ MOST_RESULTS = 30_000  # the API refuses to page further
 MOST_REQUESTS = 100  # five minutes at arXiv's pace
 
 
-def backfill(specs: Sequence[str], day: date, *, get: Callable[[str], bytes], page_size: int = 500) -> tuple[Feed, ...]:
+def backfill(
+    specs: Sequence[str],
+    day: date,
+    *,
+    get: Callable[[str], bytes],
+    read: Callable[[bytes], Feed] = parsers.read,
+    page_size: int = 500,
+) -> tuple[Feed, ...]:
     """The papers that were new in arXiv's feeds of that day, as one Feed for each of ``specs``, in their order.
 
     A spec is what stands at the end of a feed's address: ``cs.LG``, ``math``, ``econ+q-fin``. All are asked for in one
@@ -45,7 +50,7 @@ def backfill(specs: Sequence[str], day: date, *, get: Callable[[str], bytes], pa
     SourceUnreadable when nothing came at all, ValueError for a day on which arXiv announces nothing.
     """
     since, until = arxiv_calendar.submitted_within(day)
-    listing = _Listing()
+    listing = _Listing(parse=read)
     listing.read(_query(specs, since - HELD, until), get=get, page_size=page_size)
     announced = list(_announced(listing.entries.values(), day, since=since, until=until))
     feeds = []
@@ -70,6 +75,7 @@ def backfill(specs: Sequence[str], day: date, *, get: Callable[[str], bytes], pa
 class _Listing:
     """The answer to one query, from however many pages, each paper once."""
 
+    parse: Callable[[bytes], Feed]
     entries: dict[str, Entry] = field(default_factory=dict)
     refused: dict[Refused, None] = field(default_factory=dict)
     stated: int = 0  # the highest number of matches that a page stated
@@ -103,14 +109,13 @@ class _Listing:
     def _add(self, body: bytes) -> int:
         """Take in a page; how many entries, good or bad, were on it."""
         try:
-            answer = parse(body)
-            if not arxiv_api.recognises(answer):
+            page = self.parse(body)
+            if page.kind != arxiv_api.KIND:
                 raise SourceUnreadable(ErrorKind.UNKNOWN_FORMAT, "no answer of arXiv's API")
-            page = arxiv_api.from_feed(answer)
         except SourceUnreadable as error:
             self.trouble = error
             return 0
-        self.stated = max(self.stated, count_of(first_text(answer.channel, "_totalresults")) or 0)
+        self.stated = max(self.stated, page.list_total or 0)
         self.entries |= {entry.identifiers[0]: entry for entry in page.entries}
         self.refused |= dict.fromkeys(page.refused)
         return len(page.entries) + len(page.refused)

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
-from django.db.models import Min
 from django.utils import timezone
 
-from digest.ingest import arxiv_calendar, http, parsers
+from digest.ingest import arxiv_calendar, freshness, http
 from digest.ingest.backfill import backfill
 from digest.ingest.default_sources import SOURCES, request_urls
-from digest.ingest.parsers import SourceUnreadable, arxiv_rss
-from digest.ingest.store import Reading, note_failure, source_named_in, store
-from digest.models import Paper, Source
+from digest.ingest.freshness import MOST_MISSED
+from digest.ingest.parser_process import ParserProcess
+from digest.ingest.parsers import Feed, SourceUnreadable, arxiv_rss, biorxiv_api
+from digest.ingest.store import Reading, good_reading, note_failure, store
+from digest.models import Source
 from digest.source_errors import ErrorKind
+
+__all__ = ["MOST_MISSED", "Reading", "fill_gaps", "missed_days", "refresh", "refresh_due", "seed_sources"]
 
 logger = logging.getLogger(__name__)
 
 OFTEN, HOURLY = timedelta(minutes=10), timedelta(hours=1)
 LONGEST_REFRESH = timedelta(seconds=60)  # then no further source is begun: one fetch alone may take three minutes
-MOST_MISSED = 7  # days that are back-filled after an outage
+MOST_PAGES = 100  # of one list
 
 
 def seed_sources() -> int:
@@ -36,37 +42,43 @@ def seed_sources() -> int:
 def refresh_due(now: datetime, *, clock: Callable[[], datetime] = timezone.now) -> list[Reading]:
     """Refresh the sources whose time has come, as many as a task has time for; the next call goes on."""
     due = list(Source.objects.due(now))
-    readings = list(fill_gaps(now, limit=1)) if any(source.kind == arxiv_rss.KIND for source in due) else []
-    for source in due:
-        if clock() - now > LONGEST_REFRESH:
-            break
-        try:
-            readings.append(refresh(source, now=clock()))
-        except (OperationalError, InterfaceError):  # the database is gone: nothing can be written down now
-            raise
-        except Exception:
-            logger.exception("%s could not be refreshed", source.name)
-            readings.append(note_failure(source, ErrorKind.NOT_STORED, now=now))
-            Source.objects.filter(pk=source.pk).update(next_check_at=now + HOURLY)
+    is_daily = any(source.kind == arxiv_rss.KIND for source in due)
+    with ParserProcess() as parser:
+        readings = list(fill_gaps(now, limit=1, parser=parser)) if is_daily else []
+        for source in due:
+            if clock() - now > LONGEST_REFRESH:
+                break
+            try:
+                readings.append(refresh(source, now=clock(), parser=parser))
+            except (OperationalError, InterfaceError):  # the database is gone: nothing can be written down now
+                raise
+            except Exception:
+                logger.exception("%s could not be refreshed", source.name)
+                readings.append(note_failure(source, ErrorKind.NOT_STORED, now=now))
+                Source.objects.filter(pk=source.pk).update(next_check_at=now + HOURLY)
     return readings
 
 
-def refresh(source: Source, *, now: datetime, limits: http.Limits = http.USUAL) -> Reading:
-    """Fetch one source, store what it shows, and write on its row how that went and when to come again."""
+def refresh(
+    source: Source, *, now: datetime, limits: http.Limits = http.USUAL, parser: ParserProcess | None = None
+) -> Reading:
+    """Fetch one source, store what it shows, and write on its row how that went and when to come again.
+
+    ``parser`` is for whoever refreshes several sources; without it this one gets a process of its own.
+    """
+    if parser is None:
+        with ParserProcess() as parser:
+            return refresh(source, now=now, limits=limits, parser=parser)
     reading = Reading(source=source.name, error_kind=ErrorKind.OTHER, error="it was not asked")
-    for url in request_urls(source.url, source.kind, now.date()):
-        fetched = http.get(
-            url,
-            now=now,
-            etag=source.etag,
-            last_modified=source.last_modified,
-            failures=source.failures,
-            spread=source.pk,
-            limits=limits,
-        )
+    urls = request_urls(source.url, source.kind, now.date())
+    ask = partial(http.get, now=now, failures=source.failures, spread=source.pk, limits=limits)
+    for url in urls:
+        # the marks of one address say nothing of another
+        etag, last_modified = (source.etag, source.last_modified) if len(urls) == 1 else ("", "")
+        fetched = ask(url, etag=etag, last_modified=last_modified)
         if fetched.status in ("later", "failed"):
             return _note_unfetched(source, fetched, now=now)
-        reading = _stored(source, fetched, now=now)
+        reading = _stored(source, fetched, partial(_read_pages, url=url, ask=ask, parser=parser), now=now)
         source.refresh_from_db()
         validators = (
             {"etag": "", "last_modified": ""}
@@ -76,37 +88,41 @@ def refresh(source: Source, *, now: datetime, limits: http.Limits = http.USUAL) 
                 "last_modified": fetched.last_modified,
             }
         )
-        Source.objects.filter(pk=source.pk).update(**validators, next_check_at=_next_check(source, now))
+        next_check = _next_check(source, now)
+        if reading.error_kind is ErrorKind.PARSER_ENDED:
+            next_check = now + http.back_off(source.failures - 1, source.pk)
+        Source.objects.filter(pk=source.pk).update(**validators, next_check_at=next_check)
     return reading
 
 
-def fill_gaps(now: datetime, *, limit: int) -> Iterator[Reading]:
+def fill_gaps(now: datetime, *, limit: int, parser: ParserProcess | None = None) -> Iterator[Reading]:
     """Back-fill from arXiv's API up to ``limit`` of the missed days, oldest first; each takes about half a minute."""
-    feeds = list(Source.objects.filter(active=True, kind=arxiv_rss.KIND))
-    specs = [source.url.rpartition("/")[2] for source in feeds]
-    for day in missed_days(now)[:limit] if feeds else []:
+    if parser is None:
+        with ParserProcess() as parser:
+            yield from fill_gaps(now, limit=limit, parser=parser)
+        return
+    missed = _missed_by(now)
+    for day in sorted({day for days in missed.values() for day in days})[:limit]:
+        sources = [source for source, days in missed.items() if day in days]
+        specs = [source.url.rpartition("/")[2] for source in sources]
         try:
-            found = backfill(specs, day, get=_get_or_say_why)
+            found = backfill(specs, day, get=_get_or_say_why, read=parser.read)
         except SourceUnreadable as error:  # the day stays missed, and is tried again when the feeds are due again
             yield Reading(source=f"arXiv API for {day}", error_kind=error.kind, error=error.detail)
             return
-        for feed in found:
-            yield store(source_named_in(feed, feed.name), feed, now=now)
+        for source, feed in zip(sources, found, strict=True):
+            yield store(source, feed, now=now)
+            source.refresh_from_db()  # for the next day
 
 
 def missed_days(now: datetime) -> list[date]:
-    """The announced days of the past week of which no paper came, since this house first read arXiv.
+    """The days that at least one of arXiv's feeds missed in the past week, oldest first."""
+    return sorted({day for days in _missed_by(now).values() for day in days})
 
-    On a first run there is none, but on a day without announcement the last announced one, so as not to begin empty.
-    """
-    today = now.date()
-    days = Paper.objects.filter(sightings__source__kind=arxiv_rss.KIND, announced_on__isnull=False)
-    first = days.aggregate(first=Min("announced_on"))["first"]
-    if first is None:
-        return [arxiv_calendar.last_announced_day(today)] if arxiv_calendar.why_none(today) else []
-    week = [today - timedelta(days=back) for back in range(MOST_MISSED, 0, -1)]
-    came = set(days.filter(announced_on__gte=week[0]).values_list("announced_on", flat=True).distinct())
-    return [day for day in week if day > first and arxiv_calendar.announces(day) and day not in came]
+
+def _missed_by(now: datetime) -> dict[Source, list[date]]:
+    feeds = Source.objects.filter(active=True, kind=arxiv_rss.KIND)
+    return {source: freshness.missed_days(source, now=now) for source in feeds}
 
 
 def _get_or_say_why(url: str) -> bytes:
@@ -129,17 +145,50 @@ def _note_unfetched(source: Source, fetched: http.Fetched, *, now: datetime) -> 
     return reading
 
 
-def _stored(source: Source, fetched: http.Fetched, *, now: datetime) -> Reading:
+def _stored(source: Source, fetched: http.Fetched, read: Callable[[bytes], Feed], *, now: datetime) -> Reading:
     if fetched.status == "unchanged":
-        last = {**source.last_reading, "at": now.isoformat()}
+        last = {**good_reading(source), "at": now.isoformat()}
         Source.objects.filter(pk=source.pk).update(
             last_success_at=now, failures=0, last_error_kind="", last_error="", last_reading=last
         )
         return Reading(source=source.name, notes=("unchanged since the last reading",))
+    # written before anything is read: a body that ends this process too is left alone for longer each time
+    Source.objects.filter(pk=source.pk).update(
+        failures=source.failures + 1,
+        last_error_kind=ErrorKind.PARSER_ENDED,
+        last_error="",
+        next_check_at=now + http.back_off(source.failures, source.pk),
+    )
     try:
-        return store(source, parsers.read(fetched.body), now=now)
+        return store(source, read(fetched.body), now=now)
     except SourceUnreadable as error:
         return note_failure(source, error.kind, detail=error.detail, now=now)
+
+
+def _read_pages(body: bytes, *, url: str, ask: Callable[[str], http.Fetched], parser: ParserProcess) -> Feed:
+    """Return what a body holds, of bioRxiv's API with all pages that follow. Raises SourceUnreadable for the first."""
+    whole = page = parser.read(body)
+    for _ in range(MOST_PAGES if page.kind == biorxiv_api.KIND else 0):
+        after = page.offset + len(page.entries) + len(page.refused)
+        if after == page.offset or after >= (page.list_total or 0):
+            break
+        fetched = ask(re.sub(r"/\d+(?=/json$)", f"/{after}", url))
+        try:
+            if fetched.status != "fresh":
+                raise SourceUnreadable(fetched.error_kind or ErrorKind.OTHER, fetched.error)
+            page = parser.read(fetched.body)
+        except SourceUnreadable as error:
+            # the service states more than it has, and has an error message for what follows its last page
+            if error.kind is not ErrorKind.SOURCE_ERROR:
+                whole = dataclasses.replace(whole, notes=(*whole.notes, f"a later page did not come: {error}"))
+            break
+        whole = dataclasses.replace(
+            whole,
+            entries=(*whole.entries, *page.entries),
+            refused=(*whole.refused, *page.refused),
+            notes=tuple(dict.fromkeys((*whole.notes, *page.notes))),
+        )
+    return whole
 
 
 def _next_check(source: Source, now: datetime) -> datetime:
@@ -150,6 +199,8 @@ def _next_check(source: Source, now: datetime) -> datetime:
     if now < arxiv_calendar.polling_begins(today):
         return arxiv_calendar.polling_begins(today)
     is_there = (source.last_reading.get("announced_on") or "") >= today.isoformat()
-    if is_there or arxiv_calendar.why_none(today):
+    in_time = now < arxiv_calendar.deadline(today)
+    # where dates lag, what is taken for today's may be yesterday's after all, so it is asked again
+    if arxiv_calendar.why_none(today) or (is_there and not (source.dates_lag and in_time)):
         return arxiv_calendar.polling_begins(today + timedelta(days=1))
-    return now + (OFTEN if now < arxiv_calendar.deadline(today) else HOURLY)
+    return now + (OFTEN if in_time and not is_there else HOURLY)

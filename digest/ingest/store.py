@@ -6,17 +6,16 @@ import dataclasses
 import logging
 import operator
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from django.db import transaction
-from django.db.models import F
 
 from digest import text
-from digest.ingest import parsers
+from digest.ingest import freshness, parsers
 from digest.ingest.entry import DAY, REPLACE, Entry, title_identifier
 from digest.ingest.parsers import MAX_BYTES, Feed, Refused, SourceUnreadable, arxiv_api, arxiv_rss
 from digest.ingest.parsers.dates import not_ahead
@@ -59,12 +58,12 @@ class Reading:
         }
 
 
-def read_file(path: Path) -> Feed:
+def read_file(path: Path, *, parse: Callable[[bytes], Feed] = parsers.read) -> Feed:
     """Read a file that an operator gave; raises SourceUnreadable."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise SourceUnreadable(ErrorKind.TOO_LARGE, f"more than {MAX_BYTES >> 20} MiB")
-        return parsers.read(path.read_bytes())
+        return parse(path.read_bytes())
     except FileNotFoundError:
         raise SourceUnreadable(ErrorKind.FILE_UNREADABLE, "there is no such file") from None
     except OSError as error:
@@ -98,6 +97,7 @@ def source_named_in(feed: Feed, file_name: str) -> Source:
 def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
     """Store what a source showed at ``now``; all of it or, when the database fails, nothing."""
     feed = not_ahead(feed, now)
+    feed = freshness.as_announced(source, feed, now=now)
     entries, refused = clean_entries(feed.entries)
     with transaction.atomic():
         # one store at a time, or two sources that show one new work at once would both make it
@@ -124,6 +124,7 @@ def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
             last_error_kind="",
             last_error="",
             last_reading=_added_up(source, feed, reading, now),
+            days_read=freshness.days_read(source, feed),
         )
     return reading
 
@@ -140,7 +141,9 @@ def _added_up(source: Source, feed: Feed, reading: Reading, now: datetime) -> di
     if before.get("at") != kept["at"] or before.get("error_kind"):
         return kept
     add = max if kept["announced_on"] and kept["announced_on"] == before["announced_on"] else operator.add
-    if None not in (kept["expected"], before["expected"]):
+    if feed.offset:  # a further page of one list
+        add, kept["expected"] = operator.add, max(feed.list_total or 0, before["expected"] or 0)
+    elif None not in (kept["expected"], before["expected"]):
         kept["expected"] = add(kept["expected"], before["expected"])
     kept["stored"] = add(kept["stored"], before["stored"])
     kept["announced_on"] = max(kept["announced_on"] or "", before["announced_on"] or "") or None
@@ -148,15 +151,21 @@ def _added_up(source: Source, feed: Feed, reading: Reading, now: datetime) -> di
 
 
 def note_failure(source: Source, kind: ErrorKind, *, now: datetime, detail: str = "") -> Reading:
-    """Write on the source's row why nothing came; what was stored before stays."""
+    """Write on the source's row why nothing came; what was stored before stays, and so does the last good reading."""
     reading = Reading(source=source.name, error_kind=kind, error=detail)
     Source.objects.filter(pk=source.pk).update(
-        failures=F("failures") + 1,
+        failures=source.failures + 1,
         last_error_kind=kind,
         last_error=detail[:500],
-        last_reading=reading.as_json(now),
+        last_reading={**reading.as_json(now), "before": good_reading(source)},
     )
     return reading
+
+
+def good_reading(source: Source) -> dict[str, Any]:
+    """The last reading that did not fail, as ``Reading.as_json`` wrote it; empty where there was none."""
+    last: dict[str, Any] = source.last_reading
+    return last.get("before", {}) if last.get("error_kind") else last
 
 
 def clean_entries(entries: Iterable[Entry]) -> tuple[list[Entry], list[Refused]]:

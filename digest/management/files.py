@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from digest.ingest.parser_process import ParserProcess
 from digest.ingest.parsers import Feed, SourceUnreadable
 from digest.ingest.store import read_file
 
@@ -42,12 +43,16 @@ def _day(text: str) -> date:
 def read(paths: Sequence[Path]) -> Read:
     """Return name -> the file's feed, or its error; files with equal names are named by their paths."""
     names = [path.name for path in paths]
-    return {path.name if names.count(path.name) == 1 else str(path): _read(path) for path in dict.fromkeys(paths)}
+    with ParserProcess() as parser:
+        return {
+            path.name if names.count(path.name) == 1 else str(path): _read(path, parser)
+            for path in dict.fromkeys(paths)
+        }
 
 
-def _read(path: Path) -> Feed | SourceUnreadable:
+def _read(path: Path, parser: ParserProcess) -> Feed | SourceUnreadable:
     try:
-        return read_file(path)
+        return read_file(path, parse=parser.read)
     except SourceUnreadable as error:
         return error
 

@@ -20,7 +20,7 @@ from digest.ingest.http.request import Answer, Limits, address, ask
 from digest.ingest.http.ssrf_guard import NoAnswer
 from digest.source_errors import ErrorKind
 
-__all__ = ["USUAL", "Fetched", "Limits", "get"]
+__all__ = ["USUAL", "Fetched", "Limits", "back_off", "get"]
 
 MOST_REDIRECTS = 5
 REST = timedelta(seconds=1)
@@ -72,7 +72,7 @@ def get(
     before = {"If-None-Match": etag, "If-Modified-Since": last_modified}
     conditions = {name: value for name, value in before.items() if value}
     headers = {"User-Agent": _user_agent(), **conditions}
-    in_a_while = now + _back_off(failures, spread)
+    in_a_while = now + back_off(failures, spread)
     left = limits.total
     try:
         here = address(url)
@@ -172,7 +172,8 @@ def _asked_pause(answer: Answer, now: datetime) -> timedelta | None:
     return min(max(pause, REST), LONGEST_RETRY_AFTER)
 
 
-def _back_off(failures: int, spread: int) -> timedelta:
+def back_off(failures: int, spread: int) -> timedelta:
+    """How long to leave a source alone after so many failures in a row (see ``get``)."""
     pause: timedelta = min(FIRST_BACK_OFF * 2 ** min(failures, 10), LONGEST_BACK_OFF)
     return pause + pause / 10 * (spread * 0.618 % 1)  # multiples of the golden ratio lie evenly between 0 and 1
 

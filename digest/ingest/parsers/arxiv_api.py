@@ -49,6 +49,8 @@ def from_feed(feed: Syndicated) -> Feed:
         url="https://export.arxiv.org/api/query",
         notes=notes,
         stated_total=here,
+        offset=first or 0,
+        list_total=matches,
         garbled=feed.markup.garbled,
     )
 

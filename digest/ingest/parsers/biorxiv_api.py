@@ -57,6 +57,8 @@ def from_items(found: Items) -> Feed:
         url=f"https://api.biorxiv.org/details/{server.lower()}",
         notes=notes,
         stated_total=None if total is None else max(0, total - (cursor or 0)),
+        offset=cursor or 0,
+        list_total=total,
         garbled=found.garbled,
     )
 

@@ -42,6 +42,7 @@ class Feed:
     ``stated_total`` is how many entries this one answer should have held by the source's own word, so that fewer means
     that some are missing; None where the source states nothing that can be compared. What lies on later pages counts
     only where the source, and not the one who asks, decides the size of a page (bioRxiv); else a note mentions it.
+    ``offset`` is how many entries of the source's list stand on earlier pages, ``list_total`` how many stand on all.
     ``announced_on`` is the newest of the entries' own announcement days, never the day the feed was made.
     """
 
@@ -50,6 +51,8 @@ class Feed:
     url: str  # the source's own address, "" where the body names none
     entries: tuple[Entry, ...]
     stated_total: int | None = None
+    offset: int = 0
+    list_total: int | None = None
     announced_on: date | None = None
     refused: tuple[Refused, ...] = field(default=())
     notes: tuple[str, ...] = field(default=())  # "cut in the middle: the last entry was dropped"
@@ -69,6 +72,8 @@ def assemble(
     url: str,
     notes: list[str],
     stated_total: int | None = None,
+    offset: int = 0,
+    list_total: int | None = None,
     garbled: str = "",
 ) -> Feed:
     """The feed of what a reader found: each work once, nothing unreadable, every refusal counted.
@@ -107,6 +112,8 @@ def assemble(
         url=url,
         entries=tuple(_bounded(entry) for entry in kept.values()),
         stated_total=stated_total,
+        offset=offset,
+        list_total=list_total,
         announced_on=max((entry.announced_on for entry in kept.values() if entry.announced_on), default=None),
         refused=tuple(refused),
         notes=tuple(dict.fromkeys(notes))[:MAX_NOTES],

@@ -49,6 +49,8 @@ def parse_markup(markup: Markup) -> Syndicated:
             resolve_relative_uris=False,
             response_headers={"content-type": "application/xml; charset=utf-8"},
         )
+    except MemoryError:  # the process is at its limit (digest/ingest/parser_process.py)
+        raise
     except Exception as error:  # whatever odd markup makes of it, other sources go on
         raise SourceUnreadable(ErrorKind.MALFORMED, f"feedparser raised {type(error).__name__}") from error
     return Syndicated(channel=parsed.feed, items=parsed.entries, markup=markup)

@@ -18,6 +18,7 @@ from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all, reap
 from digest.editions.open_edition import noon, open_edition
 from digest.ingest import refresh, sample, store
+from digest.ingest.parser_process import ParserProcess
 from digest.ingest.store import Reading
 from digest.management import files as given
 from digest.management import summary
@@ -96,9 +97,9 @@ def _refresh(out: Console, now: datetime) -> Iterator[Reading]:
     """Fetch every active source with a progress bar."""
     if added := refresh.seed_sources():
         out.print(f"First run: switched on {added} sources. arXiv requires three seconds between requests.")
-    yield from summary.progress(
-        "Looking for missed days", refresh.fill_gaps(now, limit=refresh.MOST_MISSED), total=None
-    )
-    sources = list(Source.objects.filter(active=True))
-    for source in summary.progress("Fetching sources", sources, total=len(sources), name=lambda one: one.name):
-        yield refresh.refresh(source, now=datetime.now(UTC))
+    with ParserProcess() as parser:
+        gaps = refresh.fill_gaps(now, limit=refresh.MOST_MISSED, parser=parser)
+        yield from summary.progress("Looking for missed days", gaps, total=None)
+        sources = list(Source.objects.filter(active=True))
+        for source in summary.progress("Fetching sources", sources, total=len(sources), name=lambda one: one.name):
+            yield refresh.refresh(source, now=datetime.now(UTC), parser=parser)
