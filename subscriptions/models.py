@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import unicodedata
 from collections.abc import Iterable
 from datetime import date, datetime
 from zoneinfo import available_timezones
@@ -15,6 +14,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from subscriptions.unicode_text import normalise
+
+LONGEST_TYPED = 1000  # characters of an address; no mail server takes more than 254
 WEEKDAYS_ALL = 0b1111111
 WEEKDAYS_WORKING = 0b0011111  # bit 0 is Monday
 
@@ -26,7 +28,7 @@ def new_public_id() -> str:
 
 def email_key(email: str) -> str:
     """Return what two spellings of one address share: NFC, lower case, case-folded local part; dots and +tags stay."""
-    local, _, domain = unicodedata.normalize("NFC", email.strip()).rpartition("@")
+    local, _, domain = normalise("NFC", email.strip(), limit=LONGEST_TYPED).rpartition("@")
     return f"{local.casefold()}@{domain.lower()}"
 
 

@@ -9,8 +9,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from urllib.parse import unquote, urlsplit
 
+from digest.text.marks import MOST
+from subscriptions.unicode_text import normalise
+
 NEW, CROSS, REPLACE, REPLACE_CROSS, UNANNOUNCED = "new", "cross", "replace", "replace_cross", ""
 DAY, MONTH, YEAR = "day", "month", "year"  # how much of a date its source gives
+
+LONGEST = 2000  # characters of an identifier or a link as it is given
+LONGEST_NAME = 500  # as it is stored
 
 _ARXIV_NEW = re.compile(r"(\d{4}\.\d{4,5})(?:v(\d+))?$", re.I)
 _ARXIV_OLD = re.compile(r"([a-z-]{2,9})(?:\.[a-z-]{2,9})?/(\d{7})(?:v(\d+))?$", re.I)
@@ -62,11 +68,14 @@ def canonical_identifier(text: str) -> str:
     ``url:host/path``, of at most 500 characters; a link to a whole site names no work. An arXiv DOI
     (``10.48550/arXiv.…``) is the arXiv id.
     """
-    text = unicodedata.normalize("NFKC", text).strip()
-    if not text or len(text) > 2000 or _UNUSABLE.search(text):
+    if len(text) > LONGEST:
+        return ""
+    text = normalise("NFKC", text, limit=LONGEST).strip()
+    if not text or _UNUSABLE.search(text):
         return ""
     bare = re.sub(r"^(?:arxiv|doi|oai:arxiv\.org|info:doi|info:arxiv):\s*/?", "", text, flags=re.I)
-    return _arxiv(bare) or _doi(bare) or _from_link(text)
+    name = _arxiv(bare) or _doi(bare) or _from_link(text)
+    return name if len(name) <= LONGEST_NAME else ""
 
 
 def version_of(text: str) -> int:
@@ -82,7 +91,7 @@ def title_identifier(title: str) -> str:
 
 def normalise_title(title: str) -> str:
     """A title down to its letters and digits, accents folded, so that two spellings of one title compare equal."""
-    folded = unicodedata.normalize("NFKD", title).casefold()
+    folded = normalise("NFKD", title, limit=MOST).casefold()
     return " ".join(re.findall(r"[^\W_]+", "".join(c for c in folded if not unicodedata.combining(c))))
 
 
@@ -132,7 +141,7 @@ def _from_link(text: str) -> str:
     if not page:
         return ""
     name = f"url:{host}{page}"
-    return name if len(name) <= 500 else f"url:{host}/{_hash(name)}"
+    return name if len(name) <= LONGEST_NAME else f"url:{host}/{_hash(name)}"
 
 
 def _hash(text: str) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from subscriptions.unicode_text import normalise
+
+LONGEST = 100_000  # characters; the rest is not read
 # A longer one is a string of symbols that no reader would type.
 LONGEST_WORD = 40
 
@@ -41,7 +44,7 @@ def fold(text: str) -> str:
     """Remove case and accents: ``Łukasz Müller`` is ``lukasz muller``."""
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = normalise("NFKD", text.casefold(), limit=LONGEST)
     return "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_UNDECOMPOSED)
 
 

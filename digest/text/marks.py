@@ -9,9 +9,12 @@ import unicodedata
 import nh3
 
 from digest.text.mathml import ATTRIBUTES, without_mathml
+from subscriptions.unicode_text import normalise
 
 MOST = 20_000
 """Longest text in characters; the rest is cut off before any work is done on it."""
+MOST_OF_NAMES = 100_000
+"""The same of all authors in one string; the longest lists name some five thousand."""
 
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
@@ -40,8 +43,8 @@ def visible(text: str) -> str:
     text = " ".join(text.split())
     if not text.isprintable():
         text = " ".join("".join(_visible_characters(text)).split())
-    text = unicodedata.normalize("NFC", text)
-    return re.sub(r"[\U0001d400-\U0001d7ff]", lambda m: unicodedata.normalize("NFKC", m[0]), text)
+    text = normalise("NFC", text, limit=MOST_OF_NAMES)
+    return re.sub(r"[\U0001d400-\U0001d7ff]", lambda m: normalise("NFKC", m[0], limit=1), text)
 
 
 def _visible_characters(text: str) -> list[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from digest.text.marks import MOST_OF_NAMES
 from digest.text.reading import clean_repeatedly
+from subscriptions.unicode_text import normalise
 
-_MOST = 100_000  # characters of all authors; the longest lists name some five thousand
+MOST_OF_ONE = 1000  # characters of one name, with its TeX
 
 _SUFFIX = re.compile(r"(?:jr|sr|[IVX]{2,4}|ph\.?\s?d|md|esq)\.?", re.I)
 _GROUP = re.compile(r"\b(?:collaborations?|consortium|consortia|groups?|teams?|project|initiative)\b", re.I)
@@ -23,7 +25,7 @@ _PLAIN = str.maketrans(
 
 def clean_name(text: str) -> str:
     """Return the name of one person or group in readable Unicode, without commas around it."""
-    return clean_repeatedly(text, html=True).strip(" ,;")
+    return clean_repeatedly(text, html=True, limit=MOST_OF_ONE).strip(" ,;")
 
 
 def split_authors(text: str) -> tuple[str, ...]:
@@ -33,7 +35,7 @@ def split_authors(text: str) -> tuple[str, ...]:
     A." is "J. Smith", "A. Doe"), and at an "and" before the last. Text in parentheses is an affiliation and is removed;
     an unmatched parenthesis counts as a comma, so that nothing after it is lost.
     """
-    text = _without_affiliations(clean_repeatedly(text, html=True, limit=_MOST))
+    text = _without_affiliations(clean_repeatedly(text, html=True, limit=MOST_OF_NAMES))
     parts = [_first_name_first(part) for part in text.split(";")] if ";" in text else _by_commas(text)
     names = (_ET_AL.sub("", " ".join(part.split())).strip(" ,:") for part in parts)
     return tuple(name for name in names if any(map(str.isalnum, name)))
@@ -62,12 +64,13 @@ def _without_affiliations(text: str) -> str:
 
 
 def _by_commas(text: str) -> list[str]:
-    names: list[str] = []
+    parts: list[list[str]] = []
     for part in _AFTER_GROUP.sub(",", text).split(","):
-        if names and _SUFFIX.fullmatch(part.strip()):
-            names[-1] += part
+        if parts and _SUFFIX.fullmatch(part.strip()):
+            parts[-1].append(part)
         elif not _ET_AL.fullmatch(part.strip()):
-            names.append(part)
+            parts.append([part])
+    names = ["".join(name) for name in parts]
     # "the ATLAS and CMS Collaborations" stays one name
     if names and not _GROUP.search(names[-1]):
         names[-1:] = _AND.split(names[-1])
@@ -76,12 +79,15 @@ def _by_commas(text: str) -> list[str]:
 
 def _first_name_first(name: str) -> str:
     surname, *given = (part.strip() for part in name.split(","))
-    suffixes = [part for part in given if _SUFFIX.fullmatch(part)]
-    return " ".join([*(part for part in given if part not in suffixes), surname, *suffixes])
+    before: list[str] = []
+    suffixes: list[str] = []
+    for part in given:
+        (suffixes if _SUFFIX.fullmatch(part) else before).append(part)
+    return " ".join([*before, surname, *suffixes])
 
 
 def fold(text: str) -> str:
     """Fold ``text`` for comparison: small letters, no accents, ø as o, ß as ss, æ as ae, plain apostrophes, hyphens."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_PLAIN))
+    decomposed = normalise("NFKD", text.casefold().translate(_PLAIN), limit=MOST_OF_NAMES)
     plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     return " ".join(plain.casefold().translate(_PLAIN).split())

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 from digest.text import symbols
 from digest.text.dollars import maths_spans
+from digest.text.marks import MOST
 from digest.text.stripped import EVIDENCE, with_backslashes
+from subscriptions.unicode_text import normalise
 
 # Nested groups: a formula has five, an attack has thousands.
 _DEEPEST = 25
@@ -277,7 +279,7 @@ class _Reader:
             case "footnote":
                 return f" ({self._argument()})"
             case "not":
-                return unicodedata.normalize("NFC", self._argument() + "\u0338")
+                return normalise("NFC", self._argument() + "\u0338", limit=MOST)
             case "deg":
                 return self._spaced("deg") if self.maths else "°"
             case "overset" | "stackrel" | "underset":
@@ -355,5 +357,5 @@ def accent(base: str, accent: str, *, otherwise: str = "") -> str:
     if not otherwise and letters > 1:
         return base
     first = {"ı": "i", "ȷ": "j"}.get(base[0], base[0])
-    composed = unicodedata.normalize("NFC", first + accent + base[1:])
+    composed = normalise("NFC", first + accent + base[1:], limit=MOST)
     return otherwise + base if otherwise and len(composed) > len(base) else composed

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from digest.text import fold, split_authors
+from digest.text.marks import MOST_OF_NAMES
 
 _INITIALS = re.compile(r"(?:[^\W\d_]\.?[ -]?){1,5}")
 _PARTICLES = frozenset(
@@ -27,7 +28,7 @@ def authors_of(listed: Sequence[str]) -> tuple[str, ...]:
     names: list[str] = []
     alone = {fold(one) for one in listed if "," not in one}
     for one in listed:
-        one = _IN_BRACKETS.sub(r"\1", _BESIDE_NAMES.sub("", html.unescape(one)).strip())
+        one = _IN_BRACKETS.sub(r"\1", _BESIDE_NAMES.sub("", html.unescape(one[:MOST_OF_NAMES])).strip())
         parts = list(_names_in(one))
         if len(parts) < 2 and "," in one and alone and all(fold(part) in alone for part in one.split(",")):
             continue  # named once more, all together
