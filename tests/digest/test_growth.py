@@ -112,7 +112,8 @@ def test_making_a_text_stream_safe_is_linear(atom: str) -> None:
 def test_what_is_beyond_the_limit_costs_nothing(helper: Callable[[str], Any], limit: int) -> None:
     word = "word, "
     longest = word * (limit // len(word) + 1)
-    assert work(helper, longest * 3) < 1.01 * work(helper, longest) + 500
+    helper(longest)  # patterns are compiled once
+    assert work(helper, longest * 3) < 1.01 * work(helper, longest)
 
 
 def test_work_that_grows_faster_is_noticed() -> None:
