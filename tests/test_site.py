@@ -88,7 +88,7 @@ def test_a_form_of_many_megabytes_is_told_to_be_shorter() -> None:
     answer = Client().post(
         "/subscribe", "keywords=" + "x" * 3_000_000, content_type="application/x-www-form-urlencoded"
     )
-    assert answer.status_code == 400
+    assert answer.status_code == 413
     assert "shorten what you entered" in answer.content.decode()
 
 

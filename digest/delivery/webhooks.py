@@ -34,12 +34,12 @@ from digest.models import DeliveryEvent
 from subscriptions import rate_limits
 from subscriptions.models import address_hash
 from subscriptions.wake_worker import enqueue_task
+from subscriptions.web.request_size import takes_up_to
 
 logger = logging.getLogger(__name__)
 
 TASK = "digest.tasks.apply_events"
 LARGEST = 1 << 20  # octets of one request
-PATIENTLY = 4 * LARGEST  # of one that is too large: read, and thrown away
 SIGNED_WITHIN = 300  # seconds between a signature and its arrival, as Svix has it
 NOT_KEPT = ("opened", "clicked")  # nobody here wants to know who reads what
 # A mail's headers hold the links that act for its reader; a bounced mail may come back whole.
@@ -123,15 +123,12 @@ def _view_of(provider: str) -> type[AnymailBaseWebhookView]:
     return type("View", (TolerantView, import_string(VIEWS[provider])), {})
 
 
+@takes_up_to(LARGEST)
 @csrf_exempt
 def receive(request: HttpRequest, provider: str) -> HttpResponse:
     """Store what a provider tells, and wake who settles it: 200 once it is stored, 400 for what it did not send."""
     if provider not in VIEWS or provider != settings.WEBHOOK_PROVIDER:
         raise Http404
-    if _length(request) > LARGEST:
-        while _length(request) <= PATIENTLY and request.read(LARGEST):
-            pass  # else the connection would be cut before our answer is heard
-        return HttpResponse(status=413)
     arrived = EventBuffer()
     try:
         answer = _view_of(provider).as_view(signal=arrived)(request)
@@ -211,8 +208,3 @@ def _plain(value: Any) -> Any:
         case bool() | int() | float() | None:
             return value
     return _plain(str(value))
-
-
-def _length(request: HttpRequest) -> int:
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    return int(length) if length.isdecimal() else 0
