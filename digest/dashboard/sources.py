@@ -19,13 +19,17 @@ from digest.dashboard import audit_log, charts
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
 from digest.editions.open_edition import current_time
-from digest.ingest import add_source, refresh
+from digest.ingest import add_source, refresh, source_list
 from digest.ingest.add_source import PATIENCE, CannotAdd, Look
 from digest.ingest.advice import advice_for, explain
+from digest.ingest.parser_process import ParserProcess
+from digest.ingest.parsers import SourceUnreadable
 from digest.ingest.source_health import Day, SourceHealth, health_of, is_by_hand
+from digest.ingest.source_list import Offer
 from digest.models import Paper, Sighting, Source
 from subscriptions.rate_limits import too_many_by
 from subscriptions.wake_worker import enqueue_task
+from subscriptions.web.request_size import takes_up_to
 
 FORTNIGHT, MONTH = 14, 30  # days that are drawn
 SHOWN, LATEST = 10, 20  # entries of a look; papers of a source
@@ -33,6 +37,8 @@ SALT, GOOD_FOR = (
     "broadsheet.dashboard.source",
     3600,
 )  # seconds from a look until what was shown has to be looked at again
+LARGEST_LIST = 5 << 20  # octets
+SALT_OF_LIST = f"{SALT}.list"
 TOO_MANY = "You asked other hosts very often in the past hour: go on when the next hour begins."
 KINDS = {
     "arxiv_rss": "arXiv’s daily feed",
@@ -114,6 +120,62 @@ def add(request: HttpRequest) -> HttpResponse:
         request, f"“{source.name}” is added. It is read within a minute or two; “Read now” does it at once."
     )
     return redirect("dashboard_source", source.pk)
+
+
+# --- lists of feeds ---------------------------------------------------------------------------------------------------
+
+
+@takes_up_to(LARGEST_LIST)
+@require_POST
+@staff_only(done_by=Role.CURATOR)
+def offer_list(request: HttpRequest) -> HttpResponse:
+    """What an OPML file offers; writes nothing and asks no host."""
+    file = request.FILES.get("list")
+    if file is None:
+        return _page_of_all(request, status=422, problem="Choose an OPML file, as your feed reader exports it.")
+    try:
+        with ParserProcess() as parser:
+            found = parser.read_opml(file.read())
+    except SourceUnreadable as error:
+        problem = f"{explain(error.kind, detail=error.detail)} Choose an OPML file, as your feed reader exports it."
+        return _page_of_all(request, status=422, problem=problem)
+    offers = source_list.offers(found.feeds)
+    sealed = [(offer.url, offer.name, offer.kind) for offer in offers]
+    seal = signing.dumps({"offers": sealed, "by": request.user.pk}, salt=SALT_OF_LIST, compress=True)
+    around = {"here": "dashboard_sources", "offers": offers, "notes": found.notes, "seal": seal}
+    return page(request, "offered_sources", around)
+
+
+@require_POST
+@staff_only(done_by=Role.CURATOR)
+def add_list(request: HttpRequest) -> HttpResponse:
+    """Add what was chosen of a list: the addresses are those that were shown, not what a form says."""
+    try:
+        seen = signing.loads(request.POST.get("seal", ""), salt=SALT_OF_LIST, max_age=GOOD_FOR)
+    except signing.BadSignature:
+        seen = {"by": None}
+    if seen["by"] != request.user.pk:
+        problem = "That list is over an hour old, or not yours: choose its file again."
+        return _page_of_all(request, status=422, problem=problem)
+    numbers = {int(one) for one in request.POST.getlist("take") if one.isdecimal() and len(one) < 5}
+    offers = [Offer(url=url, name=name, kind=kind) for url, name, kind in seen["offers"]]
+    with transaction.atomic():
+        added, problems = source_list.take([offer for at, offer in enumerate(offers) if at in numbers])
+        for source in added:
+            audit_log.record(request.user, source, f"Added it from a list: {source.url}")
+    if added:
+        enqueue_task("digest.tasks.refresh", queue="ticks")
+        messages.success(request, f"{plural(len(added), 'source')} added. They are read within the next minutes.")
+    for problem in problems or ([] if added else ["Choose at least one feed of the list."]):
+        messages.error(request, problem)
+    return redirect("dashboard_sources")
+
+
+@require_safe
+@staff_only()
+def export(request: HttpRequest) -> HttpResponse:
+    headers = {"Content-Disposition": 'attachment; filename="broadsheet.opml"'}
+    return HttpResponse(source_list.export(), content_type="text/x-opml; charset=utf-8", headers=headers)
 
 
 # --- one source ------------------------------------------------------------------------------------------------------
@@ -242,6 +304,9 @@ urlpatterns = [
     path("sources", sources, name="dashboard_sources"),
     path("sources/look", look, name="dashboard_source_look"),
     path("sources/add", add, name="dashboard_source_add"),
+    path("sources/list", offer_list, name="dashboard_source_list"),
+    path("sources/list/add", add_list, name="dashboard_source_list_add"),
+    path("sources.opml", export, name="dashboard_source_export"),
     path("sources/<int:pk>", one_source, name="dashboard_source"),
     path("sources/<int:pk>/refresh", refresh_now, name="dashboard_source_refresh"),
     path("sources/<int:pk>/switch", switch, name="dashboard_source_switch"),

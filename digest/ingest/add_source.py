@@ -169,12 +169,12 @@ def kinds_that_fit(kind: str) -> tuple[str, ...]:
 def refuse_known(url: str) -> None:
     """Raises CannotAdd where a source has this address, however it is written."""
     for source in Source.objects.only("name", "url", "active"):
-        if _same(source.url) == _same(url):
+        if same_address(source.url) == same_address(url):
             state = "" if source.active else ", switched off: switch it on there"
             raise CannotAdd(f"It is here already, as “{source.name}”{state}.")
 
 
-def _same(url: str) -> str:
+def same_address(url: str) -> str:
     """What makes two addresses one: neither the scheme, nor the case of the host, nor a slash at the end."""
     try:
         parts = urlsplit(url)

@@ -60,10 +60,15 @@ class Reading:
 
 def read_file(path: Path, *, parse: Callable[[bytes], Feed] = parsers.read) -> Feed:
     """Read a file that an operator gave; raises SourceUnreadable."""
+    return parse(bytes_of(path))
+
+
+def bytes_of(path: Path) -> bytes:
+    """The bytes of a file that an operator gave; raises SourceUnreadable."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise SourceUnreadable(ErrorKind.TOO_LARGE, f"more than {MAX_BYTES >> 20} MiB")
-        return parse(path.read_bytes())
+        return path.read_bytes()
     except FileNotFoundError:
         raise SourceUnreadable(ErrorKind.FILE_UNREADABLE, "there is no such file") from None
     except OSError as error:

@@ -74,6 +74,8 @@ def well_formed(opened: Text) -> Markup:
     root = match[2] if match else ""
     if root.lower() == "html":
         raise SourceUnreadable(ErrorKind.WEB_PAGE)
+    if root.lower() == "opml":
+        raise SourceUnreadable(ErrorKind.UNKNOWN_FORMAT, "a list of feeds (OPML), for ./run manage opml")
     if root not in ENTRY_OF:
         raise SourceUnreadable(ErrorKind.UNKNOWN_FORMAT, f"it begins with “{shorten_text(text, width=40)}”")
     notes, refused = opened.notes, tuple[Refused, ...]()

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
 from digest.dashboard.auth.roles import Role
+from digest.ingest import opml
+from digest.ingest.opml import FeedLink
 from digest.models import Paper, Source
 from subscriptions import rate_limits
 from tests.support.factories import NOON, rss, source
@@ -210,3 +213,45 @@ def test_the_pages_take_as_many_queries_for_many_sources(cleo: Client, django_as
     cleo.get(path)  # Django learns its content types
     with django_assert_num_queries(7):
         cleo.get(path)
+
+
+# --- lists of feeds --------------------------------------------------------------------------------------------------
+
+
+def opml_file(*urls: str) -> SimpleUploadedFile:
+    feeds = (FeedLink(url=url, name=f"Feed {number}") for number, url in enumerate(urls))
+    return SimpleUploadedFile("feeds.opml", opml.write(feeds).encode())
+
+
+@pytest.mark.service
+def test_of_a_list_what_is_chosen_is_added(cleo: Client, woken: list[str]) -> None:
+    offered = post(cleo, "dashboard_source_list", list=opml_file("https://a.example/feed", "https://b.example/feed"))
+    assert [offer.url for offer in offered.context["offers"]] == ["https://a.example/feed", "https://b.example/feed"]
+    assert Source.objects.count() == 0
+    answer = post(cleo, "dashboard_source_list_add", seal=seal_in(offered), take=["1", "7", "x"])
+    assert "1 source added" in said(answer)
+    assert [(one.url, one.name) for one in Source.objects.all()] == [("https://b.example/feed", "Feed 1")]
+    assert woken == ["digest.tasks.refresh"]
+    assert history() == ["Added it from a list: https://b.example/feed"]
+
+
+@pytest.mark.service
+def test_a_list_is_refused_that_is_none_too_large_or_anothers(cleo: Client) -> None:
+    assert post(cleo, "dashboard_source_list").status_code == 422
+    page = post(cleo, "dashboard_source_list", list=SimpleUploadedFile("feeds.opml", b"<rss/>"))
+    assert page.status_code == 422
+    large = SimpleUploadedFile("feeds.opml", b" " * (5 << 20))
+    assert post(cleo, "dashboard_source_list", list=large).status_code == 413
+    seal = seal_in(post(cleo, "dashboard_source_list", list=opml_file("https://a.example/feed")))
+    other = signed_in(one_of_the_staff(Role.CURATOR, name="other"))
+    assert post(other, "dashboard_source_list_add", seal=seal, take=["0"]).status_code == 422
+    assert post(cleo, "dashboard_source_list_add", seal=seal + "x", take=["0"]).status_code == 422
+    assert "Choose at least one" in said(post(cleo, "dashboard_source_list_add", seal=seal))
+    assert Source.objects.count() == 0
+
+
+def test_the_sources_can_be_downloaded_as_a_list(cleo: Client) -> None:
+    made = source()
+    answer = cleo.get(reverse("dashboard_source_export"))
+    assert [feed.url for feed in opml.read(answer.content).feeds] == [made.url]
+    assert "attachment" in answer.headers["Content-Disposition"]
