@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from urllib.parse import unquote, urlsplit
 
-from digest.text.marks import MOST
+from digest.text.limits import MOST
 from subscriptions.unicode_text import normalise
 
 NEW, CROSS, REPLACE, REPLACE_CROSS, UNANNOUNCED = "new", "cross", "replace", "replace_cross", ""

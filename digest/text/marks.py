@@ -8,13 +8,9 @@ import unicodedata
 
 import nh3
 
+from digest.text.limits import MOST_OF_NAMES
 from digest.text.mathml import ATTRIBUTES, without_mathml
 from subscriptions.unicode_text import normalise
-
-MOST = 20_000
-"""Longest text in characters; the rest is cut off before any work is done on it."""
-MOST_OF_NAMES = 100_000
-"""The same of all authors in one string; the longest lists name some five thousand."""
 
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 

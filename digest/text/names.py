@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from digest.text.marks import MOST_OF_NAMES
+from digest.text.limits import MOST_OF_NAMES
 from digest.text.reading import clean_repeatedly
 from subscriptions.unicode_text import normalise
 

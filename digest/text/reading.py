@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from digest.text.marks import MOST, visible, without_html
+from digest.text.limits import MOST
+from digest.text.marks import visible, without_html
 from digest.text.tex import without_tex
 
 _MARKS = str.maketrans(dict.fromkeys("\\{}$^_&<>~`", " "))

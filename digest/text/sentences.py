@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from digest.text.marks import MOST
+from digest.text.limits import MOST
 from digest.text.symbols import names_in
 
 # A full stop after one of these never ends a sentence.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from digest.text import symbols
 from digest.text.dollars import maths_spans
-from digest.text.marks import MOST
+from digest.text.limits import MOST
 from digest.text.stripped import EVIDENCE, with_backslashes
 from subscriptions.unicode_text import normalise
 

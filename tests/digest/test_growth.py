@@ -17,7 +17,7 @@ from digest.ingest.entry import canonical_identifier, normalise_title, title_ide
 from digest.ingest.parsers.authors import authors_of
 from digest.ingest.parsers.feed import shorten_text, web_address
 from digest.text import clean, clean_abstract, clean_name, fold, sentences, split_authors, visible
-from digest.text.marks import MOST, MOST_OF_NAMES
+from digest.text.limits import MOST, MOST_OF_NAMES
 from subscriptions.unicode_text import stream_safe
 from subscriptions.web.fields import NameList, PhraseList, clean_text
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from digest.text import fold, split_authors
-from digest.text.marks import MOST_OF_NAMES
+from digest.text.limits import MOST_OF_NAMES
 
 _INITIALS = re.compile(r"(?:[^\W\d_]\.?[ -]?){1,5}")
 _PARTICLES = frozenset(

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.text import clean, clean_abstract, clean_name, fold, sentences, snippet, split_authors
-from digest.text.marks import MOST
+from digest.text.limits import MOST
 from digest.text.symbols import names_in
 from tests.benchmarks.residue import RESIDUE, lost_words
 
