@@ -1,4 +1,4 @@
-"""The frozen record of one digest: why its papers were chosen, and what its mail says beside them.
+"""Define the frozen record of one digest: the reasons of its papers, and what its mail says about the day.
 
 ``plan`` makes it once, ``DeliveryContent.record`` keeps it as JSON, and mails, copies and explaining pages read it. The
 terms of the scores are packed float32, so a term is kept to about seven digits.
@@ -45,7 +45,7 @@ class DigestRecord:
 
     @property
     def has_counts(self) -> bool:
-        """Whether it says how many papers were offered: a digest with papers was chosen from at least these."""
+        """Return whether it has the numbers of papers: a digest with papers was chosen from at least these."""
         return bool(self.arrived or self.nothing)
 
     def to_json(self) -> dict[str, Any]:

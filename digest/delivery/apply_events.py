@@ -47,12 +47,12 @@ _FOLLOWED = (
 
 
 def has_pending() -> bool:
-    """Whether an event is yet to be settled."""
+    """Return whether an event has not been applied yet."""
     return DeliveryEvent.objects.filter(processed_at=None).exists()
 
 
 def apply_events(now: datetime) -> Counter[str]:
-    """Settle what waits, oldest first; how many of each kind, and how many of no delivery that is known.
+    """Apply waiting events, oldest first; return how many of each kind, and how many of unknown deliveries.
 
     An event whose delivery a worker holds in this moment is left to the next run.
     """
@@ -125,7 +125,7 @@ def _record(numbers: Sequence[int], now: datetime, counts: Counter[str]) -> list
 
 
 def _match(events: Sequence[DeliveryEvent]) -> dict[int, int]:
-    """Event -> delivery, of those without one: by the name that our mail bore, or the provider's number of it."""
+    """Return event -> delivery for events without one, by our Message-ID or the provider's id of the mail."""
     events = [event for event in events if not event.delivery_id]
     domain = sending_domain()
     names = {event.pk: f"<{_said(event, 'reference')}@{domain}>" for event in events if _said(event, "reference")}
@@ -138,7 +138,7 @@ def _match(events: Sequence[DeliveryEvent]) -> dict[int, int]:
 
 
 def _move(rows: Mapping[int, Delivery], events: Sequence[DeliveryEvent]) -> list[Delivery]:
-    """Bring these locked rows to where all that was told of them leads; those now first known to have been taken."""
+    """Set the statuses of these locked rows from all their events; return the rows that are newly accepted."""
     told: dict[int | None, set[tuple[str, datetime]]] = defaultdict(set)
     known = DeliveryEvent.objects.filter(delivery__in=rows).values_list("delivery_id", "kind", "at") if rows else ()
     for pk, kind, at in [*known, *((event.delivery_id, event.kind, event.at) for event in events)]:
@@ -172,7 +172,7 @@ def _move(rows: Mapping[int, Delivery], events: Sequence[DeliveryEvent]) -> list
 
 
 def _follow(event: DeliveryEvent, now: datetime, counts: Counter[str]) -> None:
-    """Do what this event asks for, and be done with it."""
+    """Act on this event, and mark it as processed."""
     reader, address = _whom(event)
     reported = ", ".join(filter(None, (_said(event, "provider"), status_code(_said(event, "said")))))
     match event.kind:
@@ -205,7 +205,7 @@ def _count(event: DeliveryEvent, counts: Counter[str]) -> None:
 
 
 def _whom(event: DeliveryEvent) -> tuple[Subscriber | None, str]:
-    """The reader and the address that an event is about, where it is about a mail of ours."""
+    """Return the reader and the address that an event is about, where it is about a mail of ours."""
     address = _said(event, "recipient")
     if event.delivery:
         return event.delivery.subscriber, address or event.delivery.subscriber.email
@@ -237,7 +237,7 @@ def _was_refused(reader: Subscriber) -> bool:
 
 
 def _bounces_for_long(reader: Subscriber, address: str) -> bool:
-    """Whether the reader's last three issues or more bounced, over two weeks or longer, and none between arrived.
+    """Return whether at least the last three issues bounced, over at least two weeks, and none in between arrived.
 
     What was before the reader confirmed, moved here or was written to again by an operator's leave does not count.
     """
@@ -269,7 +269,7 @@ def _kind_of(event: DeliveryEvent) -> str:
 
 
 def _number_of(event: DeliveryEvent) -> str:
-    """The provider's of the mail, as a delivery keeps it."""
+    """Return the provider's id of the mail, as a delivery stores it."""
     return _said(event, "message_id")[:200]
 
 

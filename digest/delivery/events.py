@@ -1,4 +1,4 @@
-"""What a mail provider's event says of a mail, and what a delivery is by all that was said of it.
+"""Interpret the events of mail providers, and derive the status of a delivery from all of them.
 
 Anymail has one name for most bounces. Whether the address is gone, whether another day may do, or whether it was the
 mail that nobody wanted, each provider says in its own way.
@@ -71,12 +71,12 @@ REASON = {  # why a delivery has the status that such an event gave it
 
 
 def most_severe(kinds: Collection[str]) -> str:
-    """The one that outweighs the others; empty where none of them is about the way of a mail."""
+    """Return the kind that outweighs the others; empty if none of them is about a delivery."""
     return max((kind for kind in kinds if kind in _WEIGHT), key=_WEIGHT.__getitem__, default="")
 
 
 def resolve_status(status: str, kinds: Collection[str]) -> str:
-    """What a delivery of that status is once all these are known of it: never less, and the same in any order.
+    """Return the status of a delivery after all these events: the same in any order, and never less certain.
 
     An event shows that the provider has the mail, so one that was to be tried again, or was given up, is so no more.
     """
@@ -169,7 +169,9 @@ def _by_answer(kind: str, said: str) -> Kind:
 
 
 def status_code(said: str) -> str:
-    """The first enhanced status code of a failure in a server's answer, such as 5.1.1; empty where there is none."""
+    """Return the first enhanced status code of a failure in a server's answer, such as 5.1.1; empty where there is
+    none.
+    """
     found = re.search(r"(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?!\.?\d)", said)
     return found[0] if found else ""
 
@@ -284,7 +286,7 @@ _PLACES_OF_ANSWERS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 
 def _at(event: Any, *path: str) -> str:
-    """The text at that place, or an empty one; ``*`` is the first of a list or mapping."""
+    """Return the text at that place, or an empty one; ``*`` is the first of a list or mapping."""
     for name in path:
         if name == "*":
             inner = event.values() if isinstance(event, Mapping) else event if isinstance(event, list) else ()

@@ -1,4 +1,4 @@
-"""Where mail providers tell what became of a mail: each event is stored as it came, and a task settles it.
+"""Receive the events of mail providers: each is stored as it came, and a task applies it.
 
 Anymail's views check the secret or the signature, and read what each provider sends; an event that they cannot read is
 stored as one that is not understood. Only the provider that mail leaves by has an address here, and only while its
@@ -72,7 +72,7 @@ class ResendView(ResendTrackingWebhookView):
         AnymailBaseWebhookView.__init__(self, **kwargs)
 
     def validate_request(self, request: HttpRequest) -> None:
-        """See docs.svix.com/receiving/verifying-payloads/how-manual; after a new secret there are two signatures."""
+        """Verify as docs.svix.com/receiving/verifying-payloads/how-manual; after a new secret there are two signatures."""
         number, signed_at = request.headers.get("svix-id", ""), request.headers.get("svix-timestamp", "")
         key = base64.b64decode(settings.RESEND_SIGNING_SECRET.removeprefix("whsec_") + "==")
         digest = hmac.digest(key, f"{number}.{signed_at}.".encode() + request.body, "sha256")
@@ -159,7 +159,7 @@ def _count_unproved(provider: str) -> None:
 
 
 def _row(provider: str, event: AnymailTrackingEvent, *, now: datetime) -> DeliveryEvent:
-    """An event as it is stored: what Anymail made of it, and what the provider sent."""
+    """Return the row of an event: what Anymail read, and what the provider sent."""
     metadata = event.metadata if isinstance(event.metadata, Mapping) else {}
     raw = {
         "provider": provider,
@@ -181,7 +181,9 @@ def _row(provider: str, event: AnymailTrackingEvent, *, now: datetime) -> Delive
 
 
 def _dedupe_key(provider: str, event: AnymailTrackingEvent) -> str:
-    """The provider's number of the event, or else what tells it from others; one number may be of several people."""
+    """Return the provider's number of the event, or else what tells it from others; one number may be of several
+    people.
+    """
     number = event.event_id or [str(event.timestamp), event.message_id]
     if not event.event_id and not (event.timestamp and event.message_id):
         number = _plain(event.esp_event)
@@ -195,7 +197,7 @@ def _aware(at: datetime) -> datetime:
 
 
 def _plain(value: Any) -> Any:
-    """What either database can hold as JSON: no NUL, no half of a pair, no infinity."""
+    """Return what both databases store as JSON: no NUL, no lone surrogate, no infinity."""
     match value:
         case str():
             return value.replace("\0", "").encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""New sources: what a pasted address shows, before anything is kept; and what may change of those that are there."""
+"""Preview and add a source from a pasted address; rename, switch and remove sources."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _counted(refused: list[Refused]) -> tuple[tuple[str, int, str], ...]:
 
 
 def address_of(typed: str) -> str:
-    """The web address behind what was typed: a bare arXiv category is its feed's; raises CannotAdd."""
+    """Return the web address behind what was typed: a bare arXiv category is its feed's; raises CannotAdd."""
     text = "".join(typed.split())
     if not text:
         raise CannotAdd("Paste the address of a feed, or type an arXiv category such as cs.LG.")
@@ -143,7 +143,9 @@ def address_of(typed: str) -> str:
 
 
 def _categories(text: str) -> list[str]:
-    """The names of arXiv's categories or archives, where nothing else was typed; raises CannotAdd for a wrong one."""
+    """Return the names of arXiv's categories or archives, where nothing else was typed; raises CannotAdd for a wrong
+    one.
+    """
     names = re.split(r"[+,;]", text.lower())
     if all(name in _CATEGORY for name in names):
         return list(dict.fromkeys(_CATEGORY[name] for name in names))
@@ -154,20 +156,22 @@ def _categories(text: str) -> list[str]:
 
 
 def address_to_store(url: str, kind: str) -> str:
-    """The address as the source's row holds it: without the day, where each reading asks for a day of its own."""
+    """Return the address as the source's row holds it: without the day, where each reading asks for a day of its own."""
     if kind == hugging_face.KIND:
         return url.partition("?")[0]
     return _API_DAYS.sub(r"\1", url) if kind == biorxiv_api.KIND else url
 
 
 def kinds_that_fit(kind: str) -> tuple[str, ...]:
-    """The kinds that a feed which was found to be of this one may be kept as; each kind is asked at its own times."""
+    """Return the kinds that a feed which was found to be of this one may be kept as; each kind is asked at its own
+    times.
+    """
     is_feed = kind in (arxiv_rss.KIND, arxiv_rdf.KIND, arxiv_api.KIND)
     return (kind, journal.KIND) if is_feed else (kind,)
 
 
 def refuse_known(url: str) -> None:
-    """Raises CannotAdd where a source has this address, however it is written."""
+    """Raise CannotAdd if a source has this address, however it is written."""
     for source in Source.objects.only("name", "url", "active"):
         if same_address(source.url) == same_address(url):
             state = "" if source.active else ", switched off: switch it on there"
@@ -175,7 +179,7 @@ def refuse_known(url: str) -> None:
 
 
 def same_address(url: str) -> str:
-    """What makes two addresses one: neither the scheme, nor the case of the host, nor a slash at the end."""
+    """Return the address without scheme, case of the host and final slash, which make no difference."""
     try:
         parts = urlsplit(url)
         host = (parts.netloc or "").lower()
@@ -185,7 +189,7 @@ def same_address(url: str) -> str:
 
 
 def _not_a_feed(url: str, body: bytes, error: SourceUnreadable) -> CannotAdd:
-    """What to say of a body that is no feed; of a web page, which feeds it names."""
+    """Return the error for a body that is not a feed; for a web page, with the feeds that it names."""
     begin = body[:LOOKED_THROUGH].decode("utf-8", "replace")
     if not re.search(r"<html\b|<!doctype html", begin[:5000], re.I):
         return CannotAdd(f"{explain(error.kind, detail=error.detail)} {advice_for(error.kind)}")
@@ -195,7 +199,7 @@ def _not_a_feed(url: str, body: bytes, error: SourceUnreadable) -> CannotAdd:
 
 
 def _feeds_named_in(page: str, base: str) -> Iterator[tuple[str, str]]:
-    """Address and name of each feed that a page's head names; only web addresses that may be asked."""
+    """Return address and name of each feed that a page's head names; only web addresses that may be asked."""
     for link in _LINK.findall(page):
         said = {name.lower(): html.unescape(a or b or c) for name, a, b, c in _ATTRIBUTE.findall(link)}
         if "alternate" not in said.get("rel", "").lower().split() or not _FEED_TYPE.search(said.get("type", "")):
@@ -212,7 +216,7 @@ def _feeds_named_in(page: str, base: str) -> Iterator[tuple[str, str]]:
 
 
 def add(*, url: str, kind: str, name: str) -> Source:
-    """A source that is asked from now on; raises CannotAdd, also where somebody else was quicker."""
+    """Add a source that is read from now on; raise CannotAdd, also if somebody else was quicker."""
     if kind not in parsers.KINDS:
         raise CannotAdd("Choose one of the kinds in the list.")
     refuse_known(url)
@@ -230,7 +234,7 @@ def rename(source: Source, name: str) -> None:
 
 
 def usable_name(typed: str, *, besides: Source | None = None) -> str:
-    """A name on one line that no other source has; raises CannotAdd."""
+    """Return the name on one line; raise CannotAdd if another source has it."""
     name = " ".join("".join(c if c.isprintable() else " " for c in typed).split())
     if not name:
         raise CannotAdd("Give it a name: readers see it where their papers come from.")

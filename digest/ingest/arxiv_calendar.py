@@ -1,4 +1,4 @@
-"""arXiv's announcement calendar: on which days its feeds carry papers, and when those were submitted.
+"""Compute arXiv's announcement calendar: the days on which its feeds have papers, and when those were submitted.
 
 Three clocks meet here; all but the last are arXiv's, US Eastern.
 
@@ -48,12 +48,12 @@ _DAY = timedelta(days=1)
 
 
 def announces(day: date) -> bool:
-    """Whether papers are expected in the feed of that day."""
+    """Return whether papers are expected in the feed of that day."""
     return not why_none(day)
 
 
 def why_none(day: date) -> str:
-    """Why the feed of that day is empty, in a sentence for readers; "" when papers are expected."""
+    """Return why the feed of that day is empty, in a sentence for readers; "" when papers are expected."""
     if day.weekday() >= _SATURDAY:
         return WEEKEND
     since = _weekday_before(day)
@@ -62,7 +62,7 @@ def why_none(day: date) -> str:
 
 
 def last_announced_day(before: date) -> date:
-    """The last day earlier than ``before`` whose feed carried papers."""
+    """Return the last day earlier than ``before`` whose feed carried papers."""
     day = before - _DAY
     while not announces(day):
         day -= _DAY
@@ -70,7 +70,7 @@ def last_announced_day(before: date) -> date:
 
 
 def next_announced_day(after: date) -> date:
-    """The first day later than ``after`` whose feed carries papers."""
+    """Return the first day later than ``after`` whose feed carries papers."""
     day = after + _DAY
     while not announces(day):
         day += _DAY
@@ -78,7 +78,7 @@ def next_announced_day(after: date) -> date:
 
 
 def submitted_within(day: date) -> tuple[datetime, datetime]:
-    """From when (included) until when (not included) the new papers in the feed of that day were submitted, in UTC.
+    """Return from when (included) until when (excluded) the new papers of that day's feed were submitted, in UTC.
 
     Papers that moderation held back were submitted earlier. Raises ValueError for a day without an announcement.
     """
@@ -88,17 +88,17 @@ def submitted_within(day: date) -> tuple[datetime, datetime]:
 
 
 def polling_begins(day: date) -> datetime:
-    """When the feed of that day can first be asked for, in UTC."""
+    """Return when the feed of that day can first be asked for, in UTC."""
     return datetime.combine(day, POLLING, _EASTERN).astimezone(UTC)
 
 
 def deadline(day: date) -> datetime:
-    """When the edition of that UTC day opens with whatever has come."""
+    """Return when the edition of that UTC day opens even if sources are missing."""
     return datetime.combine(day, DEADLINE, UTC)
 
 
 def _closing(day: date) -> datetime:
-    """When the batch in the feed of that day closed."""
+    """Return when the batch in the feed of that day closed."""
     return datetime.combine(_weekday_before(day), CLOSING, _EASTERN).astimezone(UTC)
 
 
@@ -113,7 +113,7 @@ def _no_mail(year: int) -> frozenset[date]:
 
 
 def _always_kept(year: int) -> Iterator[date]:
-    """The holidays that stood in each list that arXiv published for 2023 to 2026."""
+    """Yield the holidays that were in each list that arXiv published for 2023 to 2026."""
     for month, day in ((1, 1), (6, 19), (7, 4), (12, 25)):
         holiday = date(year, month, day)
         yield holiday + _DAY if holiday.weekday() == _SUNDAY else holiday  # a Saturday empties Monday's feed anyway

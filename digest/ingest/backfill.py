@@ -1,4 +1,4 @@
-"""What an arXiv day announced, asked of the query API when its feeds were missed: they show one day only.
+"""Back-fill the papers of an announced day from arXiv's query API, since its feeds show one day only.
 
 The API knows submissions, not announcements, so a day's papers are found like this: its batch holds what was submitted
 between two closings (``arxiv_calendar.submitted_within``), and what moderation held back from the days before. Ids are
@@ -36,7 +36,7 @@ def backfill(
     read: Callable[[bytes], Feed] = parsers.read,
     page_size: int = 500,
 ) -> tuple[Feed, ...]:
-    """The papers that were new in arXiv's feeds of that day, as one Feed for each of ``specs``, in their order.
+    """Return the papers that were new in arXiv's feeds of that day, as one Feed for each of ``specs``, in their order.
 
     A spec is what stands at the end of a feed's address: ``cs.LG``, ``math``, ``econ+q-fin``. All are asked for in one
     query, ``page_size`` papers (at most 2,000) at a time. Each Feed bears the name and address of its RSS source, so
@@ -135,7 +135,7 @@ def _has_classes(name: str) -> bool:
 
 
 def _announced(entries: Iterable[Entry], day: date, *, since: datetime, until: datetime) -> Iterator[Entry]:
-    """The batch of that day, as new, and the papers that were held back until then or longer."""
+    """Return the batch of that day, as new, and the papers that were held back until then or longer."""
     batch: list[Entry] = []
     others: list[Entry] = []
     for entry in entries:
@@ -146,13 +146,15 @@ def _announced(entries: Iterable[Entry], day: date, *, since: datetime, until: d
 
 
 def _place(entry: Entry) -> tuple[int, int]:
-    """Where a paper stands in the order of announcement; before all others with an id of the kind used until 2007."""
+    """Return where a paper stands in the order of announcement; before all others with an id of the kind used until
+    2007.
+    """
     match = re.fullmatch(r"arxiv:(\d{4})\.(\d{4,5})", entry.identifiers[0])
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def _as_seen_by(spec: str, announced: Iterable[Entry]) -> Iterator[Entry]:
-    """The papers that a feed of this spec shows, ``cross`` where their primary category is another's."""
+    """Return the papers that a feed of this spec shows, ``cross`` where their primary category is another's."""
     asked = set(spec.split("+"))
 
     def covers(category: str) -> bool:

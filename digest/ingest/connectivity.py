@@ -1,4 +1,4 @@
-"""Is the world there? One address per host, tried side by side for three seconds; needs no set-up.
+"""Test whether any of the sources' hosts can be reached, within three seconds; needs no set-up.
 
 ``python -m digest.ingest.connectivity`` exits with 0 when any host answered, else with 1; ``./run digest`` asks it
 which day to read.
@@ -17,7 +17,7 @@ SECONDS = 3.0
 
 
 def reachable_hosts(hosts: Sequence[str] = HOSTS, *, port: int = 443, seconds: float = SECONDS) -> list[str]:
-    """The hosts that take a connection within ``seconds``, in the order given."""
+    """Return the hosts that take a connection within ``seconds``, in the order given."""
     answered: set[str] = set()
 
     def connect(host: str) -> None:

@@ -1,4 +1,4 @@
-"""The sources of a new installation, and the address of each on a given day.
+"""List the sources of a new installation, and the address of each on a given day.
 
 arXiv is read by category where a field is large and by archive where it is small: a feed ends at 2,000 rows and loses
 its *new* papers first, and all of cs comes near that on a busy day, while the largest archive here (math) stays far
@@ -38,7 +38,7 @@ SOURCES = (
 
 
 def request_urls(source_url: str, kind: str, day: date) -> tuple[str, ...]:
-    """What to ask for so that the source shows that UTC day; most have one address for all days."""
+    """Return the addresses that show that UTC day; most sources have one address for all days."""
     before = day - timedelta(days=1)
     if kind == hugging_face.KIND:  # in the morning the day is nearly empty, and the one before still gathers votes
         return tuple(f"{source_url}?date={one}&limit=100" for one in (before, day))

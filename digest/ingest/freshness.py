@@ -1,4 +1,4 @@
-"""Whether a daily feed shows the day's announcement, whatever its dates say; which days of a feed were missed."""
+"""Decide whether a daily feed shows the day's announcement, whatever its dates say, and which days it missed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of feeds as feed readers exchange them (OPML 2.0)."""
+"""Read and write lists of feeds as feed readers exchange them (OPML 2.0)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The live sources: fetched when their time has come, their rows kept, and the days that were missed filled in."""
+"""Fetch the live sources that are due, update their rows, and back-fill missed days."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOST_PAGES = 100  # of one list
 
 
 def seed_sources() -> int:
-    """The default sources, when there is none yet; an operator's own choice is never touched."""
+    """Add the default sources if there is none yet; an operator's own choice is never touched."""
     if Source.objects.exists():
         return 0
     return len(Source.objects.bulk_create([Source(kind=one.kind, name=one.name, url=one.url) for one in SOURCES]))
@@ -116,7 +116,7 @@ def fill_gaps(now: datetime, *, limit: int, parser: ParserProcess | None = None)
 
 
 def missed_days(now: datetime) -> list[date]:
-    """The days that at least one of arXiv's feeds missed in the past week, oldest first."""
+    """Return the days that at least one of arXiv's feeds missed in the past week, oldest first."""
     return sorted({day for days in _missed_by(now).values() for day in days})
 
 
@@ -192,7 +192,7 @@ def _read_pages(body: bytes, *, url: str, ask: Callable[[str], http.Fetched], pa
 
 
 def _next_check(source: Source, now: datetime) -> datetime:
-    """Every ten minutes until the day is there, then hourly; arXiv's feeds not before they change, at midnight."""
+    """Return the next check: every ten minutes until the day is there, then hourly; arXiv's feeds not before midnight."""
     if source.kind != arxiv_rss.KIND:
         return now + HOURLY
     today = now.date()

@@ -1,4 +1,4 @@
-"""How the sources fare: each one's state in a word, the plain reason, and what it gave from day to day."""
+"""Report the state of each source, the reason, and its papers by day."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class SourceHealth:
 
     @property
     def by_hand(self) -> bool:
-        """Whether it is a file that somebody gave, which nobody can ask."""
+        """Return whether it is a file that an operator gave, which cannot be fetched."""
         return is_by_hand(self.source)
 
 
@@ -61,7 +61,7 @@ def is_by_hand(source: Source) -> bool:
 
 
 def health_of(sources: Iterable[Source], *, now: datetime, today: date, days: int) -> list[SourceHealth]:
-    """How these sources fare, those that need attention first; one query, for the receipts of so many days.
+    """Return the reports of these sources, those with problems first; one query, for the editions of these days.
 
     ``today`` is the last of the days: the newest edition's, where days are given.
     """
@@ -93,7 +93,7 @@ def _day(source: Source, day: date, rows: Sequence[dict[str, Any]]) -> Day:
 
 
 def _is_of(row: dict[str, Any], source: Source) -> bool:
-    """Older receipts say a source's name only."""
+    """Return the row of a source; older editions name the source only."""
     return bool(row["id"] == source.pk if "id" in row else row["source"] == source.name)
 
 
@@ -114,7 +114,7 @@ def _state(source: Source, *, now: datetime, today: date) -> tuple[State, str]:
 
 
 def _waits_for_today(source: Source, *, now: datetime, today: date) -> bool:
-    """Whether arXiv announces that day, should have by now, and this feed has not changed yet."""
+    """Return whether arXiv announces that day, should have by now, and this feed has not changed yet."""
     if source.kind != arxiv_rss.KIND or arxiv_calendar.why_none(today) or now < arxiv_calendar.polling_begins(today):
         return False
     return (source.last_reading.get("announced_on") or "") < today.isoformat()

@@ -1,4 +1,4 @@
-"""What happened to one digest, step by step, in words for the staff and without its reader's address."""
+"""List the steps of one digest, in words for the staff and without the reader's address."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Step:
 
 
 def log_of(delivery: Delivery) -> list[Step]:
-    """The steps of a delivery in their order, those without a time last; one query, for its events."""
+    """Return the steps of a delivery in their order, those without a time last; one query, for its events."""
     steps = [_planned(delivery), *_handed_over(delivery)]
     events = DeliveryEvent.objects.filter(delivery=delivery).order_by("at", "pk")
     steps += [_told(event) for event in events]
@@ -90,7 +90,7 @@ def _told(event: DeliveryEvent) -> Step:
 
 
 def _now(delivery: Delivery, steps: Sequence[Step]) -> list[Step]:
-    """How it stands, where that is not told by a step before; events are kept 30 days, and the status for good."""
+    """Return the present status, unless a step before says it; events are kept 30 days, the status for good."""
     told = {step.what for step in steps}
     if BECAME.get(delivery.status, delivery.status) in told or (
         delivery.status_reason in REASON.values() and told & set(TOLD.values())

@@ -1,4 +1,4 @@
-"""Polite HTTP: conditional GET, one host's turn after the other, and no way into a private network."""
+"""Fetch politely: conditional GET, one request per host at a time, and never from a private network."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def get(
     clock: Callable[[], datetime] = timezone.now,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Fetched:
-    """GET ``url`` and what it redirects to, each host in its turn; ``now`` is what ``next_check_at`` counts from.
+    """Fetch ``url`` and what it redirects to, each host in its turn; ``next_check_at`` counts from ``now``.
 
     After ``failures`` in a row the next check is 5 minutes x 2^failures away, at most 6 hours, and up to a tenth more
     by ``spread``, so that sources which failed together do not come back together. ``clock`` (aware) and ``sleep``
@@ -131,7 +131,7 @@ def _ask_in_turn(
     clock: Callable[[], datetime],
     sleep: Callable[[float], None],
 ) -> Answer:
-    """One exchange within the turn of its host; raises NoAnswer, or _NotNow when the turn was not to be had."""
+    """Make one exchange in the turn of its host; raise NoAnswer, or _NotNow if the host is busy."""
     name, holder = _turn_of(url.host), lease.new_holder()
     hold, timeout = timedelta(seconds=left) + MARGIN, timedelta(seconds=limits.wait)
     if until := lease.wait_for(name, holder=holder, hold=hold, timeout=timeout, clock=clock, sleep=sleep):
@@ -157,7 +157,7 @@ def _readdressed(answer: Answer) -> str:
 
 
 def _asked_pause(answer: Answer, now: datetime) -> timedelta | None:
-    """The pause that a busy host asks for, in seconds or as a date, at most a day; None where it names none."""
+    """Return the pause that a busy host asks for, in seconds or as a date, at most a day; None where it names none."""
     told = answer.headers.get("retry-after", "").strip()
     if answer.status not in (429, 503) or not told:
         return None
@@ -173,13 +173,13 @@ def _asked_pause(answer: Answer, now: datetime) -> timedelta | None:
 
 
 def back_off(failures: int, spread: int) -> timedelta:
-    """How long to leave a source alone after so many failures in a row (see ``get``)."""
+    """Return the pause after so many failures in a row (see ``get``)."""
     pause: timedelta = min(FIRST_BACK_OFF * 2 ** min(failures, 10), LONGEST_BACK_OFF)
     return pause + pause / 10 * (spread * 0.618 % 1)  # multiples of the golden ratio lie evenly between 0 and 1
 
 
 def _fitting(mark: str, longest: int) -> str:
-    """A mark that its column can hold; a cut one would never match."""
+    """Return a validator that its column can hold; a cut one would never match."""
     return mark if len(mark) <= longest and mark.isprintable() else ""
 
 

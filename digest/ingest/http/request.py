@@ -1,4 +1,4 @@
-"""One request and its answer, over a connection of its own, within limits of time and size."""
+"""Make one request over a connection of its own, within limits of time and size."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Answer:
 
 
 def address(text: str, base: httpx2.URL | None = None) -> httpx2.URL:
-    """An address that may be asked, seen from ``base`` where it is relative; raises NoAnswer with what is wrong."""
+    """Return an address that may be fetched, relative to ``base``; raise NoAnswer with the reason."""
     if len(text) > LONGEST_ADDRESS:
         raise NoAnswer(ErrorKind.INVALID_URL, f"longer than {LONGEST_ADDRESS:,} characters")
     try:
@@ -61,7 +61,7 @@ def address(text: str, base: httpx2.URL | None = None) -> httpx2.URL:
 def ask(
     url: httpx2.URL, headers: Mapping[str, str], *, limits: Limits, seconds: float, loopback: Collection[str] | bool
 ) -> Answer:
-    """GET ``url`` within ``seconds``, following no redirect; raises NoAnswer when nothing usable came."""
+    """Fetch ``url`` within ``seconds``, following no redirect; raises NoAnswer when nothing usable came."""
     began = time.monotonic()
     timeouts = {"connect": limits.connect, "read": limits.read, "write": limits.read, "pool": limits.connect}
     asked = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)

@@ -1,4 +1,4 @@
-"""The way out: every name is looked up once, its addresses are checked, and the checked one is dialled."""
+"""Connect to public addresses only: look up a name once, check its addresses, and dial the checked one."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class NoAnswer(SourceError):
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """The IP addresses of a name, best first; raises OSError or ValueError where it has none."""
+    """Return the IP addresses of a name, best first; raises OSError or ValueError where it has none."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(at[0]) for *_, at in found))
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address lies in the open internet, also when it is an IPv4 address in the clothes of IPv6."""
+    """Return whether an address is public, also an IPv4 address written as IPv6."""
     if isinstance(address, ipaddress.IPv4Address):
         return address.is_global and not address.is_multicast and not address.is_reserved
     if inner := address.ipv4_mapped or address.sixtofour:
@@ -61,7 +61,7 @@ class Dialler(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        """Dial ``host``; raises NoAnswer when any of its addresses is private or none is known."""
+        """Connect to ``host``; raise NoAnswer when any of its addresses is private or none is known."""
         try:
             addresses = [ipaddress.ip_address(found) for found in resolve(host, port)]
         except (OSError, ValueError) as error:

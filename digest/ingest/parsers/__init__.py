@@ -37,7 +37,7 @@ KINDS = {
 
 
 def read(body: bytes) -> Feed:
-    """The papers in a body of any known kind, told by its content, never by its name.
+    """Return the papers in a body of any known kind, recognised by its content, never by its name.
 
     Raises SourceUnreadable, with one sentence for a person, when no part of the body can be used; whatever is wrong
     with single entries is in ``refused`` and ``notes`` of the feed instead.

@@ -1,4 +1,4 @@
-"""What all forms in which arXiv tells about its papers have in common."""
+"""Share what all of arXiv's formats have in common."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ EASTERN = "America/New_York"  # arXiv's days
 
 
 def identifiers_of(candidates: Iterable[str], *, dois: str = "") -> tuple[tuple[str, ...], int]:
-    """The identifiers of an arXiv paper, its arXiv id first, and the highest version its names carry.
+    """Return the identifiers of an arXiv paper, its arXiv id first, and the highest version its names carry.
 
     ``candidates`` are ids, guids and links; ``dois`` is the field that authors fill, which may hold several, separated
     by spaces. No identifiers when none of the candidates is an arXiv id.
@@ -26,10 +26,10 @@ def identifiers_of(candidates: Iterable[str], *, dois: str = "") -> tuple[tuple[
 
 
 def page_of(identifiers: tuple[str, ...]) -> str:
-    """The abstract page, to which arXiv asks to link."""
+    """Return the abstract page, to which arXiv asks to link."""
     return "https://arxiv.org/abs/" + identifiers[0].removeprefix("arxiv:")
 
 
 def known_categories(terms: Iterable[str]) -> tuple[str, ...]:
-    """The terms that are arXiv's own, in order, each once; the ACM and MSC codes beside them are dropped."""
+    """Return the terms that are arXiv's own, in order, each once; the ACM and MSC codes beside them are dropped."""
     return tuple(dict.fromkeys(term for term in terms if term in CATEGORIES))

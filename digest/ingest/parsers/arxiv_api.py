@@ -1,4 +1,4 @@
-"""Answers of arXiv's query API (Atom): one page of the papers that match a query."""
+"""Read answers of arXiv's query API (Atom): one page of the papers that match a query."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KIND = "arxiv_api"
 
 
 def read(body: bytes) -> Feed:
-    """One answer of ``https://export.arxiv.org/api/query``.
+    """Read an answer of ``https://export.arxiv.org/api/query``.
 
     ``stated_total`` is what this page should hold: the page size that was asked for, or what is left of the matches.
     Nothing is announced here: ``published`` is the first submission. Raises SourceUnreadable, also with the API's
@@ -30,7 +30,7 @@ def recognises(feed: Syndicated) -> bool:
 
 
 def from_feed(feed: Syndicated) -> Feed:
-    """What a parsed answer holds."""
+    """Return the papers of a parsed answer."""
     notes = list(feed.markup.notes)
     found = list(_entries(feed, notes))
     if len(found) == 1 and isinstance(found[0], Refused) and found[0].what == "Error":

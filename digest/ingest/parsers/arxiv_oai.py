@@ -1,4 +1,4 @@
-"""OAI-PMH answers of arXiv in its own metadata format: harvested records, with each author's names apart."""
+"""Read OAI-PMH answers of arXiv in its own metadata format: harvested records, with each author's names apart."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KIND = "arxiv_oai"
 
 
 def read(body: bytes) -> Feed:
-    """One ListRecords or GetRecord answer with ``metadataPrefix=arXiv``.
+    """Read a ListRecords or GetRecord answer with ``metadataPrefix=arXiv``.
 
     A record that was deleted becomes an entry without a title that is withdrawn. ``version`` is 2 for a record that
     tells of an update, for the format does not count them. ``stated_total`` is None but on the last page, which alone
@@ -37,7 +37,7 @@ def read(body: bytes) -> Feed:
 
 
 def from_markup(markup: Markup) -> Feed:
-    """What a sound document holds."""
+    """Return the records of a sound document."""
     if markup.root != "OAI-PMH":
         raise SourceUnreadable(ErrorKind.UNKNOWN_FORMAT, "not an OAI-PMH answer")
     root = ElementTree.fromstring(markup.text)  # noqa: S314  its declarations are gone: no entity is left to expand

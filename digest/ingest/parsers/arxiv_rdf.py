@@ -1,4 +1,4 @@
-"""The RDF feeds that arXiv served until 2024: the id, category and kind of announcement stand in the title."""
+"""Read the RDF feeds that arXiv served until 2024, with id, category and kind of announcement in the title."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SUFFIX = re.compile(
 
 
 def read(body: bytes) -> Feed:
-    """One reading of such a feed, kept on disk: ``Title. (arXiv:1805.06430v2 [nucl-th] UPDATED)``.
+    """Read such a feed, kept on disk: ``Title. (arXiv:1805.06430v2 [nucl-th] UPDATED)``.
 
     Only the primary category is told, and the day only once, for the whole feed. Raises SourceUnreadable.
     """
@@ -33,7 +33,7 @@ def recognises(feed: Syndicated) -> bool:
 
 
 def from_feed(feed: Syndicated) -> Feed:
-    """What a parsed feed of the old form holds."""
+    """Return the papers of a parsed feed of the old form."""
     notes = list(feed.markup.notes)
     name, url = arxiv_rss.source_of(feed)
     return assemble(

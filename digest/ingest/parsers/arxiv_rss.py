@@ -1,4 +1,4 @@
-"""The daily feeds of rss.arxiv.org, RSS 2.0 and Atom alike: one archive or category, one day's announcements."""
+"""Read the daily feeds of rss.arxiv.org, RSS 2.0 and Atom: one day's announcements of an archive or category."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PREFIX = re.compile(
 
 
 def read(body: bytes) -> Feed:
-    """One reading of ``https://rss.arxiv.org/rss/<spec>`` or ``/atom/<spec>``.
+    """Read ``https://rss.arxiv.org/rss/<spec>`` or ``/atom/<spec>``.
 
     ``announced`` is the feed's own statement, which depends on the feed: a new paper is ``new`` only where its primary
     category was asked for, else ``cross``. ``announced_on`` is the item's day in arXiv's zone; ``published`` is not
@@ -41,7 +41,7 @@ def recognises(feed: Syndicated) -> bool:
 
 
 def from_feed(feed: Syndicated) -> Feed:
-    """What a parsed feed of rss.arxiv.org holds."""
+    """Return the papers of a parsed feed of rss.arxiv.org."""
     if feed.title.startswith("Feed error for query"):
         said_so = shorten_text(first_text(feed.channel, "subtitle") or feed.title, width=200)
         raise SourceUnreadable(ErrorKind.SOURCE_ERROR, said_so)
@@ -64,7 +64,7 @@ def source_of(feed: Syndicated) -> tuple[str, str]:
 
 
 def announcement_day(item: Item, notes: list[str], *keys: str) -> date | None:
-    """The item's day in arXiv's own zone, where days turn at midnight Eastern."""
+    """Return the item's day in arXiv's own zone, where days turn at midnight Eastern."""
     announced = moment(item, notes, *keys)
     return announced.astimezone(_EASTERN).date() if announced else None
 

@@ -1,4 +1,4 @@
-"""Authors as journals and preprint servers list them: each by itself or all in one string, surname first or last."""
+"""Split authors as journals and preprint servers list them: singly or in one string, surname first or last."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IN_BRACKETS = re.compile(r"\A\(([^()]*)\)\Z")  # RSS: an address, then the name
 
 
 def authors_of(listed: Sequence[str]) -> tuple[str, ...]:
-    """The names in reading order, each once, from one string of all of them or from a list of names.
+    """Return the names in reading order, each once, from one string of all of them or from a list of names.
 
     ``Smith, J., Doe, A.`` is J. Smith and A. Doe, like ``Smith, J.; Doe, A.`` and a list of both; what has no initials
     after its commas is a list of whole names: ``Jane Smith, Ann Doe (MIT)``. Lines part names too. One comma with a
@@ -40,7 +40,7 @@ def authors_of(listed: Sequence[str]) -> tuple[str, ...]:
 
 
 def _names_in(text: str) -> Iterator[str]:
-    """The names of one string, each as it is read."""
+    """Return the names of one string, each as it is read."""
     if "(" in text:
         yield from split_authors(text)
         return
@@ -66,7 +66,7 @@ def _names_in(text: str) -> Iterator[str]:
 
 
 def _are_whole_names(parts: Sequence[str]) -> bool:
-    """Whether commas part whole names as semicolons do: ``Ann Lee, Bo Chen; Cy Day``."""
+    """Return whether commas part whole names as semicolons do: ``Ann Lee, Bo Chen; Cy Day``."""
     pairs = [part.split(",") for part in parts if "," in part]
     return bool(pairs) and all(
         len(pair) == 2 and all(" " in name.strip() for name in pair) and pair[0].split()[0].lower() not in _PARTICLES

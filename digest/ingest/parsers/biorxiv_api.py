@@ -1,4 +1,4 @@
-"""Answers of api.biorxiv.org (JSON), for bioRxiv and medRxiv: preprints posted or revised in a span of days."""
+"""Read answers of api.biorxiv.org (JSON): preprints of bioRxiv or medRxiv posted or revised in a span of days."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KIND = "biorxiv_api"
 
 
 def read(body: bytes) -> Feed:
-    """One page, of at most 100, of ``https://api.biorxiv.org/details/<server>/<from>/<to>/<cursor>``.
+    """Read a page, of at most 100 preprints, of ``https://api.biorxiv.org/details/<server>/<from>/<to>/<cursor>``.
 
     The date is the posting of that version: ``new`` for a first version, ``replace`` for a later one.
     ``stated_total`` counts what the source has from this page on, so that a reading which stops here shows as short.
@@ -40,7 +40,7 @@ def recognises(found: Items) -> bool:
 
 
 def from_items(found: Items) -> Feed:
-    """What a decoded answer holds."""
+    """Return the papers of a decoded answer."""
     messages = found.head.get("messages")
     first = messages[0] if isinstance(messages, list) and messages else {}
     message: dict[str, Any] = first if isinstance(first, dict) else {}

@@ -1,4 +1,4 @@
-"""The bytes of a source -> text: sizes, wrappings and encodings, the same for every kind."""
+"""Turn the bytes of any source into text: limit the size, unpack, decode."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def open_text(body: bytes) -> Text:
 
 
 def _unpacked(body: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """A .gz without its wrapping, never more than MAX_BYTES of it; of a cut one, what is there."""
+    """Unpack a .gz, at most MAX_BYTES of it; of a cut one, what is there."""
     if len(body) > MAX_BYTES:
         raise SourceUnreadable(ErrorKind.TOO_LARGE, _TOO_LARGE)
     if not body.startswith(b"\x1f\x8b"):
@@ -74,7 +74,7 @@ def _unpacked(body: bytes) -> tuple[bytes, tuple[str, ...]]:
 
 
 def _decoded(body: bytes) -> Text:
-    """By its own mark or shape first, then by what it declares, then as UTF-8; never by guessing."""
+    """Decode by byte order mark or shape, then by the declared encoding, then as UTF-8; never by guessing."""
     shape = json.detect_encoding(body)  # from byte order mark and zeros: right for XML too, which also starts in ASCII
     declared = _DECLARED.search(body[:4096].decode("ascii", "replace")) if shape == "utf-8" else None
     named = _usable(declared[1]) if declared else ""
@@ -98,7 +98,7 @@ def _strictly(body: bytes, encoding: str) -> str | None:
 
 
 def _usable(name: str) -> str:
-    """Python's name of a declared encoding; "" for unknown ones and for those its own declaration disproves."""
+    """Return Python's name of a declared encoding; "" for unknown ones and for those its own declaration disproves."""
     try:
         known = codecs.lookup(name).name
     except LookupError:

@@ -1,4 +1,4 @@
-"""Dates as sources write them: what is given and no more. An unknown month or day stays unknown; no clock is asked."""
+"""Read dates as sources write them, and no more. An unknown month or day stays unknown; no clock is used."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Given:
 
 
 def date_of(value: object, notes: list[str]) -> Given | None:
-    """The date behind a text, UTC unless it says otherwise.
+    """Return the date behind a text, UTC unless it says otherwise.
 
     None with a note for what cannot be read or lies outside YEARS, None alone where nothing is given.
     """
@@ -59,13 +59,13 @@ def date_of(value: object, notes: list[str]) -> Given | None:
 
 
 def moment_of(value: object, notes: list[str]) -> datetime | None:
-    """The moment behind a text, None where it gives no day; noted as by :func:`date_of`."""
+    """Return the moment behind a text, None where it gives no day; noted as by :func:`date_of`."""
     given = date_of(value, notes)
     return given.at if given and given.precision == DAY else None
 
 
 def not_ahead(feed: Feed, now: datetime) -> Feed:
-    """The feed without the dates that lie later than tomorrow: covers of coming issues, and slips."""
+    """Return the feed without the dates that lie later than tomorrow: covers of coming issues, and slips."""
     last = now.astimezone(UTC).date() + timedelta(days=1)
     entries = []
     for entry in feed.entries:
@@ -117,7 +117,7 @@ def _numbers(match: re.Match[str], text: str) -> Given | None:
 
 
 def _given(year: int, month: int = 0, day: int = 0) -> Given | None:
-    """Midnight of the day; of the first day where month or day are 0, which is how sources write the unknown."""
+    """Return midnight of the day; of the first day where month or day are 0, which is how sources write the unknown."""
     try:
         at = datetime(year, month or 1, day or 1, tzinfo=UTC)
     except (ValueError, OverflowError):

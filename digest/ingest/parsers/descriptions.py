@@ -1,4 +1,4 @@
-"""Descriptions as publishers write them -> the abstract, and the authors and date that stand beside it.
+"""Split publishers' descriptions into the abstract and the authors and date beside it.
 
 Citation lines, labels and headings are told by their form, whoever the publisher is.
 """
@@ -101,12 +101,12 @@ def describe(markup: str, names: Iterable[str] = ()) -> Description:
 
 
 def plain_text(markup: str) -> str:
-    """The words of a piece of HTML on one line."""
+    """Return the words of a piece of HTML on one line."""
     return " ".join(html.unescape(_TAG.sub(" ", markup)).split()) if markup else ""
 
 
 def _labelled_apart(block: str) -> list[str]:
-    """The labels of one line each by itself: ``Publication date: … Source: … Author(s): …``."""
+    """Return the labels of one line each by itself: ``Publication date: … Source: … Author(s): …``."""
     return _LABELS_IN_A_ROW.split(block) if _LABEL.match(plain_text(block[:100])) else [block]
 
 
@@ -136,7 +136,7 @@ def _take_fact(found: Description, block: str, text: str, names: list[str]) -> b
 
 
 def _is_citation(text: str, names: list[str]) -> bool:
-    """Whether a block names where and when a work appeared, and says nothing else."""
+    """Return whether a block names where and when a work appeared, and says nothing else."""
     if len(text) > LONGEST_CITATION:
         return False
     rest = folded = text.casefold()
@@ -154,5 +154,5 @@ def _is_citation(text: str, names: list[str]) -> bool:
 
 
 def _date_in(text: str) -> str:
-    """The most exact date of a line, as it was written."""
+    """Return the most exact date of a line, as it was written."""
     return max(_DATES.findall(text), key=lambda date: len(re.findall(r"\w+", date)), default="")

@@ -1,4 +1,4 @@
-"""What one reading of a source ends in, and what every kind of source does to get there."""
+"""Define what reading a source returns, and the steps that all kinds of sources share."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Feed:
 
     @property
     def expected(self) -> int:
-        """How many papers this reading should give."""
+        """Return how many papers this reading should give."""
         shown = len(self.entries) + sum(refused.is_work for refused in self.refused)
         return shown if self.stated_total is None else self.stated_total
 
@@ -76,7 +76,7 @@ def assemble(
     list_total: int | None = None,
     garbled: str = "",
 ) -> Feed:
-    """The feed of what a reader found: each work once, nothing unreadable, every refusal counted.
+    """Return the feed of what a reader found: each work once, nothing unreadable, every refusal counted.
 
     ``notes`` may still grow while ``found`` is consumed. ``garbled`` says why some bytes of the body could not be
     decoded, "" when all could; entries that such bytes fell on are refused. Raises SourceUnreadable when nothing
@@ -121,24 +121,24 @@ def assemble(
 
 
 def plain(value: object) -> str:
-    """Text as it came, without what no database stores; ``""`` for anything but text."""
+    """Return text without characters that no database stores; ``""`` for anything but text."""
     return _UNSTORABLE.sub("", value).strip() if isinstance(value, str) else ""
 
 
 def shorten_text(text: str, *, width: int = 80) -> str:
-    """The beginning of a text on one line, for a person to recognise it by."""
+    """Return the beginning of a text on one line, by which a person recognises it."""
     line = " ".join(plain(text[: width * 4]).split())
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
 def web_address(value: object) -> str:
-    """A link that may be shown to readers, or ``""``: http and https only."""
+    """Return a link that may be shown to readers, or ``""``: http and https only."""
     link = plain(value)
     return link if len(link) <= 2000 and re.match(r"https?://[^\s/]", link, re.I) and not re.search(r"\s", link) else ""
 
 
 def count_of(value: object) -> int | None:
-    """A number of votes, stars or entries, given as a number or as digits; None for anything else."""
+    """Return a number of votes, stars or entries, given as a number or as digits; None for anything else."""
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,9}\s*", value):
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
@@ -155,7 +155,7 @@ def _flaw(entry: Entry, garbled: str) -> str:
 
 
 def _better(one: Entry, other: Entry) -> Entry:
-    """The later version, else the one with more votes; a work that is new in either is new."""
+    """Return the later version, else the one with more votes; a work that is new in either is new."""
     best = max(one, other, key=lambda entry: (entry.version, entry.points or 0))
     return dataclasses.replace(best, announced=NEW) if NEW in (one.announced, other.announced) else best
 

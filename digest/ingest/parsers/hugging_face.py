@@ -1,4 +1,4 @@
-"""The daily papers of Hugging Face (JSON): what its readers voted for, with votes, comments and stars."""
+"""Read the daily papers of Hugging Face (JSON) with their votes, comments and stars."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KIND = "hugging_face"
 
 
 def read(body: bytes) -> Feed:
-    """One reading of ``https://huggingface.co/api/daily_papers``, of a search there, or of one paper.
+    """Read ``https://huggingface.co/api/daily_papers``, of a search there, or of one paper.
 
     ``points`` are upvotes at the time of the reading; ``announced_on`` is the Daily Papers day (UTC), None where the
     answer does not tell it; ``published`` is arXiv's date. Raises SourceUnreadable.
@@ -25,7 +25,7 @@ def read(body: bytes) -> Feed:
 
 
 def from_items(found: Items) -> Feed:
-    """What a decoded answer holds."""
+    """Return the papers of a decoded answer."""
     notes = list(found.notes)
     return assemble(
         (*_entries(found.items, notes), *found.refused),

@@ -1,4 +1,4 @@
-"""Any other RSS, Atom or RDF feed of papers: journals, bioRxiv and medRxiv, and digests that link to arXiv."""
+"""Read any other RSS, Atom or RDF feed of papers: journals, bioRxiv and medRxiv, digests that link to arXiv."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MARK = re.compile(r"\A\[ASAP\]\s*")  # "as soon as publishable": a stage, no pa
 
 
 def read(body: bytes) -> Feed:
-    """One reading of a feed that is none of arXiv's own.
+    """Read a feed that is not one of arXiv's.
 
     A DOI (dc:identifier, prism:doi, the guid or a doi.org link) or an arXiv id in the link comes first among the
     identifiers, the link itself after it. ``published`` and ``announced_on`` (UTC) are the item's own date. Votes,
@@ -35,7 +35,7 @@ def read(body: bytes) -> Feed:
 
 
 def from_feed(feed: Syndicated) -> Feed:
-    """What a parsed feed holds."""
+    """Return the papers of a parsed feed."""
     notes = list(feed.markup.notes)
     name, url = _source_of(feed)
     journal = [feed.title, *feed.title.split(": ")]
@@ -89,7 +89,7 @@ def _entry(item: Item, journal: Sequence[str], notes: list[str]) -> Entry | Refu
 
 
 def _described(item: Item, names: Sequence[str]) -> Description:
-    """The best of the item's descriptions: one with a headed abstract, else the first with any."""
+    """Return the best of the item's descriptions: one with a headed abstract, else the first with any."""
     texts = dict.fromkeys((first_text(item, "summary"), *islice(texts_of(item, "content", "value"), 5)))
     found = [describe(text[: 2 * MAX_ABSTRACT], names) for text in texts]
     best = max(found, key=lambda one: (one.has_heading and bool(one.abstract), bool(one.abstract)))
@@ -99,7 +99,9 @@ def _described(item: Item, names: Sequence[str]) -> Description:
 
 
 def _identifiers(item: Item, link: str, guid: str) -> tuple[tuple[str, ...], int]:
-    """Every name the item gives, works' own names before addresses, and the version that a preprint's link ends in."""
+    """Return every name the item gives, works' own names before addresses, and the version that a preprint's link ends
+    in.
+    """
     given = [first_text(item, "prism_doi"), first_text(item, "dc_identifier"), first_text(item, "_doi"), link]
     if ":" in guid or guid.startswith("10."):  # a bare number is the journal's own, however much like an arXiv id
         given.append(guid)
@@ -110,7 +112,7 @@ def _identifiers(item: Item, link: str, guid: str) -> tuple[tuple[str, ...], int
 
 
 def _page_of(identifiers: tuple[str, ...], link: str) -> str:
-    """arXiv's abstract page for its papers, whatever form of them is linked; else the link, else the DOI's."""
+    """Return arXiv's abstract page for its papers, whatever form of them is linked; else the link, else the DOI's."""
     if identifiers and identifiers[0].startswith("arxiv:"):
         return arxiv.page_of(identifiers)
     return link or "https://doi.org/" + identifiers[0].removeprefix("doi:")

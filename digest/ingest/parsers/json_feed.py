@@ -1,4 +1,4 @@
-"""JSON Feed, versions 1 and 1.1: read like any other feed of papers."""
+"""Read JSON Feed, versions 1 and 1.1, like any other feed of papers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def recognises(found: Items) -> bool:
 
 
 def from_items(found: Items) -> Feed:
-    """What a decoded feed holds."""
+    """Return the papers of a decoded feed."""
     channel = {
         "title": plain(found.head.get("title")),
         "link": plain(found.head.get("home_page_url")),
@@ -30,7 +30,7 @@ def from_items(found: Items) -> Feed:
 
 
 def _item(given: dict[str, Any]) -> Item:
-    """An item under the names that RSS and Atom have for its parts."""
+    """Return an item with the names that RSS and Atom have for its parts."""
     identifier = given.get("id")
     people = given.get("authors") or [given.get("author")]
     tags = given.get("tags")

@@ -1,4 +1,4 @@
-"""JSON answers that are a list of papers, or hold one under a known key; a cut one gives the items that are whole."""
+"""Read JSON answers that are or contain a list of papers; of a cut answer, the items that are whole."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ class Items:
 
 
 def items_in(opened: Text) -> Items:
-    """The list in an answer. Raises SourceUnreadable for what is no JSON, an error, or cut before its first item."""
+    """Return the list in an answer. Raises SourceUnreadable for what is no JSON, an error, or cut before its first
+    item.
+    """
     if opened.text[0] not in "[{":
         raise SourceUnreadable(ErrorKind.UNKNOWN_FORMAT, "not JSON")
     cut: tuple[str, ...] = ()
@@ -56,7 +58,7 @@ def items_in(opened: Text) -> Items:
 
 
 def _whole_items(text: str) -> tuple[str, list[Any]]:
-    """The name of the list in a cut answer, "" for a bare list, and its items that are whole."""
+    """Return the name of the list in a cut answer, "" for a bare list, and its items that are whole."""
     start = _BEFORE_FIRST_ITEM.match(text)
     decoder, items = json.JSONDecoder(), []
     at = start.end() if start else len(text)

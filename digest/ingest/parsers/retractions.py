@@ -1,4 +1,4 @@
-"""Works taken back, and items that are no works: notices about other papers, and the front matter of an issue."""
+"""Recognise retracted works, notices about other works, and the front matter of an issue."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _FRONT_MATTER = re.compile(
 
 
 def says_withdrawn(*, title: str = "", abstract: str = "", comment: str = "") -> bool:
-    """Whether authors, archive or publisher took a work back, as far as its title, abstract or comment tell."""
+    """Return whether authors, archive or publisher took a work back, as far as its title, abstract or comment tell."""
     title = _words(title)
     return bool(
         _MARKED.match(title)
@@ -81,7 +81,9 @@ def says_withdrawn(*, title: str = "", abstract: str = "", comment: str = "") ->
 
 
 def why_no_work(title: str, abstract: str = "") -> str:
-    """Why an item is no work of its own, ``""`` for a work; a title that only begins with such a word is a paper."""
+    """Return why an item is no work of its own, ``""`` for a work; a title that only begins with such a word is a
+    paper.
+    """
     title = _words(title)
     if (match := _NOTICE.match(title)) and (
         len(_words(abstract)) < LONGEST_NOTICE or not _COULD_BE_A_PAPER.match(match[0])

@@ -1,4 +1,4 @@
-"""The text of a Hugging Face papers page as a browser saves it: two heading lines, then title and abstract in turn."""
+"""Read the text of a Hugging Face papers page as a browser saves it: two heading lines, then titles and abstracts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BUTTON = "Subscribe"  # its word is glued to the first title
 
 
 def read(body: bytes) -> Feed:
-    """The papers of such a page, which names no id, link, author or date.
+    """Return the papers of such a page, which names no id, link, author or date.
 
     Their identifiers are those of their titles, and their links search arXiv for the title. Raises SourceUnreadable
     for any text that does not begin with the page's heading.
@@ -26,7 +26,7 @@ def read(body: bytes) -> Feed:
 
 
 def from_text(opened: Text) -> Feed:
-    """What the text of the page holds."""
+    """Return the papers in the text of the page."""
     lines = [line for line in map(str.strip, opened.text.splitlines()) if line]
     if not lines or not lines[0].startswith(HEADING):
         start = shorten_text(opened.text, width=40)

@@ -1,4 +1,4 @@
-"""RSS, Atom and RDF feeds of any flavour, read by feedparser from markup that is known to be sound."""
+"""Read RSS, Atom and RDF feeds by feedparser, from markup that is known to be sound."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Syndicated:
 
 
 def parse(body: bytes) -> Syndicated:
-    """The feed in a body. Raises SourceUnreadable when it holds none."""
+    """Return the feed in a body. Raises SourceUnreadable when it holds none."""
     return parse_markup(well_formed(open_text(body)))
 
 
@@ -57,7 +57,7 @@ def parse_markup(markup: Markup) -> Syndicated:
 
 
 def first_text(item: Item, *keys: str) -> str:
-    """The first of these elements that says something; a key ``_doi`` stands for ``doi`` under any prefix."""
+    """Return the first of these elements that says something; a key ``_doi`` stands for ``doi`` under any prefix."""
     for key in keys:
         names = [name for name in item if name.endswith(key)] if key.startswith("_") else [key]
         for name in names:
@@ -67,7 +67,9 @@ def first_text(item: Item, *keys: str) -> str:
 
 
 def texts_of(item: Item, key: str, part: str) -> Iterator[str]:
-    """One part (``term`` of ``tags``, ``name`` of ``authors``) of each thing in a list, those that say something."""
+    """Return one part (``term`` of ``tags``, ``name`` of ``authors``) of each thing in a list, those that say
+    something.
+    """
     things = dict.get(item, key)
     for thing in things if isinstance(things, list) else ():
         if isinstance(thing, dict) and (text := plain(thing.get(part))):
@@ -75,7 +77,8 @@ def texts_of(item: Item, key: str, part: str) -> Iterator[str]:
 
 
 def date_in(item: Item, notes: list[str], *keys: str) -> Given | None:
-    """The first of these dates that gives a day, else the first that gives a month or year; each wrong one is noted.
+    """Return the first of these dates that gives a day, else the first that gives a month or year; each wrong one is
+    noted.
 
     Read from the text: for a form that it does not know, feedparser 6.0.14 takes parts from the machine's clock.
     """
@@ -84,13 +87,13 @@ def date_in(item: Item, notes: list[str], *keys: str) -> Given | None:
 
 
 def moment(item: Item, notes: list[str], *keys: str) -> datetime | None:
-    """The moment of :func:`date_in`, None where no day is given."""
+    """Return the moment of :func:`date_in`, None where no day is given."""
     given = date_in(item, notes, *keys)
     return given.at if given and given.precision == DAY else None
 
 
 def link_to(channel: Item, rel: str) -> str:
-    """The channel's own link of one relation (``self``, ``alternate``)."""
+    """Return the channel's own link of one relation (``self``, ``alternate``)."""
     links = dict.get(channel, "links")
     for link in links if isinstance(links, list) else ():
         if isinstance(link, dict) and link.get("rel") == rel and (address := plain(link.get("href"))):

@@ -1,4 +1,4 @@
-"""arXiv's categories and their names, as listed on arxiv.org/category_taxonomy, and the archives of older papers."""
+"""List arXiv's categories and their names, from arxiv.org/category_taxonomy, and the archives of older papers."""
 
 from __future__ import annotations
 

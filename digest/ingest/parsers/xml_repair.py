@@ -1,4 +1,4 @@
-"""XML that may be cut, damaged or hostile -> XML that any parser reads; a bad entry costs that entry only."""
+"""Repair XML that may be cut, damaged or hostile, so that any parser reads it; a bad entry costs that entry only."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Markup:
 
 
 def well_formed(opened: Text) -> Markup:
-    """The document as any strict parser reads it, what had to be left out counted in ``refused``.
+    """Return the document as any strict parser reads it, with what was left out counted in ``refused``.
 
     Raises SourceUnreadable for a page or document that is no feed, for a DTD with declarations (entity bombs), for
     more than MAX_ELEMENTS, and for a document of which no whole entry is left.
@@ -86,7 +86,9 @@ def well_formed(opened: Text) -> Markup:
 
 
 def _without_prologue(text: str) -> str:
-    """The text from its root on. Only declarations and comments stand before; without them there is no entity bomb."""
+    """Return the text from its root on. Only declarations and comments stand before; without them there is no entity
+    bomb.
+    """
     at = 0
     while at < MAX_PROLOGUE and text.startswith(("<?", "<!"), at):
         closing = "-->" if text.startswith("<!--", at) else "?>" if text.startswith("<?", at) else ">"
@@ -114,7 +116,7 @@ class _Fault:
 
 
 def _fault(text: str, *, namespaces: bool = True) -> _Fault | None:
-    """The first thing that is wrong with a document, None when nothing is."""
+    """Return the first thing that is wrong with a document, None when nothing is."""
     parser = expat.ParserCreate("utf-8", " " if namespaces else None)
     parser.buffer_text = True
     watch = _Watch()
@@ -179,7 +181,7 @@ class _Unacceptable(Exception):
 
 
 def _mended(text: str, entry: str, fault: _Fault) -> tuple[str, tuple[Refused, ...], str]:
-    """Stray characters and prefixes made right; where that is not enough, the entries that are whole by themselves."""
+    """Correct stray characters and prefixes; if that is not enough, return the entries that are whole."""
     if not fault.cut:
         text = _bound(_ENTITY.sub(_spelled_out, _CONTROLS.sub("", text), count=MAX_MENDED))
         mended_fault = _fault(text)
@@ -213,7 +215,9 @@ def _mended(text: str, entry: str, fault: _Fault) -> tuple[str, tuple[Refused, .
 
 
 def _split(text: str, entry: str) -> tuple[str, list[str]]:
-    """What stands before the first entry, and each entry's text; one that is not closed ends where the next begins."""
+    """Return what stands before the first entry, and each entry's text; one that is not closed ends where the next
+    begins.
+    """
     found = re.finditer(rf"<(/?)(?:[\w.-]{{1,40}}:)?{entry}(?=[\s/>])", text)
     marks = list(itertools.islice(found, 2 * MAX_ENTRIES + 1))
     starts = [mark.start() for mark in marks] + [len(text)]
@@ -231,14 +235,14 @@ def _split(text: str, entry: str) -> tuple[str, list[str]]:
 
 
 def _plain_head(head: str) -> str:
-    """Of a head that is damaged: its root and, by itself, the title that tells whose feed it is."""
+    """Return the root of a damaged head, and its title."""
     root = head[: head.find(">") + 1]
     title = re.search(r"<title[^<>]*>[^<>]*</title>", head)
     return f"{root}<channel>{title[0] if title else ''}"
 
 
 def _bound(text: str) -> str:
-    """The prefixes that the root does not declare, declared there; a declaration further in still wins."""
+    """Declare prefixes on the root that it lacks; a declaration further in still wins."""
     end = text.find(">")
     match = _START_TAG.match(text)
     used = {prefix for pair in _PREFIX.findall(text) for prefix in pair} - {"", "xml", "xmlns"}
@@ -250,7 +254,7 @@ def _bound(text: str) -> str:
 
 
 def _spelled_out(match: re.Match[str]) -> str:
-    """A named character of HTML as that character, a bare ampersand as XML writes it."""
+    """Return a named character of HTML as that character, a bare ampersand as XML writes it."""
     name = match[1] or ""
     character = html.unescape(f"&{name}")
     return f"&amp;{name}" if character == f"&{name}" else html.escape(character)
