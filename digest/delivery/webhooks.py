@@ -72,7 +72,7 @@ class ResendView(ResendTrackingWebhookView):
         AnymailBaseWebhookView.__init__(self, **kwargs)
 
     def validate_request(self, request: HttpRequest) -> None:
-        """Verify as docs.svix.com/receiving/verifying-payloads/how-manual; after a new secret there are two signatures."""
+        """Verify as docs.svix.com/receiving/verifying-payloads/how-manual; a new secret means two signatures."""
         number, signed_at = request.headers.get("svix-id", ""), request.headers.get("svix-timestamp", "")
         key = base64.b64decode(settings.RESEND_SIGNING_SECRET.removeprefix("whsec_") + "==")
         digest = hmac.digest(key, f"{number}.{signed_at}.".encode() + request.body, "sha256")

@@ -156,7 +156,7 @@ def _categories(text: str) -> list[str]:
 
 
 def address_to_store(url: str, kind: str) -> str:
-    """Return the address as the source's row holds it: without the day, where each reading asks for a day of its own."""
+    """Return the address as the source's row stores it: without the day, if each reading asks for its own day."""
     if kind == hugging_face.KIND:
         return url.partition("?")[0]
     return _API_DAYS.sub(r"\1", url) if kind == biorxiv_api.KIND else url
