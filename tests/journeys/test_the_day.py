@@ -216,17 +216,13 @@ def test_when_no_file_can_be_read_the_command_fails_and_nothing_is_lost(
     assert Paper.objects.count() == papers
 
 
-def test_a_curator_picks_and_hides_in_the_admin_and_the_digest_obeys(
-    capsys: pytest.CaptureFixture[str], admin_client: Client, outbox: Path
-) -> None:
+def test_a_curator_picks_and_hides_and_the_digest_obeys(capsys: pytest.CaptureFixture[str], outbox: Path) -> None:
     run(capsys, "refresh_sources", "--date", "2026-03-02")
     run(capsys, "open_edition", "--date", "2026-03-02")
     papers = Edition.objects.get().candidates.order_by("-trending").values_list("paper_id", flat=True)
     best, last = papers[0], list(papers)[-1]
     for paper, verdict, note in ((last, "pick", "Worth the detour."), (best, "hide", "Doubtful.")):
-        form = {"paper": paper, "edition_date": "2026-03-02", "verdict": verdict, "note": note}
-        assert admin_client.post("/admin/digest/curatorpick/add/", form).status_code == 302
-    assert {pick.curator.username for pick in CuratorPick.objects.all()} == {"admin"}
+        CuratorPick.objects.create(paper_id=paper, edition_date="2026-03-02", verdict=verdict, note=note)
     with pytest.raises(CommandError, match="No active or paused reader"):
         call_command("send_digests", "--date", "2026-03-02", "--reader", "nobody@example.org")
     from subscriptions.seed_data import seed_demo_subscribers, seed_topics
