@@ -192,7 +192,7 @@ def _read_pages(body: bytes, *, url: str, ask: Callable[[str], http.Fetched], pa
 
 
 def _next_check(source: Source, now: datetime) -> datetime:
-    """Return the next check: every ten minutes until the day is there, then hourly; for arXiv's feeds after midnight."""
+    """Return the next check: every ten minutes until the day is there, then hourly; arXiv's feeds after midnight."""
     if source.kind != arxiv_rss.KIND:
         return now + HOURLY
     today = now.date()
