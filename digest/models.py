@@ -123,6 +123,14 @@ class Paper(models.Model):
     first_seen_at = models.DateTimeField(db_index=True)
     version = models.PositiveSmallIntegerField(default=1)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
+    told_by = models.ForeignKey(
+        Source,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="the source of its text; null: one that is no longer listed",
+    )
     topics = models.ManyToManyField(Topic, blank=True, related_name="papers")
 
     class Meta:
@@ -132,7 +140,9 @@ class Paper(models.Model):
             models.CheckConstraint(
                 condition=Q(identifier__startswith="arxiv:")
                 | Q(identifier__startswith="doi:")
+                | Q(identifier__startswith="pmid:")
                 | Q(identifier__startswith="url:")
+                | Q(identifier__startswith="guid:")
                 | Q(identifier__startswith="title:"),
                 name="an_identifier_names_its_scheme",
             ),
@@ -180,6 +190,41 @@ class Sighting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source_id} saw {self.paper_id}"
+
+
+class PaperChange(models.Model):
+    """What a source said of a paper that curators should see: a merge, a version, a withdrawal, a text.
+
+    A claim of a source that does not speak for the work changes nothing until a curator applies it. What was applied
+    can be undone, and is then not applied again.
+    """
+
+    class Kind(models.TextChoices):
+        MERGE = "merge", "two works are one"
+        VERSION = "version", "a new version"
+        WITHDRAWAL = "withdrawal", "withdrawn"
+        TEXT = "text", "another text"
+
+    class State(models.TextChoices):
+        CLAIMED = "claimed", "claimed, not applied"
+        APPLIED = "applied"
+        UNDONE = "undone"
+        DISMISSED = "dismissed"
+
+    paper = models.ForeignKey(Paper, models.CASCADE, related_name="changes")
+    source = models.ForeignKey(Source, models.SET_NULL, null=True, related_name="+")
+    kind = models.CharField(max_length=10, choices=Kind)
+    state = models.CharField(max_length=9, choices=State)
+    at = models.DateTimeField()
+    said = models.JSONField(default=dict, help_text="what the source said; of a merge the other work")
+    before = models.JSONField(default=dict, blank=True, help_text="what undoing needs; empty until it is applied")
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        indexes = [models.Index(fields=["state", "-at"], name="changes_by_state")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.paper_id}, {self.state}"
 
 
 class CuratorPick(models.Model):

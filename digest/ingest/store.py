@@ -8,26 +8,24 @@ import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db import transaction
 
 from digest import text
 from digest.ingest import freshness, parsers
-from digest.ingest.entry import DAY, REPLACE, Entry, title_identifier
+from digest.ingest.claims import VOTING_KINDS, is_of_kind
+from digest.ingest.entry import REPLACE, Entry
+from digest.ingest.paper_index import PaperIndex, Work, slices
 from digest.ingest.parsers import MAX_BYTES, Feed, Refused, SourceUnreadable, arxiv_api, arxiv_rss
 from digest.ingest.parsers.dates import not_ahead
-from digest.ingest.tag import SLICE, tag
-from digest.models import Delivery, DeliveryContent, Identifier, Paper, Sighting, Source
-from digest.record import DigestRecord, Why
+from digest.ingest.tag import SLICE
+from digest.models import Sighting, Source
 from digest.source_errors import ErrorKind
 
-STRUCTURED_AUTHORS = {"arxiv_api", "arxiv_oai", "hugging_face", "biorxiv_api"}  # lists, not one string
 logger = logging.getLogger(__name__)
-
-S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,24 +99,26 @@ def source_named_in(feed: Feed, file_name: str) -> Source:
 
 def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
     """Store what a source showed at ``now``; all of it or, when the database fails, nothing."""
-    feed = not_ahead(feed, now)
-    feed = freshness.as_announced(source, feed, now=now)
-    entries, refused = clean_entries(feed.entries)
+    feed = freshness.as_announced(source, not_ahead(feed, now), now=now)
+    shown = feed.entries
+    if not is_of_kind(source, feed.kind, VOTING_KINDS):
+        shown = tuple(dataclasses.replace(entry, points=None) for entry in shown)
+    entries, refused = clean_entries(shown)
     with transaction.atomic():
         # one store at a time, or two sources that show one new work at once would both make it
         Source.objects.order_by("pk").select_for_update().first()
-        papers_by_name = _PaperIndex(entries)
+        index = PaperIndex(source, entries, kind=feed.kind, now=now)
         for entry in entries:
-            if not papers_by_name.upsert(entry, now=now, structured=feed.kind in STRUCTURED_AUTHORS):
+            if not index.upsert(entry):
                 refused.append(Refused(what=entry.identifiers[0], why="withdrawn, and not known here"))
-        papers_by_name.save()
-        _write_sightings(source, [work for work in papers_by_name.works if work.entry], now=now)
+        index.save()
+        _write_sightings(source, [work for work in index.works if work.entry], now=now)
         reading = Reading(
             source=source.name,
             expected=feed.expected,
-            stored=sum(work.entry is not None for work in papers_by_name.works),
-            new=sum(work.is_new for work in papers_by_name.works),
-            updated=sum(work.is_changed and not work.is_new for work in papers_by_name.works),
+            stored=sum(work.entry is not None for work in index.works),
+            new=sum(work.is_new for work in index.works),
+            updated=sum(work.is_changed and not work.is_new for work in index.works),
             announced_on=feed.announced_on,
             refused=(*feed.refused, *refused),
             notes=feed.notes,
@@ -194,225 +194,7 @@ def clean_entries(entries: Iterable[Entry]) -> tuple[list[Entry], list[Refused]]
     return kept, refused
 
 
-@dataclass(eq=False, slots=True)
-class _Match:
-    """A paper on its way to the database, and the entry that shows it."""
-
-    paper: Paper
-    is_new: bool = False
-    is_changed: bool = False  # as readers would see it
-    entry: Entry | None = None
-
-
-class _PaperIndex:
-    """The papers that the entries of one feed may already be, and those they become."""
-
-    def __init__(self, entries: Sequence[Entry]) -> None:
-        names = sorted({name for entry in entries for name in _names(entry)})
-        rows = [
-            row
-            for some in slices(names)
-            for row in Identifier.objects.filter(value__in=some).select_related("paper").order_by("paper_id")
-        ]
-        known = {row.paper_id: _Match(row.paper) for row in rows}  # one object a row, or an update would be lost
-        self.works = list(known.values())
-        self._by_name = {row.value: known[row.paper_id] for row in rows}
-        self._new_names: list[str] = []
-
-    def upsert(self, entry: Entry, *, now: datetime, structured: bool) -> bool:
-        """Find or make the paper that this entry shows, and bring it up to date (saved by :meth:`save`).
-
-        False for a mere notice of withdrawal of a work that is not known.
-        """
-        works = self._works_named_by(entry)
-        if not works and not entry.title:
-            return False
-        if works:
-            work = works[0]
-            for other in works[1:]:
-                self._merge(work, other)
-            changed = _bring_up_to_date(work.paper, entry, now=now, structured=structured)
-            work.is_changed = work.is_changed or changed
-        else:
-            work = _Match(_new_paper(entry, now), is_new=True)
-            if work.paper.identifier in self._by_name:  # a bare title that another author's work bears already
-                work.paper.identifier = _own_names(entry)[-1]
-            self.works.append(work)
-        work.entry = entry
-        for name in _names(entry):
-            if name not in self._by_name:
-                self._by_name[name] = work
-                self._new_names.append(name)
-        return True
-
-    def save(self) -> None:
-        new = [work.paper for work in self.works if work.is_new]
-        known = [work.paper for work in self.works if work.entry and not work.is_new]
-        Paper.objects.bulk_create(new, batch_size=SLICE)
-        Paper.objects.bulk_update(known, UPDATABLE, batch_size=100)
-        Identifier.objects.bulk_create(
-            [Identifier(value=name, paper=self._by_name[name].paper) for name in self._new_names], batch_size=SLICE
-        )
-        tag([work.paper for work in self.works if work.is_new or work.is_changed])
-
-    def _works_named_by(self, entry: Entry) -> list[_Match]:
-        named = {work for name in _own_names(entry) if (work := self._by_name.get(name)) and _may_be(entry, work.paper)}
-        namesake = self._by_name.get(title_identifier(entry.title)) if entry.title else None
-        if (
-            namesake is not None
-            and (_is_title(entry.identifiers[0]) or _is_title(namesake.paper.identifier))
-            and _same_authors(entry.authors, namesake.paper.authors)
-        ):
-            named.add(namesake)
-        return sorted(named, key=self.works.index) if len(named) > 1 else list(named)  # the oldest first
-
-    def _merge(self, work: _Match, other: _Match) -> None:
-        """Two rows turn out to be one work, by an entry that bears the names of both: the older stays."""
-        self._by_name = {name: work if owner is other else owner for name, owner in self._by_name.items()}
-        self.works.remove(other)
-        if not other.is_new:
-            _merge_rows(work.paper, other.paper)
-
-
-UPDATABLE = [
-    "identifier", "title", "abstract", "authors", "categories", "primary_category", "url",
-    "published_at", "published_precision", "announced_on", "first_seen_at", "version", "withdrawn_at",
-]  # fmt: skip
-
-
-def slices(items: Sequence[S]) -> Iterator[Sequence[S]]:
-    return (items[start : start + SLICE] for start in range(0, len(items), SLICE))
-
-
-def _may_be(entry: Entry, paper: Paper) -> bool:
-    """Two arXiv ids are two works, whatever else they share: authors type placeholder DOIs."""
-    ids = [name for name in entry.identifiers if name.startswith("arxiv:")]
-    return not ids or not paper.identifier.startswith("arxiv:") or paper.identifier in ids
-
-
-def _own_names(entry: Entry) -> tuple[str, ...]:
-    """The names that no other work bears; of a work known by its title alone, title and surnames together."""
-    if not entry.title:
-        return entry.identifiers
-    if not _is_title(entry.identifiers[0]):
-        return tuple(name for name in entry.identifiers if not _is_title(name))
-    return (title_identifier(" ".join([entry.title, *sorted(_surnames(entry.authors))])),) if entry.authors else ()
-
-
-def _names(entry: Entry) -> tuple[str, ...]:
-    """Every name of a work, its title too: how a bare title and the identified work find each other."""
-    titles = (title_identifier(entry.title),) if entry.title else ()
-    return tuple(dict.fromkeys((*entry.identifiers, *_own_names(entry), *titles)))
-
-
-def _is_title(identifier: str) -> bool:
-    return identifier.startswith("title:")
-
-
-def _same_authors(some: Sequence[str], others: Sequence[str]) -> bool:
-    """Whether two lists may be of one work: one is empty, or they share a surname."""
-    one, other = _surnames(some), _surnames(others)
-    return not one or not other or bool(one & other)
-
-
-def _surnames(names: Iterable[str]) -> set[str]:
-    return {words[-1] for name in names if (words := text.fold(name).split())}
-
-
-def _new_paper(entry: Entry, now: datetime) -> Paper:
-    return Paper(
-        identifier=entry.identifiers[0],
-        title=entry.title,
-        abstract=entry.abstract,
-        authors=list(entry.authors),
-        categories=list(entry.categories),
-        primary_category=entry.categories[0] if entry.categories else "",
-        url=entry.url,
-        published_at=entry.published,
-        published_precision=entry.precision,
-        announced_on=entry.announced_on,
-        first_seen_at=now,
-        version=entry.version,
-        withdrawn_at=now if entry.withdrawn else None,
-    )
-
-
-def _bring_up_to_date(paper: Paper, entry: Entry, *, now: datetime, structured: bool) -> bool:
-    """Let a newer version replace, and an equal one complete; True when readers would see a difference."""
-    before = (paper.title, paper.abstract, paper.authors, paper.categories, paper.withdrawn_at)
-    newer = entry.version > paper.version
-    if entry.title and (newer or not paper.title):
-        paper.title = entry.title
-    if entry.abstract and (newer or not paper.abstract):
-        paper.abstract = entry.abstract
-    if entry.authors and (newer or not paper.authors or (structured and entry.version == paper.version)):
-        paper.authors = list(entry.authors)
-    paper.categories = list(dict.fromkeys((*(entry.categories if newer else ()), *paper.categories, *entry.categories)))
-    paper.primary_category = paper.categories[0] if paper.categories else ""
-    paper.version = max(paper.version, entry.version)
-    if entry.withdrawn:
-        paper.withdrawn_at = paper.withdrawn_at or now
-    elif newer:
-        paper.withdrawn_at = None
-    if _rank(entry.identifiers[0]) < _rank(paper.identifier):
-        paper.identifier, paper.url = entry.identifiers[0], entry.url or paper.url
-    paper.url = paper.url or entry.url
-    if entry.published and (not paper.published_at or (paper.published_precision != DAY and entry.precision == DAY)):
-        paper.published_at, paper.published_precision = entry.published, entry.precision
-    paper.announced_on = paper.announced_on or entry.announced_on
-    paper.first_seen_at = min(paper.first_seen_at, now)
-    return before != (paper.title, paper.abstract, paper.authors, paper.categories, paper.withdrawn_at)
-
-
-def _rank(identifier: str) -> int:
-    return ("arxiv", "doi", "url", "title").index(identifier.partition(":")[0])
-
-
-def _merge_rows(paper: Paper, other: Paper) -> None:
-    other.identifiers.update(paper=paper)
-    for rows, beside in (
-        (other.sightings.all(), ("source_id", "seen_at")),
-        (other.candidacies.all(), ("edition_id",)),
-        (other.curator_picks.all(), ("edition_date",)),
-        (other.verdicts.all(), ("subscriber_id",)),
-    ):
-        taken = set(rows.model._default_manager.filter(paper=paper).values_list(*beside))
-        for row in rows:
-            if tuple(getattr(row, name) for name in beside) not in taken:
-                rows.model._default_manager.filter(pk=row.pk).update(paper=paper)
-    if other.version > paper.version:
-        for name in ("title", "abstract", "authors", "version"):
-            setattr(paper, name, getattr(other, name) or getattr(paper, name))
-    paper.withdrawn_at = paper.withdrawn_at or other.withdrawn_at
-    paper.first_seen_at = min(paper.first_seen_at, other.first_seen_at)
-    since = (paper.first_seen_at - timedelta(days=2)).date()
-    for content in DeliveryContent.objects.filter(delivery__issue_date__gte=since).iterator():
-        if other.pk in _named_in(content):  # or the work could be sent again under its other row
-            _rename(content, other.pk, paper.pk)
-    other.delete()
-
-
-def _named_in(content: DeliveryContent) -> list[int]:
-    return [*content.paper_ids, *(content.parsed.also if content.parsed else ())]
-
-
-def _rename(content: DeliveryContent, old: int, new: int) -> None:
-    """Name the paper by its new id in what a digest was made of; once, where it held both."""
-    record = content.parsed or DigestRecord()
-    kept: dict[int, Sequence[Why]] = {}
-    for paper_id, why in zip(content.paper_ids, record.reasons_of(len(content.paper_ids)), strict=True):
-        kept.setdefault(new if paper_id == old else paper_id, why)
-    content.paper_ids, fields = list(kept), ["paper_ids"]
-    if content.parsed:
-        also = dict.fromkeys(new if paper_id == old else paper_id for paper_id in record.also)
-        also_left = [paper_id for paper_id in also if paper_id not in kept]
-        content.record = dataclasses.replace(record, reasons=list(kept.values()), also=also_left).to_json()
-        fields.append("record")
-    content.save(update_fields=fields)
-    Delivery.objects.filter(pk=content.pk).update(paper_count=len(kept))
-
-
-def _write_sightings(source: Source, works: Sequence[_Match], *, now: datetime) -> None:
+def _write_sightings(source: Source, works: Sequence[Work], *, now: datetime) -> None:
     """A row for each paper whose announcement, points, comments or stars are not as this source last showed them."""
     last = {
         row.paper_id: row

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from digest.ingest.entry import NEW, Entry
+from digest.ingest.identity import tell_apart
 from digest.ingest.parsers.retractions import why_no_work
 from digest.source_errors import ErrorKind, SourceError
 
@@ -82,7 +83,7 @@ def assemble(
     decoded, "" when all could; entries that such bytes fell on are refused. Raises SourceUnreadable when nothing
     else is left of a garbled body, and for more than MAX_ENTRIES.
     """
-    kept: dict[str, Entry] = {}
+    good: list[Entry] = []
     refused: list[Refused] = []
     for number, thing in enumerate(found):
         if number >= MAX_ENTRIES:
@@ -94,15 +95,14 @@ def assemble(
         elif why := why_no_work(thing.title, thing.abstract):
             refused.append(Refused(what=shorten_text(thing.title), why=why, is_work=False))
         else:
-            key = thing.identifiers[0]
-            if key in kept:
-                refused.append(Refused(what=shorten_text(thing.title or key), why="listed twice"))
-                kept[key] = _better(kept[key], thing)
-            else:
-                kept[key] = thing
+            good.append(thing)
+    kept, again = tell_apart(good, kind=kind, better=_better)
+    refused.extend(
+        Refused(what=shorten_text(entry.title or entry.identifiers[0]), why="listed twice") for entry in again
+    )
     if garbled and not kept:
         raise SourceUnreadable(ErrorKind.UNDECODABLE, garbled)
-    if any(len(entry.abstract) > MAX_ABSTRACT for entry in kept.values()):
+    if any(len(entry.abstract) > MAX_ABSTRACT for entry in kept):
         notes.append(f"abstracts longer than {MAX_ABSTRACT:,} characters were cut")
     if garbled:
         notes.append(garbled)
@@ -110,11 +110,11 @@ def assemble(
         kind=kind,
         name=plain(name)[:200],
         url=url,
-        entries=tuple(_bounded(entry) for entry in kept.values()),
+        entries=tuple(_bounded(entry) for entry in kept),
         stated_total=stated_total,
         offset=offset,
         list_total=list_total,
-        announced_on=max((entry.announced_on for entry in kept.values() if entry.announced_on), default=None),
+        announced_on=max((entry.announced_on for entry in kept if entry.announced_on), default=None),
         refused=tuple(refused),
         notes=tuple(dict.fromkeys(notes))[:MAX_NOTES],
     )

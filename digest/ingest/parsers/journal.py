@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import islice
 
 from digest.ingest.entry import DAY, Entry, canonical_identifier, title_identifier, version_of
+from digest.ingest.identity import is_strong, rank
+from digest.ingest.links import clean_link, link_name
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.authors import authors_of
 from digest.ingest.parsers.dates import date_of
@@ -50,12 +52,12 @@ def from_feed(feed: Syndicated) -> Feed:
 
 
 def _source_of(feed: Syndicated) -> tuple[str, str]:
-    own = web_address(link_to(feed.channel, "self"))
+    own = clean_link(web_address(link_to(feed.channel, "self")))
     if match := _PREPRINT_SUBJECT.fullmatch(feed.title):
         server, subject = match[1].lower(), re.sub(r"\W+", "_", match[2].lower())
         # its channel links to the server only, which all its subjects share
         return f"{match[1]}: {match[2]}", own or f"https://connect.{server}.org/{server}_xml.php?subject={subject}"
-    return feed.title, own or web_address(first_text(feed.channel, "link"))
+    return feed.title, own or clean_link(web_address(first_text(feed.channel, "link")))
 
 
 def _entry(item: Item, journal: Sequence[str], notes: list[str]) -> Entry | Refused:
@@ -75,6 +77,7 @@ def _entry(item: Item, journal: Sequence[str], notes: list[str]) -> Entry | Refu
     return Entry(
         identifiers=identifiers or (title_identifier(title),),
         title=title,
+        guid=guid,
         abstract=described.abstract,
         authors=authors or authors_of([described.authors]),
         categories=tuple(islice(dict.fromkeys(terms), MAX_CATEGORIES)),
@@ -99,20 +102,26 @@ def _described(item: Item, names: Sequence[str]) -> Description:
 
 
 def _identifiers(item: Item, link: str, guid: str) -> tuple[tuple[str, ...], int]:
-    """Return every name the item gives, works' own names before addresses, and the version that a preprint's link ends
-    in.
-    """
-    given = [first_text(item, "prism_doi"), first_text(item, "dc_identifier"), first_text(item, "_doi"), link]
+    """Return every name of the item, a work's own names before addresses, and the highest version of the first."""
+    given = [
+        first_text(item, "prism_doi"),
+        *texts_of(item, "dc_identifiers", "value"),
+        first_text(item, "dc_identifier"),
+    ]
+    given += [first_text(item, "_doi"), link]
     if ":" in guid or guid.startswith("10."):  # a bare number is the journal's own, however much like an arXiv id
         given.append(guid)
-    names = dict.fromkeys(filter(None, map(canonical_identifier, given)))
-    ranked = sorted(names, key=lambda name: ("arxiv:", "doi:", "url:").index(name[: name.index(":") + 1]))
-    versioned = bool(ranked) and ranked[0].startswith(("arxiv:", "doi:10.1101/", "doi:10.64898/"))
-    return tuple(ranked), version_of(link.partition("?")[0].removesuffix(".full")) if versioned else 1
+    named = [(name, version_of(text)) for text in given if (name := canonical_identifier(text))]
+    # a guid that is an address counts as a guid alone, where the item has a link beside it
+    names = dict.fromkeys(name for name, _ in named if is_strong(name) or name == link_name(link) or not link)
+    ranked = sorted(names, key=rank)
+    return tuple(ranked), max((version for name, version in named if name == ranked[0]), default=1) if ranked else 1
 
 
 def _page_of(identifiers: tuple[str, ...], link: str) -> str:
     """Return arXiv's abstract page for its papers, whatever form of them is linked; else the link, else the DOI's."""
     if identifiers and identifiers[0].startswith("arxiv:"):
         return arxiv.page_of(identifiers)
-    return link or "https://doi.org/" + identifiers[0].removeprefix("doi:")
+    if link or not identifiers[0].startswith("pmid:"):
+        return link or "https://doi.org/" + identifiers[0].removeprefix("doi:")
+    return f"https://pubmed.ncbi.nlm.nih.gov/{identifiers[0].removeprefix('pmid:')}/"

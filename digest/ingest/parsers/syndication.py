@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from typing import Any
+from xml.parsers import expat
 
 import feedparser
 
@@ -18,6 +19,9 @@ from digest.ingest.parsers.xml_repair import Markup, well_formed
 from digest.source_errors import ErrorKind
 
 Item = dict[str, Any]  # feedparser's, of an item or of the channel; a hostile feed can put anything under any key
+
+
+MAX_IDENTIFIERS = 20  # of an item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,42 @@ def parse_markup(markup: Markup) -> Syndicated:
         raise
     except Exception as error:  # whatever odd markup makes of it, other sources go on
         raise SourceUnreadable(ErrorKind.MALFORMED, f"feedparser raised {type(error).__name__}") from error
+    listed = _identifiers_in(sound)
+    if len(listed) == len(parsed.entries):
+        for item, given in zip(parsed.entries, listed, strict=True):
+            if given and dict.get(item, "dc_identifier", given[-1]) == given[-1]:  # or another item's stand here
+                item["dc_identifiers"] = [{"value": one} for one in given]
     return Syndicated(channel=parsed.feed, items=parsed.entries, markup=markup)
+
+
+def _identifiers_in(sound: bytes) -> list[list[str]]:
+    """The elements called ``identifier`` of each item, in order; feedparser keeps the last one only."""
+    found: list[list[str]] = []
+    pieces: list[str] | None = None
+
+    def start(name: str, _: dict[str, str]) -> None:
+        nonlocal pieces
+        local = name.rpartition(" ")[2].lower()
+        if local in ("item", "entry"):
+            found.append([])
+        pieces = [] if local == "identifier" and found else None
+
+    def end(name: str) -> None:
+        nonlocal pieces
+        if pieces is not None and len(found[-1]) < MAX_IDENTIFIERS:
+            found[-1].append("".join(pieces).strip())
+        pieces = None
+
+    def characters(text: str) -> None:
+        if pieces is not None:
+            pieces.append(text)
+
+    parser = expat.ParserCreate("utf-8", " ")
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = characters
+    parser.Parse(sound, True)
+    return found
 
 
 def first_text(item: Item, *keys: str) -> str:

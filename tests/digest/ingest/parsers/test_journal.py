@@ -29,7 +29,7 @@ TITLE = "<title>Counting bees</title>"
 def test_a_doi_goes_before_the_link_and_both_are_names() -> None:
     paper = only(f"{TITLE}<link>https://bees.example/a/7?utm_source=rss</link><prism:doi>10.1000/Bee.7</prism:doi>")
     assert paper.identifiers == ("doi:10.1000/bee.7", "url:bees.example/a/7")
-    assert paper.url == "https://bees.example/a/7?utm_source=rss"
+    assert paper.url == "https://bees.example/a/7"
 
 
 def test_a_doi_alone_is_enough_to_lead_readers_somewhere() -> None:
