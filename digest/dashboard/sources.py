@@ -26,7 +26,7 @@ from digest.ingest.parser_process import ParserProcess
 from digest.ingest.parsers import SourceUnreadable
 from digest.ingest.source_health import Day, SourceHealth, health_of, is_by_hand
 from digest.ingest.source_list import Offer
-from digest.models import Paper, Sighting, Source
+from digest.models import Paper, PaperChange, Sighting, Source
 from subscriptions.rate_limits import too_many_by
 from subscriptions.wake_worker import enqueue_task
 from subscriptions.web.request_size import takes_up_to
@@ -63,7 +63,9 @@ def _page_of_all(request: HttpRequest, *, status: int = 200, **more: Any) -> Htt
     health = health_of(Source.objects.all(), now=now, today=current_time(now).date(), days=FORTNIGHT)
     rows = [(one, charts.small(f"{one.source.name}, last {FORTNIGHT} days", **_numbers(one.days))) for one in health]
     ill = sum(one.state in ("failing", "waiting") for one in health)
-    return page(request, "sources", {"rows": rows, "ill": ill, "kinds": KINDS, **more}, status=status)
+    claims = PaperChange.objects.filter(state=PaperChange.State.CLAIMED).count()
+    around = {"rows": rows, "ill": ill, "kinds": KINDS, "claims": claims}
+    return page(request, "sources", {**around, **more}, status=status)
 
 
 def _numbers(days: Sequence[Day]) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """URLs of the dashboard, under ``/dashboard/``; each page module has its own."""
 
-from digest.dashboard import deliveries, preview, readers, sources, staff_members, today, topics
+from digest.dashboard import changes, deliveries, preview, readers, sources, staff_members, today, topics
 
 urlpatterns = [
     *today.urlpatterns,
     *preview.urlpatterns,
     *sources.urlpatterns,
+    *changes.urlpatterns,
     *topics.urlpatterns,
     *deliveries.urlpatterns,
     *readers.urlpatterns,

@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 from digest.ingest.entry import Entry
 from digest.ingest.identity import scheme_of
 from digest.ingest.links import host_of
-from digest.ingest.registrants import is_registrant
+from digest.ingest.registrants import sites_of
 from digest.models import Paper, PaperChange, Source
 
 ARXIV_KINDS = {"arxiv_rss", "arxiv_rdf", "arxiv_api", "arxiv_oai"}
@@ -42,9 +42,9 @@ def standing(source: Source, kind: str, paper: Paper) -> Standing:
     """
     if scheme_of(paper.identifier) == "arxiv":
         return Standing.OWN if is_of_kind(source, kind, ARXIV_KINDS) else Standing.NONE
-    host, site = host_of(source.url), host_of(paper.url)
-    scheme, _, rest = paper.identifier.partition(":")
-    if host and ((scheme == "doi" and is_registrant(host, rest)) or host == site or host.endswith(f".{site}")):
+    host, (scheme, _, rest) = host_of(source.url), paper.identifier.partition(":")
+    sites = (sites_of(rest) if scheme == "doi" else ()) or (host_of(paper.url),)
+    if host and any(host == site or host.endswith(f".{site}") for site in sites):
         return Standing.OWN
     return Standing.FIRST if paper.told_by_id in (None, source.pk) else Standing.NONE
 

@@ -84,7 +84,7 @@ def _take_over(paper: Paper, other: Paper) -> dict[str, Any]:
     return {"moved": moved, "lost": serializers.serialize("json", lost)}
 
 
-def undo_merge(change: PaperChange, *, now: datetime) -> Paper:
+def undo_merge(change: PaperChange) -> Paper:
     """Make two papers of one again, in sent digests too; returns the paper that was joined. Raises CannotUndo.
 
     Call it in a transaction. What was shown since stays with the paper that stood.
@@ -96,6 +96,7 @@ def undo_merge(change: PaperChange, *, now: datetime) -> Paper:
     fields = before["paper"]
     # a version that came since stays
     put_back(paper, fields if paper.version == before["version"] else {k: fields[k] for k in ("identifier", "url")})
+    paper.first_seen_at = datetime.fromisoformat(before["first_seen_at"])
     paper.save()
     (restored,) = serializers.deserialize("json", before["row"])
     other = restored.object

@@ -45,6 +45,6 @@ def without_version(doi: str) -> tuple[str, int]:
     return (f"{prefix}/{found[1]}", max(1, int(found[2]))) if found else (doi, 1)
 
 
-def is_registrant(host: str, doi: str) -> bool:
-    """Return whether a host is the site of the registrant of a DOI, as far as it is known."""
-    return any(host == site or host.endswith(f".{site}") for site in _SITES.get(doi.partition("/")[0], ()))
+def sites_of(doi: str) -> tuple[str, ...]:
+    """Return the sites of the registrant of a DOI, none where they are not known."""
+    return _SITES.get(doi.partition("/")[0], ())

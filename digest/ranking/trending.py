@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 
 GRAVITY, GRACE_HOURS = 0.3, 2.0
+MOST_OF_SECOND = 3  # times the second highest count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,8 @@ def formula(points: Numbers, hours: Numbers) -> Numbers:
 def trending_scores(papers: Sequence[Hashable], sightings: Iterable[Reading], *, now: datetime) -> Scores:
     """Return today's score of each paper from its sources' readings up to ``now``.
 
-    Counts come from a source's latest reading (of two at one time, the one with more points). Of several sources with
+    Counts come from a source's latest reading (of two at one time, the one with more points); no paper counts more than
+    thrice what the second of those has that the source first listed on the same day. Of several sources with
     votes, the one with the highest score counts. Readings of other papers or after ``now`` are ignored.
     """
     rows = {paper: row for row, paper in enumerate(papers)}
@@ -80,7 +82,7 @@ def trending_scores(papers: Sequence[Hashable], sightings: Iterable[Reading], *,
 
     votes = list(latest.items())
     row_of = np.array([row for (row, _), _ in votes], np.int64)
-    points = np.array([max(reading.points or 0, 0) for _, reading in votes], float)
+    points = _counted([(key[1], listed[key].date(), max(reading.points or 0, 0)) for key, reading in votes])
     hours = np.array([max((now - listed[key]).total_seconds() / 3600, 0) for key, _ in votes])
     scores = formula(points, hours)
     # Assigned in rising order, so that the highest stays; the source's name decides a tie.
@@ -103,6 +105,16 @@ def trending_scores(papers: Sequence[Hashable], sightings: Iterable[Reading], *,
         hours=shown(hours),
         source=tuple(votes[index][0][1] if index >= 0 else "" for index in best),
     )
+
+
+def _counted(votes: Sequence[tuple[str, date, int]]) -> Numbers:
+    """Return the points that count, given source, day and points: at most thrice the day's second highest."""
+    best: dict[tuple[str, date], list[int]] = {}
+    for source, day, points in votes:
+        best[source, day] = sorted([*best.get((source, day), []), points])[-2:]
+    # of one paper alone there is nothing to compare with; where nobody else has a vote, three count
+    limit = {key: MOST_OF_SECOND * max(two[0], 1) if len(two) > 1 else two[0] for key, two in best.items()}
+    return np.array([min(points, limit[source, day]) for source, day, points in votes], float)
 
 
 def _newer(one: Reading, other: Reading) -> bool:

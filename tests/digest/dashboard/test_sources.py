@@ -207,7 +207,7 @@ def test_a_source_that_is_not_there_is_not_found(cleo: Client) -> None:
 def test_the_pages_take_as_many_queries_for_many_sources(cleo: Client, django_assert_num_queries: Any) -> None:
     for number in range(30):
         source(f"Journal {number}", f"https://example.org/{number}")
-    with django_assert_num_queries(5):  # session, user, roles, sources, receipts
+    with django_assert_num_queries(6):  # session, user, roles, sources, receipts, claims
         cleo.get(reverse("dashboard_sources"))
     path = reverse("dashboard_source", args=[Source.objects.earliest("pk").pk])
     cleo.get(path)  # Django learns its content types

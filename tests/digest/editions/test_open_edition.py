@@ -77,7 +77,7 @@ def test_yesterdays_batch_under_a_fresh_date_brings_no_candidate_and_is_called_s
 
 
 def test_an_older_paper_comes_back_when_it_gained_score_since_yesterday() -> None:
-    stored(entry(1, points=2, announced=""), entry(2, points=50, announced=""), **VOTES)
+    stored(entry(1, points=20, announced=""), entry(2, points=50, announced=""), **VOTES)
     open_edition.open_edition(TODAY, now=NOON)
     tomorrow = NOON + timedelta(days=1)
     stored(entry(1, points=90, announced=""), entry(2, points=50, announced=""), at=tomorrow, **VOTES)
