@@ -138,11 +138,10 @@ def _is_same_item(one: Entry, other: Entry) -> bool:
     if strong and one.version != other.version:
         return True
     same_title = normalise_title(one.title) == normalise_title(other.title)
-    return same_title and (bool(strong) or _detail(one) == _detail(other) or not (_detail(one) and _detail(other)))
-
-
-def _detail(entry: Entry) -> str:
-    return entry.guid or clean_link(entry.url).partition("#")[2]
+    if strong or not same_title:
+        return same_title
+    details = [(one.guid, other.guid), tuple(clean_link(entry.url).partition("#")[2] for entry in (one, other))]
+    return next((mine == its for mine, its in details if mine and its), True)
 
 
 def _names_within(entry: Entry) -> list[str]:

@@ -155,10 +155,11 @@ class PaperIndex:
         return not has_strong and len(entry.abstract) > 40 and entry.abstract == paper.abstract
 
     def _joined(self, works: Sequence[Work], entry: Entry) -> Work:
-        """One work of those that an entry names: the oldest of those that may be joined to the first stays."""
-        best = works[0]
-        for other in works[1:]:
-            if not self._may_join(best, other, entry):
+        """One work of those that an entry names: the oldest of those that may be joined stays."""
+        surest = [work for work in works if any(is_strong(name) and name in work.names for name in entry.identifiers)]
+        best = next((work for work in surest if _same_title(entry, work.paper)), works[0])
+        for other in works:
+            if other is best or not self._may_join(best, other, entry):
                 continue
             best, other = sorted((best, other), key=self.works.index)
             self._by_name = {name: best if owner is other else owner for name, owner in self._by_name.items()}
@@ -173,11 +174,9 @@ class PaperIndex:
         """Whether an entry may make one of two stored works; where its source has no say, that is kept as a claim."""
         if are_two_works(one.names, other.names) or self._were_parted(one, other):
             return False
-        both_strong = all(any(map(is_strong, work.names)) for work in (one, other))
-        if not both_strong:
-            return _same_title(entry, other.paper) or normalise_title(one.paper.title) == normalise_title(
-                other.paper.title
-            )
+        weak = [work for work in (one, other) if not any(map(is_strong, work.names))]
+        if weak:
+            return all(_same_title(entry, work.paper) for work in weak)
         if any(self._standing(work) for work in (one, other)):
             return True
         said = {"other": other.paper.pk, "title": other.paper.title, "identifier": other.paper.identifier}
