@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import Any, TypeVar
@@ -51,6 +52,7 @@ class Work:
     is_new: bool = False
     is_changed: bool = False  # as readers would see it
     entry: Entry | None = None
+    stored: list[Any] = field(default_factory=list)  # the columns as they are in the database
 
 
 class PaperIndex:
@@ -69,7 +71,7 @@ class PaperIndex:
         self._by_name: dict[str, Work] = {}
         for some in slices(sorted(set(named))):
             for paper in Paper.objects.filter(pk__in=some).select_related("told_by").order_by("pk"):
-                known[paper.pk] = Work(paper, [paper.identifier])
+                known[paper.pk] = Work(paper, [paper.identifier], stored=_columns(paper))
             for value, pk in Identifier.objects.filter(paper__in=some).order_by("pk").values_list("value", "paper_id"):
                 known[pk].names.append(value)
                 self._by_name[value] = known[pk]
@@ -101,7 +103,7 @@ class PaperIndex:
     def save(self) -> None:
         """Write all papers with their names, topics and claims; a fixed number of queries for each thousand."""
         new = [work.paper for work in self.works if work.is_new]
-        known = [work.paper for work in self.works if work.entry and not work.is_new]
+        known = [work.paper for work in self.works if not work.is_new and work.stored != _columns(work.paper)]
         Paper.objects.bulk_create(new, batch_size=SLICE)
         Paper.objects.bulk_update(known, UPDATABLE, batch_size=100)
         Identifier.objects.bulk_create(
@@ -329,6 +331,10 @@ class PaperIndex:
             )
             work.changes.append(row)
             self._new_changes.append(row)
+
+
+def _columns(paper: Paper) -> list[Any]:
+    return [paper.told_by_id if name == "told_by" else copy(getattr(paper, name)) for name in UPDATABLE]
 
 
 def _is_alike(entry: Entry, paper: Paper) -> bool:
