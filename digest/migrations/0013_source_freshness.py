@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('digest', '0010_narrow_deliveries'),
+        ('digest', '0012_fill_identity'),
     ]
 
     operations = [
