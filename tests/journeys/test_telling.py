@@ -44,7 +44,7 @@ def test_what_a_provider_tells_is_settled_without_a_timetable(house: House) -> N
         of_a_stranger = post_of("postmark", "complained", Mail(reference=references[0]), secret="me:not-the-right-one")
         assert status_of(of_a_stranger, web.port) == 400
     said = web.log.read_text() + worker.log.read_text()
-    assert "An event was refused that does not prove that it comes from postmark." in said
+    assert "Requests were refused that do not prove that they come from postmark" in said
     assert "@" not in said
     assert SECRET.partition(":")[2] not in said
     assert house.run("-c", SET_UP + STATE).splitlines() == SETTLED

@@ -38,7 +38,7 @@ def settled(client: Client, row: PaperChange, act: str) -> int:
 
 
 def test_a_claim_is_shown_with_buttons_for_curators_only(cleo: Client, claim: PaperChange) -> None:
-    assert "<strong>1</strong> to look at" in cleo.get(reverse("dashboard_sources")).content.decode()
+    assert "<strong>1</strong> claim to decide" in cleo.get(reverse("dashboard_sources")).content.decode()
     shown = cleo.get(reverse("dashboard_changes")).content.decode()
     assert "The grasp of two hands" in shown
     assert "Watches" in shown
