@@ -29,6 +29,8 @@ _NAMES = "|".join(sorted((*_TOKENS, *_ROWS, *_LAYOUTS, *_OTHERS), key=len, rever
 _TAG = re.compile(rf"<(/?)(?:[a-z][\w.-]{{0,30}}:)?({_NAMES}){ATTRIBUTES}>", re.I)
 # "<mi>" and "<none>" alone may be words of a title
 _IS_MATHML = re.compile(r"<(?:[a-z][\w.-]{0,30}:)?math\b|</(?:[a-z][\w.-]{0,30}:)?m[a-z]{1,13}\s*>", re.I)
+# JATS gives a formula in TeX and in MathML, one beside the other
+_TEX_BESIDE = re.compile(r"<((?:jats:)?tex-math)\b[^<>]*>[^<>]{0,2000}</\1>\s*(?=<(?:[a-z][\w.-]{0,30}:)?math\b)", re.I)
 
 _SIGNS = str.maketrans({"\\": "∖", "~": "∼", "\u2061": None, "\u2062": None, "\u2063": None, "\u2064": None})
 _RELATIONS = frozenset("=≠<>≤≥≈∼≃≅≡≪≫∈∉∋∝⊂⊆⊃⊇→←↔⇒⇔↦≲≳⩽⩾≺≻:")
@@ -62,7 +64,7 @@ def without_mathml(text: str) -> str:
     if not _IS_MATHML.search(text):
         return text
     drawn: list[str] = []
-    for child in _tree(text).children:
+    for child in _tree(_TEX_BESIDE.sub("", text)).children:
         piece = child if isinstance(child, str) else _draw(child)
         # publishers lose the space before a formula
         if not isinstance(child, str) and drawn and re.search(r"[a-z]{2}\Z", drawn[-1][-2:]) and piece[:1].isalpha():

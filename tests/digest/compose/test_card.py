@@ -36,6 +36,8 @@ def test_up_to_five_authors_are_named_and_of_more_the_first_three_and_the_last()
 
 def test_a_card_says_where_and_when_the_paper_appeared() -> None:
     assert a_card().seen == "arXiv · 20 Nov 2026"
+    assert a_card(precision="month").seen == "arXiv · Nov 2026"
+    assert a_card(precision="year").seen == "arXiv · 2026"
     assert a_card(published=None).seen == "arXiv"
     assert a_card(source="", published=None).seen == ""
 

@@ -290,3 +290,23 @@ def test_two_pages_of_one_moment_count_together_and_two_readings_of_one_list_onc
     for _ in range(2):
         stored(entry(4), entry(5), at=later, announced_on=later.date())
     assert Source.objects.get().last_reading["stored"] == 2
+
+
+def test_a_date_becomes_more_exact_and_nothing_later_than_tomorrow_is_stored() -> None:
+    year = NOON.replace(month=1, day=1)
+    stored(entry(1, published=year, precision="year", announced_on=None), entry(2, published=NOON + timedelta(days=40)))
+    first, second = Paper.objects.order_by("identifier")
+    assert (first.published_at, first.published_precision, second.published_at) == (year, "year", None)
+    stored(entry(1, published=NOON))
+    first.refresh_from_db()
+    assert (first.published_at, first.published_precision) == (NOON, "day")
+    stored(entry(1, published=year, precision="year"))
+    first.refresh_from_db()
+    assert (first.published_at, first.published_precision) == (NOON, "day")
+
+
+def test_a_notice_is_not_expected_and_a_retracted_work_is_marked() -> None:
+    refused = (parsers.Refused(what="Erratum", why="a notice about another paper", is_work=False),)
+    reading = stored(entry(1), entry(2, title="RETRACTED: Bees", withdrawn=True), refused=refused)
+    assert (reading.expected, reading.stored) == (2, 2)
+    assert [paper.title for paper in Paper.objects.filter(withdrawn_at=None)] == [entry(1).title]

@@ -31,6 +31,10 @@ def test_a_formula_reads_well_however_it_is_spelled(formula: str, shown: str) ->
         ("<math><mi>a</mi><mo>≤</mo><mi>b</mi> and then words", "a ≤ b and then words"),
         ("a</mn></math> b", "a b"),
         ("<math><mi>a<mo>+<mi>b</math>", "a+b"),
+        (
+            "<tex-math>x^2</tex-math><mml:math><mml:msup><mml:mi>x</mml:mi><mml:mn>2</mml:mn></mml:msup></mml:math>",
+            "x²",
+        ),
         ("Properties of<math><mi>Y</mi></math>", "Properties of Y"),
         ("A <none> and an <mi> token", "A <none> and an <mi> token"),
     ],
