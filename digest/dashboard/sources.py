@@ -69,7 +69,7 @@ def _page_of_all(request: HttpRequest, *, status: int = 200, **more: Any) -> Htt
 
 
 def _numbers(days: Sequence[Day]) -> dict[str, Any]:
-    """What a chart draws of a source's days."""
+    """Return what a chart draws of a source's days."""
     series = {"stored": [day.stored for day in days], "missing": [day.missing for day in days]}
     return {"labels": [f"{day.date:%-d %b}" for day in days], "series": series, "unit": "Papers"}
 
@@ -80,7 +80,7 @@ def _numbers(days: Sequence[Day]) -> dict[str, Any]:
 @require_POST
 @staff_only(done_by=Role.CURATOR)
 def look(request: HttpRequest) -> HttpResponse:
-    """What an address shows, before anything is kept: asks its host, and writes nothing."""
+    """Return what an address shows, before anything is kept: asks its host, and writes nothing."""
     now, typed = timezone.now(), request.POST.get("address", "")[:3000]
     assert request.user.pk  # noqa: S101 (staff_only has seen to it)
     if too_many_by(request.user.pk, "look", now=now):
@@ -131,7 +131,7 @@ def add(request: HttpRequest) -> HttpResponse:
 @require_POST
 @staff_only(done_by=Role.CURATOR)
 def offer_list(request: HttpRequest) -> HttpResponse:
-    """What an OPML file offers; writes nothing and asks no host."""
+    """Return what an OPML file offers; writes nothing and asks no host."""
     file = request.FILES.get("list")
     if file is None:
         return _page_of_all(request, status=422, problem="Choose an OPML file, as your feed reader exports it.")

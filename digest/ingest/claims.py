@@ -30,12 +30,12 @@ class Standing(IntEnum):
 
 
 def is_of_kind(source: Source, kind: str, kinds: set[str]) -> bool:
-    """Whether a source is of these kinds, by its row and by what it sent: a body alone can say anything."""
+    """Return whether a source is of these kinds, by its row and by what it sent: a body alone can say anything."""
     return source.kind in kinds and kind in kinds
 
 
 def standing(source: Source, kind: str, paper: Paper) -> Standing:
-    """How far a source speaks for a paper; ``kind`` is that of what it sent.
+    """Return how far a source speaks for a paper; ``kind`` is that of what it sent.
 
     arXiv speaks for its papers, the registrant or the site that is linked for the works of a DOI, and where that is
     not known the source that showed it first. A work without a DOI or arXiv id is spoken for by its own site.
@@ -50,12 +50,12 @@ def standing(source: Source, kind: str, paper: Paper) -> Standing:
 
 
 def texts_of(row: Paper | Entry) -> dict[str, Any]:
-    """What a version of a work says, as JSON holds it."""
+    """Return what a version of a work says, as JSON holds it."""
     return {"title": row.title, "abstract": row.abstract, "authors": list(row.authors), "version": row.version}
 
 
 def snapshot(paper: Paper) -> dict[str, Any]:
-    """What a change may change, as JSON holds it."""
+    """Return what a change may change, as JSON holds it."""
     kept = {name: getattr(paper, name) for name in TEXT} | {"told_by_id": paper.told_by_id}
     return kept | {"withdrawn_at": paper.withdrawn_at and paper.withdrawn_at.isoformat()}
 
@@ -69,7 +69,7 @@ def put_back(paper: Paper, before: Mapping[str, Any]) -> None:
 
 
 def claimed_by(entry: Entry, paper: Paper) -> tuple[PaperChange.Kind, dict[str, Any]] | None:
-    """What an entry says of a paper beyond what is stored, None where it says nothing new."""
+    """Return what an entry says of a paper beyond what is stored, None where it says nothing new."""
     if entry.withdrawn and paper.withdrawn_at is None:
         return Kind.WITHDRAWAL, {"version": entry.version}
     if entry.title and entry.version > paper.version:

@@ -82,7 +82,7 @@ class Entry:
 
 
 def canonical_identifier(text: str) -> str:
-    """The one name of a work behind an id, DOI or link, or ``""`` when there is none.
+    """Return the one name of a work behind an id, DOI or link, or ``""`` when there is none.
 
     ``arxiv:2401.01234`` (no version, lower-case archive, class dropped: ``math.CA/0611800v2`` is
     ``arxiv:math/0611800``), ``doi:10.1101/2020.01.01.123456`` (lower case, no version), ``pmid:12345``, also where they
@@ -93,7 +93,7 @@ def canonical_identifier(text: str) -> str:
 
 
 def version_of(text: str) -> int:
-    """The version that an arXiv id, a DOI of a registrant that numbers so, or a link to either names; else 1."""
+    """Return the version that an arXiv id, a DOI of a registrant that numbers so, or a link to either names; else 1."""
     return _named(text)[1]
 
 
@@ -117,7 +117,7 @@ def title_identifier(title: str) -> str:
 
 
 def normalise_title(title: str) -> str:
-    """A title down to its letters and digits, accents folded, so that two spellings of one title compare equal."""
+    """Return a title down to its letters and digits, accents folded, so that two spellings of one title compare equal."""
     folded = normalise("NFKD", title, limit=MOST).casefold()
     return " ".join(re.findall(r"[^\W_]+", "".join(c for c in folded if not unicodedata.combining(c))))
 
@@ -159,7 +159,7 @@ def _from_link(text: str) -> tuple[str, int]:
 
 
 def _in_path(path: str) -> tuple[str, int] | None:
-    """The DOI or arXiv id in the path of any host's link; None where there is none, or more than one."""
+    """Return the DOI or arXiv id in the path of any host's link; None where there is none, or more than one."""
     if match := _DOI_IN_PATH.search(path):
         return _doi(match[1] + _FORM_OF_PAGE.sub("", match[2].rstrip("/")))
     found = {name for match in _ARXIV_IN_PATH.finditer(path) if (name := _arxiv(match[1] or match[2]))}

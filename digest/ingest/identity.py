@@ -37,7 +37,9 @@ def rank(name: str) -> int:
 
 
 def are_two_works(some: Iterable[str], others: Iterable[str]) -> bool:
-    """Whether the names tell two works: their first DOIs, arXiv ids or PMIDs differ, and neither bears the other's."""
+    """Return whether the names tell two works: their first DOIs, arXiv ids or PMIDs differ, and neither bears the
+    other's.
+    """
     one, other = list(some), list(others)
     for scheme in STRONG:
         mine = [name for name in one if scheme_of(name) == scheme]
@@ -48,7 +50,7 @@ def are_two_works(some: Iterable[str], others: Iterable[str]) -> bool:
 
 
 def same_authors(some: Sequence[str], others: Sequence[str]) -> bool:
-    """Whether two lists may be of one work: one is empty, or they share a surname."""
+    """Return whether two lists may be of one work: one is empty, or they share a surname."""
     one, other = surnames(some), surnames(others)
     return not one or not other or bool(one & other)
 
@@ -61,13 +63,15 @@ def surnames(names: Iterable[str]) -> set[str]:
 
 
 def guid_name(entry: Entry, source_id: int) -> str:
-    """The name that one source gives an entry, ``""`` where it gives none: ``guid:<source>:<guid>``."""
+    """Return the name that one source gives an entry, ``""`` where it gives none: ``guid:<source>:<guid>``."""
     guid = clean_link(entry.guid.strip())
     return bounded_name(f"guid:{source_id}", guid) if guid else ""
 
 
 def own_names(entry: Entry, source_id: int) -> tuple[str, ...]:
-    """The names that no other work bears, by rank; of a work known by its title alone, title and surnames together."""
+    """Return the names that no other work bears, by rank; of a work known by its title alone, title and surnames
+    together.
+    """
     guid = guid_name(entry, source_id)
     named = [name for name in entry.identifiers if not is_title(name)]
     by_rank = [*filter(is_strong, named), *filter(None, [guid]), *(name for name in named if not is_strong(name))]
@@ -77,7 +81,7 @@ def own_names(entry: Entry, source_id: int) -> tuple[str, ...]:
 
 
 def all_names(entry: Entry, source_id: int) -> tuple[str, ...]:
-    """Every name of a work, its title too: how a bare title and the identified work find each other."""
+    """Return every name of a work, its title too: how a bare title and the identified work find each other."""
     titles = (title_identifier(entry.title),) if entry.title else ()
     return tuple(dict.fromkeys((*entry.identifiers, *own_names(entry, source_id), *titles)))
 
@@ -124,7 +128,7 @@ def _works(
 
 
 def _keys(entry: Entry) -> Iterable[object]:
-    """What an item that is listed twice has twice: a name with its title, or a DOI or arXiv id in two versions."""
+    """Return what an item that is listed twice has twice: a name with its title, or a DOI or arXiv id in two versions."""
     title = normalise_title(entry.title) or entry.title
     for name in _names_within(entry):
         yield name, title

@@ -120,7 +120,7 @@ def undo_merge(change: PaperChange) -> Paper:
 
 
 def _still_belongs(row: models.Model) -> bool:
-    """Whether what a kept row refers to is still stored: a reader may have been erased since."""
+    """Return whether what a kept row refers to is still stored: a reader may have been erased since."""
     references = [field for field in row._meta.concrete_fields if isinstance(field, models.ForeignKey)]
     return all(
         getattr(row, field.attname) is None

@@ -115,7 +115,7 @@ class PaperIndex:
     # --- which work it is ---------------------------------------------------------------------------------------------
 
     def _works_named_by(self, entry: Entry) -> list[Work]:
-        """The works that an entry names, those that it names by the better name first."""
+        """Return the works that an entry names, those that it names by the better name first."""
         found: dict[Work, None] = {}
         for name in own_names(entry, self._source.pk):
             work = self._by_name.get(name)
@@ -127,7 +127,7 @@ class PaperIndex:
         return list(found)
 
     def _may_be(self, entry: Entry, work: Work, name: str) -> bool:
-        """Whether a name that an entry shares with a work is enough, by all else that they say."""
+        """Return whether a name that an entry shares with a work is enough, by all else that they say."""
         is_record = self._kind in RECORD_KINDS and entry.identifiers[0] == work.paper.identifier
         if not is_record and are_two_works(entry.identifiers, work.names):
             return False
@@ -140,13 +140,13 @@ class PaperIndex:
         return self._guids_agree(entry, work) or entry.version != work.paper.version
 
     def _guids_agree(self, entry: Entry, work: Work) -> bool:
-        """Whether this source does not give the two different guids."""
+        """Return whether this source does not give the two different guids."""
         guid = guid_name(entry, self._source.pk)
         its = [name for name in work.names if name.startswith(f"guid:{self._source.pk}:")]
         return not guid or not its or guid in its
 
     def _is_namesake(self, entry: Entry, work: Work) -> bool:
-        """Whether a work with the same title is this one: either has no other name, or all else is the same too."""
+        """Return whether a work with the same title is this one: either has no other name, or all else is the same too."""
         paper = work.paper
         if not same_authors(entry.authors, paper.authors) or are_two_works(entry.identifiers, work.names):
             return False
@@ -157,7 +157,7 @@ class PaperIndex:
         return not has_strong and len(entry.abstract) > 40 and entry.abstract == paper.abstract
 
     def _joined(self, works: Sequence[Work], entry: Entry) -> Work:
-        """One work of those that an entry names: the oldest of those that may be joined stays."""
+        """Return one work of those that an entry names: the oldest of those that may be joined stays."""
         surest = [work for work in works if any(is_strong(name) and name in work.names for name in entry.identifiers)]
         best = next((work for work in surest if _same_title(entry, work.paper)), works[0])
         for other in works:
@@ -173,7 +173,9 @@ class PaperIndex:
         return best
 
     def _may_join(self, one: Work, other: Work, entry: Entry) -> bool:
-        """Whether an entry may make one of two stored works; where its source has no say, that is kept as a claim."""
+        """Return whether an entry may make one of two stored works; where its source has no say, that is kept as a
+        claim.
+        """
         if are_two_works(one.names, other.names) or self._were_parted(one, other):
             return False
         weak = [work for work in (one, other) if not any(map(is_strong, work.names))]
@@ -301,7 +303,7 @@ class PaperIndex:
         paper.announced_on = (entry.announced_on if takes_over else None) or paper.announced_on or entry.announced_on
 
     def _was_undone(self, work: Work, entry: Entry) -> bool:
-        """Whether a curator undid or dismissed just this: the same words of the same source do not count again."""
+        """Return whether a curator undid or dismissed just this: the same words of the same source do not count again."""
         return any(
             change.state == State.UNDONE
             and change.source_id == self._source.pk
@@ -338,7 +340,7 @@ def _columns(paper: Paper) -> list[Any]:
 
 
 def _is_alike(entry: Entry, paper: Paper) -> bool:
-    """Whether an entry and a paper have the same title or, to the second, the same date."""
+    """Return whether an entry and a paper have the same title or, to the second, the same date."""
     at = entry.published
     return _same_title(entry, paper) or (at is not None and at == paper.published_at and at.time() != time())
 

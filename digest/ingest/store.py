@@ -1,4 +1,4 @@
-"""One reading of one source: read the body, clean the text, store papers and sightings, each work once."""
+"""Read one source: read the body, clean the text, store papers and sightings, each work once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Reading:
     error: str = ""
 
     def as_json(self, now: datetime) -> dict[str, Any]:
-        """What the source's row keeps, for the edition's completeness report and for curators."""
+        """Return what the source's row keeps, for the edition's completeness report and for curators."""
         return {
             "at": now.isoformat(),
             "expected": self.expected,
@@ -62,7 +62,7 @@ def read_file(path: Path, *, parse: Callable[[bytes], Feed] = parsers.read) -> F
 
 
 def bytes_of(path: Path) -> bytes:
-    """The bytes of a file that an operator gave; raises SourceUnreadable."""
+    """Return the bytes of a file that an operator gave; raises SourceUnreadable."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise SourceUnreadable(ErrorKind.TOO_LARGE, f"more than {MAX_BYTES >> 20} MiB")
@@ -90,7 +90,7 @@ def store_files(feeds: Mapping[str, Feed | SourceUnreadable], *, now: datetime) 
 
 
 def source_named_in(feed: Feed, file_name: str) -> Source:
-    """The source that a given file's own title or link names, else ``file:<name>``."""
+    """Return the source that a given file's own title or link names, else ``file:<name>``."""
     url = (feed.url or f"file:{file_name}")[:500]
     name = (feed.name or file_name)[:200]
     defaults = {"name": name, "kind": feed.kind, "active": False}  # given by hand, never fetched
@@ -135,7 +135,7 @@ def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
 
 
 def _added_up(source: Source, feed: Feed, reading: Reading, now: datetime) -> dict[str, Any]:
-    """What the source's row keeps; two pages of one moment count together, two readings of one list count once.
+    """Return what the source's row keeps; two pages of one moment count together, two readings of one list count once.
 
     A missed day that is filled in from the API does not take the place of a newer one.
     """
@@ -168,7 +168,7 @@ def note_failure(source: Source, kind: ErrorKind, *, now: datetime, detail: str 
 
 
 def good_reading(source: Source) -> dict[str, Any]:
-    """The last reading that did not fail, as ``Reading.as_json`` wrote it; empty where there was none."""
+    """Return the last reading that did not fail, as ``Reading.as_json`` wrote it; empty where there was none."""
     last: dict[str, Any] = source.last_reading
     return last.get("before", {}) if last.get("error_kind") else last
 
@@ -195,7 +195,9 @@ def clean_entries(entries: Iterable[Entry]) -> tuple[list[Entry], list[Refused]]
 
 
 def _write_sightings(source: Source, works: Sequence[Work], *, now: datetime) -> None:
-    """A row for each paper whose announcement, points, comments or stars are not as this source last showed them."""
+    """Return a row for each paper whose announcement, points, comments or stars are not as this source last showed
+    them.
+    """
     last = {
         row.paper_id: row
         for some in slices([work.paper.pk for work in works])

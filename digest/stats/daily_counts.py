@@ -55,7 +55,7 @@ def count(now: datetime) -> None:
 
 
 def days_until(today: date) -> list[date]:
-    """The last 30 days, oldest first."""
+    """Return the last 30 days, oldest first."""
     return [today - timedelta(days=back) for back in reversed(range(DAYS))]
 
 

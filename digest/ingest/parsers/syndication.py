@@ -66,7 +66,7 @@ def parse_markup(markup: Markup) -> Syndicated:
 
 
 def _identifiers_in(sound: bytes) -> list[list[str]]:
-    """The elements called ``identifier`` of each item, in order; feedparser keeps the last one only."""
+    """Return the elements called ``identifier`` of each item, in order; feedparser keeps the last one only."""
     found: list[list[str]] = []
     pieces: list[str] | None = None
 
