@@ -30,6 +30,7 @@ from digest.source_errors import ErrorKind
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY = 1024  # MiB of address space
 SECONDS = 60  # of processor time for one body
+START = 5  # seconds for the start of the process and for rounding up
 PATIENCE = 2  # times as long by the clock, when the machine is busy
 MAX_ANSWER = 256 * 1024 * 1024  # bytes
 LENGTH = 8  # bytes of a number
@@ -100,7 +101,7 @@ class ParserProcess:
         process = self.start()
         assert process.stdin  # noqa: S101 (for the type checker, as below)
         assert process.stdout  # noqa: S101
-        timer = threading.Timer(self.seconds * PATIENCE, process.kill)
+        timer = threading.Timer((START + self.seconds) * PATIENCE, process.kill)
         timer.start()
         try:
             process.stdin.write(letter + len(body).to_bytes(LENGTH))
