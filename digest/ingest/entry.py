@@ -117,7 +117,7 @@ def title_identifier(title: str) -> str:
 
 
 def normalise_title(title: str) -> str:
-    """Return a title down to its letters and digits, accents folded, so that two spellings of one title compare equal."""
+    """Return the letters and digits of a title, accents folded, so that two spellings of one title compare equal."""
     folded = normalise("NFKD", title, limit=MOST).casefold()
     return " ".join(re.findall(r"[^\W_]+", "".join(c for c in folded if not unicodedata.combining(c))))
 

@@ -128,7 +128,7 @@ def _works(
 
 
 def _keys(entry: Entry) -> Iterable[object]:
-    """Return what an item that is listed twice has twice: a name with its title, or a DOI or arXiv id in two versions."""
+    """Return what an item listed twice has twice: a name with its title, or a DOI or arXiv id in two versions."""
     title = normalise_title(entry.title) or entry.title
     for name in _names_within(entry):
         yield name, title

@@ -146,7 +146,7 @@ class PaperIndex:
         return not guid or not its or guid in its
 
     def _is_namesake(self, entry: Entry, work: Work) -> bool:
-        """Return whether a work with the same title is this one: either has no other name, or all else is the same too."""
+        """Return whether a work with the same title is this one: one has no other name, or all else is the same."""
         paper = work.paper
         if not same_authors(entry.authors, paper.authors) or are_two_works(entry.identifiers, work.names):
             return False
@@ -303,7 +303,7 @@ class PaperIndex:
         paper.announced_on = (entry.announced_on if takes_over else None) or paper.announced_on or entry.announced_on
 
     def _was_undone(self, work: Work, entry: Entry) -> bool:
-        """Return whether a curator undid or dismissed just this: the same words of the same source do not count again."""
+        """Return whether a curator undid or dismissed this: the same words of the same source do not count again."""
         return any(
             change.state == State.UNDONE
             and change.source_id == self._source.pk
