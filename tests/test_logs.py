@@ -18,7 +18,7 @@ from digest.config.logs import Masked, MaskedJson, mask
 from subscriptions.models import Subscriber, new_public_id
 from subscriptions.tokens import FEEDBACK, PREFERENCES, UNSUBSCRIBE, token_for
 from tests.support.factories import NOON
-from tests.support.services import ROOT, House, free_port
+from tests.support.services import ROOT, Installation, free_port
 
 SECRET = "Zx4_kT-9qWlmN0pRsTuVwX"
 
@@ -70,7 +70,7 @@ def test_a_traceback_is_masked_with_its_message(capsys: pytest.CaptureFixture[st
 def test_every_process_writes_with_the_mask(tmp_path: Path) -> None:
     """A 500 in the web process, a task that fails in a worker: told with its cause, without who and what."""
     boom = f"raise ValueError('/c/{SECRET} ada@example.org')"
-    house = House.at(tmp_path)
+    installation = Installation.at(tmp_path)
     worker = (
         "import django; django.setup()\n"
         "from digest.config.celery import app\n"
@@ -88,7 +88,7 @@ def test_every_process_writes_with_the_mask(tmp_path: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-c", program],
             cwd=ROOT,
-            env=house.environment,
+            env=installation.environment,
             capture_output=True,
             text=True,
             check=False,
@@ -109,13 +109,13 @@ JOURNEY = [
 
 @pytest.mark.service
 def test_a_journey_of_bad_links_leaves_no_secret_in_the_log_of_the_web_process(tmp_path: Path) -> None:
-    house = House.at(tmp_path)
-    house.prepare()
+    installation = Installation.at(tmp_path)
+    installation.prepare()
     port, log = free_port(), tmp_path / "web.log"
     with log.open("w") as out:
         web = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-c", "python:digest.config.gunicorn", "--bind", f"127.0.0.1:{port}"],
-            cwd=ROOT, env=house.environment, stdout=out, stderr=subprocess.STDOUT,
+            cwd=ROOT, env=installation.environment, stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
         while "ready" not in log.read_text():

@@ -171,11 +171,11 @@ print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.SESSION_COOKIE_SECURE,
         ),
     ],
 )
-def test_visits_are_kept_as_the_house_allows(tmp_path: Path, environment: dict[str, str], said: str) -> None:
+def test_visits_are_kept_as_the_installation_allows(tmp_path: Path, environment: dict[str, str], said: str) -> None:
     assert start(tmp_path, code=VISITS, **environment).stdout.strip() == said
 
 
-def test_a_rehearsal_never_leaves_the_house(tmp_path: Path) -> None:
+def test_a_rehearsal_never_leaves_the_machine(tmp_path: Path) -> None:
     code = "from django.conf import settings; print(settings.EMAIL_BACKEND, settings.DATABASES['default']['NAME'].name)"
     started = start(tmp_path, code=code, BROADSHEET_MODE="rehearsal", **RELAY)
     assert started.stdout.split() == ["subscriptions.mail.backends.outbox.EmailBackend", "rehearsal.sqlite3"]

@@ -92,7 +92,7 @@ def test_a_form_of_many_megabytes_is_told_to_be_shorter() -> None:
     assert "shorten what you entered" in answer.content.decode()
 
 
-def test_what_breaks_is_said_in_the_house_style(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_breaks_is_said_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("subscriptions.web.sign_in.render", None)
     answer = Client(raise_request_exception=False).get("/sign-in")
     assert answer.status_code == 500

@@ -24,7 +24,7 @@ from subscriptions import link_requests
 from subscriptions.models import LinkRequest
 from tests.support.factories import NOON, entry, feed, reader, topic
 from tests.support.processes import go, start
-from tests.support.services import A_READER, AN_EDITION, House
+from tests.support.services import A_READER, AN_EDITION, Installation
 from tests.support.start import start as start_with
 
 HOUR = timedelta(hours=1)
@@ -239,11 +239,11 @@ print(Delivery.objects.count())
         "plan.plan(now, Subscriber.objects.due(now).values_list('pk', flat=True))",  # and without their turns
     ],
 )
-def test_two_processes_that_plan_in_one_moment_plan_a_reader_once(house: House, work: str) -> None:
-    house.prepare()
-    house.run("-c", AN_EDITION + A_READER)
-    go([start(AT_ONCE.format(work), environment=house.environment) for _ in range(2)])
-    assert house.run("-c", COUNT_TICK_COUNT).split() == ["1", "1"]
+def test_two_processes_that_plan_in_one_moment_plan_a_reader_once(installation: Installation, work: str) -> None:
+    installation.prepare()
+    installation.run("-c", AN_EDITION + A_READER)
+    go([start(AT_ONCE.format(work), environment=installation.environment) for _ in range(2)])
+    assert installation.run("-c", COUNT_TICK_COUNT).split() == ["1", "1"]
 
 
 # --- settings --------------------------------------------------------------------------------------------------------

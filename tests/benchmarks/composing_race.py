@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tests.benchmarks.contenders import Contender
-from tests.benchmarks.ground import Size, check, fill, house
+from tests.benchmarks.ground import Size, check, fill, installation
 from tests.benchmarks.report import Mark, Spread, table
 
 ROWS = {  # in the order printed
@@ -33,7 +33,7 @@ def race(size: Size, progress: Progress) -> dict[str, Any]:
     Raises NotRight.
     """
     rounds = size.repeats + 1
-    with house() as place, ExitStack() as stack:
+    with installation() as place, ExitStack() as stack:
         task = progress.add_task("Composing: making a day and its deliveries", total=None)
         count = rounds * size.digests
         script = f"day.create_edition(papers={size.papers}, older={size.papers})\nprint(day.full_digests({count}))"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.benchmarks.contenders import CORE, Contender, a_core
 from tests.support.processes import SET_UP
-from tests.support.services import House, empty_database, postgres, postgres_binaries
+from tests.support.services import Installation, empty_database, postgres, postgres_binaries
 from tests.support.smtp_sink import Sink, sink
 
 SENDER = {
@@ -57,10 +57,12 @@ class NotRight(Exception):
 
 
 @contextmanager
-def house(*, in_postgres: bool = False, **settings: str) -> Iterator[House]:
+def installation(*, in_postgres: bool = False, **settings: str) -> Iterator[Installation]:
     """An installation with its tables."""
     with tempfile.TemporaryDirectory(prefix="broadsheet-") as folder, _database(in_postgres) as database_url:
-        made = House.at(Path(folder), **{CORE: str(a_core()), "DATABASE_URL": database_url}, **SENDER, **settings)
+        made = Installation.at(
+            Path(folder), **{CORE: str(a_core()), "DATABASE_URL": database_url}, **SENDER, **settings
+        )
         made.run("manage.py", "migrate", "-v0")
         yield made
 
@@ -74,8 +76,8 @@ def _database(in_postgres: bool) -> Iterator[str]:
         yield url
 
 
-def fill(place: House, script: str) -> str:
-    """Run a script about ``day`` in the house; what it printed."""
+def fill(place: Installation, script: str) -> str:
+    """Run a script about ``day`` in the installation; what it printed."""
     return place.run("-c", f"{SET_UP}from tests.benchmarks import day\n{script}")
 
 
@@ -88,7 +90,7 @@ def mail_server(*arguments: str, keep: Path | None = None, module: str = "tests.
         yield one
 
 
-def check(place: House, folder: Path, limit: int) -> None:
+def check(place: Installation, folder: Path, limit: int) -> None:
     """Raises NotRight unless that many mails in the folder are right."""
     with Contender("tests.benchmarks.correct", environment=place.environment) as gate:
         found = gate.ask("check", folder=str(folder), limit=limit)

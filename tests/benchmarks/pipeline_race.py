@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tests.benchmarks.contenders import Contender
-from tests.benchmarks.ground import NotRight, Size, check, fill, house, mail_server
+from tests.benchmarks.ground import NotRight, Size, check, fill, installation, mail_server
 from tests.benchmarks.report import Mark, Spread, table
-from tests.support.services import House
+from tests.support.services import Installation
 from tests.support.smtp_sink import Sink, stall
 
 PIPELINE = "tests.benchmarks.pipeline"
@@ -32,7 +32,7 @@ def race(size: Size, progress: Progress, *, in_postgres: bool = False) -> dict[s
     """
     everybody = size.readers * max(size.growth, default=1)
     runs: dict[str, Runs] = defaultdict(list)
-    with house(in_postgres=in_postgres, MAIL_PROVIDER="smtp", SMTP_URL="smtp://127.0.0.1:25") as place:
+    with installation(in_postgres=in_postgres, MAIL_PROVIDER="smtp", SMTP_URL="smtp://127.0.0.1:25") as place:
         task = progress.add_task("Sending: making a day and its readers", total=None)
         fill(
             place,
@@ -57,7 +57,7 @@ def race(size: Size, progress: Progress, *, in_postgres: bool = False) -> dict[s
     return dict(runs)
 
 
-def _enter(stack: ExitStack, place: House, size: Size, progress: Progress, task: Any) -> dict[str, Contender]:
+def _enter(stack: ExitStack, place: Installation, size: Size, progress: Progress, task: Any) -> dict[str, Contender]:
     """The contenders, warmed up by the mails that are looked at."""
     contenders = {}
     for name in ("ours", "afternoon"):
@@ -86,7 +86,7 @@ def _run(contender: Contender, one: Sink, count: int) -> dict[str, Any]:
     return done | {"sink": after["cpu"] - before["cpu"], "readers": count}
 
 
-def _by_api(place: House, size: Size) -> dict[str, Any]:
+def _by_api(place: Installation, size: Size) -> dict[str, Any]:
     """Through the interface of a provider that takes 100 ms for each call."""
     with mail_server(module="tests.support.http_sink") as one:
         one.tell(stall("end", 0.1))

@@ -22,7 +22,7 @@ from tests.benchmarks.report import table
 from tests.support.http_client import Asker, at_once, hidden_fields
 from tests.support.processes import SET_UP
 from tests.support.running_service import web_alone
-from tests.support.services import House, free_port
+from tests.support.services import Installation, free_port
 
 PAPERS, VISITORS, EACH = 20_000, 50, 12
 MARKER = "made-by-bench-visitors"  # a file, so that no other installation is ever written to
@@ -70,18 +70,18 @@ def run(given: argparse.Namespace, out: Console) -> Result:
 
 def _run(folder: Path, out: Console) -> Result:
     port = free_port()
-    house = House.at(folder, SITE_URL=f"http://127.0.0.1:{port}", PROXIES="1")
+    installation = Installation.at(folder, SITE_URL=f"http://127.0.0.1:{port}", PROXIES="1")
     with progress() as bar:
         task = bar.add_task("Storing the papers", total=None)
-        house.run("manage.py", "migrate", "-v0")
-        house.run("manage.py", "collectstatic", "--no-input", "-v0")
+        installation.run("manage.py", "migrate", "-v0")
+        installation.run("manage.py", "collectstatic", "--no-input", "-v0")
         count = "from digest.models import Paper; print(Paper.objects.count())"
-        if int(house.run("-c", SET_UP + count)) < PAPERS:
-            house.run("-c", SET_UP + "from tests.benchmarks import archive; archive.fill()")
-        papers = int(house.run("-c", SET_UP + count))
-        house.run("-c", SET_UP + KNOWN)
+        if int(installation.run("-c", SET_UP + count)) < PAPERS:
+            installation.run("-c", SET_UP + "from tests.benchmarks import archive; archive.fill()")
+        papers = int(installation.run("-c", SET_UP + count))
+        installation.run("-c", SET_UP + KNOWN)
         pages: dict[str, dict[str, float]] = {}
-        with web_alone(house, port=port) as service:
+        with web_alone(installation, port=port) as service:
             for name, visit in PAGES.items():
                 bar.update(task, description=f"Asking for {name}")
                 _warm(service.url, visit)

@@ -75,7 +75,7 @@ def mailing_site(tmp_path_factory: pytest.TempPathFactory, sink: tuple[Sink, int
 @pytest.fixture
 def olga(browser: Browser, mailing_site: Site) -> Iterator[Visitor]:
     """Olga, who may do all: taken on by the command, she sets up her code, signs out, and signs in with both."""
-    said = mailing_site.house.run("manage.py", "staff", "olga@dashboard.example.org", "--role", "owner")
+    said = mailing_site.installation.run("manage.py", "staff", "olga@dashboard.example.org", "--role", "owner")
     password = re.findall(r"password +(\S+)", said)[0]
     with Visitor.with_browser(browser, mailing_site) as visitor:
         visitor.open("/dashboard/")

@@ -25,12 +25,12 @@ def quiet_site(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> It
     """Pages without a worker, a mail of every kind whose links are fresh, and the cookies of a signed-in reader."""
     with site_at(tmp_path_factory.mktemp("gauntlet")) as site:
         mails, cookies = one_of_every_kind(site, browser)
-    with web_alone(site.house, port=site.service.port) as service:
-        yield Site(site.house, service), mails, cookies
+    with web_alone(site.installation, port=site.service.port) as service:
+        yield Site(site.installation, service), mails, cookies
 
 
 def one_of_every_kind(site: Site, browser: Browser) -> tuple[dict[str, EmailMessage], list]:
-    """Made as readers make them: by signing up, confirming, asking for links and moving house."""
+    """Made as readers make them: by signing up, confirming, asking for links and changing their address."""
     mails = {}
     with Visitor.with_browser(browser, site) as ada:
         ada.sign_up("ada@readers.example")
@@ -65,7 +65,7 @@ def own_links(site: Site, mails: dict[str, EmailMessage]) -> list[str]:
 
 def every_table(site: Site) -> dict[str, list[str]]:
     """Every row of every table but the cache's, which clears itself of what is over."""
-    with closing(sqlite3.connect(f"file:{site.house.var}/broadsheet.sqlite3?mode=ro", uri=True)) as database:
+    with closing(sqlite3.connect(f"file:{site.installation.var}/broadsheet.sqlite3?mode=ro", uri=True)) as database:
         names = [
             name
             for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")

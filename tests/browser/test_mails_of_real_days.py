@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.support.mail_pictures import look
-from tests.support.services import House
+from tests.support.services import Installation
 
 DAYS = {
     "2026-01-30": ["hf-daily-2026-01-30-later.json", "arxiv-rss2-cs.LG-2026-01-30.xml"],  # with votes
@@ -22,10 +22,10 @@ DAYS = {
 def mail(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, data: Path) -> tuple[str, str]:
     """The day and the HTML of its longest digest."""
     files = [data / "feeds" / name for name in DAYS[request.param]]
-    house = House.at(tmp_path_factory.mktemp("day"), BROADSHEET_MODE="rehearsal")
-    house.prepare()
-    house.run("manage.py", "digest", "--from", *map(str, files))
-    sent = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in house.mails()]
+    installation = Installation.at(tmp_path_factory.mktemp("day"), BROADSHEET_MODE="rehearsal")
+    installation.prepare()
+    installation.run("manage.py", "digest", "--from", *map(str, files))
+    sent = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in installation.mails()]
     parts = [found.get_content() for one in sent if (found := one.get_body(("html",)))]
     return request.param, max(parts, key=len)
 

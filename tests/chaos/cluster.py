@@ -20,7 +20,7 @@ import psycopg
 import redis
 
 from tests.support.running_service import session_of
-from tests.support.services import ROOT, House, redis_server
+from tests.support.services import ROOT, Installation, redis_server
 from tests.support.smtp_sink import Sink, refuse, stall
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class Stage:
     for, so that somebody can see how far it is.
     """
 
-    house: House
+    installation: Installation
     sink: Sink
     log: Path  # of the sink
     redis_port: int
@@ -100,7 +100,7 @@ class Stage:
                     actor.process = subprocess.Popen(
                         actor.command,
                         cwd=ROOT,
-                        env=self.house.environment,
+                        env=self.installation.environment,
                         stdin=subprocess.DEVNULL,
                         stdout=log,
                         stderr=log,
@@ -143,6 +143,7 @@ class Stage:
     def kill(self, actor: Actor, manner: str, child: int | None = None) -> None:
         """kill -9: the whole ``group``, one ``child`` of it, or the ``parent``, whose orphans go on for a while."""
         assert actor.process is not None
+        assert child != actor.process.pid, "a parent was taken for one of its children"
         everyone = processes_of(actor.process.pid)
         children = [pid for pid in everyone if pid != actor.process.pid]
         self.exposed += 1 if manner == "child" else len(children)
@@ -168,9 +169,9 @@ class Stage:
             _signal(pid, signal.SIGCONT)
         self._frozen.clear()
 
-    def owner_of(self, port: int) -> tuple[Actor, int] | None:
-        """Who of the service is at the near end of the connection from this local port: the actor and the process."""
-        inode = _inode_of(port)
+    def owner_of(self, port: int, *, server: int) -> tuple[Actor, int] | None:
+        """Who of the service is connected from this local port to that port of a server: the actor and the process."""
+        inode = inode_of(port, server)
         for actor in self.actors:
             for pid in processes_of(actor.process.pid) if actor.process and inode else []:
                 with suppress(OSError):
@@ -204,7 +205,7 @@ class Stage:
             try:
                 if self._connection is None or self._connection.closed:
                     self._connection = psycopg.connect(
-                        self.house.environment["DATABASE_URL"], autocommit=True, application_name="chaos"
+                        self.installation.environment["DATABASE_URL"], autocommit=True, application_name="chaos"
                     )
                 done = self._connection.execute(statement, values)
                 return done.fetchall() if done.description else []
@@ -223,7 +224,7 @@ class Stage:
     @contextmanager
     def holding(self, statement: str, *values: Any) -> Iterator[Lock]:
         """A transaction that holds what this statement locks, and is rolled back in the end."""
-        with psycopg.connect(self.house.environment["DATABASE_URL"], application_name="chaos") as connection:
+        with psycopg.connect(self.installation.environment["DATABASE_URL"], application_name="chaos") as connection:
             connection.execute("SET lock_timeout = '3s'")
             try:
                 done = connection.execute(statement, values)
@@ -238,9 +239,10 @@ class Stage:
     def waiters(self, lock: Lock) -> list[tuple[Actor, int, str]]:
         """Who of the service waits for this lock: actor, process, statement."""
         found = self.sql(
-            "SELECT client_port, query FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))", lock.backend
+            "SELECT client_port, inet_server_port(), query FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))",
+            lock.backend,
         )
-        owned = [(self.owner_of(port), query) for port, query in found]
+        owned = [(self.owner_of(port, server=server), query) for port, server, query in found]
         return [(*owner, query) for owner, query in owned if owner]
 
     # --- readers and mail
@@ -324,12 +326,14 @@ def actors(workers: int, logs: Path) -> list[Actor]:
     return [Actor(name, command, logs / f"{name}.log") for name, command in commands.items()]
 
 
-def house_at(var: Path, *, database_url: str, redis_port: int, provider: str, mail_port: int, **more: str) -> House:
+def installation_at(
+    var: Path, *, database_url: str, redis_port: int, provider: str, mail_port: int, **more: str
+) -> Installation:
     """An installation that mails through the sink on this port."""
     where = {"SMTP_URL": f"smtp://127.0.0.1:{mail_port}"}
     if provider != "smtp":
         where = PROVIDERS[provider] | {"MAIL_API_URL": f"http://127.0.0.1:{mail_port}/"}
-    return House.at(
+    return Installation.at(
         var,
         DATABASE_URL=database_url,
         REDIS_URL=f"redis://127.0.0.1:{redis_port}/0",
@@ -384,10 +388,15 @@ def _signal(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _inode_of(port: int) -> str:
-    """The name in /proc of the connected socket with this local port; empty when there is none."""
+def inode_of(port: int, server: int) -> str:
+    """The name in /proc of the socket that is connected from this local port to that one; empty when there is none."""
+    # Both ports, because the kernel gives one local port to connections with different servers at the same time.
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if int(fields[1].rpartition(":")[2], 16) == port and fields[9] != "0" and fields[3] != "0A":
-            return f"socket:[{fields[9]}]"
+        _, near, far, _, _, _, _, _, _, inode, *_ = line.split()
+        if (_port(near), _port(far)) == (port, server) and inode != "0":
+            return f"socket:[{inode}]"
     return ""
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2], 16)

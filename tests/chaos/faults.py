@@ -264,7 +264,7 @@ def _is_leasing(actor: Actor, query: str) -> bool:
 def _kept_waiting(stage: Stage, at: str) -> list[tuple[Actor, int]]:
     """Whom the sink keeps waiting there until it is told otherwise."""
     waiting = [one for one in stage.sink.counts()["waiting"] if one["at"] == at and one["is_for_good"]]
-    return [owner for one in waiting if (owner := stage.owner_of(one["port"]))]
+    return [owner for one in waiting if (owner := stage.owner_of(one["port"], server=stage.sink.port))]
 
 
 def _taken(stage: Stage, rows: list[tuple[int]]) -> str:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from tests.chaos import faults
-from tests.chaos.cluster import CHILDREN, NotReached, Stage, actors, bad_weather, house_at
+from tests.chaos.cluster import CHILDREN, NotReached, Stage, actors, bad_weather, installation_at
 from tests.chaos.reconciliation import OPEN, Row, Verdict, judge
 from tests.support.services import free_port, postgres, postgres_binaries
 from tests.support.smtp_sink import read_log, sink
@@ -67,7 +67,7 @@ class Chaos:
         database_url = stack.enter_context(postgres(postgres_binaries(), keeps_commits=True))
         module = "tests.support.smtp_sink" if self.provider == "smtp" else "tests.support.http_sink"
         mail = stack.enter_context(sink(log=log, module=module))
-        house = house_at(
+        installation = installation_at(
             var,
             database_url=database_url,
             redis_port=redis_port,
@@ -77,10 +77,10 @@ class Chaos:
             TICK_SECONDS=str(TICK),
             MAILS_AT_ONCE=str(CHUNK[self.provider]),
         )
-        house.run("manage.py", "migrate", "-v0")
-        house.run("-m", "tests.chaos.population", str(self.readers), str(self.seed))
+        installation.run("manage.py", "migrate", "-v0")
+        installation.run("-m", "tests.chaos.population", str(self.readers), str(self.seed))
         stage = Stage(
-            house=house,
+            installation=installation,
             sink=mail,
             log=log,
             redis_port=redis_port,

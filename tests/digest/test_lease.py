@@ -10,7 +10,7 @@ from digest.models import Lease
 from tests.support import processes
 from tests.support.clock import Clock
 from tests.support.factories import NOON
-from tests.support.services import House
+from tests.support.services import Installation
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -98,9 +98,9 @@ for now in (NOON, NOON + timedelta(minutes=30)):  # first every row is new, then
 """
 
 
-def test_of_four_processes_that_ask_at_once_one_is_told_yes(house: House) -> None:
-    house.prepare()
-    workers = [processes.start(RACE, environment=house.environment) for _ in range(4)]
+def test_of_four_processes_that_ask_at_once_one_is_told_yes(installation: Installation) -> None:
+    installation.prepare()
+    workers = [processes.start(RACE, environment=installation.environment) for _ in range(4)]
     told = [line for said in processes.go(workers) for line in said.splitlines()]
     assert sorted(told) == sorted(f"{minute} {number}" for minute in (0, 30) for number in range(25))
 

@@ -19,7 +19,7 @@ from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import shorten
 from digest.compose.reasons import Reason, terms_in_words
 from digest.models import StatusReason
-from tests.support.services import House, empty_database
+from tests.support.services import Installation, empty_database
 
 pytestmark = pytest.mark.service
 
@@ -146,21 +146,21 @@ def code(sentence: str) -> str:
 @pytest.fixture(scope="module", params=["SQLite", "PostgreSQL"])
 def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """What today's code says of the dump, restored and migrated."""
-    var = tmp_path_factory.mktemp("house")
+    var = tmp_path_factory.mktemp("installation")
     if request.param == "SQLite":
         (var / "broadsheet.sqlite3").write_bytes(gzip.decompress((DATA / "deliveries.sqlite3.gz").read_bytes()))
-        yield words_of(House.at(var, **SAID["settings"]))
+        yield words_of(Installation.at(var, **SAID["settings"]))
         return
     with empty_database(request.getfixturevalue("postgres_url"), bare=True) as url:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(gzip.decompress((DATA / "deliveries.pg.sql.gz").read_bytes()))
-        yield words_of(House.at(var, **SAID["settings"], DATABASE_URL=url))
+        yield words_of(Installation.at(var, **SAID["settings"], DATABASE_URL=url))
 
 
-def words_of(house: House) -> dict[str, Any]:
-    house.run("manage.py", "migrate", "-v0")
-    house.run("tests/support/words_of_deliveries.py", str(house.var / "words.json"), SAID["now"])
-    words: dict[str, Any] = json.loads((house.var / "words.json").read_text())
+def words_of(installation: Installation) -> dict[str, Any]:
+    installation.run("manage.py", "migrate", "-v0")
+    installation.run("tests/support/words_of_deliveries.py", str(installation.var / "words.json"), SAID["now"])
+    words: dict[str, Any] = json.loads((installation.var / "words.json").read_text())
     return words
 
 

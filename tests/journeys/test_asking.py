@@ -5,7 +5,7 @@ from __future__ import annotations
 from email import message_from_bytes, policy
 
 from tests.support.running_service import served, wait_for
-from tests.support.services import House
+from tests.support.services import Installation
 
 SIGN_UP = """
 import django; django.setup()
@@ -26,11 +26,11 @@ print(Lease.objects.filter(name="tick").exists())
 """
 
 
-def test_a_newcomer_is_mailed_their_link_without_waiting_for_the_tick(house: House) -> None:
-    patient = House(house.var, {**house.environment, "TICK_SECONDS": "60"})
+def test_a_newcomer_is_mailed_their_link_without_waiting_for_the_tick(installation: Installation) -> None:
+    patient = Installation(installation.var, {**installation.environment, "TICK_SECONDS": "60"})
     with served(patient) as service:
         wait_for(lambda: service.log.read_text().count("worker ready") >= 1, service)
-        if house.environment["REDIS_URL"]:
+        if installation.environment["REDIS_URL"]:
             wait_for(lambda: "mail   ready" in service.log.read_text(), service)
         patient.run("-c", SIGN_UP)
         wait_for(patient.mails, service)

@@ -6,24 +6,24 @@ import json
 
 from digest.delivery.send import CHUNK
 from tests.support.processes import SET_UP
-from tests.support.services import AN_EDITION, House, free_port
+from tests.support.services import AN_EDITION, Installation, free_port
 
 ROUNDS = 12
 
 
-def test_nothing_is_handed_over_to_who_left_that_was_not_being_handed_over_then(house: House) -> None:
-    house.environment.update(
+def test_nothing_is_handed_over_to_who_left_that_was_not_being_handed_over_then(installation: Installation) -> None:
+    installation.environment.update(
         MAIL_PROVIDER="smtp",
         SMTP_URL=f"smtp://127.0.0.1:{free_port()}",
         SITE_URL="https://papers.example.org",
         DEFAULT_FROM_EMAIL="Broadsheet <digest@papers.example.org>",
         POSTAL_ADDRESS="4 Harbour Street, 20457 Hamburg, Germany",
     )
-    house.prepare()
-    house.run("-c", AN_EDITION)
+    installation.prepare()
+    installation.run("-c", AN_EDITION)
 
     seen = json.loads(
-        house.run("-c", f"{SET_UP}from tests.support import unsubscribe_race; unsubscribe_race.main({ROUNDS})")
+        installation.run("-c", f"{SET_UP}from tests.support import unsubscribe_race; unsubscribe_race.main({ROUNDS})")
     )
 
     left = {state: sum(one["left"][state] for one in seen) for state in seen[0]["left"]}

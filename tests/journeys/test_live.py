@@ -6,7 +6,7 @@ import signal
 
 from tests.support.http_server import Answer, serve
 from tests.support.running_service import served, wait_for
-from tests.support.services import House
+from tests.support.services import Installation
 
 ITEM = "<item><title>Robot number {0}</title><link>https://journal.example/{0}</link><description>It is a robot.</description></item>"
 BODY = f'<?xml version="1.0"?><rss version="2.0"><channel><title>Journal</title>{ITEM.format(1)}{ITEM.format(2)}</channel></rss>'
@@ -24,28 +24,28 @@ reader("ada", wants={"keyword": ["robot"]}, zone=f"Etc/GMT{-ahead:+}" if ahead e
 """
 
 
-def test_the_service_left_alone_fetches_opens_ranks_and_sends(house: House) -> None:
-    house.environment["FETCH_LOOPBACK"] = "true"
-    house.prepare()
+def test_the_service_left_alone_fetches_opens_ranks_and_sends(installation: Installation) -> None:
+    installation.environment["FETCH_LOOPBACK"] = "true"
+    installation.prepare()
     with serve({"/feed": Answer(BODY.encode())}) as web:
-        house.run("-c", LAY_DOWN, web.url("/feed"))
-        with served(house) as service:
-            wait_for(house.mails, service)
+        installation.run("-c", LAY_DOWN, web.url("/feed"))
+        with served(installation) as service:
+            wait_for(installation.mails, service)
             service.process.send_signal(signal.SIGINT)
             assert service.process.wait(30) == 0, service.log.read_text()
         assert [request.path for request in web.log] == ["/feed"]
-    (mail,) = house.mails()
+    (mail,) = installation.mails()
     assert "Robot number 2" in mail.read_text()
 
 
-def test_one_command_does_the_same_and_a_second_one_nothing(house: House) -> None:
-    house.environment["FETCH_LOOPBACK"] = "true"
-    house.prepare()
+def test_one_command_does_the_same_and_a_second_one_nothing(installation: Installation) -> None:
+    installation.environment["FETCH_LOOPBACK"] = "true"
+    installation.prepare()
     with serve({"/feed": Answer(BODY.encode())}) as web:
-        house.run("-c", LAY_DOWN, web.url("/feed"))
-        said = house.run("manage.py", "digest")
+        installation.run("-c", LAY_DOWN, web.url("/feed"))
+        said = installation.run("manage.py", "digest")
         assert "2 candidates" in said
         assert "1 Accepted" in said
-        again = house.run("manage.py", "digest")
+        again = installation.run("manage.py", "digest")
     assert "Nothing was sent by this run: each reader already has a digest of this date" in again
-    assert len(house.mails()) == 1
+    assert len(installation.mails()) == 1

@@ -6,14 +6,16 @@ import json
 
 from tests.support.pause_race import DELIVERERS, REFUSED
 from tests.support.processes import SET_UP
-from tests.support.services import AN_EDITION, House, free_port
+from tests.support.services import AN_EDITION, Installation, free_port
 
 ROUNDS = 50
 CHUNK = 4
 
 
-def test_email_63_pausing_takes_effect_within_a_chunk_and_resuming_sends_nobody_twice(house: House) -> None:
-    house.environment.update(
+def test_email_63_pausing_takes_effect_within_a_chunk_and_resuming_sends_nobody_twice(
+    installation: Installation,
+) -> None:
+    installation.environment.update(
         MAIL_PROVIDER="smtp",
         SMTP_URL=f"smtp://127.0.0.1:{free_port()}",
         SITE_URL="https://papers.example.org",
@@ -21,10 +23,12 @@ def test_email_63_pausing_takes_effect_within_a_chunk_and_resuming_sends_nobody_
         POSTAL_ADDRESS="4 Harbour Street, 20457 Hamburg, Germany",
         MAILS_AT_ONCE=str(CHUNK),
     )
-    house.prepare()
-    house.run("-c", AN_EDITION)
+    installation.prepare()
+    installation.run("-c", AN_EDITION)
 
-    seen = json.loads(house.run("-c", f"{SET_UP}from tests.support import pause_race; pause_race.main({ROUNDS})"))
+    seen = json.loads(
+        installation.run("-c", f"{SET_UP}from tests.support import pause_race; pause_race.main({ROUNDS})")
+    )
 
     assert len(seen) == ROUNDS
     assert max(one["after"] for one in seen) <= DELIVERERS * CHUNK  # one chunk for each of the two deliverers

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 
 from tests.support.running_service import Served, children_of, served, session_of, wait_for
-from tests.support.services import A_READER, AN_EDITION, House, empty_database, free_port, redis_server
+from tests.support.services import A_READER, AN_EDITION, Installation, empty_database, free_port, redis_server
 
 STATE = """
 import django; django.setup()
@@ -22,17 +22,17 @@ print(*sorted(lease.name for lease in Lease.objects.exclude(last_ok_at=None)))
 """
 
 
-def test_a_reader_whose_hour_is_now_gets_the_mail_without_a_hand(house: House) -> None:
-    house.prepare()
-    house.run("-c", AN_EDITION + A_READER)
-    with served(house) as service:
-        wait_for(house.mails, service)
-        (mail,) = house.mails()
+def test_a_reader_whose_hour_is_now_gets_the_mail_without_a_hand(installation: Installation) -> None:
+    installation.prepare()
+    installation.run("-c", AN_EDITION + A_READER)
+    with served(installation) as service:
+        wait_for(installation.mails, service)
+        (mail,) = installation.mails()
         message = message_from_bytes(mail.read_bytes(), policy=policy.default)
         assert message["To"] == "ada@example.org"
         with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/", timeout=10) as page:
             assert page.status == 200
-        wait_for(lambda: "accepted" in house.run("-c", STATE), service)
+        wait_for(lambda: "accepted" in installation.run("-c", STATE), service)
         before = service.tree()
         assert len(before) >= 5  # this process, gunicorn and its worker, Celery and beat
 
@@ -44,14 +44,14 @@ def test_a_reader_whose_hour_is_now_gets_the_mail_without_a_hand(house: House) -
     assert "web    ready" in said
     assert "worker ready" in said
     assert "example.org" not in said  # no address of a reader, no link of hers
-    states, leases = house.run("-c", STATE).splitlines()
+    states, leases = installation.run("-c", STATE).splitlines()
     assert states == "accepted"
     assert "tick" in leases.split()
-    assert len(house.mails()) == 1
+    assert len(installation.mails()) == 1
 
 
-def test_when_one_process_dies_all_stop_and_the_exit_code_tells(house: House) -> None:
-    with served(house) as service:
+def test_when_one_process_dies_all_stop_and_the_exit_code_tells(installation: Installation) -> None:
+    with served(installation) as service:
         wait_for(lambda: "worker ready" in service.log.read_text(), service)
         before = service.tree()
         worker = next(pid for pid in children_of(service.process.pid) if "celery" in _words(pid))
@@ -68,12 +68,14 @@ def _words(pid: int) -> list[str]:
 def test_it_outlives_a_broker_and_a_database_that_go_and_come_back(tmp_path: Path, postgres_url: str) -> None:
     port = free_port()
     with ExitStack() as redis, empty_database(postgres_url) as database_url:
-        house = House.at(tmp_path, DATABASE_URL=database_url, REDIS_URL=redis.enter_context(redis_server(port)))
-        house.prepare()
-        house.run("-c", AN_EDITION)
-        with served(house) as service, psycopg.connect(postgres_url, autocommit=True) as connection:
+        installation = Installation.at(
+            tmp_path, DATABASE_URL=database_url, REDIS_URL=redis.enter_context(redis_server(port))
+        )
+        installation.prepare()
+        installation.run("-c", AN_EDITION)
+        with served(installation) as service, psycopg.connect(postgres_url, autocommit=True) as connection:
             name = database_url.rpartition("/")[2]
-            wait_for(lambda: "tick" in house.run("-c", STATE), service)
+            wait_for(lambda: "tick" in installation.run("-c", STATE), service)
 
             redis.close()
             wait_for(lambda: "tick" in told(service, "Is Redis running?"), service)
@@ -84,12 +86,12 @@ def test_it_outlives_a_broker_and_a_database_that_go_and_come_back(tmp_path: Pat
             wait_for(lambda: "digest.tasks.tick" in told(service, "Nothing is lost; it runs again"), service)
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
-            house.run("-c", A_READER)
-            wait_for(lambda: "accepted" in house.run("-c", STATE), service)
+            installation.run("-c", A_READER)
+            wait_for(lambda: "accepted" in installation.run("-c", STATE), service)
             assert "Traceback" not in service.log.read_text()
             service.process.send_signal(signal.SIGINT)
             assert service.process.wait(30) == 0
-    assert len(house.mails()) == 1
+    assert len(installation.mails()) == 1
 
 
 def told(service: Served, words: str) -> str:
@@ -97,7 +99,7 @@ def told(service: Served, words: str) -> str:
 
 
 def test_a_given_day_is_shown_and_does_not_move(tmp_path: Path) -> None:
-    with served(House.at(tmp_path, BROADSHEET_MODE="sample")) as service:
+    with served(Installation.at(tmp_path, BROADSHEET_MODE="sample")) as service:
         wait_for(lambda: "web    ready" in service.log.read_text(), service)
         wait_for(lambda: "worker ready" in service.log.read_text(), service)
         service.process.send_signal(signal.SIGTERM)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 
 from tests.support.running_service import wait_for, web_alone, worker_alone
-from tests.support.services import House, free_port
+from tests.support.services import Installation, free_port
 from tests.support.start import POSTMARK
 from tests.support.webhook_payloads import KINDS, SECRET, Mail, Post, post_of
 
@@ -29,15 +29,15 @@ SETTLED = [
 ]
 
 
-def test_what_a_provider_tells_is_settled_without_a_timetable(house: House) -> None:
-    house = House(house.var, house.environment | POSTMARK | {"WEBHOOK_SECRET": SECRET})
-    house.prepare()
-    references = house.run("-c", SET_UP + READERS).split()
-    with web_alone(house, port=free_port()) as web, worker_alone(house) as worker:
+def test_what_a_provider_tells_is_settled_without_a_timetable(installation: Installation) -> None:
+    installation = Installation(installation.var, installation.environment | POSTMARK | {"WEBHOOK_SECRET": SECRET})
+    installation.prepare()
+    references = installation.run("-c", SET_UP + READERS).split()
+    with web_alone(installation, port=free_port()) as web, worker_alone(installation) as worker:
         for kind, name, reference in zip(KINDS, NAMES, references, strict=True):
             post = post_of("postmark", kind, Mail(reference=reference, recipient=f"{name}@example.org"))
             assert status_of(post, web.port) == 200
-        wait_for(lambda: house.run("-c", SET_UP + STATE).splitlines() == SETTLED, worker)
+        wait_for(lambda: installation.run("-c", SET_UP + STATE).splitlines() == SETTLED, worker)
 
         large = Mail(reference=references[0], recipient="a" * (1 << 20))  # which is in the body twice
         assert status_of(post_of("postmark", "complained", large), web.port) == 413
@@ -47,7 +47,7 @@ def test_what_a_provider_tells_is_settled_without_a_timetable(house: House) -> N
     assert "Requests were refused that do not prove that they come from postmark" in said
     assert "@" not in said
     assert SECRET.partition(":")[2] not in said
-    assert house.run("-c", SET_UP + STATE).splitlines() == SETTLED
+    assert installation.run("-c", SET_UP + STATE).splitlines() == SETTLED
 
 
 def status_of(post: Post, port: int) -> int:

@@ -244,7 +244,7 @@ def test_without_an_edition_nothing_can_be_sent_and_the_command_says_what_to_do(
         call_command("send_digests")
 
 
-def test_a_new_house_begins_with_topics_and_sources_and_keeps_what_an_operator_chose(
+def test_a_new_installation_begins_with_topics_and_sources_and_keeps_what_an_operator_chose(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     call_command("first_run")

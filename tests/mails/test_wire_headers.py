@@ -94,7 +94,7 @@ def test_one_click_on_it_leaves(digest: bytes) -> None:
     assert Subscriber.objects.get().status == Subscriber.Status.UNSUBSCRIBED
 
 
-def test_the_list_has_one_name_for_every_reader_and_day_and_whatever_the_house_is_called(
+def test_the_list_has_one_name_for_every_reader_and_day_and_whatever_the_installation_is_called(
     sink: Sink, settings: Any
 ) -> None:
     planned(reader("ada"), reader("grace", wants={"category": ["cs.LG"]}), note="")

@@ -29,7 +29,7 @@ from subscriptions.rate_limits import (
 )
 from tests.support.factories import NOON
 from tests.support.processes import go, start
-from tests.support.services import House
+from tests.support.services import Installation
 
 
 def visit(ip: str = "192.0.2.1", forwarded: str = "") -> HttpRequest:
@@ -181,10 +181,10 @@ print(sum(too_many(request, "erase") for _ in range(30)))
 """
 
 
-def test_visitors_of_several_processes_at_once_are_each_counted(house: House) -> None:
-    del house.environment["REDIS_URL"]  # it makes no difference here
-    house.prepare()
-    said = go([start(AT_ONCE, environment=house.environment) for _ in range(4)])
+def test_visitors_of_several_processes_at_once_are_each_counted(installation: Installation) -> None:
+    del installation.environment["REDIS_URL"]  # it makes no difference here
+    installation.prepare()
+    said = go([start(AT_ONCE, environment=installation.environment) for _ in range(4)])
     assert sum(int(refused) for refused in said) == 120 - NETWORK["erase"].count
 
 

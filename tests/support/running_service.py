@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from tests.support.services import ROOT, House, free_port
+from tests.support.services import ROOT, Installation, free_port
 
 T = TypeVar("T")
 
@@ -64,16 +64,16 @@ def children_of(parent: int) -> list[int]:
 
 
 @contextmanager
-def served(house: House, *, port: int = 0) -> Iterator[Served]:
+def served(installation: Installation, *, port: int = 0) -> Iterator[Served]:
     """``./run serve``, less what prepares the machine; killed with all its children when a test goes wrong."""
-    house.prepare()
-    house.run("-c", SWITCHED_OFF)
-    port, log = port or free_port(), house.var / "serve.log"
+    installation.prepare()
+    installation.run("-c", SWITCHED_OFF)
+    port, log = port or free_port(), installation.var / "serve.log"
     with log.open("w") as out:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "serve", "--port", str(port)],
             cwd=ROOT,
-            env=house.environment,
+            env=installation.environment,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -88,29 +88,29 @@ def served(house: House, *, port: int = 0) -> Iterator[Served]:
 
 
 @contextmanager
-def web_alone(house: House, *, port: int) -> Iterator[Served]:
-    """The pages of a house that is set up already, without its worker: nothing happens but what is asked for."""
+def web_alone(installation: Installation, *, port: int) -> Iterator[Served]:
+    """The pages of an installation that is set up already, without its worker: nothing happens but what is asked for."""
     command = ["gunicorn", "-c", "python:digest.config.gunicorn", "--bind", f"127.0.0.1:{port}"]
-    with _alone(house, "web", command, port) as one:
+    with _alone(installation, "web", command, port) as one:
         yield one
 
 
 @contextmanager
-def worker_alone(house: House) -> Iterator[Served]:
+def worker_alone(installation: Installation) -> Iterator[Served]:
     """A worker without a timetable: nothing happens but what somebody wakes it for."""
     command = ["celery", "-q", "-A", "digest.config.celery", "worker", "-l", "warning", "-P", "threads", "-c", "2"]
-    with _alone(house, "worker", command, 0) as one:
+    with _alone(installation, "worker", command, 0) as one:
         yield one
 
 
 @contextmanager
-def _alone(house: House, name: str, command: list[str], port: int) -> Iterator[Served]:
-    log = house.var / f"{name}.log"
+def _alone(installation: Installation, name: str, command: list[str], port: int) -> Iterator[Served]:
+    log = installation.var / f"{name}.log"
     with log.open("w") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=ROOT,
-            env=house.environment,
+            env=installation.environment,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,

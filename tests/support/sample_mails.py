@@ -1,4 +1,4 @@
-"""One mail of every kind that leaves this house, made by the functions that make the real ones."""
+"""One mail of every kind that leaves this installation, made by the functions that make the real ones."""
 
 from __future__ import annotations
 

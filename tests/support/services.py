@@ -82,14 +82,14 @@ def redis_url() -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Installation:
     """The folder and the environment of one installation."""
 
     var: Path
     environment: dict[str, str]
 
     @classmethod
-    def at(cls, var: Path, **settings: str) -> House:
+    def at(cls, var: Path, **settings: str) -> Installation:
         """Bare but for these settings: nothing of the developer's environment or .env."""
         environment = {
             "PATH": os.environ["PATH"],
@@ -115,8 +115,8 @@ class House:
         """Give it all tables and the static files, once, as ``./run`` does; a PostgreSQL has its tables already."""
         if (self.var / "static" / "staticfiles.json").exists():
             return
-        # Copied, because to migrate takes seconds, and a second process for each house.
-        first = Path(_first_house().name)
+        # Copied, because to migrate takes seconds, and a second process for each installation.
+        first = Path(_first_installation().name)
         shutil.copytree(first / "static", self.var / "static", dirs_exist_ok=True)
         if not self.environment["DATABASE_URL"]:
             name = {"live": "broadsheet"}.get(mode := self.environment["BROADSHEET_MODE"], mode)
@@ -127,10 +127,10 @@ class House:
 
 
 @cache
-def _first_house() -> tempfile.TemporaryDirectory[str]:
-    """Prepare a house as ``./run`` does, for all others to copy from until this process ends."""
+def _first_installation() -> tempfile.TemporaryDirectory[str]:
+    """Prepare an installation as ``./run`` does, for all others to copy from until this process ends."""
     folder = tempfile.TemporaryDirectory(prefix="broadsheet-")
-    first = House.at(Path(folder.name))
+    first = Installation.at(Path(folder.name))
     first.run("manage.py", "migrate", "-v0")
     first.run("manage.py", "collectstatic", "--no-input", "-v0")
     return folder
@@ -142,20 +142,20 @@ _templates: dict[str, str] = {}  # server -> the database on it that others are 
 @contextmanager
 def _template_on(server_url: str) -> Iterator[None]:
     with empty_database(server_url) as url, tempfile.TemporaryDirectory(prefix="broadsheet-") as var:
-        House.at(Path(var), DATABASE_URL=url).run("manage.py", "migrate", "-v0")
+        Installation.at(Path(var), DATABASE_URL=url).run("manage.py", "migrate", "-v0")
         _templates[server_url] = url.rpartition("/")[2]
         yield
         del _templates[server_url]
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL and Redis"])
-def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
     if request.param == "SQLite":
-        yield House.at(tmp_path)
+        yield Installation.at(tmp_path)
         return
     redis_url = request.getfixturevalue("redis_url")
     with empty_database(request.getfixturevalue("postgres_url")) as database_url:
-        yield House.at(tmp_path, DATABASE_URL=database_url, REDIS_URL=redis_url)
+        yield Installation.at(tmp_path, DATABASE_URL=database_url, REDIS_URL=redis_url)
 
 
 @contextmanager

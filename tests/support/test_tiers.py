@@ -20,9 +20,9 @@ from tests.support.tiers import EXAMPLES, no_process, tier_of, try_few
     ("path", "fixtures", "marker"),
     [
         ("tests/browser/test_mails.py", ["browser"], "browser"),
-        ("tests/browser/test_today.py", ["house"], "browser"),
+        ("tests/browser/test_today.py", ["installation"], "browser"),
         ("tests/journeys/test_the_day.py", ["settings"], "service"),
-        ("tests/test_tasks.py", ["settings", "house"], "service"),
+        ("tests/test_tasks.py", ["settings", "installation"], "service"),
         ("tests/mails/test_lint.py", ["browser"], "browser"),
         ("tests/mails/test_lint.py", ["settings"], ""),
     ],

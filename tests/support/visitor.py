@@ -18,7 +18,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, Route
 
 from tests.support.running_service import Served, served, wait_for
-from tests.support.services import ROOT, House, free_port
+from tests.support.services import ROOT, Installation, free_port
 
 PICTURES = ROOT / "var" / "pictures" / "web"
 WIDTHS = 320, 375, 1280
@@ -51,7 +51,7 @@ SIDEWAYS = "() => document.documentElement.scrollWidth > innerWidth"
 class Site:
     """A running service and the mails it has sent."""
 
-    house: House
+    installation: Installation
     service: Served
 
     @property
@@ -60,7 +60,7 @@ class Site:
 
     def mails_to(self, address: str) -> list[EmailMessage]:
         """Oldest first."""
-        paths = sorted(self.house.mails(), key=lambda path: path.stat().st_mtime_ns)
+        paths = sorted(self.installation.mails(), key=lambda path: path.stat().st_mtime_ns)
         mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in paths]
         return [mail for mail in mails if isinstance(mail, EmailMessage) and mail["To"] == address]
 
@@ -77,7 +77,7 @@ class Site:
 
     def run(self, script: str) -> str:
         """What a script prints that runs with Django beside the service."""
-        return self.house.run("-c", "import django; django.setup()\n" + script)
+        return self.installation.run("-c", "import django; django.setup()\n" + script)
 
 
 @contextmanager
@@ -85,13 +85,13 @@ def site_at(var: Path, **settings: str) -> Iterator[Site]:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     # PROXIES, so that a visitor may say whence
-    house = House.at(var, **{"TICK_SECONDS": "1", "SITE_URL": address, "PROXIES": "1", **settings})
-    house.prepare()
-    house.run("-c", TWO_DAYS)
-    with served(house, port=port) as service:
+    installation = Installation.at(var, **{"TICK_SECONDS": "1", "SITE_URL": address, "PROXIES": "1", **settings})
+    installation.prepare()
+    installation.run("-c", TWO_DAYS)
+    with served(installation, port=port) as service:
         wait_for(lambda: "worker ready" in service.log.read_text(), service)
         wait_for(lambda: "web    ready" in service.log.read_text(), service)
-        yield Site(house, service)
+        yield Site(installation, service)
 
 
 def links(mail: EmailMessage) -> list[str]:

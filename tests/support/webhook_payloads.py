@@ -64,7 +64,7 @@ class Post:
 
 
 def settings_of(provider: str) -> dict[str, Any]:
-    """The settings of a house whose mail leaves by this provider, and that takes its events."""
+    """The settings of an installation whose mail leaves by this provider, and that takes its events."""
     return {
         "MAIL_PROVIDER": provider,
         "WEBHOOK_PROVIDER": provider,

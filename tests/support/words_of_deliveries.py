@@ -1,4 +1,4 @@
-"""Say as JSON what today's code says of the deliveries of a house: a program, which writes into the file of its argument.
+"""Say as JSON what today's code says of the deliveries of an installation: a program, which writes into the file of its argument.
 
 The clock stands still at the moment of its second argument. The keys are those of ``tests/data/5de826d/said.json``.
 """

@@ -115,6 +115,7 @@ def test_what_is_too_large_is_left_to_be_made_lighter() -> None:
     assert len(fit(digest)[1].html.encode()) <= HTML_BYTES
 
 
+@pytest.mark.service
 @pytest.mark.django_db
 def test_on_a_real_day_each_printed_mail_is_the_full_render(data: Path, settings: Any, tmp_path: Path) -> None:
     settings.OUTBOX, settings.MODE = tmp_path, "rehearsal"

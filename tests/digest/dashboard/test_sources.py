@@ -59,6 +59,7 @@ def history() -> list[str]:
     return list(LogEntry.objects.order_by("pk").values_list("change_message", flat=True))
 
 
+@pytest.mark.service
 def test_a_feed_is_seen_then_kept_and_its_worker_woken(cleo: Client, woken: list[str]) -> None:
     with serve({"/feed": Answer(rss("One", "Two"))}) as web:
         seen = post(cleo, "dashboard_source_look", address=web.url("/feed"))
@@ -73,6 +74,7 @@ def test_a_feed_is_seen_then_kept_and_its_worker_woken(cleo: Client, woken: list
     assert history() == [f"Added it: {made.url}"]
 
 
+@pytest.mark.service
 def test_the_address_that_is_kept_is_the_one_that_was_shown(cleo: Client) -> None:
     with serve({"/feed": Answer(rss("One"))}) as web:
         seal = seal_in(post(cleo, "dashboard_source_look", address=web.url("/feed")))
@@ -92,6 +94,7 @@ def test_the_address_that_is_kept_is_the_one_that_was_shown(cleo: Client) -> Non
     assert Source.objects.count() == 1
 
 
+@pytest.mark.service
 def test_hostile_titles_and_addresses_are_text(cleo: Client) -> None:
     with serve({"/feed": Answer(rss(HOSTILE))}) as web:
         page = post(cleo, "dashboard_source_look", address=web.url("/feed")).content.decode()
@@ -108,6 +111,7 @@ def test_a_wrong_address_is_told_beside_what_was_typed(cleo: Client) -> None:
     assert 'value="ftp://example.org/feed"' in answer.content.decode()
 
 
+@pytest.mark.service
 def test_feeds_that_a_page_names_are_offered(cleo: Client) -> None:
     page = b'<!doctype html><link rel="alternate" type="application/rss+xml" href="/rss" title="News &amp; more">'
     with serve({"/": Answer(page)}) as web:
@@ -124,6 +128,7 @@ def test_looking_is_counted_for_each_person(cleo: Client, monkeypatch: pytest.Mo
     assert post(dora, "dashboard_source_look", address="").status_code == 422
 
 
+@pytest.mark.service
 def test_a_source_is_read_at_once_and_what_came_is_told(cleo: Client) -> None:
     with serve({"/feed": Answer(rss("One", "Two"))}) as web:
         one = source("Care", web.url("/feed"), kind="journal")

@@ -37,7 +37,7 @@ from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.models import ConsentEvent, Subscriber, Suppression
 from tests.support.factories import NOON, delivery, entry, feed, reader
 from tests.support.processes import go, start
-from tests.support.services import A_READER, AN_EDITION, House, empty_database
+from tests.support.services import A_READER, AN_EDITION, Installation, empty_database
 from tests.support.webhook_payloads import KINDS, PROVIDERS, TOLD, Mail, mail_of, post_of, proved, settings_of, told
 
 pytestmark = pytest.mark.django_db
@@ -627,11 +627,11 @@ print(dict(Counter(Delivery.objects.values_list("status", flat=True))), dict(Cou
 SET_UP = "import django; django.setup()\n"
 
 
-def test_workers_that_settle_in_one_moment_do_it_once(house: House) -> None:
-    house.prepare()
-    house.run("-c", SET_UP + SEVERAL)
-    go([start(SETTLE, environment=house.environment) for _ in range(3)])
-    assert house.run("-c", SET_UP + ENDS).strip() == "{'complained': 60} {'unsubscribed': 60} 60 60 0"
+def test_workers_that_settle_in_one_moment_do_it_once(installation: Installation) -> None:
+    installation.prepare()
+    installation.run("-c", SET_UP + SEVERAL)
+    go([start(SETTLE, environment=installation.environment) for _ in range(3)])
+    assert installation.run("-c", SET_UP + ENDS).strip() == "{'complained': 60} {'unsubscribed': 60} 60 60 0"
 
 
 ONE = """
@@ -648,13 +648,13 @@ print(dict(apply_events.apply_events(NOON)))
 
 def test_a_row_that_a_deliverer_holds_is_not_waited_for(tmp_path: Path, postgres_url: str) -> None:
     with empty_database(postgres_url) as database_url:
-        house = House.at(tmp_path, DATABASE_URL=database_url)
-        house.prepare()
-        house.run("-c", SET_UP + ONE)
+        installation = Installation.at(tmp_path, DATABASE_URL=database_url)
+        installation.prepare()
+        installation.run("-c", SET_UP + ONE)
         with psycopg.connect(database_url) as deliverer:
             deliverer.execute("SELECT 1 FROM digest_delivery FOR NO KEY UPDATE")
-            assert house.run("-c", SET_UP + COUNTED).strip() == "{}"
-        assert house.run("-c", SET_UP + COUNTED).strip() == "{'delivered': 1}"
+            assert installation.run("-c", SET_UP + COUNTED).strip() == "{}"
+        assert installation.run("-c", SET_UP + COUNTED).strip() == "{'delivered': 1}"
 
 
 PLAN = """
@@ -676,10 +676,10 @@ def test_a_digest_that_proves_to_have_left_while_it_is_taken_is_not_sent_again(
     tmp_path: Path, postgres_url: str
 ) -> None:
     with empty_database(postgres_url) as database_url:
-        house = House.at(tmp_path, DATABASE_URL=database_url)
-        house.prepare()
-        house.run("-c", AN_EDITION + A_READER + PLAN)
-        deliverer = start(DELIVER, environment=house.environment)
+        installation = Installation.at(tmp_path, DATABASE_URL=database_url)
+        installation.prepare()
+        installation.run("-c", AN_EDITION + A_READER + PLAN)
+        deliverer = start(DELIVER, environment=installation.environment)
         with psycopg.connect(database_url) as settler, psycopg.connect(database_url, autocommit=True) as watcher:
             taken = settler.execute("UPDATE digest_delivery SET status = 'accepted' WHERE status = 'ready'")
             assert taken.rowcount == 1
@@ -690,4 +690,4 @@ def test_a_digest_that_proves_to_have_left_while_it_is_taken_is_not_sent_again(
                 time.sleep(0.05)
         done.join()
         assert deliverer.returncode == 0
-        assert house.mails() == []
+        assert installation.mails() == []

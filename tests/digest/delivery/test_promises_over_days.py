@@ -46,7 +46,7 @@ def confirmed(name: str, at: datetime, **values: Any) -> Subscriber:
 
 
 def tick(one: Subscriber, at: datetime, *, fate: str = "accepted") -> None:
-    """The house's turn at that moment: plan who is due, and let ready digests meet their fate."""
+    """The installation's turn at that moment: plan who is due, and let ready digests meet their fate."""
     plan.plan(at, [one.pk])
     ready = Delivery.objects.filter(subscriber=one, status="ready")
     if ready.exists():

@@ -50,7 +50,7 @@ def client() -> Client:
 
 @pytest.fixture
 def of(settings: Any) -> Any:
-    """Make this the house of a provider."""
+    """Make this the installation of a provider."""
 
     def become(provider: str) -> None:
         for name, value in settings_of(provider).items():

@@ -10,7 +10,7 @@ import pytest
 
 from digest.diagnostics import clock
 from digest.diagnostics.check_result import Severity
-from tests.support.services import House
+from tests.support.services import Installation
 
 ASK = """
 import django; django.setup()
@@ -28,11 +28,11 @@ print([(one.what, one.severity.name, one.seen) for one in clock.examine_clock(la
         (90, "this machine is 90 seconds ahead of the database's"),
     ],
 )
-def test_a_clock_is_compared_with_the_one_of_postgresql(house: House, off: int, said: str) -> None:
-    if not house.environment["DATABASE_URL"]:
-        assert "clock" not in house.run("-c", ASK.format(off=off))  # SQLite has the same clock
+def test_a_clock_is_compared_with_the_one_of_postgresql(installation: Installation, off: int, said: str) -> None:
+    if not installation.environment["DATABASE_URL"]:
+        assert "clock" not in installation.run("-c", ASK.format(off=off))  # SQLite has the same clock
         return
-    assert said in house.run("-c", ASK.format(off=off))
+    assert said in installation.run("-c", ASK.format(off=off))
 
 
 def folder(tmp_path: Path, first_line: str) -> tuple[str]:

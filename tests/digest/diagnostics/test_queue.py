@@ -46,9 +46,9 @@ def test_an_open_gate_is_well_and_looking_writes_nothing(django_assert_num_queri
 
 
 def test_a_pause_is_told_with_its_reason_and_the_way_on() -> None:
-    throttle.pause("The provider moves house.")
+    throttle.pause("The provider changes its address.")
     said = found()["sending"]
-    assert (said.severity, said.seen) == (Severity.ATTENTION, "is paused: The provider moves house.")
+    assert (said.severity, said.seen) == (Severity.ATTENTION, "is paused: The provider changes its address.")
     assert "resume_sending" in said.do
 
 

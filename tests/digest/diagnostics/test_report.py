@@ -29,7 +29,7 @@ def found(what: str) -> list[tuple[Severity, str]]:
     return [(one.severity, one.seen) for one in examine(NOON) if one.what.startswith(what)]
 
 
-def test_a_bare_house_is_told_what_is_missing_and_each_time_what_to_do() -> None:
+def test_a_bare_installation_is_told_what_is_missing_and_each_time_what_to_do() -> None:
     findings = examine(NOON)
     assert {one.what: one.severity for one in findings} == {
         "database": Severity.WELL,
@@ -44,7 +44,7 @@ def test_a_bare_house_is_told_what_is_missing_and_each_time_what_to_do() -> None
     assert all(one.do for one in findings if one.severity != Severity.WELL)
 
 
-def test_a_full_house_is_well(settings: Any) -> None:
+def test_a_full_installation_is_well(settings: Any) -> None:
     settings.MAIL_PROVIDER, settings.DEFAULT_FROM_EMAIL = "postmark", "Digest <digest@mail.example.org>"
     settings.SITE_URL = "https://digest.example.org"
     Lease.objects.create(name="tick", until=NOON, last_ok_at=NOON - timedelta(minutes=1))

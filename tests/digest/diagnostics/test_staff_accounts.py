@@ -54,7 +54,7 @@ def test_a_demonstration_login_that_is_left_is_named_until_it_is_gone() -> None:
 
 
 @pytest.mark.usefixtures("_mail_leaves_for_real")
-def test_a_house_without_staff_is_well_and_told_how_to_begin() -> None:
+def test_an_installation_without_staff_is_well_and_told_how_to_begin() -> None:
     assert found() == [
         (Severity.WELL, "nobody can sign in; to create a login, run ./run manage staff ADDRESS --role owner")
     ]

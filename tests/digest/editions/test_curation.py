@@ -13,7 +13,7 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import CuratorPick, Paper
 from tests.support.factories import NOON, entry, feed
-from tests.support.services import House
+from tests.support.services import Installation
 from tests.support.staff import one_of_the_staff
 
 pytestmark = pytest.mark.django_db
@@ -173,10 +173,10 @@ print("one each time")
 """
 
 
-def test_of_four_who_judge_at_once_one_is_written_and_the_others_see_it(house: House) -> None:
-    house.prepare()
+def test_of_four_who_judge_at_once_one_is_written_and_the_others_see_it(installation: Installation) -> None:
+    installation.prepare()
     for _ in range(3):
-        assert house.run("-c", AT_ONCE + CLEAN) == "one each time\n"
+        assert installation.run("-c", AT_ONCE + CLEAN) == "one each time\n"
 
 
 CLEAN = "CuratorPick.objects.all().delete(); Paper.objects.all().delete(); User.objects.all().delete()\n"

@@ -33,6 +33,7 @@ def looked(web: Server) -> add_source.Look:
     return look_at(web.url("/feed"), now=NOON)
 
 
+@pytest.mark.service
 def test_what_a_feed_shows_is_cleaned_and_nothing_is_kept() -> None:
     with serve({"/feed": Answer(rss("On $\\alpha$ &amp;lt;b&amp;gt;care&amp;lt;/b&amp;gt;", "Two"))}) as web:
         found = looked(web)
@@ -43,6 +44,7 @@ def test_what_a_feed_shows_is_cleaned_and_nothing_is_kept() -> None:
     assert not Paper.objects.exists()
 
 
+@pytest.mark.service
 def test_what_is_left_out_is_counted_with_its_reason() -> None:
     with serve({"/feed": Answer(rss("One", "", "Three"))}) as web:
         ((why, count, _),) = looked(web).left_out
@@ -97,6 +99,7 @@ def test_a_feed_of_50_megabytes_is_refused() -> None:
     assert "too large: more than 32 MiB" in str(refusal_of(b" " * (50 << 20)))
 
 
+@pytest.mark.service
 def test_a_page_that_names_feeds_offers_them() -> None:
     page = b"""<!doctype html><html><head><link rel="alternate" type="application/rss+xml" href="/rss?a=1&amp;b=2" title="News">
     <link rel=alternate type=application/atom+xml href=javascript:alert(1)><link rel="stylesheet" href="/x.css"></head></html>"""
@@ -105,16 +108,19 @@ def test_a_page_that_names_feeds_offers_them() -> None:
     assert refused.value.feeds == ((web.url("/rss?a=1&b=2"), "News"),)
 
 
+@pytest.mark.service
 def test_a_page_without_feeds_says_what_to_look_for() -> None:
     refused = refusal_of(b"<!doctype html><html><body>Hello</body></html>")
     assert "RSS or Atom" in str(refused)
     assert refused.feeds == ()
 
 
+@pytest.mark.service
 def test_a_feed_without_entries_is_refused() -> None:
     assert "no paper in it now" in str(refusal_of(rss()))
 
 
+@pytest.mark.service
 def test_an_arxiv_feed_is_rightly_empty_on_a_day_without_announcement() -> None:
     head = "<rss version='2.0'><channel><title>cs.LG updates on arXiv.org</title><link>http://rss.arxiv.org/rss/cs.LG</link>"
     with serve({"/feed": Answer(f"{head}</channel></rss>".encode())}) as web:
@@ -125,6 +131,7 @@ def test_an_arxiv_feed_is_rightly_empty_on_a_day_without_announcement() -> None:
     assert sunday.why_none
 
 
+@pytest.mark.service
 def test_a_feed_of_which_nothing_can_be_used_says_why() -> None:
     assert "None of its entries can be used: no title" in str(refusal_of(rss("", "")))
 

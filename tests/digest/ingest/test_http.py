@@ -19,7 +19,7 @@ from tests.support import processes
 from tests.support.clock import Clock
 from tests.support.factories import NOON
 from tests.support.http_server import Answer, drip, serve
-from tests.support.services import House
+from tests.support.services import Installation
 from tests.support.source_errors import unreadable
 
 pytestmark = pytest.mark.django_db
@@ -419,12 +419,12 @@ for url in urls:
 """
 
 
-def test_two_workers_ask_arxiv_once_in_three_seconds_over_one_connection(house: House) -> None:
-    house.prepare()
+def test_two_workers_ask_arxiv_once_in_three_seconds_over_one_connection(installation: Installation) -> None:
+    installation.prepare()
     with serve({"/feed": Answer(FEED, after=0.3)}) as web:
         hosts = [["rss.arxiv.org", "export.arxiv.org", "arxiv.org"], ["rss.arxiv.org", "oaipmh.arxiv.org"]]
         urls = [[web.url("/feed", host) for host in some] for some in hosts]
-        workers = [processes.start(WORKER, str(web.port), *some, environment=house.environment) for some in urls]
+        workers = [processes.start(WORKER, str(web.port), *some, environment=installation.environment) for some in urls]
         assert processes.go(workers) == ["fresh\n" * 3, "fresh\n" * 2]
 
         gaps = [later.at - sooner.at for sooner, later in zip(web.log, web.log[1:], strict=False)]

@@ -14,7 +14,7 @@ import pytest
 
 from digest.ingest.advice import advice_for, explain
 from tests.support.paths import ROOT
-from tests.support.services import House, empty_database
+from tests.support.services import Installation, empty_database
 
 pytestmark = pytest.mark.service
 
@@ -86,14 +86,14 @@ def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     var = tmp_path_factory.mktemp("var")
     if request.param == "SQLite":
         (var / "broadsheet.sqlite3").write_bytes(gzip.decompress((DUMP / "deliveries.sqlite3.gz").read_bytes()))
-        House.at(var).run("manage.py", "migrate", "digest", "0007", "-v0")
+        Installation.at(var).run("manage.py", "migrate", "digest", "0007", "-v0")
         with sqlite3.connect(var / "broadsheet.sqlite3") as connection:
             yield _by_name(connection.execute(QUERY).fetchall())
         return
     with empty_database(request.getfixturevalue("postgres_url"), bare=True) as url:
         with psycopg.connect(url) as connection:
             connection.execute(gzip.decompress((DUMP / "deliveries.pg.sql.gz").read_bytes()))
-        House.at(var, DATABASE_URL=url).run("manage.py", "migrate", "digest", "0007", "-v0")
+        Installation.at(var, DATABASE_URL=url).run("manage.py", "migrate", "digest", "0007", "-v0")
         with psycopg.connect(url) as connection:
             yield _by_name(connection.execute(QUERY).fetchall())
 

@@ -33,6 +33,7 @@ def journal(url: str, **values: Any) -> Source:
     return Source.objects.create(**{"name": "Journal", "kind": "journal", "url": url, **values})
 
 
+@pytest.mark.service
 def test_what_a_source_shows_is_stored_and_asked_for_again_in_an_hour() -> None:
     with serve({"/feed": [Answer(BODY, headers={"ETag": '"one"'}), Answer(status=304)]}) as web:
         source = journal(web.url("/feed"))
@@ -47,6 +48,7 @@ def test_what_a_source_shows_is_stored_and_asked_for_again_in_an_hour() -> None:
     assert Paper.objects.count() == 2
 
 
+@pytest.mark.service
 def test_a_page_instead_of_a_feed_is_told_on_the_row_and_nothing_is_lost() -> None:
     with serve(
         {
@@ -88,6 +90,7 @@ def test_a_pause_that_is_asked_for_is_kept_and_is_no_failure() -> None:
     assert source.next_check_at > datetime.now(UTC) + timedelta(minutes=29)
 
 
+@pytest.mark.service
 def test_only_active_sources_whose_time_has_come_are_asked() -> None:
     with serve({path: Answer(BODY) for path in ("/due", "/new", "/early", "/off")}) as web:
         journal(web.url("/due"), next_check_at=NOON - timedelta(minutes=1))
@@ -145,6 +148,7 @@ def came(*days: date) -> None:
 TUESDAY = datetime(2026, 3, 3, 6, tzinfo=UTC)
 
 
+@pytest.mark.service
 def test_days_missed_in_an_outage_are_back_filled_even_when_today_has_come(arxiv: list[str]) -> None:
     source = arxiv_source()
     came(date(2026, 2, 26), date(2026, 3, 3))
@@ -169,6 +173,7 @@ def test_a_missed_day_stays_missed_while_the_api_is_gone(arxiv: list[str]) -> No
     assert refresh.missed_days(TUESDAY) == missed != []
 
 
+@pytest.mark.service
 def test_a_first_run_on_a_weekend_back_fills_the_last_announced_day(arxiv: list[str]) -> None:
     source = arxiv_source()
     list(refresh.fill_gaps(datetime(2026, 3, 1, 9, tzinfo=UTC), limit=7))  # a Sunday

@@ -292,7 +292,7 @@ def test_every_column_about_a_reader_is_in_the_export_or_is_no_one_elses_busines
         "paper_count",
         "not_before",
         "not_after",
-    }  # said in words, or the house's
+    }  # said in words, or the installation's
     assert {field.name for field in Delivery._meta.concrete_fields} - set(data["deliveries"][0]) == ours
 
 

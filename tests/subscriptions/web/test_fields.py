@@ -130,7 +130,7 @@ def test_an_address_is_stored_with_its_domain_in_ascii(typed: str, address: str)
         ("ada@[127.0.0.1]", "IP address"),
         ("ada@127.0.0.1", "not within a valid top-level domain"),
         ("ada@readers.invalid", "special-use or reserved"),
-        ("ada@house.local", "special-use or reserved"),
+        ("ada@installation.local", "special-use or reserved"),
         ("Ada <ada@example.org>", "display name"),
         ("ada@example.org\r\nBcc: eve@example.org", "invalid"),
         ("ada\x00@example.org", "invalid"),

@@ -131,7 +131,7 @@ def test_who_asks_too_often_keeps_what_was_typed_and_nothing_more_is_taken_down(
     assert LinkRequest.objects.count() == sum(answer.status_code == 303 for answer in answers) < 30
 
 
-def test_a_form_from_elsewhere_is_refused_in_the_house_style() -> None:
+def test_a_form_from_elsewhere_is_refused_in_plain_words() -> None:
     answer = Client(enforce_csrf_checks=True).post("/subscribe", filled())
     assert answer.status_code == 403
     assert "This form was not accepted" in answer.content.decode()
