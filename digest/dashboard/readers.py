@@ -187,7 +187,7 @@ def lift(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @require_POST
 @staff_only(seen_by=Role.PRIVACY, done_by=Role.PRIVACY, asked_again=True)
-def export(request: HttpRequest, public_id: str) -> HttpResponse:
+def export_reader(request: HttpRequest, public_id: str) -> HttpResponse:
     """Return all data about a reader, as the JSON file that readers can download themselves."""
     one = _known(public_id)
     with transaction.atomic():
@@ -256,6 +256,6 @@ urlpatterns = [
     path("readers/<str:public_id>", reader, name="dashboard_reader"),
     path("readers/<str:public_id>/suppress", suppress, name="dashboard_suppress"),
     path("readers/<str:public_id>/lift", lift, name="dashboard_lift"),
-    path("readers/<str:public_id>/export", export, name="dashboard_export"),
+    path("readers/<str:public_id>/export", export_reader, name="dashboard_export"),
     path("readers/<str:public_id>/erase", erase_page, name="dashboard_erase"),
 ]

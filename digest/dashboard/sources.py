@@ -175,7 +175,7 @@ def add_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @staff_only()
-def export(request: HttpRequest) -> HttpResponse:
+def export_opml(request: HttpRequest) -> HttpResponse:
     headers = {"Content-Disposition": 'attachment; filename="broadsheet.opml"'}
     return HttpResponse(source_list.export(), content_type="text/x-opml; charset=utf-8", headers=headers)
 
@@ -308,7 +308,7 @@ urlpatterns = [
     path("sources/add", add, name="dashboard_source_add"),
     path("sources/list", offer_list, name="dashboard_source_list"),
     path("sources/list/add", add_list, name="dashboard_source_list_add"),
-    path("sources.opml", export, name="dashboard_source_export"),
+    path("sources.opml", export_opml, name="dashboard_source_export"),
     path("sources/<int:pk>", one_source, name="dashboard_source"),
     path("sources/<int:pk>/refresh", refresh_now, name="dashboard_source_refresh"),
     path("sources/<int:pk>/switch", switch, name="dashboard_source_switch"),

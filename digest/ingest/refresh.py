@@ -23,7 +23,7 @@ from digest.ingest.store import Reading, good_reading, note_failure, store
 from digest.models import Source
 from digest.source_errors import ErrorKind
 
-__all__ = ["MOST_MISSED", "Reading", "fill_gaps", "missed_days", "refresh", "refresh_due", "seed_sources"]
+__all__ = ["MOST_MISSED", "Reading", "days_to_fill", "fill_gaps", "refresh", "refresh_due", "seed_sources"]
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def fill_gaps(now: datetime, *, limit: int, parser: ParserProcess | None = None)
             source.refresh_from_db()  # for the next day
 
 
-def missed_days(now: datetime) -> list[date]:
+def days_to_fill(now: datetime) -> list[date]:
     """Return the days that at least one of arXiv's feeds missed in the past week, oldest first."""
     return sorted({day for days in _missed_by(now).values() for day in days})
 

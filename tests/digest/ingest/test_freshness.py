@@ -101,7 +101,7 @@ def test_a_stale_day_is_missed_by_that_feed_alone_and_back_filled(monkeypatch: p
             read(beside, at(day, 5))
             read(source, at(day, 5))
     assert state_of(source, at(5, 7))[0] == "stale"
-    assert refresh.missed_days(at(6, 5)) == [date(2026, 8, 5)]
+    assert refresh.days_to_fill(at(6, 5)) == [date(2026, 8, 5)]
     asked: list[str] = []
 
     def get(url: str, **_: Any) -> http.Fetched:
@@ -112,7 +112,7 @@ def test_a_stale_day_is_missed_by_that_feed_alone_and_back_filled(monkeypatch: p
     readings = list(refresh.fill_gaps(at(6, 5), limit=7))
     assert [(reading.source, reading.new) for reading in readings] == [("arXiv cs.LG", 1)]
     assert all("cat:cs.LG" in url and "cs.CL" not in url for url in asked)
-    assert refresh.missed_days(at(6, 5)) == []
+    assert refresh.days_to_fill(at(6, 5)) == []
 
 
 def api_answer(number: int, submitted: str = "2026-08-04") -> bytes:

@@ -152,11 +152,11 @@ TUESDAY = datetime(2026, 3, 3, 6, tzinfo=UTC)
 def test_days_missed_in_an_outage_are_back_filled_even_when_today_has_come(arxiv: list[str]) -> None:
     source = arxiv_source()
     came(date(2026, 2, 26), date(2026, 3, 3))
-    assert refresh.missed_days(TUESDAY) == [date(2026, 2, 27), date(2026, 3, 2)]
+    assert refresh.days_to_fill(TUESDAY) == [date(2026, 2, 27), date(2026, 3, 2)]
     list(refresh.fill_gaps(TUESDAY, limit=1))
-    assert refresh.missed_days(TUESDAY) == [date(2026, 3, 2)]
+    assert refresh.days_to_fill(TUESDAY) == [date(2026, 3, 2)]
     list(refresh.fill_gaps(TUESDAY, limit=7))
-    assert refresh.missed_days(TUESDAY) == []
+    assert refresh.days_to_fill(TUESDAY) == []
     source.refresh_from_db()
     assert source.last_reading["announced_on"] == "2026-03-03"  # the newest day stays the source's state
     asked = len(arxiv)
@@ -167,10 +167,10 @@ def test_days_missed_in_an_outage_are_back_filled_even_when_today_has_come(arxiv
 def test_a_missed_day_stays_missed_while_the_api_is_gone(arxiv: list[str]) -> None:
     arxiv_source()
     came(date(2026, 3, 2 - 1) - timedelta(days=3), date(2026, 3, 3))
-    missed = refresh.missed_days(TUESDAY)
+    missed = refresh.days_to_fill(TUESDAY)
     arxiv.append("gone")
     assert [reading.error_kind for reading in refresh.fill_gaps(TUESDAY, limit=7)] == [ErrorKind.TIMEOUT]
-    assert refresh.missed_days(TUESDAY) == missed != []
+    assert refresh.days_to_fill(TUESDAY) == missed != []
 
 
 @pytest.mark.service
@@ -179,7 +179,7 @@ def test_a_first_run_on_a_weekend_back_fills_the_last_announced_day(arxiv: list[
     list(refresh.fill_gaps(datetime(2026, 3, 1, 9, tzinfo=UTC), limit=7))  # a Sunday
     source.refresh_from_db()
     assert source.last_reading["announced_on"] == "2026-02-27"
-    assert refresh.missed_days(TUESDAY) == [date(2026, 3, 2)]
+    assert refresh.days_to_fill(TUESDAY) == [date(2026, 3, 2)]
 
 
 def test_the_default_sources_are_laid_down_once_and_an_operators_choice_is_kept() -> None:
