@@ -17,7 +17,7 @@ from digest.models import Paper, PaperChange, Source
 
 ARXIV_KINDS = {"arxiv_rss", "arxiv_rdf", "arxiv_api", "arxiv_oai"}
 VOTING_KINDS = {"hugging_face"}
-TEXT = ("title", "abstract", "authors", "categories", "primary_category", "version")
+TOLD = ("title", "abstract", "authors", "categories", "primary_category", "url", "version")
 Kind, State = PaperChange.Kind, PaperChange.State
 
 
@@ -56,7 +56,7 @@ def texts_of(row: Paper | Entry) -> dict[str, Any]:
 
 def snapshot(paper: Paper) -> dict[str, Any]:
     """Return what a change may change, as JSON holds it."""
-    kept = {name: getattr(paper, name) for name in TEXT} | {"told_by_id": paper.told_by_id}
+    kept = {name: getattr(paper, name) for name in TOLD} | {"told_by_id": paper.told_by_id}
     return kept | {"withdrawn_at": paper.withdrawn_at and paper.withdrawn_at.isoformat()}
 
 

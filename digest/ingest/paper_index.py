@@ -33,7 +33,8 @@ UPDATABLE = [
     "identifier", "title", "abstract", "authors", "categories", "primary_category", "url",
     "published_at", "published_precision", "announced_on", "first_seen_at", "version", "withdrawn_at", "told_by",
 ]  # fmt: skip
-READABLE = ("title", "abstract", "authors", "categories", "withdrawn_at")  # what readers see of a change
+# what readers see of a change
+READABLE = ("title", "abstract", "authors", "categories", "url", "version", "withdrawn_at")
 
 S = TypeVar("S")
 
@@ -296,7 +297,7 @@ class PaperIndex:
             paper.withdrawn_at = None
         if newer:
             paper.told_by = self._source
-        paper.url = (entry.url if takes_over else "") or paper.url or entry.url
+        paper.url = (entry.url if newer and speaks else "") or paper.url or entry.url
         is_nearer = paper.published_precision != DAY and entry.precision == DAY
         if entry.published and (takes_over or is_nearer or not paper.published_at):
             paper.published_at, paper.published_precision = entry.published, entry.precision

@@ -153,7 +153,12 @@ def test_a_page_that_is_renamed_keeps_its_guid_and_date() -> None:
 
 def test_a_new_version_of_a_preprint_is_the_same_work(data: Path) -> None:
     readings = [given(data, f"04-versioned-dois-day{day + 1}.xml", days=day) for day in range(2)]
-    assert [(reading.new, reading.stored) for reading in readings] == [(3, 3), (0, 3)]
+    assert [(reading.new, reading.updated, reading.stored) for reading in readings] == [(3, 0, 3), (0, 3, 3)]
+    assert sorted(Paper.objects.values_list("url", flat=True)) == [
+        "https://chemrxiv.org/doi/full/10.26434/chemrxiv-2026-hss99/v2",
+        "https://doi.org/10.31234/osf.io/abcde_v2",
+        "https://www.biorxiv.org/content/10.64898/2026.08.01.999001v2",
+    ]
     assert sorted(Paper.objects.values_list("identifier", "version")) == [
         ("doi:10.26434/chemrxiv-2026-hss99", 2),
         ("doi:10.31234/osf.io/abcde", 2),
@@ -162,31 +167,62 @@ def test_a_new_version_of_a_preprint_is_the_same_work(data: Path) -> None:
     assert set(Sighting.objects.filter(seen_at__gt=NOON).values_list("announced", flat=True)) == {"replace"}
 
 
-@pytest.mark.parametrize(
-    ("doi", "folded"),
-    [
-        ("10.7554/eLife.98765.{}", True),
-        ("10.21203/rs.3.rs-1234567/v{}", True),
-        ("10.20944/preprints202608.0123.v{}", True),
-        ("10.12688/f1000research.98765.{}", True),
-        ("10.22541/au.178.99/v{}", True),
-        ("10.26434/chemrxiv-2026-hss99-v{}", True),
-        ("10.26434/chemrxiv.1234567.v{}", True),
-        ("10.6084/m9.figshare.1234567.v{}", True),
-        ("10.31219/osf.io/q2w3e_v{}", True),
-        ("10.1016/j.robot.2026.v{}", False),
-        ("10.5555/robots/v{}", False),
-        ("10.1038/s41586-026-1.{}", False),
-    ],
-)
-def test_versions_are_folded_for_registrants_that_number_so_and_for_no_other(doi: str, *, folded: bool) -> None:
-    for day in range(2):
-        name = doi.format(day + 1)
-        shown = item(f"A robot {day}", f"https://doi.org/{name}", more=f"<dc:identifier>doi:{name}</dc:identifier>")
-        show(rss(shown), days=day)
-    assert list(Paper.objects.order_by("pk").values_list("version", "title")) == (
-        [(2, "A robot 1")] if folded else [(1, "A robot 0"), (1, "A robot 1")]
-    )
+NUMBERED = [
+    "10.1101/2026.08.01.999001v{}",
+    "10.64898/2026.08.01.999001v{}",
+    "10.26434/chemrxiv-2026-hss99/v{}",
+    "10.26434/chemrxiv-2026-hss99-v{}",
+    "10.26434/chemrxiv.1234567.v{}",
+    "10.33774/coe-2026-hss99-v{}",
+    "10.21203/rs.3.rs-1234567/v{}",
+    "10.22541/au.178.99/v{}",
+    "10.36227/techrxiv.1234567.v{}",
+    "10.36227/techrxiv.178.99/v{}",
+    "10.20944/preprints202608.0123.v{}",
+    "10.31124/advance.1234567.v{}",
+    "10.6084/m9.figshare.1234567.v{}",
+    "10.14293/PR2199.000999.v{}",
+    "10.7287/peerj.preprints.99999v{}",
+    "10.12688/f1000research.98765.{}",
+    "10.12688/wellcomeopenres.98765.{}",
+    "10.7554/eLife.98765.{}",
+    "10.32388/A1B2C3.{}",
+    "10.1002/essoar.99999999.{}",
+    "10.31219/osf.io/q2w3e_v{}",
+    "10.31234/osf.io/abcde_v{}",
+]
+LIKE_NUMBERED = ["10.1016/j.robot.2026.v{}", "10.5555/robots/v{}", "10.1038/s41586-026-1.{}", "10.5555/osf-abcde_v{}"]
+
+
+def show_versions(doi: str, *, link: str) -> list[store.Reading]:
+    names = [doi.format(version) for version in (1, 2, 1)]
+    return [
+        show(rss(item("A robot", link.format(name), more=f"<dc:identifier>doi:{name}</dc:identifier>")), days=day)
+        for day, name in enumerate(names)
+    ]
+
+
+@pytest.mark.parametrize("link", ["https://doi.org/{}", "https://j.example.org/doi/full/{}"])
+@pytest.mark.parametrize("doi", NUMBERED)
+def test_a_version_of_a_registrant_that_numbers_so_is_an_update_and_its_link_is_kept(doi: str, link: str) -> None:
+    readings = show_versions(doi, link=link)
+    assert [(reading.new, reading.updated) for reading in readings] == [(1, 0), (0, 1), (0, 0)]
+    paper = Paper.objects.get()
+    assert (paper.version, paper.url) == (2, link.format(doi.format(2)))
+
+
+@pytest.mark.parametrize("doi", LIKE_NUMBERED)
+def test_what_looks_like_a_version_of_another_registrant_is_another_work(doi: str) -> None:
+    readings = show_versions(doi, link="https://doi.org/{}")
+    assert [(reading.new, reading.updated) for reading in readings] == [(1, 0), (1, 0), (0, 0)]
+
+
+def test_another_sites_version_moves_no_link(data: Path) -> None:
+    given(data, "04-versioned-dois-day1.xml")
+    before = set(Paper.objects.values_list("url", "version"))
+    link = "https://www.biorxiv.org/content/10.64898/2026.08.01.999001v2"
+    reading = show(rss(item("A robot on bioRxiv", link), home="https://k.example.org/"), days=1)
+    assert (set(Paper.objects.values_list("url", "version")), reading.updated) == (before, 0)
 
 
 def test_elifes_version_of_record_and_its_parts() -> None:
