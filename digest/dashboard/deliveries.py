@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from digest import charts
 from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import plural, shorten
 from digest.compose.reasons import Reason, reason_in_words, terms_in_words
-from digest.dashboard import audit_log, charts
+from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
 from digest.delivery import retry, throttle

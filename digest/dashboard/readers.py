@@ -18,8 +18,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from digest import charts
 from digest.compose.phrases import shorten
-from digest.dashboard import audit_log, charts
+from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.deliveries import chosen_for
 from digest.dashboard.pages import page, staff_only

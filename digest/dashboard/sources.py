@@ -14,8 +14,9 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from digest import charts
 from digest.compose.phrases import plural
-from digest.dashboard import audit_log, charts
+from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
 from digest.editions.open_edition import current_time

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from digest.dashboard.charts import small
+from digest.charts import small
 
 
 def test_series_are_stacked_and_summed() -> None:

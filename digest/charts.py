@@ -1,14 +1,17 @@
-"""Draw charts as SVG on the server: vertical or horizontal bars, stacked if there are several series, with a table.
+"""Draw charts as SVG on the server, with a table: vertical bars, horizontal bars, or a count as it rose over time.
 
-No script and no inline style: colours are classes of ``static/dashboard.css`` (.series-1 to .series-6), sizes are
-attributes.
+No script and no inline style: colours are classes of ``static/charts.css`` (.series-1 to .series-6), sizes are
+attributes. A page with a chart links that style sheet and shows :attr:`Chart.html`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 # In units of the drawing, which scales with its page
@@ -41,7 +44,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """The values of ``dashboard/chart.html``, which adds a table of the same numbers for screen readers."""
+    """The values of ``chart.html``, which adds a table of the same numbers for screen readers."""
 
     title: str
     unit: str
@@ -58,6 +61,12 @@ class Chart:
     @property
     def is_empty(self) -> bool:
         return not self.bars
+
+    @property
+    def html(self) -> SafeString:
+        """Return the drawing as markup for the templates of both engines."""
+        # Jinja's engine returns a plain string, which Django's templates would escape
+        return SafeString(render_to_string("chart.html", {"chart": self}, using="jinja2"))
 
 
 def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]], *, unit: str) -> Chart:
@@ -85,10 +94,7 @@ def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]],
         for place, (label, _) in enumerate(rows)
         if place % every == 0
     )
-    beside = tuple(
-        Mark(LEFT - 6, round(HEIGHT - BOTTOM - part * high + 4, 1), f"{highest * part:,.0f}") for part in (0, 0.5, 1)
-    )
-    return Chart(title, unit, tuple(series), rows, tuple(drawn), below, beside, _in_words(series, unit))
+    return Chart(title, unit, tuple(series), rows, tuple(drawn), below, _levels(highest, high), _in_words(series, unit))
 
 
 def across(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]], *, unit: str) -> Chart:
@@ -112,6 +118,64 @@ def across(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]
         title, unit, tuple(series), rows, tuple(drawn), (), tuple(beside), _in_words(series, unit), height=height,
         axis=(NAMES, 0, NAMES, height),
     )  # fmt: skip
+
+
+# Of a chart over time: readings in its table, and dates below it
+MOST_READINGS, DATES = 40, 4
+
+
+def over_time(title: str, readings: Sequence[tuple[datetime, int]], *, until: datetime, unit: str, name: str) -> Chart:
+    """Return a count >= 0 as it stood at each time: a step from each reading to the next, the last one to ``until``.
+
+    ``readings`` are (aware time, count) in order. Of many, those are kept that show the rise: evenly spaced, the first
+    and the last among them.
+    """
+    if len(readings) > MOST_READINGS:
+        last = len(readings) - 1
+        readings = [readings[place * last // (MOST_READINGS - 1)] for place in range(MOST_READINGS)]
+    rows = tuple((f"{at:%-d %b %Y, %H:%M}", (int(count),)) for at, count in readings)
+    if not readings:
+        return Chart(title, unit, (name,), (), (), (), (), _("Nothing yet."))
+    begin, end = readings[0][0], max(until, readings[-1][0])
+    span = max((end - begin).total_seconds(), 1.0)
+    highest = _round_up(max(count for _, count in readings))
+    high = HEIGHT - BOTTOM - 8
+
+    def x_of(at: datetime) -> float:
+        return LEFT + (at - begin).total_seconds() / span * (WIDTH - LEFT)
+
+    ends = [at for at, _ in readings[1:]] + [end]
+    drawn = tuple(
+        Bar(
+            round(x_of(at), 1), round(HEIGHT - BOTTOM - count / highest * high, 1),
+            round(max(x_of(until_then) - x_of(at), 1.0), 1), round(count / highest * high, 1), 1, f"{label}: {count:,}",
+        )
+        for (at, count), until_then, (label, _) in zip(readings, ends, rows, strict=True)
+        if count
+    )  # fmt: skip
+    summary = _("%(first)s at first, %(last)s at last.") % {
+        "first": f"{readings[0][1]:,}",
+        "last": f"{readings[-1][1]:,}",
+    }
+    return Chart(title, unit, (name,), rows, drawn, _dates(begin, end), _levels(highest, high), summary)
+
+
+def _dates(begin: datetime, end: datetime) -> tuple[Mark, ...]:
+    """Return the dates below a chart over time, in its four quarters; the hours too where it is short."""
+    form = "%-d %b" if (end - begin).days >= DATES else "%-d %b, %H:%M"
+    step = (end - begin) / DATES
+    moments = [begin + step * (place + 0.5) for place in range(DATES)]
+    return tuple(
+        Mark(round(LEFT + (place + 0.5) / DATES * (WIDTH - LEFT), 1), HEIGHT - 6, f"{at:{form}}")
+        for place, at in enumerate(moments)
+    )
+
+
+def _levels(highest: int, high: int) -> tuple[Mark, ...]:
+    """Return the numbers beside a drawing that is ``high`` units high: nothing, half and ``highest``."""
+    return tuple(
+        Mark(LEFT - 6, round(HEIGHT - BOTTOM - part * high + 4, 1), f"{highest * part:,.0f}") for part in (0, 0.5, 1)
+    )
 
 
 def _round_up(highest: int) -> int:
