@@ -16,7 +16,7 @@ from digest.compose.phrases import plural
 from digest.editions.curation import first_day
 from digest.editions.open_edition import WINDOW, card_of
 from digest.editions.search import words_of
-from digest.ingest.entry import canonical_identifier
+from digest.identifiers.canonical import canonical_identifier
 from digest.models import CuratorPick, Edition, EditionPaper, Paper, Sighting
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
 

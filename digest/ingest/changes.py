@@ -7,9 +7,9 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from digest.identifiers.canonical import canonical_identifier
 from digest.ingest import claims
 from digest.ingest.claims import Kind, State
-from digest.ingest.entry import canonical_identifier
 from digest.ingest.identity import are_two_works
 from digest.ingest.merge import CannotUndo, merge_rows, undo_merge
 from digest.ingest.tag import tag

@@ -9,10 +9,10 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
+from digest.identifiers.links import host_of
+from digest.identifiers.registrants import sites_of
 from digest.ingest.entry import Entry
 from digest.ingest.identity import scheme_of
-from digest.ingest.links import host_of
-from digest.ingest.registrants import sites_of
 from digest.models import Paper, PaperChange, Source
 
 ARXIV_KINDS = {"arxiv_rss", "arxiv_rdf", "arxiv_api", "arxiv_oai"}

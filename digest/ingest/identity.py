@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from digest import text
-from digest.ingest.entry import Entry, normalise_title, title_identifier
-from digest.ingest.links import bounded_name, clean_link, fuller_link_names, link_name
+from digest.identifiers.canonical import normalise_title, title_identifier
+from digest.identifiers.links import bounded_name, clean_link, fuller_link_names, link_name
+from digest.ingest.entry import Entry
 
 STRONG = ("arxiv", "doi", "pmid")
 PREFERRED = (*STRONG, "url", "guid", "title")  # the first of these stands for a paper where only one name is shown

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import Any, TypeVar
 
+from digest.identifiers.canonical import normalise_title, title_identifier
+from digest.identifiers.links import hash_of
 from digest.ingest import claims
 from digest.ingest.claims import Kind, Standing, State
-from digest.ingest.entry import DAY, Entry, normalise_title, title_identifier
+from digest.ingest.entry import DAY, Entry
 from digest.ingest.identity import (
     RECORD_KINDS,
     all_names,
@@ -23,7 +25,6 @@ from digest.ingest.identity import (
     same_authors,
     scheme_of,
 )
-from digest.ingest.links import hash_of
 from digest.ingest.merge import merge_rows
 from digest.ingest.tag import SLICE, tag
 from digest.models import Identifier, Paper, PaperChange, Source

@@ -6,7 +6,7 @@ Without the second, what is listed already under a name with a version or a trac
 from django.db import migrations
 from django.db.models import OuterRef, Q, Subquery
 
-from digest.ingest.entry import canonical_identifier
+from digest.identifiers.canonical import canonical_identifier
 
 
 def fill_told_by(apps, schema_editor):

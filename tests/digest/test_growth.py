@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from digest.ingest.entry import canonical_identifier, normalise_title, title_identifier, version_of
+from digest.identifiers.canonical import canonical_identifier, normalise_title, title_identifier, version_of
 from digest.ingest.parsers.authors import authors_of
 from digest.ingest.parsers.feed import shorten_text, web_address
 from digest.text import clean, clean_abstract, clean_name, fold, sentences, split_authors, visible

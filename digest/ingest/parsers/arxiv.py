@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from digest.ingest.entry import canonical_identifier, version_of
+from digest.identifiers.canonical import canonical_identifier, version_of
 from digest.ingest.parsers.taxonomy import CATEGORIES
 
 EASTERN = "America/New_York"  # arXiv's days

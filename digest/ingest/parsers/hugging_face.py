@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from digest.ingest.entry import Entry, canonical_identifier
+from digest.identifiers.canonical import canonical_identifier
+from digest.ingest.entry import Entry
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.body import open_text
 from digest.ingest.parsers.dates import moment_of

@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from itertools import islice
 
-from digest.ingest.entry import DAY, Entry, canonical_identifier, title_identifier, version_of
+from digest.identifiers.canonical import canonical_identifier, title_identifier, version_of
+from digest.identifiers.links import clean_link, link_name
+from digest.ingest.entry import DAY, Entry
 from digest.ingest.identity import is_strong, rank
-from digest.ingest.links import clean_link, link_name
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.authors import authors_of
 from digest.ingest.parsers.dates import date_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import quote_plus
 
-from digest.ingest.entry import Entry, title_identifier
+from digest.identifiers.canonical import title_identifier
+from digest.ingest.entry import Entry
 from digest.ingest.parsers.body import Text, open_text
 from digest.ingest.parsers.feed import MAX_TITLE, Feed, Refused, SourceUnreadable, assemble, shorten_text
 from digest.source_errors import ErrorKind

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from digest.identifiers.canonical import title_identifier
 from digest.ingest import store
 from digest.ingest.changes import CannotUndo, read_anew, settle
-from digest.ingest.entry import Entry, title_identifier
+from digest.ingest.entry import Entry
 from digest.models import Delivery, Paper, PaperChange, Sighting, Source
 from digest.record import DigestRecord
 from tests.support.factories import NOON, delivery, entry, feed, reader, source, topic

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from digest.identifiers.canonical import normalise_title
 from digest.ingest import sample
-from digest.ingest.entry import CROSS, NEW, REPLACE, REPLACE_CROSS, UNANNOUNCED, Entry, normalise_title
+from digest.ingest.entry import CROSS, NEW, REPLACE, REPLACE_CROSS, UNANNOUNCED, Entry
 from digest.ingest.parsers import Feed
 
 FILES = [path for path in Path(sample.__file__).parent.iterdir() if path.suffix in (".json", ".rdf", ".txt", ".xml")]

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from digest.identifiers.canonical import title_identifier
 from digest.ingest import parsers, store
-from digest.ingest.entry import Entry, title_identifier
+from digest.ingest.entry import Entry
 from digest.ingest.parsers import SourceUnreadable
 from digest.models import Delivery, Identifier, Paper, Sighting, Source
 from digest.record import DigestRecord

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from digest.identifiers.canonical import title_identifier
 from digest.ingest import parsers
-from digest.ingest.entry import title_identifier
 from digest.source_errors import ErrorKind
 from tests.support.source_errors import unreadable
 

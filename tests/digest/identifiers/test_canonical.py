@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.ingest.entry import canonical_identifier, normalise_title, title_identifier, version_of
+from digest.identifiers.canonical import canonical_identifier, normalise_title, title_identifier, version_of
 
 
 @pytest.mark.parametrize(
