@@ -71,7 +71,7 @@ def served(installation: Installation, *, port: int = 0) -> Iterator[Served]:
     port, log = port or free_port(), installation.var / "serve.log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve", "--port", str(port)],
+            [sys.executable, "manage.py", "serve", str(port)],
             cwd=ROOT,
             env=installation.environment,
             stdout=out,

@@ -2,60 +2,150 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
-import subprocess
-import sys
+import socket
 import threading
-import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from digest.management.process_tree import StartsInVain, restart_dead, running
+from digest.models import Edition
+from digest.two_factor import DEMONSTRATION
 from subscriptions.seed_data import seed_topics
 
-GRACE = 15  # seconds to finish, then the tree is killed
 CELERY = ["-m", "celery", "-q", "-A", "digest.config.celery"]
 WORKER = [*CELERY, "worker", "-l", "warning", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+LOOK = 0.2  # seconds between two looks at the children
+IS_REAL = {
+    "live": "The day is real: sources are read, and mails leave by MAIL_PROVIDER ({provider}).",
+    "sample": (
+        "Pages, sign-up, ranking and mails work as they will. Not real: the papers are invented, the day stands still, "
+        "and mails only go to {outbox}. Start for real with: ./run serve --live"
+    ),
+    "rehearsal": (
+        "The papers are those of the files that ./run digest --from was given. Not real: the day stands still, and "
+        "mails only go to {outbox}."
+    ),
+}
 
 
 class Command(BaseCommand):
     help = (
         "Serve the web pages and send links to visitors; in live mode also fetch, open editions and send digests. "
-        "Runs until Ctrl-C. "
-        "Exit codes: 0 stopped on request; 1 a process ended unexpectedly; 2 wrong arguments or settings."
+        "A process that dies is started again. Runs until Ctrl-C. "
+        "Exit codes: 0 stopped on request; 1 a process does not stay up; 2 wrong arguments or settings."
     )
     requires_system_checks = ()
 
+    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
+        return super().create_parser("./run", subcommand, allow_abbrev=False, **options)
+
     def add_arguments(self, parser: ArgumentParser) -> None:
+        # read by ./run, before any setting is; named here for the usage text
+        for mode in IS_REAL:
+            parser.add_argument(f"--{mode}", action="store_true", help=f"serve the {mode} days")
+        parser.add_argument("port", nargs="?", type=_port, default=8000, help="port of the web pages (%(default)s)")
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-        parser.add_argument("--port", type=int, default=8000, help="port of the web pages (%(default)s)")
 
     def handle(self, *, host: str, port: int, **options: Any) -> None:
+        with _alone_on_this_database():
+            _raise_if_taken(host, port)
+            _link_to(port)
+            self._prepare()
+            self._say_where()
+            with _stop_signals() as stop, running(_programs(host, port)) as children:
+                while not stop.wait(LOOK):
+                    try:
+                        restart_dead(children)
+                    except StartsInVain as error:
+                        name, code = error.args
+                        raise CommandError(
+                            f"{name} does not stay up (exit code {code}); its last lines are above. "
+                            "All processes are stopped."
+                        ) from error
+
+    def _prepare(self) -> None:
         if settings.MODE == "live":
             call_command("first_run", stdout=self.stdout)
-            what = "with its timetable"
+        elif settings.MODE == "sample" and not Edition.objects.exists():
+            call_command("digest", stdout=self.stdout)
         else:
             seed_topics()
-            what = f"the {settings.MODE} day, always the same; its mails go to the outbox"
-        self.stdout.write(f"Broadsheet, {what}: http://localhost:{port} until Ctrl-C.")
+
+    def _say_where(self) -> None:
+        outbox = os.path.relpath(settings.OUTBOX)
+        self.stdout.write(
+            f"\nBroadsheet ({settings.MODE} day): {settings.SITE_URL} until Ctrl-C."
+            f"\nCurators' dashboard: {settings.SITE_URL}/dashboard/ (the first digest printed the login of "
+            f"{DEMONSTRATION}; another one: ./run manage staff ADDRESS --role owner)"
+            f"\n{IS_REAL[settings.MODE].format(outbox=outbox, provider=settings.MAIL_PROVIDER)}"
+        )
         self.stdout.flush()
-        with _stop_signals() as stop, _running(_processes(host, port)) as children:
-            while not stop.wait(0.2):
-                for name, child in children.items():
-                    if (code := child.poll()) is not None:
-                        raise CommandError(f"{name} ended unexpectedly (exit code {code}). All processes are stopped.")
 
 
-def _processes(host: str, port: int) -> dict[str, list[str]]:
-    """Return the arguments to Python for each process of this configuration."""
-    web = ["-m", "gunicorn", "-c", "python:digest.config.gunicorn", "--bind", f"{host}:{port}"]
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise ArgumentTypeError(f"{text!r} is not a port: give a number from 1 to 65535")
+    return int(text)
+
+
+@contextmanager
+def _alone_on_this_database() -> Iterator[None]:
+    """Hold a lock that the system releases with this process, also when it is killed. Raises CommandError."""
+    path = settings.VAR / f"serve-{settings.MODE}.lock"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            other = file.read().strip() or "?"
+            raise CommandError(
+                f"Another ./run serve runs on this database already (process {other}). Stop that one first, or give "
+                "this one a folder of its own with BROADSHEET_VAR.",
+                returncode=2,
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _raise_if_taken(host: str, port: int) -> None:
+    """Raise CommandError unless the port can be listened on."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            other = port + 1 if port < 65535 else 8000
+            what = {
+                errno.EADDRINUSE: f"Port {port} is in use by another program. Choose another one: ./run serve {other}",
+                errno.EACCES: f"Port {port} is for the superuser. Choose one from 1024: ./run serve 8000",
+            }.get(error.errno or 0, f"Cannot listen on {host}, port {port}: {error.strerror or error}.")
+            raise CommandError(what, returncode=2) from None
+
+
+def _link_to(port: int) -> None:
+    """Let links in mails lead to the port that is served, unless the operator gave SITE_URL."""
+    if not os.environ.get("SITE_URL"):
+        # for the children, and for the sample day that this process makes
+        os.environ["SITE_URL"] = settings.SITE_URL = f"http://localhost:{port}"
+
+
+def _programs(host: str, port: int) -> dict[str, list[str]]:
+    """Return name -> arguments to Python for each process of this configuration."""
+    where = f"[{host}]" if ":" in host else host
+    web = ["-m", "gunicorn", "-c", "python:digest.config.gunicorn", "--bind", f"{where}:{port}"]
     if settings.REDIS_URL:
         return {
             "web": web,
@@ -79,48 +169,3 @@ def _stop_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _running(processes: dict[str, list[str]]) -> Iterator[dict[str, subprocess.Popen[str]]]:
-    """Start the processes, each in a session of its own, and end all of them afterwards."""
-    children: dict[str, subprocess.Popen[str]] = {}
-    try:
-        for name, arguments in processes.items():
-            children[name] = subprocess.Popen(  # noqa: S603 (our own arguments)
-                [sys.executable, *arguments],
-                cwd=settings.BASE_DIR,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                # Ctrl-C reaches only this process, which stops the others by SIGTERM
-                start_new_session=True,
-            )
-            threading.Thread(target=_relay, args=(name, children[name])).start()
-        yield children
-    finally:
-        _end(list(children.values()))
-
-
-def _relay(name: str, child: subprocess.Popen[str]) -> None:
-    """Print the child's output line by line, until it and all its own children have ended."""
-    for line in child.stdout or ():
-        if line.strip():
-            # the service continues even if nobody reads its output
-            with suppress(BrokenPipeError):
-                print(f"{name:6}", line.rstrip(), flush=True)  # noqa: T201 (output of other programs)
-
-
-def _end(children: list[subprocess.Popen[str]]) -> None:
-    """Ask each child to finish, then kill the rest of its process group."""
-    for child in children:
-        child.terminate()
-    deadline = time.monotonic() + GRACE
-    for child in children:
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(max(0, deadline - time.monotonic()))
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
