@@ -9,12 +9,20 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "digest.config.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import DatabaseError, InterfaceError
 
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         print(f"Broadsheet cannot start. {error}", file=sys.stderr)  # noqa: T201 (nothing else is running yet)
         sys.exit(2)
+    except (OSError, DatabaseError, InterfaceError) as error:
+        from digest.config.storage_errors import explain_storage_error
+
+        if (why := explain_storage_error(error)) is None:
+            raise
+        print(f"Broadsheet stopped. {why}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
     except KeyboardInterrupt:
         print("\nStopped. What was stored stays; run it again to go on.", file=sys.stderr)  # noqa: T201
         sys.exit(130)

@@ -38,4 +38,7 @@ def reachable_hosts(hosts: Sequence[str] = HOSTS, *, port: int = 443, seconds: f
 
 
 if __name__ == "__main__":
-    sys.exit(0 if reachable_hosts() else 1)
+    try:
+        sys.exit(0 if reachable_hosts() else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)

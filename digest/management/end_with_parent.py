@@ -1,4 +1,4 @@
-"""Become another Python program that gets SIGTERM when its parent process dies: ``end_with_parent.py PARENT ARGUMENTS``.
+"""Become another Python program that gets SIGTERM when its parent dies: ``end_with_parent.py PARENT ARGUMENTS``.
 
 A parent that is killed can end nobody. Linux tells a child that asked for it (prctl(2)), and the wish survives exec;
 elsewhere the program only starts. Run as a script, because it must start in milliseconds.

@@ -39,7 +39,7 @@ class Child:
 
 @contextmanager
 def running(programs: Mapping[str, Sequence[str]]) -> Iterator[list[Child]]:
-    """Start the programs (name -> arguments to Python), each in a session of its own, and end all of them afterwards."""
+    """Start the programs (name -> arguments to Python), each in its own session, and end all of them afterwards."""
     children: list[Child] = []
     try:
         for name, arguments in programs.items():

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 import urllib.request
 from contextlib import ExitStack
 from email import message_from_bytes, policy
+from functools import partial
 from pathlib import Path
 
 import psycopg
 
+from digest.management.process_tree import MOST_SHORT_LIVES
+from tests.support.paths import ROOT
 from tests.support.running_service import Served, children_of, served, session_of, wait_for
 from tests.support.services import A_READER, AN_EDITION, Installation, empty_database, free_port, redis_server
 
@@ -50,15 +56,86 @@ def test_a_reader_whose_hour_is_now_gets_the_mail_without_a_hand(installation: I
     assert len(installation.mails()) == 1
 
 
-def test_when_one_process_dies_all_stop_and_the_exit_code_tells(installation: Installation) -> None:
+def test_a_process_that_dies_is_started_again(installation: Installation) -> None:
     with served(installation) as service:
         wait_for(lambda: "worker ready" in service.log.read_text(), service)
-        before = service.tree()
         worker = next(pid for pid in children_of(service.process.pid) if "celery" in _words(pid))
         os.kill(worker, signal.SIGKILL)
+        wait_for(lambda: "ended unexpectedly (exit code -9) and is started again" in service.log.read_text(), service)
+        wait_for(lambda: service.log.read_text().rstrip().rpartition("again.")[2].count("worker ready"), service)
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(30) == 0
+
+
+def test_a_process_that_does_not_stay_up_ends_all_with_its_exit_code(tmp_path: Path) -> None:
+    with served(Installation.at(tmp_path, BROADSHEET_MODE="sample")) as service:
+        for life in range(MOST_SHORT_LIVES):
+            wait_for(partial(_has_started, service, life + 1), service)
+            worker = next(pid for pid in children_of(service.process.pid) if "celery" in _words(pid))
+            os.kill(worker, signal.SIGKILL)
+        before = service.tree()
         assert service.process.wait(30) == 1
         assert [pid for pid in before if session_of(pid)] == []
-    assert "ended unexpectedly (exit code -9)" in service.log.read_text()
+    assert "worker does not stay up (exit code -9)" in service.log.read_text()
+
+
+def test_a_killed_service_leaves_no_process_behind(installation: Installation) -> None:
+    with served(installation) as service:
+        wait_for(lambda: "worker ready" in service.log.read_text(), service)
+        wait_for(lambda: "web    ready" in service.log.read_text(), service)
+        before = service.tree()
+        service.process.kill()
+        deadline = time.monotonic() + 30
+        while [pid for pid in before if session_of(pid)]:
+            assert time.monotonic() < deadline, [_words(pid) for pid in before if session_of(pid)]
+            time.sleep(0.1)
+
+
+def test_a_second_service_and_a_taken_port_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    installation = Installation.at(tmp_path / "one", BROADSHEET_MODE="sample")
+    with served(installation) as service:
+        wait_for(lambda: "web    ready" in service.log.read_text(), service)
+        other = Installation.at(tmp_path / "other", BROADSHEET_MODE="sample")
+        other.prepare()
+        for where, port, said in (
+            (installation, free_port(), f"runs on this database already (process {service.process.pid})"),
+            (other, service.port, f"Port {service.port} is in use by another program. Choose another one: ./run serve"),
+            (other, 0, "'0' is not a port: give a number from 1 to 65535"),
+        ):
+            code, lines = _serve(where, str(port))
+            assert code == 2
+            assert said in lines[-1]
+            assert "Traceback" not in "".join(lines)
+
+
+def test_links_lead_to_the_port_that_is_served(tmp_path: Path) -> None:
+    with served(Installation.at(tmp_path, BROADSHEET_MODE="sample")) as service:
+        wait_for(lambda: "web    ready" in service.log.read_text(), service)
+        mails = [path.read_text() for path in (tmp_path / "outbox").glob("*.eml")]
+        assert len(mails) == 3  # a first start loads the sample day
+        assert all(f"http://localhost:{service.port}/" in mail for mail in mails)
+        said = service.log.read_text()
+    assert f"http://localhost:{service.port}/dashboard/" in said
+    assert "Sign in as curator@broadsheet.invalid with the password" in said
+    assert "Not real: the papers are invented" in said
+
+
+def _has_started(service: Served, times: int) -> bool:
+    return service.log.read_text().count("worker ready: the timetable") == times
+
+
+def _serve(installation: Installation, *arguments: str) -> tuple[int, list[str]]:
+    """Return the exit code and the lines of a service that ends by itself."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "serve", *arguments],
+        cwd=ROOT,
+        env=installation.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.returncode, (done.stdout + done.stderr).splitlines()
 
 
 def _words(pid: int) -> list[str]:
@@ -104,4 +181,4 @@ def test_a_given_day_is_shown_and_does_not_move(tmp_path: Path) -> None:
         wait_for(lambda: "worker ready" in service.log.read_text(), service)
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(30) == 0
-    assert "the sample day, always the same" in service.log.read_text()
+    assert "the day stands still" in service.log.read_text()
