@@ -23,6 +23,7 @@ class Entry:
     identifiers: tuple[str, ...]
     title: str
     guid: str = ""  # the source's own name of it, which counts only there
+    related: tuple[str, ...] = ()  # names of other works that stand beside it, as they were written
     abstract: str = ""
     authors: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()  # the primary one first

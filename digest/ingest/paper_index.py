@@ -311,7 +311,7 @@ class PaperIndex:
             and change.source_id == self._source.pk
             and (entry.withdrawn if change.kind == Kind.WITHDRAWAL else change.said.get("version") == entry.version)
             for change in work.changes
-            if change.kind != Kind.MERGE
+            if change.kind != Kind.MERGE and "notice" not in change.said
         )
 
     def _note(

@@ -18,11 +18,13 @@ from digest import text
 from digest.ingest import freshness, parsers
 from digest.ingest.claims import VOTING_KINDS, is_of_kind
 from digest.ingest.entry import REPLACE, Entry
+from digest.ingest.notices import apply_notices
 from digest.ingest.paper_index import PaperIndex, Work, slices
 from digest.ingest.parsers import MAX_BYTES, Feed, Refused, SourceUnreadable, arxiv_api, arxiv_rss
 from digest.ingest.parsers.dates import not_ahead
+from digest.ingest.parsers.feed import shorten_text
 from digest.ingest.tag import SLICE
-from digest.models import Sighting, Source
+from digest.models import PaperChange, Sighting, Source
 from digest.source_errors import ErrorKind
 
 logger = logging.getLogger(__name__)
@@ -113,15 +115,19 @@ def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
                 refused.append(Refused(what=entry.identifiers[0], why="withdrawn, and not known here"))
         index.save()
         _write_sightings(source, [work for work in index.works if work.entry], now=now)
+        noticed = apply_notices(source, feed.kind, feed.notices, now=now)
         reading = Reading(
             source=source.name,
             expected=feed.expected,
             stored=sum(work.entry is not None for work in index.works),
             new=sum(work.is_new for work in index.works),
-            updated=sum(work.is_changed and not work.is_new for work in index.works),
+            updated=len(
+                {work.paper.pk for work in index.works if work.is_changed and not work.is_new}
+                | {change.paper_id for change in noticed if change.state == PaperChange.State.APPLIED}
+            ),
             announced_on=feed.announced_on,
             refused=(*feed.refused, *refused),
-            notes=feed.notes,
+            notes=(*feed.notes, *_noticed_in_words(noticed)),
         )
         Source.objects.filter(pk=source.pk).update(
             last_success_at=now,
@@ -132,6 +138,15 @@ def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
             days_read=freshness.days_read(source, feed),
         )
     return reading
+
+
+def _noticed_in_words(noticed: Iterable[PaperChange]) -> Iterator[str]:
+    for change in noticed:
+        title = shorten_text(change.paper.title)
+        if change.state == PaperChange.State.APPLIED:
+            yield f"a notice takes back “{title}”, which is marked as withdrawn"
+        else:
+            yield f"a notice may be about “{title}”: a curator decides, on the page Merges and claims"
 
 
 def _added_up(source: Source, feed: Feed, reading: Reading, now: datetime) -> dict[str, Any]:

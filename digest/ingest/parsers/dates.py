@@ -20,7 +20,7 @@ _NAME = (
 _WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+)?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _TIME = r"\d{1,2}:\d\d(?::\d\d)?(?:\s+[a-z]{2,5})?"
-WRITTEN = (
+WRITTEN: tuple[str, ...] = (
     rf"{_WEEKDAY}{_DAY}[\s-]+(?P<month>{_NAME})[\s,-]+(?P<year>\d{{4}})",
     rf"{_WEEKDAY}(?P<month>{_NAME})\s+(?:{_DAY},?\s+)?(?:{_TIME}\s+)?(?P<year>\d{{4}})",
     rf"(?P<year>\d{{4}})[\s-]+(?P<month>{_NAME})(?:[\s-]+{_DAY})?",

@@ -10,6 +10,7 @@ from datetime import date
 
 from digest.ingest.entry import NEW, Entry
 from digest.ingest.identity import tell_apart
+from digest.ingest.parsers.notices import MAX_NOTICES, Notice, notice_in
 from digest.ingest.parsers.retractions import why_no_work
 from digest.source_errors import ErrorKind, SourceError
 
@@ -56,6 +57,7 @@ class Feed:
     list_total: int | None = None
     announced_on: date | None = None
     refused: tuple[Refused, ...] = field(default=())
+    notices: tuple[Notice, ...] = field(default=())  # what its items say of works that were taken back
     notes: tuple[str, ...] = field(default=())  # "cut in the middle: the last entry was dropped"
 
     @property
@@ -85,6 +87,7 @@ def assemble(
     """
     good: list[Entry] = []
     refused: list[Refused] = []
+    notices: list[Notice] = []
     for number, thing in enumerate(found):
         if number >= MAX_ENTRIES:
             raise SourceUnreadable(ErrorKind.TOO_LARGE, f"more than {MAX_ENTRIES:,} entries")
@@ -94,6 +97,7 @@ def assemble(
             refused.append(Refused(what=shorten_text(thing.title or thing.identifiers[0]), why=why))
         elif why := why_no_work(thing.title, thing.abstract):
             refused.append(Refused(what=shorten_text(thing.title), why=why, is_work=False))
+            notices.extend(filter(None, [notice_in(thing)]))
         else:
             good.append(thing)
     kept, again = tell_apart(good, kind=kind, better=_better)
@@ -116,6 +120,7 @@ def assemble(
         list_total=list_total,
         announced_on=max((entry.announced_on for entry in kept if entry.announced_on), default=None),
         refused=tuple(refused),
+        notices=tuple(notices[:MAX_NOTICES]),
         notes=tuple(dict.fromkeys(notes))[:MAX_NOTES],
     )
 

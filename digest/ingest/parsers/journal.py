@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import islice
 
-from digest.identifiers.canonical import canonical_identifier, title_identifier, version_of
+from digest.identifiers.canonical import LONGEST, canonical_identifier, title_identifier, version_of
 from digest.identifiers.links import clean_link, link_name
 from digest.ingest.entry import DAY, Entry
 from digest.ingest.identity import is_strong, rank
@@ -14,13 +14,14 @@ from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.authors import authors_of
 from digest.ingest.parsers.dates import date_of
 from digest.ingest.parsers.descriptions import Description, describe
-from digest.ingest.parsers.feed import MAX_ABSTRACT, Feed, Refused, assemble, shorten_text, web_address
+from digest.ingest.parsers.feed import MAX_ABSTRACT, Feed, Refused, assemble, plain, shorten_text, web_address
 from digest.ingest.parsers.retractions import says_withdrawn
 from digest.ingest.parsers.syndication import Item, Syndicated, date_in, first_text, link_to, parse, texts_of
 
 KIND = "journal"
 DATES = ("published", "updated", "_publicationdate", "created", "_coverdate", "_coverdisplaydate")
 MAX_CATEGORIES, MAX_CATEGORY = 20, 100  # of an item; characters
+MAX_RELATED = 20  # links of an item
 
 _PREPRINT_SUBJECT = re.compile(r"((?:bio|med)Rxiv) Subject Collection: (.{1,100})")
 _MARK = re.compile(r"\A\[ASAP\]\s*")  # "as soon as publishable": a stage, no part of the title
@@ -79,6 +80,7 @@ def _entry(item: Item, journal: Sequence[str], notes: list[str]) -> Entry | Refu
         identifiers=identifiers or (title_identifier(title),),
         title=title,
         guid=guid,
+        related=_related(item),
         abstract=described.abstract,
         authors=authors or authors_of([described.authors]),
         categories=tuple(islice(dict.fromkeys(terms), MAX_CATEGORIES)),
@@ -117,6 +119,15 @@ def _identifiers(item: Item, link: str, guid: str) -> tuple[tuple[str, ...], int
     names = dict.fromkeys(name for name, _ in named if is_strong(name) or name == link_name(link) or not link)
     ranked = sorted(names, key=rank)
     return tuple(ranked), max((version for name, version in named if name == ranked[0]), default=1) if ranked else 1
+
+
+def _related(item: Item) -> tuple[str, ...]:
+    """Return the names of the works that an item is related to: a notice names so the work that it is about."""
+    given = [first_text(item, "dc_relation"), first_text(item, "_relation"), first_text(item, "prism_iscorrectionof")]
+    links = dict.get(item, "links")
+    beside = [link for link in links[:MAX_RELATED] if isinstance(link, dict)] if isinstance(links, list) else []
+    given += [plain(link.get("href")) for link in beside if link.get("rel") == "related"]
+    return tuple(dict.fromkeys(name for name in given if name and len(name) <= LONGEST))
 
 
 def _page_of(identifiers: tuple[str, ...], link: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 
+NOTICE = "a notice about another paper"
 LONGEST_NOTICE = 300  # characters of the abstract of a notice; a paper on retractions has more
 
 _NOUN = r"(?:paper|article|submission|manuscript|work|preprint|version|chapter|e-?print|entry|letter)\b"
@@ -47,14 +48,23 @@ _NOTICE = re.compile(
     rf"(?:retraction\s+(?:note|notice)|notice\s+of\s+(?:retraction|withdrawal|removal)|statement\s+of\s+retraction"
     rf"|(?:withdrawal|removal)\s+notice|(?:author|publisher|editorial)(?:'s|\u2019s|s')?\s+correction|corrigendum|corrigenda"
     rf"|erratum|(?:editorial\s+)?expression\s+of\s+concern|(?:editor|publisher)s?(?:'s|\u2019s|'|\u2019)?\s+note){_ABOUT}"
-    rf"|errata(?:\Z|\s*[:\[(]|\s+(?:to|for)\b)"
+    rf"|errata(?:\Z|\s*[:\[(]|\s+(?:to|for)\b)|partial\s+retraction{_ABOUT}"
+    r"|(?:notice\s+of\s+)?retraction\s+and\s+(?:replacement|republication)\b"
     rf"|(?:correction|corrections|retraction|addendum|withdrawal)(?:\s+(?:to|of|for))?\s*(?::|{_QUOTE}|\Z)"
     rf"|(?:correction|retraction)\s+for\s+.{{1,80}}\bet al\b",
     re.I,
 )
 _COULD_BE_A_PAPER = re.compile(
-    r"(?:corrections?|retraction|addendum|withdrawal|(?:editor|publisher)\S*\s+note)\b", re.I
+    r"(?:corrections?|retraction(?!\s+not(?:e|ice)\b)|addendum|withdrawal|(?:editor|publisher)\S*\s+note)\b", re.I
 )
+# The above article, published online on 3 August 2026, has been retracted by agreement
+_TOOK_BACK = re.compile(
+    rf"(?:this|the)\s+(?:\w+\s+)?{_NOUN}.{{0,250}}?\b(?:has\s+been|have\s+been|was|is|is\s+being)\s+{_HOW}"
+    r"(?:retracted|withdrawn|removed)\b",
+    re.I | re.S,
+)
+# PubMed's whole abstract of a notice: [This corrects the article DOI: 10.5555/1.]
+_NAMES_ANOTHER = re.compile(r"\W*this\s+(?:corrects|retracts|withdraws)\s+the\s+article\b", re.I)
 _COVER = r"(?:(?:outside|inside)\s+)?(?:front|back)\s+cover|cover\s+(?:picture|feature|image|profile)|frontispiece"
 _MATTER = (
     rf"{_COVER}|cover|issue information|masthead|front matter|back matter|table of contents|contents(?: list)?"
@@ -71,7 +81,7 @@ _FRONT_MATTER = re.compile(
 
 def says_withdrawn(*, title: str = "", abstract: str = "", comment: str = "") -> bool:
     """Return whether authors, archive or publisher took a work back, as far as its title, abstract or comment tell."""
-    title = _words(title)
+    title = words_of(title)
     return bool(
         _MARKED.match(title)
         or _MARKED_IN_CAPITALS.match(title)
@@ -84,13 +94,16 @@ def why_no_work(title: str, abstract: str = "") -> str:
     """Return why an item is no work of its own, ``""`` for a work; a title that only begins with such a word is a
     paper.
     """
-    title = _words(title)
-    if (match := _NOTICE.match(title)) and (
-        len(_words(abstract)) < LONGEST_NOTICE or not _COULD_BE_A_PAPER.match(match[0])
-    ):
-        return "a notice about another paper"
+    title, text = words_of(title), words_of(abstract)
+    if _NAMES_ANOTHER.match(text):
+        return NOTICE
+    if match := _NOTICE.match(title):
+        tells_it = _AT_THE_START.match(text) or _TOOK_BACK.search(text[:600])
+        if len(text) < LONGEST_NOTICE or tells_it or not _COULD_BE_A_PAPER.match(match[0]):
+            return NOTICE
     return "front matter of an issue" if _FRONT_MATTER.fullmatch(title) else ""
 
 
-def _words(text: str) -> str:
+def words_of(text: str) -> str:
+    """Return the words of a title or text on one line, without tags; at most 4,000 characters."""
     return " ".join(html.unescape(re.sub(r"</?[A-Za-z][^<>]*>", "", text[:4000])).split())

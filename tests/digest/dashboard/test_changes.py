@@ -57,6 +57,14 @@ def test_applying_and_undoing_change_the_paper_and_are_in_the_history(cleo: Clie
     assert [line.change_message.partition(".")[0] for line in LogEntry.objects.order_by("pk")] == ["Applied", "Undone"]
 
 
+def test_a_notice_is_shown_with_its_link(cleo: Client, claim: PaperChange) -> None:
+    said = {"version": 1, "notice": f"Retraction: {HOSTILE}", "url": "https://j.example.org/notice?a=1&b=2"}
+    PaperChange.objects.filter(pk=claim.pk).update(kind="withdrawal", said=said)
+    shown = cleo.get(reverse("dashboard_changes")).content.decode()
+    assert '<a href="https://j.example.org/notice?a=1&amp;b=2" rel="noopener noreferrer">Retraction: Watches' in shown
+    assert "<script>alert" not in shown
+
+
 @pytest.mark.parametrize("act", ["undo", "", "erase"])
 def test_what_cannot_be_done_is_said_and_changes_nothing(cleo: Client, claim: PaperChange, act: str) -> None:
     answer = cleo.post(reverse("dashboard_change", args=[claim.pk]), {"act": act}, follow=True)
