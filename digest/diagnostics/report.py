@@ -17,6 +17,7 @@ from dns.resolver import Resolver
 from digest.diagnostics import dns_records, mail_server
 from digest.diagnostics.check_result import CheckResult, Severity
 from digest.diagnostics.clock import examine_clock
+from digest.diagnostics.databases import examine_databases
 from digest.diagnostics.queue import examine_queue
 from digest.diagnostics.staff_accounts import examine_staff_accounts
 from digest.ingest.advice import explain
@@ -44,6 +45,7 @@ def examine(now: datetime, *, environment: Environment | None = None) -> list[Ch
     clock = examine_clock(environment.clock) if environment else []
     return [
         *database,
+        *examine_databases(),
         *clock,
         *broker,
         _beat(now),

@@ -90,11 +90,19 @@ def open_when_ready(now: datetime) -> Edition | None:
     if Edition.objects.filter(date=day).exists():
         return None
     if not Source.objects.filter(active=True).exists():
-        # an empty edition would mail every reader that there is nothing new
+        # an empty edition would tell readers that no paper came in
         return None
     if not _is_complete(day, now) and (now < arxiv_calendar.deadline(day) or Source.objects.due(now).exists()):
         return None
+    if is_unread(day, now=now):
+        return None
     return open_edition(day, now=now)[0]
+
+
+def is_unread(day: date, *, now: datetime) -> bool:
+    """Return whether every active source failed and nothing is new, so that an edition would only say so by mistake."""
+    states = {row["state"] for row in completeness_report(day, now=now)}
+    return states == {"failed"} and not _news(day, now).exists()
 
 
 def _is_complete(day: date, now: datetime) -> bool:

@@ -138,7 +138,7 @@ def _note_unfetched(source: Source, fetched: http.Fetched, *, now: datetime) -> 
     row: dict[str, Any] = {"next_check_at": fetched.next_check_at}
     if fetched.status == "later":
         row |= {"last_error_kind": kind, "last_error": fetched.error[:500]}
-        reading = Reading(source=source.name, error_kind=kind, error=fetched.error)
+        reading = Reading(source=source.name, error_kind=kind, error=fetched.error, host=source.host)
     else:
         reading = note_failure(source, kind, detail=fetched.error, now=now)
     Source.objects.filter(pk=source.pk).update(**row)

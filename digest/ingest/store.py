@@ -44,6 +44,7 @@ class Reading:
     notes: tuple[str, ...] = ()
     error_kind: ErrorKind | None = None
     error: str = ""
+    host: str = ""  # that was asked; empty for files
 
     def as_json(self, now: datetime) -> dict[str, Any]:
         """Return what the source's row keeps, for the edition's completeness report and for curators."""
@@ -172,7 +173,7 @@ def _added_up(source: Source, feed: Feed, reading: Reading, now: datetime) -> di
 
 def note_failure(source: Source, kind: ErrorKind, *, now: datetime, detail: str = "") -> Reading:
     """Write on the source's row why nothing came; what was stored before stays, and so does the last good reading."""
-    reading = Reading(source=source.name, error_kind=kind, error=detail)
+    reading = Reading(source=source.name, error_kind=kind, error=detail, host=source.host)
     Source.objects.filter(pk=source.pk).update(
         failures=source.failures + 1,
         last_error_kind=kind,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from digest.ingest.parser_process import ParserProcess
@@ -35,8 +35,10 @@ def _day(text: str) -> date:
         day = date.fromisoformat(text)
     except ValueError:
         day = date.min
-    if not 1990 <= day.year <= 2100:
-        raise ArgumentTypeError(f"{text!r} is not a day such as 2026-01-30, from 1990 to 2100")
+    if day.year < 1990:
+        raise ArgumentTypeError(f"{text!r} is not a day such as 2026-01-30, from 1990 to today")
+    if day > datetime.now(UTC).date():
+        raise ArgumentTypeError(f"{day} has not come yet (days are counted in UTC)")
     return day
 
 

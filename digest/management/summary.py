@@ -62,14 +62,24 @@ def print_readings(out: Console, readings: Sequence[Reading], *, day: date) -> N
             str(reading.announced_on or ""),
         )
     out.print(table)
+    lines = [line for reading in readings if not reading.error_kind for line in _remarks(reading, day)]
+    for line in [*lines, *_errors(readings)]:
+        out.print(f"  {escape(line)}", soft_wrap=True)
+
+
+def _errors(readings: Sequence[Reading]) -> Iterator[str]:
+    """Yield a line for each error; sources of one host with the same error share one."""
+    failed: dict[tuple[str, str], list[str]] = {}
     for reading in readings:
-        for line in _remarks(reading, day):
-            out.print(f"  {escape(line)}", soft_wrap=True)
+        if reading.error_kind:
+            why = explain(reading.error_kind, detail=reading.error)
+            failed.setdefault((reading.host or reading.source, why), []).append(reading.source)
+    for (host, why), sources in failed.items():
+        name = sources[0] if len(sources) == 1 else f"{host} ({len(sources)} sources)"
+        yield f"{name}: refused. {why}"
 
 
 def _remarks(reading: Reading, day: date) -> list[str]:
-    if reading.error_kind:
-        return [f"{reading.source}: refused. {explain(reading.error_kind, detail=reading.error)}"]
     lines = [f"{reading.source}: {note}" for note in reading.notes]
     if reading.announced_on and day - reading.announced_on > WINDOW:
         lines.append(f"{reading.source}: announced more than a week before {day}, so no paper is new for that day")

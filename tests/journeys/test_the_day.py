@@ -7,6 +7,7 @@ import io
 import json
 import re
 import zipfile
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -254,3 +255,9 @@ def test_a_new_installation_begins_with_topics_and_sources_and_keeps_what_an_ope
         "Added 0 topics",
     ]
     assert 0 < Source.objects.filter(active=True).count() <= 30
+
+
+def test_a_day_that_has_not_come_is_refused() -> None:
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    with pytest.raises(CommandError, match=f"{tomorrow} has not come yet"):
+        call_command("digest", "--date", str(tomorrow))

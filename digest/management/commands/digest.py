@@ -16,13 +16,13 @@ from digest import jobs
 from digest.dashboard.auth.members import seed_demo_login
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all, reap
-from digest.editions.open_edition import noon, open_edition
+from digest.editions.open_edition import is_unread, noon, open_edition
 from digest.ingest import refresh, sample, store
 from digest.ingest.parser_process import ParserProcess
 from digest.ingest.store import Reading
 from digest.management import files as given
 from digest.management import summary
-from digest.models import Delivery, Source
+from digest.models import Delivery, Edition, Source
 from subscriptions.models import Subscriber
 from subscriptions.seed_data import seed_demo_subscribers, seed_topics
 
@@ -70,6 +70,9 @@ class Command(BaseCommand):
             out.print("\nThe files have no papers, so no edition was opened and nothing was sent.")
             raise_if_unread(readings)
             return
+        if is_unread(day, now=now) and not Edition.objects.filter(date=day).exists():
+            out.print("\nNo source could be read, so no edition was opened and nobody was written to.")
+            raise_if_unread(readings)
         edition, opened = open_edition(day, now=now)
         summary.print_edition(out, edition, opened=opened)
 

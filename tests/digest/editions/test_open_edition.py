@@ -12,7 +12,7 @@ from digest.editions import open_edition
 from digest.ingest import store
 from digest.ingest.advice import explain
 from digest.ingest.entry import Entry
-from digest.models import Edition, EditionPaper, Paper
+from digest.models import Edition, EditionPaper, Paper, Source
 from digest.source_errors import ErrorKind
 from tests.support.factories import NOON, entry, feed, source
 
@@ -129,3 +129,15 @@ def test_drafting_writes_nothing() -> None:
     stored(entry(1))
     open_edition.draft(TODAY, now=NOON)
     assert not Edition.objects.exists()
+
+
+def test_a_day_on_which_every_source_failed_is_not_opened_unless_something_is_new() -> None:
+    one = source(name="Journal", url="https://journal.example/feed")
+    later = NOON + timedelta(hours=1)
+    store.note_failure(one, ErrorKind.CONNECTION_FAILED, now=NOON)
+    Source.objects.update(next_check_at=later + timedelta(hours=1))
+    assert open_edition.is_unread(TODAY, now=later)
+    assert open_edition.open_when_ready(later) is None
+    stored(entry(1))
+    assert not open_edition.is_unread(TODAY, now=later)
+    assert open_edition.open_when_ready(later) is not None
