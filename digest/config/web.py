@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from django.conf import settings
+from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from subscriptions import consent_text
+
+# In a script element neither "</script>" nor "<!--" may appear.
+ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
+
+
+# What a browser keeps in a cookie, written by static/pages.js, becomes an attribute of the page's root.
+LOOKS = {"theme": ("light", "dark"), "view": ("compact",)}
+
+
+def look(request: HttpRequest) -> Markup:
+    """Return the attributes for the theme and the view that this browser keeps; ``?view=`` goes before the cookie."""
+    chosen = {name: request.COOKIES.get(name, "") for name in LOOKS} | {"view": _view(request)}
+    kept = {name: value for name, value in chosen.items() if value in LOOKS[name]}
+    return Markup("").join(Markup(' data-{}="{}"').format(name, value) for name, value in kept.items())
+
+
+def _view(request: HttpRequest) -> str:
+    return str(request.GET.get("view") or request.COOKIES.get("view", ""))
+
+
+def json_ld(value: Any) -> Markup:
+    """Return a script element of JSON-LD, which browsers never run, so that the policy of scripts allows it."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(ESCAPES)
+    return Markup('<script type="application/ld+json">{}</script>').format(Markup(text))  # noqa: S704 (escaped above)
 
 
 def environment(**options: Any) -> Environment:
     env = Environment(**{**options, "undefined": StrictUndefined}, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 (Django turns autoescape on)
-    env.globals |= {"url": reverse, "static": static, "agreed": consent_text.SIGN_UP}
+    env.globals |= {
+        "url": reverse,
+        "static": static,
+        "agreed": consent_text.SIGN_UP,
+        "site_url": settings.SITE_URL,
+        "json_ld": json_ld,
+        "look": look,
+    }
     env.add_extension("jinja2.ext.i18n")
     env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     env.policies["ext.i18n.trimmed"] = True

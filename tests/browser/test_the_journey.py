@@ -28,7 +28,7 @@ def test_a_reader_finds_it_signs_up_tunes_it_and_leaves(visitor: Visitor, site: 
 
     # The home page, day by day, and the search
     visitor.open("/")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("inbox")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Papers of")
     visitor.look("home")
     with page.expect_navigation():
         page.locator("nav.days a").first.click()
