@@ -121,7 +121,8 @@ def across(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]
 
 
 # Of a chart over time: readings in its table, and dates below it
-MOST_READINGS, DATES = 40, 4
+MOST_READINGS, DATES = 40, 3
+NARROW, NARROW_LEFT = 340, 44  # units wide, for a column beside a text; letters are as large as on a wide chart
 
 
 def over_time(title: str, readings: Sequence[tuple[datetime, int]], *, until: datetime, unit: str, name: str) -> Chart:
@@ -142,7 +143,7 @@ def over_time(title: str, readings: Sequence[tuple[datetime, int]], *, until: da
     high = HEIGHT - BOTTOM - 8
 
     def x_of(at: datetime) -> float:
-        return LEFT + (at - begin).total_seconds() / span * (WIDTH - LEFT)
+        return NARROW_LEFT + (at - begin).total_seconds() / span * (NARROW - NARROW_LEFT)
 
     ends = [at for at, _ in readings[1:]] + [end]
     drawn = tuple(
@@ -157,24 +158,27 @@ def over_time(title: str, readings: Sequence[tuple[datetime, int]], *, until: da
         "first": f"{readings[0][1]:,}",
         "last": f"{readings[-1][1]:,}",
     }
-    return Chart(title, unit, (name,), rows, drawn, _dates(begin, end), _levels(highest, high), summary)
+    return Chart(
+        title, unit, (name,), rows, drawn, _dates(begin, end), _levels(highest, high, left=NARROW_LEFT), summary,
+        width=NARROW, axis=(NARROW_LEFT, HEIGHT - BOTTOM, NARROW, HEIGHT - BOTTOM),
+    )  # fmt: skip
 
 
 def _dates(begin: datetime, end: datetime) -> tuple[Mark, ...]:
-    """Return the dates below a chart over time, in its four quarters; the hours too where it is short."""
+    """Return the dates below a chart over time, in its three thirds; the hours too where it is short."""
     form = "%-d %b" if (end - begin).days >= DATES else "%-d %b, %H:%M"
     step = (end - begin) / DATES
     moments = [begin + step * (place + 0.5) for place in range(DATES)]
     return tuple(
-        Mark(round(LEFT + (place + 0.5) / DATES * (WIDTH - LEFT), 1), HEIGHT - 6, f"{at:{form}}")
+        Mark(round(NARROW_LEFT + (place + 0.5) / DATES * (NARROW - NARROW_LEFT), 1), HEIGHT - 6, f"{at:{form}}")
         for place, at in enumerate(moments)
     )
 
 
-def _levels(highest: int, high: int) -> tuple[Mark, ...]:
+def _levels(highest: int, high: int, *, left: int = LEFT) -> tuple[Mark, ...]:
     """Return the numbers beside a drawing that is ``high`` units high: nothing, half and ``highest``."""
     return tuple(
-        Mark(LEFT - 6, round(HEIGHT - BOTTOM - part * high + 4, 1), f"{highest * part:,.0f}") for part in (0, 0.5, 1)
+        Mark(left - 6, round(HEIGHT - BOTTOM - part * high + 4, 1), f"{highest * part:,.0f}") for part in (0, 0.5, 1)
     )
 
 

@@ -283,14 +283,19 @@ class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
         return self.order_by(models.F("trending").desc(nulls_last=True), "paper__identifier")
 
     def shown(self, now: datetime) -> EditionPaperQuerySet:
-        """Those that may be shown in public: not withdrawn, under embargo, or hidden by what was judged of them last.
+        """Those that lists may show in public: not withdrawn, and :meth:`public`."""
+        return self.public(now).filter(paper__withdrawn_at=None)
 
-        As in planning, a paper judged for one edition bears that in the next ones too.
+    def public(self, now: datetime) -> EditionPaperQuerySet:
+        """Those that have a page in public: not under embargo, or hidden by what was judged of them last.
+
+        As in planning, a paper judged for one edition bears that in the next ones too. A withdrawn one is among them:
+        its page says so.
         """
         judged = CuratorPick.objects.filter(paper=models.OuterRef("paper"))
         last = judged.filter(edition_date__lte=now.date()).order_by("-edition_date").values("verdict")[:1]
         return (
-            self.filter(~models.Exists(judged.filter(embargo_until__gt=now)), paper__withdrawn_at=None)
+            self.filter(~models.Exists(judged.filter(embargo_until__gt=now)))
             .alias(last_verdict=Coalesce(models.Subquery(last), models.Value("")))
             .exclude(last_verdict=CuratorPick.Verdict.HIDE)
         )

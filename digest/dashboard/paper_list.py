@@ -18,7 +18,7 @@ from digest.editions.open_edition import WINDOW, card_of
 from digest.editions.search import words_of
 from digest.identifiers.canonical import canonical_identifier
 from digest.models import CuratorPick, Edition, EditionPaper, Paper, Sighting
-from digest.ranking.trending import GRACE_HOURS, GRAVITY
+from digest.ranking.trending import in_numbers
 
 MOST_FOUND = 20
 JUDGED = {"pick": _("picked"), "boost": _("boosted"), "hide": _("hidden"), "any": _("judged"), "none": _("not judged")}
@@ -82,7 +82,7 @@ class ListedPaper:
         """Return the formula of its score with numbers: ``(73 + 1) / (9.0 + 2)^0.3``."""
         if self.inputs.get("points") is None:
             return ""
-        return f"({max(self.inputs['points'], 0)} + 1) / ({self.inputs['hours']} + {GRACE_HOURS:g})^{GRAVITY:g}"
+        return in_numbers(self.inputs["points"], self.inputs["hours"])
 
 
 def _hours(hours: float) -> str:

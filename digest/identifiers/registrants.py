@@ -35,6 +35,13 @@ _SITES: dict[str, tuple[str, ...]] = {
     "10.12688": ("f1000research.com",),
     "10.7554": ("elifesciences.org",),
 }
+_OTHERS = {"10.12688", "10.7554", "10.6084", "10.1002"}  # of those above, the ones that register more than preprints
+
+
+def is_preprint(doi: str) -> bool:
+    """Return whether a DOI is of a preprint server, as far as the registrants are known here."""
+    prefix, _, suffix = doi.partition("/")
+    return suffix.startswith(("osf.io/", "essoar.")) or prefix in _NUMBERED.keys() - _OTHERS
 
 
 def without_version(doi: str) -> tuple[str, int]:

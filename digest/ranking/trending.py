@@ -60,6 +60,11 @@ def formula(points: Numbers, hours: Numbers) -> Numbers:
     return score
 
 
+def in_numbers(points: int, hours: float) -> str:
+    """Return the formula with its inputs: ``(73 + 1) / (9.0 + 2)^0.3``."""
+    return f"({max(points, 0)} + 1) / ({hours} + {GRACE_HOURS:g})^{GRAVITY:g}"
+
+
 def trending_scores(papers: Sequence[Hashable], sightings: Iterable[Reading], *, now: datetime) -> Scores:
     """Return today's score of each paper from its sources' readings up to ``now``.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 
 from django.core import signing
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -15,6 +14,7 @@ from django.utils.translation import gettext as _
 from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import shorten
 from digest.models import Delivery, Paper, Verdict
+from digest.reader_data import verdicts
 from digest.reader_data.mute import CannotMute, mute, mute_options, unmute, words_to_mute
 from subscriptions import rate_limits
 from subscriptions.models import Subscriber
@@ -76,25 +76,14 @@ def _judge(
     if do not in (wish, UNDO):
         return render(request, "feedback.html", page | {"state": "ask", "before": before}, status=400)
     if do == wish:
-        if current != wish:
-            _keep(reader, paper, wish)
+        if current != wish and not verdicts.give(reader, paper, wish, now=timezone.now()):
+            raise BadLink("a reader who is gone")
         return render(request, "feedback.html", page | {"state": "done", "before": before})
     if before:
         mine.filter(value=wish).update(value=before)
     else:
         mine.filter(value=wish).delete()
     return render(request, "feedback.html", page | {"state": "undone", "before": before})
-
-
-def _keep(reader: Subscriber, paper: Paper, wish: str) -> None:
-    """Store a reader's verdict on a paper; raise BadLink if the reader was erased meanwhile."""
-    with transaction.atomic():
-        present = Subscriber.objects.exclude(status=Subscriber.Status.ERASED).filter(pk=reader.pk)
-        if not present.select_for_update():
-            raise BadLink("a reader who is gone")
-        Verdict.objects.update_or_create(
-            subscriber=reader, paper=paper, defaults={"value": wish, "given_at": timezone.now()}
-        )
 
 
 # Mute ----------------------------------------------------------------------------------------------------------------

@@ -1,11 +1,14 @@
 from django.urls import path, re_path
 
 from digest.delivery.webhooks import receive
-from digest.web import account, feedback, preview, public, web_copy
+from digest.web import account, feedback, paper, preview, public, web_copy
 
 urlpatterns = [
     path("", public.home, name="home"),
     re_path(r"^(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})$", public.day, name="day"),
+    re_path(r"^papers/(?P<name>.+)/(?P<format>bibtex|ris|csl)$", paper.export, name="paper_export"),
+    re_path(r"^papers/(?P<name>.+)/more$", paper.more, name="paper_more"),
+    path("papers/<path:name>", paper.paper_page, name="paper"),
     path("search", public.search_page, name="search"),
     re_path(
         r"^f/(?P<token>[^/]+)/(?P<number>[0-9]{1,3})/(?P<wish>more|less|mute)\W*$", feedback.feedback, name="feedback"

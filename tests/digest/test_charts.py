@@ -31,7 +31,7 @@ def test_a_count_over_time_is_a_step_from_each_reading_to_the_next() -> None:
     readings = [(begin, 10), (begin + timedelta(hours=6), 30), (begin + timedelta(hours=8), 40)]
     chart = over_time("Votes", readings, until=begin + timedelta(hours=12), unit="Time", name="upvotes")
     first, second, third = chart.bars
-    assert (first.width, second.width, third.width) == (250.0, 83.3, 166.7)
+    assert (first.width, second.width, third.width) == (148.0, 49.3, 98.7)
     assert first.x + first.width == second.x
     assert second.height == 3 * first.height
     assert chart.rows[1] == ("2 Mar 2026, 14:00", (30,))

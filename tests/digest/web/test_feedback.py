@@ -17,13 +17,13 @@ from digest.delivery.plan import plan
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, DeliveryContent, Paper, Verdict
+from digest.reader_data import verdicts
 from digest.reader_data.erase import erase
 from digest.reader_data.mute import FULL, CannotMute, MuteOption, mute, mute_options, unmute
-from digest.web import feedback
 from subscriptions import consent
 from subscriptions.models import ConsentEvent, Preference, Subscriber
 from subscriptions.preferences import Choices, save_choices
-from subscriptions.tokens import FEEDBACK, PREFERENCES, UNSUBSCRIBE, BadLink, token_for
+from subscriptions.tokens import FEEDBACK, PREFERENCES, UNSUBSCRIBE, token_for
 from subscriptions.web.fields import LONGEST_PHRASE
 from subscriptions.web.forms import ChoicesForm, values_of
 from tests.support.database_rows import every_row
@@ -253,8 +253,7 @@ def test_nothing_is_kept_of_a_press_that_comes_after_erasure() -> None:
     erase(ada, now=NOON)
     with pytest.raises(CannotMute, match="Nothing is kept about this reader"):
         mute(stale, mute_options(paper), now=NOON)
-    with pytest.raises(BadLink):
-        feedback._keep(stale, paper, "more")
+    assert not verdicts.give(stale, paper, "more", now=NOON)
     assert not Preference.objects.exists()
     assert not Verdict.objects.exists()
 

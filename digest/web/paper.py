@@ -1,0 +1,149 @@
+"""The page of one paper at its short address, its export to reference managers, and "more like this" from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from digest.citations.bibtex import bibtex
+from digest.citations.csl import csl_json
+from digest.citations.reference import Reference
+from digest.citations.ris import ris
+from digest.identifiers.addresses import named_work, short_name
+from digest.models import EditionPaper, Paper, PaperChange, Verdict
+from digest.ranking.trending import GRACE_HOURS, GRAVITY
+from digest.reader_data import verdicts
+from digest.web.paper_facts import AUTHORS_SHOWN, PaperFacts, facts_of, json_ld_of, reference_of
+from subscriptions.rate_limits import too_many
+from subscriptions.web.sessions import reader_of
+
+LONGEST_NAME = 600  # characters of an address; no identifier is longer
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format of references: how it is written, its media type and the ending of its files."""
+
+    write: Callable[[Reference], str]
+    media_type: str
+    ending: str
+
+
+FORMATS = {
+    "bibtex": Format(bibtex, "application/x-bibtex", "bib"),
+    "ris": Format(ris, "application/x-research-info-systems", "ris"),
+    "csl": Format(csl_json, "application/vnd.citationstyles.csl+json", "json"),
+}
+
+
+def path_of(paper: Paper) -> str:
+    """Return the address of a paper's page, without the site."""
+    return reverse("paper", args=[name_of(paper)])
+
+
+def name_of(paper: Paper) -> str:
+    return short_name(paper.identifier, paper.pk)
+
+
+@require_safe
+def paper_page(request: HttpRequest, name: str) -> HttpResponse:
+    """Show a paper; another spelling, a version or a work that was merged leads to its address."""
+    now = timezone.now()
+    paper = _named(name)
+    if name != name_of(paper):
+        return _moved(paper, name)
+    facts = facts_of(paper, _candidacies(paper, now), now=now)
+    reader = reader_of(request)
+    verdict = reader and Verdict.objects.filter(subscriber=reader, paper=paper).values_list("value", flat=True).first()
+    response = render(request, "paper.html", _context(facts) | {"reader": reader, "verdict": verdict or ""})
+    if reader:
+        response["Cache-Control"] = "no-store"
+    return response
+
+
+def _context(facts: PaperFacts) -> dict[str, object]:
+    path = path_of(facts.paper)
+    return {
+        "facts": facts,
+        "canonical": path,
+        "json_ld_value": json_ld_of(facts, path=path),
+        "authors_shown": facts.authors[:AUTHORS_SHOWN],
+        "authors_folded": facts.authors[AUTHORS_SHOWN:],
+        "exports": [(format, reverse("paper_export", args=[name_of(facts.paper), format])) for format in FORMATS],
+        "more_path": reverse("paper_more", args=[name_of(facts.paper)]),
+        "formula": {"gravity": GRAVITY, "grace": int(GRACE_HOURS)},
+    }
+
+
+@require_safe
+def export(request: HttpRequest, name: str, format: str) -> HttpResponse:
+    """Return the reference of a paper as a file."""
+    paper = _named(name)
+    if name != name_of(paper):
+        return redirect("paper_export", name_of(paper), format)
+    _candidacies(paper, timezone.now())
+    names = [paper.identifier, *paper.identifiers.order_by("pk").values_list("value", flat=True)]
+    reference, form = reference_of(paper, names), FORMATS[format]
+    headers = {"Content-Disposition": f'attachment; filename="{reference.key}.{form.ending}"'}
+    return HttpResponse(form.write(reference), content_type=f"{form.media_type}; charset=utf-8", headers=headers)
+
+
+@require_POST
+def more(request: HttpRequest, name: str) -> HttpResponse:
+    """Store "more like this" for the signed-in reader, or take it back (``do=undo``), and show the paper again."""
+    paper = _named(name)
+    _candidacies(paper, timezone.now())
+    if too_many(request, "feedback"):
+        return render(request, "429.html", status=429)
+    if (reader := reader_of(request)) is None:
+        return redirect("sign_in")
+    if request.POST.get("do") == "undo":
+        Verdict.objects.filter(subscriber=reader, paper=paper, value=Verdict.Value.MORE).delete()
+    else:
+        verdicts.give(reader, paper, Verdict.Value.MORE, now=timezone.now())
+    return HttpResponseRedirect(path_of(paper), status=303)
+
+
+def _named(name: str) -> Paper:
+    """Return the paper of a short name, also of a work that was merged into it; raise Http404."""
+    work = named_work(name) if len(name) <= LONGEST_NAME else None
+    if isinstance(work, int):
+        paper = Paper.objects.filter(pk=work).first() or _merged(work)
+    else:
+        paper = Paper.objects.filter(identifiers__value=work).first() if work else None
+        paper = paper or (Paper.objects.filter(identifier=work).first() if work else None)
+    if paper is None:
+        raise Http404("no such paper")
+    return paper
+
+
+def _merged(number: int) -> Paper | None:
+    """Return the paper that took over the work of this row."""
+    applied = PaperChange.objects.filter(
+        kind=PaperChange.Kind.MERGE, state=PaperChange.State.APPLIED, said__other=number
+    )
+    change = applied.select_related("paper").first()
+    return change.paper if change else None
+
+
+def _moved(paper: Paper, name: str) -> HttpResponse:
+    """Redirect to the paper's address: for good where the name is another spelling of it, since merges are undone."""
+    is_spelling = named_work(name) == paper.identifier
+    answer = HttpResponsePermanentRedirect if is_spelling else HttpResponseRedirect
+    return answer(path_of(paper))
+
+
+def _candidacies(paper: Paper, now: datetime) -> list[EditionPaper]:
+    """Return the paper's places in editions, the newest first; raise Http404 if it may not be shown in public."""
+    rows = EditionPaper.objects.filter(paper=paper).public(now).select_related("edition")
+    found = list(rows.defer("card").order_by("-edition__date"))
+    if not found:
+        raise Http404("not in public")
+    return found
