@@ -280,7 +280,8 @@ class Edition(models.Model):
 
 class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
     def most_trending_first(self) -> EditionPaperQuerySet:
-        return self.order_by(models.F("trending").desc(nulls_last=True), "paper__identifier")
+        """Those without votes last, as they were frozen: each source's in its own order."""
+        return self.order_by(models.F("trending").desc(nulls_last=True), "pk")
 
     def shown(self, now: datetime) -> EditionPaperQuerySet:
         """Those that lists may show in public: not withdrawn, and :meth:`public`."""

@@ -19,6 +19,8 @@ from subscriptions.mail.rendering import one_line
 SUBJECT_LENGTH = 78
 PREHEADER_LENGTH = 120
 NOTE_LENGTH = 600
+# Papers without votes stay in the order in which their sources listed them.
+IN_OWN_ORDER = "New papers, in the order of their source"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +148,9 @@ def compose(
         ),
         picks=papers[:picked],
         items=papers[picked:],
-        items_heading="Your papers" if reader.asked_for else "Trending" if is_voted else "New papers",
+        items_heading="Your papers" if reader.asked_for else "Trending" if is_voted else IN_OWN_ORDER,
         completeness=completeness,
-        why_you=_why_you(reader),
+        why_you=_why_you(reader, voted=is_voted),
         reader=reader,
         sender=sender,
         opening=_opening(reader, occasion, since),
@@ -249,12 +251,12 @@ def _opening(reader: Reader, occasion: str, since: date | None) -> str:
     return ""
 
 
-def _why_you(reader: Reader) -> str:
+def _why_you(reader: Reader, *, voted: bool = True) -> str:
     day = reader.confirmed_on
     since = f"was confirmed on {_day(day)}" if day else "is subscribed"
     asked_for = join_words([shorten(wish, NAME_LENGTH) for wish in reader.asked_for], limit=12)
     return f"Sent to {reader.address} because this address {since}. " + (
         f"You asked for {asked_for}."
         if asked_for
-        else "You have asked for nothing in particular, so you get what is trending."
+        else f"You have asked for nothing in particular, so you get what is {'trending' if voted else 'new'}."
     )

@@ -116,7 +116,10 @@ def _is_complete(day: date, now: datetime) -> bool:
 
 
 def candidates(papers: Sequence[Paper], *, now: datetime) -> list[Candidate]:
-    """Return these papers with their trending scores at ``now`` and their cards, most trending first."""
+    """Return these papers with their trending scores at ``now`` and their cards, most trending first.
+
+    Papers without votes come last and stay in the given order.
+    """
     readings = _readings(papers, now)
     scores = trending_scores([paper.pk for paper in papers], readings, now=now)
     seen_at_source = {reading.paper: reading.source for reading in reversed(readings)}
@@ -126,7 +129,7 @@ def candidates(papers: Sequence[Paper], *, now: datetime) -> list[Candidate]:
         card = card_of(paper, inputs, source=seen_at_source.get(paper.pk, ""))
         trending = float(scores.score[row]) if inputs else None
         made.append(Candidate(paper=paper, trending=trending, inputs=inputs, card=card))
-    return sorted(made, key=lambda one: (-(one.trending or 0), one.paper.identifier))
+    return sorted(made, key=lambda one: -(one.trending or 0))
 
 
 def card_of(paper: Paper, inputs: dict[str, Any], *, source: str) -> Card:
@@ -250,7 +253,10 @@ def _last_opening(day: date) -> datetime:
 
 
 def _news(day: date, now: datetime) -> QuerySet[Paper]:
-    """Return papers announced new or cross-listed within a week, and first seen since the last opening."""
+    """Return papers announced new or cross-listed within a week, and first seen since the last opening.
+
+    They are in the order in which they were stored: source by source, each in its own order.
+    """
     shown = Sighting.objects.filter(paper=OuterRef("pk"), seen_at__lte=now)
     recent = Q(announced_on=None) | Q(announced_on__gte=day - WINDOW)
     earlier = EditionPaper.objects.filter(paper=OuterRef("pk"), edition__date__lt=day)
@@ -260,7 +266,7 @@ def _news(day: date, now: datetime) -> QuerySet[Paper]:
         withdrawn_at=None,
         first_seen_at__gte=_last_opening(day) - OVERLAP,
         first_seen_at__lte=now,
-    )
+    ).order_by("pk")
 
 
 def _voted_on_this_week(now: datetime) -> QuerySet[Paper]:
