@@ -139,6 +139,24 @@ def create_demo_subscriber(email: str, *, now: datetime, **choices: object) -> t
     return reader, created
 
 
+def add_by_operator(email: str, choices: Choices, *, now: datetime) -> Subscriber:
+    """Make this address an active reader with these choices, by the word of the operator, who owns the machine.
+
+    For an address that is new or waits for its confirmation; the first digest is due at once. The caller has checked
+    that the address is not suppressed.
+    """
+    with transaction.atomic():
+        reader, _ = _row_of(email, now=now)
+        save_choices(reader, choices, now=now)
+        Subscriber.objects.filter(pk=reader.pk).update(
+            status=Subscriber.Status.ACTIVE, confirmed_at=now, next_send_at=now
+        )
+        _links_to_confirm(reader.public_id).filter(used_at=None).update(used_at=now)
+        record(reader.public_id, ConsentEvent.Kind.OPERATOR, now=now)
+    reader.refresh_from_db()
+    return reader
+
+
 # Pause, days, address ------------------------------------------------------------------------------------------------
 
 

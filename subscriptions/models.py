@@ -253,6 +253,7 @@ class ConsentEvent(models.Model):
         ASKED = "asked", "confirmation mail sent"
         CONFIRMED = "confirmed"
         DEMO = "demo", "demonstration reader laid down"
+        OPERATOR = "operator", "added by the operator"
         PAUSED = "paused"
         RESUMED = "resumed"
         WEEKLY = "weekly", "a digest a week"

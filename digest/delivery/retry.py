@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from digest.compose.phrases import plural
-from digest.models import Delivery, DeliveryEvent, StatusReason
+from digest.models import Batch, Delivery, DeliveryEvent, StatusReason
 from subscriptions.mail.outcomes import ADDRESS_IS_GONE
 
 CHUNK = 1000
@@ -68,6 +68,23 @@ def try_again(now: datetime) -> int:
                 detail="",
             )
     return tried
+
+
+def reopen_from_outbox(delivery: Delivery) -> bool:
+    """Let a digest that only went to the outbox leave once more, through a provider; return False for any other.
+
+    It never left this machine, so that nobody gets it twice.
+    """
+    with transaction.atomic():
+        only_there = Delivery.objects.filter(
+            pk=delivery.pk, status=Delivery.Status.ACCEPTED, provider="outbox", batch__isnull=False
+        )
+        changed = only_there.update(
+            status=Delivery.Status.READY, handed_over_at=None, accepted_at=None, answer="", provider=""
+        )
+        if changed:
+            Batch.objects.filter(deliveries=delivery).update(status=Batch.Status.OPEN, not_before=None)
+    return bool(changed)
 
 
 def _safe(now: datetime) -> QuerySet[Delivery]:

@@ -10,7 +10,7 @@ import logging
 import secrets
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar, cast
@@ -54,14 +54,15 @@ class Outcomes:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def lease_batch(now: datetime) -> Batch | None:
+def lease_batch(now: datetime, *, only: Collection[int] | None = None) -> Batch | None:
     """Take the oldest batch that is due for this worker, so that no two workers hold one batch.
 
-    A conditional UPDATE decides; where the database can, the others do not even look at a row that is being taken.
+    ``only`` limits it to batches with these ids. A conditional UPDATE decides;
+    where the database can, the others do not even look at a row that is being taken.
     """
     skips = connection.features.has_select_for_update_skip_locked
     with transaction.atomic():
-        due = Batch.objects.due(now)
+        due = Batch.objects.due(now) if only is None else Batch.objects.due(now).filter(pk__in=only)
         batch = (due.select_for_update(skip_locked=True) if skips else due).first()
         taken = batch and Batch.objects.filter(pk=batch.pk, status=Batch.Status.OPEN).update(
             status=Batch.Status.LEASED,
@@ -76,10 +77,10 @@ def lease_batch(now: datetime) -> Batch | None:
     return batch
 
 
-def deliver_all(*, clock: Callable[[], datetime]) -> Outcomes:
-    """Deliver every batch that is due."""
+def deliver_all(*, clock: Callable[[], datetime], only: Collection[int] | None = None) -> Outcomes:
+    """Deliver every batch that is due; ``only`` limits it to batches with these ids."""
     total = Outcomes()
-    while throttle.paused_until(clock()) is None and (batch := lease_batch(clock())):
+    while throttle.paused_until(clock()) is None and (batch := lease_batch(clock(), only=only)):
         total.counts += deliver(batch, clock=clock).counts
     return total
 

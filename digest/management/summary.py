@@ -117,6 +117,11 @@ def _print_top(out: Console, rows: Sequence[tuple[float | None, dict[str, Any], 
 
 def print_plan(out: Console, rows: Sequence[Delivery], *, planned: Planned) -> None:
     out.print(f"[bold]Plan[/bold] (dry run, nothing was saved): {_counted(planned)}")
+    print_digests(out, rows)
+
+
+def print_digests(out: Console, rows: Sequence[Delivery]) -> None:
+    """Print the papers of each digest with their scores."""
     for row in rows:
         out.print(f"\n{escape(row.subscriber.email)}: {escape(row.subject or delivery_text(row))}", soft_wrap=True)
         papers = Paper.objects.in_bulk(row.paper_ids)

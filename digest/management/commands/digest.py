@@ -15,13 +15,14 @@ from rich.console import Console
 from digest import jobs
 from digest.dashboard.auth.members import seed_demo_login
 from digest.delivery.plan import plan
+from digest.delivery.retry import reopen_from_outbox
 from digest.delivery.send import deliver_all, reap
 from digest.editions.open_edition import is_unread, noon, open_edition
 from digest.ingest import refresh, sample, store
 from digest.ingest.parser_process import ParserProcess
 from digest.ingest.store import Reading
 from digest.management import files as given
-from digest.management import summary
+from digest.management import one_reader, summary
 from digest.models import Delivery, Edition, Source
 from subscriptions.models import Subscriber
 from subscriptions.seed_data import seed_demo_subscribers, seed_topics
@@ -40,8 +41,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         given.add_arguments(parser)
+        one_reader.add_arguments(parser)
 
     def handle(self, *, files: list[Path] | None, day: date | None, **options: Any) -> None:
+        names = ("to", "topics", "words", "replace", "send")
+        recipient = one_reader.recipient_from(**{name: options[name] for name in names})
         if bool(files) != (settings.MODE == "rehearsal"):
             raise CommandError("Use --from with BROADSHEET_MODE=rehearsal, and only there.", returncode=2)
         if settings.MODE == "live" and day:
@@ -56,9 +60,8 @@ class Command(BaseCommand):
         if settings.MODE == "sample":
             feeds = dict(sample.feeds(day))
             out.print("This is the bundled sample day: the papers are invented, and their links do not work.")
-        topics, readers = seed_topics(), seed_demo_subscribers(now)
-        if topics or readers:
-            out.print(f"First run: added {topics} topics and {readers} demonstration readers.")
+        _seed(out, now, is_personal=recipient is not None)
+        reader = one_reader.reader_of(recipient, now=now) if recipient else None
 
         if settings.MODE == "live":
             readings = list(_refresh(out, now))
@@ -76,19 +79,40 @@ class Command(BaseCommand):
         edition, opened = open_edition(day, now=now)
         summary.print_edition(out, edition, opened=opened)
 
-        on_the_list = Subscriber.objects.on_the_list().values_list("pk", flat=True)
-        planned = plan(now, on_the_list, issue_date=day)
-        reap(now)
-        deliver_all(clock=lambda: now)
-        jobs.count(now)
-        deliveries = list(Delivery.objects.filter(issue_date=day))
-        summary.print_deliveries(out, deliveries, planned=planned)
-        summary.print_outbox(out)
-        if password := seed_demo_login():
+        deliveries = _deliver(out, day, now, reader=reader)
+        if settings.MAIL_PROVIDER == "outbox":
+            summary.print_outbox(out)
+        if reader is None and (password := seed_demo_login()):
             summary.print_login(out, password)
         raise_if_unread(readings)
         if any(row.status == Delivery.Status.FAILED for row in deliveries):
             raise CommandError("At least one digest failed; see the reason above.", returncode=1)
+
+
+def _seed(out: Console, now: datetime, *, is_personal: bool) -> None:
+    """Add topics, and readers to look at unless the service is for one person."""
+    topics, readers = seed_topics(), 0 if is_personal else seed_demo_subscribers(now)
+    if topics or readers:
+        people = "" if is_personal else f" and {readers} demonstration readers"
+        out.print(f"First run: added {topics} topics{people}.")
+
+
+def _deliver(out: Console, day: date, now: datetime, *, reader: Subscriber | None) -> list[Delivery]:
+    """Plan and send the digests of this day, of all readers or only of this one, and print them."""
+    readers = Subscriber.objects.on_the_list() if reader is None else Subscriber.objects.filter(pk=reader.pk)
+    planned = plan(now, readers.values_list("pk", flat=True), issue_date=day)
+    deliveries = Delivery.objects.filter(issue_date=day, subscriber__in=readers)
+    if reader and settings.MAIL_PROVIDER != "outbox":
+        planned.ready += sum(reopen_from_outbox(row) for row in deliveries)
+    reap(now)
+    only = None if reader is None else list(deliveries.exclude(batch=None).values_list("batch", flat=True))
+    deliver_all(clock=lambda: now, only=only)
+    jobs.count(now)
+    rows = list(deliveries.select_related("subscriber", "content"))
+    summary.print_deliveries(out, rows, planned=planned)
+    if reader:
+        summary.print_digests(out, rows)
+    return rows
 
 
 def raise_if_unread(readings: list[Reading]) -> None:
