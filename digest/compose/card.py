@@ -12,13 +12,13 @@ from urllib.parse import quote, urlsplit
 from markupsafe import escape
 
 from digest.compose.phrases import join_words, plural, shorten
-from digest.text import snippet, visible
+from digest.text import key_sentence, snippet, visible
 from subscriptions.mail.rendering import one_line
 
 TITLE_LENGTH = 300
 NAME_LENGTH = 80
-# Two sentences may be this long: one alone seldom has the result.
-SNIPPET_OF_TWO = 560
+SENTENCE_LENGTH = 300
+ABSTRACT_LENGTH = 1500
 OTHER_CATEGORIES = 3
 # As written in HTML: a link cannot be folded, and no line may have more than 998 octets.
 URL_OCTETS = 900
@@ -44,8 +44,9 @@ class Card:
     """A paper as every reader sees it; :func:`card_for` makes it and bounds every part.
 
     ``authors`` are the shown ones: all up to five, else the first three and the last, with ``more_authors`` left out
-    between. ``url`` is empty without a safe link. ``published`` is an ISO date, only ``2026-11`` or ``2026`` where no
-    more is known. ``also_in`` are the codes of further categories.
+    between. ``sentence`` is the one of the abstract that says what was done or found, and ``abstract`` its beginning,
+    in whole sentences. ``url`` is empty without a safe link. ``published`` is an ISO date, only ``2026-11`` or ``2026``
+    where no more is known. ``also_in`` are the codes of further categories.
     """
 
     identifier: str
@@ -53,13 +54,14 @@ class Card:
     authors: tuple[str, ...]
     more_authors: int
     url: str
-    snippet: str
+    sentence: str
     source: str
     category: str
     category_name: str
     published: str | None
     facts: tuple[Fact, ...]
     also_in: tuple[str, ...] = ()
+    abstract: str = ""
 
     @property
     def byline(self) -> str:
@@ -98,10 +100,14 @@ class Card:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Card:
-        """Return the card that :meth:`as_json` wrote, also before ``also_in`` existed."""
+        """Return the card that :meth:`as_json` wrote, in this version or in an earlier one.
+
+        Before ``sentence`` existed, a card had a ``snippet``: the abstract's first two or three sentences.
+        """
         facts = tuple(Fact(*fact) for fact in values["facts"])
         lists = {"authors": tuple(values["authors"]), "also_in": tuple(values.get("also_in", ()))}
-        return cls(**{**values, **lists, "facts": facts})
+        kept = {name: value for name, value in values.items() if name != "snippet"}
+        return cls(**{"sentence": values.get("snippet", ""), **kept, **lists, "facts": facts})
 
 
 def card_for(
@@ -132,13 +138,14 @@ def card_for(
         authors=tuple(names if len(names) <= 5 else (*names[:3], names[-1])),
         more_authors=max(0, len(names) - 4) if len(names) > 5 else 0,
         url=safe_link(url),
-        snippet=_visible(snippet(abstract, for_two=SNIPPET_OF_TWO)),
+        sentence=shorten(_visible(key_sentence(abstract)), SENTENCE_LENGTH),
         source=shorten(source, NAME_LENGTH),
         category=shorten(category, NAME_LENGTH),
         category_name=shorten(category_name, NAME_LENGTH),
         published=published.isoformat()[: KNOWN_PART[precision]] if published else None,
         facts=tuple(facts),
         also_in=tuple(codes)[:OTHER_CATEGORIES],
+        abstract=_visible(snippet(abstract, limit=ABSTRACT_LENGTH)),
     )
 
 

@@ -9,7 +9,7 @@ from digest.compose.build import Digest, Item, Nothing
 from digest.text import snippet
 from subscriptions.mail.rendering import RenderedEmail, render_email
 
-SHORT_SNIPPET = 160
+SHORT_SENTENCE = 160
 HTML_BYTES = 90_000  # Gmail clips at about 102 kB, and the wire encoding adds its own
 
 
@@ -22,7 +22,7 @@ def fit(digest: Digest, *, limit: int = HTML_BYTES) -> tuple[Digest, RenderedEma
     """Render a digest as an e-mail with at most ``limit`` bytes of HTML; return the shown digest and the e-mail.
 
     An ordinary digest fits at once. Otherwise the fewest of these steps are taken, each from the bottom: shorten
-    snippets, leave snippets out, drop papers and count them in ``left_out``. One paper always stays.
+    sentences, leave sentences out, drop papers and count them in ``left_out``. One paper always stays.
     """
     if _size(email := _render(digest)) <= limit:
         return digest, email
@@ -42,20 +42,21 @@ def _size(email: RenderedEmail) -> int:
 
 
 def _lighter(digest: Digest, step: int) -> Digest:
-    """Return the digest after ``step`` steps: each paper's snippet shortened, then left out, then the paper."""
+    """Return the digest after ``step`` steps: each paper's sentence shortened, then left out, then the paper."""
     count = len(digest.papers)
     shorter, without, dropped = (min(max(step - done, 0), count) for done in (0, count, 2 * count))
 
     def lightened(items: tuple[Item, ...]) -> tuple[Item, ...]:
         return tuple(
-            item._replace(card=replace(item.card, snippet=snippet_left(item)))
+            item._replace(card=replace(item.card, sentence=sentence_left(item)))
             for item in items
             if item.number <= count - dropped
         )
 
-    def snippet_left(item: Item) -> str:
+    def sentence_left(item: Item) -> str:
         if item.number > count - without:
             return ""
-        return snippet(item.card.snippet, limit=SHORT_SNIPPET) if item.number > count - shorter else item.card.snippet
+        shown = item.card.sentence
+        return snippet(shown, limit=SHORT_SENTENCE) if item.number > count - shorter else shown
 
     return replace(digest, picks=lightened(digest.picks), items=lightened(digest.items), left_out=dropped)

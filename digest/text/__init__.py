@@ -1,5 +1,6 @@
 """Clean the text of sources for readers: TeX, HTML, names, sentences and accents."""
 
+from digest.text.extractive_summary import key_sentence
 from digest.text.marks import visible
 from digest.text.names import clean_name, fold, split_authors
 from digest.text.reading import clean, clean_abstract
@@ -10,6 +11,7 @@ __all__ = [
     "clean_abstract",
     "clean_name",
     "fold",
+    "key_sentence",
     "sentences",
     "snippet",
     "split_authors",

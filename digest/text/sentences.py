@@ -1,4 +1,4 @@
-"""Split an abstract into sentences, and choose the two or three that a card shows."""
+"""Split an abstract into sentences, and take the first of them that fit a length."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _STARTERS = frozenset(
         Both All Many Most Recent Existing Using Given If Despite Unlike Experiments Results"""
     )
 )
-_STOP = re.compile(r"(?<![.!?…])[.!?…]{1,9}[\"'”’)\]]{0,3}\s+(?=[\"'“‘(\[]{0,3}(\w+))|[。！？]+")
+_STOP = re.compile(r"(?<![.!?…؟।۔])[.!?…؟।۔]{1,9}[\"'”’)\]]{0,3}\s+(?=[\"'“‘(\[]{0,3}(\w+))|[。！？]+")
+_LOOK_BACK = 120
+# "1. We prove", "questions: 2. Is it"
+_NUMBERED = re.compile(r"(?:\A|[:;] )\(?\d{1,2}\Z")
 _LAST_WORD = re.compile(r"[\"'“‘(\[]*([\w.]+)\Z")
 
 
@@ -29,13 +32,14 @@ def sentences(text: str) -> list[str]:
     """Split one paragraph of clean text into sentences; joined by spaces they give it back.
 
     A stop ends a sentence if white space and a word without a small first letter follow, unless it belongs to an
-    abbreviation ("e.g.", "et al.", "Fig. 3") or to an initial ("J. Smith").
+    abbreviation ("e.g.", "et al.", "Fig. 3"), an initial ("J. Smith") or the number of an item ("1. We prove"), or
+    stands within brackets.
     """
     text = " ".join(text[:MOST].split())
     found = []
     start = 0
     for match in _STOP.finditer(text):
-        before = text[max(start, match.start() - 40) : match.start()]
+        before = text[max(start, match.start() - _LOOK_BACK) : match.start()]
         if match[1] and not _ends(before, match[0].strip(), match[1]):
             continue
         found.append(text[start : match.end()].strip())
@@ -47,11 +51,15 @@ def sentences(text: str) -> list[str]:
 def _ends(before: str, stop: str, following: str) -> bool:
     if following[0].islower():
         return False
-    last = _LAST_WORD.search(before)
+    last = _LAST_WORD.search(before[-40:])
     if not stop.startswith(".") or stop.startswith("..") or not last:
         return True
+    # "[SIAM J. Comput. 2009]"
+    so_far = before + stop
+    if any(so_far.rfind(opened) > so_far.rfind(closed) for opened, closed in ("()", "[]")):
+        return False
     word = last[1]
-    if word.lower() in _ABBREVIATIONS:
+    if word.lower() in _ABBREVIATIONS or _NUMBERED.search(before):
         return False
     # an initial, unless the next word seldom follows one
     if re.fullmatch(r"(?:[A-Z]\.)*[A-Z]", word):
@@ -59,16 +67,15 @@ def _ends(before: str, stop: str, following: str) -> bool:
     return True
 
 
-def snippet(text: str, *, limit: int = 420, max_sentences: int = 3, for_two: int = 0) -> str:
-    """Return the first whole sentences of clean ``text``: at most ``max_sentences`` in at most ``limit`` characters.
+def snippet(text: str, *, limit: int) -> str:
+    """Return the first whole sentences of clean ``text``, at most ``limit`` characters.
 
-    Two sentences may have ``for_two`` characters if that is more. A first sentence that is too long is cut after a word
-    and ends in "…". ``limit`` is at least 2.
+    A first sentence that is too long is cut after a word and ends in "…". ``limit`` is at least 2.
     """
     shown = ""
-    for number, sentence in enumerate(sentences(text)[:max_sentences]):
+    for sentence in sentences(text):
         longer = f"{shown} {sentence}".strip()
-        if len(longer) > (max(limit, for_two) if number == 1 else limit):
+        if len(longer) > limit:
             break
         shown = longer
     if shown or not text.strip():

@@ -45,7 +45,7 @@ def _page_card(row: EditionPaper) -> PageCard:
     codes = dict.fromkeys(shorten(str(code), NAME_LENGTH) for code in row.paper.categories)
     return PageCard(
         card=card,
-        abstract=printable(" ".join(row.paper.abstract.split())) or card.snippet,
+        abstract=printable(" ".join(row.paper.abstract.split())) or card.sentence,
         categories=tuple((code, CATEGORIES.get(code, "")) for code in codes if code)[:MOST_CATEGORIES],
         score=row.trending,
         why=why_trending(row.inputs),

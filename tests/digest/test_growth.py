@@ -16,7 +16,7 @@ import pytest
 from digest.identifiers.canonical import canonical_identifier, normalise_title, title_identifier, version_of
 from digest.ingest.parsers.authors import authors_of
 from digest.ingest.parsers.feed import shorten_text, web_address
-from digest.text import clean, clean_abstract, clean_name, fold, sentences, split_authors, visible
+from digest.text import clean, clean_abstract, clean_name, fold, key_sentence, sentences, split_authors, visible
 from digest.text.limits import MOST, MOST_OF_NAMES
 from subscriptions.unicode_text import stream_safe
 from subscriptions.web.fields import NameList, PhraseList, clean_text
@@ -39,6 +39,10 @@ ATOMS = (
         ". A",
         "?!",
         "e.g. ",
+        "we ",
+        "results ",
+        "We show. ",
+        "[J. ",
         "é",
         "中",
         "\u200d",
@@ -50,6 +54,7 @@ HELPERS: tuple[Callable[[str], Any], ...] = (
     clean_abstract,
     clean_name,
     fold,
+    key_sentence,
     sentences,
     split_authors,
     visible,

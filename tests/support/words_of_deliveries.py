@@ -103,8 +103,8 @@ def _mail(row: Any) -> dict[str, Any]:
         pairs = zip(lighter.papers, whole.papers, strict=False)
         left = {
             "left_out": lighter.left_out,
-            "snippets_shortened": sum(one.card.snippet != other.card.snippet for one, other in pairs),
-            "snippets_left_out": sum(not one.card.snippet for one in lighter.papers),
+            "snippets_shortened": sum(one.card.sentence != other.card.sentence for one, other in pairs),
+            "snippets_left_out": sum(not one.card.sentence for one in lighter.papers),
         }
     mails = emails.Mails()
     mails.read_cards([row])

@@ -49,11 +49,30 @@ def test_a_card_names_its_first_category_and_gives_the_codes_of_three_others() -
     assert a_card(category="", category_name="").categories == ()
 
 
-def test_a_snippet_has_two_sentences_where_one_says_little() -> None:
-    first, second = "We ask how it is. " + "x" * 300 + ".", "Y" * 230 + "."
+def test_a_card_has_the_sentence_that_says_what_was_found_and_the_abstract() -> None:
+    card = a_card(abstract="Grippers are everywhere. We show that placing is the harder half. Code is at hand.")
 
-    assert a_card(abstract=f"{first} {second} More.").snippet == f"{first} {second}"
-    assert a_card(abstract="x" * 400 + ". " + second).snippet == "x" * 400 + "."
+    assert card.sentence == "We show that placing is the harder half."
+    assert card.abstract == "Grippers are everywhere. We show that placing is the harder half. Code is at hand."
+    assert (a_card(abstract="").sentence, a_card(abstract="").abstract) == ("", "")
+
+
+def test_a_long_sentence_is_cut_after_a_word_and_a_long_abstract_after_a_sentence() -> None:
+    card = a_card(abstract="We show that " + "placing is hard " * 60 + "now. Then more. " + "And more. " * 200)
+
+    assert card.sentence.endswith(("placing…", "is…", "hard…"))
+    assert 280 < len(card.sentence) <= 300
+    assert card.abstract.endswith("And more.")
+    assert 1400 < len(card.abstract) <= 1500
+
+
+def test_a_card_of_a_version_that_knew_snippets_shows_its_snippet() -> None:
+    frozen = a_card().as_json()
+    del frozen["sentence"], frozen["abstract"]
+
+    card = Card.from_json(frozen | {"snippet": "As it was mailed. Twice."})
+
+    assert (card.sentence, card.abstract) == ("As it was mailed. Twice.", "")
 
 
 def test_a_paper_without_a_title_goes_by_its_identifier() -> None:
@@ -66,7 +85,7 @@ def test_accents_are_not_piled_over_the_lines_around_them() -> None:
 
     assert card.title == "Z" + "\u0325" * 3 + "algo"
     assert card.authors == (normalize("NFC", "E\u0325\u0301 Ok"),)
-    assert card.snippet == "Y" + "\u0325" * 3 + "."
+    assert card.sentence == "Y" + "\u0325" * 3 + "."
 
 
 @pytest.mark.parametrize(

@@ -182,17 +182,18 @@ def test_an_ordinary_full_digest_fits_as_it_is() -> None:
     assert len(email.html.encode()) <= HTML_BYTES
 
 
-def test_a_heavy_digest_loses_the_last_abstracts_first() -> None:
-    digest = a_digest([(a_card(n, facts=[UPVOTES]), ROBOTICS) for n in range(25)])
+def test_a_heavy_digest_loses_the_last_sentences_first() -> None:
+    found = f"We find that {'placing is harder and ' * 11} so on."
+    digest = a_digest([(a_card(n, facts=[UPVOTES], abstract=found), ROBOTICS) for n in range(25)])
     size = on_its_way(fit(digest)[1])
 
     fitted, email = fit(digest, limit=size - 500)
 
     assert on_its_way(email) <= size - 500
     assert fitted.left_out == 0
-    snippets = [item.card.snippet for item in fitted.papers]
-    assert snippets[:20] == [item.card.snippet for item in digest.papers[:20]]
-    assert 0 < len(snippets[-1]) <= 160
+    sentences = [item.card.sentence for item in fitted.papers]
+    assert sentences[:20] == [item.card.sentence for item in digest.papers[:20]]
+    assert 0 < len(sentences[-1]) <= 160
 
 
 @pytest.mark.parametrize("letter", ["'", "把", "🧪", "& "])
@@ -207,7 +208,7 @@ def test_the_worst_paper_25_times_stays_within_the_budget_and_says_what_is_left_
     reasons = [Reason(kind, letter * 100, 1.0) for kind in ("topic", "keyword", "category", "author") for _ in range(9)]
     reader = replace(ADA, asked_for=(letter * 100,) * 100)
     digest = a_digest(
-        [(replace(worst, snippet=letter * 20_000), [Reason("pick", letter * 900), *reasons])] * 25, reader
+        [(replace(worst, sentence=letter * 20_000), [Reason("pick", letter * 900), *reasons])] * 25, reader
     )
 
     fitted, email = fit(digest)
@@ -246,11 +247,9 @@ def test_everything_around_the_papers_counts_too() -> None:
     assert fitted.papers
 
 
-def test_a_shortened_abstract_ends_at_a_sentence() -> None:
-    digest = a_digest(
-        [(a_card(n, abstract="One short sentence. " + "A long one " * 30 + "."), ROBOTICS) for n in range(9)]
-    )
+def test_a_shortened_sentence_ends_after_a_word() -> None:
+    digest = a_digest([(a_card(n, abstract="We find one long result, " * 30), ROBOTICS) for n in range(9)])
 
     fitted = fit(digest, limit=len(fit(digest)[1].html) - 100)[0]
 
-    assert fitted.papers[-1].card.snippet == "One short sentence."
+    assert fitted.papers[-1].card.sentence == "We find one long result, " * 6 + "We find…"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.text import clean, clean_abstract, clean_name, fold, sentences, snippet, split_authors
+from digest.text import clean, clean_abstract, clean_name, fold, key_sentence, sentences, snippet, split_authors
 from digest.text.limits import MOST
 from digest.text.symbols import names_in
 from tests.benchmarks.residue import RESIDUE, lost_words
@@ -294,14 +294,51 @@ def test_sentences_do_not_end_at_abbreviations_initials_and_decimals() -> None:
     assert sentences("我们提出。它很好。") == ["我们提出。", "它很好。"]
 
 
+def test_sentences_do_not_end_within_brackets_nor_after_the_number_of_an_item() -> None:
+    cited = (
+        "It was asked by Tai [J. Assoc. Comput. Mach., 26 (1979)] and (see Proc. Natl. Acad. Sci. U.S. and more) us."
+    )
+    assert sentences(f"{cited} We ask: 1. Is it so? 2. Why? (It is.) Yes.") == [
+        cited,
+        "We ask: 1. Is it so?",
+        "2. Why?",
+        "(It is.)",
+        "Yes.",
+    ]
+
+
+BACKGROUND = "Deep networks have shown remarkable progress."
+
+
+@pytest.mark.parametrize(
+    ("abstract", "chosen"),
+    [
+        (f"{BACKGROUND} However, they forget. We propose a memory. It has 3 parts. Code is at https://a.org.", 2),
+        (f"{BACKGROUND} This paper introduces a benchmark of forgetting. We also present a tool.", 1),
+        (f"{BACKGROUND} Is it so? Our experiments show that larger networks forget 12% less. We hope this helps.", 2),
+        (f"{BACKGROUND} A novel way to remember is proposed. Numerical results are given.", 1),
+        ("Motivation: Reads are short. Results: We developed an aligner of reads. Contact: a@b.org", 1),
+        ("Let G be a graph. It is shown that G is planar, cf. Eq. 3 of Smith et al. 2019.", 1),
+        ("One sentence without any of these words", 0),
+        ("近年，模型变大。我们提出新方法。", 0),
+        ("هذه دراسة. هل تنجح؟ نعم.", 0),
+        ("Presentamos un método nuevo. Funciona bien.", 0),
+    ],
+)
+def test_the_sentence_that_says_what_was_done_or_found_is_chosen(abstract: str, chosen: int) -> None:
+    assert key_sentence(abstract) == sentences(abstract)[chosen]
+
+
+def test_an_abstract_without_a_sentence_has_no_key_sentence() -> None:
+    assert key_sentence("") == key_sentence(" \n ") == ""
+
+
 def test_a_snippet_is_whole_sentences_that_fit() -> None:
-    assert snippet("One is. Two is. Three is. Four is.") == "One is. Two is. Three is."
+    assert snippet("One is. Two is. Three is. Four is.", limit=30) == "One is. Two is. Three is."
     assert snippet("One is. Two is much longer.", limit=20) == "One is."
-    assert snippet("One is. Two is much longer. Three.", limit=20, for_two=30) == "One is. Two is much longer."
-    assert snippet("One is. Two is. Three is much longer.", limit=20, for_two=90) == "One is. Two is."
     assert snippet("One sentence that is too long, and more.", limit=32) == "One sentence that is too long…"
     assert snippet("x" * 50, limit=10) == "x" * 9 + "…"
-    assert snippet("  ") == ""
+    assert snippet("  ", limit=10) == ""
 
 
 def _recorded(data: Path) -> Iterator[tuple[str, str]]:

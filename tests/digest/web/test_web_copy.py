@@ -164,7 +164,7 @@ def test_what_did_not_fit_into_the_mail_is_here() -> None:
     change_record(row, reasons=[[("category", "cs.LG", 1.0)] for _ in ids])
     DeliveryContent.objects.update(paper_ids=ids)
     EditionPaper.objects.update(
-        card={**EditionPaper.objects.first().card, "snippet": "Ünïcödé “wörds” & <signs>. " * 99}
+        card={**EditionPaper.objects.first().card, "sentence": "Ünïcödé “wörds” & <signs>. " * 99}
     )
     delivery = Delivery.objects.select_related("subscriber", "edition").get()
     mailed_html = email_for(delivery).html
