@@ -45,7 +45,12 @@ class Timetable(Scheduler):
         try:
             self.apply_async(entry, producer=producer, advance=False)
         except SchedulingError as error:
-            logger.error("%s Is Redis running? It runs again in the next minute.", error)
+            hint = (
+                "Is Redis running?"
+                if settings.REDIS_URL
+                else f"Can {settings.VAR} be written to, and is its disk full?"
+            )
+            logger.error("%s %s It runs again in the next minute.", error, hint)
 
 
 EVERY_TICK = schedule(settings.TICK_SECONDS, nowfun=since_start)  # the rows have the readers' time zones

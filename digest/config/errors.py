@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from digest.config.storage_errors import explain_storage_error
+
 FOR_STAFF = ("/dashboard/", "/staff/", "/admin/")
 PLAIN = "<!doctype html><html lang=en><title>Something went wrong</title><h1>Something went wrong here</h1>"
+PLAIN_AWAY = (
+    "<!doctype html><html lang=en><title>Back in a moment</title><h1>Back in a moment</h1>"
+    "<p>The database cannot be used just now, and nothing was saved. Please try again in a minute."
+)
+RETRY_AFTER = "60"  # seconds
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -34,8 +43,15 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """Render the error page, or plain HTML if that fails too."""
+    """Render the error page, or that of a database that is away or full; plain HTML if that fails too."""
+    # Django calls this while it handles the exception, and does not pass it on
+    error = sys.exc_info()[1]
+    away = error is not None and explain_storage_error(error) is not None
+    status = 503 if away else 500
     try:
-        return render(request, "500.html", status=500)
+        response = render(request, f"{status}.html", status=status)
     except Exception:
-        return HttpResponse(PLAIN, status=500)
+        response = HttpResponse(PLAIN_AWAY if away else PLAIN, status=status)
+    if away:
+        response["Retry-After"] = RETRY_AFTER
+    return response

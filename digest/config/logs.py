@@ -10,6 +10,8 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
+from digest.config.storage_errors import explain_storage_error
+
 # Paths of links in mails, /c/TOKEN or /f/TOKEN/3/more, also URL-encoded
 _LINK = re.compile(r"(/[a-z]/|%2F[a-z]%2F)[^\s/?&'\"<>]+", re.IGNORECASE)
 # Tokens without a path: base64 of 22 characters or more with capitals, small letters and digits
@@ -29,9 +31,17 @@ def mask(text: str) -> str:
 
 
 class Mistakes(logging.Filter):
-    """A filter that keeps errors of ours only; /health answers 503 on purpose, and often."""
+    """A filter that keeps errors of ours only; /health answers 503 on purpose, and often.
+
+    A database that is away or full becomes one line with its cause, without a traceback.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if error and (why := explain_storage_error(error)):
+            record.msg, record.args = "A page could not be shown. %s", (why,)
+            record.exc_info = record.exc_text = None
+            return True
         return bool(record.exc_info) or getattr(record, "status_code", 500) == 500
 
 

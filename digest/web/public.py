@@ -1,4 +1,4 @@
-"""Public pages: home, days, search, health."""
+"""Public pages: home, days, search."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from digest.diagnostics.report import last_tick
 from digest.editions import search
 from digest.models import Edition, EditionPaper
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
@@ -19,7 +18,6 @@ from digest.web.cards import page_cards
 from subscriptions.web.forms import SignUpForm
 
 SHOWN = 25
-NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 @require_safe
@@ -58,14 +56,6 @@ def search_page(request: HttpRequest) -> HttpResponse:
     papers = [(one, row.edition) for one, row in zip(page_cards(rows), rows, strict=True)]
     context = {"q": " ".join(found.words), "found": found, "page": page, "papers": papers}
     return render(request, "search.html", context)
-
-
-@require_safe
-def health(request: HttpRequest) -> HttpResponse:
-    """Return 200 for a watchdog while the timetable's last good tick is under three minutes old, else 503."""
-    last, is_recent = last_tick(timezone.now())
-    body = f"{'well' if is_recent else 'late'}\nlast good tick: {last.isoformat() if last else 'never'}\n"
-    return HttpResponse(body, status=200 if is_recent else 503, content_type="text/plain", headers=NOT_KEPT)
 
 
 def _edition_page(request: HttpRequest, edition: Edition | None) -> dict[str, object]:

@@ -2,6 +2,7 @@ from django.urls import path, re_path
 
 from digest.delivery.webhooks import receive
 from digest.web import account, feedback, paper, preview, public, web_copy
+from digest.web.health import health
 
 urlpatterns = [
     path("", public.home, name="home"),
@@ -19,6 +20,6 @@ urlpatterns = [
     path("preferences/verdicts", account.verdicts, name="verdicts"),
     path("preferences/export", account.export, name="export"),
     path("preferences/erase", account.erase_page, name="erase"),
-    path("health", public.health, name="health"),
+    path("health", health, name="health"),
     path("webhooks/<str:provider>", receive, name="webhook"),
 ]

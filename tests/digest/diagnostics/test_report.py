@@ -111,3 +111,12 @@ def test_the_health_page_tells_a_watchdog_when_ticks_stay_away(client: Client) -
     assert lease.last_ok_at.isoformat().encode() in answer.content
     Lease.objects.update(last_ok_at=clock() - timedelta(minutes=4))
     assert client.get("/health").status_code == 503
+
+
+def test_the_health_page_tells_of_a_full_disk(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    Lease.objects.create(name="tick", until=clock(), last_ok_at=clock())
+    assert client.get("/health").status_code == 200
+    monkeypatch.setattr("digest.web.health.LEAST_FREE", 1 << 60)
+    answer = client.get("/health")
+    assert (answer.status_code, answer.content.splitlines()[0]) == (503, b"late")
+    assert b"the disk is full" in answer.content
