@@ -41,8 +41,10 @@ class StatusReason(models.TextChoices):
     NO_CONNECTION = "no_connection"
     NOT_SET_UP = "not_set_up"
     LOGIN_REFUSED = "login_refused"
+    SETUP_REFUSED = "setup_refused"
     DEFERRED = "deferred"
     TOO_FAST = "too_fast"
+    MAILBOX_FULL = "mailbox_full"
     ACCOUNT_REFUSED = "account_refused"
     NO_SUCH_ADDRESS = "no_such_address"
     REFUSED_BY_SERVER = "refused_by_server"
@@ -514,7 +516,8 @@ class Provider(models.Model):
     paused_by = models.CharField(max_length=150, blank=True, help_text="empty: by a command")
     paused_at = models.DateTimeField(null=True, blank=True)
     counted_since = models.DateTimeField(null=True, blank=True, help_text="refusals before this are not counted")
-    slowness = models.PositiveSmallIntegerField(default=0, help_text="how often its rate was halved")
+    slow_rate = models.FloatField(null=True, blank=True, help_text="mails a second since it found us too fast")
+    slow_answer = models.CharField(max_length=20, blank=True, help_text="the refusal by which it said so")
     slowed_at = models.DateTimeField(null=True, blank=True)
     next_at = models.DateTimeField(null=True, blank=True, help_text="when its rate lets the next mail go")
 

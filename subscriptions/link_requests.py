@@ -23,6 +23,7 @@ from django.urls import reverse
 from subscriptions import consent, link_quota, rate_limits
 from subscriptions.mail.mailer import Mailer, Purpose, SendResult, SendStatus
 from subscriptions.mail.null_mx import takes_no_mail
+from subscriptions.mail.outcomes import Scope
 from subscriptions.mail.rendering import RenderedEmail, one_line, render_email
 from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Subscriber, Suppression, email_key
 from subscriptions.preferences import Choices
@@ -32,7 +33,8 @@ from subscriptions.wake_worker import enqueue_task
 logger = logging.getLogger(__name__)
 
 TASK = "subscriptions.tasks.process_pending"
-AGAIN_AFTER = [timedelta(minutes=minutes) for minutes in (1, 3, 10, 30)]  # five tries in all
+# Five tries in all, or the last of these again and again while no mail can leave.
+AGAIN_AFTER = [timedelta(minutes=minutes) for minutes in (1, 3, 10, 30)]
 USEFUL = {  # older requests are dropped
     LinkRequest.Kind.SIGN_UP: timedelta(hours=24),
     LinkRequest.Kind.SIGN_IN: timedelta(hours=1),
@@ -155,7 +157,7 @@ def _process(request: LinkRequest, mailer: Mailer, now: datetime) -> str:
         for taken in mail.taken:
             link_quota.refund(taken)
         rate_limits.refund(mail.counted)
-        _try_again(request, now=now)
+        _try_again(request, now=now, waits=result.scope != Scope.NONE)
     else:
         request.delete()
     return result.status
@@ -174,13 +176,13 @@ def _is_of_no_use(request: LinkRequest, now: datetime) -> bool:
     return may_be_new and takes_no_mail(request.email.rpartition("@")[2])
 
 
-def _try_again(request: LinkRequest, *, now: datetime) -> None:
-    if request.attempts > len(AGAIN_AFTER):
+def _try_again(request: LinkRequest, *, now: datetime, waits: bool = False) -> None:
+    """Put the request back; after the last try only if it ``waits`` for something that is not about its mail."""
+    if request.attempts > len(AGAIN_AFTER) and not waits:
         request.delete()
         return
-    LinkRequest.objects.filter(pk=request.pk).update(
-        status=LinkRequest.Status.WAITING, not_before=now + AGAIN_AFTER[request.attempts - 1]
-    )
+    again = now + AGAIN_AFTER[min(request.attempts, len(AGAIN_AFTER)) - 1]
+    LinkRequest.objects.filter(pk=request.pk).update(status=LinkRequest.Status.WAITING, not_before=again)
 
 
 def _send(mail: _Mail, token: str, request: LinkRequest, mailer: Mailer, now: datetime) -> SendResult:

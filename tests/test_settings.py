@@ -33,6 +33,8 @@ SECRET = "broadsheet:k7Qm2xVb9sTn4wLd"
         ({**RELAY, "SITE_URL": "http://localhost:8000"}, "SITE_URL"),
         ({**RELAY, "SMTP_URL": "smtp+tls://user:sEcr/et@mail.example.org:587"}, "SMTP_URL is '…'"),
         ({**RELAY, "SMTP_URL": "smtp://host:port"}, "SMTP_URL is '…'"),
+        ({"EHLO_NAME": "box"}, "The setting EHLO_NAME is 'box', but it must be this machine's full name"),
+        ({"EHLO_NAME": "mail.example.org\nRSET"}, "EHLO_NAME"),
         ({"SITE_URL": "https://example.org:99999"}, "SITE_URL"),
         (
             {**POSTMARK, "MAIL_API_URL": "http://api.example.org/"},
@@ -173,6 +175,23 @@ print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.SESSION_COOKIE_SECURE,
 )
 def test_visits_are_kept_as_the_installation_allows(tmp_path: Path, environment: dict[str, str], said: str) -> None:
     assert start(tmp_path, code=VISITS, **environment).stdout.strip() == said
+
+
+@pytest.mark.parametrize(
+    ("url", "read"),
+    [
+        ("smtps://me:secret@mail.example.org", "465 True False"),
+        ("smtp+ssl://me:secret@mail.example.org", "465 True False"),
+        ("smtps://me:secret@mail.example.org:2465", "2465 True False"),
+        ("smtp+tls://me:secret@mail.example.org", "587 False True"),
+        ("smtp://mail.example.org", "25 False False"),
+        ("SMTPS://mail.example.org", "465 True False"),
+    ],
+)
+def test_the_scheme_of_the_mail_server_says_how_it_is_encrypted(tmp_path: Path, url: str, read: str) -> None:
+    code = "from django.core.mail import get_connection as get; one = get(); print(one.port, bool(one.use_ssl), one.use_tls)"
+    started = start(tmp_path, code=code, **RELAY | {"SMTP_URL": url})
+    assert (started.stdout.strip(), started.stderr) == (read, "")
 
 
 def test_a_rehearsal_never_leaves_the_machine(tmp_path: Path) -> None:

@@ -249,6 +249,10 @@ at_once = env.str("MAILS_AT_ONCE", default="20")
 if not at_once.isdecimal() or not 1 <= int(at_once) <= 100:
     raise wrong("MAILS_AT_ONCE", at_once, "a number from 1 to 100")
 MAILS_AT_ONCE = int(at_once)
+# The name in EHLO; empty: this machine's full name, or the sender's domain (subscriptions/mail/backends/smtp.py).
+EHLO_NAME = env.str("EHLO_NAME", default="")
+if not re.fullmatch(r"|(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+|\[[0-9A-Fa-f.:]{2,60}\]", EHLO_NAME):
+    raise wrong("EHLO_NAME", EHLO_NAME, "this machine's full name in the DNS, such as mail.example.org")
 EMAIL_TIMEOUT = 10  # seconds to connect; an answer may take longer (subscriptions/mail/backends/smtp.py)
 POSTMARK_DIGEST_STREAM = env.str("POSTMARK_DIGEST_STREAM", default="")
 ANYMAIL: dict[str, object] = {"REQUESTS_TIMEOUT": (10, 30)}
@@ -260,14 +264,19 @@ if MAIL_PROVIDER == "outbox":
     EMAIL_BACKEND = "subscriptions.mail.backends.outbox.EmailBackend"
 elif MAIL_PROVIDER == "smtp":
     EMAIL_BACKEND = "subscriptions.mail.backends.smtp.EmailBackend"
+    scheme = env.str("SMTP_URL").partition("://")[0].lower()
     try:
-        smtp = env.email_url("SMTP_URL") if urlsplit(env.str("SMTP_URL")).scheme.startswith("smtp") else {}
+        smtp = env.email_url("SMTP_URL") if scheme.startswith("smtp") else {}
     except (ValueError, ImproperlyConfigured):
         smtp = {}
+    if scheme == "smtps":  # TLS from the first octet (RFC 8314); environ reads it as STARTTLS
+        smtp |= {"EMAIL_USE_TLS": False, "EMAIL_USE_SSL": True}
+    default_port = 465 if smtp.get("EMAIL_USE_SSL") else 587 if smtp.get("EMAIL_USE_TLS") else 25
+    smtp["EMAIL_PORT"] = smtp.get("EMAIL_PORT") or default_port
     # the error does not repeat the value, which may have a password
     if not smtp.get("EMAIL_HOST"):
         right = (
-            "like smtp+tls://user:password@mail.example.org:587, or smtp://, smtp+ssl:// (write / in a password as %2F)"
+            "like smtp+tls://user:password@mail.example.org:587, or smtp://, smtps:// (write / in a password as %2F)"
         )
         raise wrong("SMTP_URL", "…", right) from None
     globals().update({name: value for name, value in smtp.items() if name.isupper() and name != "EMAIL_BACKEND"})

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from digest.compose.phrases import plural
 from digest.models import Batch, Delivery, DeliveryEvent, StatusReason
-from subscriptions.mail.outcomes import ADDRESS_IS_GONE
+from subscriptions.mail.refusals import ADDRESS_IS_GONE
 
 CHUNK = 1000
 NO_ADDRESS = (*ADDRESS_IS_GONE, "refused")  # answers after which another try would fail too

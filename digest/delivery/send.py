@@ -41,7 +41,6 @@ LONGEST_CHUNK = LEASE * 0.2  # what was not tried by then waits for the sweep; t
 CHUNK: int = settings.MAILS_AT_ONCE  # mails that are handed over, and may be left unknown, together
 BATCH = 1000  # deliveries that are leased as one row
 RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 3, 10, 30, 60)]
-NOT_OF_THE_MAIL = (Scope.OURS, Scope.UNREACHABLE)  # it may wait for its time to be over, at the last of these paces
 MOST_LEASES = 3  # of a batch of one that stops its worker each time
 WRITE_AGAIN_AFTER = (0.1, 0.5, 1, 2, 5, 10, 15, 20)  # seconds: within the time of a task
 SETTLED = ("status", "status_reason", "detail", "answer", "attempts", "accepted_at", "not_before", "handed_over_at")
@@ -96,7 +95,7 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
     until = began + LONGEST_DELIVERY
     mails = AT_HAND
     again: datetime | None = None
-    with Mailer(at_once=CHUNK) as mailer:
+    with Mailer(at_once=CHUNK, history=throttle.session_history(began)) as mailer:
         while began <= (now := clock()) < until:  # a clock that was put back no longer tells how long this takes
             permit = throttle.acquire(CHUNK, now=now)
             if not permit.mails:
@@ -307,7 +306,11 @@ def _settle(delivery: Delivery, result: SendResult, *, taken_at: datetime, now: 
             # not ready: when the lease is over, its batch may be done already, and nobody would look into it
             delivery.status, again = Delivery.Status.RETRY_WAIT, now
             delivery.attempts -= 1
-        case SendStatus.LATER if delivery.attempts <= len(RETRY_AFTER) or result.scope in NOT_OF_THE_MAIL:
+        case SendStatus.LATER if result.scope in (Scope.TOO_FAST, Scope.OURS):
+            # the throttle says when the next mail may go; this try is not counted
+            delivery.status, again = Delivery.Status.RETRY_WAIT, now + (result.retry_after or RETRY_AFTER[0])
+            delivery.attempts -= 1
+        case SendStatus.LATER if delivery.attempts <= len(RETRY_AFTER) or _is_not_of_the_mail(result):
             delivery.status = Delivery.Status.RETRY_WAIT
         case SendStatus.UNKNOWN if _may_repeat(delivery, again):
             delivery.status = Delivery.Status.RETRY_WAIT
@@ -325,6 +328,11 @@ def _settle(delivery: Delivery, result: SendResult, *, taken_at: datetime, now: 
         delivery.status = Delivery.Status.UNKNOWN  # an earlier try may have left
     elif delivery.handed_over_at == taken_at and delivery.status != Delivery.Status.FAILED:
         delivery.handed_over_at = None  # this one surely did not
+
+
+def _is_not_of_the_mail(result: SendResult) -> bool:
+    """Return whether it may be tried until its time is over, at the last of these paces."""
+    return result.scope == Scope.UNREACHABLE or result.reason == SendReason.TOO_FAST
 
 
 def _wait(delivery: Delivery) -> timedelta:

@@ -14,10 +14,13 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from digest.models import Delivery, Provider
 from subscriptions.mail.mailer import Pace
 from subscriptions.mail.outcomes import Scope, SendResult, SendStatus
+from subscriptions.mail.providers import IN_TURN
+from subscriptions.mail.session_history import IN_A_ROW, SessionHistory
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +31,11 @@ EQUAL = 10  # answers in a row that say the same of our reputation
 PATIENCE = timedelta(seconds=5)  # that a worker waits for its turn; for longer, the batch does
 BURST = 2  # seconds of the rate that one chunk may hold
 FASTEST_SLOWED = 20.0  # mails a second, where no rate is set and the provider says that we are too fast
-SLOW_FOR = timedelta(minutes=5)  # then the rate doubles again
+WINDOW = timedelta(minutes=1)  # in which mail servers commonly count a client's mails
+BELOW = 0.95  # of the mails that a server accepted in a window: so many are sent to it in the next
+RECOVERY, SLOW_FOR = 1.25, timedelta(minutes=5)  # the rate grows by this factor after each such time
 SLOWEST = 0.1
+LATELY = timedelta(hours=1)  # a mail that was accepted since then shows that our set-up is right
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +120,31 @@ def paused_reason(now: datetime) -> str:
 
 
 def rate_of(provider: Provider, *, now: datetime) -> float | None:
-    """Mails a second: as set, halved for each time the provider found us too fast of late; None is no limit."""
-    halved = provider.slowness - ((now - provider.slowed_at) // SLOW_FOR if provider.slowed_at else 0)
-    if halved <= 0:
-        rate: float | None = settings.MAIL_RATE
-        return rate
-    return max(SLOWEST, (settings.MAIL_RATE or 2 * FASTEST_SLOWED) / 2.0**halved)
+    """Return mails a second: as set, or less since the provider found us too fast; None is no limit."""
+    as_set: float | None = settings.MAIL_RATE
+    if provider.slow_rate is None or provider.slowed_at is None:
+        return as_set
+    steps = max(0, (now - provider.slowed_at) // SLOW_FOR)
+    rate = provider.slow_rate * RECOVERY ** min(steps, 100)
+    return max(SLOWEST, rate) if rate < (as_set or 2 * FASTEST_SLOWED) else as_set
+
+
+def session_history(now: datetime) -> SessionHistory:
+    """Return what other workers know of the mail server's answers: whether it accepted a mail lately, and too fast.
+
+    Two queries.
+    """
+    provider = _provider()
+    is_slowed = rate_of(provider, now=now) != settings.MAIL_RATE
+    history = SessionHistory(has_accepted=_accepted(now - LATELY).exists())
+    if is_slowed and provider.slow_answer:  # the same refusal again says the same
+        history.answer, history.equal = provider.slow_answer, IN_A_ROW
+        history.has_accepted = True
+    return history
+
+
+def _accepted(since: datetime) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(provider=settings.MAIL_PROVIDER, handed_over_at__gt=since, accepted_at__isnull=False)
 
 
 def record_results(results: Iterable[SendResult], *, now: datetime) -> None:
@@ -127,7 +152,7 @@ def record_results(results: Iterable[SendResult], *, now: datetime) -> None:
     results = [result for result in results if result.status not in (SendStatus.NOT_TRIED, SendStatus.REFUSED)]
     scopes = Counter(result.scope for result in results)
     if scopes[Scope.TOO_FAST]:
-        _slow_down(now)
+        _slow_down(next(result.answer for result in results if result.scope == Scope.TOO_FAST), now=now)
     if scopes[Scope.OURS]:
         first = next(result for result in results if result.scope == Scope.OURS)
         trip(BREAK, f"{first.text} Every other mail would fail too.", now=now)
@@ -176,16 +201,25 @@ def _held_until(provider: Provider, now: datetime) -> datetime | None:
     return held if held and now < held <= now + BREAK else None
 
 
-def _slow_down(now: datetime) -> None:
+def _slow_down(answer: str, *, now: datetime) -> None:
+    """Lower the rate: to what a mail server accepted in the last minute, or to half with a provider's API.
+
+    Answers to one burst lower it once.
+    """
+    is_server = settings.MAIL_PROVIDER in IN_TURN
+    burst = WINDOW if is_server else timedelta(seconds=5)
     with transaction.atomic():
         provider = Provider.objects.select_for_update().get(pk=_provider().pk)
-        if provider.slowed_at and now - provider.slowed_at < timedelta(seconds=5):
-            return  # the answers to one burst are one answer
+        if provider.slowed_at and timedelta() <= now - provider.slowed_at < burst:
+            return
         rate = rate_of(provider, now=now) or 2 * FASTEST_SLOWED
-        halved = max(0, provider.slowness - ((now - provider.slowed_at) // SLOW_FOR if provider.slowed_at else 0))
-        provider.slowness, provider.slowed_at = (halved + 1 if rate > SLOWEST else halved), now
-        provider.save(update_fields=["slowness", "slowed_at"])
-    logger.warning("%s finds us too fast; %.2g mails a second from now on.", settings.MAIL_PROVIDER, rate / 2)
+        if is_server:
+            rate = min(BELOW * _accepted(now - WINDOW).count() / WINDOW.total_seconds(), 0.9 * rate)
+        else:
+            rate /= 2
+        provider.slow_rate, provider.slow_answer, provider.slowed_at = max(rate, SLOWEST), answer[:20], now
+        provider.save(update_fields=["slow_rate", "slow_answer", "slowed_at"])
+    logger.warning("%s finds us too fast; %.2g mails a second from now on.", settings.MAIL_PROVIDER, provider.slow_rate)
 
 
 def _look_back(now: datetime) -> None:

@@ -18,15 +18,23 @@ from django.db.models import TextChoices
 
 from subscriptions.mail.headers import headers_of
 from subscriptions.mail.message import EncodedMessage
-from subscriptions.mail.outcomes import SendReason, SendResult, SendStatus, classify_error, error_text, no_connection
+from subscriptions.mail.outcomes import (
+    REFUSALS,
+    SendReason,
+    SendResult,
+    SendStatus,
+    classify_error,
+    error_text,
+    no_connection,
+)
 from subscriptions.mail.providers import IN_TURN, adapt
 from subscriptions.mail.rendering import RenderedEmail
+from subscriptions.mail.session_history import SessionHistory
 from subscriptions.mail.template_cache import JoinedEmail
 from subscriptions.models import Subscriber, Suppression
 from subscriptions.tokens import sender_of
 
 logger = logging.getLogger(__name__)
-
 
 TEST = "[PREVIEW] "  # prefix of a test mail's subject
 
@@ -49,14 +57,17 @@ class Mailer:
     """Connections that are kept for many mails, and a cache of suppressions.
 
     For providers with an HTTP API up to ``at_once`` mails are sent in parallel, each on its own connection.
+    ``history`` is what is known of a mail server's answers to other mailers.
     """
 
-    def __init__(self, *, at_once: int = 1) -> None:
+    def __init__(self, *, at_once: int = 1, history: SessionHistory | None = None) -> None:
         self._connections: SimpleQueue[Any] = SimpleQueue()
         self._count = 1 if settings.MAIL_PROVIDER in IN_TURN else at_once
         for _ in range(self._count):
             self._connections.put(get_connection())
         self._pool = ThreadPoolExecutor(self._count, "mailer") if self._count > 1 else None
+        # Over one connection the mails leave in order, so that a row of equal answers tells something.
+        self._history = (history or SessionHistory()) if settings.MAIL_PROVIDER in IN_TURN else None
         self._looked_up: dict[int, bool] = {}  # reader -> suppressed
 
     def __enter__(self) -> Mailer:
@@ -153,7 +164,8 @@ class Mailer:
     ) -> list[SendResult]:
         """Send these mails, each in one try; return their results in the same order.
 
-        As soon as ``in_time`` returns False, the rest is NOT_TRIED. Errors of the server are returned, never raised.
+        As soon as ``in_time`` returns False, or the server gives all the same refusal, the rest is NOT_TRIED. Errors of
+        the server are returned, never raised.
         """
         pace = pace or Pace()
         begin = time.monotonic() + pace.wait
@@ -164,7 +176,18 @@ class Mailer:
                 time.sleep(early)
             return self._send(message) if in_time() else SendResult(SendStatus.NOT_TRIED)
 
-        return list((self._pool.map if self._pool else map)(at_its_time, enumerate(messages)))
+        if self._pool:
+            return list(self._pool.map(at_its_time, enumerate(messages)))
+        if self._history is None:
+            return list(map(at_its_time, enumerate(messages)))
+        results: list[SendResult] = []
+        for numbered in enumerate(messages):
+            if results and self._history.is_hopeless:
+                results.append(SendResult(SendStatus.NOT_TRIED))
+                continue
+            results.append(at_its_time(numbered))
+            self._history.add(results[-1])
+        return self._history.judge(results)
 
     def _send(self, message: EncodedMessage) -> SendResult:
         connection = self._connections.get()
@@ -176,7 +199,8 @@ class Mailer:
             try:
                 connection.send_messages([message])
             except Exception as error:  # the mail may have left: classify the error
-                connection.close()
+                if not isinstance(error, REFUSALS):  # after a refusal the backend keeps what the server keeps open
+                    connection.close()
                 return classify_error(error)
             return _taken(message)
         finally:

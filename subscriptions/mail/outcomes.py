@@ -19,8 +19,8 @@ from anymail.exceptions import (
     AnymailRecipientsRefused,
 )
 
-ADDRESS_IS_GONE = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
-MAILBOX_IS_FULL = "5.2.2"
+from subscriptions.mail.refusals import Refusal, Stage, classify_refusal
+
 LONGEST_WAIT = timedelta(hours=24)  # limit on a provider's Retry-After
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")  # RFC 3463
 # Errors of requests and botocore: no connection was made, so nothing can have left.
@@ -70,8 +70,10 @@ class SendReason(StrEnum):
     NO_CONNECTION = "no_connection"
     NOT_SET_UP = "not_set_up"
     LOGIN_REFUSED = "login_refused"
+    SETUP_REFUSED = "setup_refused"
     DEFERRED = "deferred"
     TOO_FAST = "too_fast"
+    MAILBOX_FULL = "mailbox_full"
     ACCOUNT_REFUSED = "account_refused"
     NO_SUCH_ADDRESS = "no_such_address"
     REFUSED_BY_SERVER = "refused_by_server"
@@ -90,8 +92,10 @@ REASON_TEXTS = {
     SendReason.NO_CONNECTION: "There was no connection to the mail server or provider.",
     SendReason.NOT_SET_UP: "The mail provider is not set up.",
     SendReason.LOGIN_REFUSED: "The mail server does not accept our log-in.",
+    SendReason.SETUP_REFUSED: "The mail server refuses how we connect or who we are.",
     SendReason.DEFERRED: "The mail server asks us to try again later.",
-    SendReason.TOO_FAST: "The mail provider says that we send too fast.",
+    SendReason.TOO_FAST: "The mail server or provider says that we send too fast.",
+    SendReason.MAILBOX_FULL: "The mailbox is full.",
     SendReason.ACCOUNT_REFUSED: "The mail provider refuses our account or sending domain.",
     SendReason.NO_SUCH_ADDRESS: "The address does not exist.",
     SendReason.REFUSED_BY_SERVER: "The mail server refused the mail.",
@@ -130,20 +134,41 @@ def with_detail(sentence: str, detail: str) -> str:
     return f"{sentence.removesuffix('.')} ({detail.removesuffix('.')})."
 
 
+# What a refusal in the words of a mail server means for the mail and for all others.
+_BY_REFUSAL = {
+    Refusal.DEAD_ADDRESS: (SendStatus.NO_SUCH_ADDRESS, Scope.NONE, SendReason.NO_SUCH_ADDRESS),
+    Refusal.REFUSED: (SendStatus.FAILED, Scope.NONE, SendReason.REFUSED_BY_SERVER),
+    Refusal.SETUP: (SendStatus.LATER, Scope.OURS, SendReason.SETUP_REFUSED),
+    # of this mail only, until the mailer finds the pattern (subscriptions/mail/session_history.py)
+    Refusal.TOO_FAST: (SendStatus.LATER, Scope.NONE, SendReason.TOO_FAST),
+    Refusal.MAILBOX_FULL: (SendStatus.LATER, Scope.NONE, SendReason.MAILBOX_FULL),
+    Refusal.DEFERRED: (SendStatus.LATER, Scope.NONE, SendReason.DEFERRED),
+}
+
+
 class NothingSent(smtplib.SMTPServerDisconnected):
     """Raised when the connection to the mail server broke before a byte of the mail had left."""
+
+
+class DataRefused(smtplib.SMTPDataError):
+    """Raised when the server did not answer DATA with 354, so that no byte of the mail had left."""
+
+
+REFUSALS = (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused)  # answers; any other error is none
 
 
 def classify_error(error: Exception) -> SendResult:
     """Return the result of a mail after this error; UNKNOWN if the mail may have left."""
     match error:
-        case NothingSent() | smtplib.SMTPConnectError() | smtplib.SMTPHeloError():
-            return no_connection(error)
+        case NothingSent() | smtplib.SMTPConnectError():
+            return _unreachable(error_text(error))
         case smtplib.SMTPResponseException() | smtplib.SMTPRecipientsRefused():
             return _answered(error)
         case AnymailRecipientsRefused():
             return SendResult(SendStatus.NO_SUCH_ADDRESS, answer="refused", reason=SendReason.NO_SUCH_ADDRESS)
-        case AnymailConfigurationError():
+        case (
+            AnymailConfigurationError() | smtplib.SMTPNotSupportedError()
+        ):  # the latter: no STARTTLS or AUTH is offered
             return _not_set_up(error)
         case AnymailAPIError():
             return _answered_by_http(error)
@@ -154,12 +179,10 @@ def classify_error(error: Exception) -> SendResult:
 
 
 def no_connection(error: Exception) -> SendResult:
-    """Return the result of a mail for which the server could not be reached or refused our log-in."""
-    if isinstance(error, smtplib.SMTPAuthenticationError | AnymailConfigurationError):
+    """Return the result of a mail for which no session was opened: no connection, or EHLO, STARTTLS or AUTH refused."""
+    if isinstance(error, (*REFUSALS, smtplib.SMTPNotSupportedError, AnymailConfigurationError)):
         return classify_error(error)
-    if _has_no_log_in(error):
-        return _not_set_up(error)
-    return _unreachable(error_text(error))
+    return _not_set_up(error) if _has_no_log_in(error) else _unreachable(error_text(error))
 
 
 def _unreachable(detail: str = "") -> SendResult:
@@ -185,23 +208,37 @@ def _has_no_log_in(error: Exception) -> bool:
 def _answered(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused) -> SendResult:
     """Classify an answer of a mail server (SMTP)."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        ((code, text),) = [(code, _text(text)) for code, text in error.recipients.values()][:1]
+        ((code, text),) = [(code, _decode(text)) for code, text in error.recipients.values()][:1]
     else:
-        code, text = error.smtp_code, _text(error.smtp_error)
+        code, text = error.smtp_code, _decode(error.smtp_error)
+    stage = _stage_of(error)
     enhanced = found[0] if (found := _STATUS.match(text)) else ""
-    answer, words = enhanced or str(code), f"{code} {text}"[:200]
+    answer, detail = enhanced or str(code), _text(f"{code} {text}")[:200]
+    if stage == Stage.HELLO and code == 421:  # the server is closing
+        return _unreachable(detail)
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return SendResult(SendStatus.LATER, words, answer=answer, scope=Scope.OURS, reason=SendReason.LOGIN_REFUSED)
-    if code // 100 == 2:
-        return SendResult(SendStatus.ACCEPTED, words, answer=answer)  # smtplib raises for all but 250
-    if code // 100 == 4 or enhanced == MAILBOX_IS_FULL:
-        scope = Scope.TOO_FAST if code == 454 else Scope.NONE
-        return SendResult(SendStatus.LATER, words, answer=answer, scope=scope, reason=SendReason.DEFERRED)
-    if code // 100 != 5:  # not a valid answer; it may have come after the final dot
-        return SendResult(SendStatus.UNKNOWN, words, answer="no answer", reason=SendReason.NO_ANSWER)
-    if isinstance(error, smtplib.SMTPRecipientsRefused) and enhanced in ADDRESS_IS_GONE:
-        return SendResult(SendStatus.NO_SUCH_ADDRESS, words, answer=answer, reason=SendReason.NO_SUCH_ADDRESS)
-    return SendResult(SendStatus.FAILED, words, answer=answer, reason=SendReason.REFUSED_BY_SERVER)
+        return SendResult(SendStatus.LATER, detail, answer=answer, scope=Scope.OURS, reason=SendReason.LOGIN_REFUSED)
+    if stage == Stage.END and code // 100 == 2:
+        return SendResult(SendStatus.ACCEPTED, detail, answer=answer)  # smtplib raises for all but 250
+    if code // 100 in (4, 5) or stage == Stage.HELLO:
+        status, scope, reason = _BY_REFUSAL[classify_refusal(code, enhanced, text, stage=stage)]
+        return SendResult(status, detail, answer=answer, scope=scope, reason=reason)
+    if stage == Stage.END:  # not a valid answer
+        return SendResult(SendStatus.UNKNOWN, detail, answer="no answer", reason=SendReason.NO_ANSWER)
+    return SendResult(SendStatus.LATER, detail, answer=answer, reason=SendReason.DEFERRED)
+
+
+def _stage_of(error: Exception) -> Stage:
+    match error:
+        case smtplib.SMTPSenderRefused():
+            return Stage.SENDER
+        case smtplib.SMTPRecipientsRefused():
+            return Stage.RECIPIENT
+        case DataRefused():
+            return Stage.DATA
+        case smtplib.SMTPDataError():
+            return Stage.END
+    return Stage.HELLO
 
 
 def _answered_by_http(error: AnymailAPIError) -> SendResult:
@@ -287,7 +324,10 @@ def error_text(error: Exception) -> str:
     return _text(lines[0] if lines else type(error).__name__)[:200]
 
 
-def _text(answer: bytes | str) -> str:
+def _decode(answer: bytes | str) -> str:
+    return answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+
+
+def _text(answer: str) -> str:
     """Return a server's answer without addresses, since rows stay after the reader's erasure."""
-    text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
-    return re.sub(r"\S+@\S+", "(address)", text).replace("\0", "")  # PostgreSQL cannot store NUL
+    return re.sub(r"\S+@\S+", "(address)", answer).replace("\0", "")  # PostgreSQL cannot store NUL

@@ -1,7 +1,7 @@
-"""Judge a refusal by its status and words together: of the address, of the mail, of our set-up or of our pace.
+"""Judge a refusal by stage, status and words together: of the address, of the mail, of our set-up or of our pace.
 
 Servers give one code for many reasons: 550 5.7.1 is a block list, a relay that does not know us, or a missing log-in.
-Where words and status disagree, the judgement is the one that suppresses nobody.
+Where words and status disagree, the judgement is the one that suppresses nobody. docs/sending.md has the table.
 """
 
 from __future__ import annotations
@@ -11,6 +11,17 @@ from enum import StrEnum
 
 ADDRESS_IS_GONE = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
 LONGEST_TEXT = 2000  # characters that are read of an answer
+
+
+class Stage(StrEnum):
+    """The command of an SMTP session that was answered (RFC 5321 section 4.3.2)."""
+
+    HELLO = "EHLO"  # also STARTTLS and AUTH: nothing was said of a mail yet
+    SENDER = "MAIL FROM"
+    RECIPIENT = "RCPT TO"
+    DATA = "DATA"
+    END = "end of data"
+    EVENT = "event"  # no stage is known: a provider told of the answer later
 
 
 class Refusal(StrEnum):
@@ -50,7 +61,7 @@ _UNKNOWN_USER = re.compile(
 )
 
 
-def classify_refusal(code: int, enhanced_status: str, text: str) -> Refusal:
+def classify_refusal(code: int, enhanced_status: str, text: str, *, stage: Stage = Stage.EVENT) -> Refusal:
     """Return what an answer says that did not take the mail.
 
     ``code`` is the reply code (0 where only the enhanced status is known), ``enhanced_status`` is ``5.7.1`` or empty.
@@ -58,18 +69,23 @@ def classify_refusal(code: int, enhanced_status: str, text: str) -> Refusal:
     words = " ".join(_NAMES.sub(" ", text[:LONGEST_TEXT]).lower().split())
     is_final = (str(code) if code // 100 in (4, 5) else enhanced_status)[:1] != "4"
     subject = enhanced_status[2:]
-    is_of_reputation = bool(_OF_REPUTATION.search(words))
+    is_of_mailbox = subject == "2.2" or bool(_FULL.search(words))
+    if stage == Stage.HELLO or (stage == Stage.SENDER and is_final and not is_of_mailbox):
+        return Refusal.SETUP  # whatever it says: it says the same of every other mail
+    if is_of_mailbox:
+        return Refusal.MAILBOX_FULL
+    if not is_final and ((code == 454 and not _OF_SETUP.search(words)) or _OF_PACE.search(words)):
+        return Refusal.TOO_FAST
+    if _OF_REPUTATION.search(words):
+        return Refusal.REFUSED if is_final else Refusal.DEFERRED
     is_of_sender = subject in _SENDER_STATUS or bool(_OF_SENDER.search(words))
     is_of_setup = code in _SETUP_CODES or subject in _SETUP_STATUS or is_of_sender or bool(_OF_SETUP.search(words))
-    if subject == "2.2" or _FULL.search(words):
-        return Refusal.MAILBOX_FULL
-    if is_of_reputation:
-        return Refusal.REFUSED if is_final else _deferral(code, words)
-    if is_final and not is_of_sender and _is_dead(enhanced_status, words, is_of_setup=is_of_setup):
+    may_be_dead = is_final and not is_of_sender and stage in (Stage.RECIPIENT, Stage.EVENT)
+    if may_be_dead and _is_dead(enhanced_status, words, is_of_setup=is_of_setup):
         return Refusal.DEAD_ADDRESS
     if is_of_setup:
         return Refusal.SETUP
-    return Refusal.REFUSED if is_final else _deferral(code, words)
+    return Refusal.REFUSED if is_final else Refusal.DEFERRED
 
 
 def speaks_of_policy(text: str) -> bool:
@@ -84,7 +100,3 @@ def _is_dead(status: str, words: str, *, is_of_setup: bool) -> bool:
     if status in ADDRESS_IS_GONE:
         return speaks_of_user or not speaks_of_more
     return speaks_of_user and not speaks_of_more
-
-
-def _deferral(code: int, words: str) -> Refusal:
-    return Refusal.TOO_FAST if code == 454 or _OF_PACE.search(words) else Refusal.DEFERRED

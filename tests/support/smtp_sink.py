@@ -32,7 +32,7 @@ from tests.support.paths import ROOT
 
 # Where it can misbehave: at the greeting, in its answers to commands, when a mail's content begins to come, and after
 # the final dot.
-STAGES = ("greeting", "ehlo", "mail", "rcpt", "data", "content", "end")
+STAGES = ("greeting", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "content", "end")
 END = b"\r\n.\r\n"
 MESSAGE_ID = re.compile(rb"^message-id:\s*(<[^>\r\n]*>)", re.IGNORECASE | re.MULTILINE)
 HEAD = 16_384  # octets among which a Message-ID is looked for
@@ -338,9 +338,18 @@ class Server:
 class Smtp(Server):
     greeting = b"220 sink.example ESMTP\r\n"
 
-    def __init__(self, *, without: Sequence[str] = (), **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        without: Sequence[str] = (),
+        offer: Sequence[str] = (),
+        limit: tuple[int, float] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         words = [word for word in ("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES") if word not in without]
+        words += offer
+        self._limit, self._window, self._asked = limit, 0.0, 0
         lines = ["sink.example", *words, "SIZE 52428800"]
         self._ehlo = "".join(f"250{'-' if line != lines[-1] else ' '}{line}\r\n" for line in lines).encode()
 
@@ -359,7 +368,10 @@ class Smtp(Server):
         verb = line[:4].upper()
         if verb == b"MAIL":
             client.recipients = []
-            self.reply(client, "mail", b"250 2.1.0 Ok\r\n")
+            if self._is_too_fast():
+                client.answer += b"450 4.7.1 Error: too much mail from 127.0.0.1\r\n"
+            else:
+                self.reply(client, "mail", b"250 2.1.0 Ok\r\n")
         elif verb == b"RCPT":
             client.recipients.append(line.partition(b"<")[2].partition(b">")[0])
             if not self.reply(client, "rcpt", b"250 2.1.5 Ok\r\n"):
@@ -369,6 +381,10 @@ class Smtp(Server):
                 client.answer += b"554 5.5.1 No valid recipients\r\n"
             elif self.reply(client, "data", b"354 End data with a dot\r\n"):
                 client.in_content, client.looked = True, -1
+        elif verb == b"STAR":
+            self.reply(client, "starttls", b"454 4.7.0 TLS not available\r\n")
+        elif verb == b"AUTH":
+            self.reply(client, "auth", b"235 2.7.0 Ok\r\n")
         elif verb in (b"EHLO", b"HELO"):
             self.reply(client, "ehlo", self._ehlo if verb == b"EHLO" else b"250 sink.example\r\n")
         elif verb == b"RSET":
@@ -382,6 +398,17 @@ class Smtp(Server):
         else:
             client.answer += b"502 5.5.2 Not known here\r\n"
         return True
+
+    def _is_too_fast(self) -> bool:
+        """Count a mail as Postfix's anvil does: in a window that begins with its first mail, refused ones too."""
+        if self._limit is None:
+            return False
+        most, seconds = self._limit
+        now = time.monotonic()
+        if now > self._window + seconds:
+            self._window, self._asked = now, 0
+        self._asked += 1
+        return self._asked > most
 
     def _content(self, client: Client) -> bool:
         """Look for the end of the mail's content; whether it was there."""
@@ -495,6 +522,10 @@ def serve(kind: type[Server], given: argparse.Namespace, **options: Any) -> None
 def main() -> None:
     parser = arguments("tests.support.smtp_sink", __doc__ or "")
     parser.add_argument("--without", action="append", default=[], metavar="WORD", help="PIPELINING or 8BITMIME")
+    parser.add_argument("--offer", action="append", default=[], metavar="WORDS", help="such as 'AUTH PLAIN'")
+    parser.add_argument(
+        "--limit", nargs=2, type=float, metavar=("MAILS", "SECONDS"), help="refuse more mails than this in such a time"
+    )
     parser.add_argument(
         "--tell", nargs=2, metavar=("CONTROL", "JSON"), help="say this to a running one; prints its counts"
     )
@@ -504,7 +535,8 @@ def main() -> None:
             control.sendall(given.tell[1].encode() + b"\n")
             print(control.makefile().readline(), end="")  # noqa: T201
         return
-    serve(Smtp, given, without=given.without)
+    limit = (int(given.limit[0]), given.limit[1]) if given.limit else None
+    serve(Smtp, given, without=given.without, offer=given.offer, limit=limit)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Django's SMTP backend, for mails of one recipient, which knows after an error whether the mail may have left.
 
 The three commands before a mail go in one packet if the server supports it (PIPELINING, RFC 2920), so that a mail costs
-two round trips.
+two round trips. After a refusal, DATA waits for the answers before it for the rest of that connection: a server such as
+Postfix counts a refused recipient and the refused DATA behind it as two errors, and hangs up after twenty.
 """
 
 from __future__ import annotations
@@ -9,21 +10,42 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Sequence
 from contextlib import suppress
+from email.utils import parseaddr
 from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends import smtp
 from django.core.mail.message import sanitize_address
+from django.core.mail.utils import DNS_NAME
 
 from subscriptions.mail.addresses import PLAIN_ADDRESS
-from subscriptions.mail.outcomes import NothingSent
+from subscriptions.mail.outcomes import REFUSALS, DataRefused, NothingSent
 
 MAILS_A_CONNECTION = 100
 READ_SECONDS = 30  # for an answer; EMAIL_TIMEOUT is for connecting
 
 
+def ehlo_name() -> str:
+    """Return the name that we give in EHLO: the setting, else this machine's full name, else the sender's domain.
+
+    Many servers refuse a name without a dot (Postfix: reject_non_fqdn_helo_hostname).
+    """
+    if settings.EHLO_NAME:
+        return str(settings.EHLO_NAME)
+    name = str(DNS_NAME)  # Django's cache of socket.getfqdn()
+    if "." in name and not name.startswith("localhost."):
+        return name
+    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2].encode("idna").decode()
+
+
 class Plain(smtplib.SMTP):
+    has_refused = False  # on this connection
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options | {"local_hostname": ehlo_name()})
+
     def sendmail(  # type: ignore[override]
         self, from_addr: str, to_addrs: Sequence[str], msg: bytes, *options: Any, **more: Any
     ) -> dict[str, tuple[int, bytes]]:
@@ -35,7 +57,8 @@ class Plain(smtplib.SMTP):
         (recipient,) = to_addrs
         try:
             self._open_envelope(from_addr, recipient)
-        except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused):
+        except REFUSALS:
+            self.has_refused = True
             raise
         except (smtplib.SMTPException, OSError) as error:
             self.close()
@@ -46,37 +69,66 @@ class Plain(smtplib.SMTP):
         self.send(lines + (b".\r\n" if lines.endswith(b"\r\n") else b"\r\n.\r\n"))
         code, text = self.getreply()
         if code != 250:
-            if code == 421:
+            if _ends_session(code):
                 self.close()
             raise smtplib.SMTPDataError(code, text)
         return {}
 
     def _open_envelope(self, sender: str, recipient: str) -> None:
         """Send the commands up to the server's "354 go ahead"."""
-        self.ehlo_or_helo_if_needed()
         commands = [f"MAIL FROM:{_quoted(sender)}", f"RCPT TO:{_quoted(recipient)}", "DATA"]
         if any("\r" in command or "\n" in command for command in commands):
             raise ValueError("an address holds a line break")
-        if self.has_extn("pipelining"):
-            self.send("".join(f"{command}\r\n" for command in commands))
-            mail, rcpt, data = [self.getreply() for _ in commands]
-        else:
-            mail, rcpt, data = [self.docmd(command) for command in commands]
-        if mail[0] == 250 and rcpt[0] // 100 == 2 and data[0] == 354:
+        replies: list[tuple[int, bytes]] = []
+        for packet in self._packets(commands):
+            replies += self._ask(packet)
+            if not all(map(_goes_on, replies)):
+                break
+        refused = next((number for number, reply in enumerate(replies) if not _goes_on(reply)), None)
+        if refused is None:
             return
-        if data[0] == 354:  # the server waits for a mail that has no recipient: start a new connection
+        # After DATA was accepted, the server waits for a mail that has no recipient.
+        if any(_ends_session(code) for code, _ in replies) or any(code == 354 for code, _ in replies):
             self.close()
         else:
             self._forget()
-        if mail[0] != 250:
-            raise smtplib.SMTPSenderRefused(*mail, sender)
-        if rcpt[0] // 100 != 2:
-            raise smtplib.SMTPRecipientsRefused({recipient: rcpt})
-        raise smtplib.SMTPDataError(*data)
+        if refused == 0:
+            raise smtplib.SMTPSenderRefused(*replies[0], sender)
+        if refused == 1:
+            raise smtplib.SMTPRecipientsRefused({recipient: replies[1]})
+        raise DataRefused(*replies[2])
+
+    def _packets(self, commands: list[str]) -> list[list[str]]:
+        if not self.has_extn("pipelining"):
+            return [[command] for command in commands]
+        return [commands[:2], commands[2:]] if self.has_refused else [commands]
+
+    def _ask(self, commands: Sequence[str]) -> list[tuple[int, bytes]]:
+        """Send these commands at once and return their replies; fewer if the server refused one and hung up."""
+        self.send("".join(f"{command}\r\n" for command in commands))
+        replies: list[tuple[int, bytes]] = []
+        for _ in commands:
+            try:
+                replies.append(self.getreply())
+            except (smtplib.SMTPException, OSError):
+                if all(map(_goes_on, replies)):
+                    raise
+                self.close()
+                break
+        return replies
 
     def _forget(self) -> None:
         with suppress(smtplib.SMTPServerDisconnected):
             self.rset()
+
+
+def _goes_on(reply: tuple[int, bytes]) -> bool:
+    return reply[0] // 100 == 2 or reply[0] == 354
+
+
+def _ends_session(code: int) -> bool:
+    """Return whether the server is closing, or its reply is none of RFC 5321, so that later ones may be out of step."""
+    return code == 421 or code // 100 not in (2, 4, 5)
 
 
 # Cached for the sender: Django needs longer to parse an address than to send a mail.
@@ -110,6 +162,11 @@ class EmailBackend(smtp.EmailBackend):
         if is_new and self.connection is not None and self.connection.sock:
             self.connection.sock.settimeout(READ_SECONDS)
             self.handed = 0
+            try:
+                self.connection.ehlo_or_helo_if_needed()
+            except (smtplib.SMTPException, OSError):
+                self.close()
+                raise
         return is_new
 
     def close(self) -> None:
@@ -129,20 +186,19 @@ class EmailBackend(smtp.EmailBackend):
         is_kept = self.handed > 0
         try:
             self._send_octets(sender, recipients, octets)
-        except (NothingSent, smtplib.SMTPSenderRefused) as error:
-            # A server may close a kept connection that was idle; then try once more on a new one.
-            has_hung_up = isinstance(error, NothingSent) or error.smtp_code == 421
-            if not (is_kept and has_hung_up):
+        except (NothingSent, *REFUSALS) as error:
+            # A server may close a kept connection that was idle or old; then try once more on a new one.
+            if not (is_kept and _has_hung_up(error)):
                 raise
             self.close()
             self._open_again()
             self._send_octets(sender, recipients, octets)
 
     def _open_again(self) -> None:
-        """Reconnect; an error other than a refused log-in becomes NothingSent, since nothing has left."""
+        """Reconnect; an error that is no answer becomes NothingSent, since nothing has left."""
         try:
             self.open()
-        except smtplib.SMTPAuthenticationError:
+        except (*REFUSALS, smtplib.SMTPNotSupportedError):
             raise
         except (smtplib.SMTPException, OSError) as error:
             raise NothingSent(str(error) or type(error).__name__) from error
@@ -151,3 +207,12 @@ class EmailBackend(smtp.EmailBackend):
         assert self.connection is not None  # noqa: S101 (open raises otherwise)
         self.handed += 1
         self.connection.sendmail(sender, recipients, octets)
+
+
+def _has_hung_up(error: Exception) -> bool:
+    """Return whether the server ended the connection before the content of the mail."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return any(code == 421 for code, _ in error.recipients.values())
+    if isinstance(error, smtplib.SMTPSenderRefused | DataRefused):
+        return error.smtp_code == 421
+    return isinstance(error, NothingSent)

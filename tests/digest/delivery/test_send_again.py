@@ -161,7 +161,7 @@ def test_a_morning_without_a_mail_server_costs_no_digest_that_could_still_leave(
     for minute in range(240, 300):
         deliver(at(minutes=minute))
     assert statuses() == ["accepted"]
-    assert len(mail.outbox) <= 12
+    assert len(mail.outbox) <= (12 if trouble == Scope.UNREACHABLE else 17)  # once in each hold of 15 minutes
 
 
 def test_what_nobody_was_there_to_take_expires_and_its_papers_return(answers: list[Any]) -> None:
@@ -304,7 +304,7 @@ def test_a_log_in_that_is_refused_stops_the_run_and_nothing_is_lost(answers: lis
     answers += [SendResult(SendStatus.LATER, "The mail provider answered 401.", answer="401", scope=Scope.OURS)]
     planned(*(reader(f"reader{number}") for number in range(2 * CHUNK)))
     deliver(NOON)
-    assert len(mail.outbox) == CHUNK
+    assert len(mail.outbox) == 3  # in a row: the others would be refused too
     answers[:] = [ACCEPTED]
     deliver(at(minutes=16))
     assert set(statuses()) == {"accepted"}

@@ -21,7 +21,7 @@ def later(**time: float) -> datetime:
     return NOON + timedelta(**time)
 
 
-def rows(count: int, status: str, *, answer: str = "", at: datetime = NOON) -> None:
+def rows(count: int, status: str, *, answer: str = "", at: datetime = NOON, provider: str = "outbox") -> None:
     """So many mails that were handed over then and ended so."""
     person = reader(f"reader{Delivery.objects.count()}")
     first = Delivery.objects.count()
@@ -32,7 +32,8 @@ def rows(count: int, status: str, *, answer: str = "", at: datetime = NOON) -> N
             status=status,
             answer=answer,
             handed_over_at=at,
-            provider="outbox",
+            accepted_at=at if status in ("accepted", "delivered") else None,
+            provider=provider,
         )
         for number in range(count)
     )
@@ -159,29 +160,55 @@ def test_looking_back_costs_nothing_where_nothing_was_refused(django_assert_num_
         throttle.record_results([ACCEPTED] * 20, now=NOON)
 
 
+def rate(now: datetime) -> float | None:
+    return throttle.rate_of(Provider.objects.get(), now=now)
+
+
 def test_a_provider_that_finds_us_too_fast_halves_the_rate_and_gets_it_back_by_and_by(settings: Any) -> None:
-    settings.MAIL_RATE = 16.0
-
-    def rate(now: datetime) -> float | None:
-        return throttle.rate_of(Provider.objects.get(), now=now)
-
+    settings.MAIL_PROVIDER, settings.MAIL_RATE = "resend", 16.0
     throttle.record_results([TOO_FAST] * 5, now=NOON)
     assert rate(NOON) == 8
     throttle.record_results([TOO_FAST], now=later(seconds=2))  # of the same burst
     assert rate(NOON) == 8
     throttle.record_results([TOO_FAST], now=later(seconds=10))
     assert rate(later(seconds=10)) == 4
-    assert rate(later(minutes=6)) == 8
-    assert rate(later(minutes=11)) == 16
+    assert rate(later(minutes=6)) == 5
+    assert rate(later(minutes=11)) == 6.25
+    assert rate(later(hours=1)) == 16
     throttle.record_results([TOO_FAST], now=later(minutes=6))
-    assert rate(later(minutes=6)) == 4
+    assert rate(later(minutes=6)) == 2.5
     for minute in range(7, 30):
         throttle.record_results([TOO_FAST], now=later(minutes=minute))
     assert rate(later(minutes=29)) == throttle.SLOWEST
 
 
 def test_without_a_rate_too_fast_sets_one(settings: Any) -> None:
-    settings.MAIL_RATE = None
+    settings.MAIL_PROVIDER, settings.MAIL_RATE = "resend", None
     throttle.record_results([TOO_FAST], now=NOON)
-    assert throttle.rate_of(Provider.objects.get(), now=NOON) == throttle.FASTEST_SLOWED
-    assert throttle.rate_of(Provider.objects.get(), now=later(minutes=6)) is None
+    assert rate(NOON) == throttle.FASTEST_SLOWED
+    assert rate(later(minutes=6)) == 1.25 * throttle.FASTEST_SLOWED
+    assert rate(later(minutes=21)) is None
+
+
+def test_with_a_mail_server_the_rate_falls_to_what_it_accepted(settings: Any) -> None:
+    settings.MAIL_PROVIDER, settings.MAIL_RATE = "smtp", None
+    rows(100, "accepted", at=later(minutes=-2), provider="smtp")
+    rows(30, "accepted", provider="smtp")
+    throttle.record_results([TOO_FAST] * 3, now=later(seconds=2))
+    assert rate(later(seconds=2)) == 0.95 * 30 / 60
+    throttle.record_results([TOO_FAST] * 3, now=later(seconds=50))  # the same minute of the server
+    assert rate(later(seconds=50)) == 0.95 * 30 / 60
+    throttle.record_results([TOO_FAST] * 3, now=later(seconds=70))  # nothing was accepted since
+    assert rate(later(seconds=70)) == throttle.SLOWEST
+    assert rate(later(minutes=7)) == 1.25 * throttle.SLOWEST
+    assert rate(later(days=1)) is None
+
+
+def test_what_was_accepted_lately_shows_that_our_set_up_is_right(settings: Any) -> None:
+    settings.MAIL_PROVIDER = "smtp"
+    rows(1, "failed", provider="smtp")
+    rows(1, "accepted", at=later(minutes=-61), provider="smtp")
+    rows(1, "accepted", provider="resend")
+    assert not throttle.session_history(NOON).has_accepted
+    rows(1, "delivered", at=later(minutes=-59), provider="smtp")
+    assert throttle.session_history(NOON).has_accepted

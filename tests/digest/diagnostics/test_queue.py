@@ -60,7 +60,7 @@ def test_a_breaker_is_told_until_when_and_why_and_no_longer_than_it_holds() -> N
 
 
 def test_a_rate_that_was_halved_is_told(settings: Any) -> None:
-    settings.MAIL_RATE = 14.0
+    settings.MAIL_PROVIDER, settings.MAIL_RATE = "resend", 14.0
     assert found()["sending"].seen == "running, 14 a second"
     throttle.record_results([SendResult(SendStatus.LATER, answer="429", scope=Scope.TOO_FAST)], now=NOON)
     assert found()["sending"].seen == "running, 7 a second, since the provider asked us to slow down"

@@ -14,7 +14,9 @@ from smtplib import (
     SMTPConnectError,
     SMTPDataError,
     SMTPHeloError,
+    SMTPNotSupportedError,
     SMTPRecipientsRefused,
+    SMTPResponseException,
     SMTPSenderRefused,
     SMTPServerDisconnected,
 )
@@ -34,7 +36,15 @@ from anymail.exceptions import (
     AnymailUnsupportedFeature,
 )
 
-from subscriptions.mail.outcomes import NothingSent, Scope, SendReason, SendStatus, classify_error, no_connection
+from subscriptions.mail.outcomes import (
+    DataRefused,
+    NothingSent,
+    Scope,
+    SendReason,
+    SendStatus,
+    classify_error,
+    no_connection,
+)
 
 
 def refused(code: int, text: str) -> SMTPRecipientsRefused:
@@ -62,7 +72,8 @@ def amazon(status: int, code: str) -> AnymailAPIError:
         TimeoutError("timed out"),
         ssl.SSLError("certificate verify failed"),
         SMTPConnectError(554, b"no"),
-        SMTPHeloError(501, b"who"),
+        SMTPHeloError(421, b"4.3.2 closing"),
+        SMTPAuthenticationError(421, b"4.3.2 closing"),
     ],
 )
 def test_no_connection_means_another_try_and_that_nobody_is_there(error: Exception) -> None:
@@ -75,6 +86,10 @@ def test_no_connection_means_another_try_and_that_nobody_is_there(error: Excepti
     "error",
     [
         SMTPAuthenticationError(535, b"5.7.8 no"),
+        SMTPAuthenticationError(454, b"4.7.0 not now"),
+        SMTPHeloError(501, b"who"),
+        SMTPResponseException(454, b"4.7.0 TLS not available"),  # smtplib's for STARTTLS
+        SMTPNotSupportedError("SMTP AUTH extension not supported by server."),
         AnymailConfigurationError("no key"),
         http(401),
         http(403),
@@ -90,7 +105,13 @@ def test_what_every_other_mail_would_meet_too_is_ours_to_mend(error: Exception) 
         no_connection(error) if not isinstance(error, AnymailAPIError) else classify_error(error),
     ):
         assert (found.status, found.scope) == (SendStatus.LATER, Scope.OURS)
-        by_kind = {SMTPAuthenticationError: SendReason.LOGIN_REFUSED, AnymailConfigurationError: SendReason.NOT_SET_UP}
+        by_kind = {
+            SMTPAuthenticationError: SendReason.LOGIN_REFUSED,
+            SMTPHeloError: SendReason.SETUP_REFUSED,
+            SMTPResponseException: SendReason.SETUP_REFUSED,
+            SMTPNotSupportedError: SendReason.NOT_SET_UP,
+            AnymailConfigurationError: SendReason.NOT_SET_UP,
+        }
         assert found.reason == by_kind.get(type(error), SendReason.ACCOUNT_REFUSED)
 
 
@@ -112,6 +133,11 @@ def test_what_every_other_mail_would_meet_too_is_ours_to_mend(error: Exception) 
         # smtplib's number for what is no answer at all, and one that answers something else
         (SMTPDataError(-1, b"\x16\x03\x01"), SendStatus.UNKNOWN, "no answer"),
         (SMTPDataError(354, b"go ahead"), SendStatus.UNKNOWN, "no answer"),
+        # before the mail it is sure that nothing left
+        (SMTPSenderRefused(-1, b"\x16\x03\x01", "x@y"), SendStatus.LATER, "-1"),
+        (DataRefused(250, b"ok"), SendStatus.LATER, "250"),
+        # words of pace; only a pattern slows all others (test_session_history)
+        (SMTPDataError(454, b"4.7.0 slow down"), SendStatus.LATER, "4.7.0"),
         # of the address
         *(
             (refused(550, f"{status} gone"), SendStatus.NO_SUCH_ADDRESS, status)
@@ -121,9 +147,10 @@ def test_what_every_other_mail_would_meet_too_is_ours_to_mend(error: Exception) 
         (refused(550, "5.7.1 reputation"), SendStatus.FAILED, "5.7.1"),
         (refused(550, "5.7.515 no DMARC"), SendStatus.FAILED, "5.7.515"),
         (refused(550, "who?"), SendStatus.FAILED, "550"),
-        (SMTPSenderRefused(550, b"5.1.8 bad sender", "x@y"), SendStatus.FAILED, "5.1.8"),
+        (SMTPDataError(550, b"5.1.1 unknown user"), SendStatus.FAILED, "5.1.1"),
+        (DataRefused(554, b"5.5.1 no valid recipients"), SendStatus.FAILED, "5.5.1"),
         (SMTPDataError(552, b"5.3.4 too big"), SendStatus.FAILED, "5.3.4"),
-        (SMTPDataError(554, b"5.7.9 no"), SendStatus.FAILED, "5.7.9"),
+        (SMTPDataError(554, b"5.7.7 no"), SendStatus.FAILED, "5.7.7"),
         # the connection broke: before the mail, or anywhere
         (NothingSent("gone"), SendStatus.LATER, "no connection"),
         (SMTPServerDisconnected("gone"), SendStatus.UNKNOWN, "no answer"),
@@ -164,7 +191,6 @@ def test_every_answer_has_one_fate_and_unknown_is_the_default(
         (http(429, Retry_After="9" * 400), None),
         (http(429, Retry_After="99999999"), 86_400),
         (http(429, Retry_After="soon"), None),
-        (SMTPDataError(454, b"4.7.0 slow down"), None),
         (amazon(400, "ThrottlingException"), None),
         (amazon(429, "TooManyRequestsException"), None),
     ],
@@ -269,11 +295,13 @@ def test_a_certificate_that_is_not_trusted_means_that_nobody_is_there(garbling: 
     ("error", "reason", "detail"),
     [
         (refused(450, "4.2.0 greylisted"), SendReason.DEFERRED, "450 4.2.0 greylisted"),
-        (refused(552, "5.2.2 full"), SendReason.DEFERRED, "552 5.2.2 full"),
+        (refused(552, "5.2.2 full"), SendReason.MAILBOX_FULL, "552 5.2.2 full"),
         (SMTPDataError(252, b"as good as taken"), SendReason.NONE, "252 as good as taken"),
         (SMTPDataError(354, b"go ahead"), SendReason.NO_ANSWER, "354 go ahead"),
         (refused(550, "5.1.1 gone"), SendReason.NO_SUCH_ADDRESS, "550 5.1.1 gone"),
         (refused(550, "5.7.1 reputation"), SendReason.REFUSED_BY_SERVER, "550 5.7.1 reputation"),
+        (refused(450, "4.7.1 too much mail"), SendReason.TOO_FAST, "450 4.7.1 too much mail"),
+        (refused(554, "5.7.1 Relay access denied"), SendReason.SETUP_REFUSED, "554 5.7.1 Relay access denied"),
         (NothingSent("gone"), SendReason.NO_CONNECTION, "gone"),
         (SMTPServerDisconnected("gone"), SendReason.NO_ANSWER, "gone"),
         (RuntimeError(), SendReason.NO_ANSWER, "RuntimeError"),
@@ -290,6 +318,44 @@ def test_each_answer_has_a_reason_and_the_detail_is_what_was_said(
 ) -> None:
     found = classify_error(error)
     assert (found.reason, found.detail) == (reason, detail)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SMTPSenderRefused(530, b"5.7.0 Must issue a STARTTLS command first", "x@y"),
+        SMTPSenderRefused(503, b"5.5.1 Error: send AUTH first", "x@y"),
+        SMTPSenderRefused(550, b"5.1.8 bad sender", "x@y"),
+        SMTPSenderRefused(554, b"5.7.1 your host is listed at bl.example", "x@y"),
+        refused(504, "5.5.2 <box>: Helo command rejected: need fully-qualified hostname"),
+        refused(554, "5.7.1 <ada@example.org>: Relay access denied"),
+        refused(454, "4.7.1 <ada@example.org>: Relay access denied"),
+        refused(554, "5.7.1 <unknown[192.0.2.9]>: Client host rejected: Access denied"),
+        SMTPDataError(550, b"5.7.60 Client does not have permissions to send as this sender"),
+    ],
+    ids=repr,
+)
+def test_a_refusal_of_our_set_up_is_ours_at_every_stage(error: Exception) -> None:
+    found = classify_error(error)
+    assert (found.status, found.scope, found.reason) == (SendStatus.LATER, Scope.OURS, SendReason.SETUP_REFUSED)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "5.7.1 Service unavailable; Client host [192.0.2.9] blocked using bl.example",
+        "5.1.1 your host is on a block list",
+        "5.4.14 Hop count exceeded - possible mail loop",
+        "5.7.1 message content rejected by policy",
+        "5.1.1 rejected due to local policy",
+        "the mailbox does not accept mail from a bad reputation",
+        "spam",
+    ],
+)
+def test_policy_block_lists_and_loops_suppress_no_reader_at_any_stage(words: str) -> None:
+    for error in (refused(550, words), DataRefused(554, words.encode()), SMTPDataError(554, words.encode())):
+        found = classify_error(error)
+        assert (found.status, found.scope) == (SendStatus.FAILED, Scope.NONE)
 
 
 def test_what_was_said_can_be_written_down_on_either_database() -> None:
