@@ -16,6 +16,8 @@ from django.utils.translation import gettext as _
 
 # In units of the drawing, which scales with its page
 WIDTH, HEIGHT, BOTTOM, LEFT = 560, 180, 22, 60
+# For a column beside a text: letters are as large there as on a wide chart
+NARROW, NARROW_LEFT = 340, 44
 # Of a horizontal chart: height of a line, width of the names, letters of a name
 LINE, NAMES, NAME = 24, 220, 30
 
@@ -69,12 +71,15 @@ class Chart:
         return SafeString(render_to_string("chart.html", {"chart": self}, using="jinja2"))
 
 
-def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]], *, unit: str) -> Chart:
+def bars(
+    title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]], *, unit: str, narrow: bool = False
+) -> Chart:
     """Return a chart with one bar per label. ``series`` are stacked in order; each has one integer >= 0 per label."""
+    wide, left, most_labels = (NARROW, NARROW_LEFT, 4) if narrow else (WIDTH, LEFT, 8)
     rows = tuple((label, tuple(int(values[place]) for values in series.values())) for place, label in enumerate(labels))
     highest = _round_up(max((sum(values) for _, values in rows), default=0))
     high = HEIGHT - BOTTOM - 8
-    step = (WIDTH - LEFT) / max(1, len(rows))
+    step = (wide - left) / max(1, len(rows))
     width = max(1.0, min(step * 0.72, 40))
     drawn = []
     for place, (label, values) in enumerate(rows):
@@ -84,17 +89,20 @@ def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]],
                 continue
             tall = value / highest * high
             top -= tall
-            x = LEFT + place * step + (step - width) / 2
+            x = left + place * step + (step - width) / 2
             drawn.append(
                 Bar(round(x, 1), round(top, 1), round(width, 1), round(tall, 1), number, f"{label}: {value:,} {name}")
             )
-    every = max(1, -(-len(rows) // 8))
+    every = max(1, -(-len(rows) // most_labels))
     below = tuple(
-        Mark(round(LEFT + (place + 0.5) * step, 1), HEIGHT - 6, label)
+        Mark(round(left + (place + 0.5) * step, 1), HEIGHT - 6, label)
         for place, (label, _) in enumerate(rows)
         if place % every == 0
     )
-    return Chart(title, unit, tuple(series), rows, tuple(drawn), below, _levels(highest, high), _in_words(series, unit))
+    return Chart(
+        title, unit, tuple(series), rows, tuple(drawn), below, _levels(highest, high, left=left),
+        _in_words(series, unit), width=wide, axis=(left, HEIGHT - BOTTOM, wide, HEIGHT - BOTTOM),
+    )  # fmt: skip
 
 
 def across(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]], *, unit: str) -> Chart:
@@ -122,7 +130,6 @@ def across(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]
 
 # Of a chart over time: readings in its table, and dates below it
 MOST_READINGS, DATES = 40, 3
-NARROW, NARROW_LEFT = 340, 44  # units wide, for a column beside a text; letters are as large as on a wide chart
 
 
 def over_time(title: str, readings: Sequence[tuple[datetime, int]], *, until: datetime, unit: str, name: str) -> Chart:

@@ -64,6 +64,12 @@ class Topic(models.Model):
     keywords = models.JSONField(
         default=list, blank=True, validators=[list_of_phrases], help_text='found as whole words: ["graph coloring"]'
     )
+    aliases = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[list_of_phrases],
+        help_text='other names that people look for: ["computer vision", "CV"]',
+    )
     offered = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(default=0)
     wanted = models.PositiveIntegerField(

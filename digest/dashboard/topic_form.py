@@ -45,6 +45,12 @@ class TopicForm(forms.Form):
         label=_("Keywords"),
         help_text=_("One per line, such as graph coloring. Matches whole words in title or abstract, also plurals."),
     )
+    aliases = PhraseList(
+        label=_("Other names"),
+        help_text=_(
+            "Names that lead to this topic in a search or an address, such as NLP. They file no paper under it."
+        ),
+    )
     position = forms.IntegerField(
         min_value=0,
         max_value=LAST,
@@ -55,9 +61,9 @@ class TopicForm(forms.Form):
 
     def __init__(self, data: Any = None, *, row: Topic) -> None:
         self.row = row
-        fields = ("name", "group", "description", "categories", "keywords", "position")
+        fields = ("name", "group", "description", "categories", "keywords", "aliases", "position")
         super().__init__(data, initial={name: getattr(row, name) for name in fields})
-        for name, rows in (("categories", 3), ("keywords", 6)):
+        for name, rows in (("categories", 3), ("keywords", 6), ("aliases", 3)):
             self.fields[name].widget.attrs |= {"rows": rows, "spellcheck": "false"}
         self.fields["group"].widget.attrs["list"] = "groups"
 
@@ -100,7 +106,7 @@ def in_words(before: Topic, after: Topic) -> str:
         old, new = getattr(before, name), getattr(after, name)
         if old != new:
             said.append(f"{name} from “{old}” to “{new}”" if old else f"{name} “{new}”")
-    for name in ("categories", "keywords"):
+    for name in ("categories", "keywords", "aliases"):
         old, new = getattr(before, name), getattr(after, name)
         came, went = [one for one in new if one not in old], [one for one in old if one not in new]
         said += [f"{name} added: {', '.join(came)}"] if came else []

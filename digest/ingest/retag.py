@@ -18,7 +18,7 @@ from digest.ranking.matching import Index
 from subscriptions.models import Topic
 
 WINDOW = timedelta(days=14)
-FIELDS = ("name", "group", "description", "categories", "keywords", "offered", "position")
+FIELDS = ("name", "group", "description", "categories", "keywords", "aliases", "offered", "position")
 
 
 class ChangedMeanwhile(Exception):

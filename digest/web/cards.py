@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from digest.compose.card import NAME_LENGTH, Card
 from digest.compose.phrases import shorten
+from digest.identifiers.addresses import short_name
 from digest.ingest.parsers.taxonomy import CATEGORIES
-from digest.models import EditionPaper
+from digest.models import EditionPaper, Paper
 from subscriptions.mail.rendering import printable
 
 MOST_CATEGORIES = 8
@@ -21,9 +23,13 @@ FOLDED = 260  # characters; a longer abstract has more than three lines on a wid
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageCard:
-    """One paper on a page. ``categories`` are (code, name); ``why`` and ``counts`` are empty without votes."""
+    """One paper on a page. ``categories`` are (code, name); ``why`` and ``counts`` are empty without votes.
+
+    ``path`` is the address of the paper's own page.
+    """
 
     card: Card
+    path: str
     abstract: str
     categories: tuple[tuple[str, str], ...]
     score: float | None
@@ -33,6 +39,16 @@ class PageCard:
     @property
     def is_folded(self) -> bool:
         return len(self.abstract) > FOLDED
+
+
+def path_of(paper: Paper) -> str:
+    """Return the address of a paper's page, without the site."""
+    return reverse("paper", args=[name_of(paper)])
+
+
+def name_of(paper: Paper) -> str:
+    """Return what a paper is called in addresses."""
+    return short_name(paper.identifier, paper.pk)
 
 
 def page_cards(rows: Iterable[EditionPaper]) -> list[PageCard]:
@@ -45,6 +61,7 @@ def _page_card(row: EditionPaper) -> PageCard:
     codes = dict.fromkeys(shorten(str(code), NAME_LENGTH) for code in row.paper.categories)
     return PageCard(
         card=card,
+        path=path_of(row.paper),
         abstract=printable(" ".join(row.paper.abstract.split())) or card.sentence,
         categories=tuple((code, CATEGORIES.get(code, "")) for code in codes if code)[:MOST_CATEGORIES],
         score=row.trending,

@@ -16,10 +16,11 @@ from digest.citations.bibtex import bibtex
 from digest.citations.csl import csl_json
 from digest.citations.reference import Reference
 from digest.citations.ris import ris
-from digest.identifiers.addresses import named_work, short_name
+from digest.identifiers.addresses import named_work
 from digest.models import EditionPaper, Paper, PaperChange, Verdict
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
 from digest.reader_data import verdicts
+from digest.web.cards import name_of, path_of
 from digest.web.paper_facts import AUTHORS_SHOWN, PaperFacts, facts_of, json_ld_of, reference_of
 from subscriptions.rate_limits import too_many
 from subscriptions.web.sessions import reader_of
@@ -41,15 +42,6 @@ FORMATS = {
     "ris": Format(ris, "application/x-research-info-systems", "ris"),
     "csl": Format(csl_json, "application/vnd.citationstyles.csl+json", "json"),
 }
-
-
-def path_of(paper: Paper) -> str:
-    """Return the address of a paper's page, without the site."""
-    return reverse("paper", args=[name_of(paper)])
-
-
-def name_of(paper: Paper) -> str:
-    return short_name(paper.identifier, paper.pk)
 
 
 @require_safe

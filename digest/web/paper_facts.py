@@ -19,6 +19,7 @@ from digest.identifiers.registrants import is_preprint
 from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.models import CuratorPick, EditionPaper, Paper, Sighting
 from digest.ranking.trending import in_numbers
+from digest.text import snippet
 from digest.web.cards import why_trending
 from digest.web.paper_links import Link, links_of
 from subscriptions.mail.rendering import one_line
@@ -27,6 +28,7 @@ from subscriptions.models import Topic
 MOST_SIGHTINGS = 2000  # the newest ones
 AUTHORS_SHOWN = 24  # the rest is folded away
 MOST_CATEGORIES = 20
+DESCRIPTION = 200  # characters
 HUGGING_FACE = "hugging_face"
 
 
@@ -66,6 +68,11 @@ class PaperFacts:
     pick: CuratorPick | None
     days: tuple[date, ...]
     reference: Reference
+
+    @property
+    def description(self) -> str:
+        """Return the first sentences of the abstract, for search engines."""
+        return snippet(self.abstract, limit=DESCRIPTION)
 
     @property
     def published(self) -> str:

@@ -1,7 +1,7 @@
 from django.urls import path, re_path
 
 from digest.delivery.webhooks import receive
-from digest.web import account, feedback, paper, preview, public, web_copy
+from digest.web import account, feedback, paper, preview, public, topics, web_copy
 from digest.web.health import health
 
 urlpatterns = [
@@ -10,6 +10,8 @@ urlpatterns = [
     re_path(r"^papers/(?P<name>.+)/(?P<format>bibtex|ris|csl)$", paper.export, name="paper_export"),
     re_path(r"^papers/(?P<name>.+)/more$", paper.more, name="paper_more"),
     path("papers/<path:name>", paper.paper_page, name="paper"),
+    path("topics/", topics.topics, name="topics"),
+    path("topics/<str:slug>/", topics.topic_page, name="topic"),
     path("search", public.search_page, name="search"),
     re_path(
         r"^f/(?P<token>[^/]+)/(?P<number>[0-9]{1,3})/(?P<wish>more|less|mute)\W*$", feedback.feedback, name="feedback"

@@ -193,7 +193,9 @@ class SignUpForm(ChoicesForm):
 
     @classmethod
     def posted(cls, data: QueryDict, *, now: datetime) -> SignUpForm:
-        """Return the posted form; the home page's short form gets the default choices, and its zone if it is known."""
+        """Return the posted form; the short form of the home page and of a topic's page has the default choices with
+        the ticked topics, and its zone if it is known.
+        """
         values = values_of(Choices())
         if data.get("zone") == NO_ZONE:
             data = data.copy()
@@ -203,6 +205,7 @@ class SignUpForm(ChoicesForm):
         if (zone := data.get("zone", "")) in known_zones():
             values["zone"] = zone
         values |= {name: data.get(name, "") for name in ("email", BAIT, "opened")}
+        values["topics"] = data.getlist("topics")
         full = QueryDict(mutable=True)
         for name, value in values.items():
             if isinstance(value, list):

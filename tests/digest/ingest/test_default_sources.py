@@ -7,7 +7,7 @@ import pytest
 from digest.ingest import parsers
 from digest.ingest.default_sources import SOURCES, DefaultSource, request_urls
 from digest.ingest.parsers.taxonomy import CATEGORIES
-from subscriptions.seed_data import TOPICS
+from subscriptions.default_topics import TOPICS
 
 TODAY = date(2026, 3, 2)
 ALIASES = {"cs.IT": "math.IT", "cs.NA": "math.NA", "cs.SY": "eess.SY"}
@@ -60,10 +60,10 @@ def test_a_reading_of_a_source_names_the_same_row(one: DefaultSource) -> None:
 
 def test_every_topic_on_offer_with_categories_has_one_that_is_read() -> None:
     unread = [
-        name
+        topic.name
         for group in TOPICS.values()
-        for name, categories, _ in group
-        if categories and not any(map(is_read, categories))
+        for topic in group
+        if topic.categories and not any(map(is_read, topic.categories))
     ]
     assert unread == []
 

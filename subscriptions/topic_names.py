@@ -1,0 +1,30 @@
+"""Find the topic that somebody names: by its address, its name or one of its other names."""
+
+from __future__ import annotations
+
+from subscriptions.models import Topic
+from subscriptions.unicode_text import normalise
+
+LONGEST = 100  # characters of a name
+
+
+def topic_named(text: str) -> Topic | None:
+    """Return the offered topic with that slug, name or alias; None for anything else. One query.
+
+    Case, accents, hyphens and spaces make no difference: "Computer-Vision" is "computer vision". A slug goes before a
+    name, and a name before an alias.
+    """
+    wanted = _plain(text) if len(text) <= LONGEST else ""
+    if not wanted:
+        return None
+    topics = list(Topic.objects.filter(offered=True))
+    for names_of in (lambda topic: [topic.slug], lambda topic: [topic.name], lambda topic: topic.aliases):
+        for topic in topics:
+            if any(_plain(str(name)) == wanted for name in names_of(topic)):
+                return topic
+    return None
+
+
+def _plain(text: str) -> str:
+    folded = normalise("NFKD", text, limit=LONGEST).casefold()
+    return "".join(letter for letter in folded if letter.isalnum() or letter in "+#")
