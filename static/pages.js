@@ -29,3 +29,64 @@ for (const button of document.querySelectorAll("[data-theme-switch]")) {
   say();
   button.hidden = false;
 }
+
+// The view of a list, full or compact; without JavaScript its link asks the server for it
+
+for (const link of document.querySelectorAll("[data-view-link]")) {
+  const say = () => {
+    for (const one of document.querySelectorAll("[data-view-link]")) {
+      if (one.dataset.viewLink === (root.dataset.view || "")) one.setAttribute("aria-current", "true");
+      else one.removeAttribute("aria-current");
+    }
+  };
+  link.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    keep("view", link.dataset.viewLink);
+    say();
+  });
+  say();
+}
+
+// Keys: / to search, j and k from paper to paper, o to open one. They can be switched off (WCAG 2.1.4).
+
+const kept = document.cookie.split("; ");
+let listens = !kept.includes("keys=off");
+
+for (const toggle of document.querySelectorAll("[data-keys-switch]")) {
+  toggle.checked = listens;
+  toggle.addEventListener("change", () => {
+    listens = toggle.checked;
+    keep("keys", listens ? "" : "off");
+  });
+}
+
+function titles() {
+  return [...document.querySelectorAll("[data-paper] :is(h2, h3, h4) a")];
+}
+
+function current() {
+  return document.activeElement?.closest("[data-paper]")?.querySelector(":is(h2, h3, h4) a") || null;
+}
+
+function move(step) {
+  const all = titles();
+  const place = all.indexOf(current());
+  const next = all[place < 0 ? 0 : Math.min(Math.max(place + step, 0), all.length - 1)];
+  next?.focus();
+  next?.closest("[data-paper]").scrollIntoView({ block: "nearest" });
+}
+
+const KEYS = {
+  "/": () => document.querySelector("input[type=search][name=q]")?.focus(),
+  j: () => move(1),
+  k: () => move(-1),
+  o: () => current()?.click(),
+};
+
+document.addEventListener("keydown", (event) => {
+  const isTyping = event.target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]");
+  if (!listens || isTyping || event.ctrlKey || event.metaKey || event.altKey || !(event.key in KEYS)) return;
+  event.preventDefault();
+  KEYS[event.key]();
+});

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from digest.config import errors
+from digest.config.web import json_ld
 
 pytestmark = pytest.mark.django_db
 PAGES = ["home", "sign_up", "sign_up_sent", "sign_in", "sign_in_sent", "search"]
@@ -29,7 +31,8 @@ def test_a_page_lets_nothing_in_from_elsewhere_and_nothing_inline(name: str) -> 
     assert "unsafe" not in policy
     assert "camera=()" in answer["Permissions-Policy"]
     assert answer["X-Frame-Options"] == "DENY"
-    assert not re.search(r'(src|href)="(https?:)?//', answer.content.decode())
+    page = re.sub('<link rel="canonical"[^>]*>', "", answer.content.decode())  # an address, which is not fetched
+    assert not re.search(r'(src|href)="(https?:)?//', page)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -90,6 +93,34 @@ def test_a_form_of_many_megabytes_is_told_to_be_shorter() -> None:
     )
     assert answer.status_code == 413
     assert "shorten what you entered" in answer.content.decode()
+
+
+def test_only_public_pages_may_be_listed_by_search_engines() -> None:
+    listed, not_listed = (Client().get(reverse(name)).content.decode() for name in ("home", "sign_in"))
+    assert '<link rel="canonical" href="http://localhost:8000/">' in listed
+    assert '<meta name="robots" content="noindex">' not in listed
+    assert 'rel="canonical"' not in not_listed
+    assert '<meta name="robots" content="noindex">' in not_listed
+
+
+def test_a_page_takes_its_theme_and_view_from_cookies_and_ignores_what_is_not_known() -> None:
+    client = Client()
+    assert '<html lang="en">' in client.get("/").content.decode()
+    client.cookies.load({"theme": "dark", "view": "compact"})
+    answer = client.get("/")
+    assert '<html lang="en" data-theme="dark" data-view="compact">' in answer.content.decode()
+    assert "Cookie" in answer["Vary"]
+    assert 'data-view="compact"' not in client.get("/?view=full").content.decode()
+    client.cookies.load({"theme": '"><script>', "view": "x"})
+    assert '<html lang="en">' in client.get("/?view=%00").content.decode()
+    assert 'data-view="compact"' in Client().get("/?view=compact").content.decode()
+
+
+def test_json_ld_cannot_end_its_element() -> None:
+    written = json_ld({"name": "</script><!-- & \u2028"})
+    assert written.count("<") == written.count(">") == 2
+    inside = str(written).removeprefix('<script type="application/ld+json">').removesuffix("</script>")
+    assert json.loads(inside) == {"name": "</script><!-- & \u2028"}
 
 
 def test_what_breaks_is_said_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:

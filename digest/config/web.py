@@ -50,6 +50,7 @@ def environment(**options: Any) -> Environment:
         "json_ld": json_ld,
         "look": look,
     }
+    env.filters["zip"] = zip
     env.add_extension("jinja2.ext.i18n")
     env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     env.policies["ext.i18n.trimmed"] = True

@@ -23,9 +23,10 @@ FOLDED = 260  # characters; a longer abstract has more than three lines on a wid
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageCard:
-    """One paper on a page. ``categories`` are (code, name); ``why`` and ``counts`` are empty without votes.
+    """One paper on a page.
 
-    ``path`` is the address of the paper's own page.
+    ``path`` is the address of its own page, empty where it has none yet. ``categories`` are (code, name); ``why`` and
+    ``counts`` are empty without votes.
     """
 
     card: Card
@@ -61,7 +62,7 @@ def _page_card(row: EditionPaper) -> PageCard:
     codes = dict.fromkeys(shorten(str(code), NAME_LENGTH) for code in row.paper.categories)
     return PageCard(
         card=card,
-        path=path_of(row.paper),
+        path=path_of(row.paper) if row.pk else "",
         abstract=printable(" ".join(row.paper.abstract.split())) or card.sentence,
         categories=tuple((code, CATEGORIES.get(code, "")) for code in codes if code)[:MOST_CATEGORIES],
         score=row.trending,

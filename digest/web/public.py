@@ -1,42 +1,56 @@
-"""Public pages: home, days, search."""
+"""Public pages: home, the papers of a day, week or month, search."""
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from digest.editions import search
 from digest.models import Edition, EditionPaper
-from digest.ranking.trending import GRACE_HOURS, GRAVITY
 from digest.web.cards import page_cards
+from digest.web.own_day import own_day
+from digest.web.paper_lists import list_context, neighbours
+from digest.web.periods import Period
 from subscriptions.web.forms import SignUpForm
+from subscriptions.web.sessions import reader_of
 
 SHOWN = 25
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Show the sign-up form and the latest edition's papers, most trending first."""
+    """Show one line to subscribe and the latest edition's papers; to a signed-in reader their own day first."""
+    now = timezone.now()
     edition = Edition.objects.first()
-    return render(request, "home.html", {"form": SignUpForm(now=timezone.now()), **_edition_page(request, edition)})
+    context: dict[str, Any] = {"period": None, "canonical": reverse("home")}
+    if edition:
+        context |= list_context(request, Period.around(edition.date, "day"), now=now)
+    if (reader := reader_of(request)) is None:
+        return render(request, "home.html", context | {"form": SignUpForm(now=now), "own": None})
+    response = render(request, "home.html", context | {"own": own_day(reader, now=now)})
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 @require_safe
-def day(request: HttpRequest, day: str) -> HttpResponse:
-    """Show an edition's papers, most trending first; a day without one links to the nearest ones."""
+def period(request: HttpRequest, name: str) -> HttpResponse:
+    """Show the papers of a day, week or month; one without editions links to the nearest ones."""
+    now = timezone.now()
     try:
-        wanted = date.fromisoformat(day)
+        wanted = Period.named(name)
     except ValueError:  # such as 31 February
-        return render(request, "no_day.html", {"day": None}, status=404)
-    if edition := Edition.objects.filter(date=wanted).first():
-        return render(request, "day.html", _edition_page(request, edition))
-    return render(request, "no_day.html", {"day": wanted, **_days_around(wanted)}, status=404)
+        return render(request, "no_day.html", {"period": None}, status=404)
+    if not Edition.objects.filter(date__range=(wanted.first, wanted.last)).exists():
+        return render(request, "no_day.html", {"period": wanted, **neighbours(wanted)}, status=404)
+    context = list_context(request, wanted, now=now) | {"form": SignUpForm(now=now)}
+    is_whole = context["page"].number == 1 and not context["topic"]
+    return render(request, "period.html", context | {"canonical": wanted.path if is_whole else ""})
 
 
 @require_safe
@@ -58,27 +72,6 @@ def search_page(request: HttpRequest) -> HttpResponse:
     return render(request, "search.html", context)
 
 
-def _edition_page(request: HttpRequest, edition: Edition | None) -> dict[str, object]:
-    """Return the context of an edition's page: the papers of page ``page``, and the editions before and after."""
-    if edition is None:
-        return {"edition": None}
-    rows = edition.candidates.shown(timezone.now()).most_trending_first().select_related("paper")
-    page = _page(request, rows)
-    return {
-        "edition": edition,
-        "papers": page_cards(page),
-        "page": page,
-        "formula": {"gravity": GRAVITY, "grace": int(GRACE_HOURS)},
-        **_days_around(edition.date),
-    }
-
-
-def _days_around(day: date) -> dict[str, Edition | None]:
-    """Return the editions before and after a day."""
-    return {
-        "earlier": Edition.objects.filter(date__lt=day).order_by("-date").first(),
-        "later": Edition.objects.filter(date__gt=day).order_by("date").first(),
-    }
 
 
 def _page(request: HttpRequest, rows: Any) -> Page:

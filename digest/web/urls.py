@@ -6,7 +6,8 @@ from digest.web.health import health
 
 urlpatterns = [
     path("", public.home, name="home"),
-    re_path(r"^(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})$", public.day, name="day"),
+    re_path(r"^(?P<name>[0-9]{4}-[0-9]{2}-[0-9]{2})$", public.period, name="day"),
+    re_path(r"^(?P<name>[0-9]{4}-(?:W[0-9]{2}|[0-9]{2}))$", public.period, name="week_or_month"),
     re_path(r"^papers/(?P<name>.+)/(?P<format>bibtex|ris|csl)$", paper.export, name="paper_export"),
     re_path(r"^papers/(?P<name>.+)/more$", paper.more, name="paper_more"),
     path("papers/<path:name>", paper.paper_page, name="paper"),

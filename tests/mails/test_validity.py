@@ -20,7 +20,9 @@ from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
-from subscriptions.models import LoginToken
+from digest.ingest.tag import tag
+from digest.models import CuratorPick, Paper
+from subscriptions.models import LoginToken, Topic
 from subscriptions.tokens import PREFERENCES, UNSUBSCRIBE, feedback_url, new_login_token, token_for
 from tests.support.factories import NOON, entry, feed, reader
 from tests.support.sample_mails import mails
@@ -41,6 +43,7 @@ IN_MAILS = {
 FOR_HTMX = {"Attribute “hx-[a-z]+” not allowed on element": "How a page tells htmx what to fetch."}
 # No page to look at: answers to a press, a file, a word for machines, a copy of a mail, and the admin, which is Django's.
 NO_PAGES = {"pause", "resume", "address", "sign_out", "export", "health", "web_copy", "admin", "webhook"}
+NO_PAGES |= {"paper_export", "paper_more"}
 
 FOR_STAFF = ("dashboard_", "account_", "mfa_")
 
@@ -145,6 +148,9 @@ def every_page() -> dict[str, str]:
     shown = feed(*(entry(number, abstract="We measure the tides & the moon. " * 30) for number in range(1, 8)))
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     open_edition(NOON.date(), now=NOON)
+    Topic.objects.create(slug="measurement", name="Measurement", group="All", keywords=["tides"])
+    tag(list(Paper.objects.all()))
+    CuratorPick.objects.create(paper=Paper.objects.first(), edition_date=NOON.date(), verdict="pick", note="<b> & “x”")
     plan(NOON, [ada.pk], issue_date=NOON.date())
     deliver_all(clock=lambda: NOON)
     about = feedback_url(ada, NOON.date()).partition("/f/")[2]
@@ -158,7 +164,12 @@ def every_page() -> dict[str, str]:
     at = {
         "home": "/",
         "day": f"/{NOON.date()}",
+        "week_or_month": "/2026-03",
+        "day by topic": f"/{NOON.date()}?topic=measurement&view=compact",
         "day without papers": "/2020-01-01",
+        "paper": "/papers/2603.00001",
+        "topics": "/topics/",
+        "topic": "/topics/measurement/",
         "search": "/search?q=measurement",
         "search for nothing": "/search?q=zebra",
         "sign_up": "/subscribe",
@@ -176,7 +187,7 @@ def every_page() -> dict[str, str]:
         "nowhere": "/no/such/page",
     }
     own = {name: f"/preferences/{name}" for name in ("receipts", "verdicts", "erase")} | {"preferences": "/preferences"}
-    pages = {name: visitor.get(path) for name, path in at.items()}
+    pages = {name: visitor.get(path) for name, path in at.items()} | {"home of a reader": signed_in.get("/")}
     pages |= {name: signed_in.get(path) for name, path in own.items()}
     pages["preview"] = visitor.post("/preview", {"categories": "cs.LG", "hype": "50"})
     pages["sign_up with faults"] = visitor.post("/subscribe", {"email": "x@", "hype": "50", "authors": "<b>\u202e&"})

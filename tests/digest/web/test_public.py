@@ -222,7 +222,9 @@ def test_looking_changes_nothing_and_begins_no_session(path: str) -> None:
     assert Client().post(path).status_code in (403, 405)
 
 
-@pytest.mark.parametrize(("path", "queries"), [("/", 5), ("/2026-03-02", 5), ("/search?q=measurement", 2)])
+@pytest.mark.parametrize(
+    ("path", "queries"), [("/", 7), ("/2026-03-02", 7), ("/2026-W10", 8), ("/2026-03", 8), ("/search?q=measurement", 2)]
+)
 def test_a_page_takes_the_same_queries_for_fifty_papers_as_for_one(
     path: str, queries: int, django_assert_num_queries: Any
 ) -> None:

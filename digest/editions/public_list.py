@@ -1,0 +1,112 @@
+"""List the papers of a day, week or month for the public: the curators' picks first, then the most trending."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import Count, Exists, OuterRef, QuerySet
+
+from digest.editions.candidate_pool import is_held_back
+from digest.editions.open_edition import candidates
+from digest.models import CuratorPick, Edition, EditionPaper, EditionPaperQuerySet, Paper
+from subscriptions.models import Topic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picked:
+    """A picked paper as a row, which is not saved where the paper joins its edition later, and the curator's note."""
+
+    row: EditionPaper
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicList:
+    """The picks, and the ``others`` in their order: ``count`` papers, of which the first ``voted`` have votes."""
+
+    picks: list[Picked]
+    others: EditionPaperQuerySet
+    count: int
+    voted: int
+
+
+def public_list(first: date, last: date, *, now: datetime, topic: Topic | None = None) -> PublicList:
+    """Return the papers of the editions from ``first`` to ``last`` that may be shown, each once, with its newest row.
+
+    With a ``topic`` only its papers. At most five queries, however many papers there are.
+    """
+    rows = _rows(first, last, now)
+    if topic:
+        rows = rows.filter(paper__topics=topic)
+    picks = _picks(first, last, rows, now=now, topic=topic)
+    others = rows.exclude(paper__in=[one.row.paper_id for one in picks]) if picks else rows
+    counted = others.aggregate(count=Count("pk"), voted=Count("trending"))
+    return PublicList(picks=picks, others=others.most_trending_first().select_related("paper", "edition"), **counted)
+
+
+def topics_of(first: date, last: date, *, now: datetime) -> list[tuple[Topic, int]]:
+    """Return the topics that have papers in these editions, with the number of papers, the largest first."""
+    shown = _rows(first, last, now).values("paper")
+    found = Topic.objects.filter(offered=True, papers__in=shown).annotate(count=Count("papers"))
+    return [(topic, topic.count) for topic in found.order_by("-count", "name")]
+
+
+def _rows(first: date, last: date, now: datetime) -> EditionPaperQuerySet:
+    """Return the rows that may be shown; of a paper in several of these editions only the newest."""
+    rows = EditionPaper.objects.shown(now)
+    if first == last:
+        return rows.filter(edition__date=first)
+    newer = EditionPaper.objects.filter(
+        paper=OuterRef("paper"), edition__date__gt=OuterRef("edition__date"), edition__date__lte=last
+    )
+    return rows.filter(~Exists(newer), edition__date__range=(first, last))
+
+
+def _picks(
+    first: date, last: date, rows: QuerySet[EditionPaper], *, now: datetime, topic: Topic | None
+) -> list[Picked]:
+    """Return the picks for these editions, newest edition first; also those that were no candidates."""
+    notes = _notes(first, last, now=now, topic=topic)
+    if not notes:
+        return []
+    found = {row.paper_id: row for row in rows.filter(paper__in=notes).select_related("paper", "edition")}
+    beyond = [pick for paper_id, pick in notes.items() if paper_id not in found]
+    found |= {row.paper_id: row for row in _not_candidates(beyond, now)}
+    return [Picked(row=found[paper_id], note=pick.note) for paper_id, pick in notes.items() if paper_id in found]
+
+
+def _notes(first: date, last: date, *, now: datetime, topic: Topic | None) -> dict[int, CuratorPick]:
+    """Return the picks by paper, of papers that no later judgement hides and no embargo holds back."""
+    picked = CuratorPick.objects.filter(edition_date__range=(first, last), verdict=CuratorPick.Verdict.PICK)
+    if topic:
+        picked = picked.filter(paper__topics=topic)
+    judged: dict[int, list[CuratorPick]] = defaultdict(list)
+    said = CuratorPick.objects.filter(paper__in=picked.values("paper"), paper__withdrawn_at=None)
+    for one in said.order_by("-edition_date", "pk").select_related("paper"):
+        judged[one.paper_id].append(one)
+    return {
+        paper_id: next(one for one in its if one.verdict == CuratorPick.Verdict.PICK and one.edition_date <= last)
+        for paper_id, its in judged.items()
+        if not _is_hidden(its, now)
+    }
+
+
+def _is_hidden(judgements: Sequence[CuratorPick], now: datetime) -> bool:
+    """Return whether the newest judgement of today or before hides the paper, or any embargo still holds."""
+    past = [one for one in judgements if one.edition_date <= now.date()]
+    return any(is_held_back(one, now) for one in past[:1]) or any(
+        one.embargo_until is not None and one.embargo_until > now for one in judgements
+    )
+
+
+def _not_candidates(picks: Sequence[CuratorPick], now: datetime) -> list[EditionPaper]:
+    """Return unsaved rows for picked papers that were no candidates of their edition, if it has opened."""
+    if not picks:
+        return []
+    editions = {edition.date: edition for edition in Edition.objects.filter(date__in={p.edition_date for p in picks})}
+    edition_of = {one.paper_id: editions[one.edition_date] for one in picks if one.edition_date in editions}
+    papers: list[Paper] = [one.paper for one in picks if one.paper_id in edition_of]
+    return [one.for_edition(edition_of[one.paper.pk]) for one in candidates(papers, now=now)] if papers else []

@@ -1,0 +1,78 @@
+"""What the page of a day, week or month shows: papers by the page, topics to filter by, and where to go from there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.paginator import Page, Paginator
+from django.http import Http404, HttpRequest
+
+from digest.editions.public_list import PublicList, public_list, topics_of
+from digest.models import Edition
+from digest.ranking.trending import GRACE_HOURS, GRAVITY
+from digest.web.cards import page_cards
+from digest.web.periods import Period
+from digest.web.structured_data import item_list
+from subscriptions.models import Topic
+from subscriptions.topic_names import topic_named
+
+SHOWN = 25
+
+
+def list_context(request: HttpRequest, period: Period, *, now: datetime) -> dict[str, Any]:
+    """Return the context of a list of papers; raise Http404 for an unknown topic. A fixed number of queries."""
+    topic = _topic(request)
+    found = public_list(period.first, period.last, now=now, topic=topic)
+    page = _page(request, found)
+    picks = page_cards(one.row for one in found.picks) if page.number == 1 else []
+    papers = page_cards(page)
+    around = neighbours(period)
+    latest = around["latest"]
+    return {
+        "period": period,
+        "periods": [period.of_kind(kind, latest=latest) for kind in ("day", "week", "month")],
+        "picks": [(one, picked.note) for one, picked in zip(picks, found.picks, strict=False)],
+        "papers": papers,
+        "page": page,
+        "order": "trending" if found.voted == found.count else "mixed" if found.voted else "own",
+        "topic": topic,
+        "topics": topics_of(period.first, period.last, now=now),
+        "keep": urlencode({"topic": topic.slug}) if topic else "",
+        "structured": item_list([*picks, *papers], first=page.start_index()),
+        "formula": {"gravity": GRAVITY, "grace": int(GRACE_HOURS)},
+        **around,
+    }
+
+
+def neighbours(period: Period) -> dict[str, Any]:
+    """Return the periods of the nearest editions before and after, and the day of the latest edition within."""
+    editions = Edition.objects.values_list("date", flat=True)
+    earlier = editions.filter(date__lt=period.first).order_by("-date").first()
+    later = editions.filter(date__gt=period.last).order_by("date").first()
+    latest = period.last
+    if period.kind != "day":
+        within = editions.filter(date__range=(period.first, period.last)).order_by("-date")
+        latest = within.first() or period.last
+    return {
+        "earlier": earlier and Period.around(earlier, period.kind),
+        "later": later and Period.around(later, period.kind),
+        "latest": latest,
+    }
+
+
+def _topic(request: HttpRequest) -> Topic | None:
+    """Return the topic of ``?topic=``; raise Http404 for an unknown one."""
+    if not (slug := request.GET.get("topic", "")):
+        return None
+    if (topic := topic_named(slug)) is None:
+        raise Http404("no such topic")
+    return topic
+
+
+def _page(request: HttpRequest, found: PublicList) -> Page:
+    """Return the requested page; the first or the last one for an invalid number."""
+    paginator = Paginator(found.others, SHOWN)
+    paginator.count = found.count  # counted already, with those that have votes
+    return paginator.get_page(request.GET.get("page"))
