@@ -72,8 +72,6 @@ def search_page(request: HttpRequest) -> HttpResponse:
     return render(request, "search.html", context)
 
 
-
-
 def _page(request: HttpRequest, rows: Any) -> Page:
     """Return the requested page; the first or the last one for an invalid number."""
     return Paginator(rows, SHOWN).get_page(request.GET.get("page"))
