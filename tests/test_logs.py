@@ -102,7 +102,7 @@ def test_every_process_writes_with_the_mask(tmp_path: Path) -> None:
 JOURNEY = [
     ("GET", "/c/{}"), ("POST", "/c/{}"), ("GET", "/s/{}"), ("POST", "/s/{}"), ("GET", "/u/{}"), ("POST", "/u/{}"),
     ("GET", "/p/{}"), ("POST", "/p/{}"), ("GET", "/a/{}"), ("POST", "/a/{}"), ("GET", "/f/{}/3/more"), ("GET", "/d/{}"),
-    ("POST", "/f/{}/3/mute"), ("GET", "/nowhere/{}"), ("GET", "/search?q=ada@example.org"), ("POST", "/subscribe"),
+    ("POST", "/f/{}/3/mute"), ("GET", "/nowhere/{}"), ("GET", "/papers/?q=ada@example.org"), ("POST", "/subscribe"),
     ("BREW", "/c/{}"),
 ]  # fmt: skip
 

@@ -11,12 +11,11 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from digest import search
 from digest.compose.card import Card
 from digest.compose.phrases import plural
 from digest.editions.curation import first_day
 from digest.editions.open_edition import WINDOW, card_of
-from digest.editions.search import words_of
-from digest.identifiers.canonical import canonical_identifier
 from digest.models import CuratorPick, Edition, EditionPaper, Paper, Sighting
 from digest.ranking.trending import in_numbers
 
@@ -30,7 +29,7 @@ class Filters:
 
     topic: str = ""  # a slug
     source: int | None = None
-    words: str = ""  # all of them, in the title
+    words: str = ""  # as one searches for them
     judged: str = ""  # one of JUDGED
 
 
@@ -98,8 +97,8 @@ def candidates(edition: Edition, wanted: Filters, *, now: datetime) -> QuerySet[
         )
     if wanted.source:
         rows = rows.filter(Exists(Sighting.objects.filter(paper=OuterRef("paper"), source=wanted.source)))
-    for word in words_of(wanted.words):
-        rows = rows.filter(paper__title__icontains=word)
+    if wanted.words:
+        rows = rows.filter(paper__in=search.having_all(wanted.words).values("pk"))
     if wanted.judged in JUDGED:
         said = _that_count(now)
         if wanted.judged in CuratorPick.Verdict.values:
@@ -109,21 +108,11 @@ def candidates(edition: Edition, wanted: Filters, *, now: datetime) -> QuerySet[
     return rows.select_related("paper").most_trending_first()
 
 
-def find_papers(typed: str) -> list[Paper]:
-    """Return the paper of an identifier, DOI or link, else papers with all words in the title, newest first."""
-    typed = typed[:2000].replace("\0", "")
-    if (name := canonical_identifier(typed)) and (
-        named := list(Paper.objects.filter(Q(identifier=name) | Q(identifiers__value=name)).distinct()[:1])
-    ):
-        return named
-    words = words_of(typed)
-    if not words:
-        return []
-    has_all = Q()
-    # the longest word first: it is likely the rarest
-    for word in sorted(words, key=len, reverse=True):
-        has_all &= Q(title__icontains=word)
-    return list(Paper.objects.filter(has_all).order_by("-first_seen_at", "-pk")[:MOST_FOUND])
+def find_papers(typed: str, *, now: datetime) -> list[Paper]:
+    """Return the stored papers that a search finds, best first."""
+    ids = search.search(typed, now=now, everything=True).papers[:MOST_FOUND]
+    papers = Paper.objects.in_bulk(ids)
+    return [papers[pk] for pk in ids if pk in papers]
 
 
 def rows_for(rows: Sequence[EditionPaper], *, day: date, now: datetime) -> list[ListedPaper]:

@@ -85,7 +85,7 @@ def today(request: HttpRequest) -> HttpResponse:
             "sources": Source.objects.all(),
             "judged": JUDGED,
             "typed": typed,
-            "found": paper_list.rows_for_papers(paper_list.find_papers(typed), day=day, now=now)
+            "found": paper_list.rows_for_papers(paper_list.find_papers(typed, now=now), day=day, now=now)
             if typed.strip()
             else None,
             "to_come": paper_list.to_come(now)[:50],

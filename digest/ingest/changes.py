@@ -14,6 +14,7 @@ from digest.ingest.identity import are_two_works
 from digest.ingest.merge import CannotUndo, merge_rows, undo_merge
 from digest.ingest.tag import tag
 from digest.models import Paper, PaperChange, Source
+from digest.search import index
 
 __all__ = ["ACTS", "CannotUndo", "read_anew", "settle"]
 
@@ -43,6 +44,7 @@ def settle(pk: int, act: str, *, now: datetime) -> PaperChange:
             change.state = State.UNDONE
         change.paper.save()
         tag([change.paper])
+        index([change.paper])
         change.save()
     return change
 
@@ -71,12 +73,14 @@ def _merged(claim: PaperChange, *, now: datetime) -> PaperChange:
     merge = merge_rows(paper, other, names=claim.said["names"], source=claim.source, now=now)
     paper.save()
     tag([paper])
+    index([paper])
     return merge
 
 
 def _parted(merge: PaperChange) -> PaperChange:
     other = undo_merge(merge)
     tag([merge.paper, other])
+    index([merge.paper, other])
     return merge
 
 

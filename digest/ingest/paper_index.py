@@ -28,6 +28,7 @@ from digest.ingest.identity import (
 from digest.ingest.merge import merge_rows
 from digest.ingest.tag import SLICE, tag
 from digest.models import Identifier, Paper, PaperChange, Source
+from digest.search import index
 
 STRUCTURED_AUTHORS = {"arxiv_api", "arxiv_oai", "hugging_face", "biorxiv_api"}  # lists, not one string
 UPDATABLE = [
@@ -55,6 +56,7 @@ class Work:
     is_changed: bool = False  # as readers would see it
     entry: Entry | None = None
     stored: list[Any] = field(default_factory=list)  # the columns as they are in the database
+    searched: list[Any] = field(default_factory=list)  # of these the ones that search reads
 
 
 class PaperIndex:
@@ -73,7 +75,7 @@ class PaperIndex:
         self._by_name: dict[str, Work] = {}
         for some in slices(sorted(set(named))):
             for paper in Paper.objects.filter(pk__in=some).select_related("told_by").order_by("pk"):
-                known[paper.pk] = Work(paper, [paper.identifier], stored=_columns(paper))
+                known[paper.pk] = Work(paper, [paper.identifier], stored=_columns(paper), searched=_searched(paper))
             for value, pk in Identifier.objects.filter(paper__in=some).order_by("pk").values_list("value", "paper_id"):
                 known[pk].names.append(value)
                 self._by_name[value] = known[pk]
@@ -113,6 +115,7 @@ class PaperIndex:
         )
         PaperChange.objects.bulk_create(self._new_changes, batch_size=SLICE)
         tag([work.paper for work in self.works if work.is_new or work.is_changed])
+        index([work.paper for work in self.works if work.is_new or _searched(work.paper) != work.searched])
 
     # --- which work it is ---------------------------------------------------------------------------------------------
 
@@ -339,6 +342,10 @@ class PaperIndex:
 
 def _columns(paper: Paper) -> list[Any]:
     return [paper.told_by_id if name == "told_by" else copy(getattr(paper, name)) for name in UPDATABLE]
+
+
+def _searched(paper: Paper) -> list[Any]:
+    return [paper.title, paper.abstract, copy(paper.authors), copy(paper.categories)]
 
 
 def _is_alike(entry: Entry, paper: Paper) -> bool:

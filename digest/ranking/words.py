@@ -15,7 +15,7 @@ _WORD = re.compile(r"([^\W_]+(?:\+\+|#)?)(?:'s\b)?")  # C++ and C# are words; Pa
 _UNDECOMPOSED = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "’": "'"}
 )
-_IRREGULAR = {
+IRREGULAR = {
     "analyses": "analysis", "axes": "axis", "biases": "bias", "caches": "cache", "corpora": "corpus",
     "criteria": "criterion", "hypotheses": "hypothesis", "indices": "index", "lenses": "lens", "matrices": "matrix",
     "phenomena": "phenomenon", "spectra": "spectrum", "syntheses": "synthesis", "vertices": "vertex",
@@ -52,7 +52,7 @@ def singular(word: str) -> str:
     """Remove the s of a plural: a rule of thumb, applied to both sides of a comparison."""
     if len(word) < 4 or word[-1] not in "sa":
         return word
-    if known := _IRREGULAR.get(word):
+    if known := IRREGULAR.get(word):
         return known
     if word.endswith(("ss", "us", "is", "a")):
         return word

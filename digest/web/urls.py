@@ -1,7 +1,7 @@
 from django.urls import path, re_path
 
 from digest.delivery.webhooks import receive
-from digest.web import account, feedback, paper, preview, public, topics, web_copy
+from digest.web import account, feedback, paper, preview, public, search_page, topics, web_copy
 from digest.web.health import health
 
 urlpatterns = [
@@ -13,7 +13,7 @@ urlpatterns = [
     path("papers/<path:name>", paper.paper_page, name="paper"),
     path("topics/", topics.topics, name="topics"),
     path("topics/<str:slug>/", topics.topic_page, name="topic"),
-    path("search", public.search_page, name="search"),
+    path("papers/", search_page.search_page, name="search"),
     re_path(
         r"^f/(?P<token>[^/]+)/(?P<number>[0-9]{1,3})/(?P<wish>more|less|mute)\W*$", feedback.feedback, name="feedback"
     ),

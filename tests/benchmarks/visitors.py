@@ -112,7 +112,7 @@ def _preview(asker: Asker, form: dict[str, str], dice: random.Random) -> object:
 
 PAGES: dict[str, Visit] = {
     "home": lambda asker, form, dice: asker.get("/"),
-    "search": lambda asker, form, dice: asker.get(f"/search?q={dice.choice(WORDS)}+{dice.choice(WORDS)}"),
+    "search": lambda asker, form, dice: asker.get(f"/papers/?q={dice.choice(WORDS)}+{dice.choice(WORDS)}"),
     "sign-up": lambda asker, form, dice: asker.get("/subscribe"),
     "preview": _preview,
 }

@@ -35,7 +35,7 @@ def test_a_reader_finds_it_signs_up_tunes_it_and_leaves(visitor: Visitor, site: 
     visitor.look("day")
     page.locator("[type=search]").first.fill("language model")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/search?**")
+    page.wait_for_url("**/papers/?**")
     expect(page.locator(".paper").first).to_be_visible()
     visitor.look("search")
 

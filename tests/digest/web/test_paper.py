@@ -204,12 +204,14 @@ def test_what_is_not_in_public_has_no_page() -> None:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    name=st.text(max_size=60) | st.from_regex(r"[0-9.v/]{1,30}|10\.[0-9]{4}/.{0,30}|pmid:.{0,9}"),
+    name=st.text(min_size=1, max_size=60) | st.from_regex(r"[0-9.v/]{1,30}|10\.[0-9]{4}/.{0,30}|pmid:.{0,9}"),
     end=st.sampled_from(["", "/bibtex", "/more"]),
 )
 def test_any_address_gets_the_page_or_a_client_error(name: str, end: str) -> None:
-    answer = Client().get(f"/papers/{name}{end}")
-    assert answer.status_code in (301, 302, 400, 404, 405)
+    address = f"/papers/{name}{end}"
+    answer = Client().get(address)
+    # "?" or "#" begins the query of the search page
+    assert answer.status_code in (301, 302, 400, 404, 405) or (name[0] in "?#" and answer.status_code == 200)
 
 
 # Its export

@@ -1,4 +1,4 @@
-"""Search the papers of all editions by the words of their titles and abstracts, best first.
+"""Search as it was before there was an index: by the words of their titles and abstracts, best first.
 
 Every word must occur, in any case, also inside a longer word; the database finds that with LIKE, which SQLite and
 PostgreSQL both support. The newest matches are ordered by BM25, where a word in the title counts as TITLE words of the

@@ -1,0 +1,101 @@
+"""The page that searches papers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from digest import search
+from digest.models import EditionPaper
+from digest.search import Filters
+from digest.search.query import LONGEST, MOST_WORDS
+from digest.web.cards import page_cards
+from subscriptions.mail.rendering import one_line
+
+SHOWN = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the address of the page asks for, without what cannot be read."""
+
+    typed: str
+    filters: Filters
+    by_date: bool
+
+    @classmethod
+    def in_address(cls, given: Mapping[str, str]) -> Asked:
+        source = given.get("source", "")
+        return cls(
+            typed=given.get("q", ""),
+            filters=Filters(
+                since=_day(given.get("from", "")),
+                until=_day(given.get("to", "")),
+                topic=given.get("topic", "")[:60].replace("\0", ""),
+                category=given.get("category", "")[:40],
+                source=int(source) if source.isascii() and source.isdecimal() and len(source) < 10 else None,
+            ),
+            by_date=given.get("sort") == "date",
+        )
+
+    @property
+    def shown(self) -> str:
+        return " ".join(one_line(self.typed)[:LONGEST].split())
+
+    def address(self, **instead: Any) -> str:
+        """Return the query of an address that asks for the same, with other values of some parameters."""
+        filters = self.filters
+        values = {
+            "q": self.shown,
+            "from": filters.since,
+            "to": filters.until,
+            "topic": filters.topic,
+            "category": filters.category,
+            "source": filters.source,
+            "sort": "date" if self.by_date else "",
+        } | instead
+        return urlencode({name: value for name, value in values.items() if value})
+
+
+@require_safe
+def search_page(request: HttpRequest) -> HttpResponse:
+    """Show the papers that match ``q`` and the filters, best first; an identifier leads to its paper."""
+    now = timezone.now()
+    asked = Asked.in_address(request.GET)
+    found = search.search(asked.typed, now=now, filters=asked.filters, by_date=asked.by_date)
+    page = Paginator(found.papers, SHOWN).get_page(request.GET.get("page"))
+    newest = {
+        row.paper_id: row
+        for row in EditionPaper.objects.filter(paper__in=list(page))
+        .shown(now)
+        .select_related("paper", "edition")
+        .order_by("edition__date")
+    }
+    rows = [newest[paper_id] for paper_id in page if paper_id in newest]
+    papers = [(one, row.edition) for one, row in zip(page_cards(rows), rows, strict=True)]
+    context = {
+        "q": asked.shown,
+        "asked": asked,
+        "as_typed": asked.address(q=found.exactly),
+        "found": found,
+        "limits": {"longest": LONGEST, "words": MOST_WORDS},
+        "page": page,
+        "papers": papers,
+    }
+    return render(request, "search.html", context)
+
+
+def _day(typed: str) -> date | None:
+    try:
+        return date.fromisoformat(typed)
+    except ValueError:
+        return None

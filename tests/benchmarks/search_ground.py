@@ -1,0 +1,136 @@
+"""Fill this installation's database with recorded papers, and measure searches on it; run as a script by ``search``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.db import connection, transaction  # noqa: E402
+
+from digest.identifiers.canonical import title_identifier  # noqa: E402
+from digest.models import Edition, EditionPaper, Identifier, Paper  # noqa: E402
+from digest.search import index, search  # noqa: E402
+from tests.benchmarks import search_by_like  # noqa: E402
+from tests.benchmarks.known_items import Item, Recorded, known_items  # noqa: E402
+from tests.benchmarks.recorded_papers import invented, recorded  # noqa: E402
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+A_DAY, SLICE = 500, 2000
+
+
+def fill(papers: Sequence[Recorded]) -> dict[str, float]:
+    """Store papers as if each day had brought some hundreds; return the seconds of indexing, and the bytes per paper."""
+    seconds = 0.0
+    days = {}
+    for start in range(0, len(papers), SLICE):
+        with transaction.atomic():
+            some = papers[start : start + SLICE]
+            rows = Paper.objects.bulk_create(_row(paper, start + at) for at, paper in enumerate(some))
+            names = [Identifier(value=paper.key, paper=row) for paper, row in zip(some, rows, strict=True)]
+            names += [Identifier(value=title_identifier(row.title), paper=row) for row in rows]
+            Identifier.objects.bulk_create(names, ignore_conflicts=True)
+            for row in rows:
+                day = row.first_seen_at.date()
+                if day not in days:
+                    days[day] = Edition.objects.create(date=day, opened_at=row.first_seen_at)
+            EditionPaper.objects.bulk_create(
+                EditionPaper(edition=days[row.first_seen_at.date()], paper=row, card={"title": row.title})
+                for row in rows
+            )
+            begun = time.perf_counter()
+            index(rows)
+            seconds += time.perf_counter() - begun
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return {"index_seconds": seconds, "index_bytes": _size()}
+
+
+def _row(paper: Recorded, at: int) -> Paper:
+    return Paper(
+        identifier=paper.key,
+        title=paper.title,
+        abstract=paper.abstract,
+        authors=list(paper.authors),
+        categories=list(paper.categories),
+        first_seen_at=NOW - timedelta(days=600) + timedelta(days=at // A_DAY),
+    )
+
+
+def _size() -> int:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT pg_total_relation_size('digest_searchtext') + pg_total_relation_size('digest_searchword')"
+            )
+        else:
+            cursor.execute("SELECT sum(pgsize) FROM dbstat WHERE name LIKE '%digest_search%'")
+        return int(cursor.fetchone()[0])
+
+
+def measure(items: Sequence[Item], find: Callable[[str], Sequence[int]]) -> dict[str, dict[str, float]]:
+    """Return recall@1, @5, MRR and the median and 95th percentile of milliseconds by kind."""
+    keys = dict(Paper.objects.values_list("pk", "identifier"))
+    found: dict[str, list[tuple[int, float]]] = {}
+    for item in items:
+        begun = time.perf_counter()
+        ids = find(item.typed)
+        spent = (time.perf_counter() - begun) * 1000
+        place = next((at for at, pk in enumerate(ids, 1) if keys[pk] == item.key), 0)
+        found.setdefault(item.kind, []).append((place, spent))
+        if "-v" in sys.argv and not 0 < place <= 5:
+            sys.stderr.write(f"{item.kind} | {item.typed} | {place}\n")
+    return {kind: _figures(pairs) for kind, pairs in found.items()}
+
+
+def _figures(pairs: Sequence[tuple[int, float]]) -> dict[str, float]:
+    places, spent = zip(*pairs, strict=True)
+    return {
+        "items": len(pairs),
+        "recall_at_1": mean(place == 1 for place in places),
+        "recall_at_5": mean(0 < place <= 5 for place in places),
+        "mrr": mean(1 / place if place else 0 for place in places),
+        "median_ms": median(spent),
+        "p95_ms": sorted(spent)[int(len(spent) * 0.95)],
+        "all_ms": list(spent),
+    }
+
+
+def total(kinds: dict[str, Any]) -> dict[str, float]:
+    spent = [one for figures in kinds.values() for one in figures.pop("all_ms")]
+    return {
+        "mean_recall_at_5": mean(figures["recall_at_5"] for figures in kinds.values()),
+        "mean_recall_at_1": mean(figures["recall_at_1"] for figures in kinds.values()),
+        "median_ms": median(spent),
+        "p95_ms": sorted(spent)[int(len(spent) * 0.95)],
+    }
+
+
+def main(data: str, count: str, seed: str, with_old: str) -> None:
+    begun = time.perf_counter()
+    papers = recorded(Path(data), min(int(count), 20_000))
+    items = known_items(papers, seed=int(seed))
+    papers += list(invented(papers, int(count) - len(papers), seed=int(seed)))
+    figures: dict[str, Any] = {"papers": len(papers), "read_seconds": time.perf_counter() - begun}
+    figures |= fill(papers)
+    finders: dict[str, Callable[[str], Sequence[int]]] = {"new": lambda typed: search(typed, now=NOW).papers}
+    if with_old == "old":
+        finders["old"] = lambda typed: search_by_like.search(typed, now=NOW).papers
+    for name, find in finders.items():
+        find("warm up")
+        kinds = measure(items, find)
+        figures[name] = {"kinds": kinds, **total(kinds)}
+    json.dump(figures, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:5])
