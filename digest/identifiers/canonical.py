@@ -22,6 +22,7 @@ _OLD_ARCHIVES = re.compile(  # those that numbered their own papers, until March
 )
 _UNUSABLE = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")  # no name of anything, or none a database takes
 _LABEL = re.compile(r"(?:arxiv|doi|oai:arxiv\.org|info:doi|info:arxiv):\s*/?", re.I)
+_AFTER_LABEL = re.compile(r"\A((?:arxiv|doi|pmid)\s?:)\s+", re.I)  # doi: 10.5555/1
 _DOI = re.compile(r"10\.\d{4,9}/\S+$", re.I)
 _PMID = re.compile(r"(?:pmid|pubmed|info:pmid)[:/]0*([1-9]\d{0,8})", re.I)
 _ARXIV_HOSTS = re.compile(r"(?:[a-z0-9-]+\.)*arxiv\.org$", re.I)
@@ -65,7 +66,7 @@ def version_of(text: str) -> int:
 def _named(text: str) -> tuple[str, int]:
     if len(text) > LONGEST:
         return "", 1
-    text = normalise("NFKC", text, limit=LONGEST).strip()
+    text = _AFTER_LABEL.sub(r"\1", normalise("NFKC", text, limit=LONGEST).strip(), count=1)
     if not text or _UNUSABLE.search(text):
         return "", 1
     bare = _LABEL.sub("", text, count=1) if _LABEL.match(text) else text

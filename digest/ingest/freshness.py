@@ -39,7 +39,9 @@ def as_announced(source: Source, feed: Feed, *, now: datetime) -> Feed:
     seen = _seen_before(source, feed, day)
     if len(seen) < len(feed.entries):
         return feed
-    return _dated(feed, max((one for one in seen if one and one < day), default=arxiv_calendar.last_announced_day(day)))
+    older = max((one for one in seen if one and one < day), default=arxiv_calendar.last_announced_day(day))
+    stale = dataclasses.replace(feed, notes=(*feed.notes, f"stale: it still shows the papers of {older}"))
+    return _dated(stale, older)
 
 
 def _day_at(now: datetime) -> date:

@@ -159,10 +159,14 @@ def _added_up(source: Source, feed: Feed, reading: Reading, now: datetime) -> di
     is_fill = (source.kind, feed.kind) == (arxiv_rss.KIND, arxiv_api.KIND)
     if is_fill and (before.get("announced_on") or "") > (kept["announced_on"] or ""):
         return before
+    kept["pages"] = [feed.offset]
     if before.get("at") != kept["at"] or before.get("error_kind"):
         return kept
+    pages = before.get("pages", [0])
+    kept["pages"] = [*pages, feed.offset]
     add = max if kept["announced_on"] and kept["announced_on"] == before["announced_on"] else operator.add
-    if feed.offset:  # a further page of one list
+    # a further page of one list, in whatever order they come
+    if feed.offset or (feed.list_total is not None and feed.offset not in pages):
         add, kept["expected"] = operator.add, max(feed.list_total or 0, before["expected"] or 0)
     elif None not in (kept["expected"], before["expected"]):
         kept["expected"] = add(kept["expected"], before["expected"])

@@ -8,13 +8,14 @@ import unicodedata
 
 import nh3
 
+from digest.text.highwire import without_highwire
 from digest.text.limits import MOST_OF_NAMES
 from digest.text.mathml import ATTRIBUTES, without_mathml
 from subscriptions.unicode_text import normalise
 
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
-_BLOCK = r"p|br|div|h[1-6]|hr|li|ul|ol|dl|dd|dt|tr|td|th|table|thead|tbody|blockquote|pre|sec|title|list|list-item"
+_BLOCK = r"p|br|div|h[1-6]|hr|li|ul|ol|dl|dd|dt|tr|td|th|table|thead|tbody|blockquote|pre|sec|st|title|list|list-item"
 _INLINE = (
     r"a|b|i|u|s|em|strong|small|big|span|font|code|tt|kbd|samp|mark|del|ins|cite|abbr|q|img|sc|bold|italic|underline"
     r"|monospace|xref|ext-link|named-content|styled-content|inline-formula|disp-formula|inline-graphic|graphic"
@@ -71,6 +72,7 @@ def without_html(text: str) -> str:
 
     A ``<`` that opens no known tag belongs to a word or a formula and stays: ``p<0.05``, ``a < b``, ``<think>``.
     """
+    text = without_highwire(text)
     if "&" in text:
         text = _ENTITY.sub(lambda m: html.unescape(m[0]), text)
     if "<" not in text:

@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 
 from digest.identifiers.canonical import canonical_identifier, normalise_title, title_identifier, version_of
+from digest.ingest.entry import Entry
 from digest.ingest.parsers.authors import authors_of
+from digest.ingest.parsers.descriptions import describe
 from digest.ingest.parsers.feed import shorten_text, web_address
+from digest.ingest.parsers.notices import notice_in
 from digest.text import clean, clean_abstract, clean_name, fold, key_sentence, sentences, split_authors, visible
 from digest.text.limits import MOST, MOST_OF_NAMES
 from subscriptions.unicode_text import stream_safe
@@ -47,6 +50,11 @@ ATOMS = (
         "中",
         "\u200d",
         "\u200d中",
+        "O_FIG ",
+        "O_ST_ABS",
+        "C_LI",
+        "A B and ",
+        "Retraction of ",
     ),
 )
 HELPERS: tuple[Callable[[str], Any], ...] = (
@@ -63,6 +71,8 @@ HELPERS: tuple[Callable[[str], Any], ...] = (
     canonical_identifier,
     version_of,
     normalise_title,
+    lambda text: describe(text, authors=["A B"]),
+    lambda text: notice_in(Entry(identifiers=("url:a/b",), title=text, abstract=text)),
     title_identifier,
     shorten_text,
     web_address,

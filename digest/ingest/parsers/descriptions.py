@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from digest.ingest.parsers.dates import WRITTEN
 
 LONGEST_CITATION = 300  # characters; a longer block is text
+LONGEST_BYLINE = 3000
 
 _BREAK = re.compile(
     r"(<(?:/?(?:p|div|h[1-6]|li|ul|ol|dl|section|header|tr|td|table|blockquote)\b|br\b|hr\b)[^<>]*>)", re.I
@@ -36,7 +37,8 @@ _NUMBERED = (
 )
 _STAGE = (
     r"early ?view|early access|(?:online )?ahead of print|online first|first ?view|just accepted|latest articles"
-    r"|accepted (?:article|manuscript)|articles? in press|in press|corrected proof|journal pre-?proof"
+    r"|accepted (?:article|manuscript)|articles? in press|in press|advance articles?"
+    r"|corrected proof|journal pre-?proof"
 )
 _REFERENCE = (
     r"(?:doi:?\s*)?(?:https?://(?:dx\.)?doi\.org/)?\b10\.\d{4,9}/[^\s|;]+|\bpm(?:c)?id:?\s*(?:pmc)?\d+"
@@ -54,6 +56,20 @@ _BEFORE_TEXT = re.compile(
 _AFTER_TEXT = re.compile(rf"\[[^\[\]<>]{{3,100}}\]\s*published\s+(?:{_DATE})\.?\s*\Z", re.I)
 
 
+_BOILERPLATE = re.compile(
+    r"to cite this article before page numbers are assigned|the content of this rss feed \(c\)"
+    r"|open access(?: this article is licensed|\Z)|this article is licensed under a creative commons",
+    re.I,
+)
+_CITED = re.compile(r"\s*<cite>[^<>]*</cite>\s*", re.I)
+_BY = re.compile(r"\Aby:?\s+", re.I)
+_AND = re.compile(r",|;|\band\b|&")
+# one to five words, the first and the last with a capital
+_FIRST = r"[^\W\d_a-z][\w'\u2019.-]{0,30}"
+_PERSON = rf"{_FIRST}(?: (?!and )[^\W\d_][\w'\u2019.-]{{0,30}}){{0,3}} {_FIRST}"
+_NAMES = re.compile(rf"{_PERSON}(?:(?:, | and |, and |; | & ){_PERSON})*;?")
+
+
 @dataclass(slots=True)
 class Description:
     """What a description says; ``date`` is as it was written, ``votes`` None where none are told."""
@@ -67,8 +83,10 @@ class Description:
     _aside: list[str] = field(default_factory=list)
 
 
-def describe(markup: str, names: Iterable[str] = ()) -> Description:
+def describe(markup: str, names: Iterable[str] = (), authors: Sequence[str] = ()) -> Description:
     """Read a description; ``names`` are those of the journal and of the item, which are no abstract by themselves.
+
+    ``authors`` are those that the item names elsewhere, which may stand in the description once more.
 
     An abstract that stands alone keeps its markup as it was written.
     """
@@ -87,7 +105,7 @@ def describe(markup: str, names: Iterable[str] = ()) -> Description:
             elif _ABSTRACT.fullmatch(text):
                 # what stood before the heading is no part of it
                 found._kept, in_aside, taken, found.has_heading = [], False, True, True
-            elif _take_fact(found, block, text, known):
+            elif _take_fact(found, block, text, known) or _take_byline(found, text, authors, after_fact=taken):
                 taken = True
             else:
                 in_aside = in_aside and not _HEADING_TAG.match(tag)
@@ -96,7 +114,8 @@ def describe(markup: str, names: Iterable[str] = ()) -> Description:
                     found.date, taken = found.date or _date_in(text), True
                 (found._aside if in_aside else found._kept).append(edged.strip())
     kept = found._kept or found._aside
-    found.abstract = " <br> ".join(kept) if taken or not kept else markup
+    abstract = " <br> ".join(kept) if taken or not kept else markup
+    found.abstract = abstract if any(map(str.isalnum, plain_text(abstract))) else ""
     return found
 
 
@@ -129,8 +148,29 @@ def _take_fact(found: Description, block: str, text: str, names: list[str]) -> b
                 return True
             case "source" if len(value) < LONGEST_CITATION:
                 return True
+    if _BOILERPLATE.match(text) or _CITED.fullmatch(block):
+        return True
     if _is_citation(text, names):
         found.date = found.date or _date_in(text)
+        return True
+    return False
+
+
+def _take_byline(found: Description, text: str, authors: Sequence[str], *, after_fact: bool) -> bool:
+    """Take a line of authors: ``by Ann Lee, Bo Chen``, those that are known, or names between a citation and the text.
+
+    False for a block that is something else.
+    """
+    line = _BY.sub("", text, count=1)
+    if found._kept or len(line) > LONGEST_BYLINE or not _NAMES.fullmatch(line):
+        return False
+    if authors:
+        rest = line.casefold()
+        for name in sorted(authors, key=len, reverse=True):
+            rest = rest.replace(name.casefold(), " ")
+        return set(re.findall(r"[^\W_]+", rest)) <= {"and"}
+    if line != text or (after_fact and _AND.search(line)):
+        found.authors = found.authors or line
         return True
     return False
 

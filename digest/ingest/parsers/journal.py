@@ -24,7 +24,9 @@ MAX_CATEGORIES, MAX_CATEGORY = 20, 100  # of an item; characters
 MAX_RELATED = 20  # links of an item
 
 _PREPRINT_SUBJECT = re.compile(r"((?:bio|med)Rxiv) Subject Collection: (.{1,100})")
-_MARK = re.compile(r"\A\[ASAP\]\s*")  # "as soon as publishable": a stage, no part of the title
+# no part of a title: a stage ("as soon as publishable"), or the place in a journal (Bees, Vol. 24, Pages 123: …)
+_MARK = re.compile(r"\A(?:\[ASAP\]\s*|[^:]{2,80}, Vol\. \d{1,4}, (?:Pages?|Article) [\w\u2013-]{1,20}:\s+(?=\S))")
+_BYLINE = re.compile(r"\s+--\s+by\s+(\S[^:]{1,1000})\Z")  # Title -- by Ann Lee, Bo Chen
 
 
 def read(body: bytes) -> Feed:
@@ -64,6 +66,8 @@ def _source_of(feed: Syndicated) -> tuple[str, str]:
 
 def _entry(item: Item, journal: Sequence[str], notes: list[str]) -> Entry | Refused:
     title = _MARK.sub("", first_text(item, "title", "dc_title"), count=1)
+    byline = _BYLINE.search(title)
+    title = title[: byline.start()] if byline else title
     given_link, guid = first_text(item, "link"), first_text(item, "id")
     link = web_address(given_link) or web_address(guid)
     if not title:
@@ -72,9 +76,10 @@ def _entry(item: Item, journal: Sequence[str], notes: list[str]) -> Entry | Refu
     if not identifiers and not link:
         return Refused(what=shorten_text(title), why="its link is no web address" if given_link or guid else "no link")
     names = (*journal, title, *(first_text(item, key) for key in ("_publicationname", "source", "dc_source")))
-    described = _described(item, names)
+    listed = list(texts_of(item, "authors", "name")) or [first_text(item, "authors", "author")]
+    authors = authors_of(listed) or authors_of([byline[1] if byline else ""])
+    described = _described(item, names, authors)
     given = date_in(item, notes, *DATES) or date_of(described.date, notes)
-    authors = authors_of(list(texts_of(item, "authors", "name")) or [first_text(item, "authors", "author")])
     terms = (term for term in texts_of(item, "tags", "term") if len(term) <= MAX_CATEGORY)
     return Entry(
         identifiers=identifiers or (title_identifier(title),),
@@ -94,10 +99,10 @@ def _entry(item: Item, journal: Sequence[str], notes: list[str]) -> Entry | Refu
     )
 
 
-def _described(item: Item, names: Sequence[str]) -> Description:
+def _described(item: Item, names: Sequence[str], authors: Sequence[str]) -> Description:
     """Return the best of the item's descriptions: one with a headed abstract, else the first with any."""
     texts = dict.fromkeys((first_text(item, "summary"), *islice(texts_of(item, "content", "value"), 5)))
-    found = [describe(text[: 2 * MAX_ABSTRACT], names) for text in texts]
+    found = [describe(text[: 2 * MAX_ABSTRACT], names, authors) for text in texts]
     best = max(found, key=lambda one: (one.has_heading and bool(one.abstract), bool(one.abstract)))
     best.authors = next((one.authors for one in found if one.authors), "")
     best.date = next((one.date for one in found if one.date), "")
