@@ -18,7 +18,7 @@ from digest.config import errors
 from digest.config.web import json_ld
 
 pytestmark = pytest.mark.django_db
-PAGES = ["home", "sign_up", "sign_up_sent", "sign_in", "sign_in_sent", "search"]
+PAGES = ["home", "sign_up", "sign_up_sent", "sign_in", "sign_in_sent", "search", "about", "privacy"]
 TEMPLATES = sorted((Path(__file__).parents[1] / "templates" / "web").glob("*.html"))
 
 

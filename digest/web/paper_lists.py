@@ -41,6 +41,8 @@ def list_context(request: HttpRequest, period: Period, *, now: datetime) -> dict
         "topics": topics_of(period.first, period.last, now=now),
         "keep": urlencode({"topic": topic.slug}) if topic else "",
         "structured": item_list([*picks, *papers], first=page.start_index()),
+        # further pages and filtered ones have no address of their own for search engines
+        "canonical": period.path if page.number == 1 and not topic else "",
         "formula": {"gravity": GRAVITY, "grace": int(GRACE_HOURS)},
         **around,
     }

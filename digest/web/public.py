@@ -26,6 +26,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"period": None, "canonical": reverse("home")}
     if edition:
         context |= list_context(request, Period.around(edition.date, "day"), now=now)
+        context["canonical"] = context["canonical"] and reverse("home")
     if (reader := reader_of(request)) is None:
         return render(request, "home.html", context | {"form": SignUpForm(now=now), "own": None})
     response = render(request, "home.html", context | {"own": own_day(reader, now=now)})
@@ -43,6 +44,4 @@ def period(request: HttpRequest, name: str) -> HttpResponse:
         return render(request, "no_day.html", {"period": None}, status=404)
     if not Edition.objects.filter(date__range=(wanted.first, wanted.last)).exists():
         return render(request, "no_day.html", {"period": wanted, **neighbours(wanted)}, status=404)
-    context = list_context(request, wanted, now=now) | {"form": SignUpForm(now=now)}
-    is_whole = context["page"].number == 1 and not context["topic"]
-    return render(request, "period.html", context | {"canonical": wanted.path if is_whole else ""})
+    return render(request, "period.html", list_context(request, wanted, now=now) | {"form": SignUpForm(now=now)})

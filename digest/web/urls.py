@@ -1,7 +1,18 @@
 from django.urls import path, re_path
 
 from digest.delivery.webhooks import receive
-from digest.web import account, feedback, paper, preview, public, search_page, topics, web_copy
+from digest.web import (
+    account,
+    feedback,
+    paper,
+    preview,
+    public,
+    search_page,
+    site_pages,
+    sitemap,
+    topics,
+    web_copy,
+)
 from digest.web.health import health
 
 urlpatterns = [
@@ -14,6 +25,12 @@ urlpatterns = [
     path("topics/", topics.topics, name="topics"),
     path("topics/<str:slug>/", topics.topic_page, name="topic"),
     path("papers/", search_page.search_page, name="search"),
+    path("about", site_pages.about, name="about"),
+    path("privacy", site_pages.privacy, name="privacy"),
+    path("robots.txt", site_pages.robots, name="robots"),
+    path("favicon.ico", site_pages.favicon, name="favicon"),
+    path("sitemap.xml", sitemap.index, name="sitemap"),
+    re_path(r"^sitemap-(?P<section>[a-z]{1,20})-(?P<number>[0-9]{1,6})\.xml$", sitemap.part, name="sitemap_part"),
     re_path(
         r"^f/(?P<token>[^/]+)/(?P<number>[0-9]{1,3})/(?P<wish>more|less|mute)\W*$", feedback.feedback, name="feedback"
     ),

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -102,6 +103,12 @@ def sign_up_page(
     return render(
         request,
         "sign_up.html",
-        {"form": form, "zones": zones_to_choose(now.date()), "problem": problem, "preview": preview},
+        {
+            "form": form,
+            "zones": zones_to_choose(now.date()),
+            "problem": problem,
+            "preview": preview,
+            "canonical": reverse("sign_up"),
+        },
         status=status,
     )

@@ -43,7 +43,7 @@ IN_MAILS = {
 FOR_HTMX = {"Attribute “hx-[a-z]+” not allowed on element": "How a page tells htmx what to fetch."}
 # No page to look at: answers to a press, a file, a word for machines, a copy of a mail, and the admin, which is Django's.
 NO_PAGES = {"pause", "resume", "address", "sign_out", "export", "health", "web_copy", "admin", "webhook"}
-NO_PAGES |= {"paper_export", "paper_more"}
+NO_PAGES |= {"paper_export", "paper_more", "robots", "favicon", "sitemap", "sitemap_part"}
 
 FOR_STAFF = ("dashboard_", "account_", "mfa_")
 
@@ -167,6 +167,8 @@ def every_page() -> dict[str, str]:
         "week_or_month": "/2026-03",
         "day by topic": f"/{NOON.date()}?topic=measurement&view=compact",
         "day without papers": "/2020-01-01",
+        "about": "/about",
+        "privacy": "/privacy",
         "paper": "/papers/2603.00001",
         "topics": "/topics/",
         "topic": "/topics/measurement/",
