@@ -18,6 +18,7 @@ PARTS = {
     "ranking": "how well the ranking finds what recorded readers saved, beside a plain BM25",
     "trending": "how well the morning's trending score finds the papers that have most votes later",
     "text": "how much raw TeX is left in cleaned titles and abstracts, and which words were lost",
+    "topics": "how well the default topics file papers that two people labelled, beside the earlier rules",
     "large": "fill a database with a large invented installation, or measure the dashboard's pages on it",
     "visitors": "how fast the pages answer fifty visitors at once",
 }

@@ -18,7 +18,7 @@ from digest.delivery.plan import plan
 from digest.delivery.retry import reopen_from_outbox
 from digest.delivery.send import deliver_all, reap
 from digest.editions.open_edition import is_unread, noon, open_edition
-from digest.ingest import refresh, sample, store
+from digest.ingest import refresh, retag, sample, store
 from digest.ingest.parser_process import ParserProcess
 from digest.ingest.store import Reading
 from digest.management import files as given
@@ -92,6 +92,7 @@ class Command(BaseCommand):
 def _seed(out: Console, now: datetime, *, is_personal: bool) -> None:
     """Add topics, and readers to look at unless the service is for one person."""
     topics, readers = seed_topics(), 0 if is_personal else seed_demo_subscribers(now)
+    retag.update_defaults(now=now)
     if topics or readers:
         people = "" if is_personal else f" and {readers} demonstration readers"
         out.print(f"First run: added {topics} topics{people}.")

