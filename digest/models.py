@@ -17,7 +17,7 @@ from subscriptions.models import Subscriber, Topic
 
 
 class StatusReason(models.TextChoices):
-    """Why a delivery has its status. Sentences are made at the edge: delivery/reader_texts.py and staff_texts.py."""
+    """Reasons for a delivery's status. Their sentences are in delivery/reader_texts.py and staff_texts.py."""
 
     # the day has no mail
     NO_NEW_PAPERS = "no_new_papers"
@@ -230,7 +230,7 @@ class Sighting(models.Model):
 
 
 class PaperChange(models.Model):
-    """What a source said of a paper that curators should see: a merge, a version, a withdrawal, a text.
+    """A statement of a source about a paper that curators should see: a merge, a version, a withdrawal, a text.
 
     A claim of a source that does not speak for the work changes nothing until a curator applies it. What was applied
     can be undone, and is then not applied again.
@@ -289,7 +289,7 @@ class CuratorPick(models.Model):
 
     @property
     def version(self) -> str:
-        """What a form carries, to tell whether the row it was made from is still the same."""
+        """Return what a form carries to tell whether the row it was made from is still the same."""
         return f"{self.edition_date}.{self.pk}.{self.updated_at.timestamp():.6f}"
 
 
@@ -311,15 +311,15 @@ class Edition(models.Model):
 
 class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
     def most_trending_first(self) -> EditionPaperQuerySet:
-        """Those without votes last, as they were frozen: each source's in its own order."""
+        """Order papers by trending score, then those without votes as they were frozen, in each source's own order."""
         return self.order_by(models.F("trending").desc(nulls_last=True), "pk")
 
     def shown(self, now: datetime) -> EditionPaperQuerySet:
-        """Those that lists may show in public: not withdrawn, and :meth:`public`."""
+        """Return the papers that public lists may show: not withdrawn, and :meth:`public`."""
         return self.public(now).filter(paper__withdrawn_at=None)
 
     def public(self, now: datetime) -> EditionPaperQuerySet:
-        """Those that have a page in public: not under embargo, or hidden by what was judged of them last.
+        """Return the papers that have a public page: not under embargo, and not hidden by the latest judgement.
 
         As in planning, a paper judged for one edition bears that in the next ones too. A withdrawn one is among them:
         its page says so.
@@ -458,7 +458,7 @@ class Delivery(models.Model):
 
     @property
     def kept(self) -> DeliveryContent:
-        """Its content, or an empty one where it has none: a day without a mail. One query, unless it was selected."""
+        """Return the content, or an empty one for a day without a mail. One query, unless it was selected."""
         try:
             return self.content
         except DeliveryContent.DoesNotExist:
@@ -474,7 +474,7 @@ class Delivery(models.Model):
 
     @property
     def record(self) -> DigestRecord | None:
-        """Why its papers were chosen; None where that is not kept any longer, or was written by another version."""
+        """Return why its papers were chosen; None where that is no longer kept, or was written by another version."""
         return self.kept.parsed
 
     def put_content(self, *, paper_ids: list[int], subject: str, record: DigestRecord) -> DeliveryContent:
@@ -484,14 +484,14 @@ class Delivery(models.Model):
 
     @property
     def empty_reason(self) -> str:
-        """The StatusReason of a mail that tells its reader that there is no paper; empty for any other delivery."""
+        """Return the StatusReason of a mail that says that there is no paper; empty for any other delivery."""
         if self.paper_ids or not (record := self.record):
             return ""
         return record.nothing
 
 
 class DeliveryContent(models.Model):
-    """What a digest was made of: written once when it is planned, read once when it is sent."""
+    """The content of a digest: written once when it is planned, read once when it is sent."""
 
     delivery = models.OneToOneField(Delivery, models.CASCADE, primary_key=True, related_name="content")
     paper_ids = models.JSONField(default=list, help_text="in the order of the digest; kept for good")
@@ -510,7 +510,7 @@ class DeliveryContent(models.Model):
 
 
 class DeliveryEvent(models.Model):
-    """What a mail provider told us, raw, before anything is made of it."""
+    """An event as a mail provider sent it, before it is applied."""
 
     dedupe_key = models.CharField(max_length=200)
     delivery = models.ForeignKey(Delivery, models.SET_NULL, null=True, blank=True, related_name="events")
@@ -532,7 +532,7 @@ class DeliveryEvent(models.Model):
 
 
 class Provider(models.Model):
-    """How digests leave through one mail provider: whether somebody paused them, its breaker, and its pace."""
+    """The state of sending through one mail provider: paused by somebody, its breaker, and its pace."""
 
     class Status(models.TextChoices):
         RUNNING = "running"

@@ -24,7 +24,7 @@ class UnknownVersion(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestRecord:
-    """What a digest was made of. ``reasons`` are the terms of each paper, in the order of the digest.
+    """The record of a digest's content. ``reasons`` are the terms of each paper, in the order of the digest.
 
     ``arrived`` papers were offered to the reader, ``matched`` of them answered what they ``asked_for`` (in words).
     ``nothing`` is the StatusReason of a mail without papers, else empty. ``also`` are ids of up to three papers that

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class ErrorKind(StrEnum):
-    """Why nothing could be read from a source. The value is stored; ``ingest/advice.py`` says what each one means."""
+    """Reasons why nothing could be read from a source. The value is stored; ``ingest/advice.py`` explains each."""
 
     # fetching
     HOST_BUSY = "host_busy"

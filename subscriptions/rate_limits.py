@@ -25,7 +25,7 @@ MINUTE, QUARTER, HOUR, DAY = timedelta(minutes=1), timedelta(minutes=15), timede
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How many requests are accepted within ``every``, counted from the full hour or midnight, UTC."""
+    """The number of requests accepted within ``every``, counted from the full hour or midnight, UTC."""
 
     count: int
     every: timedelta

@@ -26,13 +26,34 @@ def changes(request: HttpRequest) -> HttpResponse:
     """Show the open claims, then what was applied and can be undone, the latest first. Two queries."""
     rows = PaperChange.objects.select_related("paper", "source").defer("before")
     lists = [
-        (_("Claims of other sources"), rows.filter(state=PaperChange.State.CLAIMED)[:SHOWN], ["apply", "dismiss"]),
+        (_("To decide"), rows.filter(state=PaperChange.State.CLAIMED)[:SHOWN], ["apply", "dismiss"]),
         (_("Applied"), rows.filter(state=PaperChange.State.APPLIED)[:SHOWN], ["undo"]),
     ]
     labels = {"apply": _("Apply"), "dismiss": _("Dismiss"), "undo": _("Undo")}
-    shown = [(name, list(some), [(act, labels[act]) for act in acts]) for name, some, acts in lists]
+    shown = [
+        (name, [(row, _what(row), _names(row)) for row in some], [(act, labels[act]) for act in acts])
+        for name, some, acts in lists
+    ]
     around = {"here": "dashboard_sources", "lists": shown, "history": audit_log.latest(PaperChange)}
     return page(request, "changes", around)
+
+
+def _what(row: PaperChange) -> str:
+    """Return what a change is, in the words of the page."""
+    is_claim = row.state == PaperChange.State.CLAIMED
+    match row.kind:
+        case PaperChange.Kind.MERGE:
+            return _("The same work, by an entry that names both?") if is_claim else _("Joined with another paper")
+        case PaperChange.Kind.VERSION:
+            return _("Version %(version)s") % {"version": row.said.get("version", "?")}
+        case PaperChange.Kind.WITHDRAWAL:
+            return _("Withdrawn?") if is_claim else _("Marked as withdrawn")
+    return _("An abstract for a paper without one")
+
+
+def _names(row: PaperChange) -> list[str]:
+    """Return the names that brought a merge, those that tell people something: no hashes of titles."""
+    return [name for name in row.said.get("names", ()) if not name.startswith(("title:", "guid:"))]
 
 
 @require_POST

@@ -16,7 +16,7 @@ from subscriptions.mail.refusals import Refusal, classify_refusal, speaks_of_pol
 
 
 class Kind(StrEnum):
-    """What is told of a mail: Anymail's names, and more for what it calls a bounce or a rejection."""
+    """Kinds of provider events: Anymail's names, and more for what it calls a bounce or a rejection."""
 
     QUEUED = "queued"
     SENT = "sent"

@@ -18,7 +18,7 @@ NO_ADDRESS = (*ADDRESS_IS_GONE, "refused")  # answers after which another try wo
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """How many of the latest digests can be tried again, and how many others cannot, by why not."""
+    """Counts of the latest digests that can be tried again, and of those that cannot, by reason."""
 
     can: int = 0
     may_have_left: int = 0
@@ -38,7 +38,7 @@ class Again:
 
 
 def may_be_tried(now: datetime) -> Again:
-    """What :func:`try_again` would do now, and what it would leave alone; of the last two issue dates."""
+    """Count what :func:`try_again` would do now, and what it would leave alone, of the last issue dates."""
     failed = _latest(now).filter(status=Delivery.Status.FAILED)
     all_failed = failed.count()
     if not all_failed:
@@ -88,7 +88,7 @@ def reopen_from_outbox(delivery: Delivery) -> bool:
 
 
 def _safe(now: datetime) -> QuerySet[Delivery]:
-    """Failed digests that surely did not leave, that can still arrive in time, and for which another try may do."""
+    """Return the failed digests that surely did not leave, can still arrive in time, and may succeed if tried again."""
     later = _latest(now).filter(subscriber=OuterRef("subscriber"), issue_date__gt=OuterRef("issue_date"))
     told = DeliveryEvent.objects.filter(delivery=OuterRef("pk"))
     return (
@@ -114,5 +114,8 @@ def _unknown(now: datetime) -> int:
 
 
 def _latest(now: datetime) -> QuerySet[Delivery]:
-    """A window is five hours, and dates differ by a day around the world; named, for the index begins with the date."""
+    """Return the deliveries of yesterday, today and tomorrow, as dates differ by a day around the world.
+
+    The dates are named one by one, because the index begins with the date.
+    """
     return Delivery.objects.filter(issue_date__in=[now.date() + timedelta(days=days) for days in (-1, 0, 1)])

@@ -48,7 +48,7 @@ SETTLED = ("status", "status_reason", "detail", "answer", "attempts", "accepted_
 
 @dataclass(slots=True)
 class Outcomes:
-    """How many deliveries ended how, by status."""
+    """Counts of deliveries by the status they ended with."""
 
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -124,7 +124,7 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
 
 
 def _give_back(batch: Batch, again: datetime | None) -> None:
-    """Done, or open again where something is still ready in it."""
+    """Release a batch: done, or open again where a delivery in it is still ready."""
     left = batch.deliveries.filter(status=Delivery.Status.READY).exists()
     Batch.objects.filter(pk=batch.pk, token=batch.token).update(
         status=Batch.Status.OPEN if left else Batch.Status.DONE,
@@ -197,7 +197,7 @@ def _expire(now: datetime, outcomes: Outcomes) -> int:
 
 
 def _may_repeat(delivery: Delivery, now: datetime) -> bool:
-    """Whether its provider will still know the mail by then, if it has taken it before."""
+    """Return whether the provider still recognises the mail at ``now``, if it has taken it before."""
     since = delivery.handed_over_at
     is_in_time = delivery.not_after is None or now < delivery.not_after
     if since is None or not is_in_time or delivery.provider != settings.MAIL_PROVIDER:
@@ -209,7 +209,7 @@ def _may_repeat(delivery: Delivery, now: datetime) -> bool:
 
 
 def _take_chunk(batch: Batch, mailer: Mailer, now: datetime, outcomes: Outcomes, *, limit: int) -> list[Delivery]:
-    """The next deliveries of the batch, after a last look at their readers, marked as being handed over."""
+    """Return the next deliveries of the batch, marked as being handed over after a last look at their readers."""
     going: list[Delivery] = []
     while not going:
         with transaction.atomic():
@@ -261,7 +261,7 @@ def _mark(going: Sequence[Delivery], now: datetime) -> None:
 
 
 def _last_look(delivery: Delivery, suppressed: set[int], now: datetime) -> tuple[str, str]:
-    """The status this digest goes on with, and why it must not leave after all, or an empty string."""
+    """Return the status that a digest goes on with, and the StatusReason for not sending it, or an empty string."""
     reader = delivery.subscriber
     if delivery.not_after and delivery.not_after < now:
         return Delivery.Status.EXPIRED, StatusReason.EXPIRED
@@ -292,7 +292,7 @@ def _encode(mailer: Mailer, delivery: Delivery, mails: Mails) -> EncodedMessage 
 
 
 def _settle(delivery: Delivery, result: SendResult, *, taken_at: datetime, now: datetime) -> None:
-    """What a delivery's row says once a hand-over that began at ``taken_at`` has ended so."""
+    """Set a delivery's fields by the result of a hand-over that began at ``taken_at``; does not save."""
     delivery.status_reason, delivery.detail = str(result.reason), result.detail[:300]
     delivery.answer = result.answer[:20]
     delivery.provider_message_id = result.provider_message_id[:200]
@@ -336,7 +336,7 @@ def _is_not_of_the_mail(result: SendResult) -> bool:
 
 
 def _wait(delivery: Delivery) -> timedelta:
-    """How long until the next try; 20 % more or less, so that not all come in one moment."""
+    """Return the time until the next try, 20 % more or less, so that not all tries come at one moment."""
     return RETRY_AFTER[min(delivery.attempts, len(RETRY_AFTER)) - 1] * (0.8 + delivery.pk % 5 / 10)
 
 
@@ -392,7 +392,7 @@ def _these(rows: Sequence[Delivery]) -> QuerySet[Delivery]:
 
 
 def _alike(rows: Sequence[Delivery], what: Callable[[Delivery], Key]) -> Iterable[tuple[Key, list[Delivery]]]:
-    """Rows of which the same is to be written, each group one statement."""
+    """Group rows by what is written to them, so that each group takes one statement."""
     groups: dict[Key, list[Delivery]] = defaultdict(list)
     for row in rows:
         groups[what(row)].append(row)

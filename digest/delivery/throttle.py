@@ -40,7 +40,7 @@ LATELY = timedelta(hours=1)  # a mail that was accepted since then shows that ou
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """How many mails may go now, and at what pace; with none, not before ``again``."""
+    """A permit for a number of mails and their pace; where it is for none, ``again`` says when to ask next."""
 
     mails: int
     pace: Pace = field(default_factory=Pace)
@@ -70,7 +70,7 @@ def acquire(limit: int, *, now: datetime) -> Permit:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How the gate stands: whether somebody paused it, else until when the breaker holds it, and its pace.
+    """The state of sending: paused by somebody, or held by the breaker until a moment, and its pace.
 
     ``rate`` is mails a second, None without a limit; ``is_slowed`` where the provider found us too fast of late.
     """
@@ -89,7 +89,7 @@ class State:
 
 
 def state(now: datetime) -> State:
-    """How the gate stands; one query, and nothing is written."""
+    """Return the state of sending. One query; writes nothing."""
     provider = Provider.objects.filter(name=settings.MAIL_PROVIDER).first() or Provider(name=settings.MAIL_PROVIDER)
     is_paused = provider.status == Provider.Status.PAUSED
     held = None if is_paused else _held_until(provider, now)
@@ -111,7 +111,7 @@ def paused_until(now: datetime) -> datetime | None:
 
 
 def paused_reason(now: datetime) -> str:
-    """Why nothing leaves now, in a sentence for the staff; empty when the gate is open. Writes nothing."""
+    """Return why nothing leaves now, as a sentence for the staff; empty when mail may leave. Writes nothing."""
     provider = Provider.objects.filter(name=settings.MAIL_PROVIDER).first()
     if provider is None or _held_until(provider, now) is None:
         return ""
@@ -168,7 +168,7 @@ def _tells_nothing(result: SendResult) -> bool:
 
 
 def pause(why: str, *, by: str = "", now: datetime | None = None) -> None:
-    """Nothing more leaves after the chunks in hand, until somebody resumes. ``by`` is who says so; empty: a command."""
+    """Stop sending after the chunks in hand, until somebody resumes. ``by`` is the member; empty for a command."""
     Provider.objects.filter(pk=_provider().pk).update(
         status=Provider.Status.PAUSED, why=why[:300], paused_by=by[:150], paused_at=now
     )

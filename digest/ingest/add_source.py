@@ -58,7 +58,7 @@ class CannotAdd(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What an address shows now, cleaned as it would be stored; ``left_out`` says why, how many, and names one."""
+    """The papers at an address, cleaned as they would be stored; ``left_out`` says why, how many, and names one."""
 
     url: str
     kind: str

@@ -22,7 +22,7 @@ Kind, State = PaperChange.Kind, PaperChange.State
 
 
 class Standing(IntEnum):
-    """How far a source speaks for a work: not at all, as the one that showed it first, as the one it belongs to."""
+    """The say of a source over a work: none, that of the first to show it, or that of the one it belongs to."""
 
     NONE = 0
     FIRST = 1

@@ -130,7 +130,7 @@ def _still_belongs(row: models.Model) -> bool:
 
 
 def _rename_in_digests(paper: Paper, other: Paper) -> tuple[list[int], dict[int, list[int]]]:
-    """Name the paper in digests that hold ``other``, or the work could be sent again; which they were, for undoing.
+    """Replace ``other`` by the paper in digests, or the work could be sent again; return which, for undoing.
 
     Of those that held both the papers are returned, since nothing tells any more where the other one stood.
     """

@@ -18,7 +18,7 @@ OVERDUE = timedelta(hours=2)  # after its time, a source that nobody asked says 
 
 
 class State(StrEnum):
-    """What needs attention comes first."""
+    """States of a source, in the order of the attention that they need."""
 
     FAILING = "failing"
     WAITING = "waiting"
@@ -28,7 +28,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """What a source gave for one day's edition; ``expected`` is None where it states no total, or was not asked."""
+    """Counts of a source for one day's edition; ``expected`` is None where it states no total, or was not asked."""
 
     date: date
     stored: int = 0

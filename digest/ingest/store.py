@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What one reading of a source brought; ``error_kind`` says why nothing came, ``error`` is its detail."""
+    """Counts of one reading of a source; ``error_kind`` says why nothing came, ``error`` is its detail."""
 
     source: str
     expected: int | None = None
@@ -194,7 +194,7 @@ def good_reading(source: Source) -> dict[str, Any]:
 
 
 def clean_entries(entries: Iterable[Entry]) -> tuple[list[Entry], list[Refused]]:
-    """Readable Unicode in place of TeX and HTML; an entry that is left without a title is refused."""
+    """Return entries with readable Unicode in place of TeX and HTML; refuse those without a title."""
     kept, refused = [], []
     for entry in entries:
         title = text.clean(entry.title)

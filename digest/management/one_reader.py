@@ -25,7 +25,7 @@ WRONG = 2  # exit code
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """What was typed after ``--to``, ``--topics`` and ``--words``."""
+    """The values typed after ``--to``, ``--topics`` and ``--words``."""
 
     address: str
     topics: Sequence[str] = ()

@@ -47,7 +47,7 @@ NO_EDITION = "There is no edition yet. The first one opens when its papers have 
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """How many papers of the last seven days one wish matches."""
+    """The number of papers of the last seven days that one wish matches."""
 
     label: str
     count: int

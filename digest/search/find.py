@@ -32,7 +32,7 @@ SECONDS = 2.0
 
 
 class Kind(StrEnum):
-    """What a result is."""
+    """The kinds of results."""
 
     NOTHING_ASKED = "nothing asked"
     IDENTIFIER = "identifier"  # the one paper that bears it

@@ -24,7 +24,7 @@ COLUMNS = tuple(LETTERS)
 
 
 class Indexed(Protocol):
-    """What is indexed of a paper."""
+    """The text of a paper that is indexed."""
 
     pk: Any
     title: Any

@@ -40,7 +40,7 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What was typed: papers with all ``clauses`` and none of ``excluded``; ``is_cut`` if it was over the limit."""
+    """A typed query: papers with all ``clauses`` and none of ``excluded``; ``is_cut`` if it was over the limit."""
 
     typed: str
     clauses: tuple[Clause, ...] = ()
@@ -49,12 +49,12 @@ class Query:
 
     @property
     def required(self) -> tuple[Clause, ...]:
-        """The clauses that a paper must have: without common words, unless there are no others."""
+        """Return the clauses that a paper must have: without common words, unless there are no others."""
         return tuple(clause for clause in self.clauses if not is_common(clause)) or self.clauses
 
     @property
     def terms(self) -> frozenset[str]:
-        """All terms that are searched for."""
+        """Return all terms that are searched for."""
         return frozenset(term for clause in self.clauses for form in clause.alternatives for term in form)
 
     def corrected(self, instead: dict[str, str]) -> Query:

@@ -26,7 +26,7 @@ SHOWN = 25
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the address of the page asks for, without what cannot be read."""
+    """The search that the page's address asks for, without what cannot be read."""
 
     typed: str
     filters: Filters

@@ -47,7 +47,7 @@ class Purpose(TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast mails are sent: the first after ``wait`` seconds, then one every ``gap`` seconds."""
+    """The pace of sending: the first mail after ``wait`` seconds, then one every ``gap`` seconds."""
 
     wait: float = 0.0
     gap: float = 0.0

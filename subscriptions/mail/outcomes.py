@@ -59,7 +59,7 @@ class Scope(StrEnum):
 
 
 class SendReason(StrEnum):
-    """Why a mail ended with its status."""
+    """Reasons why a mail ended with its status."""
 
     NONE = ""
     SUPPRESSED = "suppressed"

@@ -45,7 +45,7 @@ class SessionHistory:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether the next mails would get the same answer: then they should not be tried."""
+        """Return whether the next mails would get the same answer, so that they should not be tried."""
         return self.is_too_fast or (self.answer == SETUP and self.equal >= IN_A_ROW)
 
     def judge(self, results: Sequence[SendResult]) -> list[SendResult]:

@@ -33,7 +33,7 @@ FIRST_BACK_OFF, LONGEST_BACK_OFF = timedelta(minutes=5), timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """How one fetch ended, and what is to be written to the source's row.
+    """The result of one fetch, and what is to be written to the source's row.
 
     ``fresh`` brings a ``body`` to read, ``unchanged`` none; both bring the ``etag`` and ``last_modified`` to send next
     time. ``later`` is no failure: the host asked for a pause, or others have its turn. ``later`` and ``failed`` say

@@ -58,7 +58,7 @@ def from_feed(feed: Syndicated) -> Feed:
 
 
 def source_of(feed: Syndicated) -> tuple[str, str]:
-    """Name and address: the same for RSS, Atom and the RDF of old, for they are one source."""
+    """Return name and address: the same for RSS, Atom and the former RDF, because they are one source."""
     spec = re.sub(r"[ ,+]+", "+", match[1]) if (match := _TITLE.fullmatch(feed.title)) else ""
     return (f"arXiv {spec}", f"https://rss.arxiv.org/rss/{spec}") if spec else ("", "")
 

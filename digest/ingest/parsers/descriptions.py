@@ -72,7 +72,7 @@ _NAMES = re.compile(rf"{_PERSON}(?:(?:, | and |, and |; | & ){_PERSON})*;?")
 
 @dataclass(slots=True)
 class Description:
-    """What a description says; ``date`` is as it was written, ``votes`` None where none are told."""
+    """The parts of a description; ``date`` is as it was written, ``votes`` None where none are told."""
 
     abstract: str = ""
     authors: str = ""

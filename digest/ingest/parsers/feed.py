@@ -39,7 +39,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """What one reading of a source gave.
+    """The papers of one reading of a source, with what was left out and noted.
 
     ``stated_total`` is how many entries this one answer should have held by the source's own word, so that fewer means
     that some are missing; None where the source states nothing that can be compared. What lies on later pages counts

@@ -108,7 +108,7 @@ def _without_prologue(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """Why a document or entry cannot be taken as it is; ``open`` are the elements not closed by then."""
+    """A fault by which a document or entry cannot be taken as it is; ``open`` are the elements not closed by then."""
 
     why: str
     cut: bool = False
