@@ -20,6 +20,7 @@ from digest.search import Filters
 from digest.search.query import LONGEST, MOST_WORDS
 from digest.web.cards import page_cards
 from subscriptions.mail.rendering import one_line
+from subscriptions.topic_names import topic_named
 
 SHOWN = 25
 
@@ -87,6 +88,7 @@ def search_page(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "as_typed": asked.address(q=found.exactly),
         "found": found,
+        "topic": topic_named(asked.shown),
         "limits": {"longest": LONGEST, "words": MOST_WORDS},
         "page": page,
         "papers": papers,

@@ -69,6 +69,23 @@ def test_a_page_has_the_whole_abstract_and_every_author_as_a_search() -> None:
     assert "and 2 more authors" in words(html)
 
 
+def test_each_category_and_topic_leads_to_its_papers() -> None:
+    topic("Tides", categories=["cs.LG"])
+    publish(entry(1, categories=("cs.LG", "stat.ML")))
+    html = get("/papers/2603.00001")
+    for path in ("/topics/tides/", "/papers/?category=cs.LG", "/papers/?category=stat.ML"):
+        assert f'href="{path}"' in html
+        assert "Paper number 1" in get(path)
+
+
+def test_an_author_leads_to_their_papers() -> None:
+    publish(entry(1, authors=("Ada O'Kafor-Lee",)), entry(2))
+    (path,) = re.findall(r'href="(/papers/\?q=author[^"]+)"', get("/papers/2603.00001"))
+    found = get(unescape(path))
+    assert "Paper number 1" in found
+    assert "Paper number 2" not in found
+
+
 def test_a_page_says_where_a_paper_was_seen_and_how_its_votes_rose() -> None:
     publish(entry(1))
     for hours, points in [(1, 3), (5, 40), (24, 73)]:

@@ -93,6 +93,13 @@ def test_other_names_lead_to_the_topic(name: str, slug: str) -> None:
     )
 
 
+def test_a_search_for_another_name_shows_the_topic() -> None:
+    seed_topics()
+    publish(ROBOT)
+    assert '<a href="/topics/vision/">Vision</a>' in get("/papers/?q=Computer+Vision")
+    assert "There is a topic for this" not in get("/papers/?q=laundry")
+
+
 def test_topics_of_an_earlier_version_get_their_other_names() -> None:
     seed_topics()
     Topic.objects.update(aliases=[])
