@@ -5,5 +5,6 @@ In: stored papers (``index`` keeps their terms in step), and what somebody typed
 
 from digest.search.find import Filters, Kind, SearchResult, having_all, search
 from digest.search.index import index
+from digest.search.likeness import similar
 
-__all__ = ["Filters", "Kind", "SearchResult", "having_all", "index", "search"]
+__all__ = ["Filters", "Kind", "SearchResult", "having_all", "index", "search", "similar"]

@@ -73,6 +73,18 @@ def vector(columns: dict[str, str]) -> str:
     return " ".join(f"'{term}':{','.join(found[:255])}" for term, found in places.items())
 
 
+def rows_with(terms: Sequence[str]) -> list[tuple[int, int]]:
+    """Return (paper id, place of the term) for each paper that has one of the terms. One query."""
+    if not terms:
+        return []
+    condition = "vector @@ %s::tsquery" if connection.vendor == "postgresql" else "digest_searchtext MATCH %s"
+    quote = "'{}'" if connection.vendor == "postgresql" else '"{}"'
+    selects = (f"SELECT rowid, {place} FROM digest_searchtext WHERE {condition}" for place in range(len(terms)))  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(selects), [quote.format(term) for term in terms])
+        return [(pk, place) for pk, place in cursor.fetchall()]
+
+
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise TooSlow for queries that are not done in that time."""

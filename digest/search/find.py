@@ -104,7 +104,7 @@ def search(
     query = parse(typed)
     try:
         with time_limit(seconds):
-            rows, groups = _among(filters, now, everything=everything), _categories(filters)
+            rows, groups = among(filters, now, everything=everything), _categories(filters)
             return _search(typed, query, _Search(rows, groups, by_date), is_filtered=bool(filters))
     except TooSlow:
         return SearchResult(query=query, kind=Kind.FOUND, is_too_slow=True)
@@ -215,7 +215,8 @@ def _newest(about: _Search, condition: Matches, most: int) -> list[Found]:
     return [Found(*row) for row in rows]
 
 
-def _among(filters: Filters, now: datetime, *, everything: bool) -> QuerySet[SearchText]:
+def among(filters: Filters, now: datetime, *, everything: bool) -> QuerySet[SearchText]:
+    """Return the rows that all filters but the category let pass, in public unless ``everything`` is wanted."""
     rows = SearchText.objects.all()
     if not everything:
         rows = rows.filter(Exists(EditionPaper.objects.filter(paper=OuterRef("pk")).shown(now)))

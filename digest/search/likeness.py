@@ -1,0 +1,117 @@
+"""Find the papers like another: those that share its rare terms, ordered by the cosine of their TF-IDF vectors.
+
+A vector has a paper's terms and pairs of neighbours, of title and abstract; the weight is (1 + ln count) times the
+rarity 1 + ln((1 + N) / (1 + n)) of a term that n of N papers have, and for a pair the mean of its two.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import nlargest
+from itertools import pairwise
+from math import log, sqrt
+
+from digest.models import SearchText
+from digest.ranking.words import STOP_WORDS
+from digest.search import analysis, vocabulary
+from digest.search.engine import TooSlow, rows_with, time_limit
+from digest.search.find import Filters, among
+
+TERMS, ROWS = 20, 4000  # strongest terms of a paper, and papers that have them, of which candidates are taken
+CANDIDATES = 24
+SECONDS = 1.0
+
+_COMMON = frozenset(analysis.stem(word) for word in STOP_WORDS)
+
+Gram = str | tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The grams of a paper's title and abstract with their counts."""
+
+    grams: Mapping[Gram, int]
+
+    @classmethod
+    def of(cls, *fields: str) -> Text:
+        """Read fields as the index keeps them."""
+        grams: Counter[Gram] = Counter()
+        for field in fields:
+            terms = [term for term in field.partition(f" {analysis.BREAK}")[0].split() if _tells(term)]
+            grams.update(terms)
+            grams.update(pairwise(terms))
+        return cls(grams)
+
+    @property
+    def terms(self) -> Iterable[str]:
+        return (gram for gram in self.grams if isinstance(gram, str))
+
+
+def similar(paper_id: int, *, limit: int = 5, now: datetime) -> tuple[int, ...]:
+    """Return the papers most like a stored one that may be shown in public at ``now``. Six queries."""
+    try:
+        with time_limit(SECONDS):
+            return _similar(paper_id, limit, now)
+    except TooSlow:
+        return ()
+
+
+def _similar(paper_id: int, limit: int, now: datetime) -> tuple[int, ...]:
+    row = SearchText.objects.filter(pk=paper_id).values_list("title", "abstract").first()
+    if row is None:
+        return ()
+    text, papers = Text.of(*row), vocabulary.paper_count()
+    known = vocabulary.papers_having(text.terms)
+    near = _candidates(text, known, papers)
+    near.pop(paper_id, None)
+    best = nlargest(2 * CANDIDATES, near, key=near.__getitem__)
+    rows = among(Filters(), now, everything=False).filter(pk__in=best).values_list("pk", "title", "abstract")
+    kept = sorted(rows, key=lambda row: -near[row[0]])[:CANDIDATES]
+    texts = {pk: Text.of(title, abstract) for pk, title, abstract in kept}
+    new = {term for one in texts.values() for term in one.terms} - known.keys()
+    scores = likeness(text, texts.values(), known | vocabulary.papers_having(new), papers)
+    ordered = sorted(zip(scores, texts, strict=True), reverse=True)
+    return tuple(pk for score, pk in ordered if score > 0)[:limit]
+
+
+def likeness(text: Text, others: Iterable[Text], having: Mapping[str, int], papers: int) -> list[float]:
+    """Return the cosine of a text with each of the others."""
+    mine, length = _vector(text, having, papers)
+    found = []
+    for other in others:
+        its, its_length = _vector(other, having, papers)
+        dot = sum(weight * its[gram] for gram, weight in mine.items() if gram in its)
+        found.append(dot / (length * its_length) if length and its_length else 0.0)
+    return found
+
+
+def _vector(text: Text, having: Mapping[str, int], papers: int) -> tuple[dict[Gram, float], float]:
+    rarity = {term: 1 + log((1 + papers) / (1 + min(having.get(term, 1), papers))) for term in text.terms}
+    weights = {
+        gram: (1 + log(count)) * (rarity[gram] if isinstance(gram, str) else (rarity[gram[0]] + rarity[gram[1]]) / 2)
+        for gram, count in text.grams.items()
+    }
+    return weights, sqrt(sum(weight * weight for weight in weights.values()))
+
+
+def _candidates(text: Text, known: Mapping[str, int], papers: int) -> dict[int, float]:
+    """Return the papers that have some of a text's strongest terms, with the sum of these terms' weights."""
+    weights, _ = _vector(text, known, papers)
+    strongest = nlargest(TERMS, (term for term in text.terms if known.get(term, 0) > 1), key=weights.__getitem__)
+    taken: list[str] = []
+    rows = 0
+    for term in strongest:
+        if not taken or rows + known[term] <= ROWS:
+            taken.append(term)
+            rows += known[term]
+    near: defaultdict[int, float] = defaultdict(float)
+    for pk, place in rows_with(taken):
+        near[pk] += weights[taken[place]]
+    return near
+
+
+def _tells(term: str) -> bool:
+    return len(term) > 1 and term not in _COMMON and not term.isdecimal()
