@@ -114,7 +114,7 @@ def test_a_journey_of_bad_links_leaves_no_secret_in_the_log_of_the_web_process(t
     port, log = free_port(), tmp_path / "web.log"
     with log.open("w") as out:
         web = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "python:digest.config.gunicorn", "--bind", f"127.0.0.1:{port}"],
+            [sys.executable, "-m", "digest.config.web_server", "--bind", f"127.0.0.1:{port}"],
             cwd=ROOT, env=installation.environment, stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:

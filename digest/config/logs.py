@@ -8,8 +8,6 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from gunicorn.glogging import Logger
-
 from digest.config.storage_errors import explain_storage_error
 
 # Paths of links in mails, /c/TOKEN or /f/TOKEN/3/more, also URL-encoded
@@ -73,12 +71,3 @@ def facts_of(record: logging.LogRecord) -> dict[str, Any]:
     """Return the structured values of a record: ``logger.info("delivered", extra={"facts": {...}})``."""
     facts: dict[str, Any] = getattr(record, "facts", {})
     return facts
-
-
-class GunicornLogger(Logger):
-    """gunicorn's logger, masked."""
-
-    def setup(self, cfg: Any) -> None:
-        super().setup(cfg)
-        for handler in self.error_log.handlers:
-            handler.setFormatter(Masked(self.error_fmt, self.datefmt))

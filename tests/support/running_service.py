@@ -90,7 +90,7 @@ def served(installation: Installation, *, port: int = 0) -> Iterator[Served]:
 @contextmanager
 def web_alone(installation: Installation, *, port: int) -> Iterator[Served]:
     """The pages of an installation that is set up already, without its worker: nothing happens but what is asked for."""
-    command = ["gunicorn", "-c", "python:digest.config.gunicorn", "--bind", f"127.0.0.1:{port}"]
+    command = ["digest.config.web_server", "--bind", f"127.0.0.1:{port}"]
     with _alone(installation, "web", command, port) as one:
         yield one
 

@@ -149,7 +149,7 @@ def _link_to(port: int) -> None:
 def _programs(host: str, port: int) -> dict[str, list[str]]:
     """Return name -> arguments to Python for each process of this configuration."""
     where = f"[{host}]" if ":" in host else host
-    web = ["-m", "gunicorn", "-c", "python:digest.config.gunicorn", "--bind", f"{where}:{port}"]
+    web = ["-m", "digest.config.web_server", "--bind", f"{where}:{port}"]
     if settings.REDIS_URL:
         return {
             "web": web,
