@@ -25,6 +25,9 @@ def test_pages_are_answered_while_many_clients_have_sent_half_a_request(tmp_path
             client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Half: ")
         for page in ("/", "/subscribe", "/"):
             assert requests.get(f"{service.url}{page}", timeout=30).status_code == 200
+            # a silent connection would be closed after half a minute
+            for client in slow:
+                client.sendall(b"a")
         # none of them was turned away: each gets its page once its request is whole
         for client in slow[:: SLOW // 4]:
             client.sendall(b"a\r\nConnection: close\r\n\r\n")
