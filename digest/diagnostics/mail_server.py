@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import ssl
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from email.utils import parseaddr
+from typing import cast
 from urllib.parse import urlsplit
 
 import httpx2
 from django.conf import settings
 from django.core.mail import get_connection
+from django.core.mail.backends.smtp import EmailBackend
 
 from digest.diagnostics.check_result import CheckResult, Severity, shorten_text
+from digest.diagnostics.smtp_session import Session
 from subscriptions.models import Subscriber
 from subscriptions.tokens import unsubscribe_url
 from subscriptions.web.decorators import ONE_CLICK
@@ -34,33 +36,39 @@ WHAT_TO_DO = {
 }
 
 
-def examine_mail_server() -> Iterator[CheckResult]:
-    """Check that the SMTP server accepts our log-in, and that the connection is encrypted."""
-    host = settings.EMAIL_HOST
+def our_senders() -> list[str]:
+    """Return the address that digests come from, and that of mails with a link."""
+    senders = [settings.DEFAULT_FROM_EMAIL, settings.TRANSACTIONAL_FROM_EMAIL or settings.DEFAULT_FROM_EMAIL]
+    return [parseaddr(sender)[1] for sender in senders]
+
+
+def examine_mail_server(senders: Sequence[str]) -> Iterator[CheckResult]:
+    """Go through a session with the SMTP server for each of our senders, without a mail, and report each answer."""
+    host, session = settings.EMAIL_HOST, Session(cast(EmailBackend, get_connection()), senders)
+    is_refused = False
     try:
-        with get_connection() as backend:
-            is_encrypted, is_offered = _encryption(backend)
+        for answer in session.answers():
+            is_refused |= answer.is_ours
+            severity = Severity.BROKEN if answer.is_ours else Severity.ATTENTION if answer.do else Severity.WELL
+            yield CheckResult(severity, f"mail, {answer.said}", shorten_text(answer.text, 160), answer.do)
     except (OSError, ValueError) as error:  # SMTPException is an OSError
-        seen = f"{host} refuses the log-in or the connection: {str(error)[:120]}"
-        yield CheckResult(Severity.BROKEN, "mail", seen, "Fix SMTP_URL. Digests wait, and expire five hours after due.")
+        said = shorten_text(f"{error}", 120) or type(error).__name__
+        do = "Fix SMTP_URL, or the server. Digests wait, and expire five hours after due."
+        yield CheckResult(Severity.BROKEN, "mail", f"no session with {host}: {said}", do)
         return
-    yield CheckResult(
-        Severity.WELL, "mail", f"the server {host} accepts our log-in{', over TLS' if is_encrypted else ''}"
-    )
-    if is_encrypted or _is_here(host):
+    if is_refused:
+        do = "Digests and links wait until this is right, and digests expire five hours after they were due."
+        yield CheckResult(Severity.BROKEN, "mail", f"the server {host} would refuse every mail", do)
+    else:
+        over = ", over TLS" if session.is_encrypted else ""
+        yield CheckResult(Severity.WELL, "mail", f"the server {host} lets us send{over}")
+    if session.is_encrypted or _is_here(host):
         return
-    if is_offered:
+    if session.offers_tls:
         seen, do = "offers STARTTLS, which SMTP_URL does not use", "Write smtp+tls:// in SMTP_URL."
     else:
-        seen, do = "offers no STARTTLS", "Switch TLS on there, or use smtp+ssl:// if it has a port for that (465)."
+        seen, do = "offers no STARTTLS", "Switch TLS on there, or use smtps:// if it has a port for that (465)."
     yield CheckResult(Severity.ATTENTION, "TLS", f"{host} {seen}: others can read the password and the mails", do)
-
-
-def _encryption(backend: Any) -> tuple[bool, bool]:
-    """Return whether this connection is encrypted, and whether the server offers STARTTLS."""
-    server = backend.connection
-    server.ehlo_or_helo_if_needed()
-    return isinstance(server.sock, ssl.SSLSocket), server.has_extn("starttls")
 
 
 def examine_one_click() -> CheckResult:

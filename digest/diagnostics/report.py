@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import parseaddr
 from urllib.parse import urlsplit
 
 import redis
@@ -133,7 +132,7 @@ def _mail() -> Iterator[CheckResult]:
         yield CheckResult(Severity.ATTENTION, "mail", seen, "Set MAIL_PROVIDER to send mail: docs/operators.md.")
         return
     if settings.MAIL_PROVIDER == "smtp":
-        yield from mail_server.examine_mail_server()
+        yield from mail_server.examine_mail_server(list(dict.fromkeys(mail_server.our_senders())))
     else:
         yield CheckResult(
             Severity.WELL, "mail", f"goes through {settings.MAIL_PROVIDER}, whose key is set (not tried here)"
@@ -152,9 +151,8 @@ def _outside(environment: Environment | None) -> Iterator[CheckResult]:
     if mail_server.is_reachable():
         yield mail_server.examine_one_click()
     if settings.MAIL_PROVIDER != "outbox":
-        senders = [settings.DEFAULT_FROM_EMAIL, settings.TRANSACTIONAL_FROM_EMAIL or settings.DEFAULT_FROM_EMAIL]
         yield from dns_records.examine_dns(
-            [parseaddr(sender)[1].rpartition("@")[2] for sender in senders],
+            [sender.rpartition("@")[2] for sender in mail_server.our_senders()],
             selectors=settings.DKIM_SELECTORS,
             names=environment.names,
             server=settings.EMAIL_HOST if settings.MAIL_PROVIDER == "smtp" else "",

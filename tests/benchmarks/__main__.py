@@ -20,6 +20,7 @@ PARTS = {
     "text": "how much raw TeX is left in cleaned titles and abstracts, and which words were lost",
     "topics": "how well the default topics file papers that two people labelled, beside the earlier rules",
     "large": "fill a database with a large invented installation, or measure the dashboard's pages on it",
+    "relay": "whether real mails reach their readers through a real Postfix that is slow, strict or dying",
     "visitors": "how fast the pages answer fifty visitors at once",
 }
 EXIT_CODES = (

@@ -20,7 +20,11 @@ from subscriptions.models import ConsentEvent, Subscriber
 from tests.support.factories import NOON, reader
 from tests.support.name_server import name_server
 from tests.support.services import free_port
+from tests.support.smtp_sink import Sink as SmtpSink
+from tests.support.smtp_sink import cut, refuse, sink
 
+pytestmark = pytest.mark.service
+SENDER = "digest@mail.example.org"
 ANYWHERE = "0.0.0.0"  # noqa: S104 (dialled, it is this machine, but not by its name for itself)
 
 
@@ -48,12 +52,16 @@ def context_of(certificate: tuple[Path, Path]) -> ssl.SSLContext:
 
 
 def said() -> list[tuple[str, Severity, str]]:
-    return [(one.what, one.severity, one.do) for one in mail_server.examine_mail_server()]
+    return [(one.what, one.severity, one.do) for one in examined() if not one.what.startswith("mail, ")]
+
+
+def examined() -> list[CheckResult]:
+    return list(mail_server.examine_mail_server([SENDER]))
 
 
 def test_a_server_elsewhere_without_starttls_wants_a_look(smtp_server: Callable[..., None]) -> None:
     smtp_server()
-    (well, tls) = mail_server.examine_mail_server()
+    *_, well, tls = examined()
     assert (well.severity, tls.severity) == (Severity.WELL, Severity.ATTENTION)
     assert "offers no STARTTLS" in tls.seen
 
@@ -80,8 +88,66 @@ def test_a_certificate_is_trusted_or_the_server_is_not(
     settings.EMAIL_USE_TLS = True
     assert said()[0][1] == Severity.BROKEN
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-    (well,) = mail_server.examine_mail_server()
-    assert (well.severity, well.seen) == (Severity.WELL, "the server 127.0.0.1 accepts our log-in, over TLS")
+    *steps, well = examined()
+    assert (well.severity, well.seen) == (Severity.WELL, "the server 127.0.0.1 lets us send, over TLS")
+    assert [step.what.split()[1] for step in steps] == ["EHLO", "STARTTLS", "EHLO", "MAIL", "RCPT", "RSET"]
+
+
+# --- each answer -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(settings: Any) -> Iterator[SmtpSink]:
+    with sink("--offer", "AUTH PLAIN") as running:
+        settings.MAIL_PROVIDER, settings.EMAIL_BACKEND = "smtp", "subscriptions.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", running.port
+        settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "digest", "secret"
+        settings.EHLO_NAME = "box.example.org"
+        yield running
+
+
+def test_every_answer_is_reported_and_no_mail_is_sent(server: SmtpSink) -> None:
+    assert [(one.severity, one.what, one.seen) for one in examined()] == [
+        (Severity.WELL, "mail, EHLO box.example.org", "250 sink.example"),
+        (Severity.WELL, "mail, AUTH", "235 2.7.0 Ok"),
+        (Severity.WELL, f"mail, MAIL FROM <{SENDER}>", "250 2.1.0 Ok"),
+        (Severity.WELL, f"mail, RCPT TO <{SENDER}>", "250 2.1.5 Ok"),
+        (Severity.WELL, "mail, RSET", "250 2.0.0 Ok"),
+        (Severity.WELL, "mail", "the server 127.0.0.1 lets us send"),
+    ]
+    assert server.counts()["mails"] == 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "severity", "do"),
+    [
+        (refuse("ehlo", 504, "5.5.2 need fully-qualified hostname"), Severity.BROKEN, "Set EHLO_NAME"),
+        (refuse("auth", 535, "5.7.8 authentication failed"), Severity.BROKEN, "Fix the user and password"),
+        (refuse("mail", 530, "5.7.0 Must issue a STARTTLS command first"), Severity.BROKEN, "smtps://"),
+        (refuse("mail", 530, "5.7.0 Authentication required"), Severity.BROKEN, "Write the user and password"),
+        (refuse("mail", 553, "5.7.1 Sender address rejected: not owned"), Severity.BROKEN, "DEFAULT_FROM_EMAIL"),
+        (refuse("rcpt", 504, "5.5.2 <box>: Helo command rejected"), Severity.BROKEN, "Set EHLO_NAME"),
+        (refuse("rcpt", 554, f"5.7.1 <{'auth@tls.example'}>: Relay access denied"), Severity.BROKEN, "mynetworks"),
+        (refuse("rcpt", 454, "4.7.1 Relay access denied"), Severity.BROKEN, "mynetworks"),
+        (refuse("rcpt", 550, "5.1.1 unknown user"), Severity.ATTENTION, "Give the sender’s address a mailbox"),
+        (refuse("rcpt", 550, "5.7.1 blocked using bl.example"), Severity.ATTENTION, "Read the server’s log"),
+        (refuse("rcpt", 450, "4.2.0 Greylisted"), Severity.ATTENTION, "Run this again later"),
+        (refuse("greeting", 554, "5.7.1 not you"), Severity.BROKEN, "Fix SMTP_URL, or the server"),
+        (cut("mail"), Severity.BROKEN, "Fix SMTP_URL, or the server"),
+    ],
+)
+def test_a_refusal_says_what_to_do(server: SmtpSink, rule: dict[str, Any], severity: Severity, do: str) -> None:
+    server.tell(rule)
+    found = max(examined(), key=lambda one: (one.severity, one.what != "mail"))
+    assert (found.severity, do in found.do) == (severity, True)
+    if "text" in rule and rule["at"] != "greeting":
+        assert found.seen == f"{rule['code']} {rule['text']}"
+
+
+def test_starttls_that_is_not_offered_is_told(server: SmtpSink, settings: Any) -> None:
+    settings.EMAIL_USE_TLS = True
+    (*_, starttls, last) = examined()
+    assert (starttls.seen, last.seen) == ("not offered by the server", "the server 127.0.0.1 would refuse every mail")
 
 
 # --- one click -------------------------------------------------------------------------------------------------------
