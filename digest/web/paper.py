@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from digest import search
 from digest.citations.bibtex import bibtex
 from digest.citations.csl import csl_json
 from digest.citations.reference import Reference
@@ -20,11 +21,12 @@ from digest.identifiers.addresses import named_work
 from digest.models import EditionPaper, Paper, PaperChange, Verdict
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
 from digest.reader_data import verdicts
-from digest.web.cards import name_of, path_of
+from digest.web.cards import PageCard, name_of, page_cards, path_of
 from digest.web.paper_facts import AUTHORS_SHOWN, PaperFacts, facts_of, json_ld_of, reference_of
 from subscriptions.rate_limits import too_many
 from subscriptions.web.sessions import reader_of
 
+SIMILAR = 5  # papers like this one
 LONGEST_NAME = 600  # characters of an address; no identifier is longer
 
 
@@ -54,7 +56,8 @@ def paper_page(request: HttpRequest, name: str) -> HttpResponse:
     facts = facts_of(paper, _candidacies(paper, now), now=now)
     reader = reader_of(request)
     verdict = reader and Verdict.objects.filter(subscriber=reader, paper=paper).values_list("value", flat=True).first()
-    response = render(request, "paper.html", _context(facts) | {"reader": reader, "verdict": verdict or ""})
+    context = _context(facts) | {"similar": similar_to(paper, now), "reader": reader, "verdict": verdict or ""}
+    response = render(request, "paper.html", context)
     if reader:
         response["Cache-Control"] = "no-store"
     return response
@@ -72,6 +75,14 @@ def _context(facts: PaperFacts) -> dict[str, object]:
         "more_path": reverse("paper_more", args=[name_of(facts.paper)]),
         "formula": {"gravity": GRAVITY, "grace": int(GRACE_HOURS)},
     }
+
+
+def similar_to(paper: Paper, now: datetime) -> list[PageCard]:
+    """Return the papers most like this one, best first, each as in its newest edition."""
+    found = search.similar(paper.pk, limit=SIMILAR, now=now)
+    rows = EditionPaper.objects.filter(paper__in=found).shown(now).select_related("paper").order_by("edition__date")
+    newest = {row.paper_id: row for row in rows}
+    return page_cards(newest[paper_id] for paper_id in found if paper_id in newest)
 
 
 @require_safe

@@ -69,6 +69,20 @@ def test_a_page_has_the_whole_abstract_and_every_author_as_a_search() -> None:
     assert "and 2 more authors" in words(html)
 
 
+def test_similar_papers_are_shown_and_hidden_ones_are_not() -> None:
+    whales = [
+        entry(number, title=f"Whale song {number}", abstract="Humpback whales sing in dialects.")
+        for number in (1, 2, 3)
+    ]
+    edition = publish(*whales, entry(4, title="Colouring graphs", abstract="Four colours are enough."))
+    CuratorPick.objects.create(paper=Paper.objects.get(title="Whale song 3"), edition_date=edition.date, verdict="hide")
+    html = get("/papers/2603.00001")
+    assert "Similar papers" in html
+    assert 'href="/papers/2603.00002"' in html
+    assert 'href="/papers/2603.00003"' not in html
+    assert 'href="/papers/2603.00004"' not in html
+
+
 def test_each_category_and_topic_leads_to_its_papers() -> None:
     topic("Tides", categories=["cs.LG"])
     publish(entry(1, categories=("cs.LG", "stat.ML")))
@@ -290,7 +304,7 @@ def test_looking_changes_nothing_and_takes_a_fixed_number_of_queries(django_asse
     for hours in range(1, 30):
         vote(hours, hours)
     before = list(every_row())
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(12):
         get("/papers/2603.00001")
     assert list(every_row()) == before
 
