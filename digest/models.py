@@ -293,6 +293,31 @@ class CuratorPick(models.Model):
         return f"{self.edition_date}.{self.pk}.{self.updated_at.timestamp():.6f}"
 
 
+class EditionLetter(models.Model):
+    """The curators' letter above the papers of one edition's digests; an empty text is none.
+
+    It is frozen when the first reader of the edition is planned, so that all of them get the same.
+    """
+
+    edition_date = models.DateField()
+    text = models.TextField(blank=True, help_text="Markdown, as it was typed")
+    frozen_at = models.DateTimeField(null=True, blank=True)
+    curator = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-edition_date"]
+        constraints = [models.UniqueConstraint(fields=["edition_date"], name="an_edition_has_one_letter")]
+
+    def __str__(self) -> str:
+        return f"letter of {self.edition_date}"
+
+    @property
+    def version(self) -> str:
+        """What a form carries, to tell whether the row it was made from is still the same."""
+        return f"{self.edition_date}.{self.pk}.{self.updated_at.timestamp():.6f}"
+
+
 class Edition(models.Model):
     """One UTC day's frozen candidates."""
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from digest.compose.card import NAME_LENGTH, Card
+from digest.compose.letter import Letter
 from digest.compose.phrases import join_words, plural, shorten
 from digest.compose.reasons import Reason, reason_in_words
 from subscriptions.mail.rendering import one_line
@@ -66,7 +67,8 @@ class Item(NamedTuple):
 class Digest:
     """All words of one digest. ``items`` are in the order shown, picks first; ``left_out`` counts those without space.
 
-    Only a first digest and one that catches up have an ``opening``; ``also`` are further trending papers.
+    Only a first digest and one that catches up have an ``opening``; ``also`` are further trending papers; ``letter`` is
+    the curators' letter of the day.
     """
 
     subject: str
@@ -81,6 +83,7 @@ class Digest:
     reader: Reader
     sender: Sender
     opening: str = ""
+    letter: Letter | None = None
     also: tuple[Card, ...] = ()
     left_out: int = 0
 
@@ -102,6 +105,7 @@ class Nothing:
     why_you: str
     reader: Reader
     sender: Sender
+    letter: Letter | None = None
     also: tuple[Card, ...] = ()
 
 
@@ -118,6 +122,7 @@ def compose(
     occasion: str = "",
     since: date | None = None,
     subject: str = "",
+    letter: Letter | None = None,
 ) -> Digest:
     """Compose the words of one reader's digest.
 
@@ -125,7 +130,8 @@ def compose(
     reader's time zone, ``arrived`` the number of new papers, ``matched`` how many of them match the reader's wishes.
     ``completeness`` are the lines of :func:`digest.compose.completeness.completeness_in_words`. ``occasion`` is
     ``first``, ``catch_up`` (then ``since`` is the day of the oldest edition used) or empty. A given ``subject`` is
-    kept. Raises ValueError without papers: an empty day is a skip or :func:`compose_nothing`.
+    kept. ``letter`` stands above the papers. Raises ValueError without papers: an empty day is a skip or
+    :func:`compose_nothing`.
     """
     if not cards:
         raise ValueError("a digest needs at least one paper")
@@ -154,6 +160,7 @@ def compose(
         reader=reader,
         sender=sender,
         opening=_opening(reader, occasion, since),
+        letter=letter,
         also=tuple(also),
     )
 
@@ -173,6 +180,7 @@ def compose_nothing(
     sender: Sender,
     completeness: tuple[str, ...] = (),
     also: Sequence[Card] = (),
+    letter: Letter | None = None,
 ) -> Nothing:
     """Compose the mail for a day without papers, for a reader who wants it."""
     return Nothing(
@@ -184,6 +192,7 @@ def compose_nothing(
         why_you=_why_you(reader),
         reader=reader,
         sender=sender,
+        letter=letter,
         also=tuple(also),
     )
 

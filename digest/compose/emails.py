@@ -13,10 +13,11 @@ from django.conf import settings
 from digest.compose.build import EMPTY_TEXTS, Digest, Nothing, Reader, Sender, compose, compose_nothing
 from digest.compose.card import Card
 from digest.compose.completeness import SourceCount, completeness_in_words
+from digest.compose.letter import Letter, read_letter
 from digest.compose.reasons import TOLD, Reason
 from digest.compose.size_limit import email_of_nothing, fit
 from digest.compose.template_cache import TemplateCache
-from digest.models import Delivery, Edition, EditionPaper
+from digest.models import Delivery, Edition, EditionLetter, EditionPaper
 from digest.record import DigestRecord, UnknownVersion
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
@@ -41,10 +42,11 @@ class Mails:
         self._press = TemplateCache()
         self._cards: dict[int, list[tuple[date, Card]]] = {}  # by paper, newest edition first
         self._editions: dict[int, Edition] = {}
+        self._letters: dict[date, Letter] = {}  # by edition
         self._receipts: dict[int | None, tuple[str, ...]] = {}  # by edition
 
     def read_cards(self, deliveries: Sequence[Delivery]) -> None:
-        """Read the editions and frozen cards of these deliveries that are not cached: at most one query for each.
+        """Read the editions, letters and frozen cards of these deliveries that are not cached: one query for each kind.
 
         A new edition empties the cache first: it may have a newer card for any paper.
         """
@@ -54,6 +56,7 @@ class Mails:
             known = self._editions | given
             self.forget()
             self._editions = known | Edition.objects.in_bulk(needed - known.keys())
+            self._letters = letters_of(edition.date for edition in self._editions.values())
         for delivery in deliveries:
             if delivery.edition_id and not Delivery.edition.is_cached(delivery):
                 delivery.edition = self._editions[delivery.edition_id]
@@ -70,6 +73,15 @@ class Mails:
         for row in rows:
             if row.paper_id in self._cards:
                 self._cards[row.paper_id].insert(0, (row.edition.date, Card.from_json(row.card)))
+
+    def put_letter(self, edition: Edition, letter: Letter | None) -> None:
+        """Show this letter, which is not saved, or none, in the mails of an edition whose cards were read."""
+        self._letters.pop(edition.date, None)
+        if letter:
+            self._letters[edition.date] = letter
+
+    def letter_of(self, delivery: Delivery) -> Letter | None:
+        return self._letters.get(delivery.edition.date) if delivery.edition else None
 
     def cards_of(self, delivery: Delivery) -> dict[int, Card]:
         """Return each paper's newest card as of the delivery's edition; a deleted paper has none."""
@@ -89,10 +101,16 @@ class Mails:
             raise UnknownVersion(f"what delivery {delivery.pk} was made of cannot be read")
         cards, reader = self.cards_of(delivery), reader_of(delivery)
         if delivery.empty_reason:
-            return email_of_nothing(nothing_of(delivery, cards, reader))
+            return email_of_nothing(nothing_of(delivery, cards, reader, letter=self.letter_of(delivery)))
         if delivery.edition_id not in self._receipts:
             self._receipts[delivery.edition_id] = completeness_of(delivery)
-        digest = digest_of(delivery, cards, reader, completeness=self._receipts[delivery.edition_id])
+        digest = digest_of(
+            delivery,
+            cards,
+            reader,
+            completeness=self._receipts[delivery.edition_id],
+            letter=self.letter_of(delivery),
+        )
         return self._press.print(digest) or fit(digest)[1]
 
 
@@ -100,11 +118,17 @@ class Mails:
 AT_HAND = Mails()
 
 
-def cards_of(delivery: Delivery) -> dict[int, Card]:
-    """Return the frozen cards of one delivery."""
+def frozen_parts(delivery: Delivery) -> tuple[dict[int, Card], Letter | None]:
+    """Return the frozen cards and the letter of one delivery."""
     mails = Mails()
     mails.read_cards([delivery])
-    return mails.cards_of(delivery)
+    return mails.cards_of(delivery), mails.letter_of(delivery)
+
+
+def letters_of(days: Iterable[date]) -> dict[date, Letter]:
+    """Return the letters of these editions by day, without empty ones. One query."""
+    rows = EditionLetter.objects.filter(edition_date__in=set(days)).exclude(text="")
+    return {day: read_letter(text) for day, text in rows.values_list("edition_date", "text")}
 
 
 def _papers_of(delivery: Delivery) -> list[int]:
@@ -113,7 +137,12 @@ def _papers_of(delivery: Delivery) -> list[int]:
 
 
 def digest_of(
-    delivery: Delivery, cards: dict[int, Card], reader: Reader, *, completeness: tuple[str, ...] | None = None
+    delivery: Delivery,
+    cards: dict[int, Card],
+    reader: Reader,
+    *,
+    completeness: tuple[str, ...] | None = None,
+    letter: Letter | None = None,
 ) -> Digest:
     """Return the words of a delivery for its mail or its copy on the web, which differ only in ``reader``.
 
@@ -135,10 +164,11 @@ def digest_of(
         occasion=record.occasion,
         since=date.fromisoformat(record.since) if record.since else None,
         subject=delivery.subject,
+        letter=letter,
     )
 
 
-def nothing_of(delivery: Delivery, cards: dict[int, Card], reader: Reader) -> Nothing:
+def nothing_of(delivery: Delivery, cards: dict[int, Card], reader: Reader, *, letter: Letter | None = None) -> Nothing:
     """Return the words of a delivery without papers; its mail and its copy differ only in ``reader``."""
     nothing = compose_nothing(
         EMPTY_TEXTS.get(delivery.empty_reason, "There is no paper for you."),
@@ -147,6 +177,7 @@ def nothing_of(delivery: Delivery, cards: dict[int, Card], reader: Reader) -> No
         sender=sender(),
         completeness=completeness_of(delivery),
         also=_also(delivery, cards),
+        letter=letter,
     )
     return replace(nothing, subject=delivery.subject)
 

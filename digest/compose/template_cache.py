@@ -24,7 +24,7 @@ from subscriptions.mail.template_cache import CompiledTemplate, JoinedEmail, enc
 OWN = ("subject", "preheader", "date_line", "overview", "opening", "why_you")
 LINKS = ("unsubscribe_url", "preferences_url", "feedback_url", "web_url")
 LISTS = ("picks", "items", "also")
-SHARED = ("items_heading", "completeness", "sender", "left_out")
+SHARED = ("items_heading", "completeness", "sender", "letter", "left_out")
 
 Both = tuple[bytes, bytes]  # text and HTML
 

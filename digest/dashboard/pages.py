@@ -23,6 +23,7 @@ View = Callable[..., HttpResponse]
 # URL name, label, the role needed to see it (None: any of the staff)
 PAGES = [
     ("dashboard_today", gettext_lazy("Today"), None),
+    ("dashboard_letter", gettext_lazy("Letter"), None),
     ("dashboard_preview", gettext_lazy("Preview"), None),
     ("dashboard_sources", gettext_lazy("Sources"), None),
     ("dashboard_topics", gettext_lazy("Topics"), None),

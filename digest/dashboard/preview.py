@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, cast
 
 from allauth.account.models import EmailAddress
@@ -20,6 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 from digest.compose.size_limit import HTML_BYTES
 from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role, roles_of
+from digest.dashboard.mail_frames import LINK, MAIL_POLICY, POLICY
 from digest.dashboard.pages import page, staff_only
 from digest.editions.open_edition import current_time
 from digest.preview.staff import Draft, for_reader, for_taste
@@ -31,16 +31,6 @@ from subscriptions.sample_readers import examples
 from subscriptions.tokens import message_id
 from subscriptions.web.forms import ChoicesForm
 
-# As for every page (digest/config/headers.py), with frames of this site allowed.
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; frame-src 'self'"
-)
-# A mail has inline styles; it must not run scripts, load anything, send forms or navigate.
-MAIL_POLICY = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
-    "frame-ancestors 'self'"
-)
 SHOWS = {
     "html": gettext_lazy("HTML"),
     "text": gettext_lazy("Text"),
@@ -50,8 +40,6 @@ SHOWS = {
 WIDTHS = ("600", "375")
 TASTE = ("topics", "keywords", "authors", "categories", "muted", "muted_authors", "muted_categories", "muted_topics")
 MAY_SEND = {Role.CURATOR, Role.SENDER}
-# Quotes within values are escaped.
-_LINK = re.compile(r' href="[^"]*"')
 
 
 class TasteForm(ChoicesForm):
@@ -96,7 +84,7 @@ def preview(request: HttpRequest) -> HttpResponse:
 def mail(request: HttpRequest) -> HttpResponse:
     """Return the HTML of the mail for the frame, without links."""
     draft, _missing = _draft(request.GET, _taste(request.GET))
-    html = _LINK.sub("", draft.email.html) if draft and draft.email else ""
+    html = LINK.sub("", draft.email.html) if draft and draft.email else ""
     return HttpResponse(html, headers={"Content-Security-Policy": MAIL_POLICY, "Referrer-Policy": "no-referrer"})
 
 

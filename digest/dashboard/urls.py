@@ -1,9 +1,10 @@
 """URLs of the dashboard, under ``/dashboard/``; each page module has its own."""
 
-from digest.dashboard import changes, deliveries, preview, readers, sources, staff_members, today, topics
+from digest.dashboard import changes, deliveries, letter, preview, readers, sources, staff_members, today, topics
 
 urlpatterns = [
     *today.urlpatterns,
+    *letter.urlpatterns,
     *preview.urlpatterns,
     *sources.urlpatterns,
     *changes.urlpatterns,

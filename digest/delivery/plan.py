@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 
 from digest.compose.build import subject_line
 from digest.editions.candidate_pool import CandidatePool, text_of
+from digest.editions.letter import freeze_letter
 from digest.editions.selection import Demand, Selection, select
 from digest.ingest.tag import topic_rule
 from digest.models import Batch, Delivery, DeliveryContent, Edition, Paper, StatusReason, Verdict
@@ -425,6 +426,7 @@ def _written(rows: list[Delivery], *, newest: int) -> list[Delivery]:
             batch = Batch.objects.create(size=len(ready))
             for row in ready:
                 row.batch = batch
+            _freeze_letters(ready)
         Delivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
         _write_contents(ready)
         for row in rows:
@@ -435,6 +437,13 @@ def _written(rows: list[Delivery], *, newest: int) -> list[Delivery]:
         for (last, following), ids in alike.items():  # by the hour and zone, so few
             Subscriber.objects.filter(pk__in=ids).update(last_issue_date=last, next_send_at=following)
     return rows
+
+
+def _freeze_letters(rows: Sequence[Delivery]) -> None:
+    """Freeze the letter of the edition of these rows: from now on its mails may leave."""
+    frozen_at = {row.edition.date: row.dated_at for row in rows if row.edition and row.dated_at}
+    for day, now in frozen_at.items():
+        freeze_letter(day, now=now)
 
 
 def _write_contents(rows: Sequence[Delivery]) -> None:

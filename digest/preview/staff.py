@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from digest.compose.emails import Mails, digest_of, nothing_of, reader_of
+from digest.compose.build import compose_nothing
+from digest.compose.emails import Mails, digest_of, nothing_of, reader_of, sender
+from digest.compose.letter import Letter
 from digest.compose.phrases import plural
-from digest.compose.size_limit import HTML_BYTES
+from digest.compose.size_limit import HTML_BYTES, email_of_nothing
 from digest.delivery.plan import draft, draft_first
 from digest.delivery.reader_texts import status_text
 from digest.models import Delivery, Edition, EditionPaper
@@ -99,8 +101,35 @@ def for_taste(choices: Choices, *, now: datetime) -> Draft:
     return _made(draft_first(reader, demand_of(choices), pool, now=now), pool.added, now=now)
 
 
-def _made(row: Delivery, added: list[EditionPaper], *, now: datetime, is_planned: bool = False) -> Draft:
-    """Return the draft of a row, which is never saved; ``added`` are papers not in the edition's table yet."""
+def for_letter(letter: Letter | None, *, now: datetime) -> RenderedEmail | JoinedEmail:
+    """Return a mail with a letter that is not saved, above the papers of somebody who asked for nothing."""
+    choices, pool = Choices(), pool_at(now)
+    if pool is not None:
+        reader = Subscriber(max_papers=choices.max_papers, hype=choices.hype, confirmed_at=now)
+        row = draft_first(reader, demand_of(choices), pool, now=now)
+        if email := _made(row, pool.added, now=now, letter=(letter,)).email:
+            return email
+    nobody = reader_of(Delivery(subscriber=_nobody(None), issue_date=now.date()))
+    return email_of_nothing(compose_nothing(NO_EDITION, nobody, issue_date=now.date(), sender=sender(), letter=letter))
+
+
+def _nobody(confirmed_at: datetime | None) -> Subscriber:
+    """Return a recipient that no reader is, with links of the same length."""
+    return Subscriber(public_id=NOBODY, email=f"preview@{sending_domain()}", confirmed_at=confirmed_at)
+
+
+def _made(
+    row: Delivery,
+    added: list[EditionPaper],
+    *,
+    now: datetime,
+    is_planned: bool = False,
+    letter: tuple[Letter | None] | None = None,
+) -> Draft:
+    """Return the draft of a row, which is never saved; ``added`` are papers not in the edition's table yet.
+
+    ``letter`` holds a letter to show instead of the saved one, or None for no letter.
+    """
     known: dict[str, Any] = {
         "edition": row.edition,
         "at": now,
@@ -112,11 +141,11 @@ def _made(row: Delivery, added: list[EditionPaper], *, now: datetime, is_planned
         return Draft(**known, why_nothing=status_text(row))
     if not row.record or not row.record.has_counts:
         return Draft(**known, why_nothing=FORGOTTEN)
-    row.subscriber = Subscriber(
-        public_id=NOBODY, email=f"preview@{sending_domain()}", confirmed_at=row.subscriber.confirmed_at
-    )
+    row.subscriber = _nobody(row.subscriber.confirmed_at)
     mails = Mails()
     mails.read_cards([row])
+    if letter and row.edition:
+        mails.put_letter(row.edition, letter[0])
     mails.lay_beside(added)
     cards = mails.cards_of(row)
     _leave_out_what_is_gone(row, set(cards))

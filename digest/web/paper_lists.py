@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpRequest
 
+from digest.compose.emails import letters_of
 from digest.editions.public_list import PublicList, public_list, topics_of
 from digest.models import Edition
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
@@ -34,6 +35,7 @@ def list_context(request: HttpRequest, period: Period, *, now: datetime) -> dict
         "period": period,
         "periods": [period.of_kind(kind, latest=latest) for kind in ("day", "week", "month")],
         "picks": [(one, picked.note) for one, picked in zip(picks, found.picks, strict=False)],
+        "letter": letters_of([period.first]).get(period.first) if period.kind == "day" and page.number == 1 else None,
         "papers": papers,
         "page": page,
         "order": "trending" if found.voted == found.count else "mixed" if found.voted else "own",

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from digest.compose import emails
 from digest.compose.build import Reader
 from digest.compose.card import Card
+from digest.compose.letter import Letter
 from digest.compose.size_limit import email_of_nothing, fit
 from digest.models import Delivery
 from digest.record import DigestRecord
@@ -33,13 +34,13 @@ CLEARED = "The reasons for each paper are no longer stored."
 @require_safe
 def web_copy(request: HttpRequest, token: str) -> HttpResponse:
     """Show the mail as it was sent. Papers that were hidden or withdrawn since stay: the mail has them too."""
-    delivery, cards = _sent(*read_day_token(WEB_COPY, token))
-    page = _html(delivery, cards).replace(ONE_OF_MANY, THE_PAGE, 1)
+    delivery, cards, letter = _sent(*read_day_token(WEB_COPY, token))
+    page = _html(delivery, cards, letter).replace(ONE_OF_MANY, THE_PAGE, 1)
     return HttpResponse(page, headers={"Content-Security-Policy": POLICY})
 
 
-def _sent(public_id: str, day: date) -> tuple[Delivery, dict[int, Card]]:
-    """Return the digest sent to that reader on that day, and its cards; raise BadLink if there is none."""
+def _sent(public_id: str, day: date) -> tuple[Delivery, dict[int, Card], Letter | None]:
+    """Return the digest sent to that reader on that day, its cards and its letter; raise BadLink if there is none."""
     delivery = (
         Delivery.objects.filter(subscriber__public_id=public_id, issue_date=day, status__in=LEFT)
         .exclude(subscriber__status=Subscriber.Status.ERASED)
@@ -48,10 +49,10 @@ def _sent(public_id: str, day: date) -> tuple[Delivery, dict[int, Card]]:
     )
     if delivery is None:
         raise BadLink("no digest left that day")
-    return delivery, emails.cards_of(delivery)
+    return delivery, *emails.frozen_parts(delivery)
 
 
-def _html(delivery: Delivery, cards: dict[int, Card]) -> str:
+def _html(delivery: Delivery, cards: dict[int, Card], letter: Letter | None) -> str:
     """Return the mail's HTML without the reader's address and links, since copies are passed on."""
     record = delivery.record
     is_whole = record is not None and record.has_counts
@@ -60,8 +61,8 @@ def _html(delivery: Delivery, cards: dict[int, Card]) -> str:
     links: dict[str, Any] = {part.name: "" for part in fields(Reader) if part.name.endswith("_url")}
     reader = replace(reader, address=mask_address(reader.address), **links)
     if delivery.empty_reason:
-        return email_of_nothing(emails.nothing_of(delivery, cards, reader)).html
-    digest = emails.digest_of(delivery, cards, reader)
+        return email_of_nothing(emails.nothing_of(delivery, cards, reader, letter=letter)).html
+    digest = emails.digest_of(delivery, cards, reader, letter=letter)
     if not is_whole:  # what the reader asked for is unknown too
         digest = replace(digest, overview=CLEARED, items_heading="Papers", why_you=f"Sent to {reader.address}.")
     return fit(digest, limit=NO_LIMIT)[1].html

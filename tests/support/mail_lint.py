@@ -45,7 +45,9 @@ FALL_BACKS = {
     "css-max-height": "The same line is hidden by mso-hide in Word.",
     "css-overflow": "The same line; nothing else overflows.",
     "css-line-height": "Word takes it as a minimum, and gives tall scripts and signs the room that they need.",
+    "html-lists": "Word draws its own bullets and indents, and Gmail and Yahoo pass over some types; the items stay items.",
     # words
+    "html-mailto-links": "Yahoo on Android does not open them; the text part has the address.",
     "css-font-size": "In pixels, which all know.",
     "css-font-weight": "600 and normal: bold or not.",
     "css-letter-spacing": "Small and positive, in pixels.",
@@ -136,6 +138,7 @@ UNTESTED = {
     "element meta": "for the mail as a page, and the colour scheme",
     "element a": "the first of all elements; its targets are html-anchor-links and html-mailto-links",
     "element br": "as old as HTML",
+    "element em": "as old as HTML; at worst upright",
     "attribute href": "a link is all that a mail can do",
     "attribute class": "of no use without its style sheet, and harmless",
     "attribute style": "each of its properties is looked at",

@@ -8,6 +8,7 @@ from datetime import date
 from digest.compose.build import Reader, Sender, compose, compose_nothing
 from digest.compose.card import Card, Fact, card_for
 from digest.compose.completeness import SourceCount, completeness_in_words
+from digest.compose.letter import read_letter
 from digest.compose.reasons import Reason
 from digest.compose.size_limit import email_of_nothing, fit
 from subscriptions import link_requests
@@ -36,6 +37,37 @@ SOURCES = [
     SourceCount("bioRxiv", 212),
     SourceCount("medRxiv", 0, late=True),
 ]
+LETTER = """## Two days on the sea
+
+Half of our group is on a ship this week, so the picks are *shorter* than usual and **lean towards robots**. The notes of
+the workshop are [on its page](https://papers.example.org/workshop?day=1&room=2).
+
+- Abstracts are due on Friday; https://papers.example.org/call has the rules.
+- Questions? Write to [Ingrid](mailto:ingrid@example.org).
+  1. Before noon, please.
+  2. In any language.
+
+小規模データ、触覚と視覚。
+"""
+HOSTILE_LETTER = (
+    """<script>alert(1)</script> </td></table><!-- ‮why %s %b {{ 7*7 }}
+
+[bad](javascript:alert(1)) [<b>x](https://example.org/"onmouseover="x) ![pixel](https://example.org/p.gif) &lt;img&gt;
+
+# """
+    + "x" * 900
+    + """
+
+"""
+    + "- " * 9
+    + """deep
+
+=?utf-8?q?x?= \\<i> """
+    + "日" * 400
+    + " [a](https://example.org/"
+    + "v" * 800
+    + ")"
+)
 TITLES = (
     "Everything in Its Place: Benchmarking Spatial Order & <b>Household</b> Manipulation",
     "小規模データからの視覚的把持学習：触覚と視覚の統合",
@@ -50,7 +82,7 @@ ABSTRACT = (
 
 
 def mails() -> dict[str, RenderedEmail]:
-    """Every kind by its name; the digest also the first one, after a pause, too large, bare, trending, and at its worst."""
+    """Every kind by its name; the digest also the first one, after a pause, too large, bare, with a letter, at its worst."""
     return {
         "digest": digest(),
         "digest-first": digest(occasion="first"),
@@ -58,17 +90,11 @@ def mails() -> dict[str, RenderedEmail]:
         "digest-too-large": digest(papers=90, picks=3),
         "digest-at-its-worst": worst(),
         "digest-of-one": digest(papers=1, picks=0, bare=True),
+        "digest-with-a-letter": digest(papers=3, letter=LETTER),
+        "digest-with-a-hostile-letter": digest(papers=3, letter=HOSTILE_LETTER),
         "digest-trending": digest(reader=Reader(address="ada@example.org", unsubscribe_url=READER.unsubscribe_url)),
-        "nothing": email_of_nothing(
-            compose_nothing(
-                "Nothing that came in matched what you asked for.",
-                READER,
-                issue_date=date(2026, 11, 23),
-                sender=SENDER,
-                completeness=completeness_in_words(SOURCES),
-                also=also(),
-            )
-        ),
+        "nothing": nothing(),
+        "nothing-with-a-letter": nothing(letter=LETTER),
         **{name: link_requests.compose(name, link=link, token=TOKEN) for name, link in link_requests.LINK.items()},
     }
 
@@ -81,6 +107,7 @@ def digest(
     reader: Reader = READER,
     occasion: str = "",
     since: date | None = None,
+    letter: str = "",
 ) -> RenderedEmail:
     """An invented morning: scripts and signs of all kinds, papers without abstract or authors, a pick without a note."""
     chosen = []
@@ -115,8 +142,23 @@ def digest(
             also=[] if bare else also(),
             occasion=occasion,
             since=since,
+            letter=read_letter(letter) if letter else None,
         )
     )[1]
+
+
+def nothing(*, letter: str = "") -> RenderedEmail:
+    return email_of_nothing(
+        compose_nothing(
+            "Nothing that came in matched what you asked for.",
+            READER,
+            issue_date=date(2026, 11, 23),
+            sender=SENDER,
+            completeness=completeness_in_words(SOURCES),
+            also=also(),
+            letter=read_letter(letter) if letter else None,
+        )
+    )
 
 
 def also() -> list[Card]:

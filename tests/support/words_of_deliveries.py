@@ -98,7 +98,7 @@ def _mail(row: Any) -> dict[str, Any]:
 
     left = {}
     if not row.empty_reason:
-        whole = emails.digest_of(row, emails.cards_of(row), emails.reader_of(row))
+        whole = emails.digest_of(row, emails.frozen_parts(row)[0], emails.reader_of(row))
         lighter, _ = fit(whole)
         pairs = zip(lighter.papers, whole.papers, strict=False)
         left = {

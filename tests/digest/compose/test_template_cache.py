@@ -14,6 +14,7 @@ from digest.compose import emails
 from digest.compose.build import Digest, Reader, Sender, compose
 from digest.compose.card import Card, Fact, card_for
 from digest.compose.completeness import SourceCount, completeness_in_words
+from digest.compose.letter import read_letter
 from digest.compose.reasons import Reason
 from digest.compose.size_limit import HTML_BYTES, fit
 from digest.compose.template_cache import TemplateCache
@@ -45,7 +46,18 @@ CARDS = [
 ]
 
 
-def a_digest(name: str, *, picks: int = 1, cards: list[Card] = CARDS, occasion: str = "", links: bool = True) -> Digest:
+LETTER = "# 100 % \ue000why\ue001 %s %b {{ 7*7 }}\n\n*日本語* & <b> [x](https://a.example/?a=1&b=%20)\n\n- " + "é" * 90
+
+
+def a_digest(
+    name: str,
+    *,
+    picks: int = 1,
+    cards: list[Card] = CARDS,
+    occasion: str = "",
+    links: bool = True,
+    letter: str = "",
+) -> Digest:
     token = "".join(letter for letter in name if letter.isalnum())
     urls = {part: f"https://x.example/{part[0]}/{token}{part[0] * 38}" for part in ("feedback_url", "web_url")}
     reader = Reader(
@@ -70,16 +82,18 @@ def a_digest(name: str, *, picks: int = 1, cards: list[Card] = CARDS, occasion: 
         completeness=completeness_in_words([SourceCount("arXiv cs.LG", 40, 41)]),
         also=cards[:2],
         occasion=occasion,
+        letter=read_letter(letter) if letter else None,
     )
 
 
 @pytest.mark.parametrize("picks", [0, 1, 5])
 @pytest.mark.parametrize("occasion", ["", "first"])
 @pytest.mark.parametrize("links", [True, False])
-def test_a_printed_mail_has_the_words_of_a_full_render(picks: int, occasion: str, links: bool) -> None:
+@pytest.mark.parametrize("letter", ["", LETTER])
+def test_a_printed_mail_has_the_words_of_a_full_render(picks: int, occasion: str, links: bool, letter: str) -> None:
     press = TemplateCache()
     for name in ("ada", "ben", "Zoë & <i> 5 %"):
-        digest = a_digest(name, picks=picks, occasion=occasion, links=links)
+        digest = a_digest(name, picks=picks, occasion=occasion, links=links, letter=letter)
         printed, full = press.print(digest), fit(digest)[1]
         assert printed is not None
         assert printed.subject == full.subject
@@ -88,6 +102,14 @@ def test_a_printed_mail_has_the_words_of_a_full_render(picks: int, occasion: str
         assert max(map(len, printed.encoded_html.split(b"\r\n"))) <= 76
         assert max(map(len, printed.encoded_text.split(b"\r\n"))) <= 76
         assert printed.encoded_html.isascii()
+
+
+def test_the_letters_of_two_days_are_not_mixed_up() -> None:
+    press = TemplateCache()
+    for letter in ("Otters", "", "Herons"):
+        printed = press.print(a_digest("ada", letter=letter))
+        assert printed is not None
+        assert {word for word in ("Otters", "Herons") if word in printed.html + printed.text} == {letter} - {""}
 
 
 def test_no_reader_finds_anything_of_another_in_their_mail() -> None:

@@ -12,7 +12,7 @@ from django.test import Client
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.ingest.entry import Entry
-from digest.models import CuratorPick, Edition, Paper
+from digest.models import CuratorPick, Edition, EditionLetter, Paper
 from digest.search import index
 from digest.web.cards import why_trending
 from tests.support.database_rows import every_row
@@ -209,6 +209,23 @@ def test_an_empty_or_hostile_search_gets_a_kind_page(path: str, words: str) -> N
     assert "<script>alert" not in html
 
 
+# The letter of the day
+
+
+@pytest.mark.parametrize("path", ["/", "/2026-03-02"])
+def test_the_letter_of_the_day_stands_above_the_papers(path: str) -> None:
+    publish(entry(1, title="Tides"))
+    text = "# Hello\n\nRead *it* <b> [here](https://a.example/?b&c)."
+    EditionLetter.objects.create(edition_date=NOON.date(), text=text)
+    EditionLetter.objects.create(edition_date=NOON.date() + timedelta(days=1), text="Of tomorrow")
+    html = page(path)
+    assert "A letter from the editors" in html
+    assert 'Read <em>it</em> &lt;b&gt; <a href="https://a.example/?b&amp;c" rel="nofollow">here</a>.' in html
+    assert html.index("A letter from the editors") < html.index('<ol class="papers"')
+    assert "Of tomorrow" not in html
+    assert "A letter from the editors" not in page("/2026-03")
+
+
 # All of them
 
 
@@ -226,7 +243,7 @@ def test_looking_changes_nothing_and_begins_no_session(path: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "queries"),
-    [("/", 7), ("/2026-03-02", 7), ("/2026-W10", 8), ("/2026-03", 8), ("/papers/?q=measurement", 5)],
+    [("/", 8), ("/2026-03-02", 8), ("/2026-W10", 8), ("/2026-03", 8), ("/papers/?q=measurement", 5)],
 )
 def test_a_page_takes_the_same_queries_for_fifty_papers_as_for_one(
     path: str, queries: int, django_assert_num_queries: Any

@@ -24,7 +24,7 @@ from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
-from digest.models import CuratorPick, Delivery, DeliveryContent, Edition, EditionPaper, Paper, Verdict
+from digest.models import CuratorPick, Delivery, DeliveryContent, Edition, EditionLetter, EditionPaper, Paper, Verdict
 from digest.reader_data.erase import erase
 from subscriptions import consent
 from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Preference, Subscriber
@@ -427,14 +427,25 @@ def test_a_copy_outlives_a_change_of_key(settings: Any) -> None:
     assert Client().get(path).status_code == 200
 
 
+# The letter
+
+
+def test_the_letter_of_the_day_is_in_the_copy_as_in_the_mail() -> None:
+    EditionLetter.objects.create(edition_date=DAY, text="# Hello\n\nRead *it*, and [this](https://a.example/?b&c).")
+    (delivery,) = sent(row := ada())
+    (letter,) = re.findall(r'<td[^>]*class="chip ink".*?</td>', page(row), re.S)
+    assert "Read <em>it</em>" in letter
+    assert letter in email_for(delivery).html
+
+
 # What it costs and changes
 
 
 @pytest.mark.parametrize("papers", [3, 40])
-def test_it_takes_two_queries_whatever_it_shows(papers: int, django_assert_num_queries: Any) -> None:
+def test_it_takes_three_queries_whatever_it_shows(papers: int, django_assert_num_queries: Any) -> None:
     sent(row := ada(max_papers=25), papers=papers)
     path = copy_of(row)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):  # the delivery, its letter, the cards
         Client().get(path)
 
 
