@@ -31,7 +31,7 @@ class Limit:
     every: timedelta
 
 
-# Kind of POST -> limit of one network (an IPv4 address, an IPv6 /64). Unsubscribing is never limited.
+# Kind of POST, or search -> limit of one network (an IPv4 address, an IPv6 /64). Unsubscribing is never limited.
 NETWORK = {
     "sign_up": Limit(10, HOUR),
     "sign_in": Limit(20, HOUR),
@@ -40,6 +40,7 @@ NETWORK = {
     "preferences": Limit(240, HOUR),
     "feedback": Limit(120, HOUR),
     "preview": Limit(600, HOUR),
+    "search": Limit(600, HOUR),
     "erase": Limit(20, HOUR),
 }
 WIDER = 5  # factor for an IPv6 /48, which one customer of a host may own
@@ -86,7 +87,7 @@ def proof(request: HttpRequest, page: str) -> dict[str, Any]:
 
 
 def too_many(request: HttpRequest, what: str) -> bool:
-    """Count one POST of this kind for its networks; return True if it is over a limit."""
+    """Count one request of this kind for its networks; return True if it is over a limit."""
     now, ip = timezone.now(), ip_of(request)
     return any(not _take(f"{what}|{_sealed(network)}", limit, now=now) for network, limit in _limits(ip, NETWORK[what]))
 

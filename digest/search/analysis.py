@@ -137,7 +137,7 @@ def words(text: str) -> Iterator[Word]:
 
 
 def runs(text: str) -> Iterator[tuple[int, int, Word]]:
-    """Return each word of a text as it stands there, with its start and end."""
+    """Return the words of a text, each with the start and end of the run that it stands in."""
     for run in _RUN.finditer(text):
         for found in words(run[0]):
             yield run.start(), run.end(), found

@@ -31,6 +31,7 @@ class PageCard:
 
     card: Card
     path: str
+    byline: str = ""  # instead of the card's
     abstract: str
     categories: tuple[tuple[str, str], ...]
     score: float | None

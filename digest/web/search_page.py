@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.html import escape, format_html
+from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
 from digest import search
-from digest.models import EditionPaper
-from digest.search import Filters
-from digest.search.query import LONGEST, MOST_WORDS
-from digest.web.cards import page_cards
+from digest.models import EditionPaper, Paper, Source
+from digest.search import Filters, Kind
+from digest.search.marks import pieces
+from digest.search.query import LONGEST, MOST_WORDS, Query
+from digest.web.cards import PageCard, page_cards, path_of
 from subscriptions.mail.rendering import one_line
+from subscriptions.models import Topic
+from subscriptions.rate_limits import too_many
 from subscriptions.topic_names import topic_named
 
 SHOWN = 25
@@ -49,6 +54,10 @@ class Asked:
         )
 
     @property
+    def is_search(self) -> bool:
+        return bool(self.shown or self.filters)
+
+    @property
     def shown(self) -> str:
         return " ".join(one_line(self.typed)[:LONGEST].split())
 
@@ -69,10 +78,14 @@ class Asked:
 
 @require_safe
 def search_page(request: HttpRequest) -> HttpResponse:
-    """Show the papers that match ``q`` and the filters, best first; an identifier leads to its paper."""
+    """Show the papers that match ``q`` and the filters, best first; an identifier leads to its paper's page."""
     now = timezone.now()
     asked = Asked.in_address(request.GET)
+    if asked.is_search and too_many(request, "search"):
+        return render(request, "429.html", status=429)
     found = search.search(asked.typed, now=now, filters=asked.filters, by_date=asked.by_date)
+    if found.kind == Kind.IDENTIFIER:
+        return redirect(path_of(Paper.objects.get(pk=found.papers[0])))
     page = Paginator(found.papers, SHOWN).get_page(request.GET.get("page"))
     newest = {
         row.paper_id: row
@@ -82,18 +95,38 @@ def search_page(request: HttpRequest) -> HttpResponse:
         .order_by("edition__date")
     }
     rows = [newest[paper_id] for paper_id in page if paper_id in newest]
-    papers = [(one, row.edition) for one, row in zip(page_cards(rows), rows, strict=True)]
+    papers = [(_marked(one, found.query), row.edition) for one, row in zip(page_cards(rows), rows, strict=True)]
     context = {
         "q": asked.shown,
         "asked": asked,
         "as_typed": asked.address(q=found.exactly),
         "found": found,
         "topic": topic_named(asked.shown),
+        "topics": Topic.objects.order_by("name").only("slug", "name"),
+        "sources": Source.objects.filter(active=True).only("name"),
         "limits": {"longest": LONGEST, "words": MOST_WORDS},
         "page": page,
         "papers": papers,
     }
     return render(request, "search.html", context)
+
+
+def _marked(one: PageCard, query: Query) -> PageCard:
+    """Return a card with the words that were asked for in ``<mark>``."""
+    card = one.card
+    return replace(
+        one,
+        card=replace(card, title=_mark(card.title, query)),
+        byline=_mark(card.byline, query),
+        abstract=_mark(one.abstract, query),
+    )
+
+
+def _mark(text: str, query: Query) -> str:
+    marked = (
+        format_html("<mark>{}</mark>", piece) if is_asked else escape(piece) for piece, is_asked in pieces(text, query)
+    )
+    return mark_safe("".join(marked))  # noqa: S308 (each piece is escaped)
 
 
 def _day(typed: str) -> date | None:
