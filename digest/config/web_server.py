@@ -44,8 +44,7 @@ def serve(host: str, port: int) -> None:
 
     signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=keep_previews_warm, daemon=True).start()
-    print("ready", flush=True)  # noqa: T201 (for the starting process)
-    waitress.serve(
+    server = waitress.create_server(
         application,
         sockets=[listening],
         threads=THREADS,
@@ -59,6 +58,8 @@ def serve(host: str, port: int) -> None:
         clear_untrusted_proxy_headers=False,
         ident="",
     )
+    print("ready", flush=True)  # noqa: T201 (for the starting process)
+    server.run()
 
 
 def listen(host: str, port: int) -> socket.socket:
