@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 
-from digest.models import Batch, Delivery, DeliveryEvent, EditionPaper, Identifier, Lease, Sighting
+from digest.models import Batch, Delivery, DeliveryEvent, EditionPaper, Identifier, Lease, PaperSummary, Sighting
 from subscriptions.admin import show_table
 
 admin.site.site_header = admin.site.site_title = "Broadsheet"
@@ -19,6 +19,8 @@ show_table(DeliveryEvent, "at kind delivery processed_at", filters="kind", searc
 show_table(EditionPaper, "paper edition trending inputs", filters="edition", related="paper edition",
            search="paper__title paper__identifier")  # fmt: skip
 show_table(Identifier, "value paper", related="paper", search="value paper__title")
+show_table(PaperSummary, "made_at paper source text refused dropped_at", filters="source refused", related="paper",
+           search="paper__title text")  # fmt: skip
 show_table(Sighting, "seen_at source paper announced points comments stars", filters="announced source",
            related="source paper", search="paper__title paper__identifier")  # fmt: skip
 show_table(Batch, "id status size attempts lease_until", filters="status")

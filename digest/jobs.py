@@ -18,6 +18,7 @@ from digest.ingest.refresh import refresh_due
 from digest.models import Batch, Lease
 from digest.reader_data import retention
 from digest.stats import daily_counts, edition_counts
+from digest.summaries.write import write_summaries
 from subscriptions import topic_counts
 from subscriptions.models import Subscriber
 from subscriptions.retention import delete_expired
@@ -80,6 +81,13 @@ def open_edition(now: datetime) -> None:
     with _turn("open_edition", now) as ours:
         if ours and (opened := open_when_ready(now)):
             reach.count_readers(opened)
+
+
+def summarise(now: datetime) -> None:
+    """Have the operator's model, if one is set, summarise papers that can be in a digest."""
+    with _turn("summarise", now) as ours:
+        if ours:
+            write_summaries(now)
 
 
 def tidy(now: datetime) -> None:

@@ -28,8 +28,8 @@ class DigestRecord:
 
     ``arrived`` papers were offered to the reader, ``matched`` of them answered what they ``asked_for`` (in words).
     ``nothing`` is the StatusReason of a mail without papers, else empty. ``also`` are ids of up to three papers that
-    trend. ``occasion`` is ``first`` (then ``rhythm`` and ``limit`` say what to expect), ``catch_up`` (then ``since`` is
-    the ISO date of the oldest edition) or empty.
+    trend, ``summaries`` those of the PaperSummary rows that its papers show. ``occasion`` is ``first`` (then ``rhythm``
+    and ``limit`` say what to expect), ``catch_up`` (then ``since`` is the ISO date of the oldest edition) or empty.
     """
 
     arrived: int = 0
@@ -38,6 +38,7 @@ class DigestRecord:
     reasons: Sequence[Sequence[Why]] = ()
     nothing: str = ""
     also: Sequence[int] = ()
+    summaries: Sequence[int] = ()
     occasion: str = ""
     rhythm: str = ""
     limit: int = 0
@@ -59,6 +60,7 @@ class DigestRecord:
             "terms": b64encode(terms.tobytes()).decode(),
             "nothing": str(self.nothing),
             "also": list(self.also),
+            "summaries": list(self.summaries),
             "occasion": self.occasion,
             "rhythm": self.rhythm,
             "limit": self.limit,
@@ -86,7 +88,7 @@ class DigestRecord:
 
     def _check(self) -> None:
         """Raise an error where a field is not what it is said to be, before a mail or a page stumbles over it."""
-        numbers = (self.arrived, self.matched, self.limit, *self.also)
+        numbers = (self.arrived, self.matched, self.limit, *self.also, *self.summaries)
         words = (self.nothing, self.occasion, self.rhythm, self.since, *self.asked_for)
         names = (name for why in self.reasons for kind, label, _ in why for name in (kind, label))
         if not all(isinstance(number, int) for number in numbers):

@@ -62,6 +62,11 @@ def tick() -> None:
 
 
 @shared_task(base=LoggedTask)
+def summarise() -> None:
+    jobs.summarise(clock())
+
+
+@shared_task(base=LoggedTask)
 def tidy() -> None:
     jobs.tidy(clock())
 

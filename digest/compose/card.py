@@ -46,7 +46,8 @@ class Card:
     ``authors`` are the shown ones: all up to five, else the first three and the last, with ``more_authors`` left out
     between. ``sentence`` is the one of the abstract that says what was done or found, and ``abstract`` its beginning,
     in whole sentences. ``url`` is empty without a safe link. ``published`` is an ISO date, only ``2026-11`` or ``2026``
-    where no more is known. ``also_in`` are the codes of further categories.
+    where no more is known. ``also_in`` are the codes of further categories. A ``summary`` is shown instead of the
+    sentence; ``summary_by`` names its source, and is empty for the operator's model.
     """
 
     identifier: str
@@ -62,6 +63,13 @@ class Card:
     facts: tuple[Fact, ...]
     also_in: tuple[str, ...] = ()
     abstract: str = ""
+    summary: str = ""
+    summary_by: str = ""
+
+    @property
+    def summary_label(self) -> str:
+        """Return who wrote the summary: ``Summary: Hugging Face``, ``Machine-written summary``."""
+        return f"Summary: {self.summary_by}" if self.summary_by else "Machine-written summary"
 
     @property
     def byline(self) -> str:

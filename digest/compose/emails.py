@@ -17,7 +17,7 @@ from digest.compose.letter import Letter, read_letter
 from digest.compose.reasons import TOLD, Reason
 from digest.compose.size_limit import email_of_nothing, fit
 from digest.compose.template_cache import TemplateCache
-from digest.models import Delivery, Edition, EditionLetter, EditionPaper
+from digest.models import Delivery, Edition, EditionLetter, EditionPaper, PaperSummary
 from digest.record import DigestRecord, UnknownVersion
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
@@ -44,9 +44,13 @@ class Mails:
         self._editions: dict[int, Edition] = {}
         self._letters: dict[date, Letter] = {}  # by edition
         self._receipts: dict[int | None, tuple[str, ...]] = {}  # by edition
+        self._summaries: dict[int, PaperSummary] = {}
+        self._summarised: dict[tuple[int, int], Card] = {}  # by the card's id() and the summary
 
     def read_cards(self, deliveries: Sequence[Delivery]) -> None:
-        """Read the editions, letters and frozen cards of these deliveries that are not cached: one query for each kind.
+        """Read the editions, letters, frozen cards and summaries of these deliveries that are not cached.
+
+        One query for each kind.
 
         A new edition empties the cache first: it may have a newer card for any paper.
         """
@@ -60,6 +64,9 @@ class Mails:
         for delivery in deliveries:
             if delivery.edition_id and not Delivery.edition.is_cached(delivery):
                 delivery.edition = self._editions[delivery.edition_id]
+        shown = {number for delivery in deliveries for number in _summaries_of(delivery)}
+        if new := shown - self._summaries.keys():
+            self._summaries |= PaperSummary.objects.in_bulk(new)
         unread = {paper_id for delivery in deliveries for paper_id in _papers_of(delivery)} - self._cards.keys()
         self._cards |= {paper_id: [] for paper_id in unread}
         if not unread:
@@ -92,7 +99,16 @@ class Mails:
                 if day <= last:
                     newest[paper_id] = card
                     break
+        for number in _summaries_of(delivery):
+            if (summary := self._summaries.get(number)) and summary.paper_id in newest:
+                newest[summary.paper_id] = self._with_summary(newest[summary.paper_id], summary)
         return newest
+
+    def _with_summary(self, card: Card, summary: PaperSummary) -> Card:
+        key = (id(card), summary.pk)
+        if key not in self._summarised:
+            self._summarised[key] = with_summary(card, summary)
+        return self._summarised[key]
 
     def email_for(self, delivery: Delivery) -> RenderedEmail | JoinedEmail:
         """Return the mail of a delivery, the same each time, from its frozen row and edition."""
@@ -134,6 +150,17 @@ def letters_of(days: Iterable[date]) -> dict[date, Letter]:
 def _papers_of(delivery: Delivery) -> list[int]:
     record = delivery.record
     return [*delivery.paper_ids, *(record.also if record else ())]
+
+
+def _summaries_of(delivery: Delivery) -> Sequence[int]:
+    record = delivery.record
+    return record.summaries if record else ()
+
+
+def with_summary(card: Card, summary: PaperSummary) -> Card:
+    """Return the card with a summary, which names its source; that of the operator's model has no name."""
+    by = "" if summary.source == PaperSummary.Source.MODEL else str(summary.get_source_display())
+    return replace(card, summary=summary.text, summary_by=by)
 
 
 def digest_of(

@@ -48,15 +48,18 @@ def _lighter(digest: Digest, step: int) -> Digest:
 
     def lightened(items: tuple[Item, ...]) -> tuple[Item, ...]:
         return tuple(
-            item._replace(card=replace(item.card, sentence=sentence_left(item)))
+            item._replace(
+                card=replace(
+                    item.card, sentence=left_of(item, item.card.sentence), summary=left_of(item, item.card.summary)
+                )
+            )
             for item in items
             if item.number <= count - dropped
         )
 
-    def sentence_left(item: Item) -> str:
+    def left_of(item: Item, shown: str) -> str:
         if item.number > count - without:
             return ""
-        shown = item.card.sentence
         return snippet(shown, limit=SHORT_SENTENCE) if item.number > count - shorter else shown
 
     return replace(digest, picks=lightened(digest.picks), items=lightened(digest.items), left_out=dropped)

@@ -60,17 +60,19 @@ EXPIRES = settings.TICK_SECONDS * 5 / 6
 app = Celery("broadsheet")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.conf.task_queues = [Queue(name, routing_key=name) for name in ("mail", "ticks", "digests")]
+app.conf.task_queues = [Queue(name, routing_key=name) for name in ("mail", "ticks", "digests", "summaries")]
 STEPS = [
     "refresh",  # fetch the due sources
     "open_edition",  # open today's edition when it is complete, or at its deadline
     "tick",  # reclaim leases of dead workers, plan due readers, wake the tasks that deliver and send links
+    *(["summarise"] if settings.SUMMARY_URL else []),  # have the operator's model write summaries
     "tidy",  # once an hour, delete expired rows and count
 ]
 app.conf.beat_schedule = {
     name: {"task": f"digest.tasks.{name}", "schedule": EVERY_TICK, "options": {"expires": EXPIRES}}
     for name in STEPS
-    if settings.MODE == "live" or name not in ("refresh", "open_edition")  # outside live mode time does not pass
+    if settings.MODE == "live"
+    or name not in ("refresh", "open_edition", "summarise")  # outside live mode time does not pass
 }
 
 # It warns of root with pickled messages; ours are empty JSON.

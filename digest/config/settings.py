@@ -140,6 +140,7 @@ CELERY_TASK_DEFAULT_QUEUE = "ticks"
 CELERY_TASK_ROUTES = {
     "subscriptions.tasks.process_pending": {"queue": "mail"},
     "digest.tasks.deliver": {"queue": "digests"},
+    "digest.tasks.summarise": {"queue": "summaries"},
 }
 CELERY_TASK_SOFT_TIME_LIMIT, CELERY_TASK_TIME_LIMIT = 240, 300
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -353,6 +354,30 @@ if MAIL_PROVIDER in WEBHOOK_PROOFS and any(webhook_proofs.values()):
         )
     WEBHOOK_PROVIDER = MAIL_PROVIDER
     ANYMAIL |= {"WEBHOOK_SECRET": WEBHOOK_SECRET, "MAILGUN_WEBHOOK_SIGNING_KEY": MAILGUN_WEBHOOK_SIGNING_KEY}
+
+# --- one-line summaries by an operator's model (digest/summaries) -----------------------------------------------------
+
+SUMMARY_URL = env.str("SUMMARY_URL", default="").strip()
+SUMMARY_MODEL = env.str("SUMMARY_MODEL", default="").strip()
+SUMMARY_KEY = env.str("SUMMARY_KEY", default="").strip()
+if SUMMARY_URL:
+    try:
+        asked = urlsplit(SUMMARY_URL)
+        asked.port  # noqa: B018 (raises for a wrong port)
+    except ValueError:
+        asked = urlsplit("")
+    if asked.scheme not in ("http", "https") or not asked.hostname or asked.username or asked.query or asked.fragment:
+        raise wrong("SUMMARY_URL", "…", "the address of an API such as https://llm.example.org/v1")
+    if SUMMARY_KEY and asked.scheme == "http" and asked.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise wrong("SUMMARY_URL", "…", "an https address, since SUMMARY_KEY is sent there, or one on this machine")
+    if not SUMMARY_MODEL:
+        raise ImproperlyConfigured("SUMMARY_URL needs SUMMARY_MODEL, the name of the model to ask: see .env.example.")
+if not SUMMARY_KEY.isascii() or not SUMMARY_KEY.isprintable():
+    raise wrong("SUMMARY_KEY", "…", "the key of the endpoint, in plain letters, digits and signs")
+calls = env.str("SUMMARY_CALLS_A_DAY", default="500")
+if not calls.isdecimal() or not 1 <= int(calls) <= 100_000:
+    raise wrong("SUMMARY_CALLS_A_DAY", calls, "a number from 1 to 100000")
+SUMMARY_CALLS_A_DAY = int(calls)
 
 # --- Django ----------------------------------------------------------------------------------------------------------
 

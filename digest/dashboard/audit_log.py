@@ -29,10 +29,12 @@ def record(user: User | AnonymousUser, about: Model, what: str) -> None:
     )
 
 
-def latest(about: type[Model], *, limit: int = 20) -> Iterable[LogEntry]:
-    """Return the latest lines about rows of one model, newest first. One query."""
-    kind = ContentType.objects.get_for_model(about)
-    return LogEntry.objects.filter(content_type=kind).select_related("user").order_by("-action_time", "-pk")[:limit]
+def latest(*about: type[Model], limit: int = 20) -> Iterable[LogEntry]:
+    """Return the latest lines about rows of these models, newest first. One query."""
+    kinds = ContentType.objects.get_for_models(*about).values()
+    return (
+        LogEntry.objects.filter(content_type__in=kinds).select_related("user").order_by("-action_time", "-pk")[:limit]
+    )
 
 
 def entries_about(row: Model, *, limit: int = 20) -> Iterable[LogEntry]:

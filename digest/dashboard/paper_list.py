@@ -16,7 +16,7 @@ from digest.compose.card import Card
 from digest.compose.phrases import plural
 from digest.editions.curation import first_day
 from digest.editions.open_edition import WINDOW, card_of
-from digest.models import CuratorPick, Edition, EditionPaper, Paper, Sighting
+from digest.models import CuratorPick, Edition, EditionPaper, Paper, PaperSummary, Sighting
 from digest.ranking.trending import in_numbers
 
 MOST_FOUND = 20
@@ -50,6 +50,7 @@ class ListedPaper:
     readers: int | None
     day: date
     said: tuple[CuratorPick, ...]
+    summary: PaperSummary | None  # the one that digests show
     is_candidate: bool
 
     @property
@@ -116,7 +117,7 @@ def find_papers(typed: str, *, now: datetime) -> list[Paper]:
 
 
 def rows_for(rows: Sequence[EditionPaper], *, day: date, now: datetime) -> list[ListedPaper]:
-    """Return these candidates with sources, topics and judgements. Three queries."""
+    """Return these candidates with sources, topics, judgements and summaries. Four queries."""
     papers = [row.paper for row in rows]
     belongings = _Belongings.of(papers, now=now)
     return [
@@ -135,7 +136,7 @@ def rows_for(rows: Sequence[EditionPaper], *, day: date, now: datetime) -> list[
 
 
 def rows_for_papers(papers: Sequence[Paper], *, day: date, now: datetime) -> list[ListedPaper]:
-    """Return any stored papers, each as in its newest edition, or as stored. Four queries."""
+    """Return any stored papers, each as in its newest edition, or as stored. Five queries."""
     newest = {
         row.paper_id: row
         for row in EditionPaper.objects.filter(paper__in=papers).select_related("edition").order_by("edition__date")
@@ -173,6 +174,7 @@ class _Belongings:
     sources: dict[int, dict[str, None]]
     topics: dict[int, list[str]]
     said: dict[int, list[CuratorPick]]
+    summaries: dict[int, PaperSummary]
 
     @classmethod
     def of(cls, papers: Iterable[Paper], *, now: datetime) -> _Belongings:
@@ -189,11 +191,13 @@ class _Belongings:
         rows = _that_count(now).filter(paper__in=ids).select_related("curator").order_by("edition_date")
         for one in rows:
             said[one.paper_id].append(one)
-        return cls(sources, topics, said)
+        summaries = {one.paper_id: one for one in PaperSummary.objects.shown().filter(paper__in=ids)}
+        return cls(sources, topics, said, summaries)
 
     def of_paper(self, paper_id: int) -> dict[str, Any]:
         return {
             "sources": tuple(self.sources.get(paper_id, ())),
             "topics": tuple(self.topics.get(paper_id, ())),
             "said": tuple(self.said.get(paper_id, ())),
+            "summary": self.summaries.get(paper_id),
         }

@@ -15,7 +15,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from digest.dashboard import audit_log, overview, paper_list
 from digest.dashboard.auth.roles import Role
@@ -24,7 +24,7 @@ from digest.dashboard.paper_list import JUDGED, Filters
 from digest.editions import curation, reach
 from digest.editions.curation import CannotJudge, ChangedMeanwhile, Judgement
 from digest.editions.open_edition import current_time
-from digest.models import CuratorPick, EditionPaper, Paper, Source
+from digest.models import CuratorPick, EditionPaper, Paper, PaperSummary, Source
 from subscriptions.models import Topic
 
 SHOWN = 25
@@ -89,7 +89,7 @@ def today(request: HttpRequest) -> HttpResponse:
             if typed.strip()
             else None,
             "to_come": paper_list.to_come(now)[:50],
-            "latest": audit_log.latest(CuratorPick),
+            "latest": audit_log.latest(CuratorPick, PaperSummary),
             "back": _back(request.GET),
             "others": _back(request.GET, without="page"),
         },
@@ -220,7 +220,25 @@ def _back(query: QueryDict, *, without: str = "") -> str:
     return kept.urlencode()
 
 
+@require_POST
+@staff_only(done_by=Role.CURATOR)
+def drop_summary(request: HttpRequest, summary_id: int) -> HttpResponse:
+    """Show no digest that is planned later the summary of a paper; its own sentence takes the place."""
+    with transaction.atomic():
+        row = curation.drop_summary(summary_id, now=timezone.now())
+        if row:
+            audit_log.record(request.user, row, f"Dropped the summary: {row.text}")
+    if row is None:
+        messages.error(request, _("Somebody has dropped this summary already."))
+        return HttpResponseRedirect(reverse("dashboard_today"))
+    done = _("Dropped the summary of “%(paper)s”. Digests that are already planned keep it.") % {"paper": row.paper}
+    messages.success(request, done)
+    back = _back(QueryDict(request.POST.get("back", "")))
+    return HttpResponseRedirect(f"{reverse('dashboard_today')}{f'?{back}' if back else ''}#p{row.paper_id}")
+
+
 urlpatterns = [
     path("", today, name="dashboard_today"),
     path("papers/<int:paper_id>", paper, name="dashboard_paper"),
+    path("summaries/<int:summary_id>/drop", drop_summary, name="dashboard_drop_summary"),
 ]

@@ -20,7 +20,7 @@ from digest.editions.candidate_pool import CandidatePool, text_of
 from digest.editions.letter import freeze_letter
 from digest.editions.selection import Demand, Selection, select
 from digest.ingest.tag import topic_rule
-from digest.models import Batch, Delivery, DeliveryContent, Edition, Paper, StatusReason, Verdict
+from digest.models import Batch, Delivery, DeliveryContent, Edition, Paper, PaperSummary, StatusReason, Verdict
 from digest.ranking.features import Texts
 from digest.ranking.matching import Kind, Rule
 from digest.record import DigestRecord
@@ -261,7 +261,14 @@ def _rows_for(readers: _Readers, pool: CandidatePool, *, now: datetime) -> list[
         ) & pool.eligible
         offered[row, [pool.row_of[paper] for paper in readers.had[row] if paper in pool.row_of]] = False
     choices = select(readers.asked, pool, pool.against(readers.asked.rules), offered=offered)
-    return [_row(readers, row, pool, choice, now=now) for row, choice in enumerate(choices)]
+    summaries = _summaries_in(pool)
+    return [_row(readers, row, pool, choice, summaries, now=now) for row, choice in enumerate(choices)]
+
+
+def _summaries_in(pool: CandidatePool) -> dict[int, int]:
+    """Return the summaries that digests planned now show, by paper. One query."""
+    shown = PaperSummary.objects.shown().filter(paper__candidacies__edition__in=pool.editions)
+    return dict(shown.values_list("paper_id", "pk"))
 
 
 def _is_fresh(edition: Edition, last: date | None, pool: CandidatePool) -> bool:
@@ -269,15 +276,18 @@ def _is_fresh(edition: Edition, last: date | None, pool: CandidatePool) -> bool:
     return edition is pool.editions[-1] if last is None else edition.date > last
 
 
-def _row(readers: _Readers, row: int, pool: CandidatePool, choice: Selection, *, now: datetime) -> Delivery:
+def _row(
+    readers: _Readers, row: int, pool: CandidatePool, choice: Selection, summaries: dict[int, int], *, now: datetime
+) -> Delivery:
     reader = readers.due[row]
     delivery = Delivery(subscriber=reader, issue_date=readers.issue_dates[row], edition=pool.editions[-1])
     if reason := _why_not(reader, readers.suppressed, delivery.issue_date, choice):
         delivery.status, delivery.status_reason = Delivery.Status.SKIPPED, reason
         return delivery
     delivery.status = Delivery.Status.READY
+    paper_ids = pool.ids[choice.papers].tolist()
     delivery.put_content(
-        paper_ids=pool.ids[choice.papers].tolist(),
+        paper_ids=paper_ids,
         subject=subject_line(delivery.issue_date, [pool.titles[paper] for paper in choice.papers]),
         record=DigestRecord(
             arrived=choice.arrived,
@@ -286,6 +296,7 @@ def _row(readers: _Readers, row: int, pool: CandidatePool, choice: Selection, *,
             reasons=choice.reasons,
             nothing=choice.empty_reason,
             also=pool.ids[choice.also].tolist(),
+            summaries=[summaries[paper_id] for paper_id in paper_ids if paper_id in summaries],
             **_occasion(readers, row, pool),
         ),
     )

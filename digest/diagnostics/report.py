@@ -19,6 +19,7 @@ from digest.diagnostics.clock import examine_clock
 from digest.diagnostics.databases import examine_databases
 from digest.diagnostics.queue import examine_queue
 from digest.diagnostics.staff_accounts import examine_staff_accounts
+from digest.diagnostics.summaries import examine_summaries
 from digest.ingest.advice import explain
 from digest.models import Lease, Source
 from subscriptions.models import Subscriber
@@ -51,6 +52,7 @@ def examine(now: datetime, *, environment: Environment | None = None) -> list[Ch
         *_sources(now),
         *mail,
         *examine_queue(now),
+        *examine_summaries(now),
         *examine_staff_accounts(),
         *_readers(),
     ]

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from digest.editions.open_edition import WINDOW
-from digest.models import CuratorPick, Edition, Paper
+from digest.models import CuratorPick, Edition, Paper, PaperSummary
 from subscriptions.web.fields import clean_text
 
 LONGEST_NOTE = 500
@@ -85,6 +85,13 @@ def take_back(paper_id: int, day: date, *, seen: str) -> CuratorPick:
         # deleted by a query, so that the returned row keeps its number for the audit log
         CuratorPick.objects.filter(pk=standing.pk).delete()
         return standing
+
+
+def drop_summary(pk: int, *, now: datetime) -> PaperSummary | None:
+    """Show this summary in no digest that is planned later; return it, or None if it is not shown already."""
+    if not PaperSummary.objects.filter(pk=pk, dropped_at=None).exclude(text="").update(dropped_at=now):
+        return None
+    return PaperSummary.objects.select_related("paper").get(pk=pk)
 
 
 def _standing(paper_id: int, day: date) -> CuratorPick | None:

@@ -37,3 +37,4 @@ class Entry:
     points: int | None = None
     comments: int | None = None
     stars: int | None = None
+    summary: str = ""  # one sentence by the source itself

@@ -25,6 +25,7 @@ _BELONGINGS = {
     "curator_picks": ("edition_date",),
     "verdicts": ("subscriber_id",),
     "changes": ("pk",),
+    "summaries": ("source",),
 }
 
 

@@ -23,6 +23,7 @@ from digest.ingest.paper_index import PaperIndex, Work, slices
 from digest.ingest.parsers import MAX_BYTES, Feed, Refused, SourceUnreadable, arxiv_api, arxiv_rss
 from digest.ingest.parsers.dates import not_ahead
 from digest.ingest.parsers.feed import shorten_text
+from digest.ingest.source_summaries import store_summaries
 from digest.ingest.tag import SLICE
 from digest.models import PaperChange, Sighting, Source
 from digest.source_errors import ErrorKind
@@ -105,7 +106,7 @@ def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
     feed = freshness.as_announced(source, not_ahead(feed, now), now=now)
     shown = feed.entries
     if not is_of_kind(source, feed.kind, VOTING_KINDS):
-        shown = tuple(dataclasses.replace(entry, points=None) for entry in shown)
+        shown = tuple(dataclasses.replace(entry, points=None, summary="") for entry in shown)
     entries, refused = clean_entries(shown)
     with transaction.atomic():
         # one store at a time, or two sources that show one new work at once would both make it
@@ -116,6 +117,7 @@ def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
                 refused.append(Refused(what=entry.identifiers[0], why="withdrawn, and not known here"))
         index.save()
         _write_sightings(source, [work for work in index.works if work.entry], now=now)
+        store_summaries(index.works, now=now)
         noticed = apply_notices(source, feed.kind, feed.notices, now=now)
         reading = Reading(
             source=source.name,
@@ -206,6 +208,7 @@ def clean_entries(entries: Iterable[Entry]) -> tuple[list[Entry], list[Refused]]
                 entry,
                 title=title,
                 abstract=text.clean_abstract(entry.abstract),
+                summary=text.clean(entry.summary),
                 authors=tuple(name for author in entry.authors if (name := text.clean_name(author))),
                 # an update that its source does not announce as one
                 announced=entry.announced or (REPLACE if entry.version > 1 and entry.points is None else ""),

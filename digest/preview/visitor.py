@@ -21,6 +21,7 @@ from scipy.sparse import csr_array
 
 from digest.compose.build import Digest, Item, Reader, Sender, compose
 from digest.compose.card import Card
+from digest.compose.emails import with_summary
 from digest.delivery.reader_texts import reason_text
 from digest.editions.candidate_pool import (
     CandidatePool,
@@ -32,7 +33,7 @@ from digest.editions.candidate_pool import (
 from digest.editions.open_edition import WINDOW, noon
 from digest.editions.selection import Demand, Selection, in_words, select
 from digest.ingest.tag import topic_rule
-from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
+from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper, PaperSummary
 from digest.ranking.features import PaperMatrix
 from digest.ranking.matching import Index, Kind, Rule
 from subscriptions.models import Preference, Subscriber, Topic
@@ -176,9 +177,11 @@ def _composed(choice: Selection, pool: CandidatePool, day: date) -> Digest:
     ids = pool.ids[choice.papers].tolist()
     frozen = EditionPaper.objects.filter(paper__in=ids, edition__in=pool.editions).order_by("edition__date", "pk")
     newest = {row.paper_id: row.card for row in [*pool.added, *frozen]}
-    found = [(newest[one], why) for one, why in zip(ids, choice.reasons, strict=True) if one in newest]
+    cards = {paper_id: Card.from_json(card) for paper_id, card in newest.items()}
+    for summary in PaperSummary.objects.shown().filter(paper__in=ids):
+        cards[summary.paper_id] = with_summary(Card.from_json(newest[summary.paper_id]), summary)
     return compose(
-        [(Card.from_json(card), why) for card, why in found],
+        [(cards[one], why) for one, why in zip(ids, choice.reasons, strict=True) if one in cards],
         Reader(address="", unsubscribe_url="", asked_for=tuple(choice.asked_for)),
         issue_date=day,
         sender=Sender(name="", site_url="", postal_address=""),

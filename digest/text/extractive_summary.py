@@ -84,13 +84,27 @@ SIGNS: Final[_Cues] = _cues(
 """What speaks for or against a sentence. The weights of all that occur are added."""
 
 
+# What leads from the sentence before, which is not shown: "To address this issue, ", "Results: ", "In this paper, ".
+_LEAD = re.compile(
+    rf"(?i)\A(?:(?:results?|conclusions?|findings) ?: ?)?(?:(?:in|with) (?:this|the present) (?:[\w-]+ )?{_WORK}|here"
+    r"|thus|therefore|hence|to (?:this|that) end|to (?:address|bridge|tackle|overcome|fill|mitigate|solve|resolve"
+    r"|alleviate|close|remedy|confront|combat|test) (?:this|these|those|such)(?: [\w-]+){0,3}),?"
+    r" (?=(?:we|I|this|the authors?)\b)"
+    r"|\A(?:results?|conclusions?|findings) ?: ?(?=\w)"
+)
+
+
 def key_sentence(abstract: str) -> str:
     """Return the sentence of a clean abstract that says what was done or found; empty where there is no sentence.
 
-    In a language without known cues it is the first sentence. Takes linear time.
+    It is without what leads over from the sentence before ("To address this, "). In a language without known cues it is
+    the first sentence. Takes linear time.
     """
     found = sentences(abstract)[:_MOST_SENTENCES]
-    return found[best(found)] if found else ""
+    if not found:
+        return ""
+    chosen = _LEAD.sub("", found[best(found)], count=1)
+    return chosen[:1].upper() + chosen[1:]
 
 
 def best(found: Sequence[str]) -> int:

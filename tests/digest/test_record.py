@@ -25,6 +25,7 @@ FULL = DigestRecord(
     reasons=[[("topic", "Robotics", 0.81), ("trending", "", -0.12)], [], [("pick", "Short “and” clear.", 0.0)]],
     nothing=StatusReason.NOTHING_MATCHED,
     also=[7, 9],
+    summaries=[4],
     occasion="catch_up",
     rhythm="on weekdays at 07:00",
     limit=12,
@@ -49,6 +50,7 @@ EDITED: dict[str, Any] = {
     "a number in words": {**FULL.to_json(), "arrived": "many"},
     "also is a number": {**FULL.to_json(), "also": 5},
     "also holds a word": {**FULL.to_json(), "also": ["x"]},
+    "a summary is a word": {**FULL.to_json(), "summaries": ["x"]},
     "what was asked for is null": {**FULL.to_json(), "asked_for": None},
     "the day is none": {**FULL.to_json(), "since": "Thursday"},
 }
@@ -56,7 +58,18 @@ EDITED: dict[str, Any] = {
 
 def test_a_record_is_read_as_it_was_written_but_for_the_seven_digits_of_its_terms() -> None:
     again = DigestRecord.from_json(json.loads(json.dumps(FULL.to_json())))
-    for name in ("arrived", "matched", "asked_for", "nothing", "also", "occasion", "rhythm", "limit", "since"):
+    for name in (
+        "arrived",
+        "matched",
+        "asked_for",
+        "nothing",
+        "also",
+        "summaries",
+        "occasion",
+        "rhythm",
+        "limit",
+        "since",
+    ):
         assert getattr(again, name) == getattr(FULL, name), name
     assert [[term[:2] for term in why] for why in again.reasons] == [[term[:2] for term in why] for why in FULL.reasons]
     terms = [value for why in again.reasons for _, _, value in why]

@@ -25,6 +25,7 @@ class Request:
     path: str
     headers: Mapping[str, str]
     open: int
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,19 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         with self.server.lock:
             self.server.log.append(
-                Request(at=time.monotonic(), path=self.path, headers=dict(self.headers), open=self.server.open)
+                Request(
+                    at=time.monotonic(), path=self.path, headers=dict(self.headers), open=self.server.open, body=body
+                )
             )
             scripts = self.server.scripts.get(path, [Answer(status=404)])
             script = scripts.pop(0) if len(scripts) > 1 else scripts[0]
         with suppress(OSError):  # who asked may have left
             script(self)
+
+    do_POST = do_GET
 
     def pause(self, seconds: float) -> bool:
         """Wait; True when the server is closing and nothing more should be sent."""

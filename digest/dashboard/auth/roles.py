@@ -20,7 +20,7 @@ class Role(StrEnum):
 
 # The read-only tables of the admin that each role sees
 SEEN_BY_ALL = """admin.logentry digest.identifier digest.sighting digest.editionpaper digest.delivery digest.batch
-    digest.lease"""
+    digest.lease digest.papersummary"""
 # Tables with addresses or traces of single readers
 SEEN_BY_PRIVACY = """digest.deliveryevent subscriptions.suppression subscriptions.consentevent
     subscriptions.logintoken subscriptions.linkrequest subscriptions.ratecounter"""

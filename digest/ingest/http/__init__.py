@@ -16,11 +16,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from digest import lease
-from digest.ingest.http.request import Answer, Limits, address, ask
+from digest.ingest.http.request import Answer, Limits, address, ask, post
 from digest.ingest.http.ssrf_guard import NoAnswer
 from digest.source_errors import ErrorKind
 
-__all__ = ["USUAL", "Fetched", "Limits", "back_off", "get"]
+__all__ = ["USUAL", "Fetched", "Limits", "NoAnswer", "back_off", "get", "post"]
 
 MOST_REDIRECTS = 5
 REST = timedelta(seconds=1)

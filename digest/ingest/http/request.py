@@ -62,18 +62,44 @@ def ask(
     url: httpx2.URL, headers: Mapping[str, str], *, limits: Limits, seconds: float, loopback: Collection[str] | bool
 ) -> Answer:
     """Fetch ``url`` within ``seconds``, following no redirect; raises NoAnswer when nothing usable came."""
+    dialler = Dialler(deadline=time.monotonic() + seconds, loopback=loopback)
+    return _exchange("GET", url, headers, dialler, limits=limits, seconds=seconds)
+
+
+def post(url: str, headers: Mapping[str, str], content: bytes, *, limits: Limits) -> Answer:
+    """Send ``content`` to an address that the operator has set, which may be private; raises NoAnswer as ``ask``."""
+    here = address(url)
+    dialler = Dialler(deadline=time.monotonic() + limits.total, anywhere=True)
+    lines = {"Content-Length": str(len(content)), **headers}
+    return _exchange("POST", here, lines, dialler, limits=limits, seconds=limits.total, content=content)
+
+
+def _exchange(
+    method: str,
+    url: httpx2.URL,
+    headers: Mapping[str, str],
+    dialler: Dialler,
+    *,
+    limits: Limits,
+    seconds: float,
+    content: bytes | None = None,
+) -> Answer:
     began = time.monotonic()
     timeouts = {"connect": limits.connect, "read": limits.read, "write": limits.read, "pool": limits.connect}
     asked = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
     connection = httpcore2.HTTPConnection(
         asked.origin,
         ssl_context=_certificates(),
-        network_backend=Dialler(deadline=began + seconds, loopback=loopback),
+        network_backend=dialler,
     )
     lines = {"Host": url.netloc.decode("ascii"), **headers, "Accept-Encoding": "gzip", "Connection": "close"}
     sent = [(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in lines.items()]
     try:
-        with connection, connection.stream("GET", asked, headers=sent, extensions={"timeout": timeouts}) as response:
+        extensions = {"timeout": timeouts}
+        with (
+            connection,
+            connection.stream(method, asked, headers=sent, content=content, extensions=extensions) as response,
+        ):
             got = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
             body = _body(response, got, limits.size) if response.status in WITH_BODY else b""
             return Answer(status=response.status, headers=got, body=body, seconds=time.monotonic() - began)

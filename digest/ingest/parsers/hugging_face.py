@@ -62,6 +62,7 @@ def _entries(items: list[Any], notes: list[str]) -> Iterator[Entry | Refused]:
             points=_first_count(paper.get("upvotes"), item.get("upvotes")),
             comments=_first_count(item.get("numComments"), paper.get("numComments")),
             stars=count_of(paper.get("githubStars")),
+            summary=plain(paper.get("ai_summary")),
         )
 
 

@@ -50,3 +50,5 @@ def do_what_is_due(clock: Callable[[], datetime]) -> None:
     apply_events(clock())
     while jobs.waiting(clock()):
         jobs.deliver(clock)
+    if settings.MODE == "live":
+        jobs.summarise(clock())

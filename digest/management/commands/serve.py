@@ -150,14 +150,16 @@ def _programs(host: str, port: int) -> dict[str, list[str]]:
     """Return name -> arguments to Python for each process of this configuration."""
     where = f"[{host}]" if ":" in host else host
     web = ["-m", "digest.config.web_server", "--bind", f"{where}:{port}"]
+    # a model that writes summaries slowly takes no place from what must be in time
+    more = int(bool(settings.SUMMARY_URL))
     if settings.REDIS_URL:
         return {
             "web": web,
-            "worker": [*WORKER, "-P", "prefork", "-c", "2"],
+            "worker": [*WORKER, "-P", "prefork", "-c", str(2 + more)],
             "mail": [*WORKER, "-P", "threads", "-c", "1", "-Q", "mail", "-n", "mail@%h"],
             "beat": [*CELERY, "beat", "-l", "warning", "--pidfile="],
         }
-    return {"web": web, "worker": [*WORKER, "-B", "-P", "threads", "-c", "4"]}
+    return {"web": web, "worker": [*WORKER, "-B", "-P", "threads", "-c", str(4 + more)]}
 
 
 @contextmanager

@@ -196,6 +196,17 @@ def test_a_heavy_digest_loses_the_last_sentences_first() -> None:
     assert 0 < len(sentences[-1]) <= 160
 
 
+def test_a_summary_is_shortened_as_a_sentence_is() -> None:
+    summary = "The rule halves the failures of each of the hands, " * 5
+    digest = a_digest([(replace(a_card(n), summary=summary), ROBOTICS) for n in range(9)])
+
+    fitted, email = fit(digest, limit=len(fit(digest)[1].html) - 100)
+
+    assert email.html.count("(Machine-written summary)") == 9
+    assert fitted.papers[0].card.summary == summary
+    assert len(fitted.papers[-1].card.summary) <= 160
+
+
 @pytest.mark.parametrize("letter", ["'", "把", "🧪", "& "])
 def test_the_worst_paper_25_times_stays_within_the_budget_and_says_what_is_left_out(letter: str) -> None:
     worst = a_card(

@@ -40,6 +40,7 @@ def test_a_bare_installation_is_told_what_is_missing_and_each_time_what_to_do() 
         "mail": Severity.ATTENTION,
         "sending": Severity.WELL,
         "queue": Severity.WELL,
+        "summaries": Severity.WELL,
         "readers": Severity.WELL,
     }
     assert all(one.do for one in findings if one.severity != Severity.WELL)

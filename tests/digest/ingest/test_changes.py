@@ -11,7 +11,7 @@ from digest.identifiers.canonical import title_identifier
 from digest.ingest import store
 from digest.ingest.changes import CannotUndo, read_anew, settle
 from digest.ingest.entry import Entry
-from digest.models import Delivery, Paper, PaperChange, Sighting, Source
+from digest.models import Delivery, Paper, PaperChange, PaperSummary, Sighting, Source
 from digest.record import DigestRecord
 from tests.support.factories import NOON, delivery, entry, feed, reader, source, topic
 
@@ -151,6 +151,19 @@ def test_a_merge_is_kept_and_can_be_undone_in_sent_digests_too() -> None:
     assert Paper.objects.count() == 2
     with pytest.raises(CannotUndo):
         settle(merge.pk, "undo", now=NOON)
+
+
+def test_a_summary_goes_with_its_paper_into_a_merge_and_out_of_it() -> None:
+    stored(entry(1, title="As a preprint"))
+    stored(article(), **JOURNAL)
+    preprint, journal = Paper.objects.order_by("pk")
+    summary = PaperSummary.objects.create(paper=journal, source="model", text="Bees count.", made_at=NOON)
+    stored(both_names(title="As a preprint"))
+    summary.refresh_from_db()
+    assert summary.paper_id == preprint.pk
+    settle(PaperChange.objects.get().pk, "undo", now=NOON)
+    summary.refresh_from_db()
+    assert summary.paper_id == journal.pk
 
 
 def test_a_later_merge_is_undone_first() -> None:

@@ -59,6 +59,12 @@ def test_a_count_that_is_none_is_left_out(strange: Any) -> None:
     assert (paper.points, paper.comments, paper.stars) == (None, None, None)
 
 
+def test_the_summary_of_hugging_face_is_read_where_there_is_one() -> None:
+    assert one(ai_summary="Bees count.").summary == "Bees count."
+    assert [one(ai_summary=strange).summary for strange in (None, 7, ["Bees"], {})] == ["", "", "", ""]
+    assert one().summary == ""
+
+
 def test_a_paper_taken_back_is_marked() -> None:
     assert one(withdrawnAt="2026-02-01T00:00:00.000Z").withdrawn
     assert not one(withdrawnAt=None).withdrawn
