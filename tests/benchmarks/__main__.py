@@ -19,6 +19,7 @@ PARTS = {
     "trending": "how well the morning's trending score finds the papers that have most votes later",
     "text": "how much raw TeX is left in cleaned titles and abstracts, and which words were lost",
     "topics": "how well the default topics file papers that two people labelled, beside the earlier rules",
+    "sentences": "how often the sentence shown of an abstract says what was done or found, beside simple rules",
     "large": "fill a database with a large invented installation, or measure the dashboard's pages on it",
     "relay": "whether real mails reach their readers through a real Postfix that is slow, strict or dying",
     "visitors": "how fast the pages answer fifty visitors at once",
