@@ -460,6 +460,7 @@ ACCOUNT_RATE_LIMITS = {
 MFA_FORMS = {"activate_totp": "digest.dashboard.auth.views.FirstCode"}
 MFA_TOTP_ISSUER, MFA_TOTP_TOLERANCE = "Broadsheet", 1  # a clock may be half a minute off
 
+LOCALE_PATHS = [BASE_DIR / "locale"]
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -67,7 +67,7 @@ def settle_change(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         with transaction.atomic():
             change = settle(pk, act, now=timezone.now())
-            what = f"{said[act]} {change.get_kind_display()}: {change.paper}"
+            what = f"{said[act]} {change.get_kind_display().capitalize()}: {change.paper}"
             audit_log.record(request.user, change, what)
     except CannotUndo as refusal:
         messages.error(request, str(refusal))
