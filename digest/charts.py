@@ -190,10 +190,10 @@ def _levels(highest: int, high: int, *, left: int = LEFT) -> tuple[Mark, ...]:
 
 
 def _round_up(highest: int) -> int:
-    """Round up to one of 2, 4, 10, 20, 40, 100 ..., so that half of it is a whole number."""
+    """Round up to one of 2, 4, 6, 8, 10, 20, 40 ..., so that half of it is a whole number."""
     size = 1
     while True:
-        for step in (2, 4, 10):
+        for step in (2, 4, 6, 8, 10):
             if highest <= step * size:
                 return step * size
         size *= 10

@@ -38,3 +38,4 @@ class Entry:
     comments: int | None = None
     stars: int | None = None
     summary: str = ""  # one sentence by the source itself
+    code: str = ""  # the address of its repository

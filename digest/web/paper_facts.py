@@ -99,7 +99,9 @@ def facts_of(paper: Paper, candidacies: Sequence[EditionPaper], *, now: datetime
         authors=tuple(name for author in paper.authors if (name := shorten(str(author), NAME_LENGTH))),
         categories=tuple((shorten(code, NAME_LENGTH), CATEGORIES.get(code, "")) for code in codes)[:MOST_CATEGORIES],
         topics=tuple(paper.topics.filter(offered=True)),
-        links=tuple(links_of(url=paper.url, names=names, abstract=abstract, is_on_hugging_face=is_voted_on)),
+        links=tuple(
+            links_of(url=paper.url, names=names, abstract=abstract, code=paper.code_url, is_on_hugging_face=is_voted_on)
+        ),
         seen=seen_in(rows),
         votes=votes_of(rows, now=now),
         score=score_of(candidacies),

@@ -31,14 +31,22 @@ class Link:
     label: str
 
 
-def links_of(*, url: str, names: Iterable[str], abstract: str, is_on_hugging_face: bool) -> list[Link]:
-    """Return the links of a work with these names, each address once, all of them absolute and safe to follow."""
+def links_of(
+    *, url: str, names: Iterable[str], abstract: str, code: str = "", is_on_hugging_face: bool = False
+) -> list[Link]:
+    """Return the links of a work with these names, each address once, all of them absolute and safe to follow.
+
+    ``code`` is its repository as a source gave it; else the one that its abstract names counts.
+    """
     rest = {scheme: value for scheme, _, value in (name.partition(":") for name in reversed(list(names)))}
-    found = {link.url: link for link in reversed(list(_links(url, rest, abstract, is_on_hugging_face)))}
+    found = {
+        link.url: link
+        for link in reversed(list(_links(url, rest, safe_link(code) or code_link(abstract), is_on_hugging_face)))
+    }
     return [link for link in reversed(found.values()) if link.url]
 
 
-def _links(url: str, rest: dict[str, str], abstract: str, is_on_hugging_face: bool) -> Iterator[Link]:
+def _links(url: str, rest: dict[str, str], code: str, is_on_hugging_face: bool) -> Iterator[Link]:
     arxiv, url = rest.get("arxiv", ""), safe_link(url)
     yield Link("abstract", url, _("Abstract on %(host)s") % {"host": _site(url)})
     if arxiv:
@@ -52,7 +60,7 @@ def _links(url: str, rest: dict[str, str], abstract: str, is_on_hugging_face: bo
         yield Link("doi", safe_link(f"https://doi.org/{quote(doi, safe='/:;()')}"), _("DOI"))
     if pmid := rest.get("pmid"):
         yield Link("pubmed", f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/", "PubMed")
-    if code := code_link(abstract):
+    if code:
         yield Link("code", code, _("Code"))
     if arxiv and is_on_hugging_face:
         page = f"https://huggingface.co/papers/{arxiv}"

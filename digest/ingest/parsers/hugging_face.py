@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,9 @@ from digest.ingest.parsers.feed import Feed, Refused, assemble, count_of, plain,
 from digest.ingest.parsers.json_items import Items, items_in
 
 KIND = "hugging_face"
+_GITHUB = re.compile(
+    r"(?:(?:https?://)?(?:www\.)?github\.com/)?([A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}?)(?:\.git)?/?", re.A
+)
 
 
 def read(body: bytes) -> Feed:
@@ -63,7 +67,14 @@ def _entries(items: list[Any], notes: list[str]) -> Iterator[Entry | Refused]:
             comments=_first_count(item.get("numComments"), paper.get("numComments")),
             stars=count_of(paper.get("githubStars")),
             summary=plain(paper.get("ai_summary")),
+            code=_repository(plain(paper.get("githubRepo"))),
         )
+
+
+def _repository(text: str) -> str:
+    """Return the address of a repository at GitHub, given as a link or as ``owner/name``; ``""`` for anything else."""
+    match = _GITHUB.fullmatch(text)
+    return f"https://github.com/{match[1]}" if match else ""
 
 
 def _authors(authors: Any) -> tuple[str, ...]:

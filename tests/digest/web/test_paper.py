@@ -134,6 +134,13 @@ def test_a_page_links_to_the_work_elsewhere() -> None:
         assert f'href="{url}"' in html
 
 
+def test_the_repository_that_a_source_names_goes_before_one_in_the_abstract() -> None:
+    publish(entry(1, abstract="Compared with github.com/other/tides.", code="https://github.com/ada/tides"))
+    html = get("/papers/2603.00001")
+    assert 'href="https://github.com/ada/tides"' in html
+    assert 'href="https://github.com/other/tides"' not in html
+
+
 def test_a_pick_is_shown_with_its_note() -> None:
     edition = publish(entry(1))
     CuratorPick.objects.create(paper=Paper.objects.get(), edition_date=edition.date, verdict="pick", note="Read this")

@@ -65,6 +65,24 @@ def test_the_summary_of_hugging_face_is_read_where_there_is_one() -> None:
     assert one().summary == ""
 
 
+@pytest.mark.parametrize(
+    ("said", "address"),
+    [
+        ("https://github.com/ada/tides", "https://github.com/ada/tides"),
+        ("ada/tides.js", "https://github.com/ada/tides.js"),
+        ("github.com/ada/tides.git", "https://github.com/ada/tides"),
+        ("http://www.github.com/ada/tides/", "https://github.com/ada/tides"),
+        ("https://example.org/ada/tides", ""),
+        ("javascript:alert(1)//a", ""),
+        ("ada/tides/tree/main", ""),
+        (None, ""),
+        ([1], ""),
+    ],
+)
+def test_the_repository_is_a_link_or_a_name_at_github(said: Any, address: str) -> None:
+    assert one(githubRepo=said).code == address
+
+
 def test_a_paper_taken_back_is_marked() -> None:
     assert one(withdrawnAt="2026-02-01T00:00:00.000Z").withdrawn
     assert not one(withdrawnAt=None).withdrawn
