@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
+from typing import cast
 
 from django.conf import settings
 from django.core.management.base import CommandParser
 from django.core.management.commands import makemessages
-
-from digest.config.web import environment
+from django.template import engines
+from django.template.backends.jinja2 import Jinja2
 
 JINJA = [settings.BASE_DIR / "templates" / folder for folder in ("web", "email")]
 NOT_OURS = ["var/*", "tests/*", "findings/*", "docs/*"]
@@ -17,8 +18,9 @@ NOT_OURS = ["var/*", "tests/*", "findings/*", "docs/*"]
 
 def calls_in(template: str) -> str:
     """Return the texts of a Jinja template as calls in Python, each on the line that it has there."""
+    pages = cast(Jinja2, engines["jinja2"]).env
     calls = defaultdict(list)
-    for line, function, said in environment().extract_translations(template):  # type: ignore[attr-defined]
+    for line, function, said in pages.extract_translations(template):  # type: ignore[attr-defined]
         texts = said if isinstance(said, tuple) else (said,)
         calls[line].append(f"{function}({', '.join(repr(text) for text in texts if isinstance(text, str))})")
     return "".join("; ".join(calls[line]) + "\n" for line in range(1, max(calls, default=0) + 1))
