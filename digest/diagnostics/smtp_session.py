@@ -24,14 +24,14 @@ NO_STARTTLS = "Switch TLS on at the server, or write smtps:// in SMTP_URL if it 
 FIX_SENDER = (
     "Let the server send for this sender, or set DEFAULT_FROM_EMAIL (or TRANSACTIONAL_FROM_EMAIL) to one it allows."
 )
-NO_MAILBOX = "Give the sender’s address a mailbox at its server: replies and bounces go there."
+NO_MAILBOX = "Give the sender’s address a mailbox: replies and bounces go there. If it has one, fix SMTP_URL."
 TRY_LATER = "Run this again later. If the answer stays, read the server’s log."
 READ_LOG = "Read the server’s log."
 # By the words of a refusal of the sender or recipient, in this order
 ADVICE = (
     (re.compile(r"tls|ssl|encrypt", re.IGNORECASE), USE_TLS),
     (re.compile(r"[eh]h?lo\b|hostname|host name", re.IGNORECASE), USE_FULL_NAME),
-    (re.compile(r"relay|client host|access denied", re.IGNORECASE), ALLOW),
+    (re.compile(r"relay|client host|access denied|invalid recipient", re.IGNORECASE), ALLOW),
     (re.compile(r"auth|log[- ]?in\b", re.IGNORECASE), LOG_IN),
     (re.compile(r"sender|send as", re.IGNORECASE), FIX_SENDER),
 )

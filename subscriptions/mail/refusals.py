@@ -39,6 +39,7 @@ _FULL = re.compile(r"(?:mailbox|inbox|folder) (?:is )?full|over ?quota|quota (?:
 _OF_REPUTATION = re.compile(
     r"\b(?:block|black|deny|drop) ?-?list|\b(?:dns[bw]l|rbl|spf|dkim|dmarc)\b|blocked using|\blisted\b|reputation"
     r"|spam|unsolicited|junk|phish|virus|malware|\bloop|\bhops?\b|hop count|complain"
+    r"|too many (?:invalid|unknown|bad|wrong)"
 )
 _OF_POLICY = re.compile(r"polic(?:y|ies)|\bblock|content|banned|prohibit|restrict|suspicious")
 _SENDER_STATUS = ("1.7", "1.8")
@@ -47,6 +48,9 @@ _OF_SETUP = re.compile(
     r"\b[eh][eh]lo\b|hostname|\bhost name|\breverse dns|\bptr\b|\brelay|authenti|\bauth\b|log[- ]?in\b|starttls"
     r"|\b(?:tls|ssl)\b|encrypt|client host|sender host"
 )
+# Of the server that we hand mails to, not of a reader's. OpenSMTPD says "550 Invalid recipient" of an unknown user and
+# of a domain that it does not relay to for us; Postfix says "Access denied" where a log-in is missing.
+_OF_RELAYING = re.compile(r"access denied|permissions? to (?:submit|send|relay)|^[\d. ]*invalid recipient")
 _SETUP_CODES = (530, 534, 535, 538)
 _SETUP_STATUS = ("7.8", "7.9", "7.10", "7.11")
 _OF_PACE = re.compile(
@@ -80,6 +84,7 @@ def classify_refusal(code: int, enhanced_status: str, text: str, *, stage: Stage
         return Refusal.REFUSED if is_final else Refusal.DEFERRED
     is_of_sender = subject in _SENDER_STATUS or bool(_OF_SENDER.search(words))
     is_of_setup = code in _SETUP_CODES or subject in _SETUP_STATUS or is_of_sender or bool(_OF_SETUP.search(words))
+    is_of_setup |= stage != Stage.EVENT and bool(_OF_RELAYING.search(words))
     may_be_dead = is_final and not is_of_sender and stage in (Stage.RECIPIENT, Stage.EVENT)
     if may_be_dead and _is_dead(enhanced_status, words, is_of_setup=is_of_setup):
         return Refusal.DEAD_ADDRESS

@@ -1,7 +1,8 @@
 """Read the answers of one mail server together: what a single answer cannot tell.
 
 A refusal that speaks of our set-up may be about one recipient; the first mails of a connection, or three in a row, are
-about us. And "too fast" is no code but a pattern: some mails accepted, then the same temporary refusal for all others.
+about us. A server that knows none of the addresses may be a wrong one. And "too fast" is no code but a pattern: some
+mails accepted, then the same temporary refusal for all others.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class SessionHistory:
     answer: str = ""  # the last refusal, comparable; empty after any other result
     equal: int = 0  # so many results in a row have it
     is_of_pace: bool = False  # each of these says in words that we are too fast
+    dead: int = 0  # so many mails in a row went to an address that does not exist
 
     def add(self, result: SendResult) -> None:
         """Add the result of the next mail."""
@@ -36,6 +38,7 @@ class SessionHistory:
         self.is_of_pace = is_of_pace and (self.is_of_pace or answer != self.answer)
         self.equal = self.equal + 1 if answer and answer == self.answer else int(bool(answer))
         self.answer = answer
+        self.dead = self.dead + 1 if result.status == SendStatus.NO_SUCH_ADDRESS else 0
         self.has_accepted |= result.status == SendStatus.ACCEPTED
 
     @property
@@ -48,6 +51,11 @@ class SessionHistory:
         """Return whether the next mails would get the same answer, so that they should not be tried."""
         return self.is_too_fast or (self.answer == SETUP and self.equal >= IN_A_ROW)
 
+    @property
+    def _is_doubtful(self) -> bool:
+        """Whether the server knows no address at all, so that it may be the wrong one: then nobody is suppressed."""
+        return self.dead >= IN_A_ROW and not self.has_accepted
+
     def judge(self, results: Sequence[SendResult]) -> list[SendResult]:
         """Return the last results that were added, each with the scope that all of them together show."""
         tried = [result for result in results if result.status != SendStatus.NOT_TRIED]
@@ -57,6 +65,10 @@ class SessionHistory:
         for number, result in enumerate(tried):
             if number >= tail and self.is_too_fast:
                 judged.append(replace(result, scope=Scope.TOO_FAST, reason=SendReason.TOO_FAST))
+            elif result.status == SendStatus.NO_SUCH_ADDRESS and self._is_doubtful:
+                judged.append(
+                    replace(result, status=SendStatus.LATER, scope=Scope.OURS, reason=SendReason.SETUP_REFUSED)
+                )
             elif _comparable(result) == SETUP and not (number >= tail and is_ours):
                 judged.append(replace(result, scope=Scope.NONE))
             else:

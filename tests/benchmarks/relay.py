@@ -190,7 +190,7 @@ def _run_set_up(root: Path, given: SetUp, certificate: Path, *, readers: int = 2
 
 def _run_killed(root: Path, out: Console, wrong: list[str], *, readers: int = 200) -> dict[str, Any]:
     kills = 0
-    with postfix(root) as server, _people(readers, server) as place:
+    with postfix(root) as server, _people(readers, server, MAIL_RATE="10") as place:
         with _service(place):
             end, looked_at = time.monotonic() + LONGEST_KILLED, time.monotonic()
             while time.monotonic() < end:
@@ -215,9 +215,10 @@ def _run_killed(root: Path, out: Console, wrong: list[str], *, readers: int = 20
 
 
 @contextmanager
-def _people(readers: int, server: Postfix) -> Iterator[Installation]:
+def _people(readers: int, server: Postfix, **settings: str) -> Iterator[Installation]:
     """An installation with so many readers who are due now."""
-    with installation(MAIL_PROVIDER="smtp", SMTP_URL=f"smtp://127.0.0.1:{server.port}") as place:
+    url = f"smtp://127.0.0.1:{server.port}"
+    with installation(MAIL_PROVIDER="smtp", SMTP_URL=url, **settings) as place:
         place.run("-m", "tests.chaos.population", str(readers), "1")
         place.run("-c", CALL_UP)
         yield place

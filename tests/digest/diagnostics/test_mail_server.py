@@ -128,6 +128,7 @@ def test_every_answer_is_reported_and_no_mail_is_sent(server: SmtpSink) -> None:
         (refuse("mail", 553, "5.7.1 Sender address rejected: not owned"), Severity.BROKEN, "DEFAULT_FROM_EMAIL"),
         (refuse("rcpt", 504, "5.5.2 <box>: Helo command rejected"), Severity.BROKEN, "Set EHLO_NAME"),
         (refuse("rcpt", 554, f"5.7.1 <{'auth@tls.example'}>: Relay access denied"), Severity.BROKEN, "mynetworks"),
+        (refuse("rcpt", 550, "Invalid recipient: <x@example.org>"), Severity.BROKEN, "mynetworks"),
         (refuse("rcpt", 454, "4.7.1 Relay access denied"), Severity.BROKEN, "mynetworks"),
         (refuse("rcpt", 550, "5.1.1 unknown user"), Severity.ATTENTION, "Give the sender’s address a mailbox"),
         (refuse("rcpt", 550, "5.7.1 blocked using bl.example"), Severity.ATTENTION, "Read the server’s log"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriptions.mail.refusals import ADDRESS_IS_GONE, Refusal, classify_refusal
+from subscriptions.mail.refusals import ADDRESS_IS_GONE, Refusal, Stage, classify_refusal
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,8 @@ from subscriptions.mail.refusals import ADDRESS_IS_GONE, Refusal, classify_refus
         (Refusal.SETUP, 553, "5.7.1", "Sender address rejected: not owned by user"),
         (Refusal.SETUP, 550, "5.1.1", "undeliverable: 550 Relaying denied"),
         (Refusal.SETUP, 535, "", "no"),
+        (Refusal.DEAD_ADDRESS, 550, "5.1.1", "recipient address rejected: user unknown"),
+        (Refusal.REFUSED, 550, "", "Too many invalid recipients"),
         (Refusal.SETUP, 450, "4.7.1", "Client host rejected: cannot find your reverse hostname"),
         (Refusal.MAILBOX_FULL, 552, "5.2.2", "sorry"),
         (Refusal.MAILBOX_FULL, 452, "4.2.2", "The account is over quota"),
@@ -70,3 +72,27 @@ def test_any_answer_is_judged_and_one_for_now_is_never_the_end_of_an_address(cod
 
 def test_an_endless_answer_is_read_in_part() -> None:
     assert classify_refusal(550, "", "user " * 1_000_000) == Refusal.REFUSED
+
+
+@pytest.mark.parametrize("stage", [Stage.HELLO, Stage.SENDER])
+@pytest.mark.parametrize("text", ["5.7.1 blocked using bl.example", "5.1.1 unknown user", "no", "5.7.0 log in first"])
+def test_before_the_recipient_a_refusal_says_the_same_of_every_mail(stage: Stage, text: str) -> None:
+    assert classify_refusal(550, text[:5] if text[0] == "5" else "", text, stage=stage) == Refusal.SETUP
+
+
+@pytest.mark.parametrize("stage", [Stage.DATA, Stage.END])
+def test_after_the_recipient_was_accepted_no_address_is_dead(stage: Stage) -> None:
+    assert classify_refusal(550, "5.1.1", "unknown user", stage=stage) == Refusal.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        ("", "Invalid recipient: <a@b.example>"),  # OpenSMTPD, of an unknown user or a domain it does not relay to
+        ("5.7.1", "5.7.1 <a@b.example>: Recipient address rejected: Access denied"),
+        ("5.7.1", "5.7.1 Client does not have permissions to submit mail to this server"),
+    ],
+)
+def test_our_own_server_may_mean_that_it_does_not_relay_for_us(status: str, text: str) -> None:
+    assert classify_refusal(550, status, text, stage=Stage.RECIPIENT) == Refusal.SETUP
+    assert classify_refusal(550, status, text, stage=Stage.EVENT) != Refusal.SETUP

@@ -57,6 +57,13 @@ def test_after_a_mail_that_another_worker_handed_over_one_refusal_is_not_ours() 
     assert scopes([LATER] * 3, has_accepted=True) == [FAST] * 3
 
 
+def test_a_server_that_knows_no_address_suppresses_nobody() -> None:
+    assert scopes([GONE] * 3) == [OURS] * 3
+    assert scopes([GONE] * 2) == [NONE] * 2
+    assert scopes([GONE] * 3 + [TAKEN]) == [NONE] * 4
+    assert scopes([GONE] * 3, has_accepted=True) == [NONE] * 3
+
+
 def test_a_row_may_begin_in_an_earlier_chunk() -> None:
     history = SessionHistory()
     judged = []
