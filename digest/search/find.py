@@ -35,7 +35,7 @@ class Kind(StrEnum):
     """The kinds of results."""
 
     NOTHING_ASKED = "nothing asked"
-    IDENTIFIER = "identifier"  # the one paper that bears it
+    IDENTIFIER = "identifier"  # the one paper that bears it, or none
     LISTED = "listed"  # no words, only filters: the newest papers
     FOUND = "found"
 
@@ -118,36 +118,36 @@ def having_all(typed: str) -> QuerySet[SearchText]:
 
 
 def _search(typed: str, query: Query, about: _Search, *, is_filtered: bool) -> SearchResult:
-    if (name := identifier_in(typed)) and (found := _that_bear(name, about)):
+    name = identifier_in(typed)
+    if name and (found := _that_bear(name, about)):
         return SearchResult(query=query, kind=Kind.IDENTIFIER, papers=tuple(found), with_all=1)
     if not query.clauses:
-        if not is_filtered:
-            return SearchResult(query=query, kind=Kind.NOTHING_ASKED)
-        rows = about.rows.filter(Matches(about.groups)) if about.groups else about.rows
-        newest = rows.order_by("-paper__first_seen_at", "-pk").values_list("pk", flat=True)[: MOST + 1]
-        papers = tuple(newest)
-        kept = papers[:MOST]
-        return SearchResult(query=query, kind=Kind.LISTED, papers=kept, with_all=len(kept), is_cut=len(papers) > MOST)
+        return _newest_papers(query, about) if is_filtered else SearchResult(query=query, kind=Kind.NOTHING_ASKED)
     about.papers = vocabulary.paper_count()
+    if name and not typed.strip().isdecimal():
+        # the words of an address say nothing about a paper, but another paper may cite it
+        result = _with_words(query, about, or_some=False)
+        return result if result.papers else replace(result, kind=Kind.IDENTIFIER)
     result = _with_words(query, about)
-    if len(result.papers) == 0 or result.with_all == 0:
+    if not result.with_all:
         corrected, instead = _corrected(query, about)
         if instead and (better := _with_words(corrected, about)).with_all:
-            return SearchResult(
-                query=corrected,
-                kind=Kind.FOUND,
-                papers=better.papers,
-                with_all=better.with_all,
-                instead=instead,
-                is_cut=better.is_cut,
-            )
+            return replace(better, instead=instead)
     return result
+
+
+def _newest_papers(query: Query, about: _Search) -> SearchResult:
+    """Return the newest papers that the filters let pass."""
+    rows = about.rows.filter(Matches(about.groups)) if about.groups else about.rows
+    newest = list(rows.order_by("-paper__first_seen_at", "-pk").values_list("pk", flat=True)[: MOST + 1])
+    papers = tuple(newest[:MOST])
+    return SearchResult(query=query, kind=Kind.LISTED, papers=papers, with_all=len(papers), is_cut=len(newest) > MOST)
 
 
 # --- papers that have the words ---------------------------------------------------------------------------------------
 
 
-def _with_words(query: Query, about: _Search) -> SearchResult:
+def _with_words(query: Query, about: _Search, *, or_some: bool = True) -> SearchResult:
     _look_up(query, about)
     rows, is_cut = _with_all(query, about)
     having = vocabulary.having(query.clauses, about.known)
@@ -157,7 +157,7 @@ def _with_words(query: Query, about: _Search) -> SearchResult:
     if about.by_date:
         ordered.sort(reverse=True)
     with_all = ordered[:MOST]
-    some = _with_some(query, having, about, without=with_all) if len(with_all) < FEW else []
+    some = _with_some(query, having, about, without=with_all) if or_some and len(with_all) < FEW else []
     return SearchResult(
         query=query,
         kind=Kind.FOUND,

@@ -84,7 +84,7 @@ def search_page(request: HttpRequest) -> HttpResponse:
     if asked.is_search and too_many(request, "search"):
         return render(request, "429.html", status=429)
     found = search.search(asked.typed, now=now, filters=asked.filters, by_date=asked.by_date)
-    if found.kind == Kind.IDENTIFIER:
+    if found.kind == Kind.IDENTIFIER and found.papers:
         return redirect(path_of(Paper.objects.get(pk=found.papers[0])))
     page = Paginator(found.papers, SHOWN).get_page(request.GET.get("page"))
     newest = {

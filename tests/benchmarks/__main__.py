@@ -16,6 +16,7 @@ from tests.benchmarks.command_line import Parser, Refused, console, machine, ref
 PARTS = {
     "mails": "how fast digests are made and sent, after a check that they are right (the default)",
     "ranking": "how well the ranking finds what recorded readers saved, beside a plain BM25",
+    "search": "how well and how fast search finds known papers on both databases, beside the old search",
     "trending": "how well the morning's trending score finds the papers that have most votes later",
     "text": "how much raw TeX is left in cleaned titles and abstracts, and which words were lost",
     "topics": "how well the default topics file papers that two people labelled, beside the earlier rules",

@@ -89,11 +89,12 @@ def _with(dice: random.Random, change: Callable[[str], str], paper: Recorded) ->
     """Return four telling words of a title, one of which is changed."""
     words = telling(paper.title)
     some = [words[at] for at in sorted(dice.sample(range(len(words)), 4))]
-    places = [at for at, word in enumerate(some) if len(word) > 4 and word.isalpha() and change(word) != word]
+    changed = {at: change(word) for at, word in enumerate(some) if len(word) > 4 and word.isalpha()}
+    places = [at for at, word in changed.items() if word not in words]
     if not places:
         return ""
     at = dice.choice(places)
-    return " ".join([*some[:at], change(some[at]), *some[at + 1 :]])
+    return " ".join([*some[:at], changed[at], *some[at + 1 :]])
 
 
 def _typo(dice: random.Random, word: str) -> str:

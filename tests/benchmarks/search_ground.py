@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import random
 import sys
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,8 +22,11 @@ from django.db import connection, transaction  # noqa: E402
 
 from digest.identifiers.canonical import title_identifier  # noqa: E402
 from digest.models import Edition, EditionPaper, Identifier, Paper  # noqa: E402
-from digest.search import index, search  # noqa: E402
+from digest.search import index, search, similar  # noqa: E402
+from digest.search.analysis import field  # noqa: E402
+from digest.search.likeness import Text, likeness  # noqa: E402
 from tests.benchmarks import search_by_like  # noqa: E402
+from tests.benchmarks.evaluate import ndcg  # noqa: E402
 from tests.benchmarks.known_items import Item, Recorded, known_items  # noqa: E402
 from tests.benchmarks.recorded_papers import invented, recorded  # noqa: E402
 
@@ -87,8 +93,6 @@ def measure(items: Sequence[Item], find: Callable[[str], Sequence[int]]) -> dict
         spent = (time.perf_counter() - begun) * 1000
         place = next((at for at, pk in enumerate(ids, 1) if keys[pk] == item.key), 0)
         found.setdefault(item.kind, []).append((place, spent))
-        if "-v" in sys.argv and not 0 < place <= 5:
-            sys.stderr.write(f"{item.kind} | {item.typed} | {place}\n")
     return {kind: _figures(pairs) for kind, pairs in found.items()}
 
 
@@ -115,6 +119,32 @@ def total(kinds: dict[str, Any]) -> dict[str, float]:
     }
 
 
+def similarity(data: Path, *, seed: int) -> dict[str, float]:
+    """Return nDCG@10 on csfcube's pools, shuffled, and the median milliseconds of ``similar`` for a hundred papers."""
+    tasks = list(_lines(data / "ranking_tasks" / "csfcube.cases.jsonl.gz"))
+    papers = {row["id"]: row for row in _lines(data / "ranking_tasks" / "csfcube.papers.jsonl.gz")}
+    texts = {key: Text.of(field(row["title"]).terms, field(row["abstract"]).terms) for key, row in papers.items()}
+    having = Counter(term for text in texts.values() for term in text.terms)
+    dice = random.Random(seed)  # noqa: S311 (the same order each time)
+    gains = defaultdict(list)
+    for task in tasks:
+        pool = dice.sample(task["pool"], len(task["pool"]))
+        scores = likeness(texts[task["likes"][0]], [texts[key] for key in pool], having, len(texts))
+        best = sorted(range(len(pool)), key=lambda place, scores=scores: -scores[place])
+        gains[task["user"]].append(ndcg([pool[place] for place in best[:10]], task["relevant"]))
+    spent = []
+    for pk in dice.sample(list(Paper.objects.values_list("pk", flat=True)), 100):
+        begun = time.perf_counter()
+        similar(pk, now=NOW)
+        spent.append((time.perf_counter() - begun) * 1000)
+    return {"ndcg": mean(map(mean, gains.values())), "median_ms": median(spent), "p95_ms": sorted(spent)[95]}
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
 def main(data: str, count: str, seed: str, with_old: str) -> None:
     begun = time.perf_counter()
     papers = recorded(Path(data), min(int(count), 20_000))
@@ -122,6 +152,7 @@ def main(data: str, count: str, seed: str, with_old: str) -> None:
     papers += list(invented(papers, int(count) - len(papers), seed=int(seed)))
     figures: dict[str, Any] = {"papers": len(papers), "read_seconds": time.perf_counter() - begun}
     figures |= fill(papers)
+    figures["similar"] = similarity(Path(data), seed=int(seed))
     finders: dict[str, Callable[[str], Sequence[int]]] = {"new": lambda typed: search(typed, now=NOW).papers}
     if with_old == "old":
         finders["old"] = lambda typed: search_by_like.search(typed, now=NOW).papers

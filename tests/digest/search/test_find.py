@@ -164,6 +164,12 @@ def test_an_identifier_of_no_paper_is_searched_for_as_words() -> None:
     assert (result("2401.01234").kind, found("2401.01234")) == (Kind.FOUND, ["We extend 2401.01234 to the sea"])
 
 
+def test_the_words_of_an_address_that_no_paper_has_find_nothing() -> None:
+    publish(entry(1, title="Papers, abs and arXiv"), entry(2, title="Org charts"))
+    for typed in ("https://arxiv.org/abs/2401.99999", "doi:10.5555/none", "https://org.example/papers/abs"):
+        assert (result(typed).kind, result(typed).papers) == (Kind.IDENTIFIER, ())
+
+
 def test_filters_narrow_a_search_and_list_the_newest_papers_without_words() -> None:
     topic("Seas", keywords=["tides"])
     publish(entry(1, title="Tides", categories=("physics.ao-ph", "cs.LG")), entry(2, title="Waves"))

@@ -51,7 +51,7 @@ def test_an_identifier_or_an_address_leads_to_the_page_of_its_paper() -> None:
 def test_a_paper_that_is_hidden_is_not_led_to() -> None:
     publish(entry(1))
     CuratorPick.objects.create(paper=Paper.objects.get(), edition_date=NOON.date(), verdict="hide")
-    assert "No paper was found" in ask(q="2603.00001")
+    assert "No paper here has this number or address" in ask(q="2603.00001")
 
 
 def test_corrected_words_and_papers_with_some_of_the_words_are_said() -> None:
