@@ -1,4 +1,4 @@
-"""How long the dashboard's pages take, and how many queries: as a curator with every role would open them."""
+"""Time the dashboard's pages and the public ones, and count their queries, as a curator with every role opens them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.db.models import Count
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from digest.dashboard.pages import PAGES
-from digest.models import Source
+from digest.models import EditionPaper, Source
+from digest.web.cards import path_of
 from subscriptions.models import Topic
 
 ROUNDS = 10
@@ -32,7 +34,7 @@ class PageTime:
 
 
 def addresses() -> Iterator[tuple[str, str]]:
-    """Label and path of every page of the dashboard, and of one source and one topic, where there are any."""
+    """Yield label and path of every page of the dashboard and of the public ones; of one source, topic and paper."""
     for name, label, _ in PAGES:
         yield str(label), reverse(name)
     for label, name, row in (
@@ -41,6 +43,12 @@ def addresses() -> Iterator[tuple[str, str]]:
     ):
         if row is not None:
             yield label, reverse(name, args=[row.pk])
+    yield "Public: home", reverse("home")
+    yield "Public: topics", reverse("topics")
+    if (busiest := Topic.objects.annotate(count=Count("papers")).order_by("-count").first()) is not None:
+        yield "Public: busiest topic", reverse("topic", args=[busiest.slug])
+    if (seen := EditionPaper.objects.exclude(trending=None).select_related("paper").first()) is not None:
+        yield "Public: one paper", path_of(seen.paper)
 
 
 def measure(rounds: int = ROUNDS) -> list[PageTime]:
