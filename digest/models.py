@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Coalesce
 from django.utils.functional import cached_property
 
 from digest.record import DigestRecord, UnknownVersion
@@ -401,13 +400,12 @@ class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
         As in planning, a paper judged for one edition bears that in the next ones too. A withdrawn one is among them:
         its page says so.
         """
-        judged = CuratorPick.objects.filter(paper=models.OuterRef("paper"))
-        last = judged.filter(edition_date__lte=now.date()).order_by("-edition_date").values("verdict")[:1]
-        return (
-            self.filter(~models.Exists(judged.filter(embargo_until__gt=now)))
-            .alias(last_verdict=Coalesce(models.Subquery(last), models.Value("")))
-            .exclude(last_verdict=CuratorPick.Verdict.HIDE)
-        )
+        # both lists are short and read once for a query, not once for each row
+        judged = CuratorPick.objects.filter(edition_date__lte=now.date())
+        later = judged.filter(paper=models.OuterRef("paper"), edition_date__gt=models.OuterRef("edition_date"))
+        hidden = judged.filter(~models.Exists(later), verdict=CuratorPick.Verdict.HIDE)
+        held_back = CuratorPick.objects.filter(embargo_until__gt=now)
+        return self.exclude(paper__in=hidden.values("paper")).exclude(paper__in=held_back.values("paper"))
 
 
 class EditionPaper(models.Model):

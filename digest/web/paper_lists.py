@@ -77,6 +77,7 @@ def _topic(request: HttpRequest) -> Topic | None:
 
 def _page(request: HttpRequest, found: PublicList) -> Page:
     """Return the requested page; the first or the last one for an invalid number."""
-    paginator = Paginator(found.others, SHOWN)
-    paginator.count = found.count  # counted already, with those that have votes
+    rows: Any = found  # it is only sliced: its papers are counted already
+    paginator = Paginator(rows, SHOWN)
+    paginator.count = found.count
     return paginator.get_page(request.GET.get("page"))

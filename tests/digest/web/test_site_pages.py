@@ -99,6 +99,6 @@ def test_about_names_the_sources_that_are_read_and_who_runs_the_site(settings: A
 
 def test_the_privacy_page_gives_the_periods_that_hold() -> None:
     words = " ".join(re.sub("<[^>]+>", " ", get("/privacy")).split())
-    assert "deleted after 7 days" in words
+    assert "are deleted after 7 days" in words
     assert "for 30 days" in words
     assert "lasts 2 hours" in words
