@@ -22,7 +22,8 @@ from digest.models import EditionPaper, Paper, PaperChange, Verdict
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
 from digest.reader_data import verdicts
 from digest.web.cards import PageCard, name_of, page_cards, path_of
-from digest.web.paper_facts import AUTHORS_SHOWN, PaperFacts, facts_of, json_ld_of, reference_of
+from digest.web.paper_facts import AUTHORS_SHOWN, PaperFacts, facts_of, reference_of
+from digest.web.structured_data import article
 from subscriptions.rate_limits import too_many
 from subscriptions.web.sessions import reader_of
 
@@ -68,7 +69,7 @@ def _context(facts: PaperFacts) -> dict[str, object]:
     return {
         "facts": facts,
         "canonical": path,
-        "json_ld_value": json_ld_of(facts, path=path),
+        "json_ld_value": article(facts, path=path),
         "authors_shown": facts.authors[:AUTHORS_SHOWN],
         "authors_folded": facts.authors[AUTHORS_SHOWN:],
         "exports": [(format, reverse("paper_export", args=[name_of(facts.paper), format])) for format in FORMATS],

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -209,24 +207,3 @@ def reference_of(paper: Paper, names: Sequence[str]) -> Reference:
         doi=doi,
         is_preprint="arxiv" in first or is_preprint(doi),
     )
-
-
-def json_ld_of(facts: PaperFacts, *, path: str) -> dict[str, Any]:
-    """Return the work as schema.org describes it, for search engines; ``path`` is the page's own."""
-    reference, address = facts.reference, settings.SITE_URL + path
-    parts = reference.date_parts
-    values: dict[str, Any] = {
-        "@context": "https://schema.org",
-        "@type": "ScholarlyArticle",
-        "headline": facts.title[:110],
-        "name": facts.title,
-        "author": [{"@type": "Person", "name": name} for name in facts.authors],
-        "abstract": facts.abstract,
-        "datePublished": "-".join([f"{parts[0]:04}", *(f"{part:02}" for part in parts[1:])]) if parts else "",
-        "url": address,
-        "mainEntityOfPage": address,
-        "identifier": facts.paper.identifier if reference.arxiv or reference.doi else "",
-        "sameAs": [link.url for link in facts.links if link.kind in ("abstract", "doi", "pubmed")],
-        "keywords": [topic.name for topic in facts.topics],
-    }
-    return {name: value for name, value in values.items() if value}

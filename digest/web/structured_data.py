@@ -1,4 +1,4 @@
-"""Describe lists of papers to search engines in the vocabulary of schema.org, as JSON-LD."""
+"""Describe papers and lists of them to search engines in the vocabulary of schema.org, as JSON-LD."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from digest.web.cards import PageCard
+from digest.web.paper_facts import PaperFacts
 
 
 def item_list(papers: Sequence[PageCard], *, first: int) -> dict[str, Any]:
@@ -30,5 +31,26 @@ def _article(one: PageCard) -> dict[str, Any]:
         "sameAs": card.url,
         "author": [{"@type": "Person", "name": name} for name in card.authors],
         "datePublished": card.published,
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def article(facts: PaperFacts, *, path: str) -> dict[str, Any]:
+    """Return the ScholarlyArticle of a paper's own page, which is at ``path``."""
+    reference, address = facts.reference, settings.SITE_URL + path
+    parts = reference.date_parts
+    values: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "ScholarlyArticle",
+        "headline": facts.title[:110],
+        "name": facts.title,
+        "author": [{"@type": "Person", "name": name} for name in facts.authors],
+        "abstract": facts.abstract,
+        "datePublished": "-".join([f"{parts[0]:04}", *(f"{part:02}" for part in parts[1:])]) if parts else "",
+        "url": address,
+        "mainEntityOfPage": address,
+        "identifier": facts.paper.identifier if reference.arxiv or reference.doi else "",
+        "sameAs": [link.url for link in facts.links if link.kind in ("abstract", "doi", "pubmed")],
+        "keywords": [topic.name for topic in facts.topics],
     }
     return {name: value for name, value in values.items() if value}

@@ -144,7 +144,7 @@ def test_the_repository_that_a_source_names_goes_before_one_in_the_abstract() ->
 def test_a_pick_is_shown_with_its_note() -> None:
     edition = publish(entry(1))
     CuratorPick.objects.create(paper=Paper.objects.get(), edition_date=edition.date, verdict="pick", note="Read this")
-    assert "Picked by the curators : Read this" in words(get("/papers/2603.00001"))
+    assert "Picked by the editors : Read this" in words(get("/papers/2603.00001"))
 
 
 def test_a_withdrawn_work_says_so() -> None:
