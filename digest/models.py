@@ -120,6 +120,7 @@ class Paper(models.Model):
     primary_category = models.CharField(max_length=100, blank=True)
     url = models.CharField(max_length=2000, blank=True)
     code_url = models.CharField(max_length=300, blank=True, default="", help_text="its repository, as a source says")
+    project_url = models.CharField(max_length=300, blank=True, default="", help_text="its project's page, likewise")
     published_at = models.DateTimeField(null=True, blank=True)
     published_precision = models.CharField(
         max_length=5,

@@ -28,8 +28,9 @@ class DigestRecord:
 
     ``arrived`` papers were offered to the reader, ``matched`` of them answered what they ``asked_for`` (in words).
     ``nothing`` is the StatusReason of a mail without papers, else empty. ``also`` are ids of up to three papers that
-    trend, ``summaries`` those of the PaperSummary rows that its papers show. ``occasion`` is ``first`` (then ``rhythm``
-    and ``limit`` say what to expect), ``catch_up`` (then ``since`` is the ISO date of the oldest edition) or empty.
+    trend, ``summaries`` those of the PaperSummary rows that its papers show. ``full`` says that the mail has the
+    abstracts. ``occasion`` is ``first`` (then ``rhythm`` and ``limit`` say what to expect), ``catch_up`` (then
+    ``since`` is the ISO date of the oldest edition) or empty.
     """
 
     arrived: int = 0
@@ -39,6 +40,7 @@ class DigestRecord:
     nothing: str = ""
     also: Sequence[int] = ()
     summaries: Sequence[int] = ()
+    full: bool = False
     occasion: str = ""
     rhythm: str = ""
     limit: int = 0
@@ -61,6 +63,7 @@ class DigestRecord:
             "nothing": str(self.nothing),
             "also": list(self.also),
             "summaries": list(self.summaries),
+            "full": self.full,
             "occasion": self.occasion,
             "rhythm": self.rhythm,
             "limit": self.limit,
@@ -93,6 +96,8 @@ class DigestRecord:
         names = (name for why in self.reasons for kind, label, _ in why for name in (kind, label))
         if not all(isinstance(number, int) for number in numbers):
             raise TypeError("a number is none")
+        if not isinstance(self.full, bool):
+            raise TypeError("whether it is full is not said")
         if not all(isinstance(word, str) for word in (*words, *names)):
             raise TypeError("a word is none")
         if self.since:

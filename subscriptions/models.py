@@ -105,6 +105,10 @@ class Subscriber(models.Model):
         UNSUBSCRIBED = "unsubscribed", "unsubscribed"
         ERASED = "erased", "erased"
 
+    class Layout(models.TextChoices):
+        COMPACT = "compact", "one sentence of each paper"
+        FULL = "full", "the abstracts too"
+
     public_id = models.CharField(max_length=22, default=new_public_id, editable=False)
     email = models.EmailField(max_length=254)
     email_key = models.CharField(max_length=254, editable=False)
@@ -117,6 +121,8 @@ class Subscriber(models.Model):
     max_papers = models.PositiveSmallIntegerField(default=10)
     hype = models.PositiveSmallIntegerField(default=50, help_text="weight of popularity, 0 to 100")
     quiet_days = models.BooleanField(default=False, help_text="write on days with nothing for them, too")
+    layout = models.CharField(max_length=7, choices=Layout, default=Layout.COMPACT)
+    also_trending = models.BooleanField(default=True, help_text="name papers that trend and match no wish, too")
     paused_until = models.DateField(null=True, blank=True)
     pending_email = models.EmailField(max_length=254, null=True, blank=True)  # noqa: DJ001 (absent is not empty)
     pending_since = models.DateTimeField(null=True, blank=True)

@@ -14,7 +14,8 @@ from subscriptions.models import WEEKDAYS_WORKING, Preference, Subscriber, Topic
 from subscriptions.schedule import instant, local_date, next_send_at
 
 HALF_A_DAY = timedelta(hours=12)  # two digests are never closer than this
-SAVED = ("zone", "send_hour", "weekdays", "max_papers", "hype", "quiet_days", "next_send_at")
+CONTENTS = ("max_papers", "hype", "quiet_days", "layout", "also_trending")  # of a digest, beside the wishes
+SAVED = ("zone", "send_hour", "weekdays", *CONTENTS, "next_send_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Wish:
 class Choices:
     """Schedule, size and contents of a reader's digest. ``weekdays`` are bits, Monday is 1; ``hype`` is 0 to 100.
 
-    ``quiet_days`` also asks for a mail on days without papers for the reader.
+    ``quiet_days`` also asks for a mail on days without papers for the reader, ``layout`` is a Subscriber.Layout, and
+    ``also_trending`` asks for the names of trending papers that match no wish.
     """
 
     zone: str = "UTC"
@@ -39,6 +41,8 @@ class Choices:
     max_papers: int = 10
     hype: int = 50
     quiet_days: bool = False
+    layout: str = Subscriber.Layout.COMPACT.value
+    also_trending: bool = True
     wishes: tuple[Wish, ...] = field(default=())
 
     def as_json(self) -> dict[str, Any]:
@@ -57,9 +61,7 @@ class Choices:
             zone=reader.zone,
             send_hour=reader.send_hour,
             weekdays=reader.weekdays,
-            max_papers=reader.max_papers,
-            hype=reader.hype,
-            quiet_days=reader.quiet_days,
+            **{name: getattr(reader, name) for name in CONTENTS},
             wishes=tuple(Wish(row.kind, row.topic.slug if row.topic else row.value, row.stance) for row in rows),
         )
 
@@ -79,7 +81,8 @@ def save_choices(reader: Subscriber, choices: Choices, *, now: datetime) -> bool
             return False
         when, due = (reader.zone, reader.send_hour, reader.weekdays), reader.next_send_at
         reader.zone, reader.send_hour, reader.weekdays = choices.zone, choices.send_hour, choices.weekdays
-        reader.max_papers, reader.hype, reader.quiet_days = choices.max_papers, choices.hype, choices.quiet_days
+        for name in CONTENTS:
+            setattr(reader, name, getattr(choices, name))
         is_moved = when != (reader.zone, reader.send_hour, reader.weekdays)
         if due is None:
             reader.next_send_at = next_regular(reader, now=now)

@@ -11,7 +11,7 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
-from digest.compose.card import NAME_LENGTH, Card
+from digest.compose.card import NAME_LENGTH, Card, date_in_words
 from digest.compose.letter import Letter
 from digest.compose.phrases import join_words, plural, shorten
 from digest.compose.reasons import Reason, reason_in_words
@@ -55,20 +55,34 @@ class Sender:
 
 
 class Item(NamedTuple):
-    """One paper of a digest: its number in the mail (from 1), its card, its reason, and a curator's note or none."""
+    """One paper of a digest: its number in the mail (from 1), its card, its reason, and a curator's note if picked."""
 
     number: int
     card: Card
     why: str
     note: str
+    is_pick: bool = False
+
+
+class Look(NamedTuple):
+    """How papers are shown: ``full`` with their abstracts, and with what differs between them, source and date.
+
+    ``site`` is where their pages are, empty for none.
+    """
+
+    full: bool = False
+    site: str = ""
+    source: bool = True
+    date: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
     """All words of one digest. ``items`` are in the order shown, picks first; ``left_out`` counts those without space.
 
-    Only a first digest and one that catches up have an ``opening``; ``also`` are further trending papers; ``letter`` is
-    the curators' letter of the day.
+    ``about`` says once what is the same for all papers, and ``look`` what each of them says. Only a first digest and
+    one that catches up have an ``opening``; ``also`` are further trending papers; ``letter`` is the curators' letter of
+    the day.
     """
 
     subject: str
@@ -82,6 +96,8 @@ class Digest:
     why_you: str
     reader: Reader
     sender: Sender
+    look: Look
+    about: str = ""
     opening: str = ""
     letter: Letter | None = None
     also: tuple[Card, ...] = ()
@@ -123,6 +139,7 @@ def compose(
     since: date | None = None,
     subject: str = "",
     letter: Letter | None = None,
+    full: bool = False,
 ) -> Digest:
     """Compose the words of one reader's digest.
 
@@ -130,16 +147,23 @@ def compose(
     reader's time zone, ``arrived`` the number of new papers, ``matched`` how many of them match the reader's wishes.
     ``completeness`` are the lines of :func:`digest.compose.completeness.completeness_in_words`. ``occasion`` is
     ``first``, ``catch_up`` (then ``since`` is the day of the oldest edition used) or empty. A given ``subject`` is
-    kept. ``letter`` stands above the papers. Raises ValueError without papers: an empty day is a skip or
-    :func:`compose_nothing`.
+    kept. ``full`` adds the abstracts; ``letter`` stands above the papers. Raises ValueError without papers: an empty
+    day is a skip or :func:`compose_nothing`.
     """
     if not cards:
         raise ValueError("a digest needs at least one paper")
     chosen = [(card, reasons, _note(reasons)) for card, reasons in cards]
     picked = sum(note is not None for _, _, note in chosen)
+    source, published, place = _same_for_all([card for card, _, _ in chosen])
     papers = tuple(
         [
-            Item(number, card, reason_in_words(reasons, facts=card.facts), shorten(note, NOTE_LENGTH) if note else "")
+            Item(
+                number,
+                card,
+                reason_in_words(reasons, facts=card.facts, links=card.links, place=place),
+                shorten(note, NOTE_LENGTH) if note else "",
+                note is not None,
+            )
             for number, (card, reasons, note) in enumerate(sorted(chosen, key=lambda one: one[2] is None), 1)
         ]
     )
@@ -159,6 +183,8 @@ def compose(
         why_you=_why_you(reader, voted=is_voted),
         reader=reader,
         sender=sender,
+        about=_about(len(papers), source, published, place),
+        look=Look(full=full, site=sender.site_url, source=not source, date=not published),
         opening=_opening(reader, occasion, since),
         letter=letter,
         also=tuple(also),
@@ -198,15 +224,16 @@ def compose_nothing(
 
 
 def subject_line(day: date, titles: Sequence[str]) -> str:
-    """Return the day and the first title in at most 78 characters: ``23 Nov: Everything in Its Place and 9 more``.
+    """Return the day, the number of papers and the first title in at most 78 characters.
 
+    A mail program that shows 50 of them still shows half a title: ``23 Nov, 10 papers: Everything in Its Place``.
     Without titles, return ``23 Nov: nothing for you today``.
     """
-    before = f"{day.day} {day:%b}: "
+    before = f"{day.day} {day:%b}"
     if not titles:
-        return f"{before}nothing for you today"
-    after = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
-    return before + shorten(titles[0], SUBJECT_LENGTH - len(before) - len(after)) + after
+        return f"{before}: nothing for you today"
+    before += f", {plural(len(titles), 'paper')}: "
+    return before + shorten(titles[0], SUBJECT_LENGTH - len(before))
 
 
 def _preheader(titles: Sequence[str]) -> str:
@@ -225,6 +252,26 @@ def _note(reasons: Sequence[Reason]) -> str | None:
         if reason.kind == "pick":
             return reason.label
     return None
+
+
+def _same_for_all(cards: Sequence[Card]) -> tuple[str, str, str]:
+    """Return the source, the ISO date and the place of the votes that all of these papers have; empty where they
+    differ.
+    """
+    sources, days = {card.source for card in cards}, {card.published for card in cards}
+    places = {fact.where for card in cards for fact in card.facts if fact.what == "upvote"}
+    source, day, place = (found.pop() if len(found) == 1 else "" for found in (sources, days, places))
+    return source or "", day or "", place or ""
+
+
+@lru_cache(maxsize=1000)
+def _about(count: int, source: str, published: str, place: str) -> str:
+    """Return what is the same for all papers: ``All from arXiv, 20 Nov 2026. Upvotes from Hugging Face.``"""
+    where = f"from {source}" if source else ""
+    said = ", ".join(part for part in (where, date_in_words(published)) if part)
+    said = f"All {said}" if count > 1 and said else said
+    sentences = (said[:1].upper() + said[1:], f"Upvotes are from {place}" if place else "")
+    return " ".join(f"{sentence}." for sentence in sentences if sentence)
 
 
 def _overview(arrived: int, matched: int, chosen: int, picked: int, *, asked: bool, voted: bool) -> str:
@@ -249,7 +296,7 @@ def _opening(reader: Reader, occasion: str, since: date | None) -> str:
         when = f" {shorten(reader.rhythm, NAME_LENGTH)}" if reader.rhythm else ""
         many = f", with at most {plural(reader.limit, 'paper')} each" if reader.limit else ""
         tune = "The links under each paper tune what comes next. " if reader.feedback_url else ""
-        leave = "To change anything, use Preferences at the foot; to leave, Unsubscribe, there and at the top."
+        leave = "Preferences and Unsubscribe are at the top and at the foot."
         # the copy on the web has no link to unsubscribe
         return (
             f"This is your first digest. The next ones come{when or ' on the days you chose'}{many}. {tune}"

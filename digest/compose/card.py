@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from markupsafe import escape
@@ -39,6 +39,22 @@ class Fact:
     where: str
 
 
+class Link(NamedTuple):
+    """An address about a paper, beside its page, and a key of LINKS."""
+
+    kind: str
+    url: str
+
+
+# Kind of a link -> its words, and the fact that is told with it
+LINKS = {
+    "pdf": ("PDF", ""),
+    "code": ("Code", "star"),
+    "project": ("Project", ""),
+    "discussion": ("Discussion", "comment"),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """A paper as every reader sees it; :func:`card_for` makes it and bounds every part.
@@ -47,7 +63,8 @@ class Card:
     between. ``sentence`` is the one of the abstract that says what was done or found, and ``abstract`` its beginning,
     in whole sentences. ``url`` is empty without a safe link. ``published`` is an ISO date, only ``2026-11`` or ``2026``
     where no more is known. ``also_in`` are the codes of further categories. A ``summary`` is shown instead of the
-    sentence; ``summary_by`` names its source, and is empty for the operator's model.
+    sentence; ``summary_by`` names its source, and is empty for the operator's model. ``links`` are in the order of
+    LINKS. ``page`` is the paper's name in the address of its page here.
     """
 
     identifier: str
@@ -65,11 +82,20 @@ class Card:
     abstract: str = ""
     summary: str = ""
     summary_by: str = ""
+    links: tuple[Link, ...] = ()
+    page: str = ""
 
     @property
     def summary_label(self) -> str:
         """Return who wrote the summary: ``Summary: Hugging Face``, ``Machine-written summary``."""
         return f"Summary: {self.summary_by}" if self.summary_by else "Machine-written summary"
+
+    @property
+    def named_links(self) -> tuple[tuple[str, str], ...]:
+        """Return the words and the address of each link: ``Code (340 stars)``."""
+        counts = {fact.what: plural(fact.count, fact.what) for fact in self.facts}
+        named = [(*LINKS[link.kind], link.url) for link in self.links if link.kind in LINKS]
+        return tuple((f"{words} ({counts[what]})" if what in counts else words, url) for words, what, url in named)
 
     @property
     def byline(self) -> str:
@@ -80,6 +106,15 @@ class Card:
         return f"{', '.join(first)} … {last} (+{self.more_authors:,})"
 
     @property
+    def short_byline(self) -> str:
+        """Return the authors on half a line: all up to three, else two and the last: ``A, B … Z (+13)``."""
+        count = len(self.authors) + self.more_authors
+        if count <= 3:
+            return ", ".join(self.authors)
+        first, second, *_, last = self.authors
+        return f"{first}, {second} … {last} (+{count - 3:,})"
+
+    @property
     def categories(self) -> tuple[str, ...]:
         """Return the first category with its name and the others as codes: ``cs.LG Machine Learning``, ``stat.ML``."""
         first = f"{self.category} {self.category_name}".strip()
@@ -88,10 +123,12 @@ class Card:
     @property
     def seen(self) -> str:
         """Return the source and the date: ``arXiv · 20 Nov 2026``."""
-        known = len(self.published or "")
-        day = date.fromisoformat(f"{self.published}-01-01"[:10]) if self.published else None
-        when = day and (f"{day.day} {day:%b %Y}" if known > 7 else f"{day:%b %Y}" if known > 4 else f"{day:%Y}")
-        return " · ".join(part for part in (self.source, when) if part)
+        return " · ".join(part for part in (self.source, self.when) if part)
+
+    @property
+    def when(self) -> str:
+        """Return the date in words, empty where it is not known."""
+        return date_in_words(self.published or "")
 
     @property
     def counts(self) -> str:
@@ -104,6 +141,7 @@ class Card:
             "authors": list(self.authors),
             "also_in": list(self.also_in),
             "facts": [[fact.count, fact.what, fact.where] for fact in self.facts],
+            "links": [list(link) for link in self.links],
         }
 
     @classmethod
@@ -112,10 +150,14 @@ class Card:
 
         Before ``sentence`` existed, a card had a ``snippet``: the abstract's first two or three sentences.
         """
-        facts = tuple(Fact(*fact) for fact in values["facts"])
-        lists = {"authors": tuple(values["authors"]), "also_in": tuple(values.get("also_in", ()))}
+        lists = {
+            "authors": tuple(values["authors"]),
+            "also_in": tuple(values.get("also_in", ())),
+            "facts": tuple(Fact(*fact) for fact in values["facts"]),
+            "links": tuple(Link(*link) for link in values.get("links", ())),
+        }
         kept = {name: value for name, value in values.items() if name != "snippet"}
-        return cls(**{"sentence": values.get("snippet", ""), **kept, **lists, "facts": facts})
+        return cls(**{"sentence": values.get("snippet", ""), **kept, **lists})
 
 
 def card_for(
@@ -132,11 +174,13 @@ def card_for(
     published: date | None = None,
     precision: str = "day",
     facts: Iterable[Fact] = (),
+    links: Mapping[str, str] | None = None,
+    page: str = "",
 ) -> Card:
     """Make a paper's card from Unicode, each part visible, on one line and bounded. Never raises.
 
     ``categories`` are all codes of the paper; a few are shown after the first, ``category``. Of ``published`` the parts
-    up to ``precision`` (``day month year``) are known.
+    up to ``precision`` (``day month year``) are known. Of ``links``, by kind, those that are safe are kept.
     """
     names = [name for name in (shorten(_visible(author), NAME_LENGTH) for author in authors) if name]
     codes = dict.fromkeys(shorten(code, NAME_LENGTH) for code in categories if code and code != category)
@@ -154,6 +198,8 @@ def card_for(
         facts=tuple(facts),
         also_in=tuple(codes)[:OTHER_CATEGORIES],
         abstract=_visible(snippet(abstract, limit=ABSTRACT_LENGTH)),
+        links=tuple(Link(kind, safe) for kind in LINKS if (safe := safe_link((links or {}).get(kind, "")))),
+        page=quote(page, safe="/:;()"),
     )
 
 
@@ -167,13 +213,33 @@ def safe_link(url: str) -> str:
     return url if parts.scheme in ("http", "https") and parts.netloc and len(escape(url)) <= URL_OCTETS else ""
 
 
-def counts_in_words(facts: Sequence[Fact]) -> str:
-    """Return the counts worth showing: ``73 upvotes and 12 comments on Hugging Face, 340 stars on GitHub``."""
-    places: dict[str, list[str]] = {}
+def date_in_words(published: str) -> str:
+    """Return an ISO date, or its month or year, in words: ``20 Nov 2026``, ``Nov 2026``, ``2026``."""
+    if not published:
+        return ""
+    day = date.fromisoformat(f"{published}-01-01"[:10])
+    month = f"{day:%b %Y}"
+    return f"{day.day} {month}" if len(published) > 7 else month if len(published) > 4 else f"{day:%Y}"
+
+
+def untold(facts: Sequence[Fact], links: Sequence[Link]) -> list[Fact]:
+    """Return the facts that none of the links tells."""
+    told = {LINKS[link.kind][1] for link in links if link.kind in LINKS}
+    return [fact for fact in facts if fact.what not in told]
+
+
+def counts_in_words(facts: Sequence[Fact], *, place: str = "") -> str:
+    """Return the counts worth showing: ``73 upvotes and 12 comments on Hugging Face, 340 stars on GitHub``.
+
+    ``place`` is one that need not be named.
+    """
+    counted: dict[str, list[str]] = {}
     for fact in facts:
         if fact.count >= WORTH_SAYING.get(fact.what, 1):
-            places.setdefault(fact.where, []).append(plural(fact.count, fact.what))
-    return ", ".join(f"{join_words(said)}{where and f' on {where}'}" for where, said in places.items())
+            counted.setdefault(fact.where, []).append(plural(fact.count, fact.what))
+    return ", ".join(
+        f"{join_words(said)}{f' on {where}' if where not in ('', place) else ''}" for where, said in counted.items()
+    )
 
 
 def _visible(text: str) -> str:

@@ -192,6 +192,7 @@ def digest_of(
         since=date.fromisoformat(record.since) if record.since else None,
         subject=delivery.subject,
         letter=letter,
+        full=record.full,
     )
 
 

@@ -6,11 +6,18 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from digest.compose.card import NAME_LENGTH, Fact, counts_in_words
+from digest.compose.card import NAME_LENGTH, Fact, Link, counts_in_words, untold
 from digest.compose.phrases import join_words, shorten
 
 # The kinds that mails state in words
 TOLD = frozenset({"pick", "author", "topic", "keyword", "category", "like", "trending"})
+# The kinds that a reader asked for, and the name of one and of several
+WISHES = {
+    "author": ("Author", "Authors"),
+    "topic": ("Topic", "Topics"),
+    "keyword": ("Keyword", "Keywords"),
+    "category": ("Category", "Categories"),
+}
 
 
 # Each reader has a hundred reasons, and a frozen dataclass takes twice as long to make.
@@ -29,18 +36,21 @@ class Reason(NamedTuple):
     contribution: float = 0.0
 
 
-def reason_in_words(reasons: Iterable[Reason], *, facts: Sequence[Fact] = ()) -> str:
-    """Return the reasons in one line: ``Matches your topic Robotics; trending with 73 upvotes on Hugging Face.``
+def reason_in_words(
+    reasons: Iterable[Reason], *, facts: Sequence[Fact] = (), links: Sequence[Link] = (), place: str = ""
+) -> str:
+    """Return the reasons in one line: ``Topic: Robotics · Trending: 73 upvotes on Hugging Face``.
 
     A reader's wish is named whenever it matched; ``like`` and ``trending`` only if they raised the score. ``facts``
-    that are not a reason follow in a second sentence. Never empty: without a reason the paper is on today's list.
+    that are not a reason come last, without those that one of the ``links`` tells. ``place`` is where votes are
+    counted if the mail says it once for all papers. Never empty: without a reason the paper is on today's list.
     """
     told = [
         (reason.kind, reason.label)
         for reason in reasons
         if reason.kind in TOLD and (reason.contribution > 0 or reason.kind not in ("like", "trending"))
     ]
-    return _in_words(tuple(told), tuple(facts))
+    return _in_words(tuple(told), tuple(facts), tuple(links), place)
 
 
 # Kind -> words for the staff; the label follows if there is one
@@ -68,28 +78,22 @@ def terms_in_words(reasons: Iterable[Reason]) -> list[tuple[str, float]]:
 
 # the same paper for the same reason is in many mails
 @lru_cache(maxsize=20_000)
-def _in_words(reasons: tuple[tuple[str, str], ...], facts: tuple[Fact, ...]) -> str:
+def _in_words(
+    reasons: tuple[tuple[str, str], ...], facts: tuple[Fact, ...], links: tuple[Link, ...], place: str
+) -> str:
     labels: dict[str, list[str]] = {}
     for kind, label in reasons:
-        labels.setdefault(kind, []).append(shorten(label, NAME_LENGTH))
-    counts = counts_in_words(facts)
-    clauses = []
-    if "pick" in labels:
-        clauses.append("picked by the editors")
-    if "author" in labels:
-        clauses.append(f"by {join_words(labels['author'])}, whom you follow")
-    wishes = (
-        ("topic", "topics", labels.get("topic", [])),
-        ("keyword", "keywords", [f"“{word}”" for word in labels.get("keyword", [])]),
-        ("category", "categories", labels.get("category", [])),
-    )
-    matches = [f"your {one if len(said) == 1 else many} {join_words(said)}" for one, many, said in wishes if said]
-    if matches:
-        clauses.append(f"matches {join_words(matches)}")
+        short = shorten(label, NAME_LENGTH)
+        labels.setdefault(kind, []).append(f"“{short}”" if kind == "keyword" else short)
+    parts = ["Picked by the editors"] if "pick" in labels else []
+    for kind, (one, many) in WISHES.items():
+        if said := labels.get(kind):
+            parts.append(f"{one if len(said) == 1 else many}: {join_words(said)}")
     if "like" in labels:
-        clauses.append("close to papers you asked for more of")
+        parts.append("Similar to papers you asked for more of")
+    counts = counts_in_words(untold(facts, links), place=place)
     if "trending" in labels:
-        clauses.append(f"trending with {counts}" if counts else "trending")
-    why = "; ".join(clauses)
-    sentences = [why[:1].upper() + why[1:], "" if "trending" in labels else counts]
-    return " ".join(f"{sentence}." for sentence in sentences if sentence) or "On today’s list of new papers."
+        parts.append(f"Trending: {counts}" if counts else "Trending")
+    elif counts:
+        parts.append(counts)
+    return " · ".join(parts) or "On today’s list of new papers"

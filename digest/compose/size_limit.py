@@ -21,12 +21,13 @@ def email_of_nothing(nothing: Nothing) -> RenderedEmail:
 def fit(digest: Digest, *, limit: int = HTML_BYTES) -> tuple[Digest, RenderedEmail]:
     """Render a digest as an e-mail with at most ``limit`` bytes of HTML; return the shown digest and the e-mail.
 
-    An ordinary digest fits at once. Otherwise the fewest of these steps are taken, each from the bottom: shorten
-    sentences, leave sentences out, drop papers and count them in ``left_out``. One paper always stays.
+    An ordinary digest fits at once. Otherwise the fewest of these steps are taken, each from the bottom: leave
+    abstracts out, shorten sentences, leave sentences out, drop papers and count them in ``left_out``. One paper always
+    stays.
     """
     if _size(email := _render(digest)) <= limit:
         return digest, email
-    steps = range(1, 3 * len(digest.papers) - 1)
+    steps = range(1, 4 * len(digest.papers) - 1)
     enough = bisect_left(steps, True, key=lambda step: _size(_render(_lighter(digest, step))) <= limit)
     digest = _lighter(digest, steps[min(enough, len(steps) - 1)])
     return digest, _render(digest)
@@ -42,15 +43,18 @@ def _size(email: RenderedEmail) -> int:
 
 
 def _lighter(digest: Digest, step: int) -> Digest:
-    """Return the digest after ``step`` steps: each paper's sentence shortened, then left out, then the paper."""
+    """Return the digest after ``step`` steps: each abstract left out, sentence shortened, left out, paper dropped."""
     count = len(digest.papers)
-    shorter, without, dropped = (min(max(step - done, 0), count) for done in (0, count, 2 * count))
+    bare, shorter, without, dropped = (min(max(step - stage * count, 0), count) for stage in range(4))
 
     def lightened(items: tuple[Item, ...]) -> tuple[Item, ...]:
         return tuple(
             item._replace(
                 card=replace(
-                    item.card, sentence=left_of(item, item.card.sentence), summary=left_of(item, item.card.summary)
+                    item.card,
+                    sentence=left_of(item, item.card.sentence),
+                    summary=left_of(item, item.card.summary),
+                    abstract="" if item.number > count - bare else item.card.abstract,
                 )
             )
             for item in items

@@ -14,17 +14,17 @@ from types import SimpleNamespace
 
 from markupsafe import escape
 
-from digest.compose.build import Digest, Item
+from digest.compose.build import Digest, Item, Look
 from digest.compose.card import Card
 from digest.compose.size_limit import HTML_BYTES
 from subscriptions.mail.rendering import Placeholder, compile_template, one_line
 from subscriptions.mail.template_cache import CompiledTemplate, JoinedEmail, encode
 
 # Fields of a digest that differ by reader, the reader's links, lists of papers, and fields that readers share
-OWN = ("subject", "preheader", "date_line", "overview", "opening", "why_you")
+OWN = ("subject", "preheader", "date_line", "overview", "about", "opening", "why_you")
 LINKS = ("unsubscribe_url", "preferences_url", "feedback_url", "web_url")
 LISTS = ("picks", "items", "also")
-SHARED = ("items_heading", "completeness", "sender", "letter", "left_out")
+SHARED = ("items_heading", "completeness", "sender", "letter", "left_out", "look")
 
 Both = tuple[bytes, bytes]  # text and HTML
 
@@ -51,7 +51,8 @@ class TemplateCache:
         say = encode(f"{links['feedback_url']}/") if links["feedback_url"] else b""  # the paper's number follows
         own: dict[str, str | bytes] = {name: getattr(digest, name) for name in OWN}
         own |= {name: encode(url) for name, url in links.items()}
-        lists = (self._list(digest.picks, say), self._list(digest.items, say), self._also(digest.also))
+        papers = [self._list(items, digest.look, say) for items in (digest.picks, digest.items)]
+        lists = (*papers, self._also(digest.also))
         text, html = (
             page.fill(own | dict(zip(LISTS, parts, strict=True)))
             for page, parts in zip(self._page(digest), zip(*lists, strict=True), strict=True)
@@ -74,10 +75,10 @@ class TemplateCache:
             self._pages[key] = _prepared("digest", subject=own["subject"], digest=model)
         return self._pages[key]
 
-    def _list(self, items: Sequence[Item], say: bytes) -> Both:
+    def _list(self, items: Sequence[Item], look: Look, say: bytes) -> Both:
         texts, htmls = [], []
         for item in items:
-            text, html = self._paper(item, bool(say))
+            text, html = self._paper(item, look, bool(say))
             own: dict[str, str | bytes] = {
                 "number": str(item.number),
                 "why": item.why,
@@ -87,14 +88,20 @@ class TemplateCache:
             htmls.append(html.fill(own))
         return b"".join(texts), b"".join(htmls)
 
-    def _paper(self, item: Item, links: bool) -> tuple[CompiledTemplate, CompiledTemplate]:
-        key = (id(item.card), item.note, links)
+    def _paper(self, item: Item, look: Look, links: bool) -> tuple[CompiledTemplate, CompiledTemplate]:
+        lead = item.number == 1
+        key = (id(item.card), item.note, item.is_pick, look, lead, links)
         if key not in self._papers:
             self._cards.append(item.card)
             model = SimpleNamespace(
-                number=Placeholder("number"), why=Placeholder("why"), card=item.card, note=item.note
+                number=Placeholder("number"),
+                why=Placeholder("why"),
+                card=item.card,
+                note=item.note,
+                is_pick=item.is_pick,
             )
-            self._papers[key] = _prepared("paper", "paper", item=model, say_url=Placeholder("say_url") if links else "")
+            say_url = Placeholder("say_url") if links else ""
+            self._papers[key] = _prepared("paper", "paper", item=model, look=look, lead=lead, say_url=say_url)
         return self._papers[key]
 
     def _also(self, cards: Sequence[Card]) -> Both:

@@ -45,7 +45,7 @@ MAY_SEND = {Role.CURATOR, Role.SENDER}
 class TasteForm(ChoicesForm):
     """The form of a reader's choices without the schedule."""
 
-    weekdays = send_hour = zone = quiet_days = None  # type: ignore[assignment]
+    weekdays = send_hour = zone = quiet_days = also_trending = None  # type: ignore[assignment]
 
 
 @require_safe

@@ -295,8 +295,9 @@ def _row(
             asked_for=choice.asked_for,
             reasons=choice.reasons,
             nothing=choice.empty_reason,
-            also=pool.ids[choice.also].tolist(),
+            also=pool.ids[choice.also].tolist() if reader.also_trending else (),
             summaries=[summaries[paper_id] for paper_id in paper_ids if paper_id in summaries],
+            full=reader.layout == Subscriber.Layout.FULL,
             **_occasion(readers, row, pool),
         ),
     )

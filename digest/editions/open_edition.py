@@ -13,6 +13,8 @@ from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from digest.compose.card import Card, Fact, card_for
+from digest.identifiers.addresses import short_name
+from digest.identifiers.links import hugging_face_page, pdf_of, repository_in
 from digest.ingest import arxiv_calendar
 from digest.ingest.advice import explain
 from digest.ingest.parsers import arxiv_rss
@@ -137,6 +139,12 @@ def card_of(paper: Paper, inputs: dict[str, Any], *, source: str) -> Card:
     points, comments, stars = (inputs.get(name) or 0 for name in ("points", "comments", "stars"))
     where = inputs.get("source", "").removesuffix(" daily papers")
     facts = [Fact(points, "upvote", where), Fact(comments, "comment", where), Fact(stars, "star", "GitHub")]
+    links = {
+        "pdf": pdf_of(paper.identifier, paper.url),
+        "code": paper.code_url or repository_in(paper.abstract),
+        "project": paper.project_url,
+        "discussion": hugging_face_page(paper.identifier) if where == "Hugging Face" else "",
+    }
     return card_for(
         identifier=paper.identifier,
         title=paper.title,
@@ -150,6 +158,8 @@ def card_of(paper: Paper, inputs: dict[str, Any], *, source: str) -> Card:
         published=paper.announced_on or (paper.published_at.date() if paper.published_at else None),
         precision="day" if paper.announced_on else paper.published_precision,
         facts=[fact for fact in facts if fact.count],
+        links=links,
+        page=short_name(paper.identifier, paper.pk),
     )
 
 

@@ -18,7 +18,7 @@ from digest.ranking.matching import Rule
 from digest.ranking.personal import TERMS, rank
 
 ALSO = 3  # further trending papers of a mail
-# Deviations above the day's mean from which "trending" is a reason
+# Deviations above the day's mean from which "trending" is a reason, and a paper is named although it was not asked for
 STANDS_OUT = 1.0
 
 
@@ -46,7 +46,7 @@ class Demand:
 class Selection:
     """One reader's papers, as rows of the pool in the order shown, with reasons and the counts of the first sentence.
 
-    ``also`` are the most trending of the other papers offered, for a reader with wishes.
+    ``also`` are the other papers offered whose score stands out, the most trending first, for a reader with wishes.
     """
 
     papers: list[int]
@@ -81,7 +81,7 @@ def select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: 
     matched = np.where(by_likes, ranking.eligible - allowed[:, is_picked].sum(axis=1), ranking.matched)
     rules_of = papers.matches.T.tocsr()
     by_votes = np.lexsort((np.arange(len(pool.ids)), -pool.popularity))
-    by_votes = by_votes[pool.has_votes[by_votes]]
+    by_votes = by_votes[pool.has_votes[by_votes] & (pool.popularity[by_votes] >= STANDS_OUT)]
     asked_for_something = ~wants_nothing | (likes > 0)
     choices = []
     for reader, limit in enumerate(asked.limit):

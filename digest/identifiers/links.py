@@ -12,6 +12,13 @@ _TRACKING = re.compile(
     r"|(?:fc|ff|v)=[\d.]*",  # the moment of a fetch and the version of a site; a film's “v” has letters
     re.I,
 )
+# A page of bioRxiv or medRxiv about one version
+PREPRINT_PAGE = re.compile(r"https?://(?:www\.)?(?:bio|med)rxiv\.org/content/10\.\d{4,9}/[\w.]+v\d+")
+_REPOSITORY = re.compile(
+    r"(?:https?://)?(?<![\w.@-])(?:www\.)?(?:github\.com|gitlab\.com|codeberg\.org|bitbucket\.org)"
+    r"/[A-Za-z0-9._-]+/[A-Za-z0-9._-]*[A-Za-z0-9_-]",
+    re.A,
+)
 _SESSION = re.compile(r";(?:j?sessionid|phpsessid|sid)=[^/;]*", re.I)
 
 
@@ -41,6 +48,26 @@ def host_of(link: str) -> str:
     """Return the host of a web address, without ``www.``, or ``""``."""
     parts = _split(link)
     return (parts.hostname or "").removeprefix("www.") if parts else ""
+
+
+def pdf_of(identifier: str, page: str) -> str:
+    """Return the address of a work's PDF where its site forms it from the name or the page, else ``""``."""
+    if identifier.startswith("arxiv:"):
+        return "https://arxiv.org/pdf/" + identifier.removeprefix("arxiv:")
+    match = PREPRINT_PAGE.match(page)
+    return f"{match[0]}.full.pdf" if match else ""
+
+
+def hugging_face_page(identifier: str) -> str:
+    """Return the address of the page of an arXiv paper on Hugging Face, with its discussion; ``""`` for other works."""
+    scheme, _, rest = identifier.partition(":")
+    return f"https://huggingface.co/papers/{rest}" if scheme == "arxiv" else ""
+
+
+def repository_in(text: str) -> str:
+    """Return the first code repository that a text names, with its scheme; ``""`` without one."""
+    match = _REPOSITORY.search(text)
+    return "" if match is None else match[0] if "://" in match[0] else f"https://{match[0]}"
 
 
 def bounded_name(scheme: str, text: str) -> str:

@@ -39,3 +39,4 @@ class Entry:
     stars: int | None = None
     summary: str = ""  # one sentence by the source itself
     code: str = ""  # the address of its repository
+    project: str = ""  # the address of its project's page

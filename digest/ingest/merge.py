@@ -53,6 +53,7 @@ def merge_rows(paper: Paper, other: Paper, *, names: Sequence[str], source: Sour
             setattr(paper, name, getattr(other, name) or getattr(paper, name))
     paper.withdrawn_at = paper.withdrawn_at or other.withdrawn_at
     paper.code_url = paper.code_url or other.code_url
+    paper.project_url = paper.project_url or other.project_url
     paper.first_seen_at = min(paper.first_seen_at, other.first_seen_at)
     before["contents"], before["doubled"] = _rename_in_digests(paper, other)
     before["version"] = paper.version

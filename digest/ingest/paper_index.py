@@ -32,7 +32,7 @@ from digest.search import index
 
 STRUCTURED_AUTHORS = {"arxiv_api", "arxiv_oai", "hugging_face", "biorxiv_api"}  # lists, not one string
 UPDATABLE = [
-    "identifier", "title", "abstract", "authors", "categories", "primary_category", "url", "code_url",
+    "identifier", "title", "abstract", "authors", "categories", "primary_category", "url", "code_url", "project_url",
     "published_at", "published_precision", "announced_on", "first_seen_at", "version", "withdrawn_at", "told_by",
 ]  # fmt: skip
 # what readers see of a change
@@ -222,6 +222,7 @@ class PaperIndex:
             primary_category=entry.categories[0] if entry.categories else "",
             url=entry.url,
             code_url=entry.code,
+            project_url=entry.project,
             published_at=entry.published,
             published_precision=entry.precision,
             announced_on=entry.announced_on,
@@ -304,6 +305,7 @@ class PaperIndex:
             paper.told_by = self._source
         paper.url = (entry.url if newer and speaks else "") or paper.url or entry.url
         paper.code_url = entry.code or paper.code_url
+        paper.project_url = entry.project or paper.project_url
         is_nearer = paper.published_precision != DAY and entry.precision == DAY
         if entry.published and (takes_over or is_nearer or not paper.published_at):
             paper.published_at, paper.published_precision = entry.published, entry.precision

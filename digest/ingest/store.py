@@ -106,7 +106,7 @@ def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
     feed = freshness.as_announced(source, not_ahead(feed, now), now=now)
     shown = feed.entries
     if not is_of_kind(source, feed.kind, VOTING_KINDS):
-        shown = tuple(dataclasses.replace(entry, points=None, summary="") for entry in shown)
+        shown = tuple(dataclasses.replace(entry, points=None, summary="", project="") for entry in shown)
     entries, refused = clean_entries(shown)
     with transaction.atomic():
         # one store at a time, or two sources that show one new work at once would both make it

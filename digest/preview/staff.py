@@ -24,7 +24,7 @@ from subscriptions.mail.mailer import message_to
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
 from subscriptions.models import Subscriber
-from subscriptions.preferences import Choices
+from subscriptions.preferences import CONTENTS, Choices
 from subscriptions.tokens import sending_domain
 
 NOBODY = "preview-of-no-reader--"  # as long as a public id, but no reader's: real ones are 128 random bits
@@ -97,7 +97,7 @@ def for_taste(choices: Choices, *, now: datetime) -> Draft:
     pool = pool_at(now)
     if pool is None:
         return Draft(edition=None, at=now, why_nothing=NO_EDITION)
-    reader = Subscriber(max_papers=choices.max_papers, hype=choices.hype, confirmed_at=now)
+    reader = Subscriber(confirmed_at=now, **{name: getattr(choices, name) for name in CONTENTS})
     return _made(draft_first(reader, demand_of(choices), pool, now=now), pool.added, now=now)
 
 

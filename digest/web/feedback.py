@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import shorten
@@ -41,6 +42,21 @@ def feedback(request: HttpRequest, token: str, number: str, wish: str) -> HttpRe
     if wish == MUTE:
         return _mute(request, reader, paper, page, salt=f"mute|{token}|{number}")
     return _judge(request, reader, paper, page, wish=wish)
+
+
+@token_page
+@require_safe
+def feedback_choices(request: HttpRequest, token: str, number: str) -> HttpResponse:
+    """Show "more", "less" and "mute" for a paper: the one link that the text part of a mail has for them."""
+    public_id, day = read_day_token(FEEDBACK, token)
+    reader, paper = _paper_of(public_id, day, int(number))
+    page = {
+        "title": shorten(paper.title, TITLE_LENGTH),
+        "before": Verdict.objects.filter(subscriber=reader, paper=paper).values_list("value", flat=True).first() or "",
+        "gets_none": reader.status == Subscriber.Status.UNSUBSCRIBED,
+        **{f"{wish}_url": reverse("feedback", args=[token, number, wish]) for wish in (*Verdict.Value.values, MUTE)},
+    }
+    return render(request, "feedback_choices.html", page)
 
 
 def _paper_of(public_id: str, day: date, number: int) -> tuple[Subscriber, Paper]:

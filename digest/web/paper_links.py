@@ -10,16 +10,10 @@ from urllib.parse import quote
 from django.utils.translation import gettext as _
 
 from digest.compose.card import safe_link
-from digest.identifiers.links import host_of
+from digest.identifiers.links import PREPRINT_PAGE, host_of, hugging_face_page, pdf_of, repository_in
 
 # arXiv offers HTML for most papers submitted since December 2023.
 _HAS_HTML = re.compile(r"(?:231[2]|2[4-9]\d\d|[3-8]\d\d\d)\.\d{5}")
-_PREPRINT_PAGE = re.compile(r"https?://(?:www\.)?(?:bio|med)rxiv\.org/content/10\.\d{4,9}/[\w.]+v\d+")
-_CODE = re.compile(
-    r"(?:https?://)?(?<![\w.@-])(?:www\.)?(?:github\.com|gitlab\.com|codeberg\.org|bitbucket\.org)"
-    r"/[A-Za-z0-9._-]+/[A-Za-z0-9._-]*[A-Za-z0-9_-]",
-    re.A,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +43,10 @@ def links_of(
 def _links(url: str, rest: dict[str, str], code: str, is_on_hugging_face: bool) -> Iterator[Link]:
     arxiv, url = rest.get("arxiv", ""), safe_link(url)
     yield Link("abstract", url, _("Abstract on %(host)s") % {"host": _site(url)})
-    if arxiv:
-        yield Link("pdf", f"https://arxiv.org/pdf/{arxiv}", _("PDF"))
-        if _HAS_HTML.fullmatch(arxiv):
-            yield Link("html", f"https://arxiv.org/html/{arxiv}", _("HTML"))
-    elif match := _PREPRINT_PAGE.match(url):
-        yield Link("pdf", f"{match[0]}.full.pdf", _("PDF"))
+    yield Link("pdf", pdf_of(f"arxiv:{arxiv}" if arxiv else "", url), _("PDF"))
+    if arxiv and _HAS_HTML.fullmatch(arxiv):
+        yield Link("html", f"https://arxiv.org/html/{arxiv}", _("HTML"))
+    elif not arxiv and (match := PREPRINT_PAGE.match(url)):
         yield Link("html", f"{match[0]}.full", _("HTML"))
     if doi := rest.get("doi"):
         yield Link("doi", safe_link(f"https://doi.org/{quote(doi, safe='/:;()')}"), _("DOI"))
@@ -63,15 +55,14 @@ def _links(url: str, rest: dict[str, str], code: str, is_on_hugging_face: bool) 
     if code:
         yield Link("code", code, _("Code"))
     if arxiv and is_on_hugging_face:
-        page = f"https://huggingface.co/papers/{arxiv}"
+        page = hugging_face_page(f"arxiv:{arxiv}")
         yield Link("hugging_face", page, "Hugging Face")
         yield Link("discussion", f"{page}#community", _("Discussion"))
 
 
 def code_link(abstract: str) -> str:
     """Return the first repository that an abstract names, ``""`` without one."""
-    match = _CODE.search(abstract)
-    return "" if match is None else safe_link(match[0] if "://" in match[0] else f"https://{match[0]}")
+    return safe_link(repository_in(abstract))
 
 
 def _site(url: str) -> str:

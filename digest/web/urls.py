@@ -34,6 +34,7 @@ urlpatterns = [
     re_path(
         r"^f/(?P<token>[^/]+)/(?P<number>[0-9]{1,3})/(?P<wish>more|less|mute)\W*$", feedback.feedback, name="feedback"
     ),
+    re_path(r"^f/(?P<token>[^/]+)/(?P<number>[0-9]{1,3})\W*$", feedback.feedback_choices, name="feedback_choices"),
     path("d/<str:token>", web_copy.web_copy, name="web_copy"),
     path("preview", preview.preview, name="preview"),
     path("preferences/receipts", account.receipts, name="receipts"),

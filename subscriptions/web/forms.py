@@ -14,8 +14,8 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from subscriptions.models import Topic
-from subscriptions.preferences import Choices, Wish
+from subscriptions.models import Subscriber, Topic
+from subscriptions.preferences import CONTENTS, Choices, Wish
 from subscriptions.schedule import WEEKDAYS
 from subscriptions.web.fields import Address, CategoryList, NameList, PhraseList, same, show_text
 from subscriptions.web.time_zones import known_zones
@@ -74,6 +74,13 @@ class ChoicesForm(forms.Form):
         ),
     )
     quiet_days = forms.BooleanField(required=False)
+    layout = forms.TypedChoiceField(
+        choices=[(name, name) for name in Subscriber.Layout.values],
+        required=False,
+        empty_value=Subscriber.Layout.COMPACT.value,
+        error_messages={"invalid_choice": gettext_lazy("Choose “compact” or “full”.")},
+    )
+    also_trending = forms.BooleanField(required=False)
 
     def __init__(self, data: Data = None, *, initial: Mapping[str, Any] | None = None, **options: Any) -> None:
         super().__init__(data, initial={**values_of(Choices()), **(initial or {})}, **options)
@@ -130,9 +137,7 @@ class ChoicesForm(forms.Form):
         """Return the values of the valid fields, and defaults for the others."""
         self.is_valid()
         given = self.cleaned_data if self.is_bound else {}
-        simple: dict[str, Any] = {
-            name: given[name] for name in ("zone", "send_hour", "max_papers", "hype", "quiet_days") if name in given
-        }
+        simple: dict[str, Any] = {name: given[name] for name in ("zone", "send_hour", *CONTENTS) if name in given}
         if "weekdays" in given:
             simple["weekdays"] = sum(1 << int(day) for day in set(given["weekdays"]))
         return Choices(**simple, wishes=tuple(_wishes(given)))
@@ -168,9 +173,7 @@ def values_of(choices: Choices) -> dict[str, Any]:
         "weekdays": [str(day) for day in range(7) if choices.weekdays >> day & 1],
         "send_hour": choices.send_hour,
         "zone": choices.zone,
-        "max_papers": choices.max_papers,
-        "hype": choices.hype,
-        "quiet_days": choices.quiet_days,
+        **{name: getattr(choices, name) for name in CONTENTS},
     }
     for name, (kind, stance) in WISHES.items():
         values[name] = [wish.value for wish in choices.wishes if (wish.kind, wish.stance) == (kind, stance)]

@@ -184,6 +184,7 @@ def every_page() -> dict[str, str]:
         "change_address": f"/a/{link(Link.CHANGE_ADDRESS)}",
         "unsubscribe": f"/u/{token_for(UNSUBSCRIBE, ada)}",
         "feedback": f"/f/{about}/1/more",
+        "feedback_choices": f"/f/{about}/1",
         "feedback mute": f"/f/{about}/1/mute",
         "bad_link": "/c/nonsense",
         "nowhere": "/no/such/page",

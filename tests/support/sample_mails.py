@@ -80,11 +80,19 @@ ABSTRACT = (
     "We find that placing is the harder half of grasping – and that looking first at the “free space” helps. " * 12
 )
 
+LINKS = {
+    "pdf": "https://arxiv.org/pdf/2600.00001?a=1&b=2",
+    "code": "https://github.com/example/code",
+    "project": "https://example.org/project",
+    "discussion": "https://huggingface.co/papers/2600.00001",
+}
+
 
 def mails() -> dict[str, RenderedEmail]:
     """Every kind by its name; the digest also the first one, after a pause, too large, bare, with a letter, at its worst."""
     return {
         "digest": digest(),
+        "digest-full": digest(full=True),
         "digest-first": digest(occasion="first"),
         "digest-catching-up": digest(occasion="catch_up", since=date(2026, 11, 9)),
         "digest-too-large": digest(papers=90, picks=3),
@@ -108,6 +116,7 @@ def digest(
     occasion: str = "",
     since: date | None = None,
     letter: str = "",
+    full: bool = False,
 ) -> RenderedEmail:
     """An invented morning: scripts and signs of all kinds, papers without abstract or authors, a pick without a note."""
     chosen = []
@@ -125,6 +134,8 @@ def digest(
             categories=["cs.RO", "cs.LG", "stat.ML"] if number % 3 == 0 else [],
             published=None if bare else date(2026, 11, 21),
             facts=[] if without else [Fact(73, "upvote", "Hugging Face"), Fact(1340, "star", "GitHub")],
+            links={} if bare else LINKS,
+            page="" if bare else f"2600.{number:05}",
         )
         reasons = [Reason("topic", "Robotics", 1), Reason("keyword", "grasping", 1), Reason("trending", "", 0.4)]
         if number < picks:
@@ -143,6 +154,7 @@ def digest(
             occasion=occasion,
             since=since,
             letter=read_letter(letter) if letter else None,
+            full=full,
         )
     )[1]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from digest.identifiers.canonical import canonical_identifier
+from digest.identifiers.links import host_of
 from digest.ingest.entry import Entry
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.body import open_text
@@ -15,6 +16,7 @@ from digest.ingest.parsers.feed import Feed, Refused, assemble, count_of, plain,
 from digest.ingest.parsers.json_items import Items, items_in
 
 KIND = "hugging_face"
+LONGEST_ADDRESS = 300
 _GITHUB = re.compile(
     r"(?:(?:https?://)?(?:www\.)?github\.com/)?([A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}?)(?:\.git)?/?", re.A
 )
@@ -68,6 +70,7 @@ def _entries(items: list[Any], notes: list[str]) -> Iterator[Entry | Refused]:
             stars=count_of(paper.get("githubStars")),
             summary=plain(paper.get("ai_summary")),
             code=_repository(plain(paper.get("githubRepo"))),
+            project=_web_address(paper.get("projectPage")),
         )
 
 
@@ -80,6 +83,12 @@ def _repository(text: str) -> str:
 def _authors(authors: Any) -> tuple[str, ...]:
     people = [person for person in authors if isinstance(person, dict)] if isinstance(authors, list) else []
     return tuple(name for person in people if not person.get("hidden") and (name := plain(person.get("name"))))
+
+
+def _web_address(value: object) -> str:
+    """Return an address that a submitter typed, empty unless it names a host and is short enough to be one."""
+    address = plain(value)
+    return address if len(address) <= LONGEST_ADDRESS and host_of(address) else ""
 
 
 def _first_count(*values: object) -> int | None:

@@ -17,9 +17,17 @@ from tests.support.digests import ADA, BROADSHEET, MONDAY, ROBOTICS, UPVOTES, a_
 from tests.support.mail_outline import Outline
 
 
-def test_the_subject_has_the_date_the_first_title_and_how_many_more() -> None:
-    assert a_digest().subject == "23 Nov: Everything in Its Place, Part 1 and 9 more"
-    assert a_digest([(a_card(), ROBOTICS)]).subject == "23 Nov: Everything in Its Place, Part 1"
+def test_the_subject_has_the_date_the_number_of_papers_and_the_first_title() -> None:
+    assert a_digest().subject == "23 Nov, 10 papers: Everything in Its Place, Part 1"
+    assert a_digest([(a_card(), ROBOTICS)]).subject == "23 Nov, 1 paper: Everything in Its Place, Part 1"
+
+
+def test_the_first_50_characters_of_a_subject_say_what_is_inside() -> None:
+    title = "Learning to Place Household Objects from a Single Demonstration in Clutter"
+    shown = a_digest([(a_card(title=title), ROBOTICS)] * 25).subject[:50]
+
+    assert shown.startswith("23 Nov, 25 papers: Learning to Place Household")
+    assert "…" not in shown
 
 
 @pytest.mark.parametrize(
@@ -30,8 +38,7 @@ def test_the_subject_is_one_short_line(title: str) -> None:
 
     assert len(subject) <= SUBJECT_LENGTH
     assert subject.isprintable()
-    assert subject.startswith("23 Nov: ")
-    assert subject.endswith(" and 24 more")
+    assert subject.startswith("23 Nov, 25 papers: ")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +65,8 @@ def test_a_reader_who_asked_for_nothing_gets_the_trending_list_labelled_so() -> 
 
     assert digest.overview == "412 new papers came in and these 5 are from the top of the trending list."
     assert ["h2", "Trending"] in Outline(email.html).headings
-    assert "Trending with 73 upvotes on Hugging Face." in email.text
+    assert "Trending: 73 upvotes\n" in email.text
+    assert "Upvotes are from Hugging Face." in email.text
     assert "You have asked for nothing in particular" in " ".join(email.text.split())
     assert "what you asked for" not in email.html + email.text
 
@@ -87,8 +95,7 @@ def test_the_first_digest_says_what_to_expect_how_to_tune_it_and_how_to_leave() 
 
     assert digest.opening == (
         "This is your first digest. The next ones come on weekdays at 07:00, with at most 10 papers each. The links "
-        "under each paper tune what comes next. To change anything, use Preferences at the foot; to leave, "
-        "Unsubscribe, there and at the top."
+        "under each paper tune what comes next. Preferences and Unsubscribe are at the top and at the foot."
     )
     for part in (email.html, email.text):
         assert digest.opening in " ".join(part.split())
@@ -145,7 +152,7 @@ def test_a_day_with_nothing_says_so_and_why_and_what_was_read() -> None:
         assert "arXiv cs.LG: 40 of 40." in words
         assert "because this address was confirmed on 12 May 2026" in words
         assert part.count(ADA.unsubscribe_url) == 2
-        assert part.count(ADA.preferences_url) == 1
+        assert part.count(ADA.preferences_url) == 2
         assert a_card(90).url in part
         assert "/more" not in part
 
@@ -159,7 +166,7 @@ def test_the_footer_says_who_why_and_how_to_leave() -> None:
         assert "You asked for Robotics and “grasping”." in words
         assert "4 Harbour Street, 20457 Hamburg" in words
         assert part.count(ADA.unsubscribe_url) == 2
-        assert part.count(ADA.preferences_url) == 1
+        assert part.count(ADA.preferences_url) == 2
 
 
 def test_each_paper_has_links_for_more_less_and_mute_by_the_number_it_is_shown_under() -> None:
@@ -168,7 +175,8 @@ def test_each_paper_has_links_for_more_less_and_mute_by_the_number_it_is_shown_u
     wanted = [f"{ADA.feedback_url}/{number}/{wish}" for number in (1, 2) for wish in ("more", "less", "mute")]
 
     assert [url for _, url in Outline(email.html).addresses if url.startswith(ADA.feedback_url)] == wanted
-    assert re.findall(rf"^ *({re.escape(ADA.feedback_url)}\S+)$", email.text, flags=re.M) == wanted
+    in_text = [f"{ADA.feedback_url}/{number}" for number in (1, 2)]
+    assert re.findall(rf"^({re.escape(ADA.feedback_url)}\S+)$", email.text, flags=re.M) == in_text
 
 
 def test_where_no_reader_is_known_the_mail_has_no_links_for_one() -> None:
@@ -179,6 +187,72 @@ def test_where_no_reader_is_known_the_mail_has_no_links_for_one() -> None:
         assert "Mute" not in part
         assert "Preferences" not in part
         assert "/more" not in part
+
+
+def test_what_is_the_same_for_all_papers_is_said_once_and_what_differs_with_each() -> None:
+    same = [(a_card(number, facts=[UPVOTES]), ROBOTICS) for number in (1, 2)]
+    later = (a_card(3, published=date(2026, 11, 21)), ROBOTICS)
+    elsewhere = (a_card(4, source="bioRxiv", facts=[Fact(20, "upvote", "Elsewhere")]), ROBOTICS)
+
+    digest = a_digest(same)
+    text = fit(digest)[1].text
+    assert digest.about == "All from arXiv, 20 Nov 2026. Upvotes are from Hugging Face."
+    assert (text.count("arXiv,"), text.count("20 Nov 2026"), text.count("Hugging Face")) == (1, 1, 1)
+
+    digest = a_digest([*same, later])
+    text = fit(digest)[1].text
+    assert digest.about == "All from arXiv. Upvotes are from Hugging Face."
+    assert (text.count("arXiv."), text.count("· 20 Nov 2026"), text.count("· 21 Nov 2026")) == (1, 2, 1)
+
+    digest = a_digest([*same, elsewhere])
+    text = fit(digest)[1].text
+    assert digest.about == "All 20 Nov 2026."
+    assert (text.count("· arXiv"), text.count("· bioRxiv"), text.count("73 upvotes on Hugging Face")) == (2, 1, 2)
+    assert a_digest([(a_card(), ROBOTICS)]).about == "From arXiv, 20 Nov 2026."
+    assert a_digest([(a_card(source="", published=None), ROBOTICS)]).about == ""
+
+
+def test_a_paper_links_its_pdf_code_discussion_and_its_page_here() -> None:
+    links = {
+        "pdf": "https://arxiv.org/pdf/2600.00001",
+        "code": "https://github.com/a/b",
+        "project": "javascript:alert(1)",
+        "discussion": "https://huggingface.co/papers/2600.00001",
+    }
+    facts = [Fact(1340, "star", "GitHub"), Fact(1, "comment", "Hugging Face")]
+    email = fit(a_digest([(a_card(links=links, facts=facts, page="2600.00001"), ROBOTICS)]))[1]
+    here = "https://papers.example.org/papers/2600.00001"
+
+    assert [url for _, url in Outline(email.html).addresses][2:7] == [
+        a_card().url, links["pdf"], links["code"], links["discussion"], here
+    ]  # fmt: skip
+    named = [f"PDF: {links['pdf']}", f"Code (1,340 stars): {links['code']}"]
+    named += [f"Discussion (1 comment): {links['discussion']}", f"Details: {here}"]
+    assert re.findall(r"^(?:PDF|Code|Project|Discussion|Details)\b.*$", email.text, flags=re.M) == named
+    assert "javascript" not in email.html + email.text
+
+
+def test_only_a_full_mail_has_abstracts_categories_and_all_first_authors() -> None:
+    cards = [(a_card(n, authors=[f"Author {letter}" for letter in "ABCDEFGH"]), ROBOTICS) for n in (1, 2)]
+    for full in (True, False):
+        email = fit(a_digest(cards, full=full))[1]
+        for part in (email.html, email.text):
+            said = " ".join(part.split())
+            assert cards[0][0].sentence in said
+            assert ("We ask how much of the skill of a gripper" in said) is full
+            assert ("cs.RO Robotics" in said) is full
+            assert ("Author A, Author B, Author C … Author H (+4)" in said) is full
+            assert ("Author A, Author B … Author H (+5)" in said) is not full
+
+
+def test_the_first_paper_stands_out_and_a_pick_lies_on_a_ground_of_its_own() -> None:
+    cards = [(a_card(1), ROBOTICS), (a_card(2), [Reason("pick", "Look.")]), (a_card(3), ROBOTICS)]
+    html = fit(a_digest(cards))[1].html
+
+    sizes = re.findall(r'<h3 dir="auto" class="ink" style="[^"]*font-size:(\d+)px', html)
+    assert [int(size) for size in sizes] == [23, 18, 18]
+    assert len(re.findall('class="panel ', html)) == 2
+    assert "panel" not in fit(a_digest([(a_card(1), ROBOTICS)]))[1].html
 
 
 def test_a_digest_without_papers_is_refused() -> None:

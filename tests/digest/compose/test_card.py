@@ -107,7 +107,7 @@ def test_a_link_that_is_not_plain_web_or_too_long_is_left_out(url: str) -> None:
 
     email = mail(url=url)
     assert Outline(email.html).titles() == ["Everything in Its Place, Part 1"]
-    assert len(Outline(email.html).addresses) == 7  # unsubscribe twice, more, less, mute, preferences, and the site
+    assert len(Outline(email.html).addresses) == 8  # unsubscribe, preferences: twice; more, less, mute, site
 
 
 def test_a_link_keeps_its_meaning_in_ascii() -> None:

@@ -1,10 +1,10 @@
-"""Why a paper is here, as a sentence."""
+"""Why a paper is here, in one line."""
 
 from __future__ import annotations
 
 import pytest
 
-from digest.compose.card import Fact
+from digest.compose.card import Fact, Link
 from digest.compose.reasons import Reason, reason_in_words
 from tests.support.digests import ROBOTICS, UPVOTES
 
@@ -15,41 +15,49 @@ from tests.support.digests import ROBOTICS, UPVOTES
         (
             [Reason("topic", "Robotics", 1), Reason("keyword", "grasping", 1), Reason("trending", "", 0.2)],
             [UPVOTES],
-            "Matches your topic Robotics and your keyword “grasping”; trending with 73 upvotes on Hugging Face.",
+            "Topic: Robotics · Keyword: “grasping” · Trending: 73 upvotes on Hugging Face",
         ),
-        ([Reason("author", "Ingrid Solheim-Vargas", 2)], [], "By Ingrid Solheim-Vargas, whom you follow."),
-        ([Reason("trending", "", 1)], [UPVOTES], "Trending with 73 upvotes on Hugging Face."),
-        ([Reason("trending", "", 1)], [], "Trending."),
-        ([Reason("pick", "Read it.")], [], "Picked by the editors."),
-        ([Reason("like", "", 0.4)], [], "Close to papers you asked for more of."),
+        ([Reason("author", "Ingrid Solheim-Vargas", 2)], [], "Author: Ingrid Solheim-Vargas"),
+        ([Reason("trending", "", 1)], [UPVOTES], "Trending: 73 upvotes on Hugging Face"),
+        ([Reason("trending", "", 1)], [], "Trending"),
+        ([Reason("pick", "Read it.")], [], "Picked by the editors"),
+        ([Reason("like", "", 0.4)], [], "Similar to papers you asked for more of"),
         (
             [Reason("category", "cs.RO", 1), Reason("category", "cs.LG", 1)],
             [],
-            "Matches your categories cs.RO and cs.LG.",
+            "Categories: cs.RO and cs.LG",
         ),
         (
             [Reason("keyword", word, 1) for word in "abcdef"],
             [],
-            "Matches your keywords “a”, “b”, “c” and 3 more.",
+            "Keywords: “a”, “b”, “c” and 3 more",
         ),
         (
             [Reason("topic", "Robotics", 1)],
             [UPVOTES, Fact(12, "comment", "Hugging Face"), Fact(1340, "star", "GitHub"), Fact(0, "point", "Nowhere")],
-            "Matches your topic Robotics. 73 upvotes and 12 comments on Hugging Face, 1,340 stars on GitHub.",
+            "Topic: Robotics · 73 upvotes and 12 comments on Hugging Face, 1,340 stars on GitHub",
         ),
         (
             [Reason("topic", "Robotics", 1)],
             [Fact(2, "upvote", "Hugging Face"), Fact(1, "comment", "Hugging Face"), Fact(3, "star", "GitHub")],
-            "Matches your topic Robotics.",
+            "Topic: Robotics",
         ),
-        ([], [], "On today’s list of new papers."),
+        ([], [], "On today’s list of new papers"),
     ],
 )
-def test_a_reason_is_a_sentence(reasons: list[Reason], facts: list[Fact], words: str) -> None:
+def test_a_reason_is_one_line(reasons: list[Reason], facts: list[Fact], words: str) -> None:
     assert reason_in_words(reasons, facts=facts) == words
 
 
 def test_what_lowered_the_score_is_not_given_as_a_reason() -> None:
     reasons = [*ROBOTICS, Reason("trending", "", -0.3), Reason("like", "", -0.1), Reason("average", "", 0.5)]
 
-    assert reason_in_words(reasons) == "Matches your topic Robotics."
+    assert reason_in_words(reasons) == "Topic: Robotics"
+
+
+def test_what_a_link_tells_and_what_the_mail_says_once_is_not_said_again() -> None:
+    facts = [UPVOTES, Fact(12, "comment", "Hugging Face"), Fact(1340, "star", "GitHub")]
+    links = [Link("code", "https://github.com/a/b"), Link("discussion", "https://huggingface.co/papers/2600.00001")]
+
+    assert reason_in_words(ROBOTICS, facts=facts, links=links, place="Hugging Face") == "Topic: Robotics · 73 upvotes"
+    assert reason_in_words(ROBOTICS, facts=facts[2:], place="Hugging Face").endswith("1,340 stars on GitHub")

@@ -83,7 +83,7 @@ def test_text_lines_keep_to_78_columns_and_links_stand_alone() -> None:
 
     for line in text.split("\n"):
         if "://" in line:
-            assert re.fullmatch(r" *https://\S+", line)
+            assert re.fullmatch(r" *(?:\w+(?: \([^)]*\))?: )?https://\S+", line)
         else:
             assert len(line) <= 78
     assert "https://example.org/" + "long/" * 40 in text
@@ -180,6 +180,17 @@ def test_an_ordinary_full_digest_fits_as_it_is() -> None:
 
     assert fitted is digest
     assert len(email.html.encode()) <= HTML_BYTES
+
+
+def test_a_heavy_full_digest_loses_the_last_abstracts_first() -> None:
+    digest = a_digest([(a_card(n), ROBOTICS) for n in range(25)], full=True)
+    size = on_its_way(fit(digest)[1])
+
+    fitted, email = fit(digest, limit=size - 500)
+
+    assert on_its_way(email) <= size - 500
+    assert [bool(item.card.abstract) for item in fitted.papers] == [True] * 23 + [False] * 2
+    assert [item.card.sentence for item in fitted.papers] == [item.card.sentence for item in digest.papers]
 
 
 def test_a_heavy_digest_loses_the_last_sentences_first() -> None:

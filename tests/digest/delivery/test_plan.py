@@ -190,7 +190,7 @@ def test_a_pick_is_in_every_digest_first_and_a_hide_in_none() -> None:
     assert papers_of(ada) == [GRAPHS.title, ROBOT.title]
     row = Delivery.objects.get()
     assert ("pick", "Short and clear.") in [reason[:2] for reason in row.record.reasons[0]]
-    assert row.subject.startswith("2 Mar: Colouring planar graphs")
+    assert row.subject.startswith("2 Mar, 2 papers: Colouring planar graphs")
 
 
 def test_a_pick_of_a_paper_that_was_no_candidate_joins_the_edition() -> None:
@@ -335,8 +335,8 @@ def test_more_brings_papers_like_it_to_the_front_and_the_reason_says_so_until_it
     assert why[after[0]]["like"] > 0
     row = Delivery.objects.get(issue_date=TODAY + DAY)
     said = [reason_in_words(Reason(*reason) for reason in reasons) for reasons in row.record.reasons]
-    assert said[0] == "Matches your category cs.RO; close to papers you asked for more of."
-    assert said[-1] == "Matches your category cs.RO."
+    assert said[0] == "Category: cs.RO · Similar to papers you asked for more of"
+    assert said[-1] == "Category: cs.RO"
     verdict.delete()
     assert tomorrow_for(mona) == (before, unsaid)
 
@@ -351,7 +351,7 @@ def test_less_moves_papers_like_it_down_and_says_nothing_about_it() -> None:
     assert why[after[-1]]["taste"] < 0
     row = Delivery.objects.get(issue_date=TODAY + DAY)
     for reasons in row.record.reasons:
-        assert reason_in_words(Reason(*reason) for reason in reasons) == "Matches your category cs.RO."
+        assert reason_in_words(Reason(*reason) for reason in reasons) == "Category: cs.RO"
     verdict.delete()
     assert tomorrow_for(mona) == (before, unsaid)
 
@@ -631,21 +631,21 @@ def also_of(one: Subscriber, at: Any = NOON) -> list[str]:
     return [titles[paper] for paper in row.record.also]
 
 
-def test_also_are_the_most_trending_papers_that_the_reader_did_not_ask_for() -> None:
+def test_also_are_the_papers_that_stand_out_and_the_reader_did_not_ask_for() -> None:
     ada = reader("ada", wants={"category": ["cs.RO"]})
     publish(ROBOT, GRAPHS)
-    voted(0, 0, 5, 80, 20, 40)  # ROBOT and GRAPHS are papers 1 and 2
+    voted(0, 0, 1, 80, 70, 90, 20, *[0] * 12)  # ROBOT and GRAPHS are papers 1 and 2
     Edition.objects.all().delete()
     open_edition(TODAY, now=NOON)
     planned_for(ada)
     assert papers_of(ada) == [ROBOT.title]
-    assert also_of(ada) == [title(4), title(6), title(5)]
+    assert also_of(ada) == [title(6), title(4), title(5)]
 
 
 def test_what_the_reader_muted_had_or_may_not_see_yet_and_what_has_no_votes_is_not_among_also() -> None:
     ada = reader("ada", wants={"keyword": ["number 1"]}, max_papers=3)
     want(ada, "keyword", "number 2", stance="mute")
-    voted(90, 80, 70, 60, 50, 0)
+    voted(90, 80, 70, 60, 50, *[0] * 20)
     for number, values in ((3, {"verdict": "hide"}), (4, {"verdict": "boost", "embargo_until": NOON + DAY})):
         CuratorPick.objects.create(paper=Paper.objects.get(title=title(number)), edition_date=TODAY, **values)
     planned_for(ada)
@@ -655,18 +655,32 @@ def test_what_the_reader_muted_had_or_may_not_see_yet_and_what_has_no_votes_is_n
 
 def test_who_is_on_the_trending_list_gets_no_also() -> None:
     ada, ben = reader("ada", max_papers=3), reader("ben", max_papers=3, wants={"keyword": ["number 1"]})
-    voted(9, 8, 7, 6, 5, 4)
+    voted(9, 8, 9, 8, *[0] * 12)
     planned_for(ada, ben)
     assert (len(papers_of(ada)), also_of(ada)) == (3, [])
-    assert also_of(ben) == [title(2), title(3), title(4)]
+    assert also_of(ben) == [title(3), title(2), title(4)]
 
 
 def test_what_was_asked_for_and_did_not_fit_may_be_among_also() -> None:
     ada = reader("ada", max_papers=3, hype=0, wants={"category": ["cs.LG"]})
-    voted(9, 8, 7, 6, 5, 4)
+    voted(*[9] * 6, *[0] * 30)
     planned_for(ada)
     assert len(also_of(ada)) == 3
     assert not set(also_of(ada)) & set(papers_of(ada))
+
+
+def test_who_switched_it_off_gets_no_also() -> None:
+    ada = reader("ada", wants={"keyword": ["number 1"]}, also_trending=False)
+    voted(9, 8, *[0] * 12)
+    planned_for(ada)
+    assert also_of(ada) == []
+
+
+def test_the_row_keeps_whether_the_reader_wants_the_abstracts() -> None:
+    ada, ben = reader("ada", layout="full"), reader("ben")
+    publish(ROBOT, GRAPHS)
+    planned_for(ada, ben)
+    assert [Delivery.objects.get(subscriber=one).record.full for one in (ada, ben)] == [True, False]
 
 
 # Quiet days ----------------------------------------------------------------------------------------------------------
@@ -677,13 +691,13 @@ def test_who_asked_for_it_is_told_on_a_quiet_day() -> None:
         reader("ada", wants={"keyword": ["volcano"]}, quiet_days=True),
         reader("ben", wants={"keyword": ["volcano"]}),
     )
-    voted(3, 9)
+    voted(1, 9, *[1] * 10)
     assert planned_for(ada, ben) == plan.Planned(ready=1, skipped=1)
     row = Delivery.objects.get(subscriber=ada)
     assert (row.status, row.paper_ids, row.empty_reason) == ("ready", [], "nothing_matched")
     assert (row.subject, row.status_reason) == ("2 Mar: nothing for you today", "")
     assert (row.batch_id, row.message_id, row.not_after) != (None, None, None)
-    assert also_of(ada) == [title(2), title(1)]
+    assert also_of(ada) == [title(2)]
     assert outcome(ben) == ("skipped", "nothing_matched")
 
 

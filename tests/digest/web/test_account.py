@@ -153,7 +153,7 @@ def test_every_day_has_a_line_newest_first_with_what_was_sent_or_why_not() -> No
         "Thu, 5 Mar 2026 It could not be sent.",
         "Wed, 4 Mar 2026 It may have been sent; we do not send it twice.",
         "Tue, 3 Mar 2026 You paused your digests.",
-        "Mon, 2 Mar 2026 Sent. 2 papers. 2 Mar: Paper number",
+        "Mon, 2 Mar 2026 Sent. 2 papers. 2 Mar, 2 papers: Paper number",
     ]
     assert [line in said for line in lines] == [True] * 5
     assert sorted(lines, key=said.index) == lines
@@ -251,7 +251,7 @@ def test_the_export_has_all_that_is_kept() -> None:
     assert (first["ip"], first["user_agent"], first["wording"], first["words"]) == (IP, BROWSER, VERSION, SIGN_UP)
     sent, waiting = data["deliveries"]
     assert (sent["issue_date"], sent["status"], sent["accepted_at"]) == ("2026-03-02", "accepted", NOON.isoformat())
-    assert sent["subject"].startswith("2 Mar: ")
+    assert sent["subject"].startswith("2 Mar, 2 papers: ")
     assert len(sent["papers"]) == 2
     assert {"kind", "label", "contribution"} == set(sent["papers"][0]["reasons"][0])
     assert "Robotics" in {reason["label"] for reason in sent["papers"][0]["reasons"]}

@@ -402,12 +402,26 @@ def test_the_links_of_the_mail_lead_to_the_papers_beside_them(press: Client) -> 
     row = Delivery.objects.select_related("subscriber", "edition").get()
     text = email_for(row).text
     shown = dict(re.findall(r"^(\d+)\. +(.+)$", text, flags=re.M))
-    links = re.findall(r"^https?://[^/]+(/f/\S+/(\d+)/(?:more|less|mute))$", text, flags=re.M)
-    assert len(links) == 9
+    links = re.findall(r"^https?://[^/]+(/f/\S+/(\d+))$", text, flags=re.M)
+    assert len(links) == 3
     for path, number in links:
-        assert shown[number] in words(press.get(path))
+        for wish in ("", "/more", "/less", "/mute"):
+            assert shown[number] in words(press.get(path + wish))
     assert ConsentEvent.objects.count() == 0
     assert ada.preferences.count() == 0
+
+
+def test_the_one_link_of_the_text_offers_more_less_and_mute(press: Client) -> None:
+    sent(ada := reader("ada"))
+    path = link(ada, "more").removesuffix("/more")
+    page = press.get(path).content.decode()
+    assert re.findall(r'action="([^"]+)"', page) == [f"{path}/more", f"{path}/less"]
+    assert f'href="{path}/mute"' in page
+    assert said(ada) == {}
+    press.post(f"{path}/less", {"do": "less", "before": ""})
+    assert "You asked for less like this." in words(press.get(path))
+    assert press.post(path).status_code == 405
+    assert press.get(path.replace("/f/", "/f/x")).status_code == 404
 
 
 def test_a_press_takes_a_fixed_number_of_queries(press: Client, django_assert_max_num_queries: Any) -> None:

@@ -65,7 +65,7 @@ def test_htmx_gets_the_papers_why_they_are_there_and_what_each_wish_found(client
     assert f"Your digest of {day.day} {day:%B}: 1 paper" in said
     assert "2 new papers came in and 1 matches what you asked for." in said
     assert "Robotics: 1 paper in the last seven days" in said
-    assert f"{ROBOT.title} Ada Example, Ben Sample Matches your topic Robotics and your keyword “laundry”." in said
+    assert f"{ROBOT.title} Ada Example, Ben Sample Topic: Robotics · Keyword: “laundry”" in said
 
 
 def test_a_wish_that_found_nothing_is_told_kindly_and_a_day_without_papers_too(client: Client) -> None:

@@ -61,6 +61,7 @@ def test_what_was_ticked_and_typed_becomes_choices() -> None:
         weekdays=0b101,
         max_papers=8,
         hype=20,
+        also_trending=False,
         wishes=(
             Wish("topic", "robotics"),
             Wish("keyword", "grasping"),
@@ -103,6 +104,17 @@ def test_choices_kept_from_before_there_were_quiet_days_are_read() -> None:
     assert Choices.from_json(kept) == Choices(quiet_days=True)
     del kept["quiet_days"]
     assert Choices.from_json(kept) == Choices()
+
+
+def test_the_mail_is_compact_and_names_trending_papers_unless_the_reader_says_otherwise() -> None:
+    fresh = SignUpForm(now=NOON)
+    assert (fresh["layout"].value(), fresh["also_trending"].value()) == ("compact", True)
+    box = {"short": "1", "email": "ada@example.org"}
+    short = SignUpForm.posted(query(box), now=LATER).choices()
+    assert (short.layout, short.also_trending) == ("compact", True)
+    chosen = ChoicesForm(query({**WHEN, "layout": "full"})).choices()
+    assert (chosen.layout, chosen.also_trending) == ("full", False)
+    assert "Choose “compact” or “full”." in str(ChoicesForm(query({**WHEN, "layout": "huge"})).errors["layout"])
 
 
 def test_nothing_is_ticked_for_a_newcomer_but_the_working_days() -> None:

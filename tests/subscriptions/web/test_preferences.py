@@ -66,6 +66,7 @@ def test_saving_changes_what_was_chosen_and_says_so(ada: Subscriber, visit: Clie
         weekdays=0b101,
         max_papers=8,
         hype=20,
+        also_trending=False,
         wishes=(Wish("topic", "robotics"), Wish("author", "Ben Sample", "mute")),
     )
 

@@ -70,6 +70,8 @@ def test_a_sign_up_is_taken_down_with_everything_that_was_chosen(visitor: Client
         "max_papers": 8,
         "hype": 20,
         "quiet_days": False,
+        "layout": "compact",
+        "also_trending": False,
         "wishes": [["topic", "robotics", "want"], ["keyword", "blockchain", "mute"]],
     }
     assert not Subscriber.objects.exists()  # the answer to it is a task's
