@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
+from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Count
 from django.db.models.functions import TruncDate
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -16,22 +17,23 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from digest import charts
-from digest.models import Edition, EditionPaper, EditionPaperQuerySet, Paper
+from digest.editions.public_list import public_list, topics_of
+from digest.models import Edition, Paper
 from digest.web.cards import page_cards
 from subscriptions.models import Topic
 from subscriptions.topic_names import topic_named
 from subscriptions.web.forms import SignUpForm
 
 SHOWN = 25  # papers on one page
-WEEK, MONTH = timedelta(days=7), timedelta(days=30)
-Tagged = Paper.topics.through
+WEEK, MONTH = timedelta(days=6), timedelta(days=30)  # before the last day, and with it
 
 
 @require_safe
 def topics(request: HttpRequest) -> HttpResponse:
     """List the topics on offer by group, each with the number of its papers of the last week."""
     newest = Edition.objects.first()
-    counts = _papers_of_the_week(newest.date) if newest else {}
+    found = topics_of(newest.date - WEEK, newest.date, now=timezone.now()) if newest else []
+    counts = {topic.pk: count for topic, count in found}
     rows = [(topic, counts.get(topic.pk, 0)) for topic in Topic.objects.filter(offered=True)]
     groups = [(group, list(some)) for group, some in groupby(rows, key=lambda row: row[0].group)]
     return render(request, "topics.html", {"groups": groups, "canonical": reverse("topics")})
@@ -46,33 +48,23 @@ def topic_page(request: HttpRequest, slug: str) -> HttpResponse:
     if slug != topic.slug:
         return HttpResponseRedirect(reverse("topic", args=[topic.slug]))
     now, newest = timezone.now(), Edition.objects.first()
-    found = _week_of(topic, newest.date, now) if newest else EditionPaper.objects.none()
-    page = Paginator(found, SHOWN).get_page(request.GET.get("page"))
-    rows = list(page)
+    last = newest.date if newest else now.date()
+    found = public_list(last - WEEK, last, now=now, topic=topic)
+    rows: Any = found  # it gives slices of itself, which is all that is asked of it
+    paginator = Paginator(rows, SHOWN)
+    paginator.count = found.count  # counted already, with those that have votes
+    page = paginator.get_page(request.GET.get("page"))
+    picks = [picked.row for picked in found.picks] if page.number == 1 else []
     context = {
         "topic": topic,
         "page": page,
-        "papers": [(one, row.edition.date) for one, row in zip(page_cards(rows), rows, strict=True)],
-        "chart": chart_of(topic, newest.date) if newest else None,
+        "picks": [(one, picked.note) for one, picked in zip(page_cards(picks), found.picks, strict=False)],
+        "papers": list(zip(page_cards(page), (row.edition.date for row in page), strict=True)),
+        "chart": chart_of(topic, last) if newest else None,
         "form": SignUpForm(now=now),
         "canonical": reverse("topic", args=[slug]),
     }
     return render(request, "topic.html", context)
-
-
-def _week_of(topic: Topic, last: date, now: datetime) -> EditionPaperQuerySet:
-    """Return the papers of the week's editions that have the topic, each in its newest edition, most trending first."""
-    week = EditionPaper.objects.filter(edition__date__gt=last - WEEK, edition__date__lte=last)
-    later = week.filter(paper=OuterRef("paper"), edition__date__gt=OuterRef("edition__date"))
-    rows = week.filter(Exists(Tagged.objects.filter(paper=OuterRef("paper"), topic=topic)), ~Exists(later))
-    return rows.shown(now).most_trending_first().select_related("paper", "edition")
-
-
-def _papers_of_the_week(last: date) -> dict[int, int]:
-    """Return the number of papers in the week's editions by topic."""
-    week = EditionPaper.objects.filter(edition__date__gt=last - WEEK, edition__date__lte=last, paper=OuterRef("paper"))
-    rows = Tagged.objects.filter(Exists(week)).order_by().values_list("topic").annotate(count=Count("pk"))
-    return dict(rows)
 
 
 def chart_of(topic: Topic, last: date) -> charts.Chart:
