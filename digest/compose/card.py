@@ -92,8 +92,9 @@ class Card:
 
     @property
     def named_links(self) -> tuple[tuple[str, str], ...]:
-        """Return the words and the address of each link: ``Code (340 stars)``."""
-        counts = {fact.what: plural(fact.count, fact.what) for fact in self.facts}
+        """Return the words and the address of each link: ``Code (340 stars)``; a few comments are not counted."""
+        facts = [fact for fact in self.facts if fact.what != "comment" or fact.count >= WORTH_SAYING["comment"]]
+        counts = {fact.what: plural(fact.count, fact.what) for fact in facts}
         named = [(*LINKS[link.kind], link.url) for link in self.links if link.kind in LINKS]
         return tuple((f"{words} ({counts[what]})" if what in counts else words, url) for words, what, url in named)
 

@@ -219,7 +219,7 @@ def test_a_paper_links_its_pdf_code_discussion_and_its_page_here() -> None:
         "project": "javascript:alert(1)",
         "discussion": "https://huggingface.co/papers/2600.00001",
     }
-    facts = [Fact(1340, "star", "GitHub"), Fact(1, "comment", "Hugging Face")]
+    facts = [Fact(1340, "star", "GitHub"), Fact(12, "comment", "Hugging Face")]
     email = fit(a_digest([(a_card(links=links, facts=facts, page="2600.00001"), ROBOTICS)]))[1]
     here = "https://papers.example.org/papers/2600.00001"
 
@@ -227,7 +227,7 @@ def test_a_paper_links_its_pdf_code_discussion_and_its_page_here() -> None:
         a_card().url, links["pdf"], links["code"], links["discussion"], here
     ]  # fmt: skip
     named = [f"PDF: {links['pdf']}", f"Code (1,340 stars): {links['code']}"]
-    named += [f"Discussion (1 comment): {links['discussion']}", f"Details: {here}"]
+    named += [f"Discussion (12 comments): {links['discussion']}", f"Details: {here}"]
     assert re.findall(r"^(?:PDF|Code|Project|Discussion|Details)\b.*$", email.text, flags=re.M) == named
     assert "javascript" not in email.html + email.text
 

@@ -388,7 +388,7 @@ def test_a_digest_whose_record_was_cleared_still_shows_its_papers_and_claims_not
     titles = Paper.objects.in_bulk(row.paper_ids)
     assert numbers(html) == [titles[paper].title.split()[2] for paper in row.paper_ids]
     words = " ".join(Blocks(html).said)
-    assert "Matches your" not in words
+    assert "Category: " not in words
     for claim in ("0 new papers", "none matches", "asked for nothing", "Trending", "trending", "chosen for you"):
         assert claim not in words
     assert "The reasons for each paper are no longer stored." in words

@@ -118,3 +118,13 @@ def test_of_a_cut_answer_the_whole_items_are_kept() -> None:
 
 def test_half_a_character_of_a_pair_is_dropped_because_no_database_takes_it() -> None:
     assert one(title="Bees \ud83d count\x00 on").title == "Bees  count on"
+
+
+def test_a_projects_page_is_kept_if_it_is_one_address() -> None:
+    def project(value: object) -> str:
+        body = json.dumps([{"paper": {"id": "2601.00001", "title": "T", "projectPage": value}}]).encode()
+        return parsers.read(body).entries[0].project
+
+    assert project("https://example.org/project") == "https://example.org/project"
+    for value in (None, 7, "", "javascript:alert(1)", "//x", "https://", "https://example.org/" + "x" * 300):
+        assert project(value) == ""
