@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 
 from digest.compose.build import Reader, Sender, compose, compose_nothing
@@ -118,7 +119,7 @@ def digest(
     letter: str = "",
     full: bool = False,
 ) -> RenderedEmail:
-    """An invented morning: scripts and signs of all kinds, papers without abstract or authors, a pick without a note."""
+    """An invented morning: scripts of all kinds, papers without abstract or authors or with a summary, a bare pick."""
     chosen = []
     for number in range(papers):
         without = bare or number % 6 == 5
@@ -137,6 +138,11 @@ def digest(
             links={} if bare else LINKS,
             page="" if bare else f"2600.{number:05}",
         )
+        if not bare and number % 4 == 2:
+            by = "Hugging Face" if number % 8 == 2 else ""
+            card = replace(
+                card, summary="A rule that looks at the free space first halves the failures.", summary_by=by
+            )
         reasons = [Reason("topic", "Robotics", 1), Reason("keyword", "grasping", 1), Reason("trending", "", 0.4)]
         if number < picks:
             reasons.append(Reason("pick", "The clearest account this year, “at last”. " * 4 if number else ""))
