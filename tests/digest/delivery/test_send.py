@@ -386,7 +386,7 @@ def test_a_mail_without_papers_that_could_not_leave_promises_none(by_a_sweep: bo
 
 
 def test_what_else_is_trending_may_be_gone_by_the_time_the_mail_is_made() -> None:
-    voted(80, 70, 60)
+    voted(80, 70, 60, *[0] * 12)
     ada = reader("ada", wants={"keyword": ["number 3"]})
     plan(NOON, [ada.pk], issue_date=NOON.date())
     Paper.objects.get(title=title(1)).delete()
