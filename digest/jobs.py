@@ -10,6 +10,7 @@ from django.conf import settings
 
 from digest import lease
 from digest.delivery import send, throttle
+from digest.delivery.announce import plan_announcements
 from digest.delivery.apply_events import delete_old_events
 from digest.delivery.plan import plan
 from digest.editions import reach
@@ -39,6 +40,7 @@ def tick(now: datetime) -> None:
         if ours:
             at = current_time(now)
             send.reap(at)
+            plan_announcements(at)
             if settings.MODE == "live":
                 due = Subscriber.objects.due(now).order_by("next_send_at", "pk")
                 plan(now, due.values_list("pk", flat=True))

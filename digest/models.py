@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -28,6 +28,7 @@ class StatusReason(models.TextChoices):
     DEMO_READER = "demo_reader"
     TOO_SOON = "too_soon"
     TOO_LATE = "too_late"
+    CANCELLED = "cancelled"
     # it did not leave, or may have left, for a cause of ours
     EXPIRED = "expired"
     WORKER_STOPPED = "worker_stopped"
@@ -464,8 +465,18 @@ class Batch(models.Model):
         return f"batch {self.pk} ({self.status})"
 
 
+# Digests have later issue dates. An announcement has no issue date of its own: its number, as a day of the first
+# centuries, stands there instead, so that one unique key and one index serve both kinds of mail.
+FIRST_ISSUE = date(1900, 1, 1)
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def digests(self) -> DeliveryQuerySet:
+        return self.filter(issue_date__gte=FIRST_ISSUE)
+
+
 class Delivery(models.Model):
-    """One reader's digest of one local issue date: the row that makes twice impossible."""
+    """One reader's digest of one local issue date, or one announcement: the row that makes twice impossible."""
 
     class Status(models.TextChoices):
         READY = "ready"
@@ -508,6 +519,8 @@ class Delivery(models.Model):
     accepted_at = models.DateTimeField(null=True, blank=True)
     provider_message_id = models.CharField(max_length=200, blank=True)
 
+    objects = DeliveryQuerySet.as_manager()
+
     class Meta:
         verbose_name_plural = "deliveries"
         ordering = ["-issue_date", "id"]
@@ -531,6 +544,11 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.issue_date} to {self.subscriber_id}: {self.status}"
+
+    @property
+    def announcement_number(self) -> int:
+        """Return the primary key of the announcement that this is, 0 for a digest."""
+        return self.issue_date.toordinal() if self.issue_date < FIRST_ISSUE else 0
 
     @property
     def kept(self) -> DeliveryContent:
@@ -564,6 +582,50 @@ class Delivery(models.Model):
         if self.paper_ids or not (record := self.record):
             return ""
         return record.nothing
+
+
+class Announcement(models.Model):
+    """A mail outside the digests to the readers of a topic, or to all: written by one member, approved by another."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft"
+        APPROVED = "approved", "approved: about to be sent"
+        PLANNED = "planned", "sent to all"
+        CANCELLED = "cancelled"
+
+    subject = models.CharField(max_length=78)
+    text = models.TextField(help_text="Markdown, as it was typed")
+    topic = models.ForeignKey(
+        Topic, models.PROTECT, null=True, blank=True, related_name="+", help_text="to its readers; null: to all readers"
+    )
+    status = models.CharField(max_length=9, choices=Status, default=Status.DRAFT)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    approved_at = models.DateTimeField(null=True, blank=True)
+    planned_up_to = models.BigIntegerField(default=0, editable=False, help_text="readers up to this number have rows")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["draft", "cancelled"]) | Q(approved_at__isnull=False),
+                name="an_announcement_that_leaves_is_approved",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"announcement {self.pk}"
+
+    @property
+    def row_date(self) -> date:
+        """Return what stands for the issue date in its deliveries."""
+        return date.fromordinal(self.pk)
+
+    @property
+    def version(self) -> str:
+        """What a form carries, to tell whether the row it was made from is still the same."""
+        return f"{self.pk}.{self.updated_at.timestamp():.6f}"
 
 
 class DeliveryContent(models.Model):

@@ -5,6 +5,11 @@ from __future__ import annotations
 import hashlib
 
 SIGN_UP = (
+    "Send me a digest of new research papers by e-mail on the days I chose, and now and then an announcement of its "
+    "editors. I can change what I get or leave at any time, with a link in every e-mail."
+)
+# Replaced texts and the months in which they came into use
+DIGEST_ONLY = (
     "Send me a digest of new research papers by e-mail on the days I chose. "
     "I can change what I get or leave at any time, with a link in every digest."
 )
@@ -15,8 +20,9 @@ def version_of(text: str, month: str) -> str:
     return f"{month} {hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-VERSION = version_of(SIGN_UP, "2026-11")
-EVER_USED = {VERSION: SIGN_UP}  # keep replaced texts here
+VERSION = version_of(SIGN_UP, "2026-12")
+EVER_USED = {VERSION: SIGN_UP, version_of(DIGEST_ONLY, "2026-11"): DIGEST_ONLY}
+COVERS_ANNOUNCEMENTS = frozenset({VERSION})
 
 
 def words(version: str) -> str:

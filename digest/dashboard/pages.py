@@ -24,6 +24,7 @@ View = Callable[..., HttpResponse]
 PAGES = [
     ("dashboard_today", gettext_lazy("Today"), None),
     ("dashboard_letter", gettext_lazy("Letter"), None),
+    ("dashboard_announcements", gettext_lazy("Announcements"), None),
     ("dashboard_preview", gettext_lazy("Preview"), None),
     ("dashboard_sources", gettext_lazy("Sources"), None),
     ("dashboard_topics", gettext_lazy("Topics"), None),

@@ -55,7 +55,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     form = _taste(request.GET)
     draft, missing = _draft(request.GET, form)
     show = request.GET.get("show", "") if request.GET.get("show") in SHOWS else "html"
-    addresses = _addresses() if draft and draft.email and MAY_SEND & roles_of(request.user) else []
+    addresses = staff_addresses() if draft and draft.email and MAY_SEND & roles_of(request.user) else []
     context: dict[str, Any] = {
         "form": form,
         "groups": form.topic_groups(),
@@ -109,7 +109,7 @@ def send(request: HttpRequest) -> HttpResponse:
     user, now = cast(User, request.user), timezone.now()
     query = QueryDict(request.POST.get("query", "")[:20_000])
     back = HttpResponseRedirect(f"{reverse('dashboard_preview')}?{_query(query)}")
-    chosen = next((one for one in _addresses() if str(one.pk) == request.POST.get("address")), None)
+    chosen = next((one for one in staff_addresses() if str(one.pk) == request.POST.get("address")), None)
     draft, _missing = _draft(query, _taste(query))
     if chosen is None:
         messages.error(request, _("Choose an address from the list. Tests go to verified staff only."))
@@ -146,7 +146,7 @@ def _draft(query: QueryDict, form: TasteForm) -> tuple[Draft | None, str]:
     return (for_taste(form.choices(), now=now), "") if form.is_bound else (None, "")
 
 
-def _addresses() -> list[EmailAddress]:
+def staff_addresses() -> list[EmailAddress]:
     verified = EmailAddress.objects.filter(verified=True, user__is_staff=True, user__is_active=True)
     return list(verified.order_by("email"))
 

@@ -136,7 +136,7 @@ def _page_of(request: HttpRequest, one: Subscriber, *, problem: str = "", about:
 
 
 def _receipts(one: Subscriber, before: str) -> Any:
-    rows = one.deliveries.order_by("-issue_date")
+    rows = one.deliveries.digests().order_by("-issue_date")
     # a wrong date shows the newest page
     with suppress_error(ValueError):
         rows = rows.filter(issue_date__lt=date.fromisoformat(before)) if before else rows

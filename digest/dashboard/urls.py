@@ -1,10 +1,22 @@
 """URLs of the dashboard, under ``/dashboard/``; each page module has its own."""
 
-from digest.dashboard import changes, deliveries, letter, preview, readers, sources, staff_members, today, topics
+from digest.dashboard import (
+    announcements,
+    changes,
+    deliveries,
+    letter,
+    preview,
+    readers,
+    sources,
+    staff_members,
+    today,
+    topics,
+)
 
 urlpatterns = [
     *today.urlpatterns,
     *letter.urlpatterns,
+    *announcements.urlpatterns,
     *preview.urlpatterns,
     *sources.urlpatterns,
     *changes.urlpatterns,

@@ -119,6 +119,8 @@ def _record(numbers: Sequence[int], now: datetime, counts: Counter[str]) -> list
             _count(event, counts)
         DeliveryEvent.objects.bulk_update([event for event in settled if not event.delivery_id], ["raw"])
     for row in proved:
+        if row.announcement_number:
+            continue
         before = Q(last_digest_at=None) | Q(last_digest_at__lt=row.accepted_at)
         Subscriber.objects.filter(before, pk=row.subscriber_id).update(last_digest_at=row.accepted_at)
     return [event for event in events if event.kind in _FOLLOWED]
@@ -248,7 +250,7 @@ def _bounces_for_long(reader: Subscriber, address: str) -> bool:
         *ConsentEvent.objects.filter(public_id=reader.public_id, kind__in=fresh).values_list("at", flat=True),
         *Suppression.objects.filter(address_hash=address_hash(address)).values_list("lifted_at", flat=True),
     ]
-    sent = reader.deliveries.filter(status__in=Delivery.SENT).order_by("-issue_date")
+    sent = reader.deliveries.digests().filter(status__in=Delivery.SENT).order_by("-issue_date")
     if begun := max(filter(None, starts), default=None):
         sent = sent.filter(issue_date__gte=begun.date())
     newest_first = dropwhile(lambda row: row[1] in UNPROVED, sent.values_list("issue_date", "status")[:60])

@@ -144,7 +144,7 @@ class _Readers:
         # a paper was sent to nobody before it was first seen
         first = datetime.fromtimestamp(min(pool.first_seen, default=now.timestamp()), UTC)
         oldest = first.date() - timedelta(days=2)
-        earlier = Delivery.objects.filter(subscriber__in=days)
+        earlier = Delivery.objects.digests().filter(subscriber__in=days)
         taken: set[tuple[int, date]] = set()
         had: dict[int, set[int]] = defaultdict(set)
         for reader_id, day, status, paper_ids in earlier.filter(
@@ -369,7 +369,7 @@ def _passed(everyone: Sequence[Subscriber], suppressed: set[int], now: datetime)
 
 def _fed_since(since: datetime, readers: Sequence[Subscriber]) -> set[int]:
     """Return the ids of readers with a digest that left after ``since``, may have left, or may still leave."""
-    recent = Delivery.objects.filter(
+    recent = Delivery.objects.digests().filter(
         Q(accepted_at__gt=since) | Q(accepted_at=None, dated_at__gt=since),
         subscriber__in=readers,
         status__in=[*Delivery.SENT, *Delivery.OPEN],
@@ -424,7 +424,9 @@ def _written(rows: list[Delivery], *, newest: int) -> list[Delivery]:
         listed = Subscriber.objects.on_the_list().filter(pk__in=people).order_by("pk").select_for_update()
         readers = {reader.pk: reader for reader in listed}
         served = set(
-            Delivery.objects.filter(pk__gt=newest, subscriber__in=people).values_list("subscriber_id", flat=True)
+            Delivery.objects.digests()
+            .filter(pk__gt=newest, subscriber__in=people)
+            .values_list("subscriber_id", flat=True)
         )
         named = {paper_id for row in rows for paper_id in row.paper_ids}
         there = set(Paper.objects.filter(pk__in=named).values_list("pk", flat=True))  # some may have been joined since

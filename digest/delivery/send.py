@@ -10,7 +10,7 @@ import logging
 import secrets
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar, cast
@@ -19,10 +19,11 @@ from django.conf import settings
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.models import F, Q, QuerySet
 
+from digest.compose.announcement import announcement_email, announcements_among
 from digest.compose.emails import AT_HAND, Mails
 from digest.delivery import throttle
 from digest.delivery.staff_texts import delivery_text
-from digest.models import Batch, Delivery, StatusReason
+from digest.models import Announcement, Batch, Delivery, StatusReason
 from digest.reader_data.erase import forget_the_erased
 from subscriptions import consent
 from subscriptions.mail.mailer import Mailer, Purpose
@@ -105,7 +106,8 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
                 break
             with mails.lock:  # a worker without Redis delivers in several threads
                 mails.read_cards(chunk)
-                written = [_encode(mailer, delivery, mails) for delivery in chunk]
+                announced = announcements_among(chunk)
+                written = [_encode(mailer, delivery, mails, announced) for delivery in chunk]
             stop = now + LONGEST_CHUNK
             taken = iter(
                 mailer.send_batch(
@@ -267,17 +269,20 @@ def _last_look(delivery: Delivery, suppressed: set[int], now: datetime) -> tuple
         return Delivery.Status.EXPIRED, StatusReason.EXPIRED
     if reader.pk in suppressed:
         return Delivery.Status.SKIPPED, StatusReason.SUPPRESSED
-    if reader.is_paused(delivery.issue_date):
+    if reader.is_paused(now.date() if delivery.announcement_number else delivery.issue_date):
         return Delivery.Status.SKIPPED, StatusReason.PAUSED
     if reader.status not in (Subscriber.Status.ACTIVE, Subscriber.Status.PAUSED):
         return Delivery.Status.SKIPPED, StatusReason.UNSUBSCRIBED
     return Delivery.Status.HANDING_OFF, ""
 
 
-def _encode(mailer: Mailer, delivery: Delivery, mails: Mails) -> EncodedMessage | SendResult:
+def _encode(
+    mailer: Mailer, delivery: Delivery, mails: Mails, announced: Mapping[int, Announcement]
+) -> EncodedMessage | SendResult:
     """Return the mail as it can be handed over, or why it may not or cannot be."""
     try:
-        email = mails.email_for(delivery)
+        number = delivery.announcement_number
+        email = announcement_email(announced[number], delivery.subscriber) if number else mails.email_for(delivery)
     except Exception:  # one digest that cannot be made must not stop the others
         logger.exception("Delivery %s could not be composed", delivery.pk)
         return SendResult(SendStatus.FAILED, reason=SendReason.COMPOSE_ERROR)
@@ -287,7 +292,8 @@ def _encode(mailer: Mailer, delivery: Delivery, mails: Mails) -> EncodedMessage 
         purpose=Purpose.DIGEST,
         message_id=cast(str, delivery.message_id),  # a ready row has both
         dated_at=cast(datetime, delivery.dated_at),
-        issue_date=delivery.issue_date,
+        issue_date=None if number else delivery.issue_date,
+        announcement=number,
     )
 
 
@@ -371,7 +377,11 @@ def _write(chunk: Sequence[Delivery], gone: Sequence[Delivery], *, now: datetime
         Delivery.objects.bulk_update(named, ["provider_message_id"], batch_size=100)
         forget_the_erased(chunk)
         Subscriber.objects.filter(
-            pk__in=[delivery.subscriber_id for delivery in chunk if delivery.status == Delivery.Status.ACCEPTED]
+            pk__in=[
+                delivery.subscriber_id
+                for delivery in chunk
+                if delivery.status == Delivery.Status.ACCEPTED and not delivery.announcement_number
+            ]
         ).update(last_digest_at=now)
         for delivery in gone:
             consent.suppress(

@@ -11,6 +11,7 @@ REASON_TEXTS = {
     StatusReason.POISON: "This digest stopped every worker that took it.",
     StatusReason.RETRIED_BY_HAND: "Tried again by hand.",
     StatusReason.RESTORED: "The database was restored from a backup; this digest may have left before.",
+    StatusReason.CANCELLED: "It was cancelled before it left.",
     StatusReason.EVENT_FAILED: "The mail provider could not send it.",
     StatusReason.EVENT_REJECTED: "The mail provider did not send it.",
     StatusReason.EVENT_REFUSED: "The reader’s mail server refused it.",

@@ -109,11 +109,13 @@ def for_letter(letter: Letter | None, *, now: datetime) -> RenderedEmail | Joine
         row = draft_first(reader, demand_of(choices), pool, now=now)
         if email := _made(row, pool.added, now=now, letter=(letter,)).email:
             return email
-    nobody = reader_of(Delivery(subscriber=_nobody(None), issue_date=now.date()))
-    return email_of_nothing(compose_nothing(NO_EDITION, nobody, issue_date=now.date(), sender=sender(), letter=letter))
+    recipient = reader_of(Delivery(subscriber=nobody(None), issue_date=now.date()))
+    return email_of_nothing(
+        compose_nothing(NO_EDITION, recipient, issue_date=now.date(), sender=sender(), letter=letter)
+    )
 
 
-def _nobody(confirmed_at: datetime | None) -> Subscriber:
+def nobody(confirmed_at: datetime | None) -> Subscriber:
     """Return a recipient that no reader is, with links of the same length."""
     return Subscriber(public_id=NOBODY, email=f"preview@{sending_domain()}", confirmed_at=confirmed_at)
 
@@ -141,7 +143,7 @@ def _made(
         return Draft(**known, why_nothing=status_text(row))
     if not row.record or not row.record.has_counts:
         return Draft(**known, why_nothing=FORGOTTEN)
-    row.subscriber = _nobody(row.subscriber.confirmed_at)
+    row.subscriber = nobody(row.subscriber.confirmed_at)
     mails = Mails()
     mails.read_cards([row])
     if letter and row.edition:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q
 
 from digest.compose.build import EMPTY_TEXTS
-from digest.models import Delivery, Paper
+from digest.models import FIRST_ISSUE, Announcement, Delivery, Paper
 from digest.record import DigestRecord
 from subscriptions.consent_text import words
 from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Subscriber, Suppression
@@ -24,10 +24,26 @@ PROFILE = (
 )
 
 
+def _announcements(reader: Subscriber) -> list[dict[str, Any]]:
+    """Return each announcement that was planned for a reader, with what became of it. Two queries."""
+    rows = list(reader.deliveries.filter(issue_date__lt=FIRST_ISSUE).order_by("issue_date"))
+    subjects = dict(
+        Announcement.objects.filter(pk__in=[row.announcement_number for row in rows]).values_list("pk", "subject")
+    )
+    return [
+        {"subject": subjects.get(row.announcement_number, "")}
+        | _values(row, "status", "message_id", "dated_at", "handed_over_at", "accepted_at")
+        for row in rows
+    ]
+
+
 def everything_of(reader: Subscriber, *, now: datetime) -> dict[str, Any]:
     """Return strings, numbers, lists and dicts without secrets (hashes of links, keys); times are ISO 8601 in UTC."""
     deliveries = list(
-        reader.deliveries.select_related("edition", "content").prefetch_related("events").order_by("issue_date")
+        reader.deliveries.digests()
+        .select_related("edition", "content")
+        .prefetch_related("events")
+        .order_by("issue_date")
     )
     named = {paper_id for row in deliveries for paper_id in [*row.paper_ids, *(row.record.also if row.record else ())]}
     papers = Paper.objects.only("title", "url", "identifier").in_bulk(list(named))
@@ -51,6 +67,7 @@ def everything_of(reader: Subscriber, *, now: datetime) -> dict[str, Any]:
             for row in ConsentEvent.objects.filter(public_id=reader.public_id).order_by("at", "pk")
         ],
         "deliveries": [_delivery(row, papers) for row in deliveries],
+        "announcements": _announcements(reader),
         "verdicts": [
             {"paper": _paper(row.paper), "value": row.value, "given_at": _plain(row.given_at)}
             for row in reader.verdicts.select_related("paper").order_by("given_at", "pk")

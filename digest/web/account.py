@@ -32,7 +32,7 @@ ROWS = 60  # on one page
 @reader_page
 def receipts(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     """Show for each issue date what was sent, or why nothing was."""
-    rows = reader.deliveries.select_related("content").order_by("-issue_date", "-pk")
+    rows = reader.deliveries.digests().select_related("content").order_by("-issue_date", "-pk")
     page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
     return render(request, "receipts.html", {"page": page, "receipts": [_receipt(row) for row in page]})
 

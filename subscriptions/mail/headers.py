@@ -34,8 +34,11 @@ def headers_of(
     message_id: str,
     dated_at: datetime,
     issue_date: date | None = None,
+    announcement: int = 0,
 ) -> list[tuple[str, str]]:
-    """Return unique names with their values, in order; a mail with an ``issue_date`` is a digest.
+    """Return unique names with their values, in order.
+
+    A mail with an ``issue_date`` is a digest, one with the number of an ``announcement`` a mail to the same list.
 
     Raise ValueError for an address that cannot be encoded.
     """
@@ -48,7 +51,7 @@ def headers_of(
         ("MIME-Version", "1.0"),
         ("Auto-Submitted", "auto-generated"),
     ]
-    if issue_date:
+    if issue_date or announcement:
         domain = sending_domain()
         site = f"<{settings.SITE_URL}/>"
         headers += [
@@ -57,11 +60,14 @@ def headers_of(
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
             ("List-Help", site),
             ("List-Owner", _owner(settings.CONTACT, sender)),
-            ("List-Archive", f"<{web_copy_url(subscriber, issue_date)}>"),
+            ("List-Archive", f"<{web_copy_url(subscriber, issue_date)}>" if issue_date else site),
             ("List-Post", "NO"),
             ("Precedence", "bulk"),
             ("X-Auto-Response-Suppress", "All"),
-            ("Feedback-ID", _feedback_id(issue_date, domain)),
+            (
+                "Feedback-ID",
+                _feedback_id(f"{issue_date:%Y%m%d}:digest" if issue_date else f"{announcement}:announcement", domain),
+            ),
         ]
     return headers
 
@@ -139,6 +145,6 @@ def _owner(contact: str, sender: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _feedback_id(day: date, domain: str) -> str:
+def _feedback_id(mail: str, domain: str) -> str:
     """Return the Feedback-ID; its last field, 5 to 15 characters for Gmail's feedback loop, never changes."""
-    return f"{day:%Y%m%d}:digest:bulk:{('digest' + re.sub(r'[^a-z0-9]', '', domain.lower()))[-15:]}"
+    return f"{mail}:bulk:{('digest' + re.sub(r'[^a-z0-9]', '', domain.lower()))[-15:]}"

@@ -137,9 +137,13 @@ class Mailer:
         message_id: str,
         dated_at: datetime,
         issue_date: date | None = None,
+        announcement: int = 0,
         address: str = "",
     ) -> EncodedMessage | SendResult:
-        """Return the encoded mail, or a result that says why it cannot be sent; the arguments are those of ``send``."""
+        """Return the encoded mail, or a result that says why it cannot be sent; the arguments are those of ``send``.
+
+        ``announcement`` is the number of a mail to readers that is no digest.
+        """
         if refusal := self._refusal(subscriber, purpose, address):
             return SendResult(SendStatus.REFUSED, reason=refusal)
         try:
@@ -148,7 +152,8 @@ class Mailer:
                 email,
                 message_id=message_id,
                 dated_at=dated_at,
-                issue_date=(issue_date or dated_at.date()) if purpose == Purpose.DIGEST else None,
+                issue_date=(issue_date or dated_at.date()) if purpose == Purpose.DIGEST and not announcement else None,
+                announcement=announcement,
                 address=address,
             )
         except Exception as error:  # an address or text that cannot be encoded; nothing was sent
@@ -253,13 +258,16 @@ def message_to(
     message_id: str,
     dated_at: datetime,
     issue_date: date | None = None,
+    announcement: int = 0,
     address: str = "",
 ) -> EncodedMessage:
-    """Encode a mail, a digest if it has an ``issue_date``; the same arguments give the same octets.
+    """Encode a mail, a digest if it has an ``issue_date``, an announcement if it has its number.
+
+    The same arguments give the same octets.
 
     Raise ValueError for what cannot be encoded.
     """
-    kind = "digest" if issue_date else "link"
+    kind = "digest" if issue_date or announcement else "link"
     sender, address = sender_of(kind), address or subscriber.email
     headers = headers_of(
         subscriber,
@@ -269,6 +277,7 @@ def message_to(
         message_id=message_id,
         dated_at=dated_at,
         issue_date=issue_date,
+        announcement=announcement,
     )
     message = EncodedMessage(email, headers, sender=sender, address=address)
     adapt(message, settings.MAIL_PROVIDER, reference=message_id.strip("<>").partition("@")[0], tag=kind)

@@ -21,7 +21,7 @@ from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.ingest.tag import tag
-from digest.models import CuratorPick, Paper
+from digest.models import Announcement, CuratorPick, Paper
 from subscriptions.models import LoginToken, Topic
 from subscriptions.tokens import PREFERENCES, UNSUBSCRIBE, feedback_url, new_login_token, token_for
 from tests.support.factories import NOON, entry, feed, reader
@@ -130,6 +130,9 @@ def pages_for_the_staff() -> dict[str, str]:
     client.post(reverse("mfa_generate_recovery_codes"))
     entering.post(reverse("account_login"), {"login": olga.email, "password": PASSWORD})
     answers = {name: client.get(reverse(name)) for name, _, _ in PAGES}
+    written = Announcement.objects.create(subject="A <b>", text="Words & more", author=olga)
+    answers["dashboard_announcement"] = client.get(reverse("dashboard_announcement", args=[written.pk]))
+    answers["dashboard_announcement_preview"] = client.get(reverse("dashboard_announcement_preview", args=[written.pk]))
     own = ["account_logout", "account_change_password", "mfa_index", "mfa_reauthenticate", "mfa_deactivate_totp"]
     own += ["mfa_view_recovery_codes", "mfa_generate_recovery_codes"]
     answers |= {name: client.get(reverse(name)) for name in own}

@@ -6,14 +6,17 @@ import re
 from dataclasses import replace
 from datetime import date
 
+from digest.compose.announcement import announcement_email
 from digest.compose.build import Reader, Sender, compose, compose_nothing
 from digest.compose.card import Card, Fact, card_for
 from digest.compose.completeness import SourceCount, completeness_in_words
 from digest.compose.letter import read_letter
 from digest.compose.reasons import Reason
 from digest.compose.size_limit import email_of_nothing, fit
+from digest.models import Announcement
 from subscriptions import link_requests
 from subscriptions.mail.rendering import TEMPLATES, RenderedEmail
+from subscriptions.models import Subscriber, Topic
 
 TOKEN = "8fKx2LmQz1vTb0aYq7WcRdEhJk"
 SENDER = Sender(
@@ -104,6 +107,8 @@ def mails() -> dict[str, RenderedEmail]:
         "digest-trending": digest(reader=Reader(address="ada@example.org", unsubscribe_url=READER.unsubscribe_url)),
         "nothing": nothing(),
         "nothing-with-a-letter": nothing(letter=LETTER),
+        "announcement": announcement(LETTER),
+        "announcement-hostile": announcement(HOSTILE_LETTER),
         **{name: link_requests.compose(name, link=link, token=TOKEN) for name, link in link_requests.LINK.items()},
     }
 
@@ -163,6 +168,12 @@ def digest(
             full=full,
         )
     )[1]
+
+
+def announcement(text: str) -> RenderedEmail:
+    reader = Subscriber(public_id="8fKx2LmQz18fKx2LmQz1ab", email=READER.address)
+    topic = Topic(name="Robotics & <b>Control</b>")
+    return announcement_email(Announcement(subject="A workshop on Friday", text=text, topic=topic), reader)
 
 
 def nothing(*, letter: str = "") -> RenderedEmail:

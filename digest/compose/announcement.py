@@ -1,0 +1,33 @@
+"""Make the mail of an announcement from its row, which is frozen once it is approved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from digest.compose.emails import sender
+from digest.compose.letter import read_letter
+from digest.models import Announcement, Delivery
+from subscriptions.mail.rendering import RenderedEmail, render_email
+from subscriptions.models import Subscriber
+from subscriptions.tokens import preferences_url, unsubscribe_url
+
+
+def announcements_among(deliveries: Iterable[Delivery]) -> dict[int, Announcement]:
+    """Return the approved announcements among these deliveries by number; one query, or none for digests alone."""
+    numbers = {row.announcement_number for row in deliveries} - {0}
+    approved = Announcement.objects.filter(approved_at__isnull=False).select_related("topic")
+    return approved.in_bulk(numbers) if numbers else {}
+
+
+def announcement_email(announced: Announcement, reader: Subscriber) -> RenderedEmail:
+    """Return the mail for one reader: the same each time."""
+    readers = f"the readers of the topic {announced.topic.name}" if announced.topic else "all readers"
+    return render_email(
+        "announcement",
+        subject=announced.subject,
+        letter=read_letter(announced.text),
+        why_you=f"Sent to {reader.email}, as to {readers}, because you agreed to announcements when you subscribed.",
+        unsubscribe_url=unsubscribe_url(reader),
+        preferences_url=preferences_url(reader),
+        sender=sender(),
+    )
