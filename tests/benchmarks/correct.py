@@ -29,6 +29,7 @@ PURPOSES = {
     "ask_for_link": tokens.PREFERENCES,
     "web_copy": tokens.WEB_COPY,
     "feedback": tokens.FEEDBACK,
+    "feedback_choices": tokens.FEEDBACK,
 }
 LONGEST = 998  # octets in a line, RFC 5322 section 2.1.1
 NEEDED = (
@@ -87,8 +88,10 @@ def check(octets: bytes, row: Delivery, mails: Mails) -> None:
     _expect("the papers' links in the text", [url for _, url in wanted if text.count(f"{url}\n") != 1], [])
     if reader.email not in text:
         raise Wrong("the address is not named")
-    for urls in (shown.targets, re.findall(r"https?://\S+", text)):
-        _check_links(urls, row, count=len(wanted))
+    numbers = range(1, len(wanted) + 1)
+    three = [f"{number}/{wish}" for number in numbers for wish in ("more", "less", "mute")]
+    _check_links(shown.targets, row, page="feedback", said=three)
+    _check_links(re.findall(r"https?://\S+", text), row, page="feedback_choices", said=[str(n) for n in numbers])
 
 
 def _check_headers(message: EmailMessage, row: Delivery) -> None:
@@ -109,15 +112,17 @@ def _check_headers(message: EmailMessage, row: Delivery) -> None:
         _expect(name, _opened(url), (page, row.subscriber.public_id))
 
 
-def _check_links(urls: list[str], row: Delivery, *, count: int) -> None:
-    """Every link of ours opens what it says, for this reader; each paper has its three."""
-    reader, ours = row.subscriber.public_id, [url for url in urls if url.startswith(f"{settings.SITE_URL}/")]
-    opened = [_opened(url) for url in ours]
-    _expect("whose links they are", {whose for _, whose in opened}, {reader})
-    _expect("where links lead", {page for page, _ in opened}, set(PURPOSES))
-    said = [tuple(url.rsplit("/", 2)[1:]) for url, (page, _) in zip(ours, opened, strict=True) if page == "feedback"]
-    wanted = [(str(number), wish) for number in range(1, count + 1) for wish in ("more", "less", "mute")]
-    _expect("the links under papers", said, wanted)
+def _check_links(urls: list[str], row: Delivery, *, page: str, said: list[str]) -> None:
+    """Every link of ours opens what it says, for this reader; ``said`` are the ends of those to the feedback ``page``."""
+    ours = [url for url in urls if url.startswith(f"{settings.SITE_URL}/")]
+    papers = [url for url in ours if url.startswith(f"{settings.SITE_URL}/papers/")]
+    _expect("the number of pages of papers", len(papers), len(row.paper_ids))
+    opened = {url: _opened(url) for url in ours if url not in papers}
+    _expect("whose links they are", {whose for _, whose in opened.values()}, {row.subscriber.public_id})
+    others = set(PURPOSES) - {"feedback", "feedback_choices"}
+    _expect("where links lead", {where for where, _ in opened.values()}, {*others, page})
+    ends = [url.partition("/f/")[2].partition("/")[2] for url, (where, _) in opened.items() if where == page]
+    _expect("the links under papers", ends, said)
 
 
 def _opened(url: str) -> tuple[str, str]:
