@@ -71,7 +71,7 @@ def sends(dashboard: Client, one: Subscriber, address: Any = None) -> str:
 def test_a_readers_mail_is_shown_with_its_subject_size_and_moment(dashboard: Client, ada: Subscriber) -> None:
     said = text_of(dashboard.get(f"/dashboard/preview?reader={ada.public_id}"))
     assert "For 2 March 2026, from the edition of 2 March, with picks, hides and wishes as of 12:00:00 UTC" in said
-    assert "Subject 2 Mar: A robot that folds laundry" in said
+    assert "Subject 2 Mar, 1 paper: A robot that folds laundry" in said
     assert re.search(r"Size of the HTML \d{4,5} \d{1,2},\d{3} of 90,000 octets", said)
     assert "ada@" not in said
 
@@ -92,7 +92,7 @@ def test_a_made_up_taste_is_shown_and_what_is_wrong_in_it_is_left_out(dashboard:
     said = text_of(
         dashboard.get("/dashboard/preview?taste=1&topics=robotics&keywords=planar&max_papers=99&hype=50&muted=***")
     )
-    assert "Subject 2 Mar:" in said
+    assert "Subject 2 Mar," in said
     assert "2 papers" in said
     assert "Enter a number of papers from 3 to 25." in said
     assert "has no letter or digit" in said
@@ -177,7 +177,7 @@ def test_64_a_test_mail_goes_to_verified_staff_alone_says_so_in_its_subject_and_
     (sent,) = mail.outbox
     assert sent.to == ["cleo@dashboard.example.org"]
     letter = message_from_bytes(sent.message().as_bytes(), policy=policy.default)
-    assert letter["Subject"] == "[PREVIEW] 2 Mar: A robot that folds laundry"
+    assert letter["Subject"] == "[PREVIEW] 2 Mar, 1 paper: A robot that folds laundry"
     assert [name for name in letter if name.startswith("List-") or name == "Precedence"] == []
     octets = sent.message().as_bytes().decode()
     assert ada.public_id not in octets
@@ -248,5 +248,5 @@ def test_it_takes_as_many_queries_for_many_readers_as_for_one(
     dashboard.get(f"/dashboard/preview?reader={ada.public_id}")  # the week's papers are laid ready
     assert Edition.objects.count() == 2
     assert Paper.objects.count() == 2 + readers
-    with django_assert_num_queries(23):
+    with django_assert_num_queries(24):
         dashboard.get(f"/dashboard/preview?reader={ada.public_id}")
