@@ -9,12 +9,18 @@ from collections.abc import Iterator, Sequence
 from digest.text import fold, split_authors
 from digest.text.limits import MOST_OF_NAMES
 
-_INITIALS = re.compile(r"(?:[^\W\d_]\.?[ -]?){1,5}")
+_INITIALS = re.compile(r"(?:[^\W\d_][^\W\d_]?\.[ -]?|[^\W\d_a-z][ -]?){1,5}")  # J.-M., JM, Yu. V.; never "Li Fen"
 _PARTICLES = frozenset(
     "de del della der den des di do dos da das du el al la le van von vom zu ten ter bin ibn st".split()
 )
 _AND = re.compile(r"\s(?:and|&)\s", re.I)
-_BESIDE_NAMES = re.compile(r"\S+@\S+|\bauthor affiliations?\b.*", re.I | re.S)
+_BESIDE_NAMES = re.compile(r"(?<!\S)[^\s@]+@\S+|\bauthor affiliations?\b.*", re.I | re.S)
+_BETWEEN_NAMES = re.compile(r"<br\b[^<>]*>|\s[|/\u00b7\u2022]\s", re.I)
+# of affiliations and notes
+_MARKS = re.compile(
+    r"<sup\b[^<>]*>[^<>]{0,100}</sup>|<[^<>]*>|https?://orcid\.org/[\dX-]*|[*\u2020\u2021\u00b9\u00b2\u00b3\u2070-\u2079]",
+    re.I,
+)
 _IN_BRACKETS = re.compile(r"\A\(([^()]*)\)\Z")  # RSS: an address, then the name
 
 
@@ -22,13 +28,14 @@ def authors_of(listed: Sequence[str]) -> tuple[str, ...]:
     """Return the names in reading order, each once, from one string of all of them or from a list of names.
 
     ``Smith, J., Doe, A.`` is J. Smith and A. Doe, like ``Smith, J.; Doe, A.`` and a list of both; what has no initials
-    after its commas is a list of whole names: ``Jane Smith, Ann Doe (MIT)``. Lines part names too. One comma with a
-    single word on either side parts surname and given names.
+    after its commas is a list of whole names: ``Jane Smith, Ann Doe (MIT)``. Lines, bars and dots part names too. One
+    comma with a single word on either side parts surname and given names. The marks of affiliations are left out.
     """
     names: list[str] = []
     alone = {fold(one) for one in listed if "," not in one}
     for one in listed:
-        one = _IN_BRACKETS.sub(r"\1", _BESIDE_NAMES.sub("", html.unescape(one[:MOST_OF_NAMES])).strip())
+        one = _MARKS.sub("", _BETWEEN_NAMES.sub("\n", html.unescape(one[:MOST_OF_NAMES])))
+        one = _IN_BRACKETS.sub(r"\1", _BESIDE_NAMES.sub("", one).strip())
         parts = list(_names_in(one))
         if len(parts) < 2 and "," in one and alone and all(fold(part) in alone for part in one.split(",")):
             continue  # named once more, all together

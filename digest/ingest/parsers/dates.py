@@ -21,7 +21,7 @@ _WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _TIME = r"\d{1,2}:\d\d(?::\d\d)?(?:\s+[a-z]{2,5})?"
 WRITTEN: tuple[str, ...] = (
-    rf"{_WEEKDAY}{_DAY}[\s-]+(?P<month>{_NAME})[\s,-]+(?P<year>\d{{4}})",
+    rf"{_WEEKDAY}{_DAY}\.?[\s-]+(?P<month>{_NAME})[\s,-]+(?P<year>\d{{4}})",
     rf"{_WEEKDAY}(?P<month>{_NAME})\s+(?:{_DAY},?\s+)?(?:{_TIME}\s+)?(?P<year>\d{{4}})",
     rf"(?P<year>\d{{4}})[\s-]+(?P<month>{_NAME})(?:[\s-]+{_DAY})?",
 )
@@ -32,7 +32,16 @@ _NUMBERS = re.compile(
     r"|(?P<compact>\d{8})(?:T\d{4}.*)?"
 )
 _DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(?P<year>\d{4})(?:\s.*)?")
-_SEASON = re.compile(rf"(?:{_NAME}\s*[-–/]\s*{_NAME}|spring|summer|autumn|fall|winter)[\s,]+(?P<year>\d{{4}})", re.I)
+_MONTH_FIRST = re.compile(r"(?P<month>\d{1,2})[/.-](?P<year>\d{4})")
+_JAPANESE = re.compile(r"(?P<year>\d{4})年(?P<month>\d{1,2})月(?:(?P<day>\d{1,2})日)?")
+_PART_OF_YEAR = rf"(?:{_NAME}\s*[-/]\s*{_NAME}|spring|summer|autumn|fall|winter|q[1-4])"
+_SEASON = re.compile(rf"{_PART_OF_YEAR}[\s,]+(?P<year>\d{{4}})|(?P<year_first>\d{{4}})[\s,]+{_PART_OF_YEAR}", re.I)
+# what stands before a date: "Available online", "Published:"
+_INTRODUCED = re.compile(
+    r"(?:available online|(?:first )?published(?: online)?|publication date|epub|posted|online)\s*:?\s+", re.I
+)
+_ZONE_OF_A_DAY = re.compile(r"(?<=\d)(?:Z|[+-]\d\d:\d\d|T)\Z")  # of XML Schema's dates
+_HYPHENS = str.maketrans("\u2010\u2011\u2012\u2013\u2014\u2212", "------")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +96,21 @@ def _read(text: str) -> Given | None:
             return Given(_aware(parsedate_to_datetime(text)))
         except (ValueError, TypeError, IndexError, OverflowError):
             pass  # an odd time; the day may be right
-    if match := _NUMBERS.fullmatch(text):
-        return _numbers(match, text)
+    text = _INTRODUCED.sub("", text.translate(_HYPHENS), count=1)
+    if match := _NUMBERS.fullmatch(text) or _NUMBERS.fullmatch(_ZONE_OF_A_DAY.sub("", text)):
+        return _numbers(match, match[0])
+    if match := _JAPANESE.fullmatch(text) or _MONTH_FIRST.fullmatch(text):
+        return _given(*(int(match.groupdict().get(part) or 0) for part in ("year", "month", "day")))
     if match := _DAY_OR_MONTH_FIRST.fullmatch(text):
         one, other, year = int(match[1]), int(match[3]), int(match["year"])
-        if one > 12 or one == other:
+        if one > 12 or one == other or match[2] == ".":  # dots stand after a day, then a month
             return _given(year, other, one)
         return _given(year, one, other) if other > 12 else _given(year)  # 3/8 is March or August
     for form in WRITTEN:
         if match := re.match(rf"{form}(?!\d)(?:\s+{_TIME}.*|\s*\.)?$", text, re.I):
             return _given(int(match["year"]), _MONTHS[match["month"][:3].lower()], int(match["day"] or 0))
     match = _SEASON.fullmatch(text)
-    return _given(int(match["year"])) if match else None
+    return _given(int(match["year"] or match["year_first"])) if match else None
 
 
 def _numbers(match: re.Match[str], text: str) -> Given | None:

@@ -207,7 +207,8 @@ def test_the_recorded_day_of_two_sources_is_27_papers_with_two_sightings_each(da
 def test_storing_takes_a_fixed_number_of_queries(django_assert_max_num_queries: Any) -> None:
     topic("Statistics", categories=["stat"])
     papers = [entry(number) for number in range(1, 401)]
-    with django_assert_max_num_queries(27):
+    # papers, names and sightings go in several statements each: SQLite takes 999 values in one
+    with django_assert_max_num_queries(28):
         stored(*papers)
 
 

@@ -21,7 +21,7 @@ from tests.support.factories import delivery, reader
 from tests.support.staff import give_code, one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
-FOR_ALL = {"logentry", "identifier", "sighting", "editionpaper", "delivery", "batch", "lease"}
+FOR_ALL = {"logentry", "identifier", "sighting", "papersummary", "editionpaper", "delivery", "batch", "lease"}
 FOR_PRIVACY = {"deliveryevent", "suppression", "consentevent", "logintoken", "linkrequest", "ratecounter"}
 
 

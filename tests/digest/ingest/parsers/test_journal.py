@@ -85,6 +85,15 @@ def test_an_item_that_cannot_become_a_paper_is_refused_with_its_reason(item: str
         ("<dc:creator>Lee, A., Chen, B. C.</dc:creator>", ("A. Lee", "B. C. Chen")),
         ("<dc:creator>Lee, Ann; Chen, Bo</dc:creator>", ("Ann Lee", "Bo Chen")),
         ("<dc:creator>Ann Lee, Bo Chen and Cy Day</dc:creator>", ("Ann Lee", "Bo Chen", "Cy Day")),
+        ("<dc:creator>Ana Cruz-Diaz, Li Fen</dc:creator>", ("Ana Cruz-Diaz", "Li Fen")),
+        ("<dc:creator>Orlov, Yu. V., Lee, A.-B.</dc:creator>", ("Yu. V. Orlov", "A.-B. Lee")),
+        ("<dc:creator>Ann Lee | Bo Chen · Cy Day</dc:creator>", ("Ann Lee", "Bo Chen", "Cy Day")),
+        ("<dc:creator>Ann Lee&lt;br/&gt;Bo Chen / Cy Day</dc:creator>", ("Ann Lee", "Bo Chen", "Cy Day")),
+        (
+            "<dc:creator>Ann Lee&lt;sup&gt;1,2&lt;/sup&gt;, Bo Chen*, Cy Day²</dc:creator>",
+            ("Ann Lee", "Bo Chen", "Cy Day"),
+        ),
+        ("<dc:creator>Ann Lee https://orcid.org/0000-0001-0000-000X, Bo Chen</dc:creator>", ("Ann Lee", "Bo Chen")),
         ("", ()),
     ],
 )

@@ -15,6 +15,7 @@ NOTICE, MATTER = "a notice about another paper", "front matter of an issue"
     [
         *("RETRACTED ARTICLE: Bees count", "RETRACTED: bees count", "Retracted: Bees count", "Retracted Article: bees"),
         *("[Retracted] Bees count", "Bees count (RETRACTED)", "Bees count – RETRACTED", "RETRACTED Bees that count"),
+        *("Retracted - Bees count", "**RETRACTED** Bees count", "Withdrawn as duplicate: Bees count"),
         *("WITHDRAWN: Bees count", "(Withdrawn) Bees", "TEMPORARY REMOVAL: Bees", "<b>WITHDRAWN</b>: Bees count"),
     ],
 )
@@ -34,6 +35,9 @@ def test_a_title_that_bears_the_mark_is_taken_back(title: str) -> None:
         ),
         "This version has been removed by arXiv administrators as the submitter had no right to it",
         *("I am withdrawing this paper because of a flaw in Lemma 2", "We have retracted this article"),
+        *("This version withdrawn by arXiv administrators due to a dispute", "Paper is withdrawn until further notice"),
+        *("Author withdrew this paper", "The authors request withdrawal of this paper"),
+        *("Due to an error, this paper has been withdrawn", "This paper has a gap and was withdrawn"),
         *("The authors have withdrawn their manuscript", "The Editor-in-Chief has retracted this article"),
         *("This article has been retracted at the request of the editor", "bioRxiv has withdrawn this preprint"),
     ],
@@ -58,7 +62,7 @@ def test_an_abstract_or_comment_that_says_so_takes_a_work_back(words: str) -> No
             "The paper is about withdrawn drugs",
             "In this paper noise was removed",
         ),
-        *("This version has been updated", "Removed bees"),
+        *("This version has been updated", "Removed bees", "At dusk, this paper bag has been withdrawn from hives"),
     ],
 )
 def test_words_about_taking_back_take_nothing_back(words: str) -> None:
@@ -100,6 +104,26 @@ def test_a_subtitle_is_no_mark() -> None:
             (title, "")
             for title in ("Erratum detection by bees", "Errata in hives: a survey", "Addendum to bee theory")
         ),
+        *(
+            (title, NOTICE)
+            for title in ("Bees count – CORRIGENDUM", "Bees count (Erratum)", "[Corrigendum] Bees count")
+        ),
+        *(
+            (title, NOTICE)
+            for title in ("Editorial Retraction: Bees", "Notice of duplicate publication: Bees", "Correction.")
+        ),
+        *(
+            (title, MATTER)
+            for title in ("In This Issue", "About the Cover", "Call for papers: bees", "List of Reviewers")
+        ),
+        *(
+            (title, MATTER)
+            for title in ("Acknowledgment of Reviewers in 2025", "Volume 3 Index", "Graphical Abstracts")
+        ),
+        *(
+            (title, "")
+            for title in ("Reviewers of bees", "Announcements and honey", "Highlights", "Hives: announcements")
+        ),
         *((title, "") for title in ("Cover-free hives", "Front matter in books on bees", "Contents and discontents")),
     ],
 )
@@ -110,6 +134,8 @@ def test_notices_and_front_matter_are_no_works(title: str, why: str) -> None:
 
 def test_a_paper_with_an_abstract_may_begin_like_a_notice() -> None:
     assert why_no_work("Correction: how bees mend their dances", "We watch bees. " * 40) == ""
+    assert why_no_work("Correction: an operator for maps", "We watch bees.") == ""
+    assert why_no_work("Correction: how bees mend", "This article has been corrected.") == NOTICE
     assert why_no_work("Erratum: how bees mend their dances", "We watch bees. " * 40) == NOTICE
 
 
