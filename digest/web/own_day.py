@@ -21,7 +21,10 @@ from subscriptions.web.sign_up import next_digest_in_words
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnPaper:
-    """A paper of a reader's digest with its reason in words; ``note`` is None unless a curator picked it."""
+    """A paper of a reader's digest with its reason in words, empty after the reasons were deleted.
+
+    ``note`` is None unless a curator picked it.
+    """
 
     one: PageCard
     why: str
@@ -30,12 +33,15 @@ class OwnPaper:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnDay:
-    """The latest digest of a reader; ``day`` is None before the first. ``next_digest`` says when the next one comes."""
+    """The latest digest of a reader; ``day`` is None before the first.
+
+    ``note`` says why it has no papers, or that their reasons were deleted; ``next_digest`` when the next one comes.
+    """
 
     day: date | None
     is_today: bool
     papers: list[OwnPaper]
-    why_nothing: str
+    note: str
     next_digest: str
 
 
@@ -43,13 +49,20 @@ def own_day(reader: Subscriber, *, now: datetime) -> OwnDay:
     """Return a reader's latest digest as a page shows it. Two queries."""
     sent = Delivery.objects.filter(subscriber=reader, status__in=Delivery.SENT).select_related("edition", "content")
     delivery = sent.order_by("-issue_date").first()
+    papers = _papers(delivery) if delivery else []
     return OwnDay(
         day=delivery.issue_date if delivery else None,
         is_today=delivery is not None and delivery.issue_date == local_date(reader.zone, now),
-        papers=_papers(delivery) if delivery else [],
-        why_nothing=reason_text(delivery.empty_reason) if delivery and delivery.empty_reason else "",
+        papers=papers,
+        note=_note(delivery, papers) if delivery else "",
         next_digest=next_digest_in_words(reader, now),
     )
+
+
+def _note(delivery: Delivery, papers: list[OwnPaper]) -> str:
+    if delivery.empty_reason:
+        return reason_text(delivery.empty_reason)
+    return _("The reasons for each paper are no longer stored.") if papers and not papers[0].why else ""
 
 
 def _papers(delivery: Delivery) -> list[OwnPaper]:
@@ -59,13 +72,16 @@ def _papers(delivery: Delivery) -> list[OwnPaper]:
         paper__in=delivery.paper_ids, edition__date__lte=until, paper__withdrawn_at=None
     ).select_related("paper")
     newest = {row.paper_id: row for row in rows.order_by("edition__date")}
-    reasons = (delivery.record or DigestRecord()).reasons_of(len(delivery.paper_ids))
+    record = delivery.record or DigestRecord()
+    reasons = record.reasons_of(len(delivery.paper_ids))
     found = [(newest[pk], why) for pk, why in zip(delivery.paper_ids, reasons, strict=True) if pk in newest]
     cards = page_cards(row for row, _why in found)
-    return [_own(one, [Reason(*term) for term in why]) for one, (_row, why) in zip(cards, found, strict=True)]
+    return [
+        _own(one, [Reason(*term) for term in why], is_kept=record.has_counts)
+        for one, (_row, why) in zip(cards, found, strict=True)
+    ]
 
 
-def _own(one: PageCard, why: list[Reason]) -> OwnPaper:
+def _own(one: PageCard, why: list[Reason], *, is_kept: bool) -> OwnPaper:
     note = next((shorten(reason.label, NOTE_LENGTH) for reason in why if reason.kind == "pick"), None)
-    told = reason_in_words(why, facts=one.card.facts) if why else _("The reasons are no longer stored.")
-    return OwnPaper(one=one, why=told, note=note)
+    return OwnPaper(one=one, why=reason_in_words(why, facts=one.card.facts) if is_kept else "", note=note)

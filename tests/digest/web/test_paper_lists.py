@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
 from digest.ingest.tag import tag
-from digest.models import CuratorPick, Delivery, Paper
+from digest.models import CuratorPick, Delivery, DeliveryContent, Paper
 from digest.web.periods import Period
 from subscriptions.models import LoginToken, Topic
 from subscriptions.tokens import new_login_token
@@ -228,10 +228,23 @@ def test_a_signed_in_reader_sees_their_own_day_first_and_no_way_in() -> None:
     html = answer.content.decode()
     assert titles(html) == ["2", "1", "2"]
     assert "Your papers of Monday, 2 March" in html
-    assert "Matches your category cs.RO" in html
+    assert "Category: cs.RO" in html
     assert 'name="email"' not in html
     assert answer["Cache-Control"] == "no-store"
     assert "Your papers" not in page("/")
+
+
+def test_a_paper_without_a_term_is_on_the_list_of_new_papers_until_the_reasons_are_deleted() -> None:
+    ada = reader("ada")
+    publish(entry(1), entry(2))
+    plan(NOON, [ada.pk], issue_date=NOON.date())
+    deliver_all(clock=lambda: NOON)
+    client = signed_in(ada)
+    html = page("/", client=client)
+    assert html.count("On today’s list of new papers") == 2
+    assert "no longer stored" not in html
+    DeliveryContent.objects.update(record={})
+    assert page("/", client=client).count("The reasons for each paper are no longer stored.") == 1
 
 
 def test_a_reader_without_a_digest_yet_sees_when_it_comes() -> None:
