@@ -19,6 +19,12 @@ FIELDS = {"title:": TITLE, "ti:": TITLE, "author:": AUTHORS, "authors:": AUTHORS
 
 _QUOTES = str.maketrans(dict.fromkeys("“”„«»‟＂", '"'))
 _TOKEN = re.compile(rf'(?:(?<!\S)(-))?((?:(?:{"|".join(FIELDS)})\s*)?)(?:"([^"]*)(?:"|$)|([^\s"]+))', re.I)
+# "Power et al. (2022)": a name and perhaps a year, as papers are cited
+_CITED = re.compile(
+    r'"[^"]*(?:"|$)|(?<!\S)(?:(?:authors?|au):\s*)?([^\W\d_][\w\'’-]*),?\s+et\s+al\b\.?'
+    r"(?:,?\s*[(\[]?(?:19|20)\d\d[a-z]?[)\]]?(?!\S))?",
+    re.I,
+)
 _EDGES = " \t.,;:!?\"'“”‘’«»()[]{}<>…"
 _ARXIV_NOTE = re.compile(r"\s*\[[a-z-]+(?:\.[a-z-]+)?\]$", re.I)  # arXiv:2401.01234v2 [cs.LG]
 _LABELLED = re.compile(r"^(arxiv|doi|pmid|pubmed)\s*(?:id\b)?\s*:?\s+(?=\S+$)", re.I)
@@ -71,7 +77,7 @@ def parse(typed: str) -> Query:
     kept = text[:LONGEST].translate(_QUOTES)
     clauses: list[Clause] = []
     excluded: list[Clause] = []
-    for minus, field, phrase, word in _TOKEN.findall(kept):
+    for minus, field, phrase, word in _TOKEN.findall(_CITED.sub(_as_author, kept)):
         name = field.lower().strip()
         made = _phrase(phrase, FIELDS.get(name, "")) if phrase else _words(word, FIELDS.get(name, ""))
         (excluded if minus else clauses).extend(made)
@@ -82,6 +88,10 @@ def parse(typed: str) -> Query:
         excluded=tuple(excluded[:MOST_WORDS]),
         is_cut=len(text) > LONGEST or max(len(clauses), len(excluded)) > MOST_WORDS,
     )
+
+
+def _as_author(cited: re.Match[str]) -> str:
+    return f"author:{cited[1]}" if cited[1] else cited[0]
 
 
 def is_common(clause: Clause) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from string import ascii_lowercase
 
@@ -15,6 +16,8 @@ SHORTEST, LONG = 4, 8  # letters of a word that is corrected, and of one in whic
 SCANNED = 3  # letters that a word shares with those among which two wrong letters are looked for
 MOST_SCANNED = 20_000
 MISTAKEN = 100  # a rare word is taken for a mistake if another is this many times as common
+
+_DOUBLED = re.compile(r"(.)\1+")
 
 
 def paper_count() -> int:
@@ -50,7 +53,7 @@ def correction_of(word: str, *, count: int) -> str:
     near = _one_edit_away(word)
     names = near.union(*pairs)
     papers = dict(SearchWord.objects.filter(word__in=names, papers__gte=FEWEST).values_list("word", "papers"))
-    found = [(papers[one] * (4 if one[0] == word[0] else 1), one) for one in near if papers.get(one, 0) >= fewest]
+    found = [(papers[one] * _likelihood(word, one), one) for one in near if papers.get(one, 0) >= fewest]
     if found:
         return max(found)[1]
     split = [
@@ -61,6 +64,13 @@ def correction_of(word: str, *, count: int) -> str:
     if split:
         return max(split)[1]
     return _two_edits_away(word, fewest) if len(word) >= LONG else ""
+
+
+def _likelihood(typed: str, meant: str) -> int:
+    """Return how many times as likely this mistake is as a wrong first letter: one letter for two is the likeliest."""
+    if _DOUBLED.sub(r"\1", typed) == _DOUBLED.sub(r"\1", meant):
+        return 16
+    return 4 if typed[0] == meant[0] else 1
 
 
 def _one_edit_away(word: str) -> set[str]:

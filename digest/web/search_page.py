@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -17,6 +17,8 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
 from digest import search
+from digest.compose.card import NAME_LENGTH, Card
+from digest.compose.phrases import shorten
 from digest.models import EditionPaper, Paper, Source
 from digest.search import Filters, Kind
 from digest.search.marks import pieces
@@ -28,6 +30,7 @@ from subscriptions.rate_limits import too_many
 from subscriptions.topic_names import topic_named
 
 SHOWN = 25
+MOST_AUTHORS = 500  # of a paper, among which the one who was asked for is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,9 @@ class Asked:
         } | instead
         return urlencode({name: value for name, value in values.items() if value})
 
+    def without_filters(self) -> str:
+        return replace(self, filters=Filters()).address()
+
 
 @require_safe
 def search_page(request: HttpRequest) -> HttpResponse:
@@ -95,7 +101,10 @@ def search_page(request: HttpRequest) -> HttpResponse:
         .order_by("edition__date")
     }
     rows = [newest[paper_id] for paper_id in page if paper_id in newest]
-    papers = [(_marked(one, found.query), row.edition) for one, row in zip(page_cards(rows), rows, strict=True)]
+    papers = [
+        (_marked(one, found.query, row.paper.authors), row.edition)
+        for one, row in zip(page_cards(rows), rows, strict=True)
+    ]
     context = {
         "q": asked.shown,
         "asked": asked,
@@ -111,15 +120,32 @@ def search_page(request: HttpRequest) -> HttpResponse:
     return render(request, "search.html", context)
 
 
-def _marked(one: PageCard, query: Query) -> PageCard:
+def _marked(one: PageCard, query: Query, authors: Sequence[str]) -> PageCard:
     """Return a card with the words that were asked for in ``<mark>``."""
     card = one.card
     return replace(
         one,
         card=replace(card, title=_mark(card.title, query)),
-        byline=_mark(card.byline, query),
+        byline=_mark(_byline(card, query, authors), query),
         abstract=_mark(one.abstract, query),
     )
+
+
+def _byline(card: Card, query: Query, authors: Sequence[str]) -> str:
+    """Return the authors on one line, with the one who was asked for among those it leaves out."""
+    if not card.more_authors or not query.clauses:
+        return card.byline
+
+    def asked_for(name: str) -> int:
+        return sum(is_asked for _, is_asked in pieces(name, query))
+
+    left_out = [shorten(str(name), NAME_LENGTH) for name in authors[len(card.authors) - 1 : MOST_AUTHORS]]
+    best = max(left_out, key=asked_for, default="")
+    if asked_for(best) <= max(map(asked_for, card.authors)):
+        return card.byline
+    *first, last = card.authors
+    rest = f" (+{card.more_authors - 1:,})" if card.more_authors > 1 else ""
+    return f"{', '.join(first)} … {best} … {last}{rest}"
 
 
 def _mark(text: str, query: Query) -> str:

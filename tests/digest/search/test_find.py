@@ -139,6 +139,14 @@ def test_a_word_that_no_paper_has_is_corrected_and_it_says_so(typed: str, right:
     assert len(result(one.exactly).instead) == 0
 
 
+def test_a_letter_written_once_for_twice_is_the_likeliest_mistake() -> None:
+    publish(
+        *(entry(number, title=f"Growing wheat {number}") for number in range(1, 6)),
+        *(entry(number, title=f"Grokking {number}") for number in range(6, 9)),
+    )
+    assert result("groking").instead == (("groking", "grokking"),)
+
+
 def test_two_words_written_as_one_are_parted() -> None:
     publish(*(entry(number, title=f"Knitting robots {number}") for number in range(1, 4)))
     assert result("knittingrobots").instead == (("knittingrobots", "knitting robots"),)

@@ -41,6 +41,18 @@ def test_a_name_is_looked_for_in_either_order_and_by_its_initial() -> None:
     assert ("y·", "lecun") in clause.alternatives
 
 
+@pytest.mark.parametrize("typed", ["Power et al", "power et al. 2022", "Power et al. (2022)", "Power, et al., [2022b]"])
+def test_a_citation_is_a_search_for_its_author(typed: str) -> None:
+    ((name, field),) = read(typed)
+    assert (name.lower(), field) == ("power", AUTHORS)
+
+
+def test_only_a_citation_loses_its_year_and_a_phrase_is_none() -> None:
+    assert read("author:O'Brien et al. 2022 grokking") == [("obrien", AUTHORS), ("grokking", "")]
+    assert read("power et al. 2022b-3")[1:] == [("2022b-3", "")]
+    assert read('"power et al" 2022') == [('"power et al"', ""), ("2022", "")]
+
+
 def test_what_is_over_the_limit_is_cut_and_said() -> None:
     assert parse("x" * (LONGEST + 1)).is_cut
     assert len(parse("x " * LONGEST).typed) <= LONGEST

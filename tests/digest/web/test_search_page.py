@@ -41,6 +41,21 @@ def test_words_that_were_asked_for_are_marked_in_title_names_and_abstract() -> N
     assert "Ada <mark>Robot</mark>" in html
 
 
+def test_an_author_whom_the_line_of_authors_leaves_out_is_shown_if_asked_for() -> None:
+    publish(entry(1, authors=("Ada A", "Ben B", "Cora C", "Dev Okafor", "Eve E", "Fay Z")))
+    assert "Ada A, Ben B, Cora C … Dev <mark>Okafor</mark> … Fay Z (+1)" in ask(q="author:okafor")
+    assert "<mark>Ada</mark> A, Ben B, Cora C … Fay Z (+2)" in ask(q="ada")
+
+
+def test_a_search_that_only_leaves_out_and_one_that_finds_nothing_say_what_to_do() -> None:
+    publish(entry(1))
+    assert "a search cannot only leave words out" in ask(q="-robots")
+    assert "Check the spelling" in ask(q="xylophone")
+    html = ask(q="xylophone", category="cs.RO")
+    assert "remove the filters" in html
+    assert 'href="?q=xylophone"' in html
+
+
 def test_an_identifier_or_an_address_leads_to_the_page_of_its_paper() -> None:
     publish(entry(1), entry(2))
     for typed in ("2603.00001", "arXiv:2603.00001v3", "https://arxiv.org/pdf/2603.00001.pdf"):
