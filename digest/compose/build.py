@@ -259,7 +259,8 @@ def _same_for_all(cards: Sequence[Card]) -> tuple[str, str, str]:
     differ.
     """
     sources, days = {card.source for card in cards}, {card.published for card in cards}
-    places = {fact.where for card in cards for fact in card.facts if fact.what == "upvote"}
+    firsts = [card.facts[0] for card in cards if card.facts]  # votes come before all other facts
+    places = {where for _, what, where in firsts if what == "upvote"}
     source, day, place = (found.pop() if len(found) == 1 else "" for found in (sources, days, places))
     return source or "", day or "", place or ""
 

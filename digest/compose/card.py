@@ -30,11 +30,11 @@ _PILED_ACCENTS = re.compile(f"({_ACCENT}{{3}}){_ACCENT}+")
 KNOWN_PART = {"day": 10, "month": 7, "year": 4}  # characters of an ISO date
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+# A named tuple is hashed faster than a dataclass, and facts are keys of a cache of reasons.
+class Fact(NamedTuple):
     """A count from a source: 73, "upvote", "Hugging Face"."""
 
-    count: int
+    number: int
     what: str  # in the singular
     where: str
 
@@ -93,8 +93,8 @@ class Card:
     @property
     def named_links(self) -> tuple[tuple[str, str], ...]:
         """Return the words and the address of each link: ``Code (340 stars)``; a few comments are not counted."""
-        facts = [fact for fact in self.facts if fact.what != "comment" or fact.count >= WORTH_SAYING["comment"]]
-        counts = {fact.what: plural(fact.count, fact.what) for fact in facts}
+        facts = [fact for fact in self.facts if fact.what != "comment" or fact.number >= WORTH_SAYING["comment"]]
+        counts = {fact.what: plural(fact.number, fact.what) for fact in facts}
         named = [(*LINKS[link.kind], link.url) for link in self.links if link.kind in LINKS]
         return tuple((f"{words} ({counts[what]})" if what in counts else words, url) for words, what, url in named)
 
@@ -141,7 +141,7 @@ class Card:
         return asdict(self) | {
             "authors": list(self.authors),
             "also_in": list(self.also_in),
-            "facts": [[fact.count, fact.what, fact.where] for fact in self.facts],
+            "facts": [list(fact) for fact in self.facts],
             "links": [list(link) for link in self.links],
         }
 
@@ -236,8 +236,8 @@ def counts_in_words(facts: Sequence[Fact], *, place: str = "") -> str:
     """
     counted: dict[str, list[str]] = {}
     for fact in facts:
-        if fact.count >= WORTH_SAYING.get(fact.what, 1):
-            counted.setdefault(fact.where, []).append(plural(fact.count, fact.what))
+        if fact.number >= WORTH_SAYING.get(fact.what, 1):
+            counted.setdefault(fact.where, []).append(plural(fact.number, fact.what))
     return ", ".join(
         f"{join_words(said)}{f' on {where}' if where not in ('', place) else ''}" for where, said in counted.items()
     )

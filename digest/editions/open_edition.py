@@ -157,7 +157,7 @@ def card_of(paper: Paper, inputs: dict[str, Any], *, source: str) -> Card:
         categories=paper.categories,
         published=paper.announced_on or (paper.published_at.date() if paper.published_at else None),
         precision="day" if paper.announced_on else paper.published_precision,
-        facts=[fact for fact in facts if fact.count],
+        facts=[fact for fact in facts if fact.number],
         links=links,
         page=short_name(paper.identifier, paper.pk),
     )

@@ -104,7 +104,7 @@ def test_cards_are_frozen_at_the_opening() -> None:
     Paper.objects.update(title="As it is")
     card = Card.from_json(EditionPaper.objects.get().card)
     assert (card.title, card.source, card.category_name) == ("As it was", "arXiv", "Machine Learning")
-    assert [(fact.count, fact.what, fact.where) for fact in card.facts] == [(73, "upvote", "Hugging Face")]
+    assert [(fact.number, fact.what, fact.where) for fact in card.facts] == [(73, "upvote", "Hugging Face")]
 
 
 def test_the_receipt_tells_complete_partial_absent_and_failed_apart() -> None:
