@@ -316,7 +316,7 @@ def monas_second_day() -> Subscriber:
     publish(ROBOT)
     planned_for(mona)
     Delivery.objects.update(status="accepted")
-    later = [replace(one, announced_on=TODAY + DAY) for one in (LEGS, DRONES, CLOTH, SHIRTS, *OTHERS)]
+    later = [replace(one, announced_on=TODAY + DAY) for one in (CLOTH, LEGS, DRONES, SHIRTS, *OTHERS)]
     publish(*later, at=NOON + DAY)
     return mona
 
