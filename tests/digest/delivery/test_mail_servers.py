@@ -171,7 +171,7 @@ def test_a_server_that_takes_so_many_a_minute_gets_no_more_and_nobody_is_lost(
         use(settings, server)
         settings.EMAIL_HOST_USER = ""
         while statuses() != {STATUS.ACCEPTED}:
-            assert time.monotonic() - began < 40
+            assert time.monotonic() - began < 200, statuses()
             send.reap(clock())
             send.deliver_all(clock=clock)
             time.sleep(0.05)
