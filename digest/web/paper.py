@@ -116,16 +116,22 @@ def more(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _named(name: str) -> Paper:
-    """Return the paper of a short name, also of a work that was merged into it; raise Http404."""
-    work = named_work(name) if len(name) <= LONGEST_NAME else None
+    """Return the paper of a short name, a slash after it or not; raise Http404."""
+    if len(name) <= LONGEST_NAME:
+        for one in dict.fromkeys((name, name.removesuffix("/"))):
+            if paper := _paper_of(named_work(one)):
+                return paper
+    raise Http404("no such paper")
+
+
+def _paper_of(work: str | int | None) -> Paper | None:
+    """Return the paper of an identifier or a row's number, also of a work that was merged into it."""
     if isinstance(work, int):
-        paper = Paper.objects.filter(pk=work).first() or _merged(work)
-    else:
-        paper = Paper.objects.filter(identifiers__value=work).first() if work else None
-        paper = paper or (Paper.objects.filter(identifier=work).first() if work else None)
-    if paper is None:
-        raise Http404("no such paper")
-    return paper
+        return Paper.objects.filter(pk=work).first() or _merged(work)
+    if not work:
+        return None
+    bearing = Paper.objects.filter(identifiers__value=work).first()
+    return bearing or Paper.objects.filter(identifier=work).first()
 
 
 def _merged(number: int) -> Paper | None:

@@ -206,6 +206,8 @@ def test_a_work_without_a_name_is_at_its_number() -> None:
         ("/papers/10.48550/arXiv.2603.00001", 301),
         ("/papers/10.1000/abc", 302),
         ("/papers/10.1000/ABC", 302),
+        ("/papers/2603.00001/", 302),
+        ("/papers/10.1000/abc/", 302),
     ],
 )
 def test_other_names_lead_to_the_address(path: str, status: int) -> None:
