@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from digest.identifiers.links import clean_link, hash_of, host_of, link_name
+from digest.identifiers.links import clean_link, hash_of, host_of, link_name, page_version
 from digest.identifiers.registrants import without_version
 from digest.text.limits import MOST
 from subscriptions.unicode_text import normalise
@@ -21,8 +21,12 @@ _OLD_ARCHIVES = re.compile(  # those that numbered their own papers, until March
     r"|q-alg|q-bio|quant-ph|solv-int|stat|supr-con"
 )
 _UNUSABLE = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")  # no name of anything, or none a database takes
-_LABEL = re.compile(r"(?:arxiv|doi|oai:arxiv\.org|info:doi|info:arxiv):\s*/?", re.I)
-_AFTER_LABEL = re.compile(r"\A((?:arxiv|doi|pmid)\s?:)\s+", re.I)  # doi: 10.5555/1
+_LABEL = re.compile(
+    r"(?:urn:doi:|info:(?:doi|arxiv)[:/]|(?:arxiv|doi|oai:arxiv\.org):\s*/?)(?:(?:https?://)?(?:dx\.)?doi\.org/)?"
+    r"|(?:dx\.|www\.)?doi\.org/",
+    re.I,
+)
+_LABELLED = re.compile(r"(arxiv|doi|pmid)(?:\s*:\s*|\s+)(?=\S)", re.I)  # doi: 10.5555/1, DOI 10.5555/1
 _DOI = re.compile(r"10\.\d{4,9}/\S+$", re.I)
 _PMID = re.compile(r"(?:pmid|pubmed|info:pmid)[:/]0*([1-9]\d{0,8})", re.I)
 _ARXIV_HOSTS = re.compile(r"(?:[a-z0-9-]+\.)*arxiv\.org$", re.I)
@@ -34,12 +38,16 @@ _PUBMED = re.compile(
 )
 # an id that has a segment of a path for itself, four digits after the point until the end of 2014 and five since
 _ARXIV_IN_PATH = re.compile(
-    r"/(?:arxiv[.:_-])?((?:(?:0[7-9]|1[0-4])(?:0[1-9]|1[0-2])\.\d{4}|(?:1[5-9]|[2-8]\d)(?:0[1-9]|1[0-2])\.\d{5})(?:v\d+)?)"
+    r"/(?:(?:[\w-]{0,100}-)?arxiv[.:_-]?)?((?:(?:0[7-9]|1[0-4])(?:0[1-9]|1[0-2])\.\d{4}|(?:1[5-9]|[2-8]\d)(?:0[1-9]|1[0-2])\.\d{5})(?:v\d+)?)"
     r"(?:\.(?:pdf|html?|md))?(?=/|$)"
     r"|/(?:arxiv|abs|pdf|html)/([a-z-]{2,9}(?:\.[a-z-]{2,9})?/\d{7}(?:v\d+)?)(?:\.pdf)?(?=/|$)",
     re.I,
 )
 _DOI_IN_PATH = re.compile(r"/(10\.\d{4,9}/)([^/\s].*)$", re.I)
+_PARAMETERS = re.compile(
+    r"(?=.)(?:doi|arxiv|paper|article)?(?:[_-]?id)?|pid|url|u", re.I
+)  # that name what a page is about
+_RESOLVER = re.compile(r"https?://(?:(?:export\.|www\.)?arxiv\.org/(?:abs|pdf|html)|(?:dx\.|www\.)?doi\.org)/", re.I)
 _FORM_OF_PAGE = re.compile(  # what a site appends to a DOI for one of its pages about the work
     r"[./](?:full|abstract|short|pdf|epdf|epub|pdfdirect|html?|xml|meta|summary|references|citations?|figures|fulltext"
     r"|full-text|article-info|article-metrics|metrics|supplementary-material)(?=[./+]|$).*$",
@@ -66,7 +74,8 @@ def version_of(text: str) -> int:
 def _named(text: str) -> tuple[str, int]:
     if len(text) > LONGEST:
         return "", 1
-    text = _AFTER_LABEL.sub(r"\1", normalise("NFKC", text, limit=LONGEST).strip(), count=1)
+    text = normalise("NFKC", text, limit=LONGEST).strip()
+    text = f"{label[1]}:{text[label.end() :]}" if (label := _LABELLED.match(text)) else text
     if not text or _UNUSABLE.search(text):
         return "", 1
     bare = _LABEL.sub("", text, count=1) if _LABEL.match(text) else text
@@ -116,12 +125,27 @@ def _from_link(text: str) -> tuple[str, int]:
     if host in ("doi.org", "dx.doi.org"):
         return _doi(path.lstrip("/")) or ("", 1)
     if _BIORXIV_HOSTS.fullmatch(host) and (
-        match := re.search(r"/(?:content/short|cgi/content/\w+)/(\d[\d.]*?(?:v\d+)?)$", path)
+        match := re.search(r"/(?:content/short|cgi/content/\w+|early/\d{4}/\d\d/\d\d)/(\d[\d.]*?(?:v\d+)?)$", path)
     ):
-        return _doi(f"10.1101/{match[1]}") or ("", 1)
+        prefix = "10.64898" if match[1][:4] >= "2026" and match[1][4:5] == "." else "10.1101"  # its registrant changed
+        return _doi(f"{prefix}/{match[1]}") or ("", 1)
     if match := _PUBMED.match(host + path.rstrip("/")):
         return f"pmid:{match[1] or match[2] or match[3]}", 1
-    return _in_path(path) or (link_name(text), 1)
+    return _in_path(path) or _in_query(text) or (link_name(text), page_version(text))
+
+
+def _in_query(link: str) -> tuple[str, int] | None:
+    """Return the DOI or arXiv id that is the whole value of a link's parameter, by itself or as a link to it."""
+    query = urlsplit(link).query
+    if len(query) > 1000 or query.count("&") > 20:
+        return None
+    found = set()
+    for name, value in parse_qsl(query):
+        if _PARAMETERS.fullmatch(name):
+            bare = _LABEL.sub("", _RESOLVER.sub("", value), count=1)
+            found.add(_arxiv(bare) or _doi(bare))
+    found.discard(None)
+    return found.pop() if len(found) == 1 else None
 
 
 def _in_path(path: str) -> tuple[str, int] | None:

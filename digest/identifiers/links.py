@@ -7,8 +7,11 @@ import re
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 _TRACKING = re.compile(
-    r"(?:(?:utm|mc|rss|pk|mtm|hsa)_[^=]*|rss|af|ref|source|s?sid|j?sessionid|phpsessid|aspsessionid[^=]*|dgcid|cmpid|xtor"
-    r"|fbclid|gclid|dclid|gbraid|wbraid|msclkid|yclid|twclid|ttclid|igshid|mkt_tok|_hsenc|_hsmi|wt\.mc_id)(?:=.*)?"
+    r"(?:(?:utm|mc|rss|pk|mtm|hsa|at|ns|itm|piwik|matomo|vero|oly|__cf|__?hs)_[^=]*|_hsenc|_hsmi|rss|from_?rss|af|ref|ref_src"
+    r"|referr?er|source|s?sid|s_cid|j?session_?id|phpsessid|aspsessionid[^=]*|cfid|cftoken|dgcid|cmp|cmpid|icid|ocid|xtor"
+    r"|campaign(?:_?id)?|fbclid|gclid|dclid|gbraid|wbraid|gad_source|srsltid|msclkid|yclid|twclid|ttclid|igshid|li_fat_id|_ga|_gl"
+    r"|mkt_tok|et_[cr]id|elqtrackid|trk|wt[._]mc(?:_id)?|casa_token|needaccess|cookieset|wprov|spm|ck_subscriber_id"
+    r"|redirectedfrom)(?:=.*)?"
     r"|(?:fc|ff|v)=[\d.]*",  # the moment of a fetch and the version of a site; a film's “v” has letters
     re.I,
 )
@@ -18,6 +21,13 @@ _REPOSITORY = re.compile(
     r"(?:https?://)?(?<![\w.@-])(?:www\.)?(?:github\.com|gitlab\.com|codeberg\.org|bitbucket\.org)"
     r"/[A-Za-z0-9._-]+/[A-Za-z0-9._-]*[A-Za-z0-9_-]",
     re.A,
+)
+# the pages of servers that number the versions of a work in their addresses
+_VERSIONED_PAGE = re.compile(
+    r"(url:(?:osf\.io/(?:preprints/[\w-]+/)?[a-z\d]{5}(?=_)|(?:preprints\.org/manuscript|researchsquare\.com/article)/[\w.-]+(?=/)"
+    r"|(?:(?:f1000research|routledgeopenresearch)\.com|(?:wellcome|gates|hrb)openresearch\.org|openresearch\.nihr\.ac\.uk"
+    r"|open-research-europe\.ec\.europa\.eu)/articles/[\d-]+(?=/)|authorea\.com/(?:users/\d+/articles|doi/full)/[\w.-]+(?=/)"
+    r"|elifesciences\.org/reviewed-preprints/\d+|peerj\.com/preprints/\d+))[/_]?v(\d{1,3})"
 )
 _SESSION = re.compile(r";(?:j?sessionid|phpsessid|sid)=[^/;]*", re.I)
 
@@ -32,9 +42,20 @@ def clean_link(link: str) -> str:
 
 
 def link_name(link: str) -> str:
-    """Return ``url:host/path?query`` without fragment and tracking; ``""`` for a link to a whole site, or no link."""
+    """Return ``url:host/path?query`` without fragment, tracking, version; ``""`` for a link to a site, or no link."""
+    return _versioned(link)[0]
+
+
+def page_version(link: str) -> int:
+    """Return the version that the address of a preprint server's page names, else 1."""
+    return _versioned(link)[1]
+
+
+def _versioned(link: str) -> tuple[str, int]:
     parts = _split(clean_link(link))
-    return _name(parts) if parts else ""
+    name = _name(parts) if parts else ""
+    match = _VERSIONED_PAGE.fullmatch(name)
+    return (match[1], max(1, int(match[2]))) if match else (name, 1)
 
 
 def fuller_link_names(link: str) -> list[str]:

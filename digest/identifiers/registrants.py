@@ -18,6 +18,10 @@ _NUMBERED: dict[str, str] = {  # by prefix: the DOI's suffix without and with it
     "10.6084": _DOT,  # figshare
     "10.14293": _DOT,  # ScienceOpen
     "10.7287": _BARE,  # PeerJ Preprints
+    "10.3762": r"(bxiv\.[\d.]+)\.v(\d{1,3})",  # Beilstein Archives
+    "10.1099": r"(acmi\.[\d.]+)\.v(\d{1,3})",  # Access Microbiology
+    "10.17504": _SLASH,  # protocols.io
+    "10.3310": r"(nihropenres\.\d+)\.(\d{1,2})",  # NIHR Open Research
     "10.12688": r"(\w+\.[\d-]+)\.v?(\d{1,2})",  # F1000 and its sisters
     "10.7554": r"(elife\.\d{5,6})\.([1-9]\d?)",  # eLife; its parts of a paper have three digits
     "10.32388": r"([a-z\d]{6})\.(\d{1,2})",  # Qeios
@@ -35,7 +39,16 @@ _SITES: dict[str, tuple[str, ...]] = {
     "10.12688": ("f1000research.com",),
     "10.7554": ("elifesciences.org",),
 }
-_OTHERS = {"10.12688", "10.7554", "10.6084", "10.1002"}  # of those above, the ones that register more than preprints
+_OTHERS = {
+    "10.12688",
+    "10.7554",
+    "10.6084",
+    "10.1002",
+    "10.3762",
+    "10.1099",
+    "10.17504",
+    "10.3310",
+}  # of those above, the ones that register more than preprints
 
 
 def is_preprint(doi: str) -> bool:

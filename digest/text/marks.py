@@ -26,6 +26,11 @@ _TAG = re.compile(rf"<(/?)({_BLOCK}|{_INLINE}){ATTRIBUTES}>|<(!--)", re.I)
 _BLOCK_TAG = re.compile(rf"</?(?:jats:|xhtml:)?(?:{_BLOCK}){ATTRIBUTES}>", re.I)
 _FOREIGN_TAG = re.compile(rf"</?(?:jats|xhtml|mml):[\w-]+{ATTRIBUTES}>", re.I)
 _SCRIPT_TAG = re.compile(r"<((?:jats:)?su[bp])>([^<>]{1,60})</\1>", re.I)
+# a whole document around one formula, as Springer's journals give it
+_TEX_DOCUMENT = re.compile(
+    r"\\documentclass\b(?:(?!\\documentclass|\\begin\{document\}).){0,2000}+\\begin\{document\}(.{0,2000}?)\\end\{document\}",
+    re.S,
+)
 # Without a closing tag these are a comparison ("a<b>c"), or removing them would remove the rest of the text.
 _ONLY_IN_PAIRS = frozenset(["a", "b", "i", "q", "s", "u", "script", "style", "iframe", "svg", "math"])
 
@@ -73,6 +78,8 @@ def without_html(text: str) -> str:
     A ``<`` that opens no known tag belongs to a word or a formula and stays: ``p<0.05``, ``a < b``, ``<think>``.
     """
     text = without_highwire(text)
+    if "\\documentclass" in text:
+        text = _TEX_DOCUMENT.sub(r"\1", text)
     if "&" in text:
         text = _ENTITY.sub(lambda m: html.unescape(m[0]), text)
     if "<" not in text:

@@ -32,6 +32,10 @@ _IS_MATHML = re.compile(r"<(?:[a-z][\w.-]{0,30}:)?math\b|</(?:[a-z][\w.-]{0,30}:
 # JATS gives a formula in TeX and in MathML, one beside the other
 _TEX_BESIDE = re.compile(r"<((?:jats:)?tex-math)\b[^<>]*>[^<>]{0,2000}</\1>\s*(?=<(?:[a-z][\w.-]{0,30}:)?math\b)", re.I)
 
+_TEX_BEHIND = re.compile(
+    r"(</(?:[a-z][\w.-]{0,30}:)?math\s*>)\s*<((?:jats:)?tex-math)\b[^<>]*>[^<>]{0,2000}</\2>", re.I
+)
+
 _SIGNS = str.maketrans({"\\": "∖", "~": "∼", "\u2061": None, "\u2062": None, "\u2063": None, "\u2064": None})
 _RELATIONS = frozenset("=≠<>≤≥≈∼≃≅≡≪≫∈∉∋∝⊂⊆⊃⊇→←↔⇒⇔↦≲≳⩽⩾≺≻:")
 _TIGHT = re.compile(r" ([^\w\s<>]) ")
@@ -64,7 +68,7 @@ def without_mathml(text: str) -> str:
     if not _IS_MATHML.search(text):
         return text
     drawn: list[str] = []
-    for child in _tree(_TEX_BESIDE.sub("", text)).children:
+    for child in _tree(_TEX_BEHIND.sub(r"\1", _TEX_BESIDE.sub("", text))).children:
         piece = child if isinstance(child, str) else _draw(child)
         # publishers lose the space before a formula
         if not isinstance(child, str) and drawn and re.search(r"[a-z]{2}\Z", drawn[-1][-2:]) and piece[:1].isalpha():
@@ -121,6 +125,8 @@ def _draw(element: _Element) -> str:
             return element.attribute("alt")
         case "mphantom" | "none" | "mprescripts":
             return ""
+        case "math" if not element.children:
+            return element.attribute("alttext")
         case name if name in _LAYOUTS:
             parts = element.elements()
             return _laid_out(element, parts, [_draw(part) for part in parts])

@@ -18,6 +18,7 @@ from digest.ingest.parsers.body import MAX_BYTES, open_text
 from digest.ingest.parsers.feed import Feed, Refused, SourceUnreadable
 from digest.ingest.parsers.json_items import items_in
 from digest.ingest.parsers.xml_repair import well_formed
+from digest.source_errors import ErrorKind
 
 __all__ = ["KINDS", "MAX_BYTES", "Feed", "Refused", "SourceUnreadable", "read"]
 
@@ -47,7 +48,11 @@ def read(body: bytes) -> Feed:
         found = items_in(opened)
         if json_feed.recognises(found):
             return json_feed.from_items(found)
-        return biorxiv_api.from_items(found) if biorxiv_api.recognises(found) else hugging_face.from_items(found)
+        if biorxiv_api.recognises(found):
+            return biorxiv_api.from_items(found)
+        if not hugging_face.recognises(found):
+            raise SourceUnreadable(ErrorKind.UNKNOWN_FORMAT, "JSON of no known kind")
+        return hugging_face.from_items(found)
     if opened.text[0] != "<":
         return seed_page.from_text(opened)
     markup = well_formed(opened)

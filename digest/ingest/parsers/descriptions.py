@@ -43,6 +43,7 @@ _STAGE = (
 _REFERENCE = (
     r"(?:doi:?\s*)?(?:https?://(?:dx\.)?doi\.org/)?\b10\.\d{4,9}/[^\s|;]+|\bpm(?:c)?id:?\s*(?:pmc)?\d+"
     r"|\d+\s*\(\d[\w\s-]*\)(?:\s*:\s*[a-z]?\d[\w\u2013-]*)?|;\s*\d+\s*:\s*[a-z]?\d[\w\u2013-]*"
+    r"|\b\d{4},\s*\d+\s*,\s*\d[\d\u2013-]*"  # 2026, 17, 1234-1240
 )
 _PUBLISHED = r"(?:first )?published(?: online| electronically| on)*\b:?|available online|publication date:?|epub"
 _NONE = r"no abstract(?: available)?|abstract not available"
@@ -58,6 +59,7 @@ _AFTER_TEXT = re.compile(rf"\[[^\[\]<>]{{3,100}}\]\s*published\s+(?:{_DATE})\.?\
 
 _BOILERPLATE = re.compile(
     r"to cite this article before page numbers are assigned|the content of this rss feed \(c\)"
+    r"|the post .{1,300} (?:first )?appeared (?:first )?on\b|(?:continue reading|read more)\W*\Z"
     r"|open access(?: this article is licensed|\Z)|this article is licensed under a creative commons",
     re.I,
 )
@@ -117,6 +119,12 @@ def describe(markup: str, names: Iterable[str] = (), authors: Sequence[str] = ()
     abstract = " <br> ".join(kept) if taken or not kept else markup
     found.abstract = abstract if any(map(str.isalnum, plain_text(abstract))) else ""
     return found
+
+
+def is_teaser(abstract: str, others: Iterable[str]) -> bool:
+    """Return whether a text is only the beginning of another one."""
+    start = plain_text(abstract).rstrip(". \u2026[]")
+    return any(len(text) > len(start) + 20 and text.startswith(start) for text in map(plain_text, others))
 
 
 def plain_text(markup: str) -> str:

@@ -31,6 +31,11 @@ def read(body: bytes) -> Feed:
     return from_items(items_in(open_text(body)))
 
 
+def recognises(found: Items) -> bool:
+    """Return whether an answer is a bare list, or one paper."""
+    return not found.head or "id" in found.head or "paper" in found.head
+
+
 def from_items(found: Items) -> Feed:
     """Return the papers of a decoded answer."""
     notes = list(found.notes)

@@ -13,7 +13,7 @@ from digest.ingest.identity import is_strong, rank
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.authors import authors_of
 from digest.ingest.parsers.dates import date_of
-from digest.ingest.parsers.descriptions import Description, describe
+from digest.ingest.parsers.descriptions import Description, describe, is_teaser
 from digest.ingest.parsers.feed import MAX_ABSTRACT, Feed, Refused, assemble, plain, shorten_text, web_address
 from digest.ingest.parsers.retractions import says_withdrawn
 from digest.ingest.parsers.syndication import Item, Syndicated, date_in, first_text, link_to, parse, texts_of
@@ -26,6 +26,7 @@ MAX_RELATED = 20  # links of an item
 _PREPRINT_SUBJECT = re.compile(r"((?:bio|med)Rxiv) Subject Collection: (.{1,100})")
 # no part of a title: a stage ("as soon as publishable"), or the place in a journal (Bees, Vol. 24, Pages 123: …)
 _MARK = re.compile(r"\A(?:\[ASAP\]\s*|[^:]{2,80}, Vol\. \d{1,4}, (?:Pages?|Article) [\w\u2013-]{1,20}:\s+(?=\S))")
+_SEVERAL = re.compile(r"[;|,]\s+")  # ISSN: 1234-5678; DOI: 10.5555/1
 _BYLINE = re.compile(r"\s+--\s+by\s+(\S[^:]{1,1000})\Z")  # Title -- by Ann Lee, Bo Chen
 
 
@@ -101,9 +102,18 @@ def _entry(item: Item, journal: Sequence[str], notes: list[str]) -> Entry | Refu
 
 def _described(item: Item, names: Sequence[str], authors: Sequence[str]) -> Description:
     """Return the best of the item's descriptions: one with a headed abstract, else the first with any."""
-    texts = dict.fromkeys((first_text(item, "summary"), *islice(texts_of(item, "content", "value"), 5)))
+    texts = dict.fromkeys(
+        (first_text(item, "summary", "dcterms_abstract"), *islice(texts_of(item, "content", "value"), 5))
+    )
     found = [describe(text[: 2 * MAX_ABSTRACT], names, authors) for text in texts]
-    best = max(found, key=lambda one: (one.has_heading and bool(one.abstract), bool(one.abstract)))
+    whole = [one.abstract for one in found]
+    best = max(
+        found,
+        key=lambda one: (
+            one.has_heading and bool(one.abstract),
+            bool(one.abstract) and not is_teaser(one.abstract, whole),
+        ),
+    )
     best.authors = next((one.authors for one in found if one.authors), "")
     best.date = next((one.date for one in found if one.date), "")
     return best
@@ -113,8 +123,9 @@ def _identifiers(item: Item, link: str, guid: str) -> tuple[tuple[str, ...], int
     """Return every name of the item, a work's own names before addresses, and the highest version of the first."""
     given = [
         first_text(item, "prism_doi"),
-        *texts_of(item, "dc_identifiers", "value"),
+        *(one for text in texts_of(item, "dc_identifiers", "value") for one in _SEVERAL.split(text[:LONGEST])),
         first_text(item, "dc_identifier"),
+        first_text(item, "prism_url"),
     ]
     given += [first_text(item, "_doi"), link]
     if ":" in guid or guid.startswith("10."):  # a bare number is the journal's own, however much like an arXiv id

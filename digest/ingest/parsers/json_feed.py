@@ -32,7 +32,8 @@ def from_items(found: Items) -> Feed:
 def _item(given: dict[str, Any]) -> Item:
     """Return an item with the names that RSS and Atom have for its parts."""
     identifier = given.get("id")
-    people = given.get("authors") or [given.get("author")]
+    people = given.get("authors") or given.get("author")
+    people = people if isinstance(people, list) else [people]
     tags = given.get("tags")
     return {
         "id": str(identifier) if isinstance(identifier, int | float) else plain(identifier),
@@ -40,8 +41,15 @@ def _item(given: dict[str, Any]) -> Item:
         "link": plain(given.get("url")) or plain(given.get("external_url")),
         "summary": plain(given.get("summary")),
         "content": [{"value": plain(given.get(key))} for key in ("content_html", "content_text")],
-        "authors": [person for person in people if isinstance(person, dict)] if isinstance(people, list) else [],
+        "authors": [_person(one) for one in people if isinstance(one, dict | str)],
+        "dc_identifiers": [
+            {"value": plain(given.get("external_url"))}
+        ],  # the work that an item of a list of links shows
         "tags": [{"term": tag} for tag in tags] if isinstance(tags, list) else [],
         "published": plain(given.get("date_published")),
         "updated": plain(given.get("date_modified")),
     }
+
+
+def _person(given: dict[str, Any] | str) -> dict[str, Any]:
+    return {"name": given} if isinstance(given, str) else given

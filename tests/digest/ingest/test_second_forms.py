@@ -3,57 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from digest.ingest import parsers, store
+from digest.ingest import store
 from digest.models import Paper, PaperChange
-from tests.support.factories import NOON
+from tests.support.feed_bodies import atom, cdata, counts, json_feed, only, rss, show
 
 pytestmark = pytest.mark.django_db
-ATOM = (
-    'xmlns="http://www.w3.org/2005/Atom" xmlns:dc="http://purl.org/dc/elements/1.1/" '
-    'xmlns:prism="http://prismstandard.org/namespaces/basic/2.0/"'
-)
-RSS = (
-    'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:content="http://purl.org/rss/1.0/modules/content/" '
-    'xmlns:prism="http://prismstandard.org/namespaces/basic/2.0/"'
-)
 TEXT = "We count bees in twelve hives at dusk, and they are many."
-
-
-def show(body: str | bytes, *, days: int = 0) -> store.Reading:
-    feed = parsers.read(body.encode() if isinstance(body, str) else body)
-    return store.store(store.source_named_in(feed, "file.xml"), feed, now=NOON + timedelta(days=days))
-
-
-def atom(*entries: str, name: str = "Notes") -> str:
-    wrapped = "".join(f"<entry>{entry}</entry>" for entry in entries)
-    return f'<feed {ATOM}><title>{name}</title><link href="https://n.example.org/"/>{wrapped}</feed>'
-
-
-def rss(*items: str, name: str = "Journal of Bees") -> str:
-    wrapped = "".join(f"<item>{item}</item>" for item in items)
-    return f'<rss version="2.0" {RSS}><channel><title>{name}</title><link>https://n.example.org/</link>{wrapped}</channel></rss>'
-
-
-def json_feed(*items: dict[str, Any], **head: Any) -> str:
-    return json.dumps({"version": "https://jsonfeed.org/version/1.1", "title": "Notes", "items": list(items)} | head)
-
-
-def cdata(element: str, text: str) -> str:
-    return f"<{element}><![CDATA[{text}]]></{element}>"
-
-
-def counts(*readings: store.Reading) -> list[tuple[int, int]]:
-    return [(reading.new, reading.updated) for reading in readings]
-
-
-def only(item: str) -> Paper:
-    show(rss(f"<title>Counting bees at dusk</title><link>https://n.example.org/7</link>{item}"))
-    return Paper.objects.get()
 
 
 # --- 1: one guid, one page, fragments ---------------------------------------------------------------------------------
@@ -161,6 +119,24 @@ def test_versions_in_a_json_feed_and_in_the_preprint_servers_own_api() -> None:
 def test_of_a_publishers_item_the_authors_and_the_abstract_alone(item: str, authors: list[str]) -> None:
     paper = only(item)
     assert (paper.authors, paper.abstract) == (authors, TEXT)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        cdata("description", "We count bees in twelve hives at …") + cdata("content:encoded", f"<p>{TEXT}</p>"),
+        cdata(
+            "description", f"<p>{TEXT}</p><p>The post <a href='x'>Bees</a> appeared first on <a href='y'>Hives</a>.</p>"
+        ),
+        f'<t:abstract xmlns:t="http://purl.org/dc/terms/">{TEXT}</t:abstract>',
+        cdata(
+            "description",
+            f"<div><i>Bee Sci.</i>, 2026, <b>17</b>,123-140</div><div>Ann Lee, Bo Chen</div><div>{TEXT}</div>",
+        ),
+    ],
+)
+def test_the_abstract_is_whole_and_alone(item: str) -> None:
+    assert only(item).abstract == TEXT
 
 
 @pytest.mark.parametrize(
@@ -311,6 +287,9 @@ def test_the_doi_among_identifiers_of_an_atom_entry_wherever_it_stands() -> None
         "https://doi.org/10.48550/arXiv.2608.01240",
         "https://www.semanticscholar.org/arxiv/2608.01240",
         "https://n.example.org/read/arxiv-2608.01240.html",
+        "https://n.example.org/2026/08/robots-read-arxiv-2608.01240",
+        "https://n.example.org/?pid=2608.01240v1",
+        "https://n.example.org/out?url=https%3A%2F%2Farxiv.org%2Fabs%2F2608.01240",
     ],
 )
 def test_an_arxiv_paper_in_a_json_feed_of_another_site_is_the_same_work(link: str) -> None:

@@ -35,6 +35,15 @@ def test_a_formula_reads_well_however_it_is_spelled(formula: str, shown: str) ->
             "<tex-math>x^2</tex-math><mml:math><mml:msup><mml:mi>x</mml:mi><mml:mn>2</mml:mn></mml:msup></mml:math>",
             "x²",
         ),
+        (
+            "<mml:math><mml:msup><mml:mi>x</mml:mi><mml:mn>2</mml:mn></mml:msup></mml:math> <tex-math>$x^2$</tex-math>",
+            "x²",
+        ),
+        ("<math alttext='x^2'/> bees", "x² bees"),
+        (
+            r"Of \documentclass[12pt]{minimal} \usepackage{amsmath} \begin{document}$$x^2$$\end{document} bees",
+            "Of x² bees",
+        ),
         ("Properties of<math><mi>Y</mi></math>", "Properties of Y"),
         ("A <none> and an <mi> token", "A <none> and an <mi> token"),
     ],

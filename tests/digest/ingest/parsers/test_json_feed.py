@@ -6,8 +6,10 @@ import json
 from datetime import date
 from typing import Any
 
+import pytest
+
 from digest.ingest import parsers
-from digest.ingest.parsers import Feed
+from digest.ingest.parsers import Feed, SourceUnreadable
 
 
 def feed(*items: Any, **head: Any) -> Feed:
@@ -22,7 +24,7 @@ def test_an_item_has_all_that_a_feeds_item_has() -> None:
             "url": "https://bees.example/7",
             "title": "Counting bees",
             "content_html": "<p>Bees, EarlyView.</p><p>We count.</p>",
-            "authors": [{"name": "Ann Lee"}, {"name": "Bo Chen"}, {"name": "Ann Lee"}, "odd"],
+            "authors": [{"name": "Ann Lee"}, {"name": "Bo Chen"}, {"name": "Ann Lee"}, 7],
             "date_published": "2026-08-03T10:00:00Z",
             "tags": ["bees", 7],
         },
@@ -65,3 +67,9 @@ def test_a_cut_feed_gives_its_whole_items() -> None:
     read = parsers.read(body[:-40].encode())
     assert [entry.title for entry in read.entries] == ["Bees 0", "Bees 1"]
     assert [one.why for one in read.refused] == ["cut in the middle"]
+
+
+@pytest.mark.parametrize("body", ['{"answer": 42}', '{"version": "https://jsonfeed.org/version/1.1"}', '{"data": {}}'])
+def test_json_of_no_known_kind_is_said_to_be_that(body: str) -> None:
+    with pytest.raises(SourceUnreadable, match="JSON of no known kind"):
+        parsers.read(body.encode())
