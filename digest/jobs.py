@@ -40,7 +40,7 @@ def tick(now: datetime) -> None:
         if ours:
             at = current_time(now)
             send.reap(at)
-            plan_announcements(at)
+            plan_announcements(now, at=at)
             if settings.MODE == "live":
                 due = Subscriber.objects.due(now).order_by("next_send_at", "pk")
                 plan(now, due.values_list("pk", flat=True))
@@ -98,7 +98,8 @@ def tidy(now: datetime) -> None:
         if ours:
             delete_expired(now)
             delete_old_events(now)
-            retention.forget_reasons(now)
+            # of the day that is shown: one that was given as files may be years old
+            retention.forget_reasons(current_time(now))
             count(current_time(now))
 
 

@@ -160,7 +160,7 @@ def cancel(request: HttpRequest, number: int) -> HttpResponse:
 def _act(request: HttpRequest, number: int, act: Callable[[datetime], str]) -> HttpResponse:
     try:
         with transaction.atomic():
-            said = act(current_time(timezone.now()))
+            said = act(timezone.now())
     except CannotAnnounce as refused:
         messages.error(request, str(refused))
     else:

@@ -90,15 +90,16 @@ def cancel(number: int) -> int:
         )
 
 
-def plan_announcements(now: datetime) -> int:
+def plan_announcements(now: datetime, *, at: datetime | None = None) -> int:
     """Write the rows of approved announcements whose time has come; return how many are ready.
 
-    A process that dies goes on where its last slice was committed.
+    HOLD passes by the clock ``now``. The rows are of the time ``at``, which stands still outside live mode; without it
+    they are of ``now``. A process that dies goes on where its last slice was committed.
     """
     ready = 0
     due = Announcement.objects.filter(status=Announcement.Status.APPROVED, approved_at__lte=now - HOLD)
     for number in due.order_by("pk").values_list("pk", flat=True):
-        while (planned := _plan_slice(number, now=now)) is not None:
+        while (planned := _plan_slice(number, now=at or now)) is not None:
             ready += planned
     return ready
 

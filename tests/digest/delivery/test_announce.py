@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.core import mail
 from django.test import Client
 
+from digest import jobs
 from digest.delivery import send
 from digest.delivery.announce import (
     HOLD,
@@ -183,6 +184,18 @@ def test_cancelled_before_its_time_nothing_leaves_and_later_what_waits_is_stoppe
     assert list(Delivery.objects.values_list("status", "status_reason")) == [("skipped", "cancelled")]
     with pytest.raises(CannotAnnounce, match="cancelled already"):
         cancel(late.pk)
+
+
+def test_where_the_day_stands_still_its_mails_leave_all_the_same(people: tuple[User, User], settings: Any) -> None:
+    settings.MODE = "sample"
+    publish(ROBOT, GRAPHS)
+    agreed("ada")
+    row = approved(people)
+    for at in (NOON, THEN):
+        jobs.tick(at)
+        deliver_all(clock=lambda: NOON)
+        assert sent_to() == ([] if at == NOON else ["ada@example.org"])
+    assert progress_of(row) == {"accepted": 1}
 
 
 def test_it_counts_as_no_digest(people: tuple[User, User]) -> None:

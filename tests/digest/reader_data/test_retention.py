@@ -20,6 +20,7 @@ from digest.reader_data import retention
 from digest.record import DigestRecord
 from digest.stats import daily_counts
 from subscriptions.tokens import web_copy_url
+from tests.support.editions import publish
 from tests.support.factories import NOON, delivery, entry, feed, reader
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +80,14 @@ def test_the_hourly_step_does_it() -> None:
     jobs.tidy(NOON)
     assert Delivery.objects.get().record is None
     assert DayTally.objects.filter(date=NOON.date()).exists()
+
+
+def test_a_given_day_keeps_them_however_old_it_is(settings: Any) -> None:
+    settings.MODE = "rehearsal"
+    publish(entry(1))
+    delivery(reader("ada"), days=-1, record=WHY)
+    jobs.tidy(NOON + timedelta(days=300))
+    assert Delivery.objects.get().record == WHY
 
 
 def test_the_copy_on_the_web_says_so_kindly(client: Client) -> None:
