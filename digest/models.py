@@ -145,6 +145,9 @@ class Paper(models.Model):
 
     class Meta:
         ordering = ["-first_seen_at", "identifier"]
+        indexes = [
+            models.Index(fields=["withdrawn_at"], condition=Q(withdrawn_at__isnull=False), name="withdrawn_papers"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["identifier"], name="a_paper_is_stored_once"),
             models.CheckConstraint(
@@ -394,7 +397,8 @@ class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
 
     def shown(self, now: datetime) -> EditionPaperQuerySet:
         """Return the papers that public lists may show: not withdrawn, and :meth:`public`."""
-        return self.public(now).filter(paper__withdrawn_at=None)
+        # withdrawn papers are few: a join would read every paper
+        return self.public(now).exclude(paper__in=Paper.objects.filter(withdrawn_at__isnull=False).order_by())
 
     def public(self, now: datetime) -> EditionPaperQuerySet:
         """Return the papers that have a public page: not under embargo, and not hidden by the latest judgement.
@@ -428,6 +432,8 @@ class EditionPaper(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["edition", "paper"], name="a_paper_is_a_candidate_once_an_edition")
         ]
+        # public lists count and order papers from it alone: a row with its card is fifty times as wide
+        indexes = [models.Index(fields=["edition", "trending", "paper"], name="candidates_in_order")]
 
     def __str__(self) -> str:
         return f"{self.paper_id} in {self.edition_id}"

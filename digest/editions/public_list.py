@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q
 
 from digest.editions.candidate_pool import is_held_back
 from digest.editions.open_edition import candidates
@@ -46,8 +47,8 @@ def public_list(first: date, last: date, *, now: datetime, topic: Topic | None =
     """
     rows = _rows(first, last, now)
     if topic:
-        rows = rows.filter(paper__topics=topic)
-    picks = _picks(first, last, rows, now=now, topic=topic)
+        rows = rows.filter(_tagged(topic))
+    picks = _picks(first, last, now=now, topic=topic)
     others = rows.exclude(paper__in=[one.row.paper_id for one in picks]) if picks else rows
     counted = others.aggregate(count=Count("pk"), voted=Count("trending"))
     return PublicList(picks=picks, others=others.most_trending_first(), **counted)
@@ -55,32 +56,42 @@ def public_list(first: date, last: date, *, now: datetime, topic: Topic | None =
 
 def topics_of(first: date, last: date, *, now: datetime) -> list[tuple[Topic, int]]:
     """Return the topics that have papers in these editions, with the number of papers, most first. Two queries."""
-    tagged = Paper.topics.through.objects.filter(paper__in=_rows(first, last, now).values("paper"))
+    tagged = Paper.topics.through.objects.filter(paper__in=_shown(first, last, now).values("paper"))
     counts = dict(tagged.order_by().values_list("topic").annotate(count=Count("pk")))
     topics = Topic.objects.filter(offered=True, pk__in=counts)
     return sorted(((topic, counts[topic.pk]) for topic in topics), key=lambda one: (-one[1], one[0].name))
 
 
+def _tagged(topic: Topic) -> Exists:
+    """Return the condition that a row's paper has the topic."""
+    tagged: Any = Paper.topics.through
+    return Exists(tagged.objects.filter(paper=OuterRef("paper"), topic=topic))
+
+
+def _shown(first: date, last: date, now: datetime) -> EditionPaperQuerySet:
+    """Return the rows that may be shown."""
+    return EditionPaper.objects.shown(now).filter(edition__date__range=(first, last))
+
+
 def _rows(first: date, last: date, now: datetime) -> EditionPaperQuerySet:
     """Return the rows that may be shown; of a paper in several of these editions only the newest."""
-    rows = EditionPaper.objects.shown(now)
+    rows = _shown(first, last, now)
     if first == last:
-        return rows.filter(edition__date=first)
+        return rows
     inside = EditionPaper.objects.filter(edition__date__range=(first, last))
     newer = inside.filter(paper=OuterRef("paper"), edition__date__gt=OuterRef("edition__date"))
     # few papers are in two editions: only their rows are compared
     again = inside.order_by().values("paper").annotate(count=Count("pk")).filter(count__gt=1).values("paper")
-    return rows.filter(~Q(paper__in=again) | ~Exists(newer), edition__date__range=(first, last))
+    return rows.filter(~Q(paper__in=again) | ~Exists(newer))
 
 
-def _picks(
-    first: date, last: date, rows: QuerySet[EditionPaper], *, now: datetime, topic: Topic | None
-) -> list[Picked]:
+def _picks(first: date, last: date, *, now: datetime, topic: Topic | None) -> list[Picked]:
     """Return the picks for these editions, newest edition first; also those that were no candidates."""
     notes = _notes(first, last, now=now, topic=topic)
     if not notes:
         return []
-    found = {row.paper_id: row for row in rows.filter(paper__in=notes).select_related("paper", "edition")}
+    rows = _shown(first, last, now).filter(paper__in=notes).select_related("paper", "edition")
+    found = {row.paper_id: row for row in rows.order_by("edition__date")}  # the newest row stays
     beyond = [pick for paper_id, pick in notes.items() if paper_id not in found]
     found |= {row.paper_id: row for row in _not_candidates(beyond, now)}
     return [Picked(row=found[paper_id], note=pick.note) for paper_id, pick in notes.items() if paper_id in found]
@@ -90,7 +101,7 @@ def _notes(first: date, last: date, *, now: datetime, topic: Topic | None) -> di
     """Return the picks by paper, of papers that no later judgement hides and no embargo holds back."""
     picked = CuratorPick.objects.filter(edition_date__range=(first, last), verdict=CuratorPick.Verdict.PICK)
     if topic:
-        picked = picked.filter(paper__topics=topic)
+        picked = picked.filter(_tagged(topic))
     judged: dict[int, list[CuratorPick]] = defaultdict(list)
     said = CuratorPick.objects.filter(paper__in=picked.values("paper"), paper__withdrawn_at=None)
     for one in said.order_by("-edition_date", "pk").select_related("paper"):
