@@ -43,7 +43,7 @@ class PublicList:
 def public_list(first: date, last: date, *, now: datetime, topic: Topic | None = None) -> PublicList:
     """Return the papers of the editions from ``first`` to ``last`` that may be shown, each once, with its newest row.
 
-    With a ``topic`` only its papers. At most seven queries, however many papers there are.
+    With a ``topic`` only its papers. At most eight queries, however many papers there are.
     """
     rows = _rows(first, last, now)
     if topic:
@@ -122,10 +122,17 @@ def _is_hidden(judgements: Sequence[CuratorPick], now: datetime) -> bool:
 
 
 def _not_candidates(picks: Sequence[CuratorPick], now: datetime) -> list[EditionPaper]:
-    """Return unsaved rows for picked papers that were no candidates of their edition, if it has opened."""
+    """Return rows for picked papers that were no candidates of their edition, if it has opened.
+
+    It is the row of the newest edition that has the paper, else an unsaved one: such a paper has no page yet.
+    """
     if not picks:
         return []
     editions = {edition.date: edition for edition in Edition.objects.filter(date__in={p.edition_date for p in picks})}
     edition_of = {one.paper_id: editions[one.edition_date] for one in picks if one.edition_date in editions}
     papers: list[Paper] = [one.paper for one in picks if one.paper_id in edition_of]
-    return [one.for_edition(edition_of[one.paper.pk]) for one in candidates(papers, now=now)] if papers else []
+    elsewhere = EditionPaper.objects.shown(now).filter(paper__in=papers).select_related("paper", "edition")
+    found = {row.paper_id: row for row in elsewhere.order_by("edition__date")}
+    if others := [paper for paper in papers if paper.pk not in found]:
+        found |= {one.paper.pk: one.for_edition(edition_of[one.paper.pk]) for one in candidates(others, now=now)}
+    return list(found.values())

@@ -66,6 +66,7 @@ def test_a_picked_paper_that_was_no_candidate_stands_there_before_any_digest_is_
     html = page(TODAY)
     assert titles(html) == ["1", "2"]
     assert "Yesterday&#39;s best." in html
+    assert '<a href="/papers/2603.00001">' in html
 
 
 def test_a_pick_that_was_hidden_later_or_is_held_back_is_not_shown() -> None:
