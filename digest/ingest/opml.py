@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from xml.parsers import expat
@@ -16,6 +17,8 @@ MAX_FEEDS = 500
 MAX_DEPTH = 50  # of folders
 CUT = "The file is damaged: what stands before the damage was read."
 TOO_MANY = f"The file lists more than {MAX_FEEDS} feeds: the others were left out."
+UNUSABLE = "Addresses that are no web addresses were left out: {count}, the first “{first}”."
+_FEED_SCHEME = re.compile(r"\Afeed:(?://)?(https?://)?", re.I)  # feed://example.org/rss, feed:https://example.org/rss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,8 @@ def read(body: bytes) -> FeedList:
         if not outlines.feeds:
             raise SourceUnreadable(ErrorKind.MALFORMED, f"OPML, line {error.lineno}") from None
         notes.append(CUT)
+    if outlines.unusable:
+        notes.append(UNUSABLE.format(count=len(outlines.unusable), first=shorten_text(outlines.unusable[0])))
     if not outlines.feeds:
         raise SourceUnreadable(ErrorKind.EMPTY, "an OPML file without feeds")
     return FeedList(feeds=tuple(outlines.feeds.values()), notes=tuple(notes))
@@ -82,6 +87,7 @@ def write(feeds: Iterable[FeedLink]) -> str:
 class _Outlines:
     def __init__(self) -> None:
         self.feeds: dict[str, FeedLink] = {}
+        self.unusable: list[str] = []
         self.depth = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -91,8 +97,11 @@ class _Outlines:
         if self.depth > MAX_DEPTH:
             raise SourceUnreadable(ErrorKind.MALFORMED, f"more than {MAX_DEPTH} folders in each other")
         said = {key.lower(): value for key, value in attributes.items()}
-        url = web_address(said.get("xmlurl"))
-        if name.lower() == "outline" and url and url not in self.feeds:
+        given = plain(said.get("xmlurl"))
+        url = web_address(_FEED_SCHEME.sub(lambda match: match[1] or "https://", given, count=1))
+        if name.lower() == "outline" and given and not url:
+            self.unusable.append(given)
+        elif name.lower() == "outline" and url and url not in self.feeds:
             if len(self.feeds) == MAX_FEEDS:
                 raise _Enough
             title = plain(said.get("title")) or plain(said.get("text"))

@@ -16,7 +16,7 @@ FOLDER = (
     '<outline text="Knots" title="Knots today" xmlUrl="https://knots.example/atom?a=1&amp;b=2" htmlUrl="https://knots.example"/>'
     "</outline>"
     '<outline XMLURL="https://bare.example/rss"/><outline xmlUrl="https://bees.example/feed" text="again"/>'
-    '<outline xmlUrl="javascript:alert(1)"/><outline text="a link" url="https://no.example/feed"/>'
+    '<outline xmlUrl="feed://old.example/rss"/><outline xmlUrl="javascript:alert(1)"/><outline text="a link" url="https://no.example/feed"/>'
 )
 
 
@@ -27,8 +27,9 @@ def test_feeds_are_found_in_folders_each_address_once(encoding: str) -> None:
         FeedLink(url="https://bees.example/feed", name="Bées & birds"),
         FeedLink(url="https://knots.example/atom?a=1&b=2", name="Knots today"),
         FeedLink(url="https://bare.example/rss", name=""),
+        FeedLink(url="https://old.example/rss", name=""),
     )
-    assert found.notes == ()
+    assert found.notes == (opml.UNUSABLE.format(count=1, first="javascript:alert(1)"),)
 
 
 def test_what_is_written_is_read_again() -> None:
