@@ -97,7 +97,7 @@ def test_all_scripts_arrive_and_the_wire_was_seven_bit(digests: list[bytes]) -> 
     for raw in digests:
         assert raw.isascii()
         mail = parsed(raw)
-        assert mail["Subject"].strip().startswith(f"2 Mar: {TITLE}")
+        assert mail["Subject"].strip().startswith(f"2 Mar, 3 papers: {TITLE}")
         for part in mail.iter_parts():
             words = " ".join(part.get_content().split())
             assert TITLE in words
