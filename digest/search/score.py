@@ -6,10 +6,11 @@ AUTHORS times. A title that the query covers more of comes before a longer one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log1p
 
+from digest.search.analysis import initial_of
 from digest.search.query import Clause, Query, is_common
 
 TITLE, AUTHORS = 4.0, 3.0
@@ -56,11 +57,19 @@ def order(rows: Sequence[Found], query: Query, having: Mapping[Clause, int], pap
         for clause in query.clauses
     ]
     terms = [term for clause in query.clauses for term in clause.alternatives[0]]
-    phrase = f" {' '.join(terms)} " if len(terms) > 1 else ""
-    return [pk for _, pk in sorted(((_score(row, wanted, phrase), row.pk) for row in rows), reverse=True)]
+    phrases = tuple(f" {form} " for form in _phrases(terms))
+    return [pk for _, pk in sorted(((_score(row, wanted, phrases), row.pk) for row in rows), reverse=True)]
 
 
-def _score(row: Found, wanted: Sequence[_Wanted], phrase: str) -> float:
+def _phrases(terms: Sequence[str]) -> Iterator[str]:
+    """Return all terms as a phrase and, for *Curie M* and *M. Curie*, the name with its initial."""
+    if len(terms) > 1:
+        yield " ".join(terms)
+    if len(terms) == 2:
+        yield from (f"{initial_of(one)} {other}" for one, other in (terms, terms[::-1]) if len(one) == 1)
+
+
+def _score(row: Found, wanted: Sequence[_Wanted], phrases: Sequence[str]) -> float:
     texts = (f" {row.title} ", f" {row.authors} ", f" {row.abstract} ")
     length = sum(text.count(" ") for text in texts)
     damp = SATURATION * (1 - LENGTH + LENGTH * length / AVERAGE)
@@ -77,7 +86,11 @@ def _score(row: Found, wanted: Sequence[_Wanted], phrase: str) -> float:
         total += one.rarity * weight / (weight + damp)
     title = row.title.partition(" ·")[0]
     total += COVERED * in_title * min(1.0, len(wanted) / (title.count(" ") + 1))
-    if phrase:
-        weight = sum(times for text, times in zip(texts, WEIGHTS.values(), strict=True) if phrase in text)
+    if phrases:
+        weight = sum(
+            times
+            for text, times in zip(texts, WEIGHTS.values(), strict=True)
+            if any(phrase in text for phrase in phrases)
+        )
         total += PHRASE * most * weight / (weight + damp)
     return total

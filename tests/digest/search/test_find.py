@@ -128,6 +128,16 @@ def test_fields_and_words_to_leave_out() -> None:
     assert result("-vision").kind == Kind.NOTHING_ASKED
 
 
+@pytest.mark.parametrize("typed", ["Curie M", "M. Curie", "curie m."])
+def test_a_name_with_its_initial_comes_before_parts_of_two_names(typed: str) -> None:
+    publish(
+        entry(1, authors=("Marie Curie", "Ada Okafor", "Ben Novak", "Cora Lind")),
+        entry(2, authors=("Eve Curie", "Mary Shelley")),
+        entry(3, authors=("Irene Curie", "Max Planck")),
+    )
+    assert found(typed)[0].startswith("Paper number 1")
+
+
 @pytest.mark.parametrize(
     ("typed", "right"),
     [("harbor tdies", "tides"), ("tidse", "tides"), ("harbuor", "harbour"), ("measurtmnet", "measurement")],
