@@ -7,11 +7,11 @@ rarity 1 + ln((1 + N) / (1 + n)) of a term that n of N papers have, and for a pa
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import nlargest
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import log, sqrt
 
 from digest.models import SearchText
@@ -77,19 +77,23 @@ def _similar(paper_id: int, limit: int, now: datetime) -> tuple[int, ...]:
     return tuple(pk for score, pk in ordered if score > 0)[:limit]
 
 
-def likeness(text: Text, others: Iterable[Text], having: Mapping[str, int], papers: int) -> list[float]:
+def likeness(text: Text, others: Collection[Text], having: Mapping[str, int], papers: int) -> list[float]:
     """Return the cosine of a text with each of the others."""
-    mine, length = _vector(text, having, papers)
+    rarity = _rarity(chain(text.terms, *(other.terms for other in others)), having, papers)
+    mine, length = _vector(text, rarity)
     found = []
     for other in others:
-        its, its_length = _vector(other, having, papers)
+        its, its_length = _vector(other, rarity)
         dot = sum(weight * its[gram] for gram, weight in mine.items() if gram in its)
         found.append(dot / (length * its_length) if length and its_length else 0.0)
     return found
 
 
-def _vector(text: Text, having: Mapping[str, int], papers: int) -> tuple[dict[Gram, float], float]:
-    rarity = {term: 1 + log((1 + papers) / (1 + min(having.get(term, 1), papers))) for term in text.terms}
+def _rarity(terms: Iterable[str], having: Mapping[str, int], papers: int) -> dict[str, float]:
+    return {term: 1 + log((1 + papers) / (1 + min(having.get(term, 1), papers))) for term in set(terms)}
+
+
+def _vector(text: Text, rarity: Mapping[str, float]) -> tuple[dict[Gram, float], float]:
     weights = {
         gram: (1 + log(count)) * (rarity[gram] if isinstance(gram, str) else (rarity[gram[0]] + rarity[gram[1]]) / 2)
         for gram, count in text.grams.items()
@@ -99,7 +103,7 @@ def _vector(text: Text, having: Mapping[str, int], papers: int) -> tuple[dict[Gr
 
 def _candidates(text: Text, known: Mapping[str, int], papers: int) -> dict[int, float]:
     """Return the papers that have some of a text's strongest terms, with the sum of these terms' weights."""
-    weights, _ = _vector(text, known, papers)
+    weights, _ = _vector(text, _rarity(text.terms, known, papers))
     strongest = nlargest(TERMS, (term for term in text.terms if known.get(term, 0) > 1), key=weights.__getitem__)
     taken: list[str] = []
     rows = 0

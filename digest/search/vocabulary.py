@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from string import ascii_lowercase
 
-from django.db.models import Sum
+from django.db import connection
 
 from digest.models import Paper, SearchWord
 from digest.search.query import Clause
@@ -28,8 +28,17 @@ def paper_count() -> int:
 
 def papers_having(terms: Iterable[str]) -> dict[str, int]:
     """Return about how many papers have each of the known terms. One query."""
-    rows = SearchWord.objects.filter(term__in=sorted(set(terms))).values_list("term").annotate(Sum("papers"))
-    return dict(rows.order_by("term"))
+    wanted = sorted(set(terms))
+    if not wanted:
+        return {}
+    # more like this asks for a thousand terms: the ORM takes longer to prepare them than the database to find them
+    places = ", ".join(["%s"] * len(wanted))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT term, SUM(papers) FROM digest_searchword WHERE term IN ({places}) GROUP BY term",  # noqa: S608
+            wanted,
+        )
+        return dict(cursor.fetchall())
 
 
 def having(clauses: Sequence[Clause], known: dict[str, int]) -> dict[Clause, int]:
