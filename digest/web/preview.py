@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from digest.editions.open_edition import current_time
 from digest.preview import visitor
 from digest.preview.visitor import Preview
 from subscriptions.models import Subscriber
@@ -44,7 +45,7 @@ def preview(request: HttpRequest) -> HttpResponse:
 
 
 def _preview_of(form: ChoicesForm, reader: Subscriber | None) -> Preview:
-    made = visitor.preview(form.choices(), now=timezone.now(), reader=reader)
+    made = visitor.preview(form.choices(), now=current_time(timezone.now()), reader=reader)
     wrong = [(name, " ".join(map(str, form.errors[name]))) for name in ChoicesForm.base_fields if name in form.errors]
     return replace(made, left_out=tuple(wrong))
 

@@ -56,6 +56,14 @@ def words_of(page: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", page).split())
 
 
+def test_the_sample_day_is_previewed_before_its_noon_too(client: Client, settings: Any) -> None:
+    settings.MODE = "sample"
+    # the sample day opens at noon, which is still ahead for who tries it in the morning
+    ahead = timezone.now().date() + timedelta(days=1)
+    Edition.objects.update(date=ahead, opened_at=open_edition.noon(ahead))
+    assert "A robot that folds laundry" in words_of(post(client)[1])
+
+
 def test_htmx_gets_the_papers_why_they_are_there_and_what_each_wish_found(client: Client) -> None:
     status, page = post(client, topics=["robotics"])
     day = timezone.now()
