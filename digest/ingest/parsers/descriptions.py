@@ -23,7 +23,9 @@ _TAG = re.compile(r"<[^<>]*>")
 _ABSTRACT = re.compile(r"(?:abstract|summary)\s*[:.]?", re.I)
 _ASIDE = re.compile(r"(?:graphical abstract|toc graphic|highlights|key\s?words)\s*[:.]?", re.I)
 _LABEL = re.compile(
-    r"\s*(?P<label>publication date|source|author\(s\)|authors|abstract|summary|doi)\s*:\s*(?P<value>.*)", re.I | re.S
+    r"\s*(?P<label>publication date|source|journal|key\s?words?"
+    r"|author\(s\)|authors|abstract|summary|doi)\s*:\s*(?P<value>.*)",
+    re.I | re.S,
 )
 _LABEL_AHEAD = re.compile(r"\A[^:]{0,100}:\s*(?:</[^<>]*>\s*)*")
 _VOTES = re.compile(r"\s*<b>Upvotes:</b>\s*([0-9]{1,9})\s*")
@@ -31,6 +33,7 @@ _LABELS_IN_A_ROW = re.compile(r"\s(?=(?:Source|Author\(s\)|Abstract):\s)")
 
 _DATE = "|".join(re.sub(r"\(\?P<\w+>", "(?:", form) for form in WRITTEN) + r"|\d{4}-\d\d(?:-\d\d)?"
 _DATES = re.compile(rf"(?<![\w-])(?:{_DATE})(?![\w-])", re.I)
+_BEFORE_PUBLICATION = re.compile(rf"\b(?:received|revised|accepted)(?: on)?:?\s+(?:{_DATE})(?![\w-])", re.I)
 _NUMBERED = (
     r"(?:vol(?:ume)?|issue|number|no|pages?|pp?|art(?:icle)?(?: (?:number|id|no))?|iss)\b\.?\s*:?\s*[a-z]?\d[\w.]*"
     r"(?:\s*[-\u2013]\s*[a-z]?\d\w*)?"
@@ -38,7 +41,7 @@ _NUMBERED = (
 _STAGE = (
     r"early ?view|early access|(?:online )?ahead of print|online first|first ?view|just accepted|latest articles"
     r"|accepted (?:article|manuscript)|articles? in press|in press|advance articles?"
-    r"|corrected proof|journal pre-?proof"
+    r"|corrected proof|journal pre-?proof|version of record"
 )
 _REFERENCE = (
     r"(?:doi:?\s*)?(?:https?://(?:dx\.)?doi\.org/)?\b10\.\d{4,9}/[^\s|;]+|\bpm(?:c)?id:?\s*(?:pmc)?\d+"
@@ -60,6 +63,8 @@ _AFTER_TEXT = re.compile(rf"\[[^\[\]<>]{{3,100}}\]\s*published\s+(?:{_DATE})\.?\
 _BOILERPLATE = re.compile(
     r"to cite this article before page numbers are assigned|the content of this rss feed \(c\)"
     r"|the post .{1,300} (?:first )?appeared (?:first )?on\b|(?:continue reading|read more)\W*\Z"
+    r"|(?:copyright\s+)?(?:\u00a9|\(c\))\s.{0,200}\Z"
+    r"|(?:(?:pdf|html|epub|full[- ]?text|download|view article)\b[\s|\u00b7,/]*)+\Z"
     r"|open access(?: this article is licensed|\Z)|this article is licensed under a creative commons",
     re.I,
 )
@@ -154,7 +159,7 @@ def _take_fact(found: Description, block: str, text: str, names: list[str]) -> b
             case "publication date":
                 found.date = found.date or _date_in(value)
                 return True
-            case "source" if len(value) < LONGEST_CITATION:
+            case "source" | "journal" | "keyword" | "keywords" | "key words" if len(value) < LONGEST_CITATION:
                 return True
     if _BOILERPLATE.match(text) or _CITED.fullmatch(block):
         return True
@@ -202,5 +207,7 @@ def _is_citation(text: str, names: list[str]) -> bool:
 
 
 def _date_in(text: str) -> str:
-    """Return the most exact date of a line, as it was written."""
-    return max(_DATES.findall(text), key=lambda date: len(re.findall(r"\w+", date)), default="")
+    """Return the most exact date of a line, as it was written; not that on which a manuscript came in."""
+    return max(
+        _DATES.findall(_BEFORE_PUBLICATION.sub(" ", text)), key=lambda date: len(re.findall(r"\w+", date)), default=""
+    )

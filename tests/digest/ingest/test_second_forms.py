@@ -131,6 +131,10 @@ def test_of_a_publishers_item_the_authors_and_the_abstract_alone(item: str, auth
         f'<t:abstract xmlns:t="http://purl.org/dc/terms/">{TEXT}</t:abstract>',
         cdata(
             "description",
+            f"<p><b>Abstract</b>: {TEXT}</p><p><b>Keywords:</b> bees</p><p><a href='x'>PDF</a> | HTML</p>",
+        ),
+        cdata(
+            "description",
             f"<div><i>Bee Sci.</i>, 2026, <b>17</b>,123-140</div><div>Ann Lee, Bo Chen</div><div>{TEXT}</div>",
         ),
     ],
@@ -145,6 +149,8 @@ def test_the_abstract_is_whole_and_alone(item: str) -> None:
         "Volume 40, Issue 8, August 2026, Page 1-15<br/>. ",
         '<p><img alt="TOC Graphic" src="x"/></p><div><cite>J. Bees</cite></div><div>DOI: 10.5555/jb.6c00001</div>',
         "Bees, Ahead of Print. <br/>",
+        "© 2026 The Authors. Journal of Bees published by Hive Ltd.",
+        "Journal of Bees, Version of Record",
     ],
 )
 def test_a_citation_is_no_abstract(description: str) -> None:
@@ -185,6 +191,12 @@ def test_a_title_bears_neither_its_place_in_the_journal_nor_its_authors() -> Non
 )
 def test_the_marks_that_highwire_leaves_in_preprints_are_removed(marked: str, plain: str) -> None:
     assert only(cdata("description", marked)).abstract == plain
+
+
+def test_the_day_of_a_citation_is_that_of_its_publication() -> None:
+    paper = only(cdata("description", "Received 1 January 2026; Accepted 20 February 2026; Published 1 March 2026"))
+    assert paper.published_at is not None
+    assert (paper.published_at.date().isoformat(), paper.abstract) == ("2026-03-01", "")
 
 
 # --- 6: MathML --------------------------------------------------------------------------------------------------------
