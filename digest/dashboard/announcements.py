@@ -67,13 +67,15 @@ def announcement(request: HttpRequest, number: int) -> HttpResponse:
         if saved:
             return _to(number)
     row = get_object_or_404(Announcement.objects.select_related("topic", "author", "approved_by"), pk=number)
-    labels = dict(Delivery.Status.choices)
+    labels, progress = dict(Delivery.Status.choices), announce.progress_of(row)
+    may_still_leave = {Delivery.Status.READY, Delivery.Status.HANDING_OFF, Delivery.Status.RETRY_WAIT} & progress.keys()
     context = {
         "row": row,
         "is_draft": row.status == Announcement.Status.DRAFT,
         "may_approve": row.author_id not in (None, _user(request).pk),
         "audience": announce.audience_of(row, now=now),
-        "progress": [(labels.get(status, status), count) for status, count in announce.progress_of(row).items()],
+        "progress": [(labels.get(status, status), count) for status, count in progress.items()],
+        "is_over": row.status == Announcement.Status.PLANNED and not may_still_leave,
         "leaves_at": row.approved_at + HOLD if row.approved_at else None,
         "minutes": int(HOLD.total_seconds() // 60),
         "addresses": staff_addresses(),

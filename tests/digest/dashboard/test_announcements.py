@@ -179,6 +179,18 @@ def test_its_page_counts_what_became_of_its_mails(cleo: Client, dan: Client) -> 
     for number, status in enumerate(["accepted", "accepted", "bounced"]):
         Delivery.objects.create(subscriber=reader(f"r{number}"), issue_date=row.row_date, status=status)
     assert "Accepted 2 Bounced 1" in page(cleo, row)
+    assert "Cancel the announcement" in page(cleo, row)
+
+
+def test_once_all_its_mails_have_left_there_is_nothing_to_cancel(cleo: Client, dan: Client) -> None:
+    draft(cleo)
+    row = Announcement.objects.get()
+    approve(dan, row)
+    waits = Delivery.objects.create(subscriber=reader("r"), issue_date=row.row_date, status="retry_wait")
+    Announcement.objects.update(status=Announcement.Status.PLANNED)
+    assert "Cancel the announcement" in page(cleo, row)
+    Delivery.objects.filter(pk=waits.pk).update(status="accepted")
+    assert "Cancel the announcement" not in page(cleo, row)
 
 
 def test_only_curators_act_and_what_is_not_there_is_not_found(cleo: Client) -> None:
