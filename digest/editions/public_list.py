@@ -45,18 +45,19 @@ def public_list(first: date, last: date, *, now: datetime, topic: Topic | None =
 
     With a ``topic`` only its papers. At most eight queries, however many papers there are.
     """
-    rows = _rows(first, last, now)
+    editions = _editions(first, last)
+    rows = _rows(editions, now)
     if topic:
         rows = rows.filter(_tagged(topic))
-    picks = _picks(first, last, now=now, topic=topic)
+    picks = _picks(first, last, editions, now=now, topic=topic)
     others = rows.exclude(paper__in=[one.row.paper_id for one in picks]) if picks else rows
     counted = others.aggregate(count=Count("pk"), voted=Count("trending"))
     return PublicList(picks=picks, others=others.most_trending_first(), **counted)
 
 
 def topics_of(first: date, last: date, *, now: datetime) -> list[tuple[Topic, int]]:
-    """Return the topics that have papers in these editions, with the number of papers, most first. Two queries."""
-    tagged = Paper.topics.through.objects.filter(paper__in=_shown(first, last, now).values("paper"))
+    """Return the topics that have papers in these editions, with the number of papers, most first. Three queries."""
+    tagged = Paper.topics.through.objects.filter(paper__in=_shown(_editions(first, last), now).values("paper"))
     counts = dict(tagged.order_by().values_list("topic").annotate(count=Count("pk")))
     topics = Topic.objects.filter(offered=True, pk__in=counts)
     return sorted(((topic, counts[topic.pk]) for topic in topics), key=lambda one: (-one[1], one[0].name))
@@ -68,29 +69,34 @@ def _tagged(topic: Topic) -> Exists:
     return Exists(tagged.objects.filter(paper=OuterRef("paper"), topic=topic))
 
 
-def _shown(first: date, last: date, now: datetime) -> EditionPaperQuerySet:
+def _editions(first: date, last: date) -> list[int]:
+    """Return the numbers of these editions. Given a range of dates, PostgreSQL reads the rows of all days."""
+    return list(Edition.objects.filter(date__range=(first, last)).values_list("pk", flat=True))
+
+
+def _shown(editions: list[int], now: datetime) -> EditionPaperQuerySet:
     """Return the rows that may be shown."""
-    return EditionPaper.objects.shown(now).filter(edition__date__range=(first, last))
+    return EditionPaper.objects.shown(now).filter(edition__in=editions)
 
 
-def _rows(first: date, last: date, now: datetime) -> EditionPaperQuerySet:
+def _rows(editions: list[int], now: datetime) -> EditionPaperQuerySet:
     """Return the rows that may be shown; of a paper in several of these editions only the newest."""
-    rows = _shown(first, last, now)
-    if first == last:
+    rows = _shown(editions, now)
+    if len(editions) < 2:
         return rows
-    inside = EditionPaper.objects.filter(edition__date__range=(first, last))
+    inside = EditionPaper.objects.filter(edition__in=editions)
     newer = inside.filter(paper=OuterRef("paper"), edition__date__gt=OuterRef("edition__date"))
     # few papers are in two editions: only their rows are compared
     again = inside.order_by().values("paper").annotate(count=Count("pk")).filter(count__gt=1).values("paper")
     return rows.filter(~Q(paper__in=again) | ~Exists(newer))
 
 
-def _picks(first: date, last: date, *, now: datetime, topic: Topic | None) -> list[Picked]:
+def _picks(first: date, last: date, editions: list[int], *, now: datetime, topic: Topic | None) -> list[Picked]:
     """Return the picks for these editions, newest edition first; also those that were no candidates."""
     notes = _notes(first, last, now=now, topic=topic)
     if not notes:
         return []
-    rows = _shown(first, last, now).filter(paper__in=notes).select_related("paper", "edition")
+    rows = _shown(editions, now).filter(paper__in=notes).select_related("paper", "edition")
     found = {row.paper_id: row for row in rows.order_by("edition__date")}  # the newest row stays
     beyond = [pick for paper_id, pick in notes.items() if paper_id not in found]
     found |= {row.paper_id: row for row in _not_candidates(beyond, now)}
