@@ -101,7 +101,7 @@ def test_a_change_of_a_topic_is_seen_before_it_is_saved(cleo: Visitor) -> None:
     expect(page.get_by_role("status")).to_contain_text("Saved")
     expect(page.locator(".lines")).to_contain_text("categories removed: cs.RO")
 
-    page.get_by_label("Name").fill("")
+    page.get_by_label("Name", exact=True).fill("")
     cleo.press("Save")
     expect(page.get_by_role("alert")).to_contain_text("Write a name")
     cleo.look("dashboard-topic-wrong", pictured=WIDE)
@@ -116,7 +116,7 @@ def test_the_pages_can_be_used_with_the_keyboard_alone(cleo: Visitor) -> None:
     page.get_by_label("Keywords").focus()
     page.keyboard.press("End")
     page.keyboard.type("\nwhale")
-    for _ in range(2):
+    for _ in range(3):
         page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="See what would change")).to_be_focused()
     page.keyboard.press("Enter")
