@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from typing import Final
-from unicodedata import name, normalize
+from unicodedata import name
 
 from digest.text.marks import visible
 from digest.text.reading import clean
 from digest.text.sentences import sentences
 from digest.text.symbols import names_in
+from subscriptions.unicode_text import normalise
 
 LONGEST: Final = 300
+MOST_READ: Final = 20_000  # characters of an answer, far more than a summary has
 """Characters of a summary. A longer one is refused, not cut: its end may be what makes it true."""
 SHORTEST_WORDS = 5
 MOST_SENTENCES = 2
@@ -57,7 +59,7 @@ class Refusal(StrEnum):
 
 def plain_answer(text: str) -> str:
     """Return a model's answer on one line: without its thoughts, invisible characters and the quotes around it."""
-    line = visible(normalize("NFC", _THOUGHT.sub("", text)))
+    line = visible(normalise("NFC", _THOUGHT.sub("", text), limit=MOST_READ))
     if len(line) > 1 and (line[0], line[-1]) in {('"', '"'), ("“", "”"), ("'", "'")}:
         line = line[1:-1].strip()
     return line
