@@ -14,8 +14,8 @@ from digest.text.symbols import names_in
 from subscriptions.unicode_text import normalise
 
 LONGEST: Final = 300
-MOST_READ: Final = 20_000  # characters of an answer, far more than a summary has
 """Characters of a summary. A longer one is refused, not cut: its end may be what makes it true."""
+MOST_READ: Final = 20_000  # characters of an answer, far more than a summary has
 SHORTEST_WORDS = 5
 MOST_SENTENCES = 2
 # The frequent words of English, of which a sentence has so many, and more than of those of its neighbours.
