@@ -66,6 +66,7 @@ def test_what_is_seeded_is_whole() -> None:
     assert not Source.objects.exclude(url__startswith="https://sources.invalid/").exists()
 
 
+@pytest.mark.slow
 def test_readers_beyond_the_models_get_rows_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(large_readers, "MODELS", 40)
     counts = seed(readers=300, papers=10, days=2)

@@ -131,6 +131,7 @@ def test_a_mailbox_is_an_address_without_its_sub_address() -> None:
     assert [mailbox_of(one) for one in written] == [*["ada@example.org"] * 3, "+ada@example.org", "a.da@example.org"]
 
 
+@pytest.mark.slow
 def test_a_domain_and_the_whole_installation_have_their_share_of_an_hour(noon: Any) -> None:
     of_domain, of_all = CONFIRMATIONS["domain"][0].count, CONFIRMATIONS["installation"][0].count
     assert confirmations(*(f"a{n}@one.example" for n in range(of_domain + 5)), now=NOON) == of_domain
