@@ -105,6 +105,7 @@ def test_a_folder_without_tasks_or_with_a_broken_file_is_named(tmp_path: Path) -
         evaluate_trending(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "task", "most"), [("csfcube", "q1", None), ("citeulike_a", "k0", 60)])
 def test_on_recorded_readers_we_are_better_than_plain_bm25(data: Path, name: str, task: str, most: int | None) -> None:
     (line,) = evaluate_ranking(data / "ranking_tasks", name=name, task=task, most=most)
@@ -112,6 +113,7 @@ def test_on_recorded_readers_we_are_better_than_plain_bm25(data: Path, name: str
     assert line.ours > line.baseline
 
 
+@pytest.mark.slow
 def test_on_recorded_votes_we_keep_to_the_accepted_overlap(data: Path) -> None:
     lines, one_day, two_days = evaluate_trending(data / "hf_daily")
     by_name = {line.score: line for line in lines}
