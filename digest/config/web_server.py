@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from types import FrameType
 
 import waitress
@@ -42,6 +43,9 @@ def serve(host: str, port: int) -> None:
     # loaded here, so that a port in use is told without waiting for it
     from digest.config.wsgi import application
 
+    # here and not by the first request, while another thread imports the same modules: Python would give it half of one
+    import_module("digest.config.urls")
+    import_module("digest.preview.visitor")
     signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=keep_previews_warm, daemon=True).start()
     server = waitress.create_server(
