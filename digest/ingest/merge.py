@@ -24,6 +24,7 @@ _BELONGINGS = {
     "candidacies": ("edition_id",),
     "curator_picks": ("edition_date",),
     "verdicts": ("subscriber_id",),
+    "list_entries": ("pk",),
     "changes": ("pk",),
     "summaries": ("source",),
 }

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from digest.models import Delivery, DeliveryContent, DeliveryEvent, Verdict
+from digest.models import Delivery, DeliveryContent, DeliveryEvent, ListSource, Verdict
 from subscriptions import consent
 from subscriptions.models import Subscriber
 
@@ -22,6 +22,7 @@ def erase(reader: Subscriber, **circumstances: Any) -> bool:
     with transaction.atomic():
         erased = consent.erase(reader.public_id, **circumstances)
         Verdict.objects.filter(subscriber=reader).delete()
+        ListSource.objects.filter(subscriber=reader).delete()  # with their entries
         forget(Delivery.objects.filter(subscriber=reader))
     return erased
 

@@ -72,6 +72,7 @@ def everything_of(reader: Subscriber, *, now: datetime) -> dict[str, Any]:
             {"paper": _paper(row.paper), "value": row.value, "given_at": _plain(row.given_at)}
             for row in reader.verdicts.select_related("paper").order_by("given_at", "pk")
         ],
+        "own_list": _own_list(reader),
         "mails_asked_for": [
             _values(row, "kind", "email", "asked_at", "page", "wording", "ip", "user_agent", "choices")
             for row in LinkRequest.objects.filter(Q(subscriber=reader) | Q(email__iexact=reader.email)).order_by(
@@ -84,6 +85,24 @@ def everything_of(reader: Subscriber, *, now: datetime) -> dict[str, Any]:
         ],
         "address_is_suppressed": reader.pk in Suppression.objects.blocked([reader]),
     }
+
+
+def _own_list(reader: Subscriber) -> list[dict[str, Any]]:
+    """Return each part of a reader's own list with its entries. Two queries, and one for their papers."""
+    parts = reader.list_sources.prefetch_related("entries__paper").order_by("given_at", "pk")
+    return [
+        {
+            **_values(part, "kind", "name", "state", "given_at", "read_at", "next_read_at", "found"),
+            "entries": [
+                {
+                    **_values(entry, "name", "title", "abstract", "added_at"),
+                    "paper": entry.paper and _paper(entry.paper),
+                }
+                for entry in part.entries.all()
+            ],
+        }
+        for part in parts
+    ]
 
 
 def _profile(reader: Subscriber) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
-from digest.models import Delivery, DeliveryContent, DeliveryEvent, Edition, Paper, Verdict
+from digest.models import Delivery, DeliveryContent, DeliveryEvent, Edition, ListEntry, ListSource, Paper, Verdict
 from digest.reader_data.erase import erase
 from subscriptions import consent
 from subscriptions.consent_text import SIGN_UP, VERSION
@@ -87,6 +87,13 @@ def a_full_life() -> Subscriber:
     plan(tomorrow, [ada.pk], issue_date=tomorrow.date())
     for paper, value in zip(Paper.objects.order_by("pk"), ["more", "less"], strict=False):
         Verdict.objects.create(subscriber=ada, paper=paper, value=value, given_at=NOON)
+    part = ListSource.objects.create(
+        subscriber=ada, kind="file", name="okafor-thesis.bib", state="kept", given_at=NOON, read_at=NOON
+    )
+    for name, paper in (("title:1", None), ("title:2", Paper.objects.order_by("pk").first())):
+        ListEntry.objects.create(
+            subscriber=ada, source=part, paper=paper, name=name, title="Lichens of old walls", added_at=NOON
+        )
     new_login_token(LoginToken.Purpose.SIGN_IN, ada, now=NOON)
     LinkRequest.objects.create(
         kind="change_address", email="ada.new@example.net", subscriber=ada, asked_at=NOON, ip=IP, user_agent=BROWSER
@@ -260,6 +267,10 @@ def test_the_export_has_all_that_is_kept() -> None:
     assert waiting["status"] == "ready"
     assert {one["value"] for one in data["verdicts"]} == {"more", "less"}
     assert data["verdicts"][0]["paper"]["title"].startswith("Paper number")
+    (part,) = data["own_list"]
+    assert (part["name"], part["state"]) == ("okafor-thesis.bib", "kept")
+    assert [entry["title"] for entry in part["entries"]] == ["Lichens of old walls"] * 2
+    assert {entry["paper"] and entry["paper"]["title"][:12] for entry in part["entries"]} == {None, "Paper number"}
     assert data["mails_asked_for"][0]["ip"] == IP
     assert data["links_mailed"][0]["purpose"] == "sign_in"
     assert data["address_is_suppressed"] is True
@@ -300,7 +311,7 @@ def test_nobody_elses_data_are_in_the_export(django_assert_max_num_queries: Any)
     a_full_life()
     ben = reader("ben", email="ben@example.com")
     client = visit(ben)
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         text = client.get("/preferences/export").content.decode()
     assert "ben@example.com" in text
     assert not re.search("ada|kelp|203.0.113", text, re.I)
@@ -326,7 +337,18 @@ def test_the_page_says_what_goes_and_does_nothing_without_the_tick() -> None:
 def traces(row: Subscriber) -> Iterator[str]:
     """Whatever of a person can still be found in any table."""
     dump = json.dumps(list(every_row()), default=str)
-    for trace in ("okafor", "ada.new", "example.net", "kelp", "Berlin", "Eve Example", IP, BROWSER[:20], "queued for"):
+    for trace in (
+        "okafor",
+        "ada.new",
+        "example.net",
+        "kelp",
+        "Berlin",
+        "Eve Example",
+        IP,
+        BROWSER[:20],
+        "queued for",
+        "lichens",
+    ):
         if trace.lower() in dump.lower():
             yield trace
 
@@ -335,7 +357,7 @@ def test_nothing_personal_is_left_in_any_table() -> None:
     ada = a_full_life()
     ben = reader("ben")
     plan(NOON, [ben.pk], issue_date=NOON.date())
-    assert len(set(traces(ada))) == 9
+    assert len(set(traces(ada))) == 10
     client = visit(ada)
     answer = client.post("/preferences/erase", {"sure": "yes"})
     assert answer.status_code == 200
