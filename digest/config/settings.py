@@ -10,6 +10,7 @@ import re
 import tempfile
 from contextlib import suppress
 from email.utils import parseaddr
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -259,6 +260,10 @@ POSTMARK_DIGEST_STREAM = env.str("POSTMARK_DIGEST_STREAM", default="")
 ANYMAIL: dict[str, object] = {"REQUESTS_TIMEOUT": (10, 30)}
 # boto3 retries after a lost connection by default, and a reader would get two mails.
 SES: dict[str, object] = {"config": {"retries": {"total_max_attempts": 1}, "connect_timeout": 10, "read_timeout": 30}}
+if MAIL_PROVIDER == "amazon_ses" and not find_spec("boto3"):
+    raise ImproperlyConfigured(
+        "MAIL_PROVIDER=amazon_ses needs the packages of requirements-ses.txt. ./run installs them; elsewhere use pip."
+    )
 if missing := [name for name in PROVIDERS[MAIL_PROVIDER] if not env.str(name, default="")]:
     raise ImproperlyConfigured(f"MAIL_PROVIDER={MAIL_PROVIDER} needs {' and '.join(missing)}: see .env.example.")
 if MAIL_PROVIDER == "outbox":

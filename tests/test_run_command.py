@@ -1,0 +1,118 @@
+"""What ./run installs for the settings that are there, and its audit of the locks."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.support.http_server import Answer, serve
+from tests.support.paths import ROOT
+
+pytestmark = [pytest.mark.service, pytest.mark.slow]
+LOCKS = {path.name: path.read_text() for path in ROOT.glob("requirements*.txt")}
+SAYS_WHETHER_IT_IS_THERE = """
+from importlib.util import find_spec
+print("harmless is here" if find_spec("harmless") else "harmless is missing")
+"""
+
+
+def harmless_wheel(folder: Path) -> str:
+    """Write a package of one empty module as a wheel; return its line of a lock."""
+    record = "harmless.py,sha256={},0\nharmless-1.0.dist-info/WHEEL,,\nharmless-1.0.dist-info/METADATA,,\nharmless-1.0.dist-info/RECORD,,\n"
+    empty = base64.urlsafe_b64encode(hashlib.sha256(b"").digest()).rstrip(b"=").decode()
+    path = folder / "harmless-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("harmless.py", "")
+        wheel.writestr("harmless-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("harmless-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: harmless\nVersion: 1.0\n")
+        wheel.writestr("harmless-1.0.dist-info/RECORD", record.format(empty))
+    return f"harmless @ {path.as_uri()} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+
+def manage(folder: Path, **settings: str) -> str:
+    """Run ./run manage check in this folder, whose manage.py says whether the package is there."""
+    env = {name: value for name, value in os.environ.items() if name not in ("MAIL_PROVIDER", "BROADSHEET_MODE")}
+    done = subprocess.run([folder / "run", "manage", "check"], env=env | settings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the real ./run, a lock of nothing, and a lock for Amazon SES with a harmless package."""
+    shutil.copy(ROOT / "run", tmp_path / "run")
+    (tmp_path / "manage.py").write_text(SAYS_WHETHER_IT_IS_THERE)
+    (tmp_path / "requirements.txt").write_text("# nothing\n")
+    (tmp_path / "requirements-ses.txt").write_text(harmless_wheel(tmp_path))
+    return tmp_path
+
+
+def test_the_packages_of_amazon_ses_are_installed_when_it_is_the_provider_and_only_then(folder: Path) -> None:
+    assert manage(folder) == "harmless is missing"
+    assert manage(folder, MAIL_PROVIDER="smtp") == "harmless is missing"
+    (folder / ".env").write_text('SITE_URL=https://digest.example.org\nMAIL_PROVIDER="Amazon_SES"\n')
+    # the environment goes before the file, as in the settings
+    assert manage(folder, MAIL_PROVIDER="smtp") == "harmless is missing"
+    assert manage(folder) == "harmless is here"
+
+
+def test_an_installation_that_sends_by_amazon_ses_keeps_its_packages_over_an_upgrade(folder: Path) -> None:
+    assert manage(folder, MAIL_PROVIDER="amazon_ses") == "harmless is here"
+    (folder / "requirements.txt").write_text("# the next version\n")
+    assert manage(folder, MAIL_PROVIDER="amazon_ses") == "harmless is here"
+
+
+def test_only_the_lock_for_amazon_ses_and_that_of_the_tests_have_its_packages() -> None:
+    assert {name for name, lock in LOCKS.items() if "\nbotocore==" in lock} == {
+        "requirements-ses.txt",
+        "requirements-dev.txt",
+    }
+
+
+@pytest.mark.parametrize("name", sorted(set(LOCKS) - {"requirements.txt"}))
+def test_each_lock_holds_all_of_the_packages_that_every_installation_needs(name: str) -> None:
+    def versions(lock: str) -> set[str]:
+        return {line.rstrip(" \\") for line in lock.splitlines() if line[:1].isalnum()}
+
+    assert versions(LOCKS["requirements.txt"]) < versions(LOCKS[name])
+
+
+def audit(address: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [ROOT / "run", "audit"], env=os.environ | {"OSV_URL": address}, capture_output=True, text=True
+    )
+    if "pip-audit could not be installed" in done.stderr:
+        pytest.skip("pip-audit cannot be installed here: no package index can be reached")
+    return done
+
+
+def test_the_audit_names_what_an_advisory_says_of_a_package_of_the_locks() -> None:
+    advisory = {
+        "id": "TEST-1",
+        "affected": [{"package": {"name": "waitress", "ecosystem": "PyPI"}, "versions": ["3.0.2"]}],
+    }
+
+    def answer(handler: object) -> None:
+        asked = json.loads(web.log[-1].body)["package"]["name"]
+        Answer(json.dumps({"vulns": [advisory] if asked == "waitress" else []}).encode())(handler)  # type: ignore[arg-type]
+
+    with serve({"/query": [answer]}) as web:
+        done = audit(web.url("/query"))
+    assert done.returncode == 1
+    assert len(re.findall(r"^waitress +3\.0\.2 +TEST-1", done.stdout, re.M)) == len(LOCKS)
+    assert all(f"{name}:" in done.stdout for name in LOCKS)
+
+
+def test_an_audit_fails_loudly_where_the_advisory_database_cannot_be_reached() -> None:
+    done = audit("http://127.0.0.1:9/query")
+    assert done.returncode == 1
+    assert "requirements-dev.txt WAS NOT AUDITED" in done.stderr
