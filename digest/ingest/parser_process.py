@@ -23,8 +23,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, Self, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from digest.ingest import opml, parsers
+from digest.ingest import opml, parsers, reference_lists
 from digest.ingest.parsers import Feed, SourceUnreadable
+from digest.ingest.reference_lists import ReferenceList
 from digest.source_errors import ErrorKind
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +40,7 @@ OUT_OF_MEMORY = 3  # exit code
 READERS: dict[bytes, tuple[Callable[[bytes], Any], type]] = {
     b"f": (parsers.read, Feed),
     b"o": (opml.read, opml.FeedList),
+    b"r": (reference_lists.read, ReferenceList),
 }
 T = TypeVar("T")
 
@@ -83,6 +85,11 @@ class ParserProcess:
     def read_opml(self, body: bytes) -> opml.FeedList:
         """Return the feeds in an OPML file. Raises SourceUnreadable, also when the process dies."""
         found: opml.FeedList = self._ask(b"o", body)
+        return found
+
+    def read_references(self, body: bytes) -> ReferenceList:
+        """Return the works in a list of references. Raises SourceUnreadable, also when the process dies."""
+        found: ReferenceList = self._ask(b"r", body)
         return found
 
     def close(self) -> int:
