@@ -454,7 +454,7 @@ ACCOUNT_ADAPTER, MFA_ADAPTER = "digest.dashboard.auth.adapters.Accounts", "diges
 ACCOUNT_EMAIL_VERIFICATION = "none"  # ./run manage staff verifies addresses
 ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
 ACCOUNT_SESSION_REMEMBER = False  # staff sessions end with the browser, or after SESSION_COOKIE_AGE
-SESSION_COOKIE_AGE = 12 * 3600  # readers' sessions are shorter (subscriptions/web/sessions.py)
+SESSION_COOKIE_AGE = 12 * 3600  # readers' sessions have their own (subscriptions/web/sessions.py)
 # Counted in the cache, by the IP address of subscriptions/rate_limits.py and by the typed address
 ACCOUNT_RATE_LIMITS = {
     "login": "30/m/ip",

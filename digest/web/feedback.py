@@ -30,7 +30,7 @@ MUTE, UNDO = "mute", "undo"
 def feedback(request: HttpRequest, token: str, number: str, wish: str) -> HttpResponse:
     """Handle "more", "less" or "mute" for the paper of that number in a digest."""
     public_id, day = read_day_token(FEEDBACK, token)
-    reader, paper = _paper_of(public_id, day, int(number))
+    reader, paper = paper_of(public_id, day, int(number))
     page = {
         "title": shorten(paper.title, TITLE_LENGTH),
         "wish": wish,
@@ -49,7 +49,7 @@ def feedback(request: HttpRequest, token: str, number: str, wish: str) -> HttpRe
 def feedback_choices(request: HttpRequest, token: str, number: str) -> HttpResponse:
     """Show "more", "less" and "mute" for a paper: the one link that the text part of a mail has for them."""
     public_id, day = read_day_token(FEEDBACK, token)
-    reader, paper = _paper_of(public_id, day, int(number))
+    reader, paper = paper_of(public_id, day, int(number))
     page = {
         "title": shorten(paper.title, TITLE_LENGTH),
         "before": Verdict.objects.filter(subscriber=reader, paper=paper).values_list("value", flat=True).first() or "",
@@ -59,7 +59,7 @@ def feedback_choices(request: HttpRequest, token: str, number: str) -> HttpRespo
     return render(request, "feedback_choices.html", page)
 
 
-def _paper_of(public_id: str, day: date, number: int) -> tuple[Subscriber, Paper]:
+def paper_of(public_id: str, day: date, number: int) -> tuple[Subscriber, Paper]:
     """Return the reader and the paper of a link; raise BadLink if either is gone."""
     delivery = (
         Delivery.objects.filter(subscriber__public_id=public_id, issue_date=day)

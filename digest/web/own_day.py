@@ -4,31 +4,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from digest.compose.build import NOTE_LENGTH
+from digest.compose.card import Card
 from digest.compose.phrases import shorten
-from digest.compose.reasons import Reason, reason_in_words
+from digest.compose.reasons import TOLD, Reason, reason_in_words
 from digest.delivery.reader_texts import reason_text
-from digest.models import Delivery, EditionPaper
+from digest.models import Delivery, EditionPaper, Paper
+from digest.reader_data.mute import MuteOption, mute_options
 from digest.record import DigestRecord
 from digest.web.cards import PageCard, page_cards
-from subscriptions.models import Subscriber
+from subscriptions.models import Preference, Subscriber
 from subscriptions.schedule import local_date
+from subscriptions.tokens import FEEDBACK, token_for
 from subscriptions.web.sign_up import next_digest_in_words
+
+AUTHORS = 3  # that one click mutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnPaper:
     """A paper of a reader's digest with its reason in words, empty after the reasons were deleted.
 
-    ``note`` is None unless a curator picked it.
+    ``number`` is its place in the mail, from 1. ``note`` is None unless a curator picked it. ``verdict`` is what the
+    reader said of it, empty if nothing; ``mutes`` are what its buttons mute, ``all_mutes`` a page with the others.
     """
 
+    number: int
     one: PageCard
     why: str
     note: str | None
+    verdict: str
+    mutes: list[MuteOption]
+    all_mutes: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +58,10 @@ class OwnDay:
 
 
 def own_day(reader: Subscriber, *, now: datetime) -> OwnDay:
-    """Return a reader's latest digest as a page shows it. Two queries."""
-    sent = Delivery.objects.filter(subscriber=reader, status__in=Delivery.SENT).select_related("edition", "content")
+    """Return a reader's latest digest as a page shows it. Four queries."""
+    sent = Delivery.objects.filter(subscriber=reader, status__in=Delivery.SENT).select_related(
+        "edition", "content", "subscriber"
+    )
     delivery = sent.order_by("-issue_date").first()
     papers = _papers(delivery) if delivery else []
     return OwnDay(
@@ -71,17 +85,42 @@ def _papers(delivery: Delivery) -> list[OwnPaper]:
     rows = EditionPaper.objects.filter(
         paper__in=delivery.paper_ids, edition__date__lte=until, paper__withdrawn_at=None
     ).select_related("paper")
-    newest = {row.paper_id: row for row in rows.order_by("edition__date")}
+    newest = {row.paper_id: row for row in rows.prefetch_related("paper__topics").order_by("edition__date")}
     record = delivery.record or DigestRecord()
     reasons = record.reasons_of(len(delivery.paper_ids))
-    found = [(newest[pk], why) for pk, why in zip(delivery.paper_ids, reasons, strict=True) if pk in newest]
-    cards = page_cards(row for row, _why in found)
+    verdicts = dict(delivery.subscriber.verdicts.filter(paper__in=newest).values_list("paper", "value"))
+    found = [
+        (number, newest[pk], [Reason(*term) for term in why])
+        for number, (pk, why) in enumerate(zip(delivery.paper_ids, reasons, strict=True), start=1)
+        if pk in newest
+    ]
+    cards = page_cards(row for _number, row, _why in found)
     return [
-        _own(one, [Reason(*term) for term in why], is_kept=record.has_counts)
-        for one, (_row, why) in zip(cards, found, strict=True)
+        OwnPaper(
+            number=number,
+            one=one,
+            why=_why(one.card, why) if record.has_counts else "",
+            note=next((shorten(reason.label, NOTE_LENGTH) for reason in why if reason.kind == "pick"), None),
+            verdict=verdicts.get(row.paper_id, ""),
+            **_mutes(delivery, row.paper, number),
+        )
+        for one, (number, row, why) in zip(cards, found, strict=True)
     ]
 
 
-def _own(one: PageCard, why: list[Reason], *, is_kept: bool) -> OwnPaper:
-    note = next((shorten(reason.label, NOTE_LENGTH) for reason in why if reason.kind == "pick"), None)
-    return OwnPaper(one=one, why=reason_in_words(why, facts=one.card.facts) if is_kept else "", note=note)
+def _why(card: Card, why: list[Reason]) -> str:
+    """Return the reasons in words without the pick, which the page tells with its note."""
+    others = [reason for reason in why if reason.kind != "pick"]
+    is_pick_alone = len(others) < len(why) and not any(reason.kind in TOLD for reason in others)
+    return "" if is_pick_alone else reason_in_words(others, facts=card.facts)
+
+
+def _mutes(delivery: Delivery, paper: Paper, number: int) -> dict[str, Any]:
+    """Return the mutes that are one click away: topics, categories and the first authors; words are on a page."""
+    options = [one for one in mute_options(paper) if one.kind != Preference.Kind.KEYWORD]
+    authors = [one for one in options if one.kind == Preference.Kind.AUTHOR][:AUTHORS]
+    token = token_for(FEEDBACK, delivery.subscriber, day=delivery.issue_date)
+    return {
+        "mutes": [one for one in options if one.kind != Preference.Kind.AUTHOR] + authors,
+        "all_mutes": reverse("feedback", args=[token, number, "mute"]),
+    }

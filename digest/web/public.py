@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from digest.models import Edition
 from digest.web.own_day import own_day
+from digest.web.own_feedback import muted_in, problem_in
 from digest.web.paper_lists import list_context, neighbours
 from digest.web.periods import Period
 from subscriptions.web.forms import SignUpForm
@@ -29,7 +30,8 @@ def home(request: HttpRequest) -> HttpResponse:
         context["canonical"] = context["canonical"] and reverse("home")
     if (reader := reader_of(request)) is None:
         return render(request, "home.html", context | {"form": SignUpForm(now=now), "own": None})
-    response = render(request, "home.html", context | {"own": own_day(reader, now=now)})
+    context |= {"own": own_day(reader, now=now), "muted": muted_in(request, reader), "problem": problem_in(request)}
+    response = render(request, "home.html", context)
     response["Cache-Control"] = "no-store"
     return response
 

@@ -19,7 +19,7 @@ from subscriptions.web.sessions import LENGTH
 # What is a reader's own, changes something when its button is clicked, or has too many addresses
 NOT_FOR_ROBOTS = (
     *("/papers/?", "/preferences", "/dashboard/", "/staff/", "/admin/"),
-    *("/a/", "/c/", "/d/", "/f/", "/p/", "/s/", "/u/"),
+    *("/a/", "/c/", "/d/", "/f/", "/own/", "/p/", "/s/", "/u/"),
 )
 
 
@@ -40,7 +40,7 @@ def privacy(request: HttpRequest) -> HttpResponse:
     context = {
         "unconfirmed": UNCONFIRMED.days,
         "kept": KEPT.days,
-        "session_hours": int(LENGTH.total_seconds()) // 3600,
+        "session_days": LENGTH.days,
         "canonical": reverse("privacy"),
     }
     return render(request, "privacy.html", context | _operator())

@@ -4,6 +4,7 @@ from digest.delivery.webhooks import receive
 from digest.web import (
     account,
     feedback,
+    own_feedback,
     paper,
     preview,
     public,
@@ -22,6 +23,12 @@ urlpatterns = [
     re_path(r"^papers/(?P<name>.+)/(?P<format>bibtex|ris|csl)$", paper.export, name="paper_export"),
     re_path(r"^papers/(?P<name>.+)/more$", paper.more, name="paper_more"),
     path("papers/<path:name>", paper.paper_page, name="paper"),
+    re_path(
+        r"^own/(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})/(?P<number>[0-9]{1,3})$",
+        own_feedback.own_feedback,
+        name="own_feedback",
+    ),
+    path("own/unmute", own_feedback.own_unmute, name="own_unmute"),
     path("topics/", topics.topics, name="topics"),
     path("topics/<str:slug>/", topics.topic_page, name="topic"),
     path("papers/", search_page.search_page, name="search"),

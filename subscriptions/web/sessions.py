@@ -1,4 +1,4 @@
-"""A reader's session after a sign-in link: begun by POST only, two hours, ended by erasure or a new address."""
+"""A reader's session after a sign-in link: begun by POST only, 30 days, ended by erasure or a new address."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any
 
+from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from subscriptions.models import Subscriber
 
-LENGTH = timedelta(hours=2)
+LENGTH = timedelta(days=30)
 _READER, _VERSION = "reader", "reader_key_version"
 
 
 def begin(request: HttpRequest, reader: Subscriber) -> None:
     request.session.cycle_key()
     request.session[_READER], request.session[_VERSION] = reader.public_id, reader.key_version
-    request.session.set_expiry(int(LENGTH.total_seconds()))
+    # Staff and readers share the session of a browser, and the shorter time of the staff holds for both.
+    if SESSION_KEY not in request.session:
+        request.session.set_expiry(LENGTH)
 
 
 def end(request: HttpRequest) -> None:

@@ -43,7 +43,7 @@ IN_MAILS = {
 FOR_HTMX = {"Attribute “hx-[a-z]+” not allowed on element": "How a page tells htmx what to fetch."}
 # No page to look at: answers to a press, a file, a word for machines, a copy of a mail, and the admin, which is Django's.
 NO_PAGES = {"pause", "resume", "address", "sign_out", "export", "health", "web_copy", "admin", "webhook"}
-NO_PAGES |= {"paper_export", "paper_more", "robots", "favicon", "sitemap", "sitemap_part"}
+NO_PAGES |= {"paper_export", "paper_more", "own_feedback", "own_unmute", "robots", "favicon", "sitemap", "sitemap_part"}
 
 FOR_STAFF = ("dashboard_", "account_", "mfa_")
 

@@ -101,4 +101,4 @@ def test_the_privacy_page_gives_the_periods_that_hold() -> None:
     words = " ".join(re.sub("<[^>]+>", " ", get("/privacy")).split())
     assert "are deleted after 7 days" in words
     assert "for 30 days" in words
-    assert "lasts 2 hours" in words
+    assert "lasts 30 days on that device" in words

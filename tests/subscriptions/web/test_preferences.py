@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.test import Client
 
 from subscriptions import consent, link_requests, retention
@@ -13,6 +14,7 @@ from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Subscrib
 from subscriptions.preferences import Choices, Wish
 from subscriptions.tokens import new_login_token
 from tests.support.factories import NOON, reader, topic
+from tests.support.staff import PASSWORD, one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
 WHEN = {"weekdays": ["0", "2"], "send_hour": "6", "zone": "Europe/Berlin", "max_papers": "8", "hype": "20"}
@@ -231,6 +233,25 @@ def test_the_page_asks_little_of_the_database(visit: Client, django_assert_num_q
         visit.get("/preferences")
 
 
-def test_a_visit_ends_by_itself(visit: Client) -> None:
-    with time_machine.travel(NOON + timedelta(hours=2, minutes=1), tick=False):
-        assert visit.get("/preferences").status_code == 302
+def test_a_visit_lasts_thirty_days_and_ends_by_itself(visit: Client) -> None:
+    cookie = visit.cookies[settings.SESSION_COOKIE_NAME]
+    assert cookie["max-age"] == 30 * 86400
+    for days, status in ((29, 200), (30.1, 302)):
+        with time_machine.travel(NOON + timedelta(days=days), tick=False):
+            assert visit.get("/preferences").status_code == status
+
+
+def test_signing_in_as_a_reader_makes_no_session_of_the_staff_longer(ada: Subscriber) -> None:
+    both = signed_in(one_of_the_staff())
+    both.post("/s/" + new_login_token(LoginToken.Purpose.SIGN_IN, ada, now=NOON))
+    assert both.get("/preferences").status_code == 200
+    assert both.session.get_expiry_age() <= 12 * 3600
+    assert both.get("/dashboard/").status_code == 200
+
+
+def test_signing_in_to_the_dashboard_does_not_take_over_the_thirty_days(visit: Client) -> None:
+    cleo = one_of_the_staff()
+    visit.post("/staff/login/", {"login": cleo.email, "password": PASSWORD})
+    assert visit.get("/dashboard/").status_code == 200
+    assert visit.session.get_expiry_age() <= 12 * 3600
+    assert visit.session.get_expire_at_browser_close()
