@@ -471,14 +471,9 @@ class Batch(models.Model):
         return f"batch {self.pk} ({self.status})"
 
 
-# Digests have later issue dates. An announcement has no issue date of its own: its number, as a day of the first
-# centuries, stands there instead, so that one unique key and one index serve both kinds of mail.
-FIRST_ISSUE = date(1900, 1, 1)
-
-
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def digests(self) -> DeliveryQuerySet:
-        return self.filter(issue_date__gte=FIRST_ISSUE)
+        return self.filter(issue_date__isnull=False)
 
 
 class Delivery(models.Model):
@@ -502,7 +497,11 @@ class Delivery(models.Model):
 
     # the unique key with the issue date is its index
     subscriber = models.ForeignKey(Subscriber, models.CASCADE, related_name="deliveries", db_index=False)
-    issue_date = models.DateField()
+    issue_date = models.DateField(null=True, blank=True, help_text="of a digest")
+    # its unique key with the subscriber is its index
+    announcement = models.ForeignKey(
+        "Announcement", models.PROTECT, null=True, blank=True, related_name="deliveries", db_index=False
+    )
     edition = models.ForeignKey(Edition, models.PROTECT, null=True, blank=True, related_name="deliveries")
     batch = models.ForeignKey(Batch, models.SET_NULL, null=True, blank=True, related_name="deliveries")
     status = models.CharField(max_length=11, choices=Status)
@@ -532,6 +531,16 @@ class Delivery(models.Model):
         ordering = ["-issue_date", "id"]
         constraints = [
             models.UniqueConstraint(fields=["subscriber", "issue_date"], name="a_reader_gets_one_digest_an_issue_date"),
+            models.UniqueConstraint(
+                fields=["announcement", "subscriber"],
+                condition=Q(announcement__isnull=False),
+                name="a_reader_gets_an_announcement_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(issue_date__isnull=False, announcement=None)
+                | Q(issue_date=None, announcement__isnull=False),
+                name="a_delivery_is_a_digest_or_an_announcement",
+            ),
             models.UniqueConstraint(fields=["message_id"], name="a_message_id_is_used_once"),
         ]
         indexes = [
@@ -549,12 +558,15 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.issue_date} to {self.subscriber_id}: {self.status}"
+        what = self.issue_date or f"announcement {self.announcement_id}"
+        return f"{what} to {self.subscriber_id}: {self.status}"
 
     @property
-    def announcement_number(self) -> int:
-        """Return the primary key of the announcement that this is, 0 for a digest."""
-        return self.issue_date.toordinal() if self.issue_date < FIRST_ISSUE else 0
+    def day(self) -> date:
+        """Return the issue date of a digest. Raise ValueError for an announcement, which has none."""
+        if self.issue_date is None:
+            raise ValueError(f"{self} has no issue date")
+        return self.issue_date
 
     @property
     def kept(self) -> DeliveryContent:
@@ -622,11 +634,6 @@ class Announcement(models.Model):
 
     def __str__(self) -> str:
         return f"announcement {self.pk}"
-
-    @property
-    def row_date(self) -> date:
-        """Return what stands for the issue date in its deliveries."""
-        return date.fromordinal(self.pk)
 
     @property
     def version(self) -> str:

@@ -14,7 +14,7 @@ from subscriptions.tokens import preferences_url, unsubscribe_url
 
 def announcements_among(deliveries: Iterable[Delivery]) -> dict[int, Announcement]:
     """Return the approved announcements among these deliveries by number; one query, or none for digests alone."""
-    numbers = {row.announcement_number for row in deliveries} - {0}
+    numbers = {row.announcement_id for row in deliveries if row.announcement_id}
     approved = Announcement.objects.filter(approved_at__isnull=False).select_related("topic")
     return approved.in_bulk(numbers) if numbers else {}
 

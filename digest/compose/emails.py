@@ -182,7 +182,7 @@ def digest_of(
             for paper_id, reasons in zip(delivery.paper_ids, record.reasons, strict=True)
         ],
         reader,
-        issue_date=delivery.issue_date,
+        issue_date=delivery.day,
         sender=sender(),
         arrived=record.arrived,
         matched=record.matched,
@@ -201,7 +201,7 @@ def nothing_of(delivery: Delivery, cards: dict[int, Card], reader: Reader, *, le
     nothing = compose_nothing(
         EMPTY_TEXTS.get(delivery.empty_reason, "There is no paper for you."),
         reader,
-        issue_date=delivery.issue_date,
+        issue_date=delivery.day,
         sender=sender(),
         completeness=completeness_of(delivery),
         also=_also(delivery, cards),
@@ -223,8 +223,8 @@ def reader_of(delivery: Delivery) -> Reader:
         address=subscriber.email,
         unsubscribe_url=unsubscribe_url(subscriber),
         preferences_url=preferences_url(subscriber),
-        feedback_url=feedback_url(subscriber, delivery.issue_date),
-        web_url=web_copy_url(subscriber, delivery.issue_date),
+        feedback_url=feedback_url(subscriber, delivery.day),
+        web_url=web_copy_url(subscriber, delivery.day),
         asked_for=tuple(record.asked_for),
         rhythm=record.rhythm,
         limit=record.limit,

@@ -85,7 +85,7 @@ def cancel(number: int) -> int:
         row.status = Announcement.Status.CANCELLED
         row.save(update_fields=["status", "updated_at"])
         waiting = Q(status=Delivery.Status.READY) | Q(status=Delivery.Status.RETRY_WAIT, handed_over_at=None)
-        return Delivery.objects.filter(waiting, issue_date=row.row_date).update(
+        return row.deliveries.filter(waiting).update(
             status=Delivery.Status.SKIPPED, status_reason=StatusReason.CANCELLED, detail=""
         )
 
@@ -117,8 +117,7 @@ def audience_of(row: Announcement, *, now: datetime) -> Audience:
 
 def progress_of(row: Announcement) -> dict[str, int]:
     """Return the numbers of its deliveries by status. One query."""
-    counted = Delivery.objects.filter(issue_date=row.row_date).order_by().values_list("status").annotate(Count("pk"))
-    return dict(counted)
+    return dict(row.deliveries.order_by().values_list("status").annotate(Count("pk")))
 
 
 def _locked(number: int) -> Announcement:
@@ -154,7 +153,7 @@ def _plan_slice(number: int, *, now: datetime) -> int | None:
 def _row_for(reader: Subscriber, row: Announcement, batch: Batch, *, now: datetime) -> Delivery:
     return Delivery(
         subscriber=reader,
-        issue_date=row.row_date,
+        announcement=row,
         batch=batch,
         status=Delivery.Status.READY,
         message_id=message_id("digest", f"{reader.public_id}|announcement {row.pk}"),

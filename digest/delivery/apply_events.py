@@ -119,7 +119,7 @@ def _record(numbers: Sequence[int], now: datetime, counts: Counter[str]) -> list
             _count(event, counts)
         DeliveryEvent.objects.bulk_update([event for event in settled if not event.delivery_id], ["raw"])
     for row in proved:
-        if row.announcement_number:
+        if row.announcement_id:
             continue
         before = Q(last_digest_at=None) | Q(last_digest_at__lt=row.accepted_at)
         Subscriber.objects.filter(before, pk=row.subscriber_id).update(last_digest_at=row.accepted_at)
@@ -253,8 +253,8 @@ def _bounces_for_long(reader: Subscriber, address: str) -> bool:
     sent = reader.deliveries.digests().filter(status__in=Delivery.SENT).order_by("-issue_date")
     if begun := max(filter(None, starts), default=None):
         sent = sent.filter(issue_date__gte=begun.date())
-    newest_first = dropwhile(lambda row: row[1] in UNPROVED, sent.values_list("issue_date", "status")[:60])
-    days = [day for day, _ in takewhile(lambda row: row[1] == Delivery.Status.BOUNCED, newest_first)]
+    newest_first = dropwhile(lambda row: row.status in UNPROVED, sent.only("issue_date", "status")[:60])
+    days = [row.day for row in takewhile(lambda row: row.status == Delivery.Status.BOUNCED, newest_first)]
     return len(days) >= ENOUGH and days[0] - days[-1] >= LONG_ENOUGH
 
 

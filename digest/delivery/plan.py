@@ -145,7 +145,7 @@ class _Readers:
         first = datetime.fromtimestamp(min(pool.first_seen, default=now.timestamp()), UTC)
         oldest = first.date() - timedelta(days=2)
         earlier = Delivery.objects.digests().filter(subscriber__in=days)
-        taken: set[tuple[int, date]] = set()
+        taken: set[tuple[int, date | None]] = set()
         had: dict[int, set[int]] = defaultdict(set)
         for reader_id, day, status, paper_ids in earlier.filter(
             issue_date__gte=min(oldest, *days.values()) if days else oldest
@@ -281,14 +281,14 @@ def _row(
 ) -> Delivery:
     reader = readers.due[row]
     delivery = Delivery(subscriber=reader, issue_date=readers.issue_dates[row], edition=pool.editions[-1])
-    if reason := _why_not(reader, readers.suppressed, delivery.issue_date, choice):
+    if reason := _why_not(reader, readers.suppressed, delivery.day, choice):
         delivery.status, delivery.status_reason = Delivery.Status.SKIPPED, reason
         return delivery
     delivery.status = Delivery.Status.READY
     paper_ids = pool.ids[choice.papers].tolist()
     delivery.put_content(
         paper_ids=paper_ids,
-        subject=subject_line(delivery.issue_date, [pool.titles[paper] for paper in choice.papers]),
+        subject=subject_line(delivery.day, [pool.titles[paper] for paper in choice.papers]),
         record=DigestRecord(
             arrived=choice.arrived,
             matched=choice.matched,
@@ -301,7 +301,7 @@ def _row(
             **_occasion(readers, row, pool),
         ),
     )
-    delivery.message_id = digest_message_id(reader, delivery.issue_date)
+    delivery.message_id = digest_message_id(reader, delivery.day)
     delivery.dated_at = now
     delivery.not_after = readers.closes[row]
     return delivery
@@ -444,7 +444,7 @@ def _written(rows: list[Delivery], *, newest: int) -> list[Delivery]:
         Delivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
         _write_contents(ready)
         for row in rows:
-            move_on(readers[row.subscriber_id], row.issue_date)
+            move_on(readers[row.subscriber_id], row.day)
         alike: dict[tuple[date | None, datetime | None], list[int]] = defaultdict(list)
         for reader in {readers[row.subscriber_id] for row in rows}:
             alike[reader.last_issue_date, reader.next_send_at].append(reader.pk)

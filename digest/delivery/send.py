@@ -269,7 +269,7 @@ def _last_look(delivery: Delivery, suppressed: set[int], now: datetime) -> tuple
         return Delivery.Status.EXPIRED, StatusReason.EXPIRED
     if reader.pk in suppressed:
         return Delivery.Status.SKIPPED, StatusReason.SUPPRESSED
-    if reader.is_paused(now.date() if delivery.announcement_number else delivery.issue_date):
+    if reader.is_paused(delivery.issue_date or now.date()):
         return Delivery.Status.SKIPPED, StatusReason.PAUSED
     if reader.status not in (Subscriber.Status.ACTIVE, Subscriber.Status.PAUSED):
         return Delivery.Status.SKIPPED, StatusReason.UNSUBSCRIBED
@@ -281,7 +281,7 @@ def _encode(
 ) -> EncodedMessage | SendResult:
     """Return the mail as it can be handed over, or why it may not or cannot be."""
     try:
-        number = delivery.announcement_number
+        number = delivery.announcement_id
         email = announcement_email(announced[number], delivery.subscriber) if number else mails.email_for(delivery)
     except Exception:  # one digest that cannot be made must not stop the others
         logger.exception("Delivery %s could not be composed", delivery.pk)
@@ -292,8 +292,8 @@ def _encode(
         purpose=Purpose.DIGEST,
         message_id=cast(str, delivery.message_id),  # a ready row has both
         dated_at=cast(datetime, delivery.dated_at),
-        issue_date=None if number else delivery.issue_date,
-        announcement=number,
+        issue_date=delivery.issue_date,
+        announcement=number or 0,
     )
 
 
@@ -380,7 +380,7 @@ def _write(chunk: Sequence[Delivery], gone: Sequence[Delivery], *, now: datetime
             pk__in=[
                 delivery.subscriber_id
                 for delivery in chunk
-                if delivery.status == Delivery.Status.ACCEPTED and not delivery.announcement_number
+                if delivery.status == Delivery.Status.ACCEPTED and not delivery.announcement_id
             ]
         ).update(last_digest_at=now)
         for delivery in gone:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q
 
 from digest.compose.build import EMPTY_TEXTS
-from digest.models import FIRST_ISSUE, Announcement, Delivery, Paper
+from digest.models import Delivery, Paper
 from digest.record import DigestRecord
 from subscriptions.consent_text import words
 from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Subscriber, Suppression
@@ -25,15 +25,12 @@ PROFILE = (
 
 
 def _announcements(reader: Subscriber) -> list[dict[str, Any]]:
-    """Return each announcement that was planned for a reader, with what became of it. Two queries."""
-    rows = list(reader.deliveries.filter(issue_date__lt=FIRST_ISSUE).order_by("issue_date"))
-    subjects = dict(
-        Announcement.objects.filter(pk__in=[row.announcement_number for row in rows]).values_list("pk", "subject")
-    )
+    """Return each announcement that was planned for a reader, with what became of it. One query."""
     return [
-        {"subject": subjects.get(row.announcement_number, "")}
+        {"subject": row.announcement.subject}
         | _values(row, "status", "message_id", "dated_at", "handed_over_at", "accepted_at")
-        for row in rows
+        for row in reader.deliveries.select_related("announcement").order_by("announcement")
+        if row.announcement
     ]
 
 

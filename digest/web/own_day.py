@@ -59,8 +59,10 @@ class OwnDay:
 
 def own_day(reader: Subscriber, *, now: datetime) -> OwnDay:
     """Return a reader's latest digest as a page shows it. Four queries."""
-    sent = Delivery.objects.filter(subscriber=reader, status__in=Delivery.SENT).select_related(
-        "edition", "content", "subscriber"
+    sent = (
+        Delivery.objects.digests()
+        .filter(subscriber=reader, status__in=Delivery.SENT)
+        .select_related("edition", "content", "subscriber")
     )
     delivery = sent.order_by("-issue_date").first()
     papers = _papers(delivery) if delivery else []

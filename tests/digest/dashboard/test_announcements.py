@@ -177,7 +177,7 @@ def test_its_page_counts_what_became_of_its_mails(cleo: Client, dan: Client) -> 
     row = Announcement.objects.get()
     approve(dan, row)
     for number, status in enumerate(["accepted", "accepted", "bounced"]):
-        Delivery.objects.create(subscriber=reader(f"r{number}"), issue_date=row.row_date, status=status)
+        Delivery.objects.create(subscriber=reader(f"r{number}"), announcement=row, status=status)
     assert "Accepted 2 Bounced 1" in page(cleo, row)
     assert "Cancel the announcement" in page(cleo, row)
 
@@ -186,7 +186,7 @@ def test_once_all_its_mails_have_left_there_is_nothing_to_cancel(cleo: Client, d
     draft(cleo)
     row = Announcement.objects.get()
     approve(dan, row)
-    waits = Delivery.objects.create(subscriber=reader("r"), issue_date=row.row_date, status="retry_wait")
+    waits = Delivery.objects.create(subscriber=reader("r"), announcement=row, status="retry_wait")
     Announcement.objects.update(status=Announcement.Status.PLANNED)
     assert "Cancel the announcement" in page(cleo, row)
     Delivery.objects.filter(pk=waits.pk).update(status="accepted")

@@ -169,7 +169,7 @@ def test_nothing_leaves_before_it_is_approved_and_its_time_has_come(people: tupl
     row = approved(people)
     assert plan_announcements(THEN - timedelta(seconds=1)) == 0
     assert plan_announcements(THEN) == 1
-    assert {one.announcement_number for one in Delivery.objects.all()} == {row.pk}
+    assert {one.announcement_id for one in Delivery.objects.all()} == {row.pk}
 
 
 def test_cancelled_before_its_time_nothing_leaves_and_later_what_waits_is_stopped(people: tuple[User, User]) -> None:

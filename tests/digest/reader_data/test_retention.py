@@ -15,7 +15,7 @@ from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
-from digest.models import DayTally, Delivery
+from digest.models import Announcement, DayTally, Delivery
 from digest.reader_data import retention
 from digest.record import DigestRecord
 from digest.stats import daily_counts
@@ -35,6 +35,14 @@ def test_reasons_go_after_thirty_days_and_papers_stay() -> None:
     kept.refresh_from_db()
     assert (old.record, old.paper_ids) == (None, [7])
     assert (kept.record, kept.paper_ids) == (WHY, [8])
+
+
+def test_announcements_have_no_day_to_look_at() -> None:
+    for subject in ("First", "Second"):
+        row = Announcement.objects.create(subject=subject, text="Words")
+        Delivery.objects.create(subscriber=reader(subject), announcement=row, status="accepted")
+    assert retention.forget_reasons(NOON) == 0
+    assert not DayTally.objects.exists()
 
 
 def test_what_is_still_to_leave_keeps_them() -> None:

@@ -300,6 +300,7 @@ def test_every_column_about_a_reader_is_in_the_export_or_is_no_one_elses_busines
         "id",
         "subscriber",
         "batch",
+        "announcement",
         "paper_count",
         "not_before",
         "not_after",

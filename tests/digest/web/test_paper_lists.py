@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
 from digest.ingest.tag import tag
-from digest.models import CuratorPick, Delivery, DeliveryContent, Paper
+from digest.models import Announcement, CuratorPick, Delivery, DeliveryContent, Paper
 from digest.web.periods import Period
 from subscriptions.models import LoginToken, Topic
 from subscriptions.tokens import new_login_token
@@ -253,6 +253,14 @@ def test_a_reader_without_a_digest_yet_sees_when_it_comes() -> None:
     html = page("/", client=signed_in(reader("ben")))
     assert "Your next digest is being prepared." in html
     assert titles(html) == ["1"]
+
+
+def test_an_announcement_is_no_day_of_a_reader() -> None:
+    publish(entry(1))
+    ben = reader("ben")
+    row = Announcement.objects.create(subject="A workshop", text="Words")
+    Delivery.objects.create(subscriber=ben, announcement=row, status="accepted")
+    assert "Your next digest is being prepared." in page("/", client=signed_in(ben))
 
 
 def test_the_home_page_of_a_reader_takes_the_same_queries_for_any_number_of_papers(
