@@ -18,6 +18,7 @@ from digest.editions.open_edition import current_time, open_when_ready
 from digest.ingest.refresh import refresh_due
 from digest.models import Batch, Lease
 from digest.reader_data import retention
+from digest.reading_lists import keep, libraries
 from digest.stats import daily_counts, edition_counts
 from digest.summaries.write import write_summaries
 from subscriptions import topic_counts
@@ -85,6 +86,13 @@ def open_edition(now: datetime) -> None:
             reach.count_readers(opened)
 
 
+def read_libraries(now: datetime) -> None:
+    """Read the public libraries of readers that are due: new ones now, others once a week."""
+    with _turn("read_libraries", now) as ours:
+        if ours:
+            libraries.read_due(now)
+
+
 def summarise(now: datetime) -> None:
     """Have the operator's model, if one is set, summarise papers that can be in a digest."""
     with _turn("summarise", now) as ours:
@@ -98,6 +106,7 @@ def tidy(now: datetime) -> None:
         if ours:
             delete_expired(now)
             delete_old_events(now)
+            keep.delete_old_drafts(now)
             # of the day that is shown: one that was given as files may be years old
             retention.forget_reasons(current_time(now))
             count(current_time(now))

@@ -778,7 +778,8 @@ class ListSource(models.Model):
 class ListEntryQuerySet(models.QuerySet["ListEntry"]):
     def newest(self, reader: Subscriber, *, most: int = 500) -> ListEntryQuerySet:
         """Return the entries of a reader's list that count for their ranking, newest first, with their papers."""
-        return self.filter(subscriber=reader).select_related("paper").order_by("-added_at", "pk")[:most]
+        mine = self.filter(subscriber=reader, taken_back=False).select_related("paper")
+        return mine.order_by("-added_at", "pk")[:most]
 
 
 class ListEntry(models.Model):
@@ -791,6 +792,9 @@ class ListEntry(models.Model):
     title = models.TextField(help_text="clean text, as the reader's list has it; else the paper's")
     abstract = models.TextField(blank=True)
     added_at = models.DateTimeField(help_text="when the reader took it into their library, else when it was kept")
+    taken_back = models.BooleanField(
+        default=False, help_text="by the reader; the row stays so that the library does not bring it again"
+    )
 
     objects = ListEntryQuerySet.as_manager()
 

@@ -62,6 +62,11 @@ def tick() -> None:
 
 
 @shared_task(base=LoggedTask)
+def read_libraries() -> None:
+    jobs.read_libraries(clock())
+
+
+@shared_task(base=LoggedTask)
 def summarise() -> None:
     jobs.summarise(clock())
 

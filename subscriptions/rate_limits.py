@@ -38,6 +38,7 @@ NETWORK = {
     "address": Limit(10, HOUR),  # a change of address
     "link": Limit(60, HOUR),  # the buttons behind single-use links: confirm, sign in, new address
     "preferences": Limit(240, HOUR),
+    "reading_list": Limit(30, HOUR),  # a file or text to parse, or a library to fetch
     "feedback": Limit(120, HOUR),
     "preview": Limit(600, HOUR),
     "search": Limit(600, HOUR),

@@ -66,6 +66,7 @@ STEPS = [
     "open_edition",  # open today's edition when it is complete, or at its deadline
     "tick",  # reclaim leases of dead workers, plan due readers, wake the tasks that deliver and send links
     *(["summarise"] if settings.SUMMARY_URL else []),  # have the operator's model write summaries
+    "read_libraries",  # read readers' public libraries that are due
     "tidy",  # once an hour, delete expired rows and count
 ]
 app.conf.beat_schedule = {

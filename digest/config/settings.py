@@ -220,6 +220,9 @@ for selector in DKIM_SELECTORS:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*", selector):
         raise wrong("DKIM_SELECTOR", selector, "the s= of your mails' DKIM-Signature, such as s1")
 FETCH_LOOPBACK = env.bool("FETCH_LOOPBACK", default=False)  # for tests: sources on this machine may be fetched
+# Where readers' public libraries are read; tests name a server of their own
+ZOTERO_URL = env.str("ZOTERO_URL", default="https://api.zotero.org").rstrip("/")
+ORCID_URL = env.str("ORCID_URL", default="https://pub.orcid.org/v3.0").rstrip("/")
 
 # --- mail ------------------------------------------------------------------------------------------------------------
 

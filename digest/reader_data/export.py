@@ -92,7 +92,7 @@ def _own_list(reader: Subscriber) -> list[dict[str, Any]]:
             **_values(part, "kind", "name", "state", "given_at", "read_at", "next_read_at", "found"),
             "entries": [
                 {
-                    **_values(entry, "name", "title", "abstract", "added_at"),
+                    **_values(entry, "name", "title", "abstract", "added_at", "taken_back"),
                     "paper": entry.paper and _paper(entry.paper),
                 }
                 for entry in part.entries.all()

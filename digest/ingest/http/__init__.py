@@ -55,6 +55,7 @@ def get(
     now: datetime,
     etag: str = "",
     last_modified: str = "",
+    accept: str = "",
     failures: int = 0,
     spread: int = 0,
     limits: Limits = USUAL,
@@ -65,13 +66,14 @@ def get(
 
     After ``failures`` in a row the next check is 5 minutes x 2^failures away, at most 6 hours, and up to a tenth more
     by ``spread``, so that sources which failed together do not come back together. ``clock`` (aware) and ``sleep``
-    (seconds) are those by which processes take turns.
+    (seconds) are those by which processes take turns. ``accept`` is the media type to ask for where there are several.
 
     A 400 of arXiv is passed on as ``fresh``, without an ETag: it is a feed that says what is wrong with the query.
     """
+    asked = {"Accept": accept} if accept else {}
     before = {"If-None-Match": etag, "If-Modified-Since": last_modified}
     conditions = {name: value for name, value in before.items() if value}
-    headers = {"User-Agent": _user_agent(), **conditions}
+    headers = {"User-Agent": _user_agent(), **asked, **conditions}
     in_a_while = now + back_off(failures, spread)
     left = limits.total
     try:

@@ -31,6 +31,7 @@ def read(opened: Text) -> ReferenceList:
         (_of_item(item) for item in items if not _is_no_work(item)),
         format=ZOTERO if is_zotero else CSL,
         is_cut=bool(found.refused),
+        entries=len(items),
     )
 
 

@@ -83,7 +83,8 @@ class ListedWork:
 class ReferenceList:
     """The newest works of a list, newest first; ``total`` counts all that could be read, each once.
 
-    Newest is what was added last, else published last, else stands first in the list.
+    Newest is what was added last, else published last, else stands first in the list. ``entries`` counts all that the
+    list holds, with what is no work (notes, files).
     """
 
     format: str
@@ -92,9 +93,12 @@ class ReferenceList:
     unread: tuple[Unread, ...] = ()
     unread_total: int = 0
     is_cut: bool = False
+    entries: int = 0
 
 
-def assemble(found: Iterable[RawWork | Unread], *, format: str, is_cut: bool = False) -> ReferenceList:
+def assemble(
+    found: Iterable[RawWork | Unread], *, format: str, is_cut: bool = False, entries: int = 0
+) -> ReferenceList:
     """Return the newest works of what a reader found, cleaned, each once."""
     dated: dict[str, tuple[str, RawWork, tuple[str, ...]]] = {}
     unread: list[Unread] = []
@@ -122,6 +126,7 @@ def assemble(found: Iterable[RawWork | Unread], *, format: str, is_cut: bool = F
         unread=tuple(unread[:MOST_UNREAD]),
         unread_total=len(unread),
         is_cut=is_cut,
+        entries=entries or len(dated) + len(unread),
     )
 
 
