@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('digest', '0027_reading_lists'),
+        ('digest', '0029_one_announcement_a_reader'),
     ]
 
     operations = [
