@@ -90,7 +90,9 @@ def proof(request: HttpRequest, page: str) -> dict[str, Any]:
 def too_many(request: HttpRequest, what: str) -> bool:
     """Count one request of this kind for its networks; return True if it is over a limit."""
     now, ip = timezone.now(), ip_of(request)
-    return any(not _take(f"{what}|{_sealed(network)}", limit, now=now) for network, limit in _limits(ip, NETWORK[what]))
+    return any(
+        not _take(f"{what}|{_sealed(network)}", limit, now=now) for network, limit in networks(ip, NETWORK[what])
+    )
 
 
 def too_many_by(person: int, what: str, *, now: datetime) -> bool:
@@ -99,19 +101,24 @@ def too_many_by(person: int, what: str, *, now: datetime) -> bool:
 
 
 def use_confirmation(email: str, *, now: datetime) -> tuple[RateUse, ...]:
-    """Count one mail to an address that is not confirmed; raise TooManyConfirmations.
-
-    Call it in a transaction, which then takes back what was counted before the limit that is reached.
-    """
+    """Count one mail to an address that is not confirmed; raise TooManyConfirmations."""
     mailbox = mailbox_of(email)
     counted = {"mailbox": mailbox, "domain": mailbox.rpartition("@")[2], "installation": ""}
-    uses = []
-    for what, limits in CONFIRMATIONS.items():
-        for limit in limits:
-            name = f"{what} {limit.every.total_seconds():.0f}|{_sealed(counted[what])}"
-            if not _take(name, limit, now=now):
-                raise TooManyConfirmations(what)
-            uses.append(RateUse(name, _end_of_period(limit.every, now)))
+    uses = use(((what, counted[what], limit) for what, limits in CONFIRMATIONS.items() for limit in limits), now=now)
+    if uses is None:
+        raise TooManyConfirmations
+    return uses
+
+
+def use(counts: Iterable[tuple[str, str, Limit]], *, now: datetime) -> tuple[RateUse, ...] | None:
+    """Count one for each kind and secret text; return None, and count nothing, if that is over one of the limits."""
+    uses: list[RateUse] = []
+    for what, text, limit in counts:
+        name = f"{what} {limit.every.total_seconds():.0f}|{_sealed(text)}"
+        if not _take(name, limit, now=now):
+            refund(uses)
+            return None
+        uses.append(RateUse(name, _end_of_period(limit.every, now)))
     return tuple(uses)
 
 
@@ -127,7 +134,8 @@ def mailbox_of(email: str) -> str:
     return f"{local.partition('+')[0] or local}@{domain}"
 
 
-def _limits(ip: str | None, limit: Limit) -> Iterator[tuple[str, Limit]]:
+def networks(ip: str | None, limit: Limit) -> Iterator[tuple[str, Limit]]:
+    """Yield the networks of an address by which requests are counted, each with its limit."""
     if ip and "." in ip:
         yield ip, limit
     elif ip:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from importlib import import_module
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from subscriptions import consent
 from subscriptions.models import LinkRequest, LoginToken, RateCounter, Subscriber
@@ -29,3 +29,12 @@ def delete_expired(now: datetime) -> None:
     LinkRequest.objects.filter(asked_at__lte=now - UNANSWERED).delete()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
     RateCounter.objects.filter(until__lte=now).delete()
+    _delete_expired_cache(now)
+
+
+def _delete_expired_cache(now: datetime) -> None:
+    """Delete expired rows of Django's cache, which deletes none by itself below its MAX_ENTRIES."""
+    table = connection.ops.quote_name(str(settings.CACHES["default"]["LOCATION"]))
+    with connection.cursor() as cursor:
+        expired = connection.ops.adapt_datetimefield_value(now)
+        cursor.execute(f"DELETE FROM {table} WHERE expires < %s", [expired])  # noqa: S608 (the name is of the settings)

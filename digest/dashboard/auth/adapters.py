@@ -15,8 +15,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
+from digest.dashboard.auth import attempts
 from digest.two_factor import code_is_required, has_code
-from subscriptions.rate_limits import ip_of
+from subscriptions.rate_limits import refund
 
 REFUSED = _("The address or the password is wrong. Check both and try again.")
 TOO_MANY = _("Too many attempts. Wait five minutes, then try again.")
@@ -40,13 +41,28 @@ class Accounts(DefaultAccountAdapter):
         return False
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """Return the visitor's address as seen by the outermost of our own proxies; attempts are counted by it."""
-        return ip_of(request) or "unknown"
+        """Return what allauth counts forms by, right or wrong."""
+        return attempts.visitor_of(request)
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        """Return the user with this address and password, or None; raise after too many failures."""
+        attempt = attempts.begin_password(request, credentials.get("email", ""))
+        if attempt is None:
+            raise self.validation_error("too_many_login_attempts")
+        user: AbstractBaseUser | None = super().authenticate(request, **credentials)
+        if user:
+            refund(attempt)
+        return user
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         """Sign in and count it as a reauthentication, so that the next act does not ask again at once."""
         super().login(request, user)
         record_authentication(request, user, method="mfa" if has_code(user) else "password", reauthenticated=True)
+
+    def post_login(self, request: HttpRequest, user: AbstractBaseUser, **login: Any) -> HttpResponse:
+        response: HttpResponse = super().post_login(request, user, **login)
+        attempts.remember_device(response, user.email)  # type: ignore[attr-defined]
+        return response
 
     def get_reauthentication_methods(self, user: AbstractBaseUser | AnonymousUser) -> list[dict[str, Any]]:
         """Return only the code for users who have one: a stolen password must not be enough."""

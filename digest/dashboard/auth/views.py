@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.views import PasswordChangeView, login, logout, reauthenticate
+from allauth.core import context
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.base.views import authenticate, index
 from allauth.mfa.base.views import reauthenticate as prove_code
 from allauth.mfa.models import Authenticator
@@ -20,6 +23,8 @@ from django.urls import path
 from django.views.decorators.cache import never_cache
 
 from digest.dashboard import audit_log
+from digest.dashboard.auth import attempts
+from subscriptions.rate_limits import refund
 
 
 class Logged:
@@ -55,6 +60,28 @@ class NewRecoveryCodes(Logged, GenerateRecoveryCodesView):
 
 class ChangePassword(Logged, PasswordChangeView):
     done = "Changed their password"
+
+
+class Counted:
+    """A form with a code of the app or a recovery code, whose wrong ones are counted by user and device."""
+
+    user: User
+
+    def clean_code(self) -> str:
+        attempt = attempts.begin_code(context.request, self.user)
+        if attempt is None:
+            raise get_adapter().validation_error("too_many_login_attempts")
+        right: str = super().clean_code()  # type: ignore[misc]
+        refund(attempt)
+        return right
+
+
+class Code(Counted, AuthenticateForm):
+    """The code after the password."""
+
+
+class CodeAgain(Counted, ReauthenticateForm):
+    """The code before an act that cannot be undone."""
 
 
 class FirstCode(ActivateTOTPForm):

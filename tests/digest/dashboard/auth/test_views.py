@@ -91,16 +91,7 @@ def test_no_page_leads_to_signing_up(client: Client) -> None:
     assert "sign up" not in client.get("/staff/login/").content.decode().lower()
 
 
-# Guessing -----------------------------------------------------------------------------------------------------------
-
-
-def test_after_five_wrong_passwords_even_the_right_one_waits(client: Client) -> None:
-    one_of_the_staff(Role.CURATOR)
-    for _ in range(5):
-        assert str(REFUSED) in said(sign_in(client, "cleo@dashboard.example.org", "a guess"))
-    assert str(TOO_MANY) in said(sign_in(client, "cleo@dashboard.example.org"))
-    assert str(TOO_MANY) in said(sign_in(Client(), "CLEO@dashboard.example.org", REMOTE_ADDR="203.0.113.7"))
-    assert client.get("/dashboard/").status_code == 302
+# Guessing (more of it in test_attempts.py) -----------------------------------------------------------------------------------------------------------
 
 
 def test_an_address_that_nobody_has_waits_just_so(client: Client) -> None:
