@@ -14,7 +14,7 @@ from typing import NamedTuple
 from digest.compose.card import NAME_LENGTH, Card, date_in_words
 from digest.compose.letter import Letter
 from digest.compose.phrases import join_words, plural, shorten
-from digest.compose.reasons import Reason, reason_in_words
+from digest.compose.reasons import note_among, reason_in_words
 from subscriptions.mail.rendering import one_line
 
 SUBJECT_LENGTH = 78
@@ -126,7 +126,7 @@ class Nothing:
 
 
 def compose(
-    cards: Sequence[tuple[Card, Sequence[Reason]]],
+    cards: Sequence[tuple[Card, str]],
     reader: Reader,
     *,
     issue_date: date,
@@ -143,7 +143,8 @@ def compose(
 ) -> Digest:
     """Compose the words of one reader's digest.
 
-    ``cards`` are in ranked order; those with a ``pick`` reason are shown first. ``issue_date`` is the day in the
+    ``cards`` are in ranked order, each with its reasons as :func:`digest.compose.reasons.reasons_as_text` writes them;
+    those with a ``pick`` are shown first. ``issue_date`` is the day in the
     reader's time zone, ``arrived`` the number of new papers, ``matched`` how many of them match the reader's wishes.
     ``completeness`` are the lines of :func:`digest.compose.completeness.completeness_in_words`. ``occasion`` is
     ``first``, ``catch_up`` (then ``since`` is the day of the oldest edition used) or empty. A given ``subject`` is
@@ -152,19 +153,21 @@ def compose(
     """
     if not cards:
         raise ValueError("a digest needs at least one paper")
-    chosen = [(card, reasons, _note(reasons)) for card, reasons in cards]
-    picked = sum(note is not None for _, _, note in chosen)
-    source, published, place = _same_for_all([card for card, _, _ in chosen])
+    noted = [(note_among(reasons), card, reasons) for card, reasons in cards]
+    picked = sum([note is not None for note, _, _ in noted])
+    if 0 < picked < len(noted):
+        noted.sort(key=lambda one: one[0] is None)
+    source, published, place = _same_for_all([card for card, _ in cards])
     papers = tuple(
         [
             Item(
                 number,
                 card,
-                reason_in_words(reasons, facts=card.facts, links=card.links, place=place),
+                reason_in_words(reasons, card.counts_beside_links(place)),
                 shorten(note, NOTE_LENGTH) if note else "",
                 note is not None,
             )
-            for number, (card, reasons, note) in enumerate(sorted(chosen, key=lambda one: one[2] is None), 1)
+            for number, (note, card, reasons) in enumerate(noted, 1)
         ]
     )
     titles = [item.card.title for item in papers]
@@ -244,14 +247,6 @@ def _preheader(titles: Sequence[str]) -> str:
 @lru_cache(maxsize=1000)
 def _day(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
-
-
-def _note(reasons: Sequence[Reason]) -> str | None:
-    """Return the curator's note, perhaps empty; None for a paper that is not a pick."""
-    for reason in reasons:
-        if reason.kind == "pick":
-            return reason.label
-    return None
 
 
 def _same_for_all(cards: Sequence[Card]) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -136,6 +137,10 @@ class Card:
         """Return the counts worth showing, perhaps empty: ``73 upvotes on Hugging Face``."""
         return counts_in_words(self.facts)
 
+    def counts_beside_links(self, place: str = "") -> str:
+        """Return the counts that none of the links tells; ``place`` is one that need not be named."""
+        return counts_in_words(_untold(self.facts, self.links), place=place) if self.facts else ""
+
     def as_json(self) -> dict[str, Any]:
         """Return plain lists, strings and numbers for a JSON column."""
         return asdict(self) | {
@@ -223,13 +228,16 @@ def date_in_words(published: str) -> str:
     return f"{day.day} {month}" if len(published) > 7 else month if len(published) > 4 else f"{day:%Y}"
 
 
-def untold(facts: Sequence[Fact], links: Sequence[Link]) -> list[Fact]:
+# few papers have counts, but many digests have these
+@lru_cache(maxsize=5000)
+def _untold(facts: tuple[Fact, ...], links: tuple[Link, ...]) -> tuple[Fact, ...]:
     """Return the facts that none of the links tells."""
     told = {LINKS[link.kind][1] for link in links if link.kind in LINKS}
-    return [fact for fact in facts if fact.what not in told]
+    return tuple(fact for fact in facts if fact.what not in told)
 
 
-def counts_in_words(facts: Sequence[Fact], *, place: str = "") -> str:
+@lru_cache(maxsize=5000)
+def counts_in_words(facts: tuple[Fact, ...], *, place: str = "") -> str:
     """Return the counts worth showing: ``73 upvotes and 12 comments on Hugging Face, 340 stars on GitHub``.
 
     ``place`` is one that need not be named.

@@ -14,7 +14,6 @@ from digest.compose.build import EMPTY_TEXTS, Digest, Nothing, Reader, Sender, c
 from digest.compose.card import Card
 from digest.compose.completeness import SourceCount, completeness_in_words
 from digest.compose.letter import Letter, read_letter
-from digest.compose.reasons import TOLD, Reason
 from digest.compose.size_limit import email_of_nothing, fit
 from digest.compose.template_cache import TemplateCache
 from digest.models import Delivery, Edition, EditionLetter, EditionPaper, PaperSummary
@@ -177,10 +176,7 @@ def digest_of(
     """
     record = delivery.record or DigestRecord()
     return compose(
-        [
-            (cards[paper_id], [Reason(*reason) for reason in reasons if reason[0] in TOLD])
-            for paper_id, reasons in zip(delivery.paper_ids, record.reasons, strict=True)
-        ],
+        [(cards[paper_id], reasons) for paper_id, reasons in zip(delivery.paper_ids, record.reasons, strict=True)],
         reader,
         issue_date=delivery.day,
         sender=sender(),

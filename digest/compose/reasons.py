@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from digest.compose.card import NAME_LENGTH, Fact, Link, counts_in_words, untold
+from digest.compose.card import NAME_LENGTH
 from digest.compose.phrases import join_words, shorten
+from digest.record import as_line
 
-# The kinds that mails state in words
+# The kinds that are told in words
 TOLD = frozenset({"pick", "author", "topic", "keyword", "category", "like", "trending"})
 # The kinds that a reader asked for, and the name of one and of several
 WISHES = {
@@ -36,21 +37,44 @@ class Reason(NamedTuple):
     contribution: float = 0.0
 
 
-def reason_in_words(
-    reasons: Iterable[Reason], *, facts: Sequence[Fact] = (), links: Sequence[Link] = (), place: str = ""
-) -> str:
+def reasons_as_text(reasons: Iterable[Reason]) -> str:
+    """Return reasons as the record of a digest has them: a line each (:func:`digest.record.as_line`)."""
+    return "\n".join([as_line(*reason) for reason in reasons])
+
+
+# the same paper for the same reason is in many mails
+@lru_cache(maxsize=20_000)
+def reason_in_words(reasons: str, counts: str = "") -> str:
     """Return the reasons in one line: ``Topic: Robotics · Trending: 73 upvotes on Hugging Face``.
 
-    A reader's wish is named whenever it matched; ``like`` and ``trending`` only if they raised the score. ``facts``
-    that are not a reason come last, without those that one of the ``links`` tells. ``place`` is where votes are
-    counted if the mail says it once for all papers. Never empty: without a reason the paper is on today's list.
+    ``reasons`` has a line for each (:func:`digest.record.as_line`); those of a kind not in TOLD are left out.
+    ``counts`` are the card's, which come last where they are no reason. Never empty: without a reason the paper is on
+    today's list.
     """
-    told = [
-        (reason.kind, reason.label)
-        for reason in reasons
-        if reason.kind in TOLD and (reason.contribution > 0 or reason.kind not in ("like", "trending"))
-    ]
-    return _in_words(tuple(told), tuple(facts), tuple(links), place)
+    labels: dict[str, list[str]] = {}
+    for line in reasons.split("\n"):
+        kind, _, label = line.partition(" ")
+        short = shorten(label, NAME_LENGTH)
+        labels.setdefault(kind, []).append(f"“{short}”" if kind == "keyword" else short)
+    parts = ["Picked by the editors"] if "pick" in labels else []
+    for kind, (one, many) in WISHES.items():
+        if said := labels.get(kind):
+            parts.append(f"{one if len(said) == 1 else many}: {join_words(said)}")
+    if "like" in labels:
+        parts.append("Similar to papers you asked for more of")
+    if "trending" in labels:
+        parts.append(f"Trending: {counts}" if counts else "Trending")
+    elif counts:
+        parts.append(counts)
+    return " · ".join(parts) or "On today’s list of new papers"
+
+
+def note_among(reasons: str) -> str | None:
+    """Return the curator's note, perhaps empty; None for a paper that is not a pick."""
+    if "pick" not in reasons:
+        return None
+    notes = (line.partition(" ") for line in reasons.split("\n"))
+    return next((label for kind, _, label in notes if kind == "pick"), None)
 
 
 # Kind -> words for the staff; the label follows if there is one
@@ -74,26 +98,3 @@ def terms_in_words(reasons: Iterable[Reason]) -> list[tuple[str, float]]:
     """Return every term of a paper's score in words with its contribution; they add up to the score."""
     named = [(TERMS.get(reason.kind, reason.kind), reason) for reason in reasons]
     return [(f"{words}: {one.label}" if one.label else words, one.contribution) for words, one in named]
-
-
-# the same paper for the same reason is in many mails
-@lru_cache(maxsize=20_000)
-def _in_words(
-    reasons: tuple[tuple[str, str], ...], facts: tuple[Fact, ...], links: tuple[Link, ...], place: str
-) -> str:
-    labels: dict[str, list[str]] = {}
-    for kind, label in reasons:
-        short = shorten(label, NAME_LENGTH)
-        labels.setdefault(kind, []).append(f"“{short}”" if kind == "keyword" else short)
-    parts = ["Picked by the editors"] if "pick" in labels else []
-    for kind, (one, many) in WISHES.items():
-        if said := labels.get(kind):
-            parts.append(f"{one if len(said) == 1 else many}: {join_words(said)}")
-    if "like" in labels:
-        parts.append("Similar to papers you asked for more of")
-    counts = counts_in_words(untold(facts, links), place=place)
-    if "trending" in labels:
-        parts.append(f"Trending: {counts}" if counts else "Trending")
-    elif counts:
-        parts.append(counts)
-    return " · ".join(parts) or "On today’s list of new papers"

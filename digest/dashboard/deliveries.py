@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 from digest import charts
 from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import plural, shorten
-from digest.compose.reasons import Reason, reason_in_words, terms_in_words
+from digest.compose.reasons import Reason, reason_in_words, reasons_as_text, terms_in_words
 from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
@@ -255,13 +255,13 @@ def chosen_for(row: Delivery) -> list[dict[str, Any]]:
     titles = dict(Paper.objects.filter(pk__in=row.paper_ids).values_list("pk", "title"))
     record = row.record or DigestRecord()
     papers = []
-    for paper_id, reasons in zip(row.paper_ids, record.reasons_of(len(row.paper_ids)), strict=True):
+    for paper_id, reasons in zip(row.paper_ids, record.explained_of(len(row.paper_ids)), strict=True):
         why = [Reason(*one) for one in reasons]
         terms = sorted(terms_in_words(why), key=lambda term: -abs(term[1]))
         papers.append(
             {
                 "title": shorten(titles.get(paper_id, _("A deleted paper")), TITLE_LENGTH),
-                "why": reason_in_words(why) if why else "",
+                "why": reason_in_words(reasons_as_text(why)) if why else "",
                 "terms": terms,
                 "score": sum(value for _, value in terms),
             }

@@ -294,6 +294,7 @@ def _row(
             matched=choice.matched,
             asked_for=choice.asked_for,
             reasons=choice.reasons,
+            terms=choice.terms,
             nothing=choice.empty_reason,
             also=pool.ids[choice.also].tolist() if reader.also_trending else (),
             summaries=[summaries[paper_id] for paper_id in paper_ids if paper_id in summaries],

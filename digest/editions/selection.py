@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from digest.compose.reasons import Reason
+from digest.compose.reasons import Reason, reasons_as_text
 from digest.editions.candidate_pool import CandidatePool
 from digest.models import StatusReason
 from digest.ranking import personal
@@ -44,13 +45,14 @@ class Demand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """One reader's papers, as rows of the pool in the order shown, with reasons and the counts of the first sentence.
+    """One reader's papers, as rows of the pool in the order shown, with reasons and terms as a DigestRecord has them.
 
     ``also`` are the other papers offered whose score stands out, the most trending first, for a reader with wishes.
     """
 
     papers: list[int]
-    reasons: list[list[Reason]]
+    reasons: list[str]
+    terms: array[float]
     arrived: int
     matched: int
     asked_for: list[str]
@@ -107,7 +109,8 @@ def select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: 
         choices.append(
             Selection(
                 papers=[paper for paper, _ in chosen],
-                reasons=[reasons for _, reasons in chosen],
+                reasons=[reasons_as_text(reasons) for _, reasons in chosen],
+                terms=array("f", [reason.contribution for _, reasons in chosen for reason in reasons]),
                 arrived=int(offered[reader].sum()),
                 matched=int(matched[reader]),
                 asked_for=[in_words(asked.rules[column]) for column in wanted] or _likes_in_words(int(likes[reader])),

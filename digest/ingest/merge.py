@@ -14,7 +14,7 @@ from django.db import models
 
 from digest.ingest.claims import put_back, snapshot
 from digest.models import Delivery, DeliveryContent, Identifier, Paper, PaperChange, Source
-from digest.record import DigestRecord, Why
+from digest.record import DigestRecord
 
 logger = logging.getLogger(__name__)
 
@@ -172,20 +172,18 @@ def _write(
 ) -> None:
     """Let a digest hold these papers; one that is new there has the reasons of the one that stood ``instead`` of it."""
     record = content.parsed or DigestRecord()
-    reasons: dict[int, Sequence[Why]] = {}
-    for paper_id, why in zip(content.paper_ids, record.reasons_of(len(content.paper_ids)), strict=True):
-        reasons.setdefault(paper_id, why)
+    place_of: dict[int, int] = {}
+    for place, paper_id in enumerate(content.paper_ids):
+        place_of.setdefault(paper_id, place)
     content.paper_ids, fields = list(paper_ids), ["paper_ids"]
     if content.parsed:
         # of a paper that was there under both ids, the reasons of the first that was listed
-        order = list(reasons)
-        kept = [
-            reasons[min((i for i in (paper_id, instead.get(paper_id)) if i in reasons), key=order.index)]
-            for paper_id in paper_ids
+        places = [
+            min(place_of[one] for one in (paper_id, instead.get(paper_id)) if one in place_of) for paper_id in paper_ids
         ]
         named = dict.fromkeys(also.get(paper_id, paper_id) for paper_id in record.also)
         also_left = [paper_id for paper_id in named if paper_id not in paper_ids]
-        content.record = dataclasses.replace(record, reasons=kept, also=also_left).to_json()
+        content.record = dataclasses.replace(record.for_papers(places), also=also_left).to_json()
         fields.append("record")
     content.save(update_fields=fields)
     Delivery.objects.filter(pk=content.pk).update(paper_count=len(paper_ids))

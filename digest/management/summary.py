@@ -126,7 +126,7 @@ def print_digests(out: Console, rows: Sequence[Delivery]) -> None:
         out.print(f"\n{escape(row.subscriber.email)}: {escape(row.subject or delivery_text(row))}", soft_wrap=True)
         papers = Paper.objects.in_bulk(row.paper_ids)
         record = row.record or DigestRecord()
-        for place, (paper_id, reasons) in enumerate(zip(row.paper_ids, record.reasons, strict=True), 1):
+        for place, (paper_id, reasons) in enumerate(zip(row.paper_ids, record.explained, strict=True), 1):
             score = sum(contribution for _, _, contribution in reasons)
             out.print(f"  {place:2}. {score:7.2f}  {escape(papers[paper_id].title)}", soft_wrap=True)
 

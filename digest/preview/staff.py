@@ -168,7 +168,7 @@ def _made(
             tuple((str(kind), str(label), float(value)) for kind, label, value in reasons),
             sum(float(value) for _, _, value in reasons),
         )
-        for paper_id, reasons in zip(row.paper_ids, (row.record or DigestRecord()).reasons, strict=True)
+        for paper_id, reasons in zip(row.paper_ids, (row.record or DigestRecord()).explained, strict=True)
     )
     octets = message.message().as_bytes()
     return Draft(

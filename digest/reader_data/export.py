@@ -135,7 +135,7 @@ def _delivery(row: Delivery, papers: Mapping[int, Paper]) -> dict[str, Any]:
                 ],
             }
             for paper_id, reasons in zip(
-                row.paper_ids, (record or DigestRecord()).reasons_of(len(row.paper_ids)), strict=True
+                row.paper_ids, (record or DigestRecord()).explained_of(len(row.paper_ids)), strict=True
             )
         ],
         "also_trending": [

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from digest.compose.build import NOTE_LENGTH
 from digest.compose.card import Card
 from digest.compose.phrases import shorten
-from digest.compose.reasons import TOLD, Reason, reason_in_words
+from digest.compose.reasons import TOLD, Reason, reason_in_words, reasons_as_text
 from digest.delivery.reader_texts import reason_text
 from digest.models import Delivery, EditionPaper, Paper
 from digest.reader_data.mute import MuteOption, mute_options
@@ -89,7 +89,7 @@ def _papers(delivery: Delivery) -> list[OwnPaper]:
     ).select_related("paper")
     newest = {row.paper_id: row for row in rows.prefetch_related("paper__topics").order_by("edition__date")}
     record = delivery.record or DigestRecord()
-    reasons = record.reasons_of(len(delivery.paper_ids))
+    reasons = record.explained_of(len(delivery.paper_ids))
     verdicts = dict(delivery.subscriber.verdicts.filter(paper__in=newest).values_list("paper", "value"))
     found = [
         (number, newest[pk], [Reason(*term) for term in why])
@@ -114,7 +114,7 @@ def _why(card: Card, why: list[Reason]) -> str:
     """Return the reasons in words without the pick, which the page tells with its note."""
     others = [reason for reason in why if reason.kind != "pick"]
     is_pick_alone = len(others) < len(why) and not any(reason.kind in TOLD for reason in others)
-    return "" if is_pick_alone else reason_in_words(others, facts=card.facts)
+    return "" if is_pick_alone else reason_in_words(reasons_as_text(others), card.counts)
 
 
 def _mutes(delivery: Delivery, paper: Paper, number: int) -> dict[str, Any]:

@@ -79,9 +79,8 @@ def _keep_what_is_left(delivery: Delivery, cards: dict[int, Card]) -> None:
     left = [place for place, paper_id in enumerate(paper_ids) if paper_id in cards]
     if not left and not delivery.empty_reason:
         raise BadLink("all papers of the digest are gone")
-    reasons = list(record.reasons_of(len(paper_ids)))
     delivery.put_content(
         paper_ids=[paper_ids[place] for place in left],
         subject=delivery.subject,
-        record=replace(record, reasons=[reasons[place] for place in left]),
+        record=record.for_papers(left),
     )

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_qp, b2a_qp
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 _PLACEHOLDER = re.compile("\ue000([^\ue001]*)\ue001")
+_LEADING_DOTS = re.compile(rb"^\.+", re.MULTILINE)
 
 Step = Callable[[str], str]
+Steps = tuple[str, ...]  # names of the filters that a placeholder recorded
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledTemplate:
-    """A rendered and encoded text with ``%b`` for each placeholder, and the placeholders' names and steps."""
+    """A rendered and encoded text: the pieces around a hole for each placeholder, and the holes' names and steps."""
 
-    template: bytes
-    placeholders: tuple[tuple[str, Step], ...]
+    pieces: tuple[bytes, ...]
+    holes: tuple[tuple[str, Step], ...]
 
     @classmethod
-    def of(cls, rendered: str, step: Callable[[tuple[str, ...]], Step]) -> CompiledTemplate:
+    def of(cls, rendered: str, step: Callable[[Steps], Step]) -> CompiledTemplate:
         """Compile a text that was rendered with :class:`~subscriptions.mail.rendering.Placeholder` values.
 
         ``step`` returns the function for the filters that a placeholder recorded.
@@ -33,25 +35,45 @@ class CompiledTemplate:
         parts = _PLACEHOLDER.split(rendered)
         names = [part.split("|") for part in parts[1::2]]
         return cls(
-            template=b"%b".join(encode(part).replace(b"%", b"%%") for part in parts[::2]),
-            placeholders=tuple((name, step(tuple(steps))) for name, *steps in names),
+            pieces=tuple(map(encode, parts[::2])),
+            holes=tuple((name, step(tuple(steps))) for name, *steps in names),
         )
 
-    def fill(self, values: Mapping[str, str | bytes]) -> bytes:
-        """Return the text with these values, in lines of at most 76 octets that end with CRLF.
+    def fill(self, values: Mapping[str, str | bytes | Sequence[bytes]], *, shared: Container[str] = ()) -> list[bytes]:
+        """Return the pieces with these values, in lines of at most 76 octets that end with CRLF.
 
-        A value is a text, or encoded bytes. Raise KeyError for a placeholder without a value.
+        A value is a text, or encoded octets or a list of them; the texts of the ``shared`` names come again in other
+        mails, and are cached. Raise KeyError for a placeholder without a value.
         """
-        return self.template % tuple(
-            [
-                value if isinstance(value := values[name], bytes) else _encoded_after(step, value)
-                for name, step in self.placeholders
-            ]
-        )
+        filled = [self.pieces[0]]
+        for piece, (name, step) in zip(self.pieces[1:], self.holes, strict=True):
+            value = values[name]
+            if isinstance(value, str):
+                filled.append(encoded_after(step, value) if name in shared else encode(step(value)))
+            elif isinstance(value, bytes):
+                filled.append(value)
+            else:
+                filled += value
+            filled.append(piece)
+        return filled
+
+    def around(self, names: Sequence[str]) -> tuple[bytes, ...]:
+        """Return the pieces around holes with exactly these names, in this order; one that it lacks has none after it.
+
+        Raise ValueError for any other hole.
+        """
+        left = [(name, piece) for (name, _), piece in zip(self.holes, self.pieces[1:], strict=True)]
+        after = [left.pop(0)[1] if left and left[0][0] == name else b"" for name in names]
+        if left:
+            raise ValueError(f"{left[0][0]} is not where it is looked for")
+        return self.pieces[0], *after
 
 
 def encode(text: str) -> bytes:
-    """Encode ``text`` in quoted-printable; it ends with a hard or soft line break, so that more can be appended."""
+    """Encode ``text`` in quoted-printable; it ends with a hard or soft line break, so that more can be appended.
+
+    No line begins with a dot, so that SMTP has none to double (RFC 5321 section 4.5.2).
+    """
     quoted = b2a_qp(text.encode())
     if quoted and not quoted.endswith(b"\n"):
         if len(quoted) - quoted.rfind(b"\n") > 76:  # the "=" of the soft break does not fit
@@ -59,29 +81,32 @@ def encode(text: str) -> bytes:
             cut = cut if cut > 0 else len(quoted) - 1
             quoted = quoted[:cut] + b"=\n" + quoted[cut:]
         quoted += b"=\n"
+    if b"\n." in quoted or quoted.startswith(b"."):
+        quoted = _LEADING_DOTS.sub(lambda dots: b"=2E=\n" * len(dots[0]), quoted)
     return quoted.replace(b"\n", b"\r\n")
 
 
-@lru_cache(maxsize=20_000)  # most reasons are the same for many readers
-def _encoded_after(step: Step, value: str) -> bytes:
+@lru_cache(maxsize=20_000)
+def encoded_after(step: Step, value: str) -> bytes:
+    """Encode a text that is in many mails, after a placeholder's steps."""
     return encode(step(value))
 
 
 @dataclass(frozen=True, slots=True)
 class JoinedEmail:
-    """A :class:`~subscriptions.mail.rendering.RenderedEmail` with encoded parts."""
+    """A :class:`~subscriptions.mail.rendering.RenderedEmail` with encoded parts, in pieces to be joined once."""
 
     subject: str
-    encoded_text: bytes
-    encoded_html: bytes
+    text_pieces: Sequence[bytes]
+    html_pieces: Sequence[bytes]
 
     @property
     def text(self) -> str:
-        return decode(self.encoded_text)
+        return decode(b"".join(self.text_pieces))
 
     @property
     def html(self) -> str:
-        return decode(self.encoded_html)
+        return decode(b"".join(self.html_pieces))
 
 
 def decode(quoted: bytes) -> str:

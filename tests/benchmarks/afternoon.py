@@ -90,6 +90,7 @@ class Afternoon:
             matched=choice.matched,
             asked_for=choice.asked_for,
             reasons=choice.reasons,
+            terms=choice.terms,
             also=self.pool.ids[choice.also].tolist(),
         )
         delivery.put_content(paper_ids=self.pool.ids[choice.papers].tolist(), subject="", record=record)

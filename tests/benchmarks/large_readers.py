@@ -197,8 +197,8 @@ def _digest(dice: random.Random, papers: list[int]) -> tuple[list[int], DigestRe
     chosen = dice.sample(papers, min(len(papers), dice.randrange(3, 9)))
     topics = dice.sample(["Machine learning", "Language", "Vision", "Robotics", "Statistics", "Security"], 2)
     why = [("topic", topics[0], 0.81), ("words", topics[1], 0.33), ("trending", "", 0.12)]
-    return chosen, DigestRecord(
-        arrived=len(papers), matched=len(chosen) * 4, asked_for=topics, reasons=[why for _ in chosen]
+    return chosen, DigestRecord.explaining(
+        [why for _ in chosen], arrived=len(papers), matched=len(chosen) * 4, asked_for=topics
     )
 
 

@@ -14,6 +14,7 @@ from digest.compose.card import Fact, card_for
 from digest.compose.completeness import SourceCount, completeness_in_words
 from digest.compose.reasons import Reason
 from digest.compose.size_limit import fit
+from tests.support.digests import with_texts
 from tests.support.mail_pictures import look
 
 GRIPPERS = (
@@ -101,7 +102,7 @@ def html() -> str:
         ),
     ]
     digest = compose(
-        cards,
+        with_texts(cards),
         Reader(
             address="ada.okafor@example.org",
             unsubscribe_url="https://papers.example.org/u/8fKx2LmQz1",

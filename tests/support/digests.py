@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from digest.compose.build import Digest, Reader, Sender, compose
 from digest.compose.card import Card, Fact, card_for
-from digest.compose.reasons import Reason
+from digest.compose.reasons import Reason, reasons_as_text
 from digest.compose.size_limit import fit
 from subscriptions.mail.rendering import RenderedEmail
 
@@ -49,7 +50,12 @@ def a_card(number: int = 1, **values: object) -> Card:
 def a_digest(cards: list | None = None, reader: Reader = ADA, **values: object) -> Digest:
     cards = cards or [(a_card(number), ROBOTICS) for number in range(1, 11)]
     given: dict = {"issue_date": MONDAY, "sender": BROADSHEET, "arrived": 412, "matched": 38}
-    return compose(cards, reader, **given | values)
+    return compose(with_texts(cards), reader, **given | values)
+
+
+def with_texts(cards: Iterable[tuple[Card, Iterable[Reason]]]) -> list[tuple[Card, str]]:
+    """Cards with their reasons as composing takes them."""
+    return [(card, reasons_as_text(reasons)) for card, reasons in cards]
 
 
 def mail(**values: object) -> RenderedEmail:

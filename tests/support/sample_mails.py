@@ -17,6 +17,7 @@ from digest.models import Announcement
 from subscriptions import link_requests
 from subscriptions.mail.rendering import TEMPLATES, RenderedEmail
 from subscriptions.models import Subscriber, Topic
+from tests.support.digests import with_texts
 
 TOKEN = "8fKx2LmQz1vTb0aYq7WcRdEhJk"
 SENDER = Sender(
@@ -154,7 +155,7 @@ def digest(
         chosen.append((card, [] if bare else reasons))
     return fit(
         compose(
-            chosen,
+            with_texts(chosen),
             reader,
             issue_date=date(2026, 11, 23),
             sender=SENDER,
@@ -246,7 +247,7 @@ def worst() -> RenderedEmail:
     ]
     return fit(
         compose(
-            chosen,
+            with_texts(chosen),
             READER,
             issue_date=date(2026, 11, 23),
             sender=SENDER,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from digest.compose.card import Fact, Link
-from digest.compose.reasons import Reason, reason_in_words
-from tests.support.digests import ROBOTICS, UPVOTES
+from digest.compose.card import Fact
+from digest.compose.reasons import Reason, reason_in_words, reasons_as_text
+from tests.support.digests import ROBOTICS, UPVOTES, a_card
 
 
 @pytest.mark.parametrize(
@@ -46,18 +46,18 @@ from tests.support.digests import ROBOTICS, UPVOTES
     ],
 )
 def test_a_reason_is_one_line(reasons: list[Reason], facts: list[Fact], words: str) -> None:
-    assert reason_in_words(reasons, facts=facts) == words
+    assert reason_in_words(reasons_as_text(reasons), a_card(facts=facts).counts) == words
 
 
 def test_what_lowered_the_score_is_not_given_as_a_reason() -> None:
     reasons = [*ROBOTICS, Reason("trending", "", -0.3), Reason("like", "", -0.1), Reason("average", "", 0.5)]
 
-    assert reason_in_words(reasons) == "Topic: Robotics"
+    assert reason_in_words(reasons_as_text(reasons)) == "Topic: Robotics"
 
 
 def test_what_a_link_tells_and_what_the_mail_says_once_is_not_said_again() -> None:
     facts = [UPVOTES, Fact(12, "comment", "Hugging Face"), Fact(1340, "star", "GitHub")]
-    links = [Link("code", "https://github.com/a/b"), Link("discussion", "https://huggingface.co/papers/2600.00001")]
+    links = {"code": "https://github.com/a/b", "discussion": "https://huggingface.co/papers/2600.00001"}
 
-    assert reason_in_words(ROBOTICS, facts=facts, links=links, place="Hugging Face") == "Topic: Robotics · 73 upvotes"
-    assert reason_in_words(ROBOTICS, facts=facts[2:], place="Hugging Face").endswith("1,340 stars on GitHub")
+    assert a_card(facts=facts, links=links).counts_beside_links("Hugging Face") == "73 upvotes"
+    assert a_card(facts=facts[2:]).counts_beside_links("Hugging Face") == "1,340 stars on GitHub"

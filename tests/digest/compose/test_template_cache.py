@@ -20,6 +20,7 @@ from digest.compose.size_limit import HTML_BYTES, fit
 from digest.compose.template_cache import TemplateCache
 from digest.models import Delivery
 from subscriptions.mail.template_cache import JoinedEmail
+from tests.support.digests import with_texts
 
 CARDS = [
     card_for(
@@ -73,7 +74,7 @@ def a_digest(
         for place in range(len(cards))
     ]
     return compose(
-        list(zip(cards, reasons, strict=True)),
+        with_texts(zip(cards, reasons, strict=True)),
         reader,
         issue_date=date(2026, 3, 2),
         sender=Sender(name="Broadsheet", site_url="https://x.example", postal_address="1 Reading Lane"),
@@ -99,9 +100,9 @@ def test_a_printed_mail_has_the_words_of_a_full_render(picks: int, occasion: str
         assert printed.subject == full.subject
         assert printed.text == full.text
         assert printed.html == full.html
-        assert max(map(len, printed.encoded_html.split(b"\r\n"))) <= 76
-        assert max(map(len, printed.encoded_text.split(b"\r\n"))) <= 76
-        assert printed.encoded_html.isascii()
+        assert max(map(len, b"".join(printed.html_pieces).split(b"\r\n"))) <= 76
+        assert max(map(len, b"".join(printed.text_pieces).split(b"\r\n"))) <= 76
+        assert b"".join(printed.html_pieces).isascii()
 
 
 def test_the_letters_of_two_days_are_not_mixed_up() -> None:

@@ -296,7 +296,7 @@ def test_a_digests_page_tells_its_story_and_its_scores_add_up(cleo: Client) -> N
     reasons = [("topic", f"Robotics {HOSTILE}", 1.25), ("trending", "", 0.5), ("average", "", -0.125)]
     [one] = rows(
         1, "delivered", paper_ids=[paper.pk], accepted_at=timezone.now(), attempts=2, provider="resend",
-        record=DigestRecord(reasons=[reasons], arrived=1, matched=1),
+        record=DigestRecord.explaining([reasons], arrived=1, matched=1),
     )  # fmt: skip
     DeliveryEvent.objects.create(dedupe_key="1", delivery=one, kind="delivered", at=timezone.now())
     page = cleo.get(reverse("dashboard_delivery", args=[one.pk]))

@@ -117,7 +117,7 @@ def test_a_readers_page_tells_how_they_stand_what_they_got_and_by_what_right(das
     ada = reader("ada", wants={"topic": ["Robotics"], "keyword": [f"grasping {HOSTILE}"]})
     consent.record(ada.public_id, "confirmed", now=timezone.now(), page="/c/", user_agent=f"Firefox {HOSTILE}")
     paper = Paper.objects.create(identifier="arxiv:2603.00001", title=f"Sums {HOSTILE}", first_seen_at=timezone.now())
-    record = DigestRecord(reasons=[[("topic", "Robotics", 1.0), ("average", "", -0.25)]], arrived=1, matched=1)
+    record = DigestRecord.explaining([[("topic", "Robotics", 1.0), ("average", "", -0.25)]], arrived=1, matched=1)
     delivery(ada, paper_ids=[paper.pk], record=record)
     delivery(ada, days=1, status="skipped", status_reason="other", detail=f"Because {HOSTILE}", message_id=None)
     page = dashboard.get(at("dashboard_reader", ada))

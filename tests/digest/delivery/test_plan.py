@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest.compose.reasons import Reason, reason_in_words
+from digest.compose.reasons import Reason, reason_in_words, reasons_as_text
 from digest.delivery import plan
 from digest.delivery.send import CHUNK, deliver_all
 from digest.editions.candidate_pool import CandidatePool
@@ -189,7 +189,7 @@ def test_a_pick_is_in_every_digest_first_and_a_hide_in_none() -> None:
     planned_for(ada)
     assert papers_of(ada) == [GRAPHS.title, ROBOT.title]
     row = Delivery.objects.get()
-    assert ("pick", "Short and clear.") in [reason[:2] for reason in row.record.reasons[0]]
+    assert ("pick", "Short and clear.") in [reason[:2] for reason in row.record.explained[0]]
     assert row.subject.startswith("2 Mar, 2 papers: Colouring planar graphs")
 
 
@@ -237,9 +237,9 @@ def test_the_reasons_add_up_to_the_order_and_name_what_matched() -> None:
     publish(ROBOT, GRAPHS, LANGUAGE, STARS)
     planned_for(ada)
     row = Delivery.objects.get()
-    scores = [sum(reason[2] for reason in reasons) for reasons in row.record.reasons]
+    scores = [sum(reason[2] for reason in reasons) for reasons in row.record.explained]
     assert scores == sorted(scores, reverse=True)
-    named = {tuple(reason[:2]) for reason in row.record.reasons[papers_of(ada).index(ROBOT.title)]}
+    named = {tuple(reason[:2]) for reason in row.record.explained[papers_of(ada).index(ROBOT.title)]}
     assert {("topic", "Robotics"), ("keyword", "grasping")} <= named
     assert ("keyword", "language model") not in named
 
@@ -276,7 +276,7 @@ def test_the_papers_of_a_row_are_in_the_order_of_the_mail() -> None:
     text = email_for(row).text
     places = [text.index(title) for title in papers_of(ada)]
     assert places == sorted(places)
-    assert [reasons[0][0] for reasons in row.record.reasons][1] == "author"  # reasons moved along
+    assert [reasons[0][0] for reasons in row.record.explained][1] == "author"  # reasons moved along
 
 
 # --- more and less ---------------------------------------------------------------------------------------------------
@@ -305,7 +305,7 @@ def tomorrow_for(mona: Subscriber) -> tuple[list[str], dict[str, dict[str, float
     titles = papers_of(mona, NOON + DAY)
     why = {
         title: {kind: value for kind, _, value in reasons}
-        for title, reasons in zip(titles, row.record.reasons, strict=True)
+        for title, reasons in zip(titles, row.record.explained, strict=True)
     }
     return titles, why
 
@@ -334,7 +334,7 @@ def test_more_brings_papers_like_it_to_the_front_and_the_reason_says_so_until_it
     assert scores == sorted(scores, reverse=True)
     assert why[after[0]]["like"] > 0
     row = Delivery.objects.get(issue_date=TODAY + DAY)
-    said = [reason_in_words(Reason(*reason) for reason in reasons) for reasons in row.record.reasons]
+    said = [reason_in_words(reasons_as_text(Reason(*reason) for reason in reasons)) for reasons in row.record.explained]
     assert said[0] == "Category: cs.RO · Similar to papers you asked for more of"
     assert said[-1] == "Category: cs.RO"
     verdict.delete()
@@ -350,8 +350,8 @@ def test_less_moves_papers_like_it_down_and_says_nothing_about_it() -> None:
     assert set(after) == set(before)
     assert why[after[-1]]["taste"] < 0
     row = Delivery.objects.get(issue_date=TODAY + DAY)
-    for reasons in row.record.reasons:
-        assert reason_in_words(Reason(*reason) for reason in reasons) == "Category: cs.RO"
+    for reasons in row.record.explained:
+        assert reason_in_words(reasons_as_text(Reason(*reason) for reason in reasons)) == "Category: cs.RO"
     verdict.delete()
     assert tomorrow_for(mona) == (before, unsaid)
 

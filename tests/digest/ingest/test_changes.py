@@ -116,7 +116,7 @@ def test_a_merge_is_kept_and_can_be_undone_in_sent_digests_too() -> None:
         name: delivery(
             reader(name),
             paper_ids=its,
-            record=DigestRecord(reasons=[[("topic", str(pk), 1.0)] for pk in its], also=also),
+            record=DigestRecord.explaining([[("topic", str(pk), 1.0)] for pk in its], also=also),
         ).pk
         for name, its, also in (
             ("ada", [journal.pk], []),

@@ -252,14 +252,16 @@ def test_joining_keeps_the_older_row_the_newer_words_and_a_withdrawal() -> None:
     stored(entry(3, title="Another"))
     article, preprint, other = Paper.objects.order_by("pk")
     ben, eve = (
-        delivery(reader(name), status="ready", paper_ids=its, record=DigestRecord(reasons=[[] for _ in its], also=also))
+        delivery(
+            reader(name), status="ready", paper_ids=its, record=DigestRecord.explaining([[] for _ in its], also=also)
+        )
         for name, its, also in (("ben", [other.pk], [preprint.pk, article.pk]), ("eve", [article.pk], [preprint.pk]))
     )
     row = delivery(
         reader("ada"),
         status="ready",
         paper_ids=[article.pk, preprint.pk],
-        record=DigestRecord(reasons=[[("topic", "A", 1.0)], [("topic", "B", 1.0)]]),
+        record=DigestRecord.explaining([[("topic", "A", 1.0)], [("topic", "B", 1.0)]]),
     )
     stored(
         entry(1, identifiers=("arxiv:2603.00001", "doi:10.5555/abc"), title="Second version", version=2, withdrawn=True)

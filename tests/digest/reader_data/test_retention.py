@@ -24,7 +24,7 @@ from tests.support.editions import publish
 from tests.support.factories import NOON, delivery, entry, feed, reader
 
 pytestmark = pytest.mark.django_db
-WHY = DigestRecord(reasons=[[("topic", "Robotics", 1.0)]], arrived=3, matched=1, asked_for=["Robotics"])
+WHY = DigestRecord.explaining([[("topic", "Robotics", 1.0)]], arrived=3, matched=1, asked_for=["Robotics"])
 
 
 def test_reasons_go_after_thirty_days_and_papers_stay() -> None:

@@ -142,7 +142,7 @@ def test_the_owner_is_whom_to_contact(settings: Any, contact: str, owner: str) -
 
 
 def test_a_letter_is_the_same_octets_each_time_however_its_parts_were_made() -> None:
-    joined = JoinedEmail(EMAIL.subject, template_cache.encode(EMAIL.text), template_cache.encode(EMAIL.html))
+    joined = JoinedEmail(EMAIL.subject, [template_cache.encode(EMAIL.text)], [template_cache.encode(EMAIL.html)])
     first, second, third = (
         EncodedMessage(email, headers(subject=email.subject), sender=SENDER, address=ADA.email).message().as_bytes()
         for email in (EMAIL, EMAIL, joined)

@@ -12,7 +12,7 @@ from jinja2 import TemplateNotFound, UndefinedError
 
 from digest.compose.build import Reader, Sender, compose
 from digest.compose.card import Fact, card_for
-from digest.compose.reasons import Reason
+from digest.compose.reasons import Reason, reasons_as_text
 from subscriptions.mail.rendering import COLUMNS, fold, margin, one_line, printable, render_email, wrap
 
 
@@ -27,7 +27,7 @@ def a_digest():
         facts=[Fact(73, "upvote", "Hugging Face")],
     )
     return compose(
-        [(card, [Reason("topic", "Robotics", 1.0)])],
+        [(card, reasons_as_text([Reason("topic", "Robotics", 1.0)]))],
         Reader(address="ada@example.org", unsubscribe_url="https://papers.example.org/u/1", asked_for=("Robotics",)),
         issue_date=date(2026, 11, 23),
         sender=Sender(name="Broadsheet", site_url="https://papers.example.org", postal_address="4 Harbour Street"),
