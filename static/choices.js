@@ -35,18 +35,15 @@ function narrow(list, typed) {
 }
 
 function count(group) {
-  const chosen = group.querySelectorAll(":checked").length;
+  const chosen = [...group.querySelectorAll(":checked")].map((box) => box.parentElement.textContent.trim());
   const label = group.querySelector("[data-count]");
-  label.textContent = chosen ? `${chosen} chosen` : label.dataset.count;
+  label.textContent = chosen.join(", ") || label.dataset.count;
 }
 
 for (const list of document.querySelectorAll("[data-topics]")) {
   const search = list.querySelector("[data-search]");
   for (const kind of ["input", "change"]) search.addEventListener(kind, (event) => event.stopPropagation());
   search.addEventListener("input", () => narrow(list, search.value));
-  if (list.closest("details") === null && matchMedia("(min-width: 60rem)").matches) {
-    for (const group of list.querySelectorAll("details")) group.open = true;
-  }
   search.addEventListener("keydown", (event) => {
     if (event.key === "Enter") event.preventDefault(); // it searches, it does not send the form
   });
@@ -55,6 +52,37 @@ for (const list of document.querySelectorAll("[data-topics]")) {
     if (group) count(group);
   });
 }
+
+// Days of the week count with "Other days" only.
+for (const day of document.querySelectorAll("[name=weekdays]")) {
+  day.addEventListener("change", () => {
+    const other = document.querySelector("[name=rhythm][value=days]");
+    if (other) other.checked = true;
+  });
+}
+
+// A form whose changes must not be lost: the bar says so, and the browser asks before the page is left.
+for (const form of document.querySelectorAll("[data-keep]")) {
+  const told = document.querySelector("[data-unsaved]");
+  const tell = () => {
+    form.dataset.changed = "";
+    told.textContent = told.dataset.unsaved;
+  };
+  const ask = (event) => {
+    if ("changed" in form.dataset) event.preventDefault();
+  };
+  for (const kind of ["input", "change"]) form.addEventListener(kind, tell);
+  form.addEventListener("submit", () => removeEventListener("beforeunload", ask));
+  addEventListener("beforeunload", ask);
+}
+
+// A link to a folded part opens it, in browsers that do not do so themselves.
+function unfold() {
+  const part = document.getElementById(location.hash.slice(1));
+  for (let one = part; one; one = one.parentElement) if (one instanceof HTMLDetailsElement) one.open = true;
+  part?.scrollIntoView();
+}
+addEventListener("hashchange", unfold);
 
 document.addEventListener("DOMContentLoaded", () => {
   if (window.htmx) document.documentElement.classList.add("htmx-is-here");

@@ -14,9 +14,9 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from subscriptions.models import Subscriber, Topic
+from subscriptions.models import WEEKDAYS_WORKING, Subscriber, Topic
 from subscriptions.preferences import CONTENTS, Choices, Wish
-from subscriptions.schedule import WEEKDAYS
+from subscriptions.schedule import WEEKDAYS, rhythm_in_words
 from subscriptions.web.fields import Address, CategoryList, NameList, PhraseList, same, show_text
 from subscriptions.web.time_zones import known_zones
 
@@ -28,6 +28,8 @@ LONGEST_PAUSE = timedelta(days=366)
 NO_ZONE = "Etc/Unknown"  # what browsers report that cannot tell their time zone
 BAIT = "website"  # a hidden field that only programs fill in
 OPENED_SALT = "broadsheet.form.opened"
+RHYTHMS = {"working": WEEKDAYS_WORKING, "daily": 0b1111111, "weekly": 0b0000001}  # as Choices.weekdays
+OTHER_DAYS = "days"  # those of the field weekdays
 
 Data = Mapping[str, Any] | QueryDict | None
 
@@ -43,12 +45,20 @@ class ChoicesForm(forms.Form):
     muted_authors = NameList()
     muted_categories = CategoryList()
     muted_topics = forms.MultipleChoiceField(required=False)
+    rhythm = forms.ChoiceField(
+        choices=[
+            ("working", gettext_lazy("Working days")),
+            ("daily", gettext_lazy("Every day")),
+            ("weekly", gettext_lazy("Once a week, on Monday")),
+            (OTHER_DAYS, gettext_lazy("Other days")),
+        ],
+        required=False,
+        error_messages={"invalid_choice": gettext_lazy("Choose how often from the list.")},
+    )
     weekdays = forms.MultipleChoiceField(
         choices=[(str(number), day) for number, day in enumerate(WEEKDAYS)],
-        error_messages={
-            "required": gettext_lazy("Choose at least one day of the week."),
-            "invalid_choice": gettext_lazy("Choose days from Monday to Sunday."),
-        },
+        required=False,  # but with other days
+        error_messages={"invalid_choice": gettext_lazy("Choose days from Monday to Sunday.")},
     )
     send_hour = forms.TypedChoiceField(
         choices=[(str(hour), f"{hour:02}:00") for hour in HOURS],
@@ -114,7 +124,24 @@ class ChoicesForm(forms.Form):
             raise ValidationError(message, params={"zone": show_text(zone)})
         return zone
 
+    def count_of(self, name: str) -> int:
+        """Count the entries of a field of several, as typed."""
+        value = self[name].value() or ()
+        return len(list(filter(str.strip, value.splitlines()))) if isinstance(value, str) else len(value)
+
+    def rhythm_in_words(self) -> str:
+        """Return ``on weekdays at 07:00`` for the valid days and hour so far; empty for an unfinished form."""
+        if self.is_bound:
+            return ""
+        return rhythm_in_words(weekdays=_bits(self.initial["weekdays"]), hour=self.initial["send_hour"])
+
     def clean(self) -> dict[str, Any]:
+        rhythm = self.cleaned_data.get("rhythm", OTHER_DAYS)
+        if rhythm in RHYTHMS:
+            self.cleaned_data["weekdays"] = _days(RHYTHMS[rhythm])
+            self.errors.pop("weekdays", None)
+        elif "weekdays" in self.cleaned_data and not self.cleaned_data["weekdays"]:
+            self.add_error("weekdays", _("Choose at least one day of the week."))
         for wanted in ("keywords", "authors", "categories", "topics"):
             self._refuse_both(wanted, MUTED[wanted])
         return self.cleaned_data
@@ -139,7 +166,7 @@ class ChoicesForm(forms.Form):
         given = self.cleaned_data if self.is_bound else {}
         simple: dict[str, Any] = {name: given[name] for name in ("zone", "send_hour", *CONTENTS) if name in given}
         if "weekdays" in given:
-            simple["weekdays"] = sum(1 << int(day) for day in set(given["weekdays"]))
+            simple["weekdays"] = _bits(given["weekdays"])
         return Choices(**simple, wishes=tuple(_wishes(given)))
 
 
@@ -167,10 +194,19 @@ def _wishes(given: Mapping[str, Any]) -> Iterable[Wish]:
             yield Wish(kind, value, stance)
 
 
+def _days(bits: int) -> list[str]:
+    return [str(day) for day in range(7) if bits >> day & 1]
+
+
+def _bits(days: Iterable[str]) -> int:
+    return sum(1 << int(day) for day in set(days))
+
+
 def values_of(choices: Choices) -> dict[str, Any]:
     """Return the values of a form's fields for these choices."""
     values: dict[str, Any] = {
-        "weekdays": [str(day) for day in range(7) if choices.weekdays >> day & 1],
+        "rhythm": next((name for name, days in RHYTHMS.items() if days == choices.weekdays), OTHER_DAYS),
+        "weekdays": _days(choices.weekdays),
         "send_hour": choices.send_hour,
         "zone": choices.zone,
         **{name: getattr(choices, name) for name in CONTENTS},

@@ -24,6 +24,7 @@ from subscriptions.web.forms import AddressForm, ChoicesForm, PauseForm, values_
 from subscriptions.web.sessions import reader_page
 from subscriptions.web.sign_in import mask_address
 from subscriptions.web.sign_up import TOO_MANY, next_digest_in_words
+from subscriptions.web.summary import summary_of
 from subscriptions.web.time_zones import zones_to_choose
 
 DONE = {
@@ -134,9 +135,12 @@ def preferences_page(
     """Render the preferences with what was typed; ``preview`` is for ``preview.html``."""
     now = timezone.now()
     today = local_date(reader.zone, now)
+    saved = Choices.of(reader, today=today)
+    form = form or ChoicesForm(initial=values_of(saved))
     context: dict[str, Any] = {
         "reader": reader,
-        "form": form or ChoicesForm(initial=values_of(Choices.of(reader, today=today))),
+        "form": form,
+        "summary": summary_of(saved, form.all_topics),
         "pausing": pausing or PauseForm(today=today),
         "moving": moving or AddressForm(),
         "zones": zones_to_choose(now.date()),

@@ -68,7 +68,9 @@ def test_a_reader_finds_it_signs_up_tunes_it_and_leaves(visitor: Visitor, site: 
     expect(page.get_by_role("alert")).to_be_visible()
     assert page.locator("form [name=email]").input_value() == "ada.okafor@localhost"
     assert "grasping" in page.get_by_label("Keywords").input_value()
-    assert page.get_by_role("checkbox", name="Robotics").is_checked()
+    assert page.get_by_label("Robotics").first.is_checked()
+    expect(page.locator("form [name=email]")).to_be_focused()  # the error is where the page is
+    expect(page.locator("form [name=email]")).to_be_in_viewport()
     visitor.look("sign-up-wrong")
     page.locator("form [name=email]").fill(ada)
     visitor.press("Subscribe")
@@ -99,15 +101,23 @@ def test_a_reader_finds_it_signs_up_tunes_it_and_leaves(visitor: Visitor, site: 
         visitor.press("Open my preferences")
     page.wait_for_url("**/preferences")
     visitor.look("preferences")
-    page.locator("#id_send_hour").select_option("9")
+    visitor.unfold("Days and hour")
+    with redrawn(visitor):
+        page.locator("#id_send_hour").select_option("9")
+    preview(visitor)
+    page.wait_for_timeout(300)
+    expect(page.get_by_text("Your changes are not saved yet.")).to_be_in_viewport()
+    visitor.look("preferences-changed")
     with redrawn(visitor):
         visitor.press("Save my choices")
     expect(page.get_by_text("Your choices are saved.")).to_be_visible()
     expect(page.locator(".lead")).to_contain_text("at 09:00 (Berlin time)")
 
     # A pause, and its end
+    visitor.unfold("Pause")
     visitor.press("Pause for two weeks")
     expect(page.locator(".lead")).to_contain_text("paused until")
+    visitor.unfold("Pause")
     visitor.look("paused")
     visitor.press("End the pause now")
     expect(page.get_by_text("Your digest is no longer paused.")).to_be_visible()
@@ -147,6 +157,7 @@ def test_a_reader_finds_it_signs_up_tunes_it_and_leaves(visitor: Visitor, site: 
     new = "ada@okafor.example"
     site.let_time_pass()
     visitor.open("/preferences")
+    visitor.unfold("Address")
     page.get_by_label("New address").fill(new)
     visitor.press("Send a link to it")
     expect(page.locator("strong").filter(has_text="we have sent it a mail with a link")).to_be_visible()
@@ -164,6 +175,7 @@ def test_a_reader_finds_it_signs_up_tunes_it_and_leaves(visitor: Visitor, site: 
     visitor.open(link(visitor.mail(new, after=1), "/s/"))
     visitor.press("Open my preferences")
     page.wait_for_url("**/preferences")
+    visitor.unfold("Your data")
     with page.expect_download() as download:
         visitor.follow("Export my data")
     kept = json.loads(Path(download.value.path()).read_text())
@@ -236,6 +248,7 @@ def core(visitor: Visitor, address: str) -> None:
     visitor.press("E-mail me a sign-in link")
     visitor.open(link(visitor.mail(address, after=2), "/s/"))
     visitor.press("Open my preferences")
+    visitor.unfold("Days and hour")
     page.locator("#id_send_hour").select_option("11")
     visitor.press("Save my choices")
     expect(page.locator(".lead")).to_contain_text("at 11:00")
@@ -260,13 +273,13 @@ def test_the_same_without_javascript(plain_visitor: Visitor) -> None:
 
 def test_without_javascript_a_button_draws_the_preview(plain_visitor: Visitor) -> None:
     page = plain_visitor.open("/subscribe")
-    page.locator("#id_topics").get_by_role("checkbox", name="Machine learning", exact=True).check()
+    plain_visitor.tick("Machine learning")
     page.get_by_label("Keywords").fill("grasping")
     plain_visitor.press("Show my digest")
     page.wait_for_url("**/preview*")
     assert page.locator("main h3").count() > 0
     assert page.get_by_label("Keywords").input_value() == "grasping"
-    assert page.locator("#id_topics").get_by_role("checkbox", name="Machine learning", exact=True).is_checked()
+    assert page.get_by_label("Machine learning", exact=True).first.is_checked()
     page.screenshot(path=PICTURES / "preview-without-javascript-1280-light.png", full_page=True)
     page.locator("form [name=email]").fill("wei@readers.example")  # from there one signs up as from the form
     page.wait_for_timeout(2_100)
@@ -285,17 +298,22 @@ def test_a_reader_signs_up_by_keyboard_alone(visitor: Visitor) -> None:
     keyboard.to(lambda: "Subscribe" in keyboard.here() and "/subscribe" in keyboard.leads_to())
     page.keyboard.press("Enter")
     page.wait_for_url("**/subscribe")
+    keyboard.to(lambda: "Computing and learning" in keyboard.here())
+    page.keyboard.press("Enter")
     keyboard.to(lambda: keyboard.named() == "topics")
     page.keyboard.press("Space")
     chosen = page.evaluate("document.activeElement.value")
     keyboard.to(lambda: keyboard.named() == "keywords")
     page.keyboard.type("grasping")
-    keyboard.to(lambda: keyboard.named() == "weekdays")
+    keyboard.to(lambda: "Days and hour" in keyboard.here())
+    page.keyboard.press("Enter")
+    keyboard.to(lambda: keyboard.named() == "rhythm")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
     keyboard.to(lambda: keyboard.named() == "send_hour")
     page.keyboard.press("ArrowDown")
     keyboard.to(lambda: keyboard.named() == "email")
     page.keyboard.type("keys@readers.example")
-    page.keyboard.press("Tab")
     page.wait_for_timeout(2_100)
     page.keyboard.press("Enter")
     page.wait_for_url("**/subscribe/sent")
@@ -308,6 +326,27 @@ def test_a_reader_signs_up_by_keyboard_alone(visitor: Visitor) -> None:
     page.wait_for_url("**/preferences")
     assert page.locator(f"#id_topics [value={chosen}]").is_checked()
     assert page.locator("#id_send_hour").input_value() == "8"
+    assert page.locator("[name=rhythm][value=weekly]").is_checked()
+
+
+def test_changes_that_are_not_saved_are_never_lost_in_silence(visitor: Visitor) -> None:
+    page, asked = visitor.page, []
+    visitor.sign_up("marek@readers.example")
+    visitor.open(link(visitor.mail("marek@readers.example"), "/c/"))
+    visitor.press("Confirm my subscription")
+    visitor.open("/preferences")
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.get_by_label("Keywords").fill("grasping")
+    expect(page.get_by_text("Your changes are not saved yet.")).to_be_in_viewport()
+    page.get_by_role("link", name="Topics").click(no_wait_after=True)
+    page.wait_for_timeout(500)
+    assert asked == ["beforeunload"]
+    assert page.url.endswith("/preferences")
+    visitor.press("Save my choices")
+    expect(page.locator("dl.chosen")).to_contain_text("“grasping”")
+    page.get_by_role("link", name="Topics").click()
+    page.wait_for_url("**/topics/")
+    assert asked == ["beforeunload"]
 
 
 class Keyboard:

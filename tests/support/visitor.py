@@ -176,11 +176,24 @@ class Visitor:
         """Fill in the long form as far as needed, and send it."""
         self.open("/subscribe")
         for name in topics:
-            self.page.locator("#id_topics").get_by_role("checkbox", name=name, exact=True).check()
+            self.tick(name)
         self.page.locator("form [name=email]").fill(address)
         self.page.wait_for_timeout(2_100)  # nobody is faster than that
         self.press("Subscribe")
         self.page.wait_for_url("**/subscribe/sent")
+
+    def tick(self, name: str) -> None:
+        """Tick a topic of the form, in its group, which is folded at first."""
+        group = self.page.locator("#id_topics details").filter(has=self.page.get_by_label(name, exact=True))
+        if group.get_attribute("open") is None:
+            group.locator("summary").click()
+        group.get_by_label(name, exact=True).check()
+
+    def unfold(self, title: str) -> None:
+        """Open the part of a form with this title."""
+        part = self.page.locator("details.fold").filter(has=self.page.locator("summary", has_text=title)).first
+        if part.get_attribute("open") is None:
+            part.locator("summary").first.click()
 
     def mail(self, address: str, *, after: int = 0) -> EmailMessage:
         return self.site.next_mail(address, after=after)

@@ -130,7 +130,7 @@ def test_without_javascript_the_whole_page_comes_back_with_everything_that_was_t
     status, page = post(client, htmx=False, topics=["robotics"], muted="ash\ndust", max_papers="7", email="mona@")
     assert status == 200
     assert ROBOT.title in page
-    assert re.search(r'<section id="preview"[^>]*aria-live="polite"', page)
+    assert re.search(r'<div id="preview"[^>]*aria-live="polite"', page)
     assert 'value="robotics" checked' in page
     assert "laundry</textarea>" in page
     assert "ash\ndust</textarea>" in page

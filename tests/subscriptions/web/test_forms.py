@@ -299,6 +299,25 @@ def test_a_pause_without_a_sensible_end_is_refused(typed: dict[str, str], senten
     assert sentence in str(form.errors)
 
 
+@pytest.mark.parametrize(
+    ("rhythm", "bits"),
+    [("working", 0b0011111), ("daily", 0b1111111), ("weekly", 1), ("days", 0b0000101), (None, 0b0000101)],
+)
+def test_how_often_is_a_common_choice_or_days_of_ones_own(rhythm: str | None, bits: int) -> None:
+    form = ChoicesForm(query({**WHEN, "weekdays": ["0", "2"], **({"rhythm": rhythm} if rhythm else {})}))
+    assert form.is_valid(), form.errors
+    assert form.choices().weekdays == bits
+    assert values_of(form.choices())["rhythm"] == (rhythm or "days")
+
+
+def test_a_common_choice_needs_no_days_and_other_days_need_one() -> None:
+    without = {name: value for name, value in WHEN.items() if name != "weekdays"}
+    assert ChoicesForm(query({**without, "rhythm": "weekly"})).choices().weekdays == 1
+    wrong = ChoicesForm(query({**without, "rhythm": "days"}))
+    assert wrong.errors["weekdays"] == ["Choose at least one day of the week."]
+    assert "Choose how often" in str(ChoicesForm(query({**WHEN, "rhythm": "hourly"})).errors["rhythm"])
+
+
 # Anything ------------------------------------------------------------------------------------------------------------
 
 hurtful = st.sampled_from(
@@ -315,6 +334,7 @@ FIELDS = st.fixed_dictionaries(
         **dict.fromkeys(("send_hour", "max_papers", "hype"), typed | st.integers(-3, 130).map(str)),
         **dict.fromkeys(("topics", "muted_topics", "weekdays", "quiet_days"), several),
         "zone": typed | st.sampled_from(["Europe/Berlin", "UTC"]),
+        "rhythm": typed | st.sampled_from(["working", "daily", "weekly", "days"]),
         "short": st.just("1"),
     },
 )

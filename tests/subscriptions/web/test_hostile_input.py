@@ -113,7 +113,17 @@ CHOSEN: dict[str, list[str]] = {  # what a decent form sends
     "max_papers": ["10"],
     "hype": ["50"],
 }
-SOMETIMES = ["email", "website", "opened", "short", "muted_topics", "muted_authors", "csrfmiddlewaretoken", "_method"]
+SOMETIMES = [
+    "rhythm",
+    "email",
+    "website",
+    "opened",
+    "short",
+    "muted_topics",
+    "muted_authors",
+    "csrfmiddlewaretoken",
+    "_method",
+]
 
 
 @st.composite

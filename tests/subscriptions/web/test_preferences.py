@@ -93,6 +93,38 @@ def test_a_form_saved_wrongly_keeps_what_was_typed_and_changes_nothing(ada: Subs
     assert Choices.of(ada) == before
 
 
+def test_a_part_with_an_error_is_open_and_its_first_wrong_field_has_the_focus(visit: Client) -> None:
+    html = visit.post("/preferences", {**WHEN, "send_hour": "3", "max_papers": "99"}).content.decode()
+    folds = re.findall(r'<details class="fold"[^>]*?( open)?>\s*<summary>([^<]+?)\s*<', html)
+    assert [title for is_open, title in folds if is_open] == ["Days and hour", "The mail"]
+    assert len(re.findall(r" autofocus", html)) == 1
+    assert re.search(r'<select name="send_hour"[^>]* autofocus', html)
+    assert "Your changes are not saved yet." in html.partition('class="unsaved"')[2].partition(">")[2].partition("<")[0]
+
+
+def test_what_is_saved_is_said_in_a_few_lines_on_top(ada: Subscriber, visit: Client) -> None:
+    topic("Tides")
+    fields = {
+        **WHEN,
+        "topics": ["tides"],
+        "keywords": "grasping",
+        "authors": "Ada Example",
+        "muted": "hype",
+        "layout": "full",
+    }
+    page = visit.post("/preferences", fields, follow=True).content.decode()
+    top = " ".join(re.sub("<[^>]+>", " ", page.partition('class="facts chosen"')[2].partition("</dl>")[0]).split())
+    assert "Papers about “grasping”, Tides, Ada Example Left out “hype”" in top
+    assert "When on Mondays and Wednesdays at 06:00, Berlin time" in top
+    assert "Mail at most 8 papers, with abstracts" in top
+
+
+def test_many_wishes_are_counted_on_top(visit: Client) -> None:
+    words = ", ".join(f"word{number}" for number in range(40))
+    page = visit.post("/preferences", {**WHEN, "keywords": words}, follow=True).content.decode()
+    assert "“word11”, 28 more" in page
+
+
 def test_a_notice_is_one_of_ours(visit: Client) -> None:
     assert "notice good" not in visit.get("/preferences?done=<script>").content.decode()
 
