@@ -24,7 +24,7 @@ from subscriptions.mail.mailer import message_to
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
 from subscriptions.tokens import sender_of
-from tests.benchmarks.contenders import Questions, Stopwatch, peak_megabytes
+from tests.benchmarks.driver import Questions, Stopwatch, peak_megabytes
 
 
 def rows_of(ids: Sequence[int]) -> list[Delivery]:

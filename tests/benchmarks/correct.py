@@ -1,6 +1,7 @@
 """Whether mails are right: no figure of ``./run bench`` is printed before a thousand of them were looked at here.
 
-Each is parsed, and held against its delivery's row, the papers and the reader in the database, and the full render.
+Each is parsed, and held against its delivery's row, the papers and the reader in the database, and the full render, of
+which ours must have the very octets in the head and in each decoded part.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import email
 import email.policy
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.message import EmailMessage
+from functools import partial
 from html.parser import HTMLParser
 from itertools import islice
 from pathlib import Path
@@ -22,7 +24,8 @@ from digest.compose.emails import Mails, digest_of, reader_of
 from digest.compose.size_limit import fit
 from digest.models import Delivery, Paper
 from subscriptions import tokens
-from tests.benchmarks.contenders import Questions
+from tests.benchmarks.composing import octets as made
+from tests.benchmarks.driver import Questions
 
 PURPOSES = {
     "unsubscribe": tokens.UNSUBSCRIBE,
@@ -42,7 +45,10 @@ class Wrong(Exception):
     """What is not as it should be in a mail, in a few words."""
 
 
-def check_folder(folder: str, limit: int) -> dict[str, Any]:
+Check = Callable[[bytes, Delivery, Mails], None]
+
+
+def check_folder(folder: str, limit: int, by: Check) -> dict[str, Any]:
     """Look at the first ``limit`` mails in a folder: how many are right, and what is wrong with the first that is not."""
     files = sorted(Path(folder).iterdir())[:limit]
     mails, done, ids = Mails(), 0, set[str]()
@@ -56,7 +62,7 @@ def check_folder(folder: str, limit: int) -> dict[str, Any]:
                 name = str(parsed[path]["Message-ID"])
                 _expect("a delivery with its Message-ID", name in rows and name not in ids, True)
                 ids.add(name)
-                check(octets, rows[name], mails)
+                by(octets, rows[name], mails)
             except Wrong as wrong:
                 return {"right": done, "wrong": f"{path}: {wrong}"}
             done += 1
@@ -68,16 +74,51 @@ def parse(octets: bytes) -> EmailMessage:
 
 
 def check(octets: bytes, row: Delivery, mails: Mails) -> None:
-    """Raises Wrong for the first thing that a reader, a mail program or a list's rules would stumble over."""
+    """Raises Wrong also where an octet of the head or of a decoded part is another than in the full render.
+
+    Encoded parts may differ: ours are joined from encoded pieces, and each ends in a line break of its own.
+    """
+    check_words(octets, row, mails)
+    full = made(row, fit(digest_of(row, mails.cards_of(row), reader_of(row)))[1])
+    for what, one, other in zip(("head", "text", "HTML"), _octets(octets), _octets(full), strict=True):
+        if one != other:
+            at = next((place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), 0)
+            _expect(f"octet {at} of the {what}, and those after it", one[at : at + 60], other[at : at + 60])
+
+
+def _octets(mail: bytes) -> list[bytes]:
+    """Return a mail's head as it is, and its two parts as octets that a mail program decodes."""
+    parts = cast(Iterator[EmailMessage], parse(mail).iter_parts())
+    return [mail.partition(b"\r\n\r\n")[0], *(cast(bytes, part.get_payload(decode=True)) for part in parts)]
+
+
+def check_ordinary(octets: bytes, row: Delivery, mails: Mails) -> None:
+    """Raises Wrong where a mail of ordinary.py is broken, or not this reader's."""
+    message, (text, html) = _parts(octets)
+    _expect("To", str(message["To"]), row.subscriber.email)
+    ours = [url for url in Links(html).targets if url.startswith(f"{settings.SITE_URL}/")]
+    wanted = {("unsubscribe", row.subscriber.public_id), ("ask_for_link", row.subscriber.public_id)}
+    _expect("links of ours", {_opened(url) for url in ours}, wanted)
+    _expect("papers in HTML", html.count("<h2"), row.paper_count)
+    _expect("papers in the text", len(re.findall(r"^\d+\. ", text, re.MULTILINE)), row.paper_count)
+
+
+def _parts(octets: bytes) -> tuple[EmailMessage, list[str]]:
+    """Return a mail, and its text and HTML."""
     _expect("a line's octets", max(map(len, octets.split(b"\r\n"))) <= LONGEST, True)
     _expect("bare line ends", len(re.findall(rb"(?<!\r)\n|\r(?!\n)", octets)), 0)
-    message, reader = parse(octets), row.subscriber
+    message = parse(octets)
     _expect("defects", [*message.defects, *(defect for part in message.walk() for defect in part.defects)], [])
-    _check_headers(message, row)
     _expect("parts", [part.get_content_type() for part in message.iter_parts()], ["text/plain", "text/html"])
-    text, html = (
-        part.get_content().replace("\r\n", "\n") for part in cast(Iterator[EmailMessage], message.iter_parts())
-    )
+    parts = cast(Iterator[EmailMessage], message.iter_parts())
+    return message, [part.get_content().replace("\r\n", "\n") for part in parts]
+
+
+def check_words(octets: bytes, row: Delivery, mails: Mails) -> None:
+    """Raises Wrong for the first thing that a reader, a mail program or a list's rules would stumble over."""
+    message, (text, html) = _parts(octets)
+    reader = row.subscriber
+    _check_headers(message, row)
     full = fit(digest_of(row, mails.cards_of(row), reader_of(row)))[1]
     _expect("the text part", _words(text), _words(full.text))
     _expect("the HTML part", _words(html), _words(full.html))
@@ -182,4 +223,5 @@ def _expect(what: str, found: object, wanted: object) -> None:
 
 
 def questions() -> Questions:
-    return {"check": check_folder}
+    checks: dict[str, Check] = {"check": check, "check_words": check_words, "check_ordinary": check_ordinary}
+    return {name: partial(check_folder, by=by) for name, by in checks.items()}

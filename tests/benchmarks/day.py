@@ -28,14 +28,15 @@ def create_edition(*, papers: int = PAPERS, older: int = OLDER) -> Edition:
     """Store and open a day of that many papers; as many ``older`` ones as given tell how rare words are."""
     seed_topics()
     dice = random.Random(7)  # noqa: S311 (the same day each time)
-    _store(dice, NOW - timedelta(days=20), number=1, count=older)
-    _store(dice, NOW, number=20_001, count=papers)
+    store_day(dice, NOW - timedelta(days=20), number=1, count=older)
+    store_day(dice, NOW, number=20_001, count=papers)
     Source.objects.update(active=False)  # nothing may leave this machine
     edition, _ = open_edition.open_edition(NOW.date(), now=NOW)
     return edition
 
 
-def _store(dice: random.Random, moment: datetime, *, number: int, count: int) -> None:
+def store_day(dice: random.Random, moment: datetime, *, number: int, count: int) -> None:
+    """Store so many papers of that day, numbered from ``number``, of which the first are on Hugging Face too."""
     papers = list(archive.invented(dice, moment, number=number, count=count))
     for place, part in enumerate(ARXIV):
         some = papers[place :: len(ARXIV)]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.contenders import CORE, Contender, a_core
+from tests.benchmarks.contenders import Contender, a_core
+from tests.benchmarks.driver import CORE
+from tests.support.paths import ROOT
 from tests.support.processes import SET_UP
 from tests.support.services import Installation, empty_database, postgres, postgres_binaries
 from tests.support.smtp_sink import Sink, sink
@@ -57,11 +60,13 @@ class NotRight(Exception):
 
 
 @contextmanager
-def installation(*, in_postgres: bool = False, **settings: str) -> Iterator[Installation]:
-    """An installation with its tables."""
+def installation(
+    *, in_postgres: bool = False, python: str = sys.executable, root: Path = ROOT, **settings: str
+) -> Iterator[Installation]:
+    """An installation with its tables, by default of this tree."""
     with tempfile.TemporaryDirectory(prefix="broadsheet-") as folder, _database(in_postgres) as database_url:
         made = Installation.at(
-            Path(folder), **{CORE: str(a_core()), "DATABASE_URL": database_url}, **SENDER, **settings
+            Path(folder), python, root, **{CORE: str(a_core()), "DATABASE_URL": database_url}, **SENDER, **settings
         )
         made.run("manage.py", "migrate", "-v0")
         yield made
@@ -76,9 +81,9 @@ def _database(in_postgres: bool) -> Iterator[str]:
         yield url
 
 
-def fill(place: Installation, script: str) -> str:
-    """Run a script about ``day`` in the installation; what it printed."""
-    return place.run("-c", f"{SET_UP}from tests.benchmarks import day\n{script}")
+def fill(place: Installation, script: str, *, module: str = "tests.benchmarks.day") -> str:
+    """Run a script about ``day``, by default the invented one, in the installation; what it printed."""
+    return place.run("-c", f"{SET_UP}import {module} as day\n{script}")
 
 
 @contextmanager
@@ -90,9 +95,9 @@ def mail_server(*arguments: str, keep: Path | None = None, module: str = "tests.
         yield one
 
 
-def check(place: Installation, folder: Path, limit: int) -> None:
-    """Raises NotRight unless that many mails in the folder are right."""
+def check(place: Installation, folder: Path, limit: int, *, by: str = "check") -> None:
+    """Raises NotRight unless that many mails in the folder are right, ``by`` a question of ``correct``."""
     with Contender("tests.benchmarks.correct", environment=place.environment) as gate:
-        found = gate.ask("check", folder=str(folder), limit=limit)
+        found = gate.ask(by, folder=str(folder), limit=limit)
     if found["wrong"]:
         raise NotRight(found["wrong"])

@@ -23,6 +23,9 @@ from tests.support.services import postgres_binaries
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="a small day and few repeats: the figures say little")
     parser.add_argument("--only", choices=["composing", "sending"], help="half of it")
+    parser.add_argument(
+        "--against", metavar="REV", default="", help="also run that revision (such as 5de826d) in turns"
+    )
     parser.add_argument("--postgres", action="store_true", help="send from a private PostgreSQL instead of SQLite")
     parser.add_argument("--papers", type=int, default=Size().papers, help="in the edition (default: 1000)")
     parser.add_argument("--readers", type=int, default=Size().readers, help="to send to (default: 10000)")
@@ -31,6 +34,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, out: Console) -> Result:
     if given.postgres:
         require_postgres()
+    if given.against and given.only == "composing":
+        raise Refused("--against measures sending: leave --only composing out")
     size = QUICK if given.quick else replace(Size(), papers=given.papers, readers=given.readers)
     found: dict[str, Any] = {"size": asdict(size)}
     marks: list[Mark] = []
@@ -41,12 +46,13 @@ def run(given: argparse.Namespace, out: Console) -> Result:
             marks += composing_race.tell(out, found["composing"])
         if given.only != "composing":
             with progress() as bar:
-                found["sending"] = pipeline_race.race(size, bar, in_postgres=given.postgres)
-            marks += pipeline_race.tell(out, found["sending"], size)
+                sent = pipeline_race.race(size, bar, in_postgres=given.postgres, against=given.against)
+            found |= pipeline_race.figures(sent)
+            marks += pipeline_race.tell(out, sent, size)
     except NotRight as wrong:
         return Result({}, why_not=f"no figures, since a mail is not right. {wrong}")
     tell_marks(out, marks)
-    return Result(found | {"marks": [asdict(mark) | {"verdict": mark.verdict} for mark in marks]})
+    return Result(found | {"marks": [mark.as_json() for mark in marks]})
 
 
 def require_postgres() -> None:

@@ -15,7 +15,7 @@ OTHER = "other"
 
 
 class Phases:
-    """CPU seconds, calls and queries by phase, of the last run under :meth:`all`."""
+    """CPU seconds, calls and queries by phase, of what ran under :meth:`all`."""
 
     def __init__(self) -> None:
         self.cpu: Counter[str] = Counter()
@@ -37,12 +37,15 @@ class Phases:
 
         setattr(owner, name, staticmethod(counted) if getattr(watched, "__self__", None) is owner else counted)
 
-    @contextmanager
-    def all(self) -> Iterator[None]:
-        """Measure what runs in this block; what was measured before is forgotten."""
+    def forget(self) -> None:
         for counts in (self.cpu, self.calls, self.queries):
             counts.clear()
-        self.database, self._since = 0.0, time.process_time()
+        self.database = 0.0
+
+    @contextmanager
+    def all(self) -> Iterator[None]:
+        """Measure what runs in this block, and add it to what was measured since :meth:`forget`."""
+        self._since = time.process_time()
         with connection.execute_wrapper(self._query):
             yield
         self._turn()

@@ -1,32 +1,29 @@
 """The whole way of a day's digests, from readers to a mail server: the contenders of ``./run bench``.
 
-``ours`` is what the service does: plan everybody, then deliver what is open. ``afternoon`` is afternoon.py. ``ceiling``
-hands over finished octets through the same client. All talk to the mail server whose port they are told.
+``ours`` is what the service does: plan everybody, then deliver what is open; ``phases`` is the same, with a look at where
+its time goes. ``full`` is full_render.py, ``ordinary`` and ``post_office`` are ordinary.py. ``ceiling`` hands over finished
+octets through the same client. All talk to the mail server whose port they are told.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db import connection
 
 from digest.delivery import plan, send, throttle
 from digest.editions import selection
 from digest.editions.candidate_pool import CandidatePool
-from digest.models import Batch, Delivery, DeliveryContent
 from subscriptions.mail.backends import smtp
 from subscriptions.mail.mailer import Mailer
 from subscriptions.models import Subscriber
-from tests.benchmarks.afternoon import Afternoon
-from tests.benchmarks.contenders import Questions, Stopwatch, forget_peak, peak_megabytes
-from tests.benchmarks.day import NOW
+from tests.benchmarks import names_today
+from tests.benchmarks.driver import Questions, Stopwatch, forget_deliveries, forget_peak, peak_megabytes, sending
 from tests.benchmarks.phases import Phases
 
 ONCE = "the week's papers"  # read and weighed once, however many readers there are
@@ -49,42 +46,40 @@ WATCHED = [  # function, phase
 DATABASE = ("plan: load", "plan: write", "deliver: lease", "deliver: take", "deliver: record", "deliver: throttle")
 
 
-def ours() -> Callable[[Sequence[int]], dict[str, Any]]:
-    phases = Phases()
-    for owner, name, phase in WATCHED:
-        phases.watch(owner, name, phase)
+class Watched:
+    """Today's names, with the phases of each run."""
 
-    def run(ids: Sequence[int]) -> dict[str, Any]:
-        began = time.monotonic()
+    NOW, ONCE, TABLES = names_today.NOW, names_today.ONCE, names_today.TABLES
 
-        def clock() -> datetime:
-            return NOW + timedelta(seconds=time.monotonic() - began)
+    def __init__(self) -> None:
+        self.phases = Phases()
+        for owner, name, phase in WATCHED:
+            self.phases.watch(owner, name, phase)
 
-        with phases.all():
-            plan.plan(NOW, ids, issue_date=NOW.date())
-            planned = time.perf_counter()
-            outcomes = send.deliver_all(clock=clock)
+    def plan(self, ids: Sequence[int]) -> None:
+        self.phases.forget()
+        with self.phases.all():
+            names_today.plan(ids)
+
+    def deliver(self, clock: Callable[[], datetime]) -> int:
+        with self.phases.all():
+            return names_today.deliver(clock)
+
+    def told(self) -> dict[str, Any]:
+        """Return CPU seconds, calls and queries by phase, and the CPU seconds within the database's driver."""
         return {
-            "mails": outcomes.counts[Delivery.Status.ACCEPTED],
-            "once": phases.cpu[ONCE],
-            "delivering": time.perf_counter() - planned,
-            "phases": phases.cpu,
-            "calls": phases.calls,
-            "queries": phases.queries,
-            "database": sum(phases.cpu[phase] for phase in DATABASE),
-            "driver": phases.database,
+            "phases": self.phases.cpu,
+            "calls": self.phases.calls,
+            "queries": self.phases.queries,
+            "database": sum(self.phases.cpu[phase] for phase in DATABASE),
+            "driver": self.phases.database,
         }
 
-    return run
 
-
-def afternoon() -> Callable[[Sequence[int]], dict[str, Any]]:
-    def run(ids: Sequence[int]) -> dict[str, Any]:
-        with Stopwatch() as once:
-            way = Afternoon()
-        return {"mails": way.send(ids), "once": once.cpu}
-
-    return run
+def phases() -> Questions:
+    watched = Watched()
+    run = sending(watched)["run"]
+    return {"run": lambda **given: run(**given) | watched.told()}
 
 
 class Finished(EmailMessage):
@@ -101,46 +96,49 @@ class Finished(EmailMessage):
         return self._octets
 
 
-def ceiling(folder: str) -> Callable[[Sequence[int]], dict[str, Any]]:
+def ceiling(folder: str) -> Callable[[Sequence[int]], int]:
     mails = [Finished(path.read_bytes()) for path in sorted(Path(folder).iterdir())]
 
-    def run(ids: Sequence[int]) -> dict[str, Any]:
+    def run(ids: Sequence[int]) -> int:
         backend = smtp.EmailBackend()
         for one in islice(cycle(mails), len(ids)):
             backend.open()
             backend.send_messages([one])
         backend.close()
-        return {"mails": len(ids), "once": 0.0}
+        return len(ids)
 
     return run
 
 
-def questions(name: str, *arguments: str) -> Questions:
-    contenders: dict[str, Callable[..., Callable[[Sequence[int]], dict[str, Any]]]] = {
-        "ours": ours,
-        "afternoon": afternoon,
-        "ceiling": ceiling,
-    }
-    start = time.process_time()
-    deliver = contenders[name](*arguments)
+def full() -> Callable[[Sequence[int]], int]:
+    from tests.benchmarks.full_render import FullRender
+
+    return FullRender().send
+
+
+def others(name: str, *arguments: str) -> Questions:
+    """Answer for a contender that sends to one reader after another; what it does once is done before it is asked."""
+    from tests.benchmarks import ordinary
+
+    start = Stopwatch()
+    with start:
+        ways = {"full": full, "ordinary": ordinary.ordinary, "post_office": ordinary.post_office, "ceiling": ceiling}
+        send = ways[name](*arguments)  # type: ignore[operator]
 
     def run(count: int, port: int) -> dict[str, Any]:
-        """Send to ``count`` readers as if nobody had written to them today, through the mail server on that port."""
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
         ids = list(Subscriber.objects.order_by("pk").values_list("pk", flat=True)[:count])
-        forget_deliveries()
+        forget_deliveries(names_today)
         forget_peak()
         with Stopwatch() as watch:
-            done = deliver(ids)
-        return {**done, "cpu": watch.cpu, "wall": watch.wall, "peak": peak_megabytes(), "start": start}
+            mails = send(ids)
+        peak = peak_megabytes()
+        return {"mails": mails, "once": 0.0, "cpu": watch.cpu, "wall": watch.wall, "peak": peak, "start": start.cpu}
 
     return {"run": run}
 
 
-def forget_deliveries() -> None:
-    for rows in (DeliveryContent.objects.all(), Delivery.objects.all(), Batch.objects.all()):
-        rows._raw_delete(rows.db)  # else Django reads each of them first, and their memory counts as ours
-    Subscriber.objects.update(next_send_at=NOW, last_issue_date=None, last_digest_at=NOW - timedelta(days=1))
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE")
+def questions(name: str, *arguments: str) -> Questions:
+    if name == "ours":
+        return sending(names_today)
+    return phases() if name == "phases" else others(name, *arguments)

@@ -1,76 +1,142 @@
-"""The whole pipeline, from readers to a mail server: ours, the afternoon way, and the ceiling, all on one core.
+"""The whole pipeline, from readers to a mail server: ours beside its ceiling, an earlier revision and other ways.
 
-What is done once an edition and starting up are taken off. A mail a second is one of a core's seconds, of which the
-client and the mail server each take their part: what the neighbours of this machine do is not in it.
+All take turns on one core. What is done once an edition and starting up are taken off. A mail a second is one of a
+core's seconds, of which the client and the mail server each take their part: what the neighbours of this machine do is
+not in it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
 
+from tests.benchmarks.command_line import Refused
 from tests.benchmarks.contenders import Contender
 from tests.benchmarks.ground import NotRight, Size, check, fill, installation, mail_server
 from tests.benchmarks.report import Mark, Spread, table
+from tests.benchmarks.revision import install, laid_out
 from tests.support.services import Installation
 from tests.support.smtp_sink import Sink, stall
 
 PIPELINE = "tests.benchmarks.pipeline"
-ROWS = {"ours": "ours: plan and deliver", "afternoon": "the afternoon way", "ceiling": "ceiling: finished octets"}
+ROWS = {
+    "ceiling": "ceiling: finished octets",
+    "ours": "ours: plan and deliver",
+    "against": "ours at {revision}",
+    "full": "a full render of our own templates",
+    "ordinary": "an ordinary Django way",
+    "post_office": "django-post-office 3.12",
+}
+POST_OFFICE = ["--no-deps", "django-post-office==3.12.0", "nh3"]
+SLOW = ("full", "ordinary", "post_office")
 SPARE = 1.1  # readers for each mail: some have nothing that matches
+GATED = {"ours": "check", "full": "check_words", "ordinary": "check_ordinary", "post_office": "check_ordinary"}
 Runs = list[dict[str, Any]]
 
 
-def race(size: Size, progress: Progress, *, in_postgres: bool = False) -> dict[str, Any]:
-    """The runs of each contender, those with more readers, and the one through a provider's interface.
+@dataclass(frozen=True, slots=True)
+class Race:
+    """The runs of each contender by name, the revision that ours was held against, and who could not take part, and why.
 
-    Raises NotRight.
+    ``stuffed`` are the lines that began with a dot in the mails of ours that were looked at.
     """
-    everybody = size.readers * max(size.growth, default=1)
+
+    runs: dict[str, Runs]
+    revision: str
+    missing: dict[str, str]
+    stuffed: int
+
+
+def race(size: Size, progress: Progress, *, in_postgres: bool = False, against: str = "") -> Race:
+    """Let all contenders run in turns, then ours with its phases, with more readers, and through a provider's interface.
+
+    Raises NotRight, and Refused where the revision ``against`` cannot be laid out.
+    """
     runs: dict[str, Runs] = defaultdict(list)
-    with installation(in_postgres=in_postgres, MAIL_PROVIDER="smtp", SMTP_URL="smtp://127.0.0.1:25") as place:
-        task = progress.add_task("Sending: making a day and its readers", total=None)
-        fill(
-            place,
-            f"day.create_edition(papers={size.papers}, older={size.papers})\nday.sign_up({max(everybody, _spare(size))})",
+    settings: dict[str, Any] = {"in_postgres": in_postgres, "MAIL_PROVIDER": "smtp", "SMTP_URL": "smtp://127.0.0.1:25"}
+    with ExitStack() as stack:
+        task = progress.add_task("Sending: laying out the contenders", total=None)
+        earlier = stack.enter_context(laid_out(against)) if against else None
+        place = stack.enter_context(installation(**settings))
+        missing = {} if (packages := _post_office(place)) else {"post_office": "its package cannot be had here"}
+        progress.update(task, description="Sending: making a day and its readers")
+        filled = (
+            f"day.fill(papers={size.papers}, readers={max(size.readers * max(size.growth, default=1), _spare(size))})"
         )
-        progress.update(
-            task, description="Sending", total=len(ROWS) * size.sendings + sum(size.growth) + 3, completed=0
-        )
-        with ExitStack() as stack:
-            contenders = _enter(stack, place, size, progress, task)
-            one = stack.enter_context(mail_server())
-            for _ in range(size.sendings):
-                for name, contender in contenders.items():
-                    count = size.slow_readers if name == "afternoon" else size.readers
-                    runs[name].append(_run(contender, one, count))
-                    progress.advance(task)
-            for times in size.growth:
-                runs[f"{times}x"].append(_run(contenders["ours"], one, times * size.readers))
-                progress.advance(task, times)
+        fill(place, filled, module="tests.benchmarks.names_today")
+        starts: dict[str, Callable[[], Contender]] = {
+            "ours": lambda: Contender(PIPELINE, "ours", environment=place.environment),
+            "full": lambda: Contender(PIPELINE, "full", environment=place.environment),
+            "ordinary": lambda: Contender(PIPELINE, "ordinary", environment=place.environment),
+            "ceiling": lambda: Contender(PIPELINE, "ceiling", str(place.var / "ours"), environment=place.environment),
+        }
+        if packages:
+            starts["post_office"] = lambda: Contender(PIPELINE, "post_office", environment=packages.environment)
+        if earlier:
+            old = stack.enter_context(installation(python=earlier.python, root=earlier.root, **settings))
+            fill(old, filled, module=earlier.names)
+            starts["against"] = lambda: Contender(
+                earlier.names, environment=old.environment, python=earlier.python, root=earlier.root
+            )
+        turns = len(starts) * (size.sendings + 1) + sum(size.growth) + 2
+        progress.update(task, description="Sending", total=turns, completed=0)
+        contenders, stuffed = {}, {}
+        for name, start in starts.items():
+            contenders[name] = stack.enter_context(start())
+            stuffed[name] = _warm_up(name, contenders[name], place, size)
+            progress.advance(task)
+        one = stack.enter_context(mail_server())
+        for _ in range(size.sendings):
+            for name, contender in contenders.items():
+                runs[name].append(_run(contender, one, size.slow_readers if name in SLOW else size.readers))
+                progress.advance(task)
+        for times in size.growth:
+            runs[f"{times}x"].append(_run(contenders["ours"], one, times * size.readers))
+            progress.advance(task, times)
+        with Contender(PIPELINE, "phases", environment=place.environment) as phases:
+            _run(phases, one, _spare(size))
+            runs["phases"] += [_run(phases, one, size.readers) for _ in range(2)]
         runs["api"].append(_by_api(place, size))
         progress.remove_task(task)
-    return dict(runs)
+    return Race(dict(runs), earlier.name if earlier else "", missing, stuffed["ours"])
 
 
-def _enter(stack: ExitStack, place: Installation, size: Size, progress: Progress, task: Any) -> dict[str, Contender]:
-    """The contenders, warmed up by the mails that are looked at."""
-    contenders = {}
-    for name in ("ours", "afternoon"):
-        contender = stack.enter_context(Contender(PIPELINE, name, environment=place.environment))
-        folder = place.var / name
-        with mail_server("--keep-most", str(size.looked_at), keep=folder) as one:
-            _run(contender, one, _spare(size))
-        check(place, folder, size.looked_at)
-        contenders[name] = contender
-        progress.advance(task)
-    finished = str(place.var / "ours")
-    contenders["ceiling"] = stack.enter_context(Contender(PIPELINE, "ceiling", finished, environment=place.environment))
-    return contenders
+def _post_office(place: Installation) -> Installation | None:
+    """Return the installation with django-post-office in a folder of its own; None without a package index."""
+    folder = place.var / "packages"
+    try:
+        install(POST_OFFICE, "django-post-office", target=folder)
+    except Refused:
+        return None
+    settings = {
+        "DJANGO_SETTINGS_MODULE": "tests.benchmarks.post_office_settings",
+        "PYTHONPATH": f"{place.environment['PYTHONPATH']}:{folder}",
+    }
+    found = Installation(place.var, place.environment | settings)
+    found.run("manage.py", "migrate", "post_office", "-v0")
+    return found
+
+
+def _warm_up(name: str, contender: Contender, place: Installation, size: Size) -> int:
+    """Let a contender send the mails that are looked at; how many of their lines began with a dot.
+
+    Raises NotRight unless they are as they should be.
+    """
+    folder = place.var / name
+    with mail_server("--keep-most", str(size.looked_at), keep=folder) as one:
+        _run(contender, one, _spare(size))
+        counts = one.counts()
+    if name in GATED:
+        if bare := counts["bare_dots"]:
+            raise NotRight(f"{name}: {bare} lines began with a dot that was not doubled.")
+        check(place, folder, size.looked_at, by=GATED[name])
+    return int(counts["stuffed_lines"])
 
 
 def _spare(size: Size) -> int:
@@ -83,7 +149,8 @@ def _run(contender: Contender, one: Sink, count: int) -> dict[str, Any]:
     after = one.counts()
     if (taken := after["mails"] - before["mails"]) != done["mails"] or not taken:
         raise NotRight(f"{contender.name} says that {done['mails']} mails left, and {taken} arrived.")
-    return done | {"sink": after["cpu"] - before["cpu"], "readers": count}
+    octets = after["octets"] - before["octets"]
+    return done | {"sink": after["cpu"] - before["cpu"], "octets": octets, "readers": count}
 
 
 def _by_api(place: Installation, size: Size) -> dict[str, Any]:
@@ -112,8 +179,9 @@ def pace(run: dict[str, Any]) -> float:
     return float(run["mails"] / (run["cpu"] - run["once"] + run["sink"]))
 
 
-def tell(out: Console, runs: dict[str, Runs], size: Size) -> list[Mark]:
+def tell(out: Console, found: Race, size: Size) -> list[Mark]:
     """Print the tables; what they come to."""
+    runs = found.runs
     spread = {name: Spread(tuple(map(client, some))) for name, some in runs.items()}
     paces = {name: Spread(tuple(map(pace, some))) for name, some in runs.items()}
     table(
@@ -124,28 +192,37 @@ def tell(out: Console, runs: dict[str, Runs], size: Size) -> list[Mark]:
             "CPU us a mail",
             "sink us",
             "mails/s of a core",
-            "mails/s seen",
-            "x CPU",
+            "ours: x less CPU",
             "x mails/s",
+            "octets",
             "once, s",
             "peak MB",
         ),
         [
             (
-                words,
+                words.format(revision=found.revision),
                 str(spread[name]),
                 f"{Spread(tuple(one['sink'] / one['mails'] * 1e6 for one in runs[name])).middle:,.0f}",
-                str(paces[name]),
-                f"{Spread(tuple(one['mails'] / one['wall'] for one in runs[name])).middle:,.0f}",
-                f"{spread['afternoon'].middle / spread[name].middle:.1f}",
-                f"{paces[name].middle / paces['afternoon'].middle:.1f}",
+                f"{paces[name].middle:,.0f}",
+                f"{spread[name].middle / spread['ours'].middle:.2f}",
+                f"{paces['ours'].middle / paces[name].middle:.2f}",
+                f"{runs[name][-1]['octets'] / runs[name][-1]['mails']:,.0f}",
                 f"{Spread(tuple(one['once'] for one in runs[name])).middle:.2f}",
                 f"{max(one['peak'] for one in runs[name]):.0f}",
             )
             for name, words in ROWS.items()
+            if name in runs
         ],
     )
-    _tell_phases(out, runs["ours"])
+    out.print(
+        f"Right before any figure: {size.looked_at:,} mails of ours, each octet of their heads and parts as in the full render; "
+        f"{found.stuffed:,} of their lines began with a dot, which was doubled on the wire.",
+        markup=False,
+        soft_wrap=True,
+    )
+    for name, why in found.missing.items():
+        out.print(f"NOT MEASURED: {ROWS[name]}, since {why}.", markup=False)
+    _tell_phases(out, runs["phases"])
     growth = [f"{times}x" for times in size.growth]
     table(
         out,
@@ -156,19 +233,49 @@ def tell(out: Console, runs: dict[str, Runs], size: Size) -> list[Mark]:
             for name in ("ours", *growth)
         ],
     )
+    return _marks(found, size, {name: one.middle for name, one in spread.items()}, growth[-1])
+
+
+def ratios(runs: dict[str, Runs], to: str) -> dict[str, float]:
+    """How many times less CPU a mail takes, and how many times more mails a second, than the contender ``to``."""
+    cpu, mails = ({name: Spread(tuple(map(of, runs[name]))).middle for name in ("ours", to)} for of in (client, pace))
+    return {"cpu_a_mail": cpu[to] / cpu["ours"], "mails_per_s": mails["ours"] / mails[to]}
+
+
+def figures(found: Race) -> dict[str, Any]:
+    """Return all runs; ``ratios`` are to the revision, or without one to the ordinary way."""
+    to_others = {name: ratios(found.runs, name) for name in ROWS if name != "ours" and name in found.runs}
+    to = "against" if found.revision else "ordinary"
+    return {
+        "sending": found.runs,
+        "missing": found.missing,
+        "ratios": {"to": found.revision or ROWS[to], **to_others[to]},
+        "ratios_to": to_others,
+        "share_of_ceiling": to_others["ceiling"]["mails_per_s"],
+    }
+
+
+def _marks(found: Race, size: Size, cpu: dict[str, float], most: str) -> list[Mark]:
+    """``cpu`` are microseconds a mail by contender, ``most`` is the run with most readers."""
+    runs, phases = found.runs, found.runs["phases"]
+    ranked = Spread(tuple(one["phases"]["plan: rank"] / one["readers"] * 1000 for one in phases))
+    database = Spread(tuple(one["database"] / one["mails"] * 1e6 for one in phases))
     api = runs["api"][0]
-    ours, afternoon = spread["ours"].middle, spread["afternoon"].middle
-    ranked = Spread(tuple(one["phases"]["plan: rank"] / one["readers"] * 1000 for one in runs["ours"]))
-    database = Spread(tuple(one["database"] / one["mails"] * 1e6 for one in runs["ours"]))
+    marks = []
+    if found.revision:
+        marks.append(Mark(f"CPU a mail against {found.revision}, less", cpu["against"] / cpu["ours"], 2.5, 3.5))
+    for name in ("ordinary", "post_office"):
+        if name in runs:
+            than = ratios(runs, name)
+            marks.append(Mark(f"CPU a mail against {ROWS[name]}, less", than["cpu_a_mail"], 4, 6))
     return [
-        Mark("mails/s against the afternoon way", paces["ours"].middle / paces["afternoon"].middle, 5, 15),
-        Mark("CPU a mail against the afternoon way, less", afternoon / ours, 6, 30),
-        Mark("share of the ceiling", paces["ours"].middle / paces["ceiling"].middle * 100, 20, 60, "%"),
+        *marks,
+        Mark("share of the ceiling", ratios(runs, "ceiling")["mails_per_s"] * 100, 22, 30, "%"),
+        Mark("hand over by SMTP", _phase(phases, "deliver: hand over"), 45, 30, "us", least=False),
+        Mark("database CPU a delivery", database.middle, 150, 80, "us", least=False),
         Mark(f"rank 1,000 readers x {size.papers:,} papers", ranked.middle, 0.1, 0.05, "s", least=False),
-        Mark(f"CPU a mail at {growth[-1]} the readers", spread[growth[-1]].middle / ours, 1.1, 1.0, least=False),
-        Mark("peak memory of one worker", max(one["peak"] for one in runs[growth[-1]]), 250, 150, "MB", least=False),
-        Mark("database CPU a delivery", database.middle, 100, 30, "us", least=False),
-        Mark("provider's interface at 100 ms a call", api["mails"] / api["delivering"], 300, None, "mails/s"),
+        Mark(f"CPU a mail at {most} the readers", cpu[most] / cpu["ours"], 1.05, 1.0, least=False),
+        Mark("provider's interface at 100 ms a call", api["mails"] / api["delivering"], 150, 180, "mails/s"),
     ]
 
 
@@ -191,6 +298,8 @@ def _tell_phases(out: Console, runs: Runs) -> None:
             for name in names
         ],
     )
+    driver = Spread(tuple(run["driver"] / run["mails"] * 1e6 for run in runs))
+    out.print(f"In the database's driver: {driver.middle:,.0f} us of it a mail.")
 
 
 def _phase(runs: Runs, name: str) -> float:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -44,12 +45,15 @@ class Mark:
             return "goal reached"
         return "accepted" if reached(self.accepted) else "missed"
 
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"verdict": self.verdict}
+
 
 def table(out: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """The first column is a name, the others are figures."""
     shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for place, name in enumerate(columns):
-        shown.add_column(name, justify="right" if place else "left")
+        shown.add_column(name, justify="right" if place else "left", no_wrap=not place)
     for row in rows:
         shown.add_row(*row)
     out.print()

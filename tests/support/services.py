@@ -83,18 +83,20 @@ def redis_url() -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """The folder and the environment of one installation."""
+    """The folder and the environment of one installation, the interpreter that runs it and the tree that it runs."""
 
     var: Path
     environment: dict[str, str]
+    python: str = sys.executable
+    root: Path = ROOT
 
     @classmethod
-    def at(cls, var: Path, **settings: str) -> Installation:
+    def at(cls, var: Path, python: str = sys.executable, root: Path = ROOT, **settings: str) -> Installation:
         """Bare but for these settings: nothing of the developer's environment or .env."""
         environment = {
             "PATH": os.environ["PATH"],
             "DJANGO_SETTINGS_MODULE": "digest.config.settings",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(root),
             "BROADSHEET_VAR": str(var),
             "BROADSHEET_MODE": "live",
             "DATABASE_URL": "",
@@ -102,11 +104,11 @@ class Installation:
             "MAIL_PROVIDER": "outbox",
             "TICK_SECONDS": "2",
         }
-        return cls(var, environment | settings)
+        return cls(var, environment | settings, python, root)
 
     def run(self, *arguments: str) -> str:
         done = subprocess.run(
-            [sys.executable, *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
+            [self.python, *arguments], cwd=self.root, env=self.environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -34,6 +34,9 @@ from tests.support.paths import ROOT
 # the final dot.
 STAGES = ("greeting", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "content", "end")
 END = b"\r\n.\r\n"
+LEADING_DOT = re.compile(rb"(?:(?<=\r\n)|\A)\.")
+STUFFED = re.compile(LEADING_DOT.pattern + rb"\.")
+BARE_DOT = re.compile(LEADING_DOT.pattern + rb"(?!\.)")
 MESSAGE_ID = re.compile(rb"^message-id:\s*(<[^>\r\n]*>)", re.IGNORECASE | re.MULTILINE)
 HEAD = 16_384  # octets among which a Message-ID is looked for
 PATIENCE = 60.0
@@ -142,7 +145,7 @@ class Server:
         self._ids: Counter[bytes] = Counter()
         self._recipients: Counter[bytes] = Counter()
         self._struck: Counter[str] = Counter()
-        self.mails = self._octets = self._connections = 0
+        self.mails = self._octets = self._connections = self.stuffed_lines = self.bare_dots = 0
         self._first = self._last = 0.0
 
     # --- for the subclass
@@ -316,6 +319,8 @@ class Server:
             "recipients": len(self._recipients),
             "recipients_twice": sorted(one.decode() for one, count in self._recipients.items() if count > 1),
             "octets": self._octets,
+            "stuffed_lines": self.stuffed_lines,  # in mails that were kept
+            "bare_dots": self.bare_dots,  # lines in those whose first dot was not doubled
             "first": self._first,  # seconds of time.time()
             "last": self._last,
             "connections": self._connections,
@@ -410,6 +415,12 @@ class Smtp(Server):
         self._asked += 1
         return self._asked > most
 
+    def _without_stuffing(self, content: bytes) -> bytes:
+        """Take a dot off each line that begins with one (RFC 5321 section 4.5.2), and count those that had only one."""
+        self.stuffed_lines += len(STUFFED.findall(content))
+        self.bare_dots += len(BARE_DOT.findall(content))
+        return LEADING_DOT.sub(b"", content)
+
     def _content(self, client: Client) -> bool:
         """Look for the end of the mail's content; whether it was there."""
         if client.looked < 0:
@@ -431,7 +442,7 @@ class Smtp(Server):
         if rule is None or rule.is_taken:
             name = MESSAGE_ID.search(content, 0, min(size, HEAD))
             self.take(name[1] if name else b"-", client.recipients, size)
-            self.keep(lambda: bytes(content[:size].replace(b"\r\n..", b"\r\n.").removeprefix(b".")))
+            self.keep(lambda: self._without_stuffing(bytes(content[:size])))
         del content[:rest]
         self.act(client, "end", b"250 2.0.0 Taken\r\n", rule)
         return True

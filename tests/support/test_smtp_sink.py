@@ -41,6 +41,17 @@ def test_every_mail_is_counted_logged_and_kept_as_it_was_written(one: Sink, tmp_
     assert (tmp_path / "mails" / "0000002").read_bytes() == MAIL.format(2).encode()
 
 
+def test_dots_that_were_not_doubled_are_noticed(one: Sink, tmp_path: Path) -> None:
+    send(one)
+    assert (one.counts()["stuffed_lines"], one.counts()["bare_dots"]) == (2, 0)
+    with socket.create_connection(("127.0.0.1", one.port), timeout=30) as client, client.makefile("rb") as answers:
+        client.sendall(b"HELO me\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n")
+        client.sendall(b".first\r\n..second\r\n.third\r\n.\r\nQUIT\r\n")
+        assert answers.read().endswith(b"221 2.0.0 Bye\r\n")
+    assert (one.counts()["stuffed_lines"], one.counts()["bare_dots"]) == (3, 2)
+    assert (tmp_path / "mails" / "0000002").read_bytes() == b"first\r\n.second\r\nthird\r\n"
+
+
 def test_the_log_outlives_the_server(one: Sink, tmp_path: Path) -> None:
     send(one)
     one.process.kill()

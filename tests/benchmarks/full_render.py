@@ -1,4 +1,4 @@
-"""Digests as a competent Django user sends them after an afternoon's work, and nothing done for many readers at once.
+"""A full render of the product's own templates for each reader, and nothing done for many readers at once.
 
 What is the same for all readers is read and worked out once: the day's papers, their cards, what anybody asks for against
 the papers. Then reader after reader: what they ask for and had, the product's own ranking for one, a full render, and
@@ -29,7 +29,7 @@ from tests.benchmarks.composing import django_message
 from tests.benchmarks.day import NOW
 
 
-class Afternoon:
+class FullRender:
     def __init__(self) -> None:
         self.pool = CandidatePool.load(NOW)
         self.edition = self.pool.editions[-1]

@@ -1,0 +1,42 @@
+"""The names at commit 5de826d for what a day's digests take, for ``tests.benchmarks.driver``.
+
+This module is imported only in that revision's own tree, into which ``./run bench --against`` copies it with the driver.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+
+from tests.benchmarks import driver
+
+day: Any = import_module("tests.benchmarks.day")  # of that tree too
+planning, delivering, models = (import_module(f"digest.{name}") for name in ("planning", "delivering", "models"))
+Pool = import_module("digest.pool").Pool
+NOW = day.NOW
+ONCE = [(Pool, "of_the_week"), (Pool, "admit")]
+TABLES = [models.Delivery, models.Batch]
+
+
+def fill(*, papers: int, readers: int) -> None:
+    """Make an edition of so many papers, with as many older ones, and so many readers."""
+    day.open_edition(papers=papers, older=papers)
+    day.sign_up(readers)
+
+
+def plan(ids: Sequence[int]) -> None:
+    """Write the day's rows of these readers."""
+    planning.plan(NOW, ids, issue_date=NOW.date())
+
+
+def deliver(clock: Callable[[], datetime]) -> int:
+    """Send everything that is open; how many mails were taken."""
+    return int(delivering.deliver_all(clock=clock).counts[models.Delivery.Status.ACCEPTED])
+
+
+def questions() -> driver.Questions:
+    """Answer for that tree."""
+    return driver.sending(sys.modules[__name__])
