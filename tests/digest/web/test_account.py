@@ -38,7 +38,7 @@ from tests.support.factories import NOON, entry, feed, reader, topic
 
 pytestmark = pytest.mark.django_db
 IP, BROWSER = "203.0.113.77", "Mozilla/5.0 (Ada's own)"
-OWN = ["receipts", "verdicts", "export", "erase"]
+OWN = ["receipts", "verdicts", "list", "export", "erase"]
 
 
 def visit(row: Subscriber, *, checks: bool = False) -> Client:

@@ -1,0 +1,72 @@
+"""A reader's own list in a browser: uploaded, looked at line by line, kept, and taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.support.visitor import Site, Visitor
+
+BIB = r"""@article{a, title={Lichens of {O}ld Walls: a Slow Survey in {\"O}l and Stone}, year={2020}, doi={10.5555/walls}, abstract={We look.}}
+@misc{b, title={海藻森林中的机器人}, year={2022}}
+@misc{c, title={روبوتات في غابات الأعشاب البحرية}, year={2023}}
+@misc{d, doi={10.5555/nobody-knows-this-one}, year={2019}}
+@misc{e, title={%s}, year={2024}}
+@book{nameless, author={X}}
+@article{broken, title={Open brace, year={2018}
+"""
+
+
+ADDED = """
+from django.utils import timezone
+from subscriptions import consent
+from subscriptions.models import LoginToken
+from subscriptions.preferences import Choices
+from subscriptions.tokens import new_login_token
+now = timezone.now()
+reader = consent.add_by_operator({address!r}, Choices(), now=now)
+print(new_login_token(LoginToken.Purpose.SIGN_IN, reader, now=now))
+"""
+
+
+def sign_in(visitor: Visitor, site: Site, address: str) -> None:
+    """A reader whom the operator added opens a link to sign in."""
+    visitor.open("/s/" + site.run(ADDED.format(address=address)).split()[-1])
+    with visitor.page.expect_navigation():
+        visitor.press("Open my preferences")
+
+
+def test_a_list_is_seen_before_it_is_kept(visitor: Visitor, site: Site, tmp_path: Any) -> None:
+    sign_in(visitor, site, "lichen@example.org")
+    page = visitor.page
+    known = visitor.open("/").locator(".paper h3 a").first.inner_text()
+    file = tmp_path / "my library.bib"
+    file.write_text(BIB % known, encoding="utf-8")
+    visitor.open("/preferences/list")
+    visitor.look("own-list-empty")
+    page.get_by_label("Or upload a file").set_input_files(file)
+    with page.expect_navigation():
+        visitor.press("Read it")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("my library.bib")
+    expect(page.locator("#known li")).to_have_text([known])
+    expect(page.locator("#texts li")).to_have_count(3)
+    expect(page.locator("#missing li")).to_have_count(1)
+    expect(page.locator("#unread li")).to_have_count(2)
+    visitor.look("own-list-draft")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Keep 4 works").first.click()
+    visitor.look("own-list-kept")
+    visitor.follow("my library.bib")
+    expect(page.locator(".paper")).to_have_count(4)
+    visitor.look("own-list-part")
+    with page.expect_navigation():
+        page.locator(".paper", has_text=known).get_by_role("button").click()
+    expect(page.locator(".paper")).to_have_count(3)
+
+    visitor.open("/preferences/list")
+    page.get_by_label("Paste a list, or name a library").fill("https://www.zotero.org/somebody")
+    with page.expect_navigation():
+        visitor.press("Read it")
+    expect(page.get_by_role("alert")).to_contain_text("Zotero knows libraries by number")
+    visitor.look("own-list-problem")
