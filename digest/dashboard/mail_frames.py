@@ -35,16 +35,21 @@ def mail_frames(
     request: HttpRequest, email: RenderedEmail | JoinedEmail | None, *, notes: Iterable[str] = (), status: int = 200
 ) -> HttpResponse:
     """Return a document with the mail in light and in dark, and the notes above; without a mail only these."""
-    html = LINK.sub("", email.html) if email else ""
+    html = email.html if email else ""
     context = {
-        "light": html.replace(DARK, "@media not all{", 1),
-        "dark": html.replace(DARK, "@media all{", 1),
+        "light": in_colours(html, "light"),
+        "dark": in_colours(html, "dark"),
         "notes": list(notes),
     }
     answer = render(request, "dashboard/mail_frames.html", context, status=status, using="django")
     answer.headers["Content-Security-Policy"] = MAIL_POLICY
     answer.headers["Referrer-Policy"] = "no-referrer"
     return answer
+
+
+def in_colours(html: str, colours: str) -> str:
+    """Return a mail without links, in ``light`` or ``dark`` colours, whatever the browser's are."""
+    return LINK.sub("", html).replace(DARK, "@media all{" if colours == "dark" else "@media not all{", 1)
 
 
 def notes_on(left_out: Iterable[str]) -> list[str]:

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 from digest.compose.size_limit import HTML_BYTES
 from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role, roles_of
-from digest.dashboard.mail_frames import LINK, MAIL_POLICY, POLICY
+from digest.dashboard.mail_frames import MAIL_POLICY, POLICY, in_colours
 from digest.dashboard.pages import page, staff_only
 from digest.editions.open_edition import current_time
 from digest.preview.staff import Draft, for_reader, for_taste
@@ -38,6 +38,7 @@ SHOWS = {
     "why": gettext_lazy("Reasons"),
 }
 WIDTHS = ("600", "375")
+COLOURS = {"light": gettext_lazy("Light"), "dark": gettext_lazy("Dark")}
 TASTE = ("topics", "keywords", "authors", "categories", "muted", "muted_authors", "muted_categories", "muted_topics")
 MAY_SEND = {Role.CURATOR, Role.SENDER}
 
@@ -45,7 +46,7 @@ MAY_SEND = {Role.CURATOR, Role.SENDER}
 class TasteForm(ChoicesForm):
     """The form of a reader's choices without the schedule."""
 
-    weekdays = send_hour = zone = quiet_days = also_trending = None  # type: ignore[assignment]
+    rhythm = weekdays = send_hour = zone = quiet_days = also_trending = None  # type: ignore[assignment]
 
 
 @require_safe
@@ -66,6 +67,8 @@ def preview(request: HttpRequest) -> HttpResponse:
         "shows": SHOWS.items(),
         "width": request.GET.get("width") if request.GET.get("width") in WIDTHS else WIDTHS[0],
         "widths": WIDTHS,
+        "colours": _colours(request.GET),
+        "all_colours": COLOURS.items(),
         "query": _query(request.GET),
         "examples": examples(),
         "texts": [name for name in TASTE if "topics" not in name],
@@ -84,7 +87,7 @@ def preview(request: HttpRequest) -> HttpResponse:
 def mail(request: HttpRequest) -> HttpResponse:
     """Return the HTML of the mail for the frame, without links."""
     draft, _missing = _draft(request.GET, _taste(request.GET))
-    html = LINK.sub("", draft.email.html) if draft and draft.email else ""
+    html = in_colours(draft.email.html, _colours(request.GET)) if draft and draft.email else ""
     return HttpResponse(html, headers={"Content-Security-Policy": MAIL_POLICY, "Referrer-Policy": "no-referrer"})
 
 
@@ -144,6 +147,10 @@ def _draft(query: QueryDict, form: TasteForm) -> tuple[Draft | None, str]:
             return None, _("No reader has this number. Choose an example, or copy a number from Readers.")
         return for_reader(reader, now=now), ""
     return (for_taste(form.choices(), now=now), "") if form.is_bound else (None, "")
+
+
+def _colours(query: QueryDict) -> str:
+    return query.get("colours", "") if query.get("colours") in COLOURS else "light"
 
 
 def staff_addresses() -> list[EmailAddress]:

@@ -127,7 +127,7 @@ def test_60_a_preview_is_a_sandboxed_frame_whose_policy_forbids_script_and_a_sto
     page = dashboard.get(f"/dashboard/preview?reader={ada.public_id}")
     (frame,) = re.findall(r"<iframe[^>]*>", page.content.decode())
     assert 'sandbox=""' in frame
-    assert f'src="/dashboard/preview/mail?reader={ada.public_id}"' in frame
+    assert f'src="/dashboard/preview/mail?reader={ada.public_id}&amp;colours=light"' in frame
     assert page.headers["Content-Security-Policy"] == f"{headers.POLICY}; frame-src 'self'"
     inside = dashboard.get(f"/dashboard/preview/mail?reader={ada.public_id}")
     policy_inside = inside.headers["Content-Security-Policy"]
@@ -250,3 +250,16 @@ def test_it_takes_as_many_queries_for_many_readers_as_for_one(
     assert Paper.objects.count() == 2 + readers
     with django_assert_num_queries(24):
         dashboard.get(f"/dashboard/preview?reader={ada.public_id}")
+
+
+def test_a_mail_is_shown_in_light_and_dark_colours_for_a_desk_and_a_phone(dashboard: Client, ada: Subscriber) -> None:
+    page = dashboard.get(f"/dashboard/preview?reader={ada.public_id}&width=375&colours=dark").content.decode()
+    assert f"/dashboard/preview/mail?reader={ada.public_id}&amp;colours=dark" in page
+    assert "mail mail-375" in page
+    mails = {
+        colours: dashboard.get(f"/dashboard/preview/mail?reader={ada.public_id}&colours={colours}").content.decode()
+        for colours in ("light", "dark", "<pink>")
+    }
+    assert "@media all{" in mails["dark"]
+    assert "@media all{" not in mails["light"]
+    assert mails["<pink>"] == mails["light"]

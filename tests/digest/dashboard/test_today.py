@@ -110,6 +110,14 @@ def test_a_candidate_shows_its_score_with_its_inputs_sources_topics_and_readers(
     assert "Robotics cs.RO" in said
 
 
+def test_a_candidate_has_its_sentence_and_its_abstract_folded(dashboard: Client) -> None:
+    publish(entry(1, abstract="We <b>measure</b> tides. It is found that they rise twice a day."))
+    html = dashboard.get("/dashboard/").content.decode()
+    fold = html.partition('<details class="more abstract-of">')[2].partition("</details>")[0]
+    assert "We measure tides. It is found" in fold
+    assert 'class="sentence" dir="auto">' in html
+
+
 def test_candidates_are_sifted_by_words_topic_source_and_judgement(dashboard: Client, cleo: User) -> None:
     topic("Robotics", categories=["cs.RO"])
     publish(ROBOT, GRAPHS, LANGUAGE)
