@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from digest import lease
-from digest.delivery import send, throttle
+from digest.delivery import send, sweep, throttle
 from digest.delivery.announce import plan_announcements
 from digest.delivery.apply_events import delete_old_events
 from digest.delivery.plan import plan
@@ -40,7 +40,7 @@ def tick(now: datetime) -> None:
     with _turn("tick", now, hold=HOLD_TICK) as ours:
         if ours:
             at = current_time(now)
-            send.reap(at)
+            sweep.reap(at)
             plan_announcements(now, at=at)
             if settings.MODE == "live":
                 due = Subscriber.objects.due(now).order_by("next_send_at", "pk")
@@ -48,6 +48,11 @@ def tick(now: datetime) -> None:
             else:
                 newcomers = Subscriber.objects.due(now).filter(last_issue_date=None)
                 plan(at, newcomers.values_list("pk", flat=True), issue_date=at.date())
+
+
+def recover(now: datetime) -> None:
+    """Give back what processes of this machine held that have ended (a new process calls this when it starts)."""
+    sweep.recover(current_time(now))
 
 
 def waiting(now: datetime) -> int:
@@ -62,6 +67,7 @@ def deliver(clock: Callable[[], datetime]) -> timedelta | None:
     def here() -> datetime:
         return current_time(clock())
 
+    sweep.recover(here())
     if throttle.paused_until(here()) or not (batch := send.lease_batch(here())):
         return None
     send.deliver(batch, clock=here)

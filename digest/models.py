@@ -569,6 +569,11 @@ class Delivery(models.Model):
         return self.issue_date
 
     @property
+    def reference(self) -> str:
+        """Return what names its mail in events and journals; empty where the row has no message id."""
+        return (self.message_id or "").strip("<>").partition("@")[0]
+
+    @property
     def kept(self) -> DeliveryContent:
         """Return the content, or an empty one for a day without a mail. One query, unless it was selected."""
         try:

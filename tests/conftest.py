@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,12 @@ def _static_files_as_they_lie(settings: Any) -> None:
 def _passwords_that_cost_nothing(settings: Any) -> None:
     """A password is made slow to guess; tests have nothing to hide, and make many."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _journals_of_this_process(settings: Any) -> None:
+    """Two processes of tests would read each other's."""
+    settings.JOURNALS = settings.VAR / "journals" / str(os.getpid())
 
 
 @pytest.fixture(autouse=True)

@@ -92,7 +92,7 @@ def test_a_clock_that_is_put_back_does_not_leave_the_turn_taken(put_back: timede
 def test_the_turn_of_a_dead_process_ends_by_itself() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jobs.lease, "release", lambda *_, **__: None)  # which a killed process cannot
-        patch.setattr(jobs.send, "reap", killed)
+        patch.setattr(jobs.sweep, "reap", killed)
         with pytest.raises(SystemExit):
             jobs.tick(NOON)
     dead, soon = turn().holder, NOON + timedelta(minutes=2)

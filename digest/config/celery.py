@@ -100,6 +100,17 @@ def collect_garbage_seldom(**_: Any) -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+@signals.worker_process_init.connect
+def recover_deliveries(**_: Any) -> None:
+    """Take back what a killed process held, before its lease is over; the timetable does the same each minute."""
+    from digest import jobs
+
+    try:
+        jobs.recover(datetime.now(UTC))
+    except Exception as error:  # a process must start while the database is away
+        logger.warning("What ended processes held is looked at in the next minute (%s).", " ".join(str(error).split()))
+
+
 @signals.worker_ready.connect
 def worker_ready(**_: Any) -> None:
     # It warns of a setting chosen on purpose; Celery enables these warnings while it starts.

@@ -158,6 +158,7 @@ CELERY_BEAT_SCHEDULER = "digest.config.celery:Timetable"
 CELERY_WORKER_CONSUMER = "digest.config.consumer:Consumer"
 
 QUEUE = VAR / ("queue" if MODE == "live" else f"queue-{MODE}")
+JOURNALS = VAR / ("journals" if MODE == "live" else f"journals-{MODE}")  # digest/delivery/journal.py
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object]
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL

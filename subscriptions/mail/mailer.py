@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.core.mail import get_connection
@@ -51,6 +51,16 @@ class Pace:
 
     wait: float = 0.0
     gap: float = 0.0
+
+
+class Journal(Protocol):
+    """A record of the mails on the wire, which outlives the process."""
+
+    def begin(self, references: Sequence[str]) -> bool:
+        """Write that these mails are about to leave; return False if they must not."""
+
+    def answer(self, reference: str, result: SendResult) -> None:
+        """Write what became of a mail."""
 
 
 class Mailer:
@@ -166,6 +176,7 @@ class Mailer:
         *,
         pace: Pace | None = None,
         in_time: Callable[[], bool] = lambda: True,
+        journal: Journal | None = None,
     ) -> list[SendResult]:
         """Send these mails, each in one try; return their results in the same order.
 
@@ -179,7 +190,7 @@ class Mailer:
             number, message = numbered
             if (early := begin + number * pace.gap - time.monotonic()) > 0:
                 time.sleep(early)
-            return self._send(message) if in_time() else SendResult(SendStatus.NOT_TRIED)
+            return self._send(message, journal) if in_time() else SendResult(SendStatus.NOT_TRIED)
 
         if self._pool:
             return list(self._pool.map(at_its_time, enumerate(messages)))
@@ -194,20 +205,19 @@ class Mailer:
             self._history.add(results[-1])
         return self._history.judge(results)
 
-    def _send(self, message: EncodedMessage) -> SendResult:
+    def _send(self, message: EncodedMessage, journal: Journal | None = None) -> SendResult:
         connection = self._connections.get()
         try:
             try:
                 connection.open()
             except Exception as error:  # nothing was handed over yet
                 return no_connection(error)
-            try:
-                connection.send_messages([message])
-            except Exception as error:  # the mail may have left: classify the error
-                if not isinstance(error, REFUSALS):  # after a refusal the backend keeps what the server keeps open
-                    connection.close()
-                return classify_error(error)
-            return _taken(message)
+            if journal and not journal.begin([message.reference]):
+                return SendResult(SendStatus.NOT_TRIED)
+            result = _hand_over(connection, message)
+            if journal:
+                journal.answer(message.reference, result)
+            return result
         finally:
             self._connections.put(connection)
 
@@ -232,6 +242,16 @@ def _refusal_of_invented(address: str) -> SendReason:
     if address.endswith(".invalid") and settings.MAIL_PROVIDER != "outbox":
         return SendReason.DEMO_READER
     return SendReason.NONE
+
+
+def _hand_over(connection: Any, message: EncodedMessage) -> SendResult:
+    try:
+        connection.send_messages([message])
+    except Exception as error:  # the mail may have left: classify the error
+        if not isinstance(error, REFUSALS):  # after a refusal the backend keeps what the server keeps open
+            connection.close()
+        return classify_error(error)
+    return _taken(message)
 
 
 def _taken(message: EncodedMessage) -> SendResult:

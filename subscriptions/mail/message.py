@@ -39,6 +39,11 @@ class EncodedMessage(EmailMultiAlternatives):
         self._head = header_lines([*headers, ("Content-Type", content_type)])
         self._parts = _parts(email, boundary.encode())
 
+    @property
+    def reference(self) -> str:
+        """Return what names this mail in events and journals: the Message-ID without its domain."""
+        return self.metadata["reference"]
+
     def message(self) -> MimeBytes:  # type: ignore[override]
         return MimeBytes(self._head, self._parts)
 

@@ -78,7 +78,8 @@ class Stage:
     memory: Counter[str] = field(default_factory=Counter)  # actor -> most MB that one of its processes ever held
     ended_by_itself: list[str] = field(default_factory=list)
     reserved: int = 0  # waves that only blows which need one may call up
-    exposed: int = 0  # processes that were struck, each of which may leave one chunk unknown
+    exposed: int = 0  # mails that the blows may leave unknown
+    on_the_wire: int = 1  # mails that one process may have in transit, which are unknown when it is killed
     pace: float = 0.0  # seconds that the sink takes for an answer, so that there is work while there are blows
     _sessions: set[int] = field(default_factory=set)
     _frozen: set[int] = field(default_factory=set)
@@ -146,7 +147,7 @@ class Stage:
         assert child != actor.process.pid, "a parent was taken for one of its children"
         everyone = processes_of(actor.process.pid)
         children = [pid for pid in everyone if pid != actor.process.pid]
-        self.exposed += 1 if manner == "child" else len(children)
+        self.exposed += self.on_the_wire * (1 if manner == "child" else len(children))
         if manner == "child":
             for pid in [child] if child else self.dice.sample(children, min(1, len(children))):
                 _signal(pid, signal.SIGKILL)
@@ -159,7 +160,7 @@ class Stage:
     def freeze(self, actor: Actor) -> None:
         """Stop it where it stands, as a machine that is paused does."""
         assert actor.process is not None
-        self.exposed += CHILDREN
+        self.exposed += CHILDREN * self.chunk
         for pid in processes_of(actor.process.pid):
             self._frozen.add(pid)
             _signal(pid, signal.SIGSTOP)

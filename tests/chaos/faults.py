@@ -165,7 +165,7 @@ def connections(stage: Stage) -> str:
     """Some of the service's connections to the database are cut by the server."""
     pids = _connected(stage)
     chosen = stage.dice.sample(pids, stage.dice.randint(1, len(pids)))
-    stage.exposed += len(chosen)
+    stage.exposed += len(chosen) * stage.chunk
     for pid in chosen:
         stage.sql("SELECT pg_terminate_backend(%s)", pid)
     return f"{len(chosen)} of {len(pids)} connections"
@@ -174,7 +174,7 @@ def connections(stage: Stage) -> str:
 def the_database(stage: Stage) -> str:
     """kill -9 of one process of PostgreSQL's: it cuts everybody off and recovers from its log."""
     pids = _connected(stage)
-    stage.exposed += len(pids)
+    stage.exposed += len(pids) * stage.chunk
     with suppress(ProcessLookupError):
         os.kill(stage.dice.choice(pids), signal.SIGKILL)
     stage.pause(0.5)
@@ -193,7 +193,7 @@ def a_freeze(stage: Stage) -> str:
 def a_late_answer(stage: Stage) -> str:
     """The mail is taken at once, and the answer comes when the lease is over."""
     stage.have_work()
-    stage.exposed += 1
+    stage.exposed += stage.chunk
     stage.tell(stall("end", stage.lease * 1.2 + 2 * stage.tick, next=1))
     stage.pause(stage.lease * 1.2 + 2 * stage.tick)
     return "an answer came after the lease"

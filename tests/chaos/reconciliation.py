@@ -44,7 +44,7 @@ class Verdict:
     statuses: dict[str, int]
     unknown: int
     unknown_taken: int
-    most_unknown: int  # one chunk for each process that was struck, one mail for each misdeed of the sink
+    most_unknown: int  # what the blows account for, and one mail for each misdeed of the sink
     mails: int
     late_p95: float  # seconds from due to accepted
     facts: dict[str, Any] = field(default_factory=dict)
@@ -112,7 +112,9 @@ def table(verdict: Verdict) -> Table:
     shown.add_row("readers", f"{verdict.readers:,}")
     shown.add_row("rows", ", ".join(f"{count:,} {status}" for status, count in sorted(verdict.statuses.items())))
     shown.add_row(
-        "unknown", f"{verdict.unknown} (at most {verdict.most_unknown}), of which the sink has {verdict.unknown_taken}"
+        "unknown",
+        f"{verdict.unknown} (the blows account for {verdict.most_unknown}): the sink has {verdict.unknown_taken}, "
+        f"and {verdict.unknown - verdict.unknown_taken} never left",
     )
     shown.add_row("mails in the sink", f"{verdict.mails:,}")
     shown.add_row("late, 95 of 100 by less", f"{verdict.late_p95:.0f} s")

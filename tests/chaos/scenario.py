@@ -85,6 +85,7 @@ class Chaos:
             log=log,
             redis_port=redis_port,
             chunk=CHUNK[self.provider],
+            on_the_wire=1 if self.provider == "smtp" else CHUNK[self.provider],
             lease=LEASE,
             tick=TICK,
             dice=random.Random(self.seed),  # noqa: S311 (a seeded choice, no secret)
@@ -174,7 +175,7 @@ class Chaos:
         )
         taken, counts = read_log(stage.log), stage.sink.counts()
         refused = sum(counts["struck"].values()) - counts["struck"].get("stall end", 0)
-        verdict = judge(addresses, rows, taken, stage.due, most_unknown=stage.exposed * stage.chunk + refused)
+        verdict = judge(addresses, rows, taken, stage.due, most_unknown=stage.exposed + refused)
         span = taken[-1].at - taken[0].at if len(taken) > 1 else 0.0
         repeats = counts.get("repeats", {})
         if other := repeats.get("other"):

@@ -11,7 +11,7 @@ from django.core import mail
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.delivery import send
+from digest.delivery import send, sweep
 from digest.delivery.plan import plan
 from digest.models import Delivery, DeliveryContent, StatusReason
 from digest.record import DigestRecord, UnknownVersion
@@ -158,7 +158,7 @@ def test_a_mail_whose_record_cannot_be_read_does_not_leave_and_the_others_leave_
     DeliveryContent.objects.filter(delivery__subscriber=ada).update(record=kept)
     for minutes in (0, 5, 40, 400):
         now = NOON + timedelta(minutes=minutes)
-        send.reap(now)
+        sweep.reap(now)
         send.deliver_all(clock=lambda now=now: now)
     assert [message.to for message in mail.outbox] == [["ben@example.org"]]
     row = ada.deliveries.get()

@@ -42,7 +42,9 @@ import json, sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from digest.delivery.announce import plan_announcements
-from digest.delivery.send import LEASE, deliver_all, reap
+from digest.delivery.results import LEASE
+from digest.delivery.send import deliver_all
+from digest.delivery.sweep import reap
 from digest.models import Delivery
 ahead = (LEASE + timedelta(seconds=1)) * (sys.argv[1] == "later")
 clock = lambda: datetime.now(UTC) + ahead

@@ -19,7 +19,8 @@ from django.conf import settings
 from digest.delivery import throttle
 from digest.delivery.plan import plan
 from digest.delivery.retry import try_again
-from digest.delivery.send import deliver_all, reap
+from digest.delivery.send import deliver_all
+from digest.delivery.sweep import reap
 from digest.models import Batch, Delivery
 from subscriptions.models import Subscriber
 from tests.support.factories import reader

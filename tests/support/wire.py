@@ -13,7 +13,8 @@ from typing import Any
 from django.conf import settings
 
 from digest.delivery.plan import plan
-from digest.delivery.send import deliver_all, reap
+from digest.delivery.send import deliver_all
+from digest.delivery.sweep import reap
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import CuratorPick, Delivery, Paper

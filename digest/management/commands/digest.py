@@ -16,7 +16,8 @@ from digest import jobs
 from digest.dashboard.auth.members import seed_demo_login
 from digest.delivery.plan import plan
 from digest.delivery.retry import reopen_from_outbox
-from digest.delivery.send import deliver_all, reap
+from digest.delivery.send import deliver_all
+from digest.delivery.sweep import reap
 from digest.editions.open_edition import is_unread, noon, open_edition
 from digest.ingest import refresh, retag, sample, store
 from digest.ingest.parser_process import ParserProcess

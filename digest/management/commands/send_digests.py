@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models import Max
 
 from digest.delivery.plan import plan
-from digest.delivery.send import deliver_all, reap
+from digest.delivery.send import deliver_all
+from digest.delivery.sweep import reap
 from digest.editions.open_edition import WINDOW, noon
 from digest.management import files as given
 from digest.management import summary

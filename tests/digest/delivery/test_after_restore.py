@@ -15,7 +15,8 @@ from digest.delivery import throttle
 from digest.delivery.after_restore import RestoreResult, after_restore
 from digest.delivery.apply_events import apply_events
 from digest.delivery.plan import plan
-from digest.delivery.send import deliver_all, reap
+from digest.delivery.send import deliver_all
+from digest.delivery.sweep import reap
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, Provider

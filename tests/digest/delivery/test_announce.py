@@ -12,7 +12,7 @@ from django.core import mail
 from django.test import Client
 
 from digest import jobs
-from digest.delivery import send
+from digest.delivery import results, send, sweep
 from digest.delivery.announce import (
     HOLD,
     Audience,
@@ -249,9 +249,9 @@ def test_a_worker_that_dies_while_handing_over_sends_nobody_a_second_one(people:
     plan_announcements(THEN)
     batch = send.lease_batch(THEN)
     assert batch
-    send._take_chunk(batch, send.Mailer(), THEN, send.Outcomes(), limit=1)
+    send._take_chunk(batch, send.Mailer(), THEN, results.Outcomes(), limit=1)
     later = THEN + send.LEASE + timedelta(seconds=1)
-    send.reap(later)
+    sweep.reap(later)
     plan_announcements(later)
     deliver_all(clock=lambda: later)
     assert progress_of(row) == {"unknown": 1, "accepted": 1}

@@ -26,7 +26,8 @@ from digest import jobs, tasks
 from digest.config import celery as config
 from digest.config.logs import facts_of
 from digest.delivery import apply_events, plan
-from digest.delivery.send import deliver_all, reap
+from digest.delivery.send import deliver_all
+from digest.delivery.sweep import reap
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Delivery, DeliveryEvent

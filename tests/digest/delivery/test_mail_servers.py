@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from digest.delivery import send, throttle
+from digest.delivery import results, send, sweep, throttle
 from digest.delivery.plan import plan
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
@@ -73,7 +73,7 @@ def planned(*names: str) -> list[Subscriber]:
 
 
 def deliver(moment: datetime) -> None:
-    send.reap(moment)
+    sweep.reap(moment)
     send.deliver_all(clock=lambda: moment)
 
 
@@ -160,7 +160,7 @@ def test_a_server_that_takes_so_many_a_minute_gets_no_more_and_nobody_is_lost(
     """Ten mails a second here, thirty a minute with a real Postfix in ``./run bench relay``."""
     second = timedelta(seconds=1)
     monkeypatch.setattr(throttle, "WINDOW", second)
-    monkeypatch.setattr(send, "RETRY_AFTER", [second])
+    monkeypatch.setattr(results, "RETRY_AFTER", [second])
     readers = planned(*(f"reader{number}" for number in range(60)))
     began = time.monotonic()
 
@@ -172,7 +172,7 @@ def test_a_server_that_takes_so_many_a_minute_gets_no_more_and_nobody_is_lost(
         settings.EMAIL_HOST_USER = ""
         while statuses() != {STATUS.ACCEPTED}:
             assert time.monotonic() - began < 200, statuses()
-            send.reap(clock())
+            sweep.reap(clock())
             send.deliver_all(clock=clock)
             time.sleep(0.05)
     assert set(Delivery.objects.values_list("attempts", flat=True)) == {1}

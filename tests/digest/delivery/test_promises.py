@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from digest.delivery import throttle
 from digest.delivery.plan import plan
-from digest.delivery.send import deliver, lease_batch, reap
+from digest.delivery.send import deliver, lease_batch
+from digest.delivery.sweep import reap
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Edition, Provider
@@ -73,10 +74,16 @@ class Post:
 
 @contextmanager
 def delivered_by(post: Post, provider: str) -> Iterator[None]:
+    def hand_over(mailer: Any, message: Any, journal: Any) -> Any:
+        journal.begin([message.reference])
+        result = post.send(mailer, message)
+        journal.answer(message.reference, result)
+        return result
+
     with (
         mock.patch.object(service, "MAIL_PROVIDER", provider),
         mock.patch.object(mailer, "IN_TURN", PROVIDERS),
-        mock.patch.object(mailer.Mailer, "_send", lambda mailer, message: post.send(mailer, message)),
+        mock.patch.object(mailer.Mailer, "_send", hand_over),
     ):
         yield
 

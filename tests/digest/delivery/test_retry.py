@@ -9,7 +9,7 @@ import pytest
 
 from digest.delivery import events, retry
 from digest.delivery.retry import Again, may_be_tried, try_again
-from digest.delivery.send import reap
+from digest.delivery.sweep import reap
 from digest.models import Delivery, DeliveryEvent
 from digest.reader_data.erase import erase
 from tests.support.factories import NOON, delivery, reader

@@ -12,7 +12,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend as Memory
 
 from digest.compose import emails
-from digest.delivery import send
+from digest.delivery import results, send, sweep
 from digest.delivery.plan import plan
 from digest.delivery.reader_texts import reason_text
 from digest.delivery.send import CHUNK
@@ -44,7 +44,7 @@ def planned(*readers: Subscriber, papers: int = 4) -> list[Delivery]:
 
 def dies_handing_over(batch: Batch, limit: int = CHUNK, at: datetime = NOON) -> None:
     """A worker that is gone once its chunk is marked, before any of it has left."""
-    send._take_chunk(batch, Mailer(), at, send.Outcomes(), limit=limit)
+    send._take_chunk(batch, Mailer(), at, results.Outcomes(), limit=limit)
 
 
 def statuses() -> list[str]:
@@ -136,7 +136,7 @@ def test_a_batch_is_leased_by_one_worker_only() -> None:
 def test_a_worker_whose_lease_is_over_hands_nothing_over() -> None:
     planned(reader("ada"))
     batch = send.lease_batch(NOON)
-    send.reap(LATER)
+    sweep.reap(LATER)
     assert batch is not None
     send.deliver(batch, clock=lambda: LATER)
     assert mail.outbox == []
@@ -148,7 +148,7 @@ def test_what_a_dead_worker_was_handing_over_is_unknown_and_the_rest_goes_on() -
     batch = send.lease_batch(NOON)
     assert batch is not None
     dies_handing_over(batch)
-    assert send.reap(LATER).counts["unknown"] == CHUNK
+    assert sweep.reap(LATER).counts["unknown"] == CHUNK
     send.deliver_all(clock=lambda: LATER)
     assert len(mail.outbox) == 2
     assert sorted(set(statuses())) == ["accepted", "unknown"]
@@ -165,7 +165,7 @@ def test_a_server_that_asks_for_patience_is_asked_again_with_the_same_mail(faili
     assert timedelta(seconds=48) <= row.not_before - NOON <= timedelta(seconds=72)
     failing.clear()
     soon = NOON + timedelta(minutes=2)
-    assert send.reap(soon).counts["ready"] == 1
+    assert sweep.reap(soon).counts["ready"] == 1
     send.deliver_all(clock=lambda: soon)
     assert [message["Message-ID"] for message in bodies()] == [row.message_id]
     assert statuses() == ["accepted"]
@@ -176,7 +176,7 @@ def test_an_outcome_nobody_knows_is_never_sent_again(failing: dict[str, Exceptio
     failing["ada@example.org"] = TimeoutError("read")
     send.deliver_all(clock=clock)
     failing.clear()
-    send.reap(LATER)
+    sweep.reap(LATER)
     send.deliver_all(clock=lambda: LATER)
     assert (statuses(), mail.outbox) == (["unknown"], [])
 
@@ -197,7 +197,7 @@ def test_an_address_that_does_not_exist_is_suppressed(failing: dict[str, Excepti
 def test_what_could_not_leave_in_time_expires_and_its_papers_come_back() -> None:
     ada = reader("ada")
     planned(ada)
-    send.reap(NOON + timedelta(hours=6))
+    sweep.reap(NOON + timedelta(hours=6))
     assert statuses() == ["expired"]
     tomorrow = NOON + timedelta(days=1)
     shown = feed(entry(9))
@@ -251,7 +251,7 @@ def test_when_the_lease_runs_out_in_a_slow_chunk_the_rest_is_leased_again() -> N
     planned(*(reader(f"reader{number}") for number in range(CHUNK + 5)))
     moments = iter([NOON] * (CHUNK // 2) + [LATER] * 99)  # one for each mail, and some around them
     send.deliver_all(clock=lambda: next(moments))
-    send.reap(LATER)
+    sweep.reap(LATER)
     send.deliver_all(clock=lambda: LATER)
     assert set(statuses()) == {"accepted"}
     assert len(mail.outbox) == CHUNK + 5
@@ -375,7 +375,7 @@ def test_a_mail_without_papers_that_could_not_leave_promises_none(by_a_sweep: bo
     planned(ada, ben)
     late = NOON + timedelta(hours=6)
     if by_a_sweep:
-        send.reap(late)
+        sweep.reap(late)
     send.deliver_all(clock=lambda: late)
     reasons = {
         row.subscriber.email: reason_text(row.status_reason, papers=row.paper_count) for row in Delivery.objects.all()

@@ -11,7 +11,7 @@ from django.core import mail
 from django.db import InternalError, OperationalError
 
 from digest import jobs
-from digest.delivery import send, throttle
+from digest.delivery import results, send, sweep, throttle
 from digest.delivery.plan import plan
 from digest.delivery.send import CHUNK
 from digest.editions.open_edition import open_edition
@@ -59,7 +59,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[Any]:
     monkeypatch.setattr(mailer, "IN_TURN", ("resend", "brevo", "postmark"))  # answers that write use this connection
     coming: list[Any] = []
 
-    def answer(mailer: Mailer, message: EncodedMessage) -> SendResult:
+    def answer(mailer: Mailer, message: EncodedMessage, journal: Any = None) -> SendResult:
         said = coming.pop(0) if len(coming) > 1 else coming[0]
         mail.outbox.append(message)
         return said(message) if callable(said) else said
@@ -69,7 +69,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[Any]:
 
 
 def deliver(moment: datetime) -> None:
-    send.reap(moment)
+    sweep.reap(moment)
     send.deliver_all(clock=lambda: moment)
 
 
@@ -134,7 +134,7 @@ def test_a_dead_workers_mails_are_tried_again_where_the_provider_knows_them(answ
     planned(reader("ada"))
     batch = send.lease_batch(NOON)
     assert batch is not None
-    send._take_chunk(batch, Mailer(), NOON, send.Outcomes(), limit=CHUNK)  # and here it dies
+    send._take_chunk(batch, Mailer(), NOON, results.Outcomes(), limit=CHUNK)  # and here it dies
     deliver(at(seconds=301))
     assert (statuses(), len(mail.outbox)) == (["accepted"], 1)
 
@@ -202,7 +202,7 @@ def test_an_event_that_came_first_is_not_overwritten(answers: list[Any]) -> None
 
 def test_a_worker_that_comes_back_after_its_lease_knows_better_than_the_sweep(answers: list[Any]) -> None:
     def swept_meanwhile(message: EncodedMessage) -> SendResult:
-        send.reap(at(minutes=6))
+        sweep.reap(at(minutes=6))
         return ACCEPTED
 
     answers += [swept_meanwhile]
@@ -226,15 +226,15 @@ def test_a_database_that_goes_away_after_the_mail_has_left_is_waited_for(
 ) -> None:
     answers += [ACCEPTED]
     planned(reader("ada"), reader("ben"))
-    written, waited = send._write, list[float]()
+    written, waited = results.write, list[float]()
 
     def write(*args: Any, **options: Any) -> None:
         if len(waited) < 3:
             raise error
         written(*args, **options)
 
-    monkeypatch.setattr(send, "_write", write)
-    monkeypatch.setattr(send.time, "sleep", waited.append)
+    monkeypatch.setattr(results, "write", write)
+    monkeypatch.setattr(results.time, "sleep", waited.append)
     deliver(NOON)
     assert (statuses(), len(mail.outbox), waited) == (["accepted"] * 2, 2, [0.1, 0.5, 1])
 
@@ -245,7 +245,7 @@ def test_who_wakes_after_the_lease_leaves_nothing_in_a_batch_that_is_done(answer
 
     def sleeps(message: EncodedMessage) -> SendResult:
         now[0] = at(minutes=6)
-        send.reap(now[0])
+        sweep.reap(now[0])
         return ACCEPTED
 
     answers += [sleeps, ACCEPTED]
@@ -260,7 +260,7 @@ def test_a_lost_batch_comes_back_in_halves(answers: list[Any]) -> None:
     answers += [ACCEPTED]
     planned(*(reader(f"reader{number}") for number in range(5)))
     for minutes, sizes in ((0, [5]), (6, [2, 3]), (12, [1, 2, 2])):
-        send.reap(at(minutes=minutes))
+        sweep.reap(at(minutes=minutes))
         open_ones = Batch.objects.filter(status="open")
         assert sorted(batch.deliveries.count() for batch in open_ones) == sizes
         assert sorted(open_ones.values_list("size", flat=True)) == sizes
@@ -274,7 +274,7 @@ def test_a_digest_that_stops_every_worker_is_given_up_and_the_others_leave(answe
     poison, *_ = planned(*(reader(f"reader{number}") for number in range(9)))
     for round_ in range(12):
         moment = at(minutes=6 * round_)
-        send.reap(moment)
+        sweep.reap(moment)
         while batch := send.lease_batch(moment):
             if not batch.deliveries.filter(pk=poison.pk, status="ready").exists():  # else the worker dies of it
                 send.deliver(batch, clock=lambda: moment)  # noqa: B023
@@ -342,13 +342,13 @@ def test_a_clock_that_jumps_an_hour_sends_nothing_twice(answers: list[Any], jump
 
     def jumps(message: EncodedMessage) -> SendResult:
         clock[0] = NOON + jump
-        send.reap(clock[0])
+        sweep.reap(clock[0])
         return ACCEPTED
 
     answers += [ACCEPTED, jumps, ACCEPTED]
     planned(*(reader(f"reader{number}") for number in range(2 * CHUNK)))
     for _ in range(3):
-        send.reap(clock[0])
+        sweep.reap(clock[0])
         send.deliver_all(clock=lambda: clock[0])
         clock[0] += timedelta(minutes=6)
     assert len({message.to[0] for message in mail.outbox}) == len(mail.outbox) == 2 * CHUNK
