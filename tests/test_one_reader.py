@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 from django.core.management import CommandError
 
+from digest.management import own_library
 from digest.management.one_reader import Recipient, reader_of, recipient_from
 from subscriptions import consent
 from subscriptions.models import ConsentEvent, Subscriber, Suppression
 from subscriptions.preferences import Choices, Wish
 from subscriptions.seed_data import seed_topics
-from tests.support.factories import NOON, reader, want
+from tests.support.factories import NOON, reader, rss, want
 from tests.support.http_server import Answer, serve
 from tests.support.services import Installation
 from tests.support.smtp_sink import read_log, sink
 
 YOU = "you@example.org"
-NOTHING = {"to": None, "topics": [], "words": [], "replace": False, "send": False}
+NOTHING = {"to": None, "topics": [], "words": [], "replace": False, "send": False, "library": None}
 
 
 @pytest.mark.django_db
@@ -93,6 +94,8 @@ def test_options_of_a_reader_need_the_reader_and_a_provider(settings: Any) -> No
     assert recipient_from(**NOTHING) is None
     with pytest.raises(CommandError, match="need --to ADDRESS"):
         recipient_from(**{**NOTHING, "topics": ["robotics"]})
+    with pytest.raises(CommandError, match="need --to ADDRESS"):
+        recipient_from(**{**NOTHING, "library": Path("mine.bib")})
     settings.MAIL_PROVIDER, settings.MODE = "outbox", "live"
     with pytest.raises(CommandError, match="MAIL_PROVIDER is outbox"):
         recipient_from(**{**NOTHING, "to": YOU, "send": True})
@@ -124,6 +127,53 @@ def test_a_digest_goes_to_the_outbox_then_once_by_the_provider_and_to_nobody_els
         for _ in range(2):
             installation.run("manage.py", "digest", "--to", YOU, "--send")
         assert [mail.recipients for mail in read_log(log)] == [[YOU]]
+
+
+MINE = """@misc{a, title={A Robot}}
+@misc{b, title={Lichens of Old Walls [1]}, abstract={We look.}}
+@misc{c, doi={10.5555/unknown}}
+@misc{broken, title={Open
+"""
+
+
+@pytest.mark.service
+def test_a_library_is_read_said_and_kept_and_the_next_run_says_what_is_new(tmp_path: Path) -> None:
+    file = tmp_path / "mine.bib"
+    file.write_text(MINE)
+    feed = tmp_path / "feed.xml"
+    feed.write_bytes(rss("A robot"))
+    installation = Installation.at(tmp_path / "var", BROADSHEET_MODE="rehearsal")
+    installation.prepare()
+    command = ["manage.py", "digest", "--from", str(feed), "--to", YOU, "--library", str(file)]
+    said = installation.run(*command)
+    assert "mine.bib (BibTeX): 3 read, 1 not read; 1 known here, 1 kept as text, 1 not found" in said
+    for line in ("known here    A Robot", "kept as text  Lichens of Old Walls [1]", "not found     10.5555/unknown"):
+        assert f"  {line}" in said
+    assert "  not read      @misc{broken, title={Open (damaged)" in said
+    again = installation.run(*command)
+    assert "Lichens" not in again
+    assert "  2 as in the last run" in again
+
+
+@pytest.mark.service
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"%PDF-1.7", "This is a PDF."),
+        (None, "cannot be read (No such file"),
+        (b"@book{a, author={X}}", "The first: a."),
+    ],
+)
+def test_a_library_that_cannot_be_read_stops_the_run_with_a_sentence(
+    tmp_path: Path, body: bytes | None, said: str
+) -> None:
+    path = tmp_path / "mine.bib"
+    if body is not None:
+        path.write_bytes(body)
+    with pytest.raises(CommandError) as raised:
+        own_library.read(path)
+    assert said in str(raised.value)
+    assert raised.value.returncode == 2
 
 
 OTHERS = """

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -25,12 +26,13 @@ WRONG = 2  # exit code
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """The values typed after ``--to``, ``--topics`` and ``--words``."""
+    """The values typed after ``--to``, ``--topics``, ``--words`` and ``--library``."""
 
     address: str
     topics: Sequence[str] = ()
     words: Sequence[str] = ()
     replace: bool = False
+    library: Path | None = None
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -38,18 +40,27 @@ def add_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--to", metavar="ADDRESS", help="send only to this reader, who is added if new")
     group.add_argument("--topics", nargs="+", default=[], metavar="TOPIC", help="topics they want, by name")
     group.add_argument("--words", nargs="+", default=[], metavar="PHRASE", help="words and phrases they want")
+    group.add_argument("--library", type=Path, metavar="FILE", help="papers they know: BibTeX, RIS, CSL-JSON and more")
     group.add_argument("--replace", action="store_true", help="replace the topics and words of a known reader")
     # ./run reads it, before any setting is
     group.add_argument("--send", action="store_true", help="send by MAIL_PROVIDER; without it, into the outbox only")
 
 
 def recipient_from(
-    *, to: str | None, topics: Sequence[str], words: Sequence[str], replace: bool, send: bool
+    *,
+    to: str | None,
+    topics: Sequence[str],
+    words: Sequence[str],
+    replace: bool,
+    send: bool,
+    library: Path | None = None,
 ) -> Recipient | None:
     """Return who is named by these options, None without ``--to``. Raises CommandError."""
     if to is None:
-        if topics or words or replace or send:
-            raise CommandError("--topics, --words, --replace and --send need --to ADDRESS.", returncode=WRONG)
+        if topics or words or replace or send or library:
+            raise CommandError(
+                "--topics, --words, --library, --replace and --send need --to ADDRESS.", returncode=WRONG
+            )
         return None
     if send and settings.MAIL_PROVIDER == "outbox":
         why = (
@@ -60,7 +71,7 @@ def recipient_from(
         raise CommandError(
             f"Nothing can be sent: {why}. docs/operators.md says how to name a provider.", returncode=WRONG
         )
-    return Recipient(to, topics, words, replace)
+    return Recipient(to, topics, words, replace, library)
 
 
 def reader_of(recipient: Recipient, *, now: datetime) -> Subscriber:

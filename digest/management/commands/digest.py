@@ -23,7 +23,7 @@ from digest.ingest import refresh, retag, sample, store
 from digest.ingest.parser_process import ParserProcess
 from digest.ingest.store import Reading
 from digest.management import files as given
-from digest.management import one_reader, summary
+from digest.management import one_reader, own_library, summary
 from digest.models import Delivery, Edition, Source
 from subscriptions.models import Subscriber
 from subscriptions.seed_data import seed_demo_subscribers, seed_topics
@@ -45,12 +45,13 @@ class Command(BaseCommand):
         one_reader.add_arguments(parser)
 
     def handle(self, *, files: list[Path] | None, day: date | None, **options: Any) -> None:
-        names = ("to", "topics", "words", "replace", "send")
+        names = ("to", "topics", "words", "replace", "send", "library")
         recipient = one_reader.recipient_from(**{name: options[name] for name in names})
         if bool(files) != (settings.MODE == "rehearsal"):
             raise CommandError("Use --from with BROADSHEET_MODE=rehearsal, and only there.", returncode=2)
         if settings.MODE == "live" and day:
             raise CommandError("Live sources have only today. Use --date with --from or the sample.", returncode=2)
+        library = own_library.read(recipient.library) if recipient and recipient.library else None
         out = summary.console()
         feeds: given.Read = {}
         if files:
@@ -70,6 +71,9 @@ class Command(BaseCommand):
         else:
             readings = list(summary.progress("Storing papers", store.store_files(feeds, now=now), total=len(feeds)))
         summary.print_readings(out, readings, day=day)
+        if reader and recipient and recipient.library and library:
+            # after the day's papers are stored, so that they are known
+            own_library.take(out, reader, recipient.library, library, now=now)
         if settings.MODE == "rehearsal" and not any(reading.stored for reading in readings):
             out.print("\nThe files have no papers, so no edition was opened and nothing was sent.")
             raise_if_unread(readings)
