@@ -320,6 +320,12 @@ class SummaryDay(models.Model):
         return f"{self.date}: {self.calls} calls"
 
 
+class CuratorPickQuerySet(models.QuerySet["CuratorPick"]):
+    def in_order(self) -> CuratorPickQuerySet:
+        """Order picks as they stand in mails and lists: the newest day first, then as placed by hand."""
+        return self.order_by("-edition_date", models.F("position").asc(nulls_last=True), "pk")
+
+
 class CuratorPick(models.Model):
     class Verdict(models.TextChoices):
         PICK = "pick", "pick: in every digest"
@@ -330,9 +336,24 @@ class CuratorPick(models.Model):
     edition_date = models.DateField()
     verdict = models.CharField(max_length=5, choices=Verdict)
     note = models.CharField(max_length=500, blank=True, help_text="shown to readers with a pick; why, for a hide")
+    topic = models.ForeignKey(
+        Topic,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="of a pick for its readers; null: for all",
+    )
+    position = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="of a pick among those of its day, placed by hand; null: ordered by the ranking",
+    )
     embargo_until = models.DateTimeField(null=True, blank=True)
     curator = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = CuratorPickQuerySet.as_manager()
 
     class Meta:
         ordering = ["-edition_date", "verdict"]
@@ -342,6 +363,15 @@ class CuratorPick(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verdict} “{self.paper}” on {self.edition_date}"
+
+    @property
+    def is_pick(self) -> bool:
+        return self.verdict == self.Verdict.PICK
+
+    @property
+    def place(self) -> tuple[int, bool, int, int]:
+        """Return where a pick stands among others, as :meth:`CuratorPickQuerySet.in_order` has it."""
+        return (-self.edition_date.toordinal(), self.position is None, self.position or 0, self.pk)
 
     @property
     def version(self) -> str:

@@ -67,6 +67,7 @@ class ListedPaper:
             "note": standing.note,
             "edition_date": self.day.isoformat(),
             "embargo_until": f"{until:%Y-%m-%dT%H:%M}" if until else "",
+            "topic": standing.topic.slug if standing.topic else "",
             "seen": self.standing.version if self.standing else "",
         }
 
@@ -157,6 +158,12 @@ def rows_for_papers(papers: Sequence[Paper], *, day: date, now: datetime) -> lis
     ]
 
 
+def picks_of(day: date) -> list[CuratorPick]:
+    """Return the picks of a day in their order."""
+    picks = CuratorPick.objects.filter(edition_date=day, verdict=CuratorPick.Verdict.PICK)
+    return list(picks.select_related("paper", "topic").in_order())
+
+
 def to_come(now: datetime) -> QuerySet[CuratorPick]:
     """Return the judgements for the days after the edition that is being sent."""
     rows = CuratorPick.objects.filter(edition_date__gt=first_day(now)).order_by("edition_date", "verdict", "pk")
@@ -188,7 +195,7 @@ class _Belongings:
         for paper_id, name in tagged.values_list("paper", "topic__name"):
             topics[paper_id].append(name)
         said: dict[int, list[CuratorPick]] = defaultdict(list)
-        rows = _that_count(now).filter(paper__in=ids).select_related("curator").order_by("edition_date")
+        rows = _that_count(now).filter(paper__in=ids).select_related("curator", "topic").order_by("edition_date")
         for one in rows:
             said[one.paper_id].append(one)
         summaries = {one.paper_id: one for one in PaperSummary.objects.shown().filter(paper__in=ids)}

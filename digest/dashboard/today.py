@@ -48,6 +48,7 @@ class JudgementForm(forms.Form):
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d %H:%M"],
         error_messages={"invalid": WRONG_EMBARGO},
     )
+    topic = forms.CharField(required=False)
     seen = forms.CharField(required=False)
 
     @property
@@ -57,7 +58,7 @@ class JudgementForm(forms.Form):
     def judgement(self) -> Judgement:
         given = self.cleaned_data
         until = given["embargo_until"]
-        return Judgement(given["verdict"], given["note"], until and until.astimezone(UTC))
+        return Judgement(given["verdict"], given["note"], until and until.astimezone(UTC), given["topic"])
 
 
 @require_safe
@@ -88,6 +89,7 @@ def today(request: HttpRequest) -> HttpResponse:
             "found": paper_list.rows_for_papers(paper_list.find_papers(typed, now=now), day=day, now=now)
             if typed.strip()
             else None,
+            "picks": paper_list.picks_of(day),
             "to_come": paper_list.to_come(now)[:50],
             "latest": audit_log.latest(CuratorPick, PaperSummary),
             "back": _back(request.GET),
@@ -137,12 +139,19 @@ def _act(request: HttpRequest, about: Paper, form: JudgementForm, *, now: dateti
     said = form.judgement()
     row = curation.judge(about.pk, day, said, by=request.user, seen=seen, now=now)
     held = f", under embargo until {row.embargo_until:%Y-%m-%d %H:%M} UTC" if row.embargo_until else ""
-    audit_log.record(request.user, row, f"{DONE[row.verdict]} for {day}{held}{f': {row.note}' if row.note else '.'}")
-    return f"{DONE[row.verdict]} for {day:%-d %B}: “{about}”. {_still_counts(day)} {_who_have(about, row, now=now)}"
+    audit_log.record(
+        request.user, row, f"{DONE[row.verdict]} for {day}{_for_topic(row)}{held}{f': {row.note}' if row.note else '.'}"
+    )
+    says = f"{DONE[row.verdict]} for {day:%-d %B}{_for_topic(row)}: “{about}”."
+    return f"{says} {_still_counts(day, row.topic)} {_who_have(about, row, now=now)}"
 
 
-def _still_counts(day: date) -> str:
-    count = reach.still_to_reach(day)
+def _for_topic(row: CuratorPick) -> str:
+    return f", for readers of {row.topic.name}" if row.topic else ""
+
+
+def _still_counts(day: date, topic: Topic | None = None) -> str:
+    count = reach.still_to_reach(day, topic)
     affects = ngettext("This affects %(count)s reader.", "This affects %(count)s readers.", count)
     return affects % {"count": f"{count:,}"}
 
@@ -168,13 +177,16 @@ def _paper_page(
 ) -> HttpResponse:
     (one,) = paper_list.rows_for_papers([about], day=day, now=now)
     back = _back(QueryDict(request.POST.get("back", ""))) or _back(request.GET)
-    return page(request, "paper", {"one": one, "day": day, "back": back, **more}, status=status)
+    shown = {"one": one, "day": day, "back": back, "topics": Topic.objects.order_by("name")}
+    return page(request, "paper", {**shown, **more}, status=status)
 
 
 def _refused(request: HttpRequest, about: Paper, form: JudgementForm, problem: str, *, now: datetime) -> HttpResponse:
     """Render the form again with the typed values and the error."""
     day = form.cleaned_data.get("edition_date") or curation.first_day(now)
-    typed = {name: form.data.get(name, "") for name in ("verdict", "note", "edition_date", "embargo_until", "seen")}
+    typed = {
+        name: form.data.get(name, "") for name in ("verdict", "note", "edition_date", "embargo_until", "topic", "seen")
+    }
     return _paper_page(request, about, day, now=now, status=422, problem=problem, typed=typed)
 
 
@@ -182,7 +194,7 @@ def _changed(
     request: HttpRequest, about: Paper, form: JudgementForm, standing: CuratorPick | None, *, now: datetime
 ) -> HttpResponse:
     """Render an edit conflict: the saved judgement and the typed one."""
-    typed = {name: form.data.get(name, "") for name in ("verdict", "note", "edition_date", "embargo_until")}
+    typed = {name: form.data.get(name, "") for name in ("verdict", "note", "edition_date", "embargo_until", "topic")}
     typed["seen"] = standing.version if standing else ""
     more = {
         "typed": typed,
@@ -222,6 +234,22 @@ def _back(query: QueryDict, *, without: str = "") -> str:
 
 @require_POST
 @staff_only(done_by=Role.CURATOR)
+def move(request: HttpRequest, pick_id: int) -> HttpResponse:
+    """Move a pick up or down among those of its day."""
+    up = request.POST.get("to") == "up"
+    with transaction.atomic():
+        row = curation.move(pick_id, up=up)
+        if row:
+            audit_log.record(
+                request.user, row, f"Moved {'up' if up else 'down'} among the picks for {row.edition_date}."
+            )
+    if row is None:
+        messages.error(request, _("This pick cannot be moved there: it was removed, or it stands there already."))
+    return HttpResponseRedirect(reverse("dashboard_today") + "#picks")
+
+
+@require_POST
+@staff_only(done_by=Role.CURATOR)
 def drop_summary(request: HttpRequest, summary_id: int) -> HttpResponse:
     """Show no digest that is planned later the summary of a paper; its own sentence takes the place."""
     with transaction.atomic():
@@ -240,5 +268,6 @@ def drop_summary(request: HttpRequest, summary_id: int) -> HttpResponse:
 urlpatterns = [
     path("", today, name="dashboard_today"),
     path("papers/<int:paper_id>", paper, name="dashboard_paper"),
+    path("picks/<int:pick_id>/move", move, name="dashboard_move_pick"),
     path("summaries/<int:summary_id>/drop", drop_summary, name="dashboard_drop_summary"),
 ]

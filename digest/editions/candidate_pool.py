@@ -25,6 +25,10 @@ from digest.ranking.trending import standardise
 ARCHIVE_DAYS, ARCHIVE_SIZE = 45, 10_000
 
 
+Place = tuple[bool, int, int]  # of a pick: not placed by hand, minus its day, its position
+LAST: Place = (True, 1, 0)  # of what is no pick
+
+
 @dataclass(frozen=True, slots=True)
 class CandidatePool:
     """The P papers of the week's E editions, each with its newest card and the curators' judgement.
@@ -32,7 +36,8 @@ class CandidatePool:
     ``row_of`` is the inverse of ``ids``; ``added`` are picked papers without a row in their edition yet; ``inside`` is
     true where an edition has a paper; ``eligible`` papers are not hidden, withdrawn or under embargo. ``voted`` marks
     papers on a source with votes, ``has_votes`` those with at least one. ``notes`` maps the row of a picked paper to
-    the curator's note. ``first_seen`` and ``embargo_ended_at`` (-inf without one) are in seconds.
+    the curator's note; ``topic_picks`` maps one picked for a topic's readers to that topic's slug and the note.
+    ``places`` orders the picks. ``first_seen`` and ``embargo_ended_at`` (-inf without one) are in seconds.
     """
 
     editions: list[Edition]  # oldest first
@@ -49,6 +54,8 @@ class CandidatePool:
     has_votes: NDArray[np.bool_]  # (P,)
     pick: NDArray[np.float64]  # (P,)
     notes: dict[int, str]
+    topic_picks: dict[int, tuple[str, str]]
+    places: dict[int, Place]
     embargo_ended_at: NDArray[np.float64]  # (P,)
     day: Day
 
@@ -125,13 +132,13 @@ def judgements(editions: Iterable[Edition], recent: Iterable[CuratorPick] | None
     """
     dates = {edition.date for edition in editions}
     if recent is None:
-        recent = CuratorPick.objects.filter(edition_date__in=dates).order_by("edition_date")
+        recent = CuratorPick.objects.filter(edition_date__in=dates).select_related("topic").order_by("edition_date")
     return {one.paper_id: one for one in recent if one.edition_date in dates}
 
 
 def judgements_since(day: date) -> list[CuratorPick]:
     """Return the judgements for the days after ``day``, oldest first, also for editions that have not opened."""
-    return list(CuratorPick.objects.filter(edition_date__gt=day).order_by("edition_date"))
+    return list(CuratorPick.objects.filter(edition_date__gt=day).select_related("topic").order_by("edition_date"))
 
 
 def is_held_back(judgement: CuratorPick, now: datetime) -> bool:
@@ -177,7 +184,8 @@ def _judged(
     """Return the columns that change while an edition is open."""
     eligible = np.ones(len(row_of), bool)
     eligible[[row_of[paper_id] for paper_id in withdrawn if paper_id in row_of]] = False
-    pick, notes, embargo_ended_at = np.zeros(len(row_of)), dict[int, str](), np.full(len(row_of), -np.inf)
+    pick, embargo_ended_at = np.zeros(len(row_of)), np.full(len(row_of), -np.inf)
+    notes, topic_picks, places = dict[int, str](), dict[int, tuple[str, str]](), dict[int, Place]()
     for paper_id, one in judged.items():
         if (place := row_of.get(paper_id)) is None:
             continue
@@ -185,11 +193,27 @@ def _judged(
             embargo_ended_at[place] = one.embargo_until.timestamp()
         if is_held_back(one, now):
             eligible[place] = False
-        elif one.verdict == CuratorPick.Verdict.PICK:
-            pick[place], notes[place] = personal.PICK, one.note
-        else:
+        elif one.verdict == CuratorPick.Verdict.BOOST:
             pick[place] = personal.BOOST
-    return {"eligible": eligible, "pick": pick, "notes": notes, "embargo_ended_at": embargo_ended_at}
+        else:
+            if one.topic:
+                topic_picks[place] = (one.topic.slug, one.note)
+            else:
+                pick[place], notes[place] = personal.PICK, one.note
+            places[place] = _place(one)
+    return {
+        "eligible": eligible,
+        "pick": pick,
+        "notes": notes,
+        "topic_picks": topic_picks,
+        "places": places,
+        "embargo_ended_at": embargo_ended_at,
+    }
+
+
+def _place(one: CuratorPick) -> Place:
+    """Return a pick's place: those placed by hand first, of the newest day first; the ranking orders the others."""
+    return (True, 0, 0) if one.position is None else (False, -one.edition_date.toordinal(), one.position)
 
 
 def _archive_texts(now: datetime) -> tuple[str, ...]:

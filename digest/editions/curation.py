@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from digest.editions.open_edition import WINDOW
 from digest.models import CuratorPick, Edition, Paper, PaperSummary
+from subscriptions.models import Topic
 from subscriptions.web.fields import clean_text
 
 LONGEST_NOTE = 500
@@ -41,6 +42,7 @@ class Judgement:
     verdict: str  # CuratorPick.Verdict
     note: str = ""
     embargo_until: datetime | None = None
+    topic: str = ""  # the slug of a pick for that topic's readers alone
 
 
 def first_day(now: datetime) -> date:
@@ -87,6 +89,29 @@ def take_back(paper_id: int, day: date, *, seen: str) -> CuratorPick:
         return standing
 
 
+def move(pk: int, *, up: bool) -> CuratorPick | None:
+    """Move a pick up or down among those of its day, and return it; None if it is no longer there or cannot move.
+
+    All picks of the day are then placed by hand, in their present order; a pick made later stands last.
+    """
+    with transaction.atomic():
+        row = CuratorPick.objects.filter(pk=pk, verdict=CuratorPick.Verdict.PICK).first()
+        if row is None:
+            return None
+        of_day = CuratorPick.objects.filter(edition_date=row.edition_date, verdict=CuratorPick.Verdict.PICK)
+        list(of_day.select_for_update().order_by("pk"))  # two curators take turns
+        rows = list(of_day.select_related("paper").in_order())
+        place = next((place for place, one in enumerate(rows) if one.pk == pk), 0)
+        other = place - 1 if up else place + 1
+        if not 0 <= other < len(rows):
+            return None
+        rows[place], rows[other] = rows[other], rows[place]
+        for position, one in enumerate(rows, start=1):
+            one.position = position
+        CuratorPick.objects.bulk_update(rows, ["position"])
+        return rows[other]
+
+
 def drop_summary(pk: int, *, now: datetime) -> PaperSummary | None:
     """Show this summary in no digest that is planned later; return it, or None if it is not shown already."""
     if not PaperSummary.objects.filter(pk=pk, dropped_at=None).exclude(text="").update(dropped_at=now):
@@ -124,7 +149,28 @@ def _checked(
     _check_day(day, standing, now=now)
     if said.embargo_until:
         _check_embargo(said.embargo_until, day, standing, is_hide=is_hide, now=now)
-    return {"verdict": said.verdict, "note": note, "embargo_until": said.embargo_until}
+    topic = _topic(said)
+    is_other = standing is None or standing.verdict != said.verdict
+    position = None if is_other or standing is None else standing.position
+    return {
+        "verdict": said.verdict,
+        "note": note,
+        "embargo_until": said.embargo_until,
+        "topic": topic,
+        "position": position,
+    }
+
+
+def _topic(said: Judgement) -> Topic | None:
+    """Return the topic of a pick for its readers, None for a judgement for all. Raises CannotJudge."""
+    if not said.topic:
+        return None
+    if said.verdict != CuratorPick.Verdict.PICK:
+        raise CannotJudge(_("Only a pick can be for the readers of one topic. Choose “all readers”."))
+    topic = Topic.objects.filter(slug=said.topic[:60].replace("\0", "")).first()
+    if topic is None:
+        raise CannotJudge(_("There is no such topic. Choose one from the list, or “all readers”."))
+    return topic
 
 
 def _check_day(day: date, standing: CuratorPick | None, *, now: datetime) -> None:

@@ -104,19 +104,23 @@ def _picks(first: date, last: date, editions: list[int], *, now: datetime, topic
 
 
 def _notes(first: date, last: date, *, now: datetime, topic: Topic | None) -> dict[int, CuratorPick]:
-    """Return the picks by paper, of papers that no later judgement hides and no embargo holds back."""
+    """Return the picks in order by paper, of papers that no later judgement hides and no embargo holds back.
+
+    A pick for the readers of a topic is one on that topic's list alone.
+    """
     picked = CuratorPick.objects.filter(edition_date__range=(first, last), verdict=CuratorPick.Verdict.PICK)
-    if topic:
-        picked = picked.filter(_tagged(topic))
+    its_own = Q(topic=topic) | Q(topic=None) & _tagged(topic) if topic else Q(topic=None)
     judged: dict[int, list[CuratorPick]] = defaultdict(list)
-    said = CuratorPick.objects.filter(paper__in=picked.values("paper"), paper__withdrawn_at=None)
+    said = CuratorPick.objects.filter(paper__in=picked.filter(its_own).values("paper"), paper__withdrawn_at=None)
     for one in said.order_by("-edition_date", "pk").select_related("paper"):
         judged[one.paper_id].append(one)
-    return {
-        paper_id: next(one for one in its if one.verdict == CuratorPick.Verdict.PICK and one.edition_date <= last)
-        for paper_id, its in judged.items()
-        if not _is_hidden(its, now)
-    }
+    its = {None, topic and topic.pk}
+    found = [
+        next(one for one in said if one.is_pick and first <= one.edition_date <= last and one.topic_id in its)
+        for said in judged.values()
+        if not _is_hidden(said, now)
+    ]
+    return {one.paper_id: one for one in sorted(found, key=lambda one: one.place)}
 
 
 def _is_hidden(judgements: Sequence[CuratorPick], now: datetime) -> bool:

@@ -53,10 +53,17 @@ def count_readers_of_newest(now: datetime) -> None:
         count_readers(newest)
 
 
-def still_to_reach(day: date) -> int:
-    """Count listed readers without a delivery of that day's edition or a later one: a judgement affects them."""
+def still_to_reach(day: date, topic: Topic | None = None) -> int:
+    """Count listed readers without a delivery of that day's edition or a later one: a judgement affects them.
+
+    With a ``topic`` only those who want it.
+    """
     planned = Delivery.objects.filter(edition__date__gte=day).values("subscriber")
-    return Subscriber.objects.on_the_list().exclude(pk__in=planned).count()
+    readers = Subscriber.objects.on_the_list().exclude(pk__in=planned)
+    if topic:
+        wanting = Preference.objects.filter(topic=topic, stance=Preference.Stance.WANT)
+        readers = readers.filter(pk__in=wanting.values("subscriber"))
+    return readers.count()
 
 
 def who_have(paper_id: int, *, now: datetime) -> int:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from digest.compose.reasons import Reason, reasons_as_text
-from digest.editions.candidate_pool import CandidatePool
+from digest.editions.candidate_pool import LAST, CandidatePool
 from digest.models import StatusReason
 from digest.ranking import personal
 from digest.ranking.features import PaperMatrix, ReaderBatch, Texts
@@ -76,8 +77,10 @@ def select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: 
     # A reader without wishes gets the trending list, with only voted papers as long as there are any.
     on_trending = wants_nothing & (likes == 0) & offered[:, pool.voted].any(axis=1)
     is_picked = pool.pick >= personal.PICK
+    own_picks = _picks_of_topics(asked, pool)
     allowed[on_trending] &= pool.voted | is_picked
     readers = ReaderBatch(wants=asked.wants, hype=asked.hype, verdicts=asked.verdicts, liked=asked.judged)
+    readers = replace(readers, picks=_as_matrix(own_picks, allowed.shape)) if own_picks else readers
     ranking = rank(papers, readers, allowed=allowed, limit=max(asked.limit, default=0))
     by_likes = wants_nothing & (likes > 0)
     matched = np.where(by_likes, ranking.eligible - allowed[:, is_picked].sum(axis=1), ranking.matched)
@@ -87,6 +90,7 @@ def select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: 
     asked_for_something = ~wants_nothing | (likes > 0)
     choices = []
     for reader, limit in enumerate(asked.limit):
+        notes = pool.notes | own_picks.get(reader, {})
         wanted = asked.wants.indices[asked.wants.indptr[reader] : asked.wants.indptr[reader + 1]].tolist()
         chosen = [
             (
@@ -96,6 +100,7 @@ def select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: 
                     [asked.rules[column] for column in _both(wanted, rules_of, int(paper))],
                     int(paper),
                     pool,
+                    notes,
                     alike=bool(ranking.alike[reader, place]),
                 ),
             )
@@ -103,7 +108,7 @@ def select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: 
             if paper >= 0
         ]
         # picks first, as mails show them
-        chosen.sort(key=lambda one: one[0] not in pool.notes)
+        chosen.sort(key=lambda one: pool.places[one[0]] if one[0] in notes else LAST)
         others = by_votes[allowed[reader, by_votes]][: limit + ALSO].tolist() if asked_for_something[reader] else []
         shown = {paper for paper, _ in chosen}
         choices.append(
@@ -118,6 +123,25 @@ def select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: 
             )
         )
     return choices
+
+
+def _picks_of_topics(asked: Demand, pool: CandidatePool) -> dict[int, dict[int, str]]:
+    """Return the papers picked for topics that a reader wants, with the notes, by reader."""
+    found: dict[int, dict[int, str]] = defaultdict(dict)
+    if pool.topic_picks:
+        columns = {rule.key: column for column, rule in enumerate(asked.rules) if rule.kind == "topic"}
+        wants = asked.wants.tocsc()
+        for paper, (slug, note) in pool.topic_picks.items():
+            if (column := columns.get(slug)) is not None:
+                for reader in _answering(wants, column).tolist():
+                    found[reader][paper] = note
+    return found
+
+
+def _as_matrix(picks: dict[int, dict[int, str]], shape: tuple[int, ...]) -> csr_array:
+    """Return these picks (S, P) as the ranking takes them."""
+    cells = [(reader, paper) for reader, papers in picks.items() for paper in papers]
+    return csr_array((np.full(len(cells), personal.PICK, np.float32), tuple(zip(*cells, strict=True))), shape=shape)
 
 
 def in_words(rule: Rule) -> str:
@@ -146,7 +170,13 @@ def _both(wanted: Sequence[int], rules_of: csr_array, paper: int) -> list[int]:
 
 
 def _reasons(
-    contributions: Sequence[float], matched: Sequence[Rule], paper: int, pool: CandidatePool, *, alike: bool
+    contributions: Sequence[float],
+    matched: Sequence[Rule],
+    paper: int,
+    pool: CandidatePool,
+    notes: dict[int, str],
+    *,
+    alike: bool,
 ) -> list[Reason]:
     """Return each term of a paper's score, divided among the matching rules; the sum is the score."""
     kind_of_term = {"topic": "topic", "words": "keyword", "category": "category", "author": "author"}
@@ -156,14 +186,14 @@ def _reasons(
         if labels:
             reasons += [Reason(kind_of_term[term], label, round(value / len(labels), 6)) for label in labels]
         elif value:
-            reasons.append(_unruly(term, value, paper, pool, alike=alike))
+            reasons.append(_unruly(term, value, paper, pool, notes, alike=alike))
     return reasons
 
 
-def _unruly(term: str, value: float, paper: int, pool: CandidatePool, *, alike: bool) -> Reason:
+def _unruly(term: str, value: float, paper: int, pool: CandidatePool, notes: dict[int, str], *, alike: bool) -> Reason:
     """Return a term that does not come from a rule of the reader."""
     if term == "pick":
-        return Reason("pick" if paper in pool.notes else "boost", pool.notes.get(paper, ""), round(value, 6))
+        return Reason("pick" if paper in notes else "boost", notes.get(paper, ""), round(value, 6))
     if term == "trending" and pool.popularity[paper] < STANDS_OUT:
         return Reason("popularity", "", round(value, 6))
     if term == "like_this":

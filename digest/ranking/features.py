@@ -255,7 +255,8 @@ class ReaderBatch:
     """S readers: ``wants`` (S, R), 1 per wanted rule in the order of the rules, and ``hype`` (S,), 0 to 100.
 
     ``verdicts`` (S, L) is 1 for "more like this" and -1 for "less" on the L papers of ``liked``. ``floor=False`` ranks
-    every allowed paper: for measuring, never for a digest.
+    every allowed paper: for measuring, never for a digest. ``picks`` (S, P) is personal.PICK for the papers that were
+    picked for some of the readers.
     """
 
     wants: csr_array
@@ -263,6 +264,7 @@ class ReaderBatch:
     verdicts: csr_array | None = None
     liked: Texts | None = None
     floor: bool = True
+    picks: csr_array | None = None
 
     def __len__(self) -> int:
         return int(self.wants.shape[0])

@@ -87,9 +87,10 @@ def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_
     at_once = max(1, CELLS // size)
     for start in range(0, count, at_once):
         block = slice(start, min(start + at_once, count))
-        scores, matched, alike, terms = _score(papers, readers, wanted, likes, block)
+        pick = papers.pick if readers.picks is None else papers.pick + readers.picks[block].toarray()
+        scores, matched, alike, terms = _score(papers, readers, wanted, likes, block, pick=pick)
         ranking.matched[block] = (matched & allowed[block]).sum(axis=1)
-        eligible = matched | (papers.pick >= PICK)
+        eligible = matched | (pick >= PICK)
         if alike is not None:
             eligible |= alike & (np.diff(readers.wants.indptr) == 0)[block, None]
         if not readers.floor:
@@ -133,7 +134,7 @@ class _Wanted:
 
 
 def _score(
-    papers: PaperMatrix, readers: ReaderBatch, wanted: _Wanted, likes: Ints, block: slice
+    papers: PaperMatrix, readers: ReaderBatch, wanted: _Wanted, likes: Ints, block: slice, *, pick: Floats
 ) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_] | None, tuple[Floats, ...]]:
     """Return scores, matches of wanted rules and similarity to the liked, each (S, P), and all terms but the last.
 
@@ -160,11 +161,11 @@ def _score(
     author = (hits["author"] > 0) * np.float32(AUTHOR)
     popular = np.where(known, POPULARITY_WITH_LIKES, POPULARITY) * readers.hype[block, None] / 50
     trending = popular.astype(np.float32) * papers.popularity
-    terms = (topic, words, category, author, like_this, trending, papers.pick)
+    terms = (topic, words, category, author, like_this, trending, pick)
 
     relevance = words + like_this
     scores = relevance - relevance.mean(axis=1, keepdims=True)
-    for term in (topic, category, author, trending, papers.pick):
+    for term in (topic, category, author, trending, pick):
         scores += term
     matched = hits["topic"] + hits["keyword"] + hits["category"] + hits["author"] > 0
     alike = None

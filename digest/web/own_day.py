@@ -78,7 +78,8 @@ def own_day(reader: Subscriber, *, now: datetime) -> OwnDay:
 def _note(delivery: Delivery, papers: list[OwnPaper]) -> str:
     if delivery.empty_reason:
         return reason_text(delivery.empty_reason)
-    return _("The reasons for each paper are no longer stored.") if papers and not papers[0].why else ""
+    is_forgotten = papers and not papers[0].why and papers[0].note is None
+    return _("The reasons for each paper are no longer stored.") if is_forgotten else ""
 
 
 def _papers(delivery: Delivery) -> list[OwnPaper]:

@@ -11,6 +11,8 @@ import time_machine
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from digest.dashboard.auth.roles import Role
 from digest.delivery import throttle
@@ -168,7 +170,7 @@ def test_it_takes_as_many_queries_for_many_papers_as_for_two(
         CuratorPick.objects.create(paper=paper, edition_date=TODAY + DAY, verdict="pick")
     say(dashboard, Paper.objects.latest("pk"), edition_date="2026-03-05")
     dashboard.get("/dashboard/")  # content types are remembered
-    with django_assert_num_queries(32):
+    with django_assert_num_queries(33):
         dashboard.get("/dashboard/?find=paper")
 
 
@@ -319,11 +321,66 @@ def test_hostile_words_are_text_everywhere(dashboard: Client, cleo: User) -> Non
         assert not re.search(r"<script(?! src=)|<svg|<img|onerror=alert\(3\)>", html)
 
 
+def test_a_pick_for_a_topic_says_for_whom_and_how_many_it_reaches(dashboard: Client, cleo: User) -> None:
+    publish(ROBOT)
+    reader("ada", wants={"topic": ["Robotics"]})
+    reader("ben")
+    told = text_of(dashboard.get(say(dashboard, of(ROBOT.title), topic="robotics")["Location"].partition("#")[0]))
+    assert "Picked for 2 March, for readers of Robotics" in told
+    assert "This affects 1 reader." in told
+    assert "picked for Robotics" in told
+    assert CuratorPick.objects.get().topic.slug == "robotics"
+    page = dashboard.get(f"/dashboard/papers/{of(ROBOT.title).pk}").content.decode()
+    assert '<option value="robotics" selected>' in page
+
+
+def test_picks_are_moved_by_buttons_with_a_line_of_history(dashboard: Client) -> None:
+    publish(ROBOT, GRAPHS, STARS)
+    for one in (ROBOT, GRAPHS, STARS):
+        say(dashboard, of(one.title))
+    rows = {row.paper.title: row.pk for row in CuratorPick.objects.select_related("paper")}
+
+    def shown() -> list[str]:
+        panel = dashboard.get("/dashboard/").content.decode().partition('id="picks"')[2].partition("</ol>")[0]
+        return re.findall(r'dir="auto">([^<]+)<', panel)
+
+    assert shown() == [ROBOT.title, GRAPHS.title, STARS.title]
+    dashboard.post(f"/dashboard/picks/{rows[STARS.title]}/move", {"to": "up"})
+    dashboard.post(f"/dashboard/picks/{rows[ROBOT.title]}/move", {"to": "down"})
+    assert shown() == [STARS.title, ROBOT.title, GRAPHS.title]
+    log = text_of(dashboard.get("/dashboard/"))
+    assert "Moved up among the picks for 2026-03-02." in log
+    dashboard.post(f"/dashboard/picks/{rows[STARS.title]}/move", {"to": "up"})
+    assert "This pick cannot be moved there" in text_of(dashboard.get("/dashboard/"))
+    assert dashboard.post("/dashboard/picks/999999/move", {"to": "up"}).status_code == 302
+    assert dashboard.get(f"/dashboard/picks/{rows[STARS.title]}/move").status_code == 405
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    verdict=st.sampled_from(["pick", "boost", "hide", ""]) | st.text(max_size=9),
+    topic_slug=st.sampled_from(["robotics", "", "\0"]) | st.text(max_size=90),
+    to=st.sampled_from(["up", "down"]) | st.text(max_size=9),
+)
+def test_a_judgement_and_a_move_take_anything(dashboard: Client, verdict: str, topic_slug: str, to: str) -> None:
+    if not Paper.objects.exists():
+        publish(ROBOT, GRAPHS)
+        topic("Robotics")
+    for title in (ROBOT.title, GRAPHS.title):
+        standing = CuratorPick.objects.filter(paper=of(title)).first()
+        seen = standing.version if standing else ""
+        assert say(dashboard, of(title), verdict=verdict, topic=topic_slug, seen=seen).status_code in (302, 422)
+    for row in CuratorPick.objects.all():
+        assert row.topic is None or (row.verdict, row.topic.slug) == ("pick", "robotics")
+        assert dashboard.post(f"/dashboard/picks/{row.pk}/move", {"to": to}).status_code == 302
+
+
 @pytest.mark.parametrize("roles", [[], [Role.SENDER], [Role.PRIVACY]])
 def test_only_curators_judge_and_only_they_see_the_forms(roles: list[Role]) -> None:
     publish(ROBOT)
     dashboard = signed_in(one_of_the_staff(*roles, name="sven"))
     assert say(dashboard, of(ROBOT.title)).status_code == 403
+    assert dashboard.post("/dashboard/picks/1/move", {"to": "up"}).status_code == 403
     assert not CuratorPick.objects.exists()
     for address in ("/dashboard/", f"/dashboard/papers/{of(ROBOT.title).pk}"):
         assert 'name="verdict"' not in dashboard.get(address).content.decode()
