@@ -11,7 +11,7 @@ from datetime import datetime
 from django.db import transaction
 
 from digest.delivery import throttle
-from digest.delivery.plan import move_on
+from digest.delivery.due_days import move_on
 from digest.models import Delivery, Edition, StatusReason
 from subscriptions.models import Subscriber
 from subscriptions.schedule import local_date

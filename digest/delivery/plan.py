@@ -5,34 +5,31 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 import numpy as np
-from django.db import transaction
 from django.db.models import Max, Q, Window
 from django.db.models.functions import RowNumber
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from digest.compose.build import subject_line
+from digest.delivery.due_days import CATCH_UP, closes, midnight, passed_days
+from digest.delivery.planned_rows import PlannedRow, write
 from digest.editions.candidate_pool import CandidatePool, text_of
-from digest.editions.letter import freeze_letter
 from digest.editions.selection import Demand, Selection, select
 from digest.ingest.tag import topic_rule
-from digest.models import Batch, Delivery, DeliveryContent, Edition, Paper, PaperSummary, StatusReason, Verdict
+from digest.models import Delivery, Edition, Paper, PaperSummary, StatusReason, Verdict
 from digest.ranking.features import Texts
 from digest.ranking.matching import Kind, Rule
 from digest.record import DigestRecord
 from subscriptions.models import Preference, Subscriber, Suppression, Topic
-from subscriptions.preferences import HALF_A_DAY
-from subscriptions.schedule import instant, local_date, next_send_at, rhythm_in_words, zone_of
+from subscriptions.schedule import local_date, rhythm_in_words
 from subscriptions.tokens import digest_message_id
 
 BATCH = 1000  # readers ranked in one computation, and deliveries leased as one row
 VERDICTS = 50  # the latest of a reader's that count
-CATCH_UP = timedelta(hours=5)  # how late a digest may leave
-LONGEST_GAP = timedelta(days=31)  # of missed days that each get a row
 LOOKED_THROUGH = (StatusReason.NO_NEW_PAPERS, StatusReason.NOTHING_MATCHED)  # skipped, and no paper was passed over
 
 
@@ -70,9 +67,9 @@ def _plan_some(
     newest = Delivery.objects.aggregate(newest=Max("pk"))["newest"] or 0
     everyone = list(Subscriber.objects.on_the_list().filter(pk__in=ids).order_by("pk"))
     suppressed = Suppression.objects.blocked(everyone)
-    passed = [] if issue_date else _passed(everyone, suppressed, now)
+    passed = [] if issue_date else passed_days(everyone, suppressed, now)
     readers = _Readers.among(everyone, pool, suppressed, now=now, issue_date=issue_date)
-    rows = _written([*passed, *_rows_for(readers, pool, now=now)], newest=newest)
+    rows = write([*passed, *_rows_for(readers, pool, now=now)], newest=newest)
     planned.ready += sum(row.status == Delivery.Status.READY for row in rows)
     planned.skipped += sum(row.status == Delivery.Status.SKIPPED for row in rows)
     planned.held += readers.held
@@ -86,7 +83,8 @@ def draft(reader: Subscriber, pool: CandidatePool, *, now: datetime) -> Delivery
     day = local_date(reader.zone, reader.next_send_at or now)
     suppressed = Suppression.objects.blocked([reader])
     readers = _Readers.among([reader], pool, suppressed, now=now, issue_date=day)
-    return next(iter(_rows_for(readers, pool, now=now)), None)
+    rows = _rows_for(readers, pool, now=now)
+    return rows[0].as_delivery() if rows else None
 
 
 def draft_first(reader: Subscriber, asked: Demand, pool: CandidatePool, *, now: datetime) -> Delivery:
@@ -105,7 +103,7 @@ def draft_first(reader: Subscriber, asked: Demand, pool: CandidatePool, *, now: 
         looked=[None],
         suppressed=set(),
     )
-    return _rows_for(readers, pool, now=now)[0]
+    return _rows_for(readers, pool, now=now)[0].as_delivery()
 
 
 # --- the readers -----------------------------------------------------------------------------------------------------
@@ -173,9 +171,7 @@ class _Readers:
             due=due,
             issue_dates=[days[reader] for reader in due],
             closes=[
-                min(now + CATCH_UP, _midnight(reader, now))
-                if issue_date
-                else _closes(reader, reader.next_send_at or now)
+                min(now + CATCH_UP, midnight(reader, now)) if issue_date else closes(reader, reader.next_send_at or now)
                 for reader in due
             ],
             fresh=np.array([fresh[reader] for reader in due], bool).reshape(len(due), len(pool.editions)),
@@ -249,7 +245,7 @@ def _rules_of(readers: Sequence[Subscriber], today: dict[Subscriber, date]) -> t
 # --- the rows --------------------------------------------------------------------------------------------------------
 
 
-def _rows_for(readers: _Readers, pool: CandidatePool, *, now: datetime) -> list[Delivery]:
+def _rows_for(readers: _Readers, pool: CandidatePool, *, now: datetime) -> list[PlannedRow]:
     """Return a row for each of these readers."""
     if not readers.due:
         return []
@@ -278,17 +274,17 @@ def _is_fresh(edition: Edition, last: date | None, pool: CandidatePool) -> bool:
 
 def _row(
     readers: _Readers, row: int, pool: CandidatePool, choice: Selection, summaries: dict[int, int], *, now: datetime
-) -> Delivery:
-    reader = readers.due[row]
-    delivery = Delivery(subscriber=reader, issue_date=readers.issue_dates[row], edition=pool.editions[-1])
-    if reason := _why_not(reader, readers.suppressed, delivery.day, choice):
-        delivery.status, delivery.status_reason = Delivery.Status.SKIPPED, reason
-        return delivery
-    delivery.status = Delivery.Status.READY
+) -> PlannedRow:
+    reader, day, edition = readers.due[row], readers.issue_dates[row], pool.editions[-1]
+    if reason := _why_not(reader, readers.suppressed, day, choice):
+        return PlannedRow(reader, day, edition, why_not=reason)
     paper_ids = pool.ids[choice.papers].tolist()
-    delivery.put_content(
+    return PlannedRow(
+        reader,
+        day,
+        edition,
         paper_ids=paper_ids,
-        subject=subject_line(delivery.day, [pool.titles[paper] for paper in choice.papers]),
+        subject=subject_line(day, [pool.titles[paper] for paper in choice.papers]),
         record=DigestRecord(
             arrived=choice.arrived,
             matched=choice.matched,
@@ -301,11 +297,10 @@ def _row(
             full=reader.layout == Subscriber.Layout.FULL,
             **_occasion(readers, row, pool),
         ),
+        message_id=digest_message_id(reader, day),
+        dated_at=now,
+        not_after=readers.closes[row],
     )
-    delivery.message_id = digest_message_id(reader, delivery.day)
-    delivery.dated_at = now
-    delivery.not_after = readers.closes[row]
-    return delivery
 
 
 def _why_not(reader: Subscriber, suppressed: set[int], day: date, choice: Selection) -> str:
@@ -337,137 +332,3 @@ def _occasion(readers: _Readers, row: int, pool: CandidatePool) -> dict[str, Any
 def _days_since_the_day_before(today: date, weekdays: int) -> int:
     """Return how long ago the last of these weekdays before today was: 1 to 7 days."""
     return next((back for back in range(1, 7) if weekdays >> (today - timedelta(days=back)).weekday() & 1), 7)
-
-
-def _closes(reader: Subscriber, due: datetime) -> datetime:
-    """Return until when a digest due at ``due`` may leave: five hours later, and at most the reader's midnight.
-
-    Midnight counts for a digest at the reader's hour only, not for the first one of somebody who confirmed at night.
-    """
-    is_regular = due == instant(local_date(reader.zone, due), reader.send_hour, reader.zone)
-    return min(due + CATCH_UP, _midnight(reader, due)) if is_regular else due + CATCH_UP
-
-
-def _midnight(reader: Subscriber, now: datetime) -> datetime:
-    """Return when the reader's day ends."""
-    tomorrow = local_date(reader.zone, now) + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), zone_of(reader.zone))
-
-
-def _passed(everyone: Sequence[Subscriber], suppressed: set[int], now: datetime) -> list[Delivery]:
-    """Return rows for days of these readers that pass without a digest, and move their next instants on.
-
-    These are days whose window has closed, and a day less than 12 hours after a digest.
-    """
-    rows = [row for reader in everyone for row in _lapsed(reader, suppressed, now)]
-    due = [reader for reader in everyone if reader.next_send_at and reader.next_send_at <= now]
-    fed = _fed_since(now - HALF_A_DAY, due)
-    for reader in due:
-        while reader.pk in fed and reader.next_send_at and reader.next_send_at <= now:
-            rows.append(_passing(reader, suppressed, StatusReason.TOO_SOON))
-    return rows
-
-
-def _fed_since(since: datetime, readers: Sequence[Subscriber]) -> set[int]:
-    """Return the ids of readers with a digest that left after ``since``, may have left, or may still leave."""
-    recent = Delivery.objects.digests().filter(
-        Q(accepted_at__gt=since) | Q(accepted_at=None, dated_at__gt=since),
-        subscriber__in=readers,
-        status__in=[*Delivery.SENT, *Delivery.OPEN],
-    )
-    return set(recent.values_list("subscriber_id", flat=True))
-
-
-def _lapsed(reader: Subscriber, suppressed: set[int], now: datetime) -> list[Delivery]:
-    """Return rows for the reader's days whose window has closed, and move their next instant past them."""
-    rows = []
-    if reader.next_send_at and now - reader.next_send_at > LONGEST_GAP:
-        # a reader who was away for years gets no row for every day
-        reader.next_send_at = now - LONGEST_GAP
-    while reader.next_send_at and _closes(reader, reader.next_send_at) < now:
-        rows.append(_passing(reader, suppressed, StatusReason.TOO_LATE))
-    return rows
-
-
-def _passing(reader: Subscriber, suppressed: set[int], reason: StatusReason) -> Delivery:
-    """Return a skipped row with the reason for the reader's due day, and move them to their next day."""
-    assert reader.next_send_at  # noqa: S101 (only who is due passes a day)
-    day = local_date(reader.zone, reader.next_send_at)
-    if reader.pk in suppressed:
-        reason = StatusReason.SUPPRESSED
-    elif reader.is_paused(day):
-        reason = StatusReason.PAUSED
-    move_on(reader, day)
-    return Delivery(subscriber=reader, issue_date=day, status=Delivery.Status.SKIPPED, status_reason=reason)
-
-
-def move_on(reader: Subscriber, day: date) -> None:
-    """Set when the reader is due next, after a day for which they have a row."""
-    last = max(day, reader.last_issue_date or day)
-    reader.last_issue_date = last
-    reader.next_send_at = next_send_at(
-        after=last,
-        now=datetime.min.replace(tzinfo=UTC),  # whatever the time: a day that was missed has its row too
-        hour=reader.send_hour,
-        weekdays=reader.weekdays,
-        zone=reader.zone,
-    )
-
-
-def _written(rows: list[Delivery], *, newest: int) -> list[Delivery]:
-    """Write these rows, and return those that were written.
-
-    Readers who got a row from another planner since ``newest``, or who left the list, are left out. The schedule of
-    the others is read again, since it may have changed.
-    """
-    people = {row.subscriber_id for row in rows}
-    with transaction.atomic():
-        listed = Subscriber.objects.on_the_list().filter(pk__in=people).order_by("pk").select_for_update()
-        readers = {reader.pk: reader for reader in listed}
-        served = set(
-            Delivery.objects.digests()
-            .filter(pk__gt=newest, subscriber__in=people)
-            .values_list("subscriber_id", flat=True)
-        )
-        named = {paper_id for row in rows for paper_id in row.paper_ids}
-        there = set(Paper.objects.filter(pk__in=named).values_list("pk", flat=True))  # some may have been joined since
-        rows = [
-            row
-            for row in rows
-            if row.subscriber_id in readers and row.subscriber_id not in served and there.issuperset(row.paper_ids)
-        ]
-        ready = [row for row in rows if row.status == Delivery.Status.READY]
-        if ready:
-            batch = Batch.objects.create(size=len(ready))
-            for row in ready:
-                row.batch = batch
-            _freeze_letters(ready)
-        Delivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
-        _write_contents(ready)
-        for row in rows:
-            move_on(readers[row.subscriber_id], row.day)
-        alike: dict[tuple[date | None, datetime | None], list[int]] = defaultdict(list)
-        for reader in {readers[row.subscriber_id] for row in rows}:
-            alike[reader.last_issue_date, reader.next_send_at].append(reader.pk)
-        for (last, following), ids in alike.items():  # by the hour and zone, so few
-            Subscriber.objects.filter(pk__in=ids).update(last_issue_date=last, next_send_at=following)
-    return rows
-
-
-def _freeze_letters(rows: Sequence[Delivery]) -> None:
-    """Freeze the letter of the edition of these rows: from now on its mails may leave."""
-    frozen_at = {row.edition.date: row.dated_at for row in rows if row.edition and row.dated_at}
-    for day, now in frozen_at.items():
-        freeze_letter(day, now=now)
-
-
-def _write_contents(rows: Sequence[Delivery]) -> None:
-    """Write the contents of new rows."""
-    # a bulk insert that ignores conflicts returns no keys, so one query reads them
-    contents = {row.message_id: row.content for row in rows}
-    keys = Delivery.objects.filter(message_id__in=contents).values_list("pk", "message_id")
-    for key, message_id in keys:
-        contents[message_id].delivery_id = key
-    DeliveryContent.objects.bulk_create(
-        [content for content in contents.values() if content.delivery_id], batch_size=500, ignore_conflicts=True
-    )

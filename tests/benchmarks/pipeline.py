@@ -34,7 +34,7 @@ WATCHED = [  # function, phase
     (plan, "_rows_for", "plan: select"),
     (CandidatePool, "against", "plan: rules against papers"),
     (selection, "rank", "plan: rank"),
-    (plan, "_written", "plan: write"),
+    (plan, "write", "plan: write"),
     (send, "lease_batch", "deliver: lease"),
     (send, "_take_chunk", "deliver: take"),
     (send, "_encode", "deliver: compose"),
