@@ -139,7 +139,7 @@ def _search(typed: str, query: Query, about: _Search, *, is_filtered: bool) -> S
 def _newest_papers(query: Query, about: _Search) -> SearchResult:
     """Return the newest papers that the filters let pass."""
     rows = about.rows.filter(Matches(about.groups)) if about.groups else about.rows
-    newest = list(rows.order_by("-paper__first_seen_at", "-pk").values_list("pk", flat=True)[: MOST + 1])
+    newest = list(rows.order_by("-pk").values_list("pk", flat=True)[: MOST + 1])
     papers = tuple(newest[:MOST])
     return SearchResult(query=query, kind=Kind.LISTED, papers=papers, with_all=len(papers), is_cut=len(newest) > MOST)
 

@@ -20,7 +20,7 @@ from digest.web.cards import path_of
 from digest.web.periods import Kind, Period
 from subscriptions.models import Topic
 
-PART = 10_000  # rows of papers in one file; the protocol allows 50,000 addresses
+PART = 2500  # rows of papers in one file, made within a tenth of a second; the protocol allows 50,000 addresses
 SCHEMA = "http://www.sitemaps.org/schemas/sitemap/0.9"
 Entries = Iterable[tuple[str, date | None]]  # a path, and when the page last changed
 

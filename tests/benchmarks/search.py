@@ -70,7 +70,10 @@ def _why_not(figures: dict[str, Any], papers: int) -> str:
 def _print(out: Console, name: str, figures: dict[str, Any]) -> None:
     which = [one for one in ("new", "old") if one in figures]
     table = Table(title=f"{name}, {figures['papers']:,} papers", title_justify="left")
-    for column in ("kind", *(f"{one} {what}" for one in which for what in ("@1", "@5", "MRR", "ms", "p95 ms"))):
+    for column in (
+        "kind",
+        *(f"{one} {what}" for one in which for what in ("@1", "@5", "MRR", "ms", "p95 ms", "CPU ms")),
+    ):
         table.add_column(column, justify="left" if column == "kind" else "right")
     for kind in figures["new"]["kinds"]:
         table.add_row(kind, *(cell for one in which for cell in _cells(figures[one]["kinds"][kind])))
@@ -79,13 +82,18 @@ def _print(out: Console, name: str, figures: dict[str, Any]) -> None:
         total = figures[one]
         out.print(
             f"{one}: mean recall@1 {total['mean_recall_at_1']:.3f}, @5 {total['mean_recall_at_5']:.3f},"
-            f" median {total['median_ms']:.1f} ms, p95 {total['p95_ms']:.1f} ms"
+            f" median {total['median_ms']:.1f} ms, p95 {total['p95_ms']:.1f} ms;"
+            f" CPU {total['cpu_median_ms']:.1f} ms, p95 {total['cpu_p95_ms']:.1f} ms"
         )
     alike = figures["similar"]
-    out.print(f"index: {figures['index_seconds']:.1f} s, {figures['index_bytes'] / 1e6:.1f} MB")
-    out.print(f"similar: csfcube nDCG@10 {alike['ndcg']:.3f}, median {alike['median_ms']:.1f} ms\n")
+    out.print(
+        f"index: {figures['index_seconds']:.1f} s, CPU {figures['index_cpu_seconds']:.1f} s, {figures['index_bytes'] / 1e6:.1f} MB"
+    )
+    out.print(
+        f"similar: csfcube nDCG@10 {alike['ndcg']:.3f}, median {alike['median_ms']:.1f} ms, CPU {alike['cpu_median_ms']:.1f} ms\n"
+    )
 
 
 def _cells(found: dict[str, float]) -> list[str]:
     figures = [f"{found[name]:.2f}" for name in ("recall_at_1", "recall_at_5", "mrr")]
-    return [*figures, f"{found['median_ms']:.1f}", f"{found['p95_ms']:.1f}"]
+    return [*figures, f"{found['median_ms']:.1f}", f"{found['p95_ms']:.1f}", f"{found['cpu_median_ms']:.1f}"]
