@@ -8,9 +8,9 @@ from typing import Any
 from digest.citations.reference import Name, Reference, one_line
 
 
-def csl_json(reference: Reference) -> str:
-    """Return a list of one item."""
-    return json.dumps([csl_item(reference)], ensure_ascii=False, indent=2) + "\n"
+def csl_json(*references: Reference) -> str:
+    """Return a list of items."""
+    return json.dumps([csl_item(reference) for reference in references], ensure_ascii=False, indent=2) + "\n"
 
 
 def csl_item(reference: Reference) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from itertools import count
 
 from digest.text import fold, visible
 
@@ -48,6 +49,7 @@ class Reference:
     primary_class: str = ""
     doi: str = ""
     is_preprint: bool = True
+    key_end: str = ""
 
     @property
     def date_parts(self) -> tuple[int, ...]:
@@ -59,11 +61,24 @@ class Reference:
 
     @property
     def key(self) -> str:
-        """Return a short name in ASCII letters and digits: ``okafor2026careful``."""
+        """Return a short name in ASCII letters and digits: ``okafor2026careful``, then ``key_end``."""
         first = self.authors[0].family if self.authors else "anonymous"
         words = [word for word in _WORD.findall(fold(self.title)) if word not in _SMALL_WORDS]
         parts = [*re.findall(r"[a-z0-9]+", fold(first))[-1:], *map(str, self.date_parts[:1]), *words[:1]]
-        return "".join(parts)[:60] or "work"
+        return ("".join(parts)[:60] or "work") + self.key_end
+
+
+def with_distinct_keys(references: Sequence[Reference]) -> list[Reference]:
+    """Return the references of one file; of those that share a key, the second and later ones end in 2, 3 and so on."""
+    taken: set[str] = set()
+    distinct = []
+    for reference in references:
+        ends = (str(number) for number in count(2))
+        while reference.key in taken:
+            reference = replace(reference, key_end=next(ends))
+        taken.add(reference.key)
+        distinct.append(reference)
+    return distinct
 
 
 def names_of(authors: Sequence[str]) -> tuple[Name, ...]:

@@ -25,6 +25,7 @@ _BELONGINGS = {
     "curator_picks": ("edition_date",),
     "verdicts": ("subscriber_id",),
     "list_entries": ("pk",),
+    "saves": ("subscriber_id",),
     "changes": ("pk",),
     "summaries": ("source",),
 }
@@ -81,7 +82,9 @@ def _take_over(paper: Paper, other: Paper) -> dict[str, Any]:
         moved[name] = []
         for row in rows:
             if tuple(getattr(row, column) for column in beside) in taken:
-                lost.extend([] if name == "verdicts" else [row])  # no reader's wish is kept beside its own row
+                lost.extend(
+                    [] if name in ("verdicts", "saves") else [row]
+                )  # no reader's wish is kept beside its own row
             else:
                 moved[name].append(row.pk)
         rows.model._default_manager.filter(pk__in=moved[name]).update(paper=paper)

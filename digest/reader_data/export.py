@@ -70,6 +70,10 @@ def everything_of(reader: Subscriber, *, now: datetime) -> dict[str, Any]:
             for row in reader.verdicts.select_related("paper").order_by("given_at", "pk")
         ],
         "own_list": _own_list(reader),
+        "saved": [
+            {"paper": _paper(row.paper), "saved_at": _plain(row.saved_at)}
+            for row in reader.saves.select_related("paper").order_by("saved_at", "pk")
+        ],
         "mails_asked_for": [
             _values(row, "kind", "email", "asked_at", "page", "wording", "ip", "user_agent", "choices")
             for row in LinkRequest.objects.filter(Q(subscriber=reader) | Q(email__iexact=reader.email)).order_by(

@@ -31,7 +31,8 @@ class OwnPaper:
     """A paper of a reader's digest with its reason in words, empty after the reasons were deleted.
 
     ``number`` is its place in the mail, from 1. ``note`` is None unless a curator picked it. ``verdict`` is what the
-    reader said of it, empty if nothing; ``mutes`` are what its buttons mute, ``all_mutes`` a page with the others.
+    reader said of it, empty if nothing; ``is_saved`` whether they saved it; ``mutes`` are what its buttons mute,
+    ``all_mutes`` a page with the others.
     """
 
     number: int
@@ -39,6 +40,7 @@ class OwnPaper:
     why: str
     note: str | None
     verdict: str
+    is_saved: bool
     mutes: list[MuteOption]
     all_mutes: str
 
@@ -58,7 +60,7 @@ class OwnDay:
 
 
 def own_day(reader: Subscriber, *, now: datetime) -> OwnDay:
-    """Return a reader's latest digest as a page shows it. Four queries."""
+    """Return a reader's latest digest as a page shows it. Five queries."""
     sent = (
         Delivery.objects.digests()
         .filter(subscriber=reader, status__in=Delivery.SENT)
@@ -92,6 +94,7 @@ def _papers(delivery: Delivery) -> list[OwnPaper]:
     record = delivery.record or DigestRecord()
     reasons = record.explained_of(len(delivery.paper_ids))
     verdicts = dict(delivery.subscriber.verdicts.filter(paper__in=newest).values_list("paper", "value"))
+    saves = {*delivery.subscriber.saves.filter(paper__in=newest).values_list("paper", flat=True)}
     found = [
         (number, newest[pk], [Reason(*term) for term in why])
         for number, (pk, why) in enumerate(zip(delivery.paper_ids, reasons, strict=True), start=1)
@@ -105,6 +108,7 @@ def _papers(delivery: Delivery) -> list[OwnPaper]:
             why=_why(one.card, why) if record.has_counts else "",
             note=next((shorten(reason.label, NOTE_LENGTH) for reason in why if reason.kind == "pick"), None),
             verdict=verdicts.get(row.paper_id, ""),
+            is_saved=row.paper_id in saves,
             **_mutes(delivery, row.paper, number),
         )
         for one, (number, row, why) in zip(cards, found, strict=True)

@@ -1,4 +1,4 @@
-"""More, less and mute in one click on a signed-in reader's home page. Only a POST with the reader's session acts."""
+"""More, less, save and mute in one click on a signed-in reader's home page. Only a POST with their session acts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from digest.models import Paper, Verdict
-from digest.reader_data import verdicts
+from digest.reader_data import saved, verdicts
 from digest.reader_data.mute import FULL, CannotMute, MuteOption, mute, mute_options, unmute
 from digest.web.feedback import paper_of
 from subscriptions.models import Subscriber
@@ -31,6 +31,7 @@ PROBLEMS = {
     "full": gettext_lazy(
         "Nothing was muted: you already mute %(most)s of these. Remove some in your preferences first."
     ),
+    "saved": gettext_lazy("Nothing was saved: you have saved as many papers as fit. Remove some first."),
     "unknown": gettext_lazy("Nothing was changed: this paper has nothing of that name. Click its button again."),
 }
 
@@ -92,9 +93,21 @@ def _act(request: HttpRequest, reader: Subscriber, paper: Paper, *, now: datetim
         Verdict.objects.filter(subscriber=reader, paper=paper).delete()
     elif do in Verdict.Value.values:
         verdicts.give(reader, paper, do, now=now)
+    elif do == "unsave":
+        saved.unsave(reader, paper)
+    elif do == "save":
+        return _save(reader, paper, now=now)
     else:
         option = next((one for one in mute_options(paper) if one.name == request.POST.get("mute")), None)
         return _mute(reader, option, now=now) if option else "?problem=unknown"
+    return ""
+
+
+def _save(reader: Subscriber, paper: Paper, *, now: datetime) -> str:
+    try:
+        saved.save(reader, paper, now=now)
+    except saved.ListFull:
+        return "?problem=saved"
     return ""
 
 

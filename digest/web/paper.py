@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect, HttpResponseRedirect
@@ -13,38 +11,20 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from digest import search
-from digest.citations.bibtex import bibtex
-from digest.citations.csl import csl_json
-from digest.citations.reference import Reference
-from digest.citations.ris import ris
 from digest.identifiers.addresses import named_work
-from digest.models import EditionPaper, Paper, PaperChange, Verdict
+from digest.models import EditionPaper, Paper, PaperChange, SavedPaper, Verdict
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
-from digest.reader_data import verdicts
+from digest.reader_data import saved, verdicts
 from digest.web.cards import PageCard, name_of, page_cards, path_of
 from digest.web.paper_facts import AUTHORS_SHOWN, PaperFacts, facts_of, reference_of
+from digest.web.reference_formats import FORMATS
 from digest.web.structured_data import article
 from subscriptions.rate_limits import too_many
+from subscriptions.web.decorators import see_other
 from subscriptions.web.sessions import reader_of
 
 SIMILAR = 5  # papers like this one
 LONGEST_NAME = 600  # characters of an address; no identifier is longer
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """A format of references: how it is written, its media type and the ending of its files."""
-
-    write: Callable[[Reference], str]
-    media_type: str
-    ending: str
-
-
-FORMATS = {
-    "bibtex": Format(bibtex, "application/x-bibtex", "bib"),
-    "ris": Format(ris, "application/x-research-info-systems", "ris"),
-    "csl": Format(csl_json, "application/vnd.citationstyles.csl+json", "json"),
-}
 
 
 @require_safe
@@ -58,6 +38,7 @@ def paper_page(request: HttpRequest, name: str) -> HttpResponse:
     reader = reader_of(request)
     verdict = reader and Verdict.objects.filter(subscriber=reader, paper=paper).values_list("value", flat=True).first()
     context = _context(facts) | {"similar": similar_to(paper, now), "reader": reader, "verdict": verdict or ""}
+    context["is_saved"] = bool(reader) and SavedPaper.objects.filter(subscriber=reader, paper=paper).exists()
     response = render(request, "paper.html", context)
     if reader:
         response["Cache-Control"] = "no-store"
@@ -73,6 +54,7 @@ def _context(facts: PaperFacts) -> dict[str, object]:
         "authors_shown": facts.authors[:AUTHORS_SHOWN],
         "authors_folded": facts.authors[AUTHORS_SHOWN:],
         "exports": [(format, reverse("paper_export", args=[name_of(facts.paper), format])) for format in FORMATS],
+        "save_path": reverse("paper_save", args=[name_of(facts.paper)]),
         "more_path": reverse("paper_more", args=[name_of(facts.paper)]),
         "formula": {"gravity": GRAVITY, "grace": int(GRACE_HOURS)},
     }
@@ -96,7 +78,7 @@ def export(request: HttpRequest, name: str, format: str) -> HttpResponse:
     names = [paper.identifier, *paper.identifiers.order_by("pk").values_list("value", flat=True)]
     reference, form = reference_of(paper, names), FORMATS[format]
     headers = {"Content-Disposition": f'attachment; filename="{reference.key}.{form.ending}"'}
-    return HttpResponse(form.write(reference), content_type=f"{form.media_type}; charset=utf-8", headers=headers)
+    return HttpResponse(form.write([reference]), content_type=f"{form.media_type}; charset=utf-8", headers=headers)
 
 
 @require_POST
@@ -112,6 +94,25 @@ def more(request: HttpRequest, name: str) -> HttpResponse:
         Verdict.objects.filter(subscriber=reader, paper=paper, value=Verdict.Value.MORE).delete()
     else:
         verdicts.give(reader, paper, Verdict.Value.MORE, now=timezone.now())
+    return HttpResponseRedirect(path_of(paper), status=303)
+
+
+@require_POST
+def save(request: HttpRequest, name: str) -> HttpResponse:
+    """Save a paper for the signed-in reader, or take it out of the list (``do=unsave``), and show the paper again."""
+    paper = _named(name)
+    _candidacies(paper, timezone.now())
+    if too_many(request, "feedback"):
+        return render(request, "429.html", status=429)
+    if (reader := reader_of(request)) is None:
+        return redirect("sign_in")
+    if request.POST.get("do") == "unsave":
+        saved.unsave(reader, paper)
+    else:
+        try:
+            saved.save(reader, paper, now=timezone.now())
+        except saved.ListFull:
+            return see_other("saved", "?problem=full")
     return HttpResponseRedirect(path_of(paper), status=303)
 
 

@@ -70,3 +70,21 @@ def test_a_list_is_seen_before_it_is_kept(visitor: Visitor, site: Site, tmp_path
         visitor.press("Read it")
     expect(page.get_by_role("alert")).to_contain_text("Zotero knows libraries by number")
     visitor.look("own-list-problem")
+
+
+def test_a_paper_is_saved_by_one_click_and_listed(visitor: Visitor, site: Site) -> None:
+    sign_in(visitor, site, "later@example.org")
+    page = visitor.page
+    visitor.open("/")
+    title = page.locator(".paper h3 a").first.inner_text()
+    page.locator(".paper h3 a").first.click()
+    with page.expect_navigation():
+        visitor.press("Save to read later")
+    visitor.open("/saved")
+    expect(page.locator(".paper h2")).to_have_text([title])
+    with page.expect_navigation():
+        visitor.press("Give it an address")
+    visitor.look("saved")
+    with page.expect_navigation():
+        visitor.press("Revoke this address")
+    expect(page.get_by_role("status")).to_contain_text("no longer works")
