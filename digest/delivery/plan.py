@@ -17,7 +17,8 @@ from scipy.sparse import csr_array
 from digest.compose.build import subject_line
 from digest.delivery.due_days import CATCH_UP, closes, midnight, passed_days
 from digest.delivery.planned_rows import PlannedRow, write
-from digest.editions.candidate_pool import CandidatePool, text_of
+from digest.editions.archive import text_of
+from digest.editions.candidate_pool import CandidatePool
 from digest.editions.selection import Demand, Selection, select
 from digest.ingest.tag import topic_rule
 from digest.models import Delivery, Edition, Paper, PaperSummary, StatusReason, Verdict

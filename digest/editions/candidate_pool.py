@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from functools import lru_cache
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -14,16 +13,13 @@ from django.db.models import QuerySet
 from django.db.models.fields.json import KT
 from numpy.typing import NDArray
 
+from digest.editions.archive import archive_of, text_of
 from digest.editions.open_edition import WINDOW, candidates
 from digest.models import CuratorPick, Edition, EditionPaper, Paper
 from digest.ranking import personal
 from digest.ranking.features import Archive, Day, PaperMatrix, Texts
 from digest.ranking.matching import Index, Rule
 from digest.ranking.trending import standardise
-
-# The papers whose texts give the rarity of words
-ARCHIVE_DAYS, ARCHIVE_SIZE = 45, 10_000
-
 
 Place = tuple[bool, int, int]  # of a pick: not placed by hand, minus its day, its position
 LAST: Place = (True, 1, 0)  # of what is no pick
@@ -75,7 +71,7 @@ class CandidatePool:
         papers = [row.paper for row in newest.values()]
         row_of = {paper_id: row for row, paper_id in enumerate(newest)}
         trending = np.array([np.nan if row.trending is None else row.trending for row in newest.values()], float)
-        archive = _archive(_archive_texts(now)) if papers else Archive.of([])
+        archive = archive_of(editions[-1]) if papers else Archive.of([])
         texts = archive.read(text_of(paper.title, paper.abstract) for paper in papers)
         withdrawn = {paper.pk for paper in papers if paper.withdrawn_at is not None}
         return cls(
@@ -147,10 +143,6 @@ def is_held_back(judgement: CuratorPick, now: datetime) -> bool:
     return judgement.verdict == CuratorPick.Verdict.HIDE or (embargo is not None and embargo > now)
 
 
-def text_of(title: str, abstract: str) -> str:
-    return f"{title}. {abstract}"
-
-
 def _rows_of(editions: Iterable[Edition]) -> QuerySet[EditionPaper]:
     """Return the editions' rows, oldest first, with only the titles of their cards."""
     rows = EditionPaper.objects.filter(edition__in=editions).order_by("edition__date", "pk").select_related("paper")
@@ -214,15 +206,3 @@ def _judged(
 def _place(one: CuratorPick) -> Place:
     """Return a pick's place: those placed by hand first, of the newest day first; the ranking orders the others."""
     return (True, 0, 0) if one.position is None else (False, -one.edition_date.toordinal(), one.position)
-
-
-def _archive_texts(now: datetime) -> tuple[str, ...]:
-    recent = Paper.objects.filter(first_seen_at__range=(now - timedelta(days=ARCHIVE_DAYS), now))
-    rows = recent.order_by("-first_seen_at", "-pk").values_list("title", "abstract")[:ARCHIVE_SIZE]
-    return tuple(text_of(title, abstract) for title, abstract in rows)
-
-
-@lru_cache(maxsize=1)
-def _archive(texts: tuple[str, ...]) -> Archive:
-    # takes seconds for 10,000 texts, so it is kept while the texts stay the same
-    return Archive.of(texts)

@@ -17,7 +17,8 @@ from scipy.sparse import csr_array
 from digest.compose.card import Card
 from digest.compose.emails import digest_of, reader_of
 from digest.compose.size_limit import fit
-from digest.editions.candidate_pool import CandidatePool, text_of
+from digest.editions.archive import text_of
+from digest.editions.candidate_pool import CandidatePool
 from digest.editions.selection import Demand, select
 from digest.ingest.tag import topic_rule
 from digest.models import Delivery, EditionPaper, Paper, Verdict

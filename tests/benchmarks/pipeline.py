@@ -39,7 +39,7 @@ WATCHED = [  # function, phase
     (send, "_take_chunk", "deliver: take"),
     (send, "_encode", "deliver: compose"),
     (Mailer, "send_batch", "deliver: hand over"),
-    (send, "_record", "deliver: record"),
+    (send, "record", "deliver: record"),
     (throttle, "acquire", "deliver: throttle"),
     (throttle, "record_results", "deliver: throttle"),
 ]

@@ -1,0 +1,137 @@
+"""Keep an archive in one file, which processes map read-only, so that they share its memory.
+
+The file is a line of JSON, filled up with spaces, then each array at a multiple of ALIGNMENT octets. The line says
+which FORMAT, whose texts (``key``), where each array is, and the CRC-32 of its other values and all that follows.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import sys
+import tempfile
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from digest.ranking.features import Archive, Texts
+
+# To be raised with any change to how an archive is made or laid out.
+FORMAT = f"broadsheet-archive-1-{sys.byteorder}"
+HEAD = 4096  # octets
+ALIGNMENT = 64
+MATRICES = ("bm25", "tfidf", "postings")
+DTYPES = {"words": "u1", "rarity": "f4", "grams": "i8", "idf": "f4", "mean": "f4"}
+PARTS = {"data": "f4", "indices": "i4", "indptr": "i4"}
+DTYPES |= {f"{name}_{part}": dtype for name in MATRICES for part, dtype in PARTS.items()}
+
+
+class Unusable(Exception):
+    """The file is not the archive that was asked for; the message says why."""
+
+
+def save(archive: Archive, path: Path, *, key: str) -> None:
+    """Write the archive of the texts that ``key`` names, in one step. Raises OSError and leaves what was there."""
+    arrays = {name: values.tobytes() for name, values in _arrays_of(archive).items()}
+    places, end = {}, HEAD
+    for name, octets in arrays.items():
+        places[name] = (end, len(octets))
+        arrays[name] = octets.ljust(-(-len(octets) // ALIGNMENT) * ALIGNMENT, b"\0")
+        end += len(arrays[name])
+    body = b"".join(arrays.values())
+    head = {
+        "format": FORMAT,
+        "key": key,
+        "size": end,
+        "average_length": archive.average_length,
+        "texts": len(archive.texts),
+        "arrays": places,
+    }
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(json.dumps(head | {"crc": _checksum(head, body)}).encode().ljust(HEAD - 1) + b"\n")
+            file.write(body)
+        Path(draft).replace(path)
+    except OSError:
+        with suppress(OSError):
+            Path(draft).unlink()
+        raise
+
+
+def load(path: Path, *, key: str) -> Archive:
+    """Map the archive of the texts that ``key`` names. Raises Unusable for any other file, OSError without access."""
+    with path.open("rb") as file:
+        head = _head_of(file.read(HEAD))
+        if head["format"] != FORMAT:
+            raise Unusable("another version wrote it")
+        if head["key"] != key:
+            raise Unusable("it is of other texts")
+        if os.fstat(file.fileno()).st_size != head["size"]:
+            raise Unusable("it is cut")
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if _checksum(head, memoryview(mapped)[HEAD:]) != head["crc"]:
+        raise Unusable("it is damaged")
+    return _archive_of(head, mapped)
+
+
+def _checksum(head: dict[str, Any], body: bytes | memoryview) -> int:
+    others = {name: value for name, value in head.items() if name != "crc"}
+    return zlib.crc32(body, zlib.crc32(json.dumps(others, sort_keys=True).encode()))
+
+
+def _head_of(line: bytes) -> dict[str, Any]:
+    try:
+        head = json.loads(line)
+    except ValueError:
+        head = None
+    if not isinstance(head, dict) or not {"format", "key", "size", "crc"} <= head.keys():
+        raise Unusable("it is no archive")
+    return head
+
+
+def _arrays_of(archive: Archive) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {
+        "words": np.frombuffer("\n".join(archive.vocabulary).encode(), np.uint8),
+        "rarity": archive.rarity,
+        "grams": archive.grams,
+        "idf": archive.idf,
+        "mean": archive.mean,
+    }
+    for name, matrix in (("bm25", archive.texts.bm25), ("tfidf", archive.texts.tfidf), ("postings", archive.postings)):
+        matrix.sort_indices()
+        arrays |= {f"{name}_{part}": getattr(matrix, part) for part in PARTS}
+    return {name: np.ascontiguousarray(values, DTYPES[name]) for name, values in arrays.items()}
+
+
+def _archive_of(head: dict[str, Any], mapped: mmap.mmap) -> Archive:
+    arrays: dict[str, NDArray[Any]] = {
+        name: np.frombuffer(mapped, DTYPES[name], count=octets // np.dtype(DTYPES[name]).itemsize, offset=offset)
+        for name, (offset, octets) in head["arrays"].items()
+    }
+    words = arrays["words"].tobytes().decode()
+    vocabulary = {word: number for number, word in enumerate(words.split("\n") if words else ())}
+    texts, grams = head["texts"], len(arrays["grams"])
+    shapes = {"bm25": (texts, len(vocabulary)), "tfidf": (texts, grams), "postings": (len(vocabulary), texts)}
+    matrices = {}
+    for name, shape in shapes.items():
+        matrix = csr_array(tuple(arrays[f"{name}_{part}"] for part in PARTS), shape=shape)
+        # else a product would sort them in place, and mapped memory is read-only
+        matrix.has_canonical_format = True
+        matrices[name] = matrix
+    return Archive(
+        vocabulary=vocabulary,
+        rarity=arrays["rarity"],
+        average_length=head["average_length"],
+        grams=arrays["grams"],
+        idf=arrays["idf"],
+        mean=arrays["mean"],
+        texts=Texts(matrices["bm25"], matrices["tfidf"]),
+        postings=matrices["postings"],
+    )
