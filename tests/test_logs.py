@@ -33,7 +33,7 @@ SECRET = "Zx4_kT-9qWlmN0pRsTuVwX"
         (f"Reverse for 'confirm' with arguments '(\"{SECRET}\",)' not found", "Reverse for 'confirm' with arguments '(\"…\",)' not found"),
         ("mail to Ada.Lovelace+x@mail.example.org bounced", "mail to (address) bounced"),
         ("<ada@example.org>: ada%40example.org", "<(address)>: (address)"),
-        (f"GET /a/{SECRET} HTTP/1.1", "GET /a/… HTTP/1.1"),
+        (f"GET /r/{SECRET} HTTP/1.1", "GET /r/… HTTP/1.1"),
         ("Not Found: /search?q=bees&page=2", "Not Found: /search?…"),
         ("Is Redis up? The next minute tries again.", "Is Redis up? The next minute tries again."),
         ("django.db.utils.OperationalError: no such table: subscriptions_linkrequest", "django.db.utils.OperationalError: no such table: subscriptions_linkrequest"),

@@ -11,11 +11,13 @@ import pytest
 from django.template import engines
 from django.template.loader import render_to_string
 from django.test import Client
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django.utils import translation
 
 from digest.config import errors
 from digest.config.web import json_ld
+from digest.web import urls as web_urls
+from subscriptions import urls as subscription_urls
 
 pytestmark = pytest.mark.django_db
 PAGES = ["home", "sign_up", "sign_up_sent", "sign_in", "sign_in_sent", "search", "about", "privacy"]
@@ -135,3 +137,13 @@ def test_a_broken_error_page_still_answers(monkeypatch: pytest.MonkeyPatch, rf: 
     answer = errors.broken(rf.get("/"))
     assert answer.status_code == 500
     assert b"Something went wrong" in answer.content
+
+
+def test_no_page_takes_the_address_of_another() -> None:
+    """Both apps' patterns are tried in one order, so the first of two alike would hide the second."""
+    patterns = [*web_urls.urlpatterns, *subscription_urls.urlpatterns]
+    values = {"token": "t" * 54, "number": "1", "wish": "more", "day": "2026-03-02", "provider": "resend"}
+    named = {one.name: set(one.pattern.regex.groupindex) | set(one.pattern.converters) for one in patterns if one.name}
+    tried = {name: {key: values[key] for key in keys} for name, keys in named.items() if keys <= set(values)}
+    assert len(tried) > 30
+    assert {name for name, given in tried.items() if resolve(reverse(name, kwargs=given)).url_name != name} == set()

@@ -139,7 +139,7 @@ def test_the_export_of_many_costs_as_many_queries_as_of_one(
 
 
 def address(visit: Client) -> str:
-    (found,) = re.findall(r'href="https?://[^/"]+(/a/[\w-]+)"', visit.get("/saved").content.decode())
+    (found,) = re.findall(r'href="https?://[^/"]+(/r/[\w-]+)"', visit.get("/saved").content.decode())
     return str(found)
 
 
@@ -208,7 +208,7 @@ def test_a_copy_of_the_database_opens_no_feed_and_a_new_key_keeps_the_old_addres
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_other_address_opens_a_feed(ada: Subscriber, token: str) -> None:
     saved.open_feed(ada, now=NOON)
-    answer = Client().get(f"/a/{token}")
+    answer = Client().get(f"/r/{token}")
     assert answer.status_code in (301, 404)
 
 
