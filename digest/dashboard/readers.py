@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from contextlib import suppress as suppress_error
 from datetime import date
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
@@ -19,11 +21,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from digest import charts
-from digest.compose.phrases import shorten
-from digest.dashboard import audit_log
+from digest.compose.phrases import plural, shorten
+from digest.dashboard import audit_log, reader_list
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.deliveries import chosen_for
 from digest.dashboard.pages import page, staff_only
+from digest.dashboard.reader_list import ReaderFilters
 from digest.delivery.staff_texts import delivery_text
 from digest.editions.open_edition import current_time
 from digest.models import Verdict
@@ -44,7 +47,43 @@ HERE = {"here": "dashboard_readers"}
 @require_safe
 @staff_only(seen_by=Role.PRIVACY)
 def readers(request: HttpRequest) -> HttpResponse:
-    return page(request, "readers", _growth())
+    """Show the readers that the filters select, page by page, and how their number grows."""
+    filters = ReaderFilters(request.GET)
+    found = filters.readers()
+    rows, after = reader_list.page_of(found, request.GET.get("after", ""))
+    query = {name: request.GET.get(name, "")[:253] for name in filters.fields if request.GET.get(name)}
+    listed = {
+        "filters": filters,
+        "count": found.count(),
+        "rows": rows,
+        "next": urlencode({**query, "after": after}) if after else "",
+        "query": urlencode(query),
+        "is_later": "after" in request.GET,
+    }
+    return page(request, "readers", listed | _growth(), status=200 if filters.is_valid() else 422)
+
+
+@require_POST
+@staff_only(seen_by=Role.PRIVACY, done_by=Role.PRIVACY, asked_again=True)
+def readers_csv(request: HttpRequest) -> HttpResponse:
+    """Return the readers that the filters select as a CSV file, with their addresses."""
+    filters = ReaderFilters(request.POST)
+    if not filters.is_valid():
+        messages.error(request, _("No file was made: the filters are wrong. Show the list first."))
+        return see_other("dashboard_readers")
+    found, now = filters.readers(), timezone.now()
+    audit_log.record(
+        request.user, cast(User, request.user), f"Took {plural(found.count(), 'reader')} as CSV: {filters.in_words()}"
+    )
+    return HttpResponse(
+        reader_list.csv_lines(found.iterator(chunk_size=1000)),
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="readers-{now:%Y-%m-%d}.csv"',
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+        },
+    )
 
 
 def _growth() -> dict[str, Any]:
@@ -253,6 +292,7 @@ def _to(one: Subscriber) -> HttpResponse:
 urlpatterns = [
     path("readers", readers, name="dashboard_readers"),
     path("readers/address", change_address, name="dashboard_change_address"),
+    path("readers/csv", readers_csv, name="dashboard_readers_csv"),
     path("readers/find", find_readers_page, name="dashboard_find_reader"),
     path("readers/<str:public_id>", reader, name="dashboard_reader"),
     path("readers/<str:public_id>/suppress", suppress, name="dashboard_suppress"),
