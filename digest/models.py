@@ -880,6 +880,27 @@ class SavedFeed(models.Model):
         return f"feed of {self.subscriber_id}"
 
 
+class ReaderProfile(models.Model):
+    """What a reader's likes say, as ``digest.ranking.profiles`` compares it; ``digest.reader_data.profiles`` writes it.
+
+    ``grams`` are 32-bit codes in rising order, ``weights`` float16, ``vector`` float32, all little-endian.
+    """
+
+    subscriber = models.OneToOneField(Subscriber, models.CASCADE, primary_key=True, related_name="profile")
+    stamp = models.CharField(max_length=200, help_text="what it was made of; another one makes it again")
+    likes = models.PositiveIntegerField(default=0)
+    grams = models.BinaryField(default=bytes)
+    weights = models.BinaryField(default=bytes)
+    weight = models.FloatField(default=0, help_text="sum of the weights of its texts")
+    vector = models.BinaryField(default=bytes, help_text="weighted sum of title vectors")
+    vector_weight = models.FloatField(default=0, help_text="sum of the weights of the texts that have a vector")
+    categories = models.JSONField(default=dict, help_text="share of the liked papers by category")
+
+    # Not what is liked: the admin's log would keep it after erasure.
+    def __str__(self) -> str:
+        return f"profile of {self.subscriber_id}"
+
+
 class DayTally(models.Model):
     """Counts of one day, counted once an hour, so that no page has to; digest/stats/daily_counts.py says which."""
 

@@ -9,28 +9,25 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 import numpy as np
-from django.db.models import Max, Q, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Max, Q
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from digest.compose.build import subject_line
 from digest.delivery.due_days import CATCH_UP, closes, midnight, passed_days
 from digest.delivery.planned_rows import PlannedRow, write
-from digest.editions.archive import text_of
 from digest.editions.candidate_pool import CandidatePool
 from digest.editions.selection import Demand, Selection, select
 from digest.ingest.tag import topic_rule
-from digest.models import Delivery, Edition, Paper, PaperSummary, StatusReason, Verdict
-from digest.ranking.features import Texts
+from digest.models import Delivery, Edition, PaperSummary, StatusReason
 from digest.ranking.matching import Kind, Rule
+from digest.reader_data import profiles
 from digest.record import DigestRecord
 from subscriptions.models import Preference, Subscriber, Suppression, Topic
 from subscriptions.schedule import local_date, rhythm_in_words
 from subscriptions.tokens import digest_message_id
 
 BATCH = 1000  # readers ranked in one computation, and deliveries leased as one row
-VERDICTS = 50  # the latest of a reader's that count
 LOOKED_THROUGH = (StatusReason.NO_NEW_PAPERS, StatusReason.NOTHING_MATCHED)  # skipped, and no paper was passed over
 
 
@@ -177,7 +174,7 @@ class _Readers:
             ],
             fresh=np.array([fresh[reader] for reader in due], bool).reshape(len(due), len(pool.editions)),
             held=len(waiting) - len(due),
-            asked=_asked_by(due, days, pool),
+            asked=_asked_by(due, days),
             had=[had[reader.pk] for reader in due],
             new=[last.get(reader.pk) is None and reader.last_digest_at is None for reader in due],
             looked=[looked.get(reader.pk) for reader in due],
@@ -185,40 +182,17 @@ class _Readers:
         )
 
 
-def _asked_by(readers: Sequence[Subscriber], today: dict[Subscriber, date], pool: CandidatePool) -> Demand:
+def _asked_by(readers: Sequence[Subscriber], today: dict[Subscriber, date]) -> Demand:
     """Return the preferences of these readers; four queries for all of them."""
     rules, wants, mutes = _rules_of(readers, today)
-    verdicts, judged = _verdicts_of(readers, pool)
     return Demand(
         rules=rules,
         wants=wants,
         mutes=mutes,
         hype=np.array([reader.hype for reader in readers], np.float32),
         limit=[reader.max_papers for reader in readers],
-        verdicts=verdicts,
-        judged=judged,
+        profiles=profiles.load(readers),
     )
-
-
-def _verdicts_of(readers: Sequence[Subscriber], pool: CandidatePool) -> tuple[csr_array | None, Texts | None]:
-    """Return each reader's latest 50 verdicts (S, L), 1 for more and -1 for less, and the L papers; None if none."""
-    mine = Window(RowNumber(), partition_by="subscriber_id", order_by=["-given_at", "-pk"])
-    latest = Verdict.objects.filter(subscriber__in=readers).annotate(place=mine).filter(place__lte=VERDICTS)
-    given = list(latest.values_list("subscriber_id", "paper_id", "value"))
-    if not given:
-        return None, None
-    judged = Paper.objects.filter(pk__in=Verdict.objects.filter(subscriber__in=readers).values("paper"))
-    texts = {pk: text_of(title, abstract) for pk, title, abstract in judged.values_list("pk", "title", "abstract")}
-    row_of = {reader.pk: row for row, reader in enumerate(readers)}
-    column_of = {paper_id: column for column, paper_id in enumerate(texts)}
-    cells = [
-        (row_of[reader_id], column_of[paper_id], 1 if value == Verdict.Value.MORE else -1)
-        for reader_id, paper_id, value in given
-        if paper_id in column_of
-    ]
-    rows, columns, values = np.array(cells, int).reshape(-1, 3).T
-    verdicts = csr_array((values.astype(np.float32), (rows, columns)), shape=(len(readers), len(texts)))
-    return verdicts, pool.read(texts.values())
 
 
 def _rules_of(readers: Sequence[Subscriber], today: dict[Subscriber, date]) -> tuple[list[Rule], csr_array, csr_array]:

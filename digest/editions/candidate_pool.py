@@ -17,7 +17,7 @@ from digest.editions.archive import archive_of, text_of
 from digest.editions.open_edition import WINDOW, candidates
 from digest.models import CuratorPick, Edition, EditionPaper, Paper
 from digest.ranking import personal
-from digest.ranking.features import Archive, Day, PaperMatrix, Texts
+from digest.ranking.features import Archive, Day, PaperMatrix
 from digest.ranking.matching import Index, Rule
 from digest.ranking.trending import standardise
 
@@ -109,10 +109,6 @@ class CandidatePool:
     def with_picks(self, papers: PaperMatrix) -> PaperMatrix:
         """Return the matrix with the current picks and boosts."""
         return replace(papers, pick=self.pick.astype(np.float32))
-
-    def read(self, texts: Iterable[str]) -> Texts:
-        """Return other texts in a form that can be compared with these papers."""
-        return self.day.archive.read(texts)
 
 
 def editions_of_the_week(now: datetime) -> list[Edition]:

@@ -15,9 +15,10 @@ from digest.compose.reasons import Reason, reasons_as_text
 from digest.editions.candidate_pool import LAST, CandidatePool
 from digest.models import StatusReason
 from digest.ranking import personal
-from digest.ranking.features import PaperMatrix, ReaderBatch, Texts
+from digest.ranking.features import PaperMatrix, ReaderBatch
 from digest.ranking.matching import Rule
 from digest.ranking.personal import TERMS, rank
+from digest.ranking.profiles import Profiles
 
 ALSO = 3  # further trending papers of a mail
 # Deviations above the day's mean from which "trending" is a reason, and a paper is named although it was not asked for
@@ -26,22 +27,19 @@ STANDS_OUT = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """The wishes of S readers: R rules that they want or mute, and L papers that they want more or less of."""
+    """The wishes of S readers: R rules that they want or mute, and their profiles."""
 
     rules: list[Rule]
     wants: csr_array  # (S, R)
     mutes: csr_array  # (S, R)
     hype: NDArray[np.float32]  # (S,)
     limit: list[int]  # papers in each reader's digest
-    verdicts: csr_array | None = None  # (S, L), 1 for more and -1 for less
-    judged: Texts | None = None  # (L,)
+    profiles: Profiles | None = None  # of what they like
 
     @property
     def likes(self) -> NDArray[np.int64]:
         """Count the papers that each reader wants more of (S,)."""
-        if self.verdicts is None:
-            return np.zeros(len(self.limit), np.int64)
-        return np.asarray((self.verdicts > 0).sum(axis=1), np.int64)
+        return self.profiles.likes if self.profiles else np.zeros(len(self.limit), np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +77,7 @@ def select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: 
     is_picked = pool.pick >= personal.PICK
     own_picks = _picks_of_topics(asked, pool)
     allowed[on_trending] &= pool.voted | is_picked
-    readers = ReaderBatch(wants=asked.wants, hype=asked.hype, verdicts=asked.verdicts, liked=asked.judged)
+    readers = ReaderBatch(wants=asked.wants, hype=asked.hype, profiles=asked.profiles)
     readers = replace(readers, picks=_as_matrix(own_picks, allowed.shape)) if own_picks else readers
     ranking = rank(papers, readers, allowed=allowed, limit=max(asked.limit, default=0))
     by_likes = wants_nothing & (likes > 0)

@@ -11,6 +11,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, pairwise
 from typing import Protocol
 
@@ -18,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack, vstack
 
+from digest.ranking.meaning import DayVectors
+from digest.ranking.profiles import DayCategories, DayGrams, Profiles
 from digest.ranking.words import telling_words
 
 Floats = NDArray[np.float32]
@@ -32,6 +35,8 @@ ECHOES = 100
 AT_ONCE = 32  # rows of weights per product
 # With more than FEW readers and at most MANY papers (16 MB), all papers are compared with all once.
 FEW, MANY = 64, 2000
+# Texts of the archive that stand for a reader's profile
+USUAL = 32
 # By kind of rule; the service chose a topic's words, not the reader.
 WORD_WEIGHT = {"keyword": 1.0, "topic": 0.5}
 
@@ -146,6 +151,42 @@ class Likeness:
         return np.asarray(weights @ self._whole)
 
 
+class Taste:
+    """The day's papers as profiles are compared with them, computed when first asked for.
+
+    ``vectors`` are None without a model; ``categories`` are those of each paper, nothing if they are not known.
+    """
+
+    def __init__(
+        self,
+        texts: Texts,
+        archive: Archive,
+        *,
+        vectors: DayVectors | None = None,
+        categories: Sequence[Sequence[str]] = (),
+    ) -> None:
+        self.texts, self.archive, self.vectors, self._categories = texts, archive, vectors, categories
+
+    @cached_property
+    def categories(self) -> DayCategories:
+        return DayCategories.of(self._categories or [()] * len(self.texts))
+
+    @cached_property
+    def grams(self) -> DayGrams:
+        known = self.archive
+        some = np.linspace(0, len(known.texts) - 1, USUAL).astype(int) if len(known.texts) else np.empty(0, int)
+        return DayGrams.of(
+            self.texts.tfidf,
+            self.texts.bm25,
+            vocabulary=known.vocabulary,
+            grams=known.grams,
+            idf=known.idf,
+            mean=known.mean,
+            rarity=known.rarity,
+            usual=known.texts.tfidf[some],
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Day:
     """A day's P papers, independent of rules. :meth:`of` makes it; it is kept while the papers stay the same.
@@ -157,6 +198,7 @@ class Day:
     archive: Archive
     postings: csr_array
     likeness: Likeness
+    taste: Taste
     popularity: Floats
     pick: Floats
 
@@ -167,6 +209,8 @@ class Day:
         archive: Archive,
         popularity: NDArray[np.floating] | None = None,
         pick: NDArray[np.floating] | None = None,
+        vectors: DayVectors | None = None,
+        categories: Sequence[Sequence[str]] = (),
     ) -> Day:
         """Make the day of these papers. Raises ValueError unless each paper has finite numbers."""
         return Day(
@@ -174,6 +218,7 @@ class Day:
             archive=archive,
             postings=texts.bm25.T.tocsr(),
             likeness=Likeness(texts.tfidf, texts.tfidf @ archive.mean),
+            taste=Taste(texts, archive, vectors=vectors, categories=categories),
             popularity=_by_paper(popularity, len(texts), "popularity"),
             pick=_by_paper(pick, len(texts), "pick"),
         )
@@ -199,6 +244,7 @@ class Day:
             words=words,
             echo=echo * weight[:, None],
             likeness=self.likeness,
+            taste=self.taste,
             offset=offset,
             popularity=self.popularity,
             pick=self.pick,
@@ -212,7 +258,8 @@ class PaperMatrix:
 
     ``kinds`` (R,) is each rule's kind; ``matches`` (R, P) is 1 where a rule matches a paper; ``words`` (R, P) is the
     BM25 score of the rule's words and ``echo`` (R, P) the similarity to the archive papers that those words find.
-    ``likeness`` compares papers with papers; ``offset`` (P,) is the product of the archive's mean with each paper.
+    ``likeness`` compares papers with papers, ``taste`` papers with profiles; ``offset`` (P,) is the product of the
+    archive's mean with each paper.
     ``popularity`` (P,) is a z-score, 0 without votes; ``pick`` (P,) is 0, personal.PICK or personal.BOOST.
     """
 
@@ -221,6 +268,7 @@ class PaperMatrix:
     words: csr_array
     echo: Floats
     likeness: Likeness
+    taste: Taste
     offset: Floats
     popularity: Floats
     pick: Floats
@@ -238,9 +286,12 @@ class PaperMatrix:
         matches: csr_array,
         popularity: NDArray[np.floating] | None = None,
         pick: NDArray[np.floating] | None = None,
+        vectors: DayVectors | None = None,
+        categories: Sequence[Sequence[str]] = (),
     ) -> PaperMatrix:
         """Make a day of these papers and combine it with these rules; shapes and errors are those of :class:`Day`."""
-        return Day.of(papers, archive=archive, popularity=popularity, pick=pick).against(rules, matches)
+        day = Day.of(papers, archive=archive, popularity=popularity, pick=pick, vectors=vectors, categories=categories)
+        return day.against(rules, matches)
 
     @staticmethod
     def together(parts: Sequence[PaperMatrix]) -> PaperMatrix:
@@ -260,15 +311,15 @@ class PaperMatrix:
 class ReaderBatch:
     """S readers: ``wants`` (S, R), 1 per wanted rule in the order of the rules, and ``hype`` (S,), 0 to 100.
 
-    ``verdicts`` (S, L) is 1 for "more like this" and -1 for "less" on the L papers of ``liked``. ``floor=False`` ranks
-    every allowed paper: for measuring, never for a digest. ``picks`` (S, P) is personal.PICK for the papers that were
-    picked for some of the readers.
+    ``profiles`` are what their likes say, None if nobody has any; ``stated`` (S, D) has vectors of the words that each
+    typed, zeros where there are none. ``floor=False`` ranks every allowed paper: for measuring, never for a digest.
+    ``picks`` (S, P) is personal.PICK for the papers that were picked for some of the readers.
     """
 
     wants: csr_array
     hype: NDArray[np.floating]
-    verdicts: csr_array | None = None
-    liked: Texts | None = None
+    profiles: Profiles | None = None
+    stated: Floats | None = None
     floor: bool = True
     picks: csr_array | None = None
 

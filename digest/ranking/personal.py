@@ -2,15 +2,17 @@
 
 Per reader, over the day's whole pool; z() subtracts the mean and divides by the standard deviation:
 
-    said       = z(z(words) + z(echo))          words of typed keywords and wanted topics, and the papers they find
-    taste      = .6 z(likeness to the liked papers) + .4 z(BM25 of the liked papers' words)
+    said       = z(z(words) + z(echo) + z(about))    words of typed keywords and wanted topics, the papers they find,
+                                                     and the titles' vectors' likeness to the typed words
+    taste      = z(likeness to the profile of the liked texts) + .5 z(likeness to the mean of the liked titles' vectors)
     base       = said without likes; with likes taste + .3 said (fewer than 5) or .15 said
     relevance  = z(base) + .5 / (1 + likes / 5) z(likeness to the papers that stand out in base)
-    score      = relevance + 1.5 x (wanted topics and categories the paper has) + z(popularity) x hype / 50
-                 + 1000 for a followed author + the curator's pick or boost
+    score      = relevance + 1.5 x (wanted topics and categories the paper has) + .4 z(likeness to the liked categories)
+                 + z(popularity) x hype / 50 + 1000 for a followed author + the curator's pick or boost
 
-With likes, 1 replaces 1.5 and popularity counts half. Papers more than two deviations above the mean of base act as
-weak likes, the more so the fewer likes there are. BM25, Rocchio's formula and pseudo-relevance feedback are textbook
+With likes, 1 replaces 1.5 for a topic and .5 for a category, and popularity counts half. Without a model for vectors
+their terms are 0. Papers more than two deviations above the mean of base act as weak likes, the more so the fewer likes
+there are. BM25, Rocchio's formula and pseudo-relevance feedback are textbook
 (Manning, Raghavan, Schuetze, ch. 9 and 11); the weights were chosen on recorded readers
 (``./run bench ranking``).
 """
@@ -23,15 +25,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from digest.ranking.features import Floats, Ints, PaperMatrix, ReaderBatch, through
+from digest.ranking.features import Floats, Ints, PaperMatrix, ReaderBatch
+from digest.ranking.profiles import DISLIKES, liking
 
 TERMS = ("topic", "words", "category", "author", "like_this", "trending", "pick", "average")
 
 # A z-score of P papers is below √P, so nothing else adds up to a thousand.
 PICK, AUTHOR, BOOST = 2000.0, 1000.0, 2.0
-MATCH, MATCH_WITH_LIKES = 1.5, 1.0  # per wanted topic or category a paper has
+MATCH, MATCH_WITH_LIKES, CATEGORY_WITH_LIKES = 1.5, 1.0, 0.5  # per wanted topic or category a paper has
+MEANING, SHARED = 0.5, 0.4  # of the titles' vectors and of the categories, in the likeness to what is liked
 POPULARITY, POPULARITY_WITH_LIKES = 1.0, 0.5  # at hype 50
-ROCCHIO, LIKED_WORDS, DISLIKES = 0.6, 0.4, 0.25
 FEEDBACK, STANDS_OUT = 0.5, 2.0
 # Deviations above the day's average from which a paper counts as similar to the liked ones
 LIKE_THIS = 1.0
@@ -64,11 +67,11 @@ def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_
     A paper must match a wish of the reader or be a pick; for a reader with likes alone it must be similar to the liked
     ones; a reader without wishes and likes gets what is popular. Ties go to the more popular paper, then to the earlier
     row. The other readers of the batch make no difference. Batches of about 1,000 readers are best; no (S, P) array but
-    ``allowed`` is ever whole. Raises ValueError if shapes or ranges do not fit.
+    ``allowed`` and the likeness to profiles is ever whole. Raises ValueError if shapes or ranges do not fit.
     """
     count, size = len(readers), len(papers)
     _check(papers, readers, allowed, limit)
-    likes = _likes(readers)
+    likes = readers.profiles.likes if readers.profiles else np.zeros(count, np.int64)
     ranking = Ranking(
         order=np.full((count, limit), -1),
         scores=np.zeros((count, limit)),
@@ -112,12 +115,16 @@ def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """The U rules that the batch wants, as dense (U, P) blocks for fast products."""
+    """The U rules that the batch wants, as dense (U, P) blocks for fast products, and what its readers like."""
 
     wants: csr_array  # (S, U)
     words: Floats
     echo: Floats
     matches: dict[str, tuple[csr_array, Floats]]  # by kind: columns of wants, and their rows of PaperMatrix.matches
+    liked: Floats | None  # (S, P), as are the following: likeness of texts, of titles' meaning, of categories
+    meant: Floats | None
+    shared: Floats | None
+    about: Floats | None  # likeness of titles to typed words
 
     @staticmethod
     def by(readers: ReaderBatch, papers: PaperMatrix) -> _Wanted:
@@ -125,11 +132,18 @@ class _Wanted:
         kinds = papers.kinds[used]
         columns = {kind: np.flatnonzero(kinds == kind) for kind in ("topic", "keyword", "category", "author")}
         wants = readers.wants[:, used].astype(np.float32)
+        known, vectors = readers.profiles, papers.taste.vectors
         return _Wanted(
             wants=wants,
             words=papers.words[used].toarray(),
             echo=papers.echo[used],
             matches={kind: (wants[:, found], papers.matches[used[found]].toarray()) for kind, found in columns.items()},
+            liked=liking(known, papers.taste.grams) if known else None,
+            meant=vectors.like(known.vectors, known.vector_weight)
+            if vectors and known and vectors.fit(known.vectors)
+            else None,
+            shared=papers.taste.categories.like(known.categories) if known else None,
+            about=vectors.about(readers.stated) if vectors and vectors.fit(readers.stated) else None,
         )
 
 
@@ -143,8 +157,11 @@ def _score(
     wants = wanted.wants[block]
     known = likes[block, None]
     hits = {kind: wanting[block] @ matches for kind, (wanting, matches) in wanted.matches.items()}
-    said = _unit(_unit(wants @ wanted.words) + _unit(wants @ wanted.echo))
-    taste = _taste(papers, readers, block)
+    said = _unit(wants @ wanted.words) + _unit(wants @ wanted.echo)
+    if wanted.about is not None:
+        said += _unit(wanted.about[block])
+    said = _unit(said)
+    taste = _taste(wanted, known, block)
 
     base = said if taste is None else said * _weight_of_words(known) + taste
     spread = _inverse_deviation(base)
@@ -155,9 +172,11 @@ def _score(
     else:
         words = said * (_weight_of_words(known) * spread) + np.where(known, 0, feedback)
         like_this = taste * spread + np.where(known, feedback, 0)
+    if wanted.shared is not None:
+        like_this = like_this + SHARED * _unit(wanted.shared[block])
 
-    match = np.where(known, MATCH_WITH_LIKES, MATCH).astype(np.float32)
-    topic, category = hits["topic"] * match, hits["category"] * match
+    topic = hits["topic"] * np.where(known, MATCH_WITH_LIKES, MATCH).astype(np.float32)
+    category = hits["category"] * np.where(known, CATEGORY_WITH_LIKES, MATCH).astype(np.float32)
     author = (hits["author"] > 0) * np.float32(AUTHOR)
     popular = np.where(known, POPULARITY_WITH_LIKES, POPULARITY) * readers.hype[block, None] / 50
     trending = popular.astype(np.float32) * papers.popularity
@@ -174,20 +193,14 @@ def _score(
     return scores, matched, alike, terms
 
 
-def _taste(papers: PaperMatrix, readers: ReaderBatch, block: slice) -> Floats | None:
-    """Return each paper's similarity to the readers' verdicts (S, P), None without verdicts.
-
-    A quarter of the dislikes is subtracted from the mean of the likes; alone they count a quarter of likes.
-    """
-    if readers.verdicts is None or readers.liked is None:
+def _taste(wanted: _Wanted, likes: Ints, block: slice) -> Floats | None:
+    """Return each paper's similarity to what the readers like (S, P), None without profiles."""
+    if wanted.liked is None:
         return None
-    verdicts = readers.verdicts[block]
-    likes, dislikes = _mean_rows(verdicts > 0), _mean_rows(verdicts < 0)
-    profile = (likes - dislikes * np.float32(DISLIKES)).tocsr()
-    rocchio = through(profile, readers.liked.tfidf, papers.texts.tfidf, papers.offset)
-    words = through(likes, readers.liked.bm25, papers.texts.bm25)
-    strength = np.where(np.diff(likes.indptr) > 0, 1, DISLIKES).astype(np.float32)[:, None]
-    return strength * (ROCCHIO * _unit(rocchio) + LIKED_WORDS * _unit(words))
+    taste = _unit(wanted.liked[block])
+    if wanted.meant is not None:
+        taste += MEANING * _unit(wanted.meant[block])
+    return np.where(likes, np.float32(1), np.float32(DISLIKES)) * taste
 
 
 def _weight_of_words(likes: Ints) -> Floats:
@@ -216,20 +229,6 @@ def _unit(values: Floats) -> Floats:
     return values * _inverse_deviation(values)
 
 
-def _mean_rows(mask: csr_array) -> csr_array:
-    """Scale the rows of a 0/1 matrix to add up to 1, or to 0 if empty."""
-    rows = csr_array(mask, dtype=np.float32)
-    rows.data /= np.repeat(np.maximum(np.diff(rows.indptr), 1), np.diff(rows.indptr))
-    return rows
-
-
-def _likes(readers: ReaderBatch) -> Ints:
-    """Count the papers that each reader liked (S,)."""
-    if readers.verdicts is None:
-        return np.zeros(len(readers), np.int64)
-    return np.asarray((readers.verdicts > 0).sum(axis=1), np.int64)
-
-
 def _best(scores: Floats, tie: Ints, limit: int) -> tuple[Ints, Ints, Ints]:
     """Return rows, columns and positions of each row's ``limit`` best finite scores; ``tie`` orders equal ones."""
     count, size = scores.shape
@@ -255,9 +254,7 @@ def _check(papers: PaperMatrix, readers: ReaderBatch, allowed: NDArray[np.bool_]
         raise ValueError(f"allowed must be true or false for each of {count} readers and {size} papers")
     if readers.hype.shape != (count,) or not ((readers.hype >= 0) & (readers.hype <= 100)).all():
         raise ValueError("hype must be a number from 0 to 100 for each reader")
-    if (readers.verdicts is None) != (readers.liked is None):
-        raise ValueError("give verdicts and liked together")
-    if readers.verdicts is not None and readers.verdicts.shape != (count, len(readers.liked or ())):
-        raise ValueError("verdicts must have a row for each reader and a column for each text")
+    if readers.profiles is not None and len(readers.profiles) != count:
+        raise ValueError(f"{len(readers.profiles)} profiles for {count} readers")
     if limit < 0:
         raise ValueError("limit must not be negative")

@@ -8,7 +8,16 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from digest.models import Delivery, DeliveryContent, DeliveryEvent, ListSource, SavedFeed, SavedPaper, Verdict
+from digest.models import (
+    Delivery,
+    DeliveryContent,
+    DeliveryEvent,
+    ListSource,
+    ReaderProfile,
+    SavedFeed,
+    SavedPaper,
+    Verdict,
+)
 from subscriptions import consent
 from subscriptions.models import Subscriber
 
@@ -22,6 +31,7 @@ def erase(reader: Subscriber, **circumstances: Any) -> bool:
     with transaction.atomic():
         erased = consent.erase(reader.public_id, **circumstances)
         Verdict.objects.filter(subscriber=reader).delete()
+        ReaderProfile.objects.filter(subscriber=reader).delete()
         ListSource.objects.filter(subscriber=reader).delete()  # with their entries
         SavedPaper.objects.filter(subscriber=reader).delete()
         SavedFeed.objects.filter(subscriber=reader).delete()

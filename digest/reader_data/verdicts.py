@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from digest.models import Paper, Verdict
+from digest.reader_data import profiles
 from subscriptions.models import Subscriber
 
 
@@ -17,4 +18,5 @@ def give(reader: Subscriber, paper: Paper, value: str, *, now: datetime) -> bool
         if not present.select_for_update():
             return False
         Verdict.objects.update_or_create(subscriber=reader, paper=paper, defaults={"value": value, "given_at": now})
+    profiles.make([reader.pk])
     return True

@@ -27,7 +27,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from digest.ranking.features import Archive, PaperMatrix, ReaderBatch
+from digest.ranking.meaning import DayVectors, Space
 from digest.ranking.personal import rank
+from digest.ranking.profiles import Profile, Profiles
 from digest.ranking.trending import Reading, trending_scores
 from digest.ranking.words import STOP_WORDS
 
@@ -46,6 +48,9 @@ TOLERANCE = 0.01  # a figure this far below the least is still accepted
 FIRST, FEWEST = 5, 10  # a pool of fewer papers says little about its first five
 OURS, LEAST_OVERLAP = "trending_scores", 0.77  # on two-day pools
 _HOUR = timedelta(hours=1)
+
+Embed = Callable[[list[str]], NDArray[np.float32]]
+"""Returns a vector for each text."""
 
 Progress = Callable[[int], None]
 """Called with the number of cases done since the last call."""
@@ -98,7 +103,7 @@ class Rule:
 class TaskSet:
     """A set's papers, read into matrices once, and its cases."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, embed: Embed | None = None) -> None:
         papers = list(_lines(folder / f"{name}.papers.jsonl.gz"))
         self.name = name
         self.row = {paper["id"]: index for index, paper in enumerate(papers)}
@@ -118,6 +123,22 @@ class TaskSet:
         ]
         self.archive = Archive.of(self.texts)
         self.baseline = Baseline(self.texts)
+        self.embed, self.space = embed, None
+        if embed:
+            self.vectors = embed([paper["title"] for paper in papers]).astype(np.float16).astype(np.float32)
+            self.space = Space.of(self.vectors)
+
+    def profile(self, liked: NDArray[np.int64]) -> Profile:
+        """The profile of these papers, as ``digest.reader_data.profiles`` makes it."""
+        made = Profile.of([self.texts[row] for row in liked])
+        every = [one for row in liked for one in self.categories[row]]
+        shares = {one: every.count(one) / len(liked) for one in set(every)}
+        if self.space is None:
+            return replace(made, categories=shares)
+        return replace(made, categories=shares, vector=self.vectors[liked].mean(axis=0), vector_weight=1.0)
+
+    def stated(self, words: Iterable[str]) -> NDArray[np.float32] | None:
+        return self.embed([", ".join(words)]) if self.embed else None
 
     def rows(self, ids: Iterable[str]) -> NDArray[np.int64]:
         return np.array([self.row[one] for one in ids], np.int64)
@@ -168,10 +189,16 @@ def sets(folder: Path) -> dict[str, int]:
 
 
 def evaluate_ranking(
-    folder: Path, *, name: str, task: str = "all", most: int | None = None, progress: Progress = lambda done: None
+    folder: Path,
+    *,
+    name: str,
+    task: str = "all",
+    most: int | None = None,
+    embed: Embed | None = None,
+    progress: Progress = lambda done: None,
 ) -> list[Line]:
     """The table's rows for one set, one per task found in it, over the first ``limit`` cases. Raises DataUnreadable."""
-    tasks = TaskSet(folder, name)
+    tasks = TaskSet(folder, name, embed)
     baseline: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     ours: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for case in [case for case in tasks.cases if task in ("all", case.task)][:most]:
@@ -209,12 +236,14 @@ def rank_case(
         archive=tasks.archive,
         rules=rules,
         matches=csr_array(np.hstack([typed, wanted.reshape(len(rows), -1)])),
+        vectors=DayVectors(tasks.vectors[rows], tasks.space) if tasks.space else None,
+        categories=[sorted(tasks.categories[row]) for row in rows],
     )
     readers = ReaderBatch(
         wants=csr_array(np.ones((1, len(rules)))),
         hype=np.zeros(1),
-        verdicts=csr_array(np.ones((1, len(liked)))) if len(liked) else None,
-        liked=tasks.archive.texts[liked] if len(liked) else None,
+        profiles=Profiles.of([tasks.profile(liked)]) if len(liked) else None,
+        stated=tasks.stated(case.words) if case.words else None,
         floor=False,
     )
     everything = np.ones((1, len(rows)), np.bool_)

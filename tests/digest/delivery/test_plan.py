@@ -362,8 +362,8 @@ def test_the_contributions_of_a_reader_with_verdicts_add_up_to_the_scores() -> N
     judge(mona, ROBOT.title, "more")
     judge(mona, OTHERS[0].title, "less")
     pool = CandidatePool.load(NOON + DAY)
-    asked = plan._asked_by([mona], {mona: TODAY + DAY}, pool)
-    readers = ReaderBatch(wants=asked.wants, hype=asked.hype, verdicts=asked.verdicts, liked=asked.judged)
+    asked = plan._asked_by([mona], {mona: TODAY + DAY})
+    readers = ReaderBatch(wants=asked.wants, hype=asked.hype, profiles=asked.profiles)
     allowed = pool.inside[-1:] & pool.eligible
     ranking = rank(pool.against(asked.rules), readers, allowed=allowed, limit=10)
     _, why = tomorrow_for(mona)
@@ -382,39 +382,6 @@ def test_who_is_known_by_likes_alone_gets_papers_like_them_and_the_mail_says_tha
     Verdict.objects.update(value="less")  # who only ever said less has asked for nothing: the day's list
     titles, _ = tomorrow_for(mona)
     assert len(titles) == 10
-
-
-def test_the_latest_fifty_verdicts_count_and_each_readers_are_their_own() -> None:
-    mona = monas_second_day()
-    nils = reader("nils", wants={"category": ["cs.RO"]})
-    old = judge(mona, ROBOT.title, "more", at=NOON - DAY)
-    papers = [Paper(identifier=f"arxiv:2601.{n:05}", title=f"Filler {n}", first_seen_at=NOON) for n in range(50)]
-    Paper.objects.bulk_create(papers)
-    Verdict.objects.bulk_create(Verdict(subscriber=mona, paper=one, value="less", given_at=NOON) for one in papers)
-    pool = CandidatePool.load(NOON + DAY)
-    verdicts, judged = plan._verdicts_of([nils, mona], pool)
-    assert verdicts is not None
-    assert verdicts.toarray().sum(axis=1).tolist() == [0, -50]
-    assert verdicts.shape[1] == len(judged)
-    old.given_at = NOON + DAY
-    old.save()
-    verdicts, _ = plan._verdicts_of([nils, mona], pool)
-    assert verdicts.toarray().sum(axis=1).tolist() == [0, -48]
-
-
-def test_verdicts_take_two_queries_however_many_readers_gave_them_and_one_where_nobody_did(
-    django_assert_num_queries: Any,
-) -> None:
-    publish(ROBOT, GRAPHS, LANGUAGE, STARS)
-    pool = CandidatePool.load(NOON)
-    readers, papers = many(300, start=0), list(Paper.objects.all())
-    with django_assert_num_queries(1):
-        assert plan._verdicts_of(readers, pool) == (None, None)
-    Verdict.objects.bulk_create(
-        Verdict(subscriber=one, paper=paper, value="more", given_at=NOON) for one in readers for paper in papers
-    )
-    with django_assert_num_queries(2):
-        assert plan._verdicts_of(readers, pool)[0].shape == (300, 4)
 
 
 # --- by the thousand -------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from digest.ranking import personal
 from digest.ranking.features import Archive, PaperMatrix, ReaderBatch
 from digest.ranking.matching import Rule, match
 from digest.ranking.personal import AUTHOR, BOOST, PICK, TERMS, Ranking, rank
+from digest.ranking.profiles import Profile, Profiles
 from tests.support.texts import Text
 
 PAPERS = {
@@ -142,8 +143,8 @@ def test_fewer_papers_than_the_limit_leave_empty_places() -> None:
 
 
 def test_likes_bring_papers_like_them_and_only_those() -> None:
-    liked = ARCHIVE.read(["Wasps that dance with bees. Bees and wasps", "Bees dance"])
-    batch = readers([], verdicts=csr_array(np.array([[1.0, 1.0]])), liked=liked)
+    liked = ["Wasps that dance with bees. Bees and wasps", "Bees dance"]
+    batch = readers([], profiles=Profiles.of([Profile.of(liked)]))
     ranking = ranked(day(popularity={"sorting": 9}), batch)
     assert set(titles(ranking)) == {"bees", "wasps"}
     assert ranking.contributions[0, 0, TERMS.index("like_this")] > 0
@@ -151,10 +152,10 @@ def test_likes_bring_papers_like_them_and_only_those() -> None:
 
 
 def test_a_dislike_lowers_papers_like_it_and_hides_none() -> None:
-    liked = ARCHIVE.read(["A search for axions in a cavity", "Halos merge in simulations"])
+    profile = Profile.of(["A search for axions in a cavity"], ["Halos merge in simulations"])
     wants = [DARK_MATTER, LEARNING]
     before = titles(ranked(day(), readers(wants)))
-    batch = readers(wants, verdicts=csr_array(np.array([[1.0, -1.0]])), liked=liked)
+    batch = readers(wants, profiles=Profiles.of([profile]))
     after = titles(ranked(day(), batch))
     assert set(after) == set(before)
     assert after.index("axions") < after.index("halos")
@@ -192,7 +193,7 @@ def test_a_day_of_one_paper_is_a_day() -> None:
         (readers([]), np.ones((1, 10)), 3, "true or false"),
         (readers([], hype=101), np.ones((1, 10), bool), 3, "from 0 to 100"),
         (readers([], hype=float("nan")), np.ones((1, 10), bool), 3, "from 0 to 100"),
-        (readers([], verdicts=csr_array((1, 2))), np.ones((1, 10), bool), 3, "together"),
+        (readers([], profiles=Profiles.of([])), np.ones((1, 10), bool), 3, "0 profiles for 1 readers"),
         (readers([]), np.ones((1, 10), bool), -1, "negative"),
     ],
 )
@@ -204,12 +205,13 @@ def test_shapes_and_ranges_that_do_not_fit_are_named(
 
 
 @st.composite
-def days(draw: st.DrawFn) -> tuple[PaperMatrix, ReaderBatch, np.ndarray, int]:
+def days(draw: st.DrawFn) -> tuple[PaperMatrix, ReaderBatch, list[Profile], np.ndarray, int]:
     """A day of invented papers, and readers with any wishes, verdicts and hype."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     size, count = draw(st.integers(1, 60)), draw(st.integers(1, 6))
     vocabulary = [f"word{number}" for number in range(30)]
-    archive = Archive.of(" ".join(rng.choice(vocabulary, 12)) for _ in range(size + 5))
+    texts = [" ".join(rng.choice(vocabulary, 12)) for _ in range(size + 5)]
+    archive = Archive.of(texts)
     rules = [Rule("keyword", word) for word in vocabulary[:5]]
     rules += [Rule("topic", "t", keywords=tuple(vocabulary[5:8])), Rule("category", "c"), Rule("author", "a")]
     papers = PaperMatrix.of(
@@ -220,20 +222,22 @@ def days(draw: st.DrawFn) -> tuple[PaperMatrix, ReaderBatch, np.ndarray, int]:
         popularity=rng.normal(size=size),
         pick=rng.choice([0, 0, 0, 0, BOOST, PICK], size),
     )
-    verdicts = draw(st.booleans())
+    verdicts = rng.choice([0, 0, 1, -1], (count, 5)) if draw(st.booleans()) else np.zeros((0, 5))
+    profiles = [
+        Profile.of(*([texts[size + i] for i in np.flatnonzero(row == value)] for value in (1, -1))) for row in verdicts
+    ]
     batch = ReaderBatch(
         wants=csr_array((rng.random((count, len(rules))) < draw(st.sampled_from([0, 0.3]))).astype(float)),
         hype=rng.uniform(0, 100, count),
-        verdicts=csr_array(rng.choice([0, 0, 1, -1], (count, 5)).astype(float)) if verdicts else None,
-        liked=archive.texts[np.arange(size, size + 5)] if verdicts else None,
+        profiles=Profiles.of(profiles) if profiles else None,
     )
-    return papers, batch, rng.random((count, size)) < 0.8, draw(st.integers(1, 12))
+    return papers, batch, profiles, rng.random((count, size)) < 0.8, draw(st.integers(1, 12))
 
 
 @given(days())
 @settings(max_examples=60, deadline=None)
 def test_contributions_add_up_scores_fall_and_nothing_disallowed_or_twice_is_listed(invented: tuple) -> None:
-    papers, batch, allowed, limit = invented
+    papers, batch, _, allowed, limit = invented
     ranking = rank(papers, batch, allowed=allowed, limit=limit)
     assert np.abs(ranking.contributions.sum(axis=2) - ranking.scores).max() < 1e-6
     answers = (batch.wants @ papers.matches).toarray() > 0
@@ -251,7 +255,7 @@ def test_contributions_add_up_scores_fall_and_nothing_disallowed_or_twice_is_lis
 @given(days())
 @settings(max_examples=40, deadline=None)
 def test_a_reader_gets_the_same_alone_as_in_a_batch_and_again_the_same(invented: tuple) -> None:
-    papers, batch, allowed, limit = invented
+    papers, batch, profiles, allowed, limit = invented
     together = rank(papers, batch, allowed=allowed, limit=limit)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(personal, "CELLS", 2 * len(papers))
@@ -263,8 +267,7 @@ def test_a_reader_gets_the_same_alone_as_in_a_batch_and_again_the_same(invented:
         alone = ReaderBatch(
             wants=batch.wants[only],
             hype=batch.hype[only],
-            verdicts=None if batch.verdicts is None else batch.verdicts[only],
-            liked=batch.liked,
+            profiles=Profiles.of(profiles[only]) if profiles else None,
         )
         single = rank(papers, alone, allowed=allowed[only], limit=limit)
         assert np.array_equal(single.order[0], together.order[reader])

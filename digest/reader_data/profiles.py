@@ -1,0 +1,126 @@
+"""Make and load readers' profiles: what their verdicts and lists say, in one row a reader.
+
+A row bears a stamp of what it was made of: numbers of verdicts and list entries, and sums of their keys. Whatever
+changes them (a verdict taken back, papers joined, an entry gone) changes the stamp, and the next use makes the row
+again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Count, Max, Q, QuerySet, Sum, Window
+from django.db.models.functions import RowNumber
+
+from digest.models import ListEntry, ReaderProfile, Verdict
+from digest.ranking.profiles import VERSION, Profile, Profiles
+from subscriptions.models import Subscriber
+
+VERDICTS, ENTRIES = 50, 500  # the latest verdicts and the newest list entries of a reader that count
+AT_ONCE = 100  # profiles made in one transaction
+
+Text = tuple[str, str, list[str]]
+"""A liked work: title, abstract and categories."""
+
+
+def load(readers: Sequence[Subscriber]) -> Profiles | None:
+    """Return the profiles of these readers, in their order; None if none has liked or disliked anything.
+
+    Three queries; profiles that are missing or out of date are made and stored first.
+    """
+    stamps = _stamps([reader.pk for reader in readers])
+    if not stamps:
+        return None
+    rows = _rows(stamps)
+    if stale := [key for key, stamp in stamps.items() if key not in rows or rows[key].stamp != stamp]:
+        make(stale)
+        rows = _rows(stamps)
+    nothing = Profile()
+    return Profiles.of([_profile(rows[reader.pk]) if reader.pk in rows else nothing for reader in readers])
+
+
+def make(readers: Sequence[int]) -> None:
+    """Make and store the profiles of these readers, by id; a reader who likes nothing any more loses the row."""
+    for start in range(0, len(readers), AT_ONCE):
+        some = readers[start : start + AT_ONCE]
+        with transaction.atomic():
+            # a verdict that is given meanwhile waits
+            list(Subscriber.objects.filter(pk__in=some).order_by("pk").select_for_update().values_list("pk"))
+            stamps = _stamps(some)
+            liked, disliked = _texts(some)
+            made = [_row(key, stamp, liked[key], disliked[key]) for key, stamp in stamps.items()]
+            ReaderProfile.objects.filter(subscriber__in=some).delete()
+            ReaderProfile.objects.bulk_create(made)
+
+
+def _rows(readers: Collection[int]) -> dict[int, ReaderProfile]:
+    return ReaderProfile.objects.in_bulk(list(readers))
+
+
+def _stamps(readers: Sequence[int]) -> dict[int, str]:
+    """Return the stamp of each reader who has a verdict or a list entry. Two queries."""
+    stamps: dict[int, str] = defaultdict(lambda: f"{VERSION}")
+    verdicts = Verdict.objects.filter(subscriber__in=readers).order_by().values_list("subscriber")
+    more = Count("pk", filter=Q(value=Verdict.Value.MORE))
+    for key, *values in verdicts.annotate(Count("pk"), Sum("pk"), Sum("paper"), Max("given_at"), more=more):
+        stamps[key] += f" verdicts {' '.join(map(str, values))}"
+    entries = _entries(readers).order_by().values_list("subscriber")
+    for key, *values in entries.annotate(Count("pk"), Sum("pk"), Count("paper"), Sum("paper")):
+        stamps[key] += f" entries {' '.join(map(str, values))}"
+    return dict(stamps)
+
+
+def _entries(readers: Sequence[int]) -> QuerySet[ListEntry]:
+    return ListEntry.objects.filter(subscriber__in=readers, taken_back=False)
+
+
+def _texts(readers: Sequence[int]) -> tuple[dict[int, list[Text]], dict[int, list[Text]]]:
+    """Return what each reader likes and dislikes; a work that is liked twice is there once. Two queries."""
+    liked: dict[int, list[Text]] = defaultdict(list)
+    disliked: dict[int, list[Text]] = defaultdict(list)
+    seen: set[tuple[int, int]] = set()
+    latest = Window(RowNumber(), partition_by="subscriber_id", order_by=["-given_at", "-pk"])
+    verdicts = Verdict.objects.filter(subscriber__in=readers).annotate(place=latest).filter(place__lte=VERDICTS)
+    columns = ("paper__title", "paper__abstract", "paper__categories")
+    for key, paper, value, *text in verdicts.values_list("subscriber_id", "paper_id", "value", *columns):
+        seen.add((key, paper))
+        (liked if value == Verdict.Value.MORE else disliked)[key].append((text[0], text[1], text[2]))
+    newest = Window(RowNumber(), partition_by="subscriber_id", order_by=["-added_at", "-pk"])
+    entries = _entries(readers).annotate(place=newest).filter(place__lte=ENTRIES)
+    for key, paper, own_title, own_abstract, *text in entries.values_list(
+        "subscriber_id", "paper_id", "title", "abstract", *columns
+    ):
+        if paper is None:
+            liked[key].append((own_title, own_abstract, []))
+        elif (key, paper) not in seen:
+            liked[key].append((text[0], text[1], text[2]))
+    return liked, disliked
+
+
+def _row(reader: int, stamp: str, liked: Sequence[Text], disliked: Sequence[Text]) -> ReaderProfile:
+    profile = Profile.of(*([f"{title}. {abstract}" for title, abstract, _ in some] for some in (liked, disliked)))
+    categories = Counter(category for _, _, its in liked for category in set(its))
+    return ReaderProfile(
+        subscriber_id=reader,
+        stamp=stamp[:200],
+        likes=profile.likes,
+        grams=profile.grams.astype("<u4").tobytes(),
+        weights=profile.weights.astype("<f2").tobytes(),
+        weight=profile.weight,
+        categories={category: count / len(liked) for category, count in categories.items()},
+    )
+
+
+def _profile(row: ReaderProfile) -> Profile:
+    return Profile(
+        likes=row.likes,
+        grams=np.frombuffer(row.grams, "<u4"),
+        weights=np.frombuffer(row.weights, "<f2").astype(np.float32),
+        weight=row.weight,
+        vector=np.frombuffer(row.vector, "<f4"),
+        vector_weight=row.vector_weight,
+        categories=row.categories,
+    )

@@ -1,0 +1,85 @@
+"""What a reader's likes say, and how a day's papers compare with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from digest.ranking import profiles
+from digest.ranking.features import Archive, Day
+from digest.ranking.profiles import Profile, Profiles, liking
+
+TEXTS = [
+    "Dark matter halos. Simulations of dark matter halos in the early universe",
+    "Axions as dark matter. A search with microwave cavities",
+    "Graph neural networks. Message passing for molecules",
+    "Molecules in motion. Neural networks learn force fields of molecules",
+    "Bees. How bees dance",
+    "Wasps. How wasps do not dance",
+    "Glaciers. Ice flow and calving of glaciers",
+    "Primes. Gaps between primes",
+    "Soil. Carbon in soil",
+    "Rivers. Floods of rivers",
+]
+ARCHIVE = Archive.of(TEXTS)
+DAY = Day.of(ARCHIVE.texts, archive=ARCHIVE)
+
+
+def scores(*made: Profile) -> np.ndarray:
+    return liking(Profiles.of(made), DAY.taste.grams)
+
+
+def test_each_paper_is_most_like_itself() -> None:
+    found = scores(*(Profile.of([text]) for text in TEXTS))
+    assert found.argmax(axis=1).tolist() == list(range(10))
+
+
+def test_a_profile_does_not_depend_on_the_archive_and_follows_its_rarities() -> None:
+    liked = Profile.of(["Dark bees"])
+    assert scores(liked)[0, 4] > scores(liked)[0, 0]
+    other = Archive.of([*TEXTS, *["The bees of spring, and bees"] * 5])
+    day = Day.of(other.read(TEXTS), archive=other)
+    row = liking(Profiles.of([liked]), day.taste.grams)[0]
+    assert row[0] > row[4]
+
+
+def test_a_dislike_counts_a_quarter_and_against() -> None:
+    alone, against = scores(Profile.of([], [TEXTS[4]]), Profile.of([TEXTS[0]], [TEXTS[4]]))
+    assert alone[4] == alone.min()
+    assert against[4] < scores(Profile.of([TEXTS[0]]))[0, 4]
+    assert (Profile.of([], ["a b"]).weight, Profile.of(["soil"], ["ice"]).weight) == (0, 0.75)
+
+
+def test_the_strongest_grams_are_kept_in_the_order_of_their_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles, "MOST_GRAMS", 3)
+    whole = Profile.of(["bees dance bees dance bees", "wasps"])
+    assert len(whole.grams) == 3
+    assert (np.diff(whole.grams.astype(np.int64)) > 0).all()
+    assert whole.weights.max() == pytest.approx(0.5, abs=0.01)  # the wasps, the only word of a text
+
+
+def test_grams_that_the_day_has_not_and_texts_without_words_are_nothing() -> None:
+    for made in (Profile(), Profile.of([]), Profile.of(["of the and", ""]), Profile.of(["zzyzx 汉字 ٱلْعَرَبِيَّة"])):
+        row = scores(made)[0]
+        assert np.isfinite(row).all()
+        assert (row + made.weight * DAY.taste.grams.offset == pytest.approx(0, abs=1e-6)) or made.weight == 0
+
+
+@pytest.mark.parametrize("texts", [[], ["one paper alone"], ["same words"] * 4])
+def test_days_that_tell_nothing_have_no_preference(texts: list[str]) -> None:
+    archive = Archive.of(texts)
+    day = Day.of(archive.texts, archive=archive)
+    row = liking(Profiles.of([Profile.of(["same words of one paper"])]), day.taste.grams)[0]
+    assert row.shape == (len(texts),)
+    assert np.isfinite(row).all()
+    assert np.ptp(row) == 0 if len(row) else True
+
+
+def test_columns_multiplied_as_dense_and_as_sparse_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    some = [Profile.of([text]) for text in TEXTS]
+    found = []
+    for share in (0.0, 1 / 50, 2.0):
+        monkeypatch.setattr(profiles, "DENSE", share)
+        found.append(scores(*some))
+    assert np.allclose(found[0], found[2], atol=1e-5)
+    assert np.allclose(found[1], found[2], atol=1e-5)
