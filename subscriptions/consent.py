@@ -283,7 +283,10 @@ def suppress(email: str, *, reason: str, now: datetime, why: str = "") -> None:
     """
     values = {"reason": reason, "since": now, "why": why, "lifted_at": None, "lifted_by": ""}
     with transaction.atomic():
-        row, created = Suppression.objects.get_or_create(address_hash=address_hash(email), defaults=values)
+        row = Suppression.objects.blocking(email).first()
+        created = False
+        if row is None:
+            row, created = Suppression.objects.get_or_create(address_hash=address_hash(email), defaults=values)
         if not created and row.lifted_at is None:
             if reason == Suppression.Reason.COMPLAINED:
                 bounce = Suppression.objects.filter(pk=row.pk, reason=Suppression.Reason.BOUNCED)
@@ -300,12 +303,13 @@ def lift(email: str, *, by: str, why: str, now: datetime) -> bool:
     This subscribes nobody: a reader on the list gets the next digest, an unsubscribed one stays unsubscribed.
     """
     with transaction.atomic():
-        row = Suppression.objects.blocking(email).select_for_update().first()
-        if row is None:
+        rows = list(Suppression.objects.blocking(email).select_for_update())
+        if not rows:
             return False
-        row.lifted_at, row.lifted_by = now, by[:150]
-        row.why = " ".join(filter(None, (row.why, f"Lifted: {why}")))
-        row.save(update_fields=["lifted_at", "lifted_by", "why"])
+        for row in rows:
+            row.lifted_at, row.lifted_by = now, by[:150]
+            row.why = " ".join(filter(None, (row.why, f"Lifted: {why}")))
+            row.save(update_fields=["lifted_at", "lifted_by", "why"])
         for public_id in Subscriber.objects.filter(email_key=email_key(email)).values_list("public_id", flat=True):
             record(public_id, ConsentEvent.Kind.LIFTED, now=now)
     return True
@@ -325,7 +329,7 @@ def erase(public_id: str, *, now: datetime) -> bool:
         reader.login_tokens.all().delete()
         LinkRequest.objects.filter(Q(subscriber=reader) | Q(email__iexact=reader.email)).delete()
         # The note may contain the address.
-        Suppression.objects.filter(address_hash=address_hash(reader.email)).update(why="")
+        Suppression.objects.of(reader.email).update(why="")
         _forget_visits([public_id])
         nobody = Subscriber(
             email="",

@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.urls import reverse
 
-from subscriptions import consent, link_quota, rate_limits
+from subscriptions import consent, link_quota, rate_limits, suppression_key
 from subscriptions.mail.mailer import Mailer, Purpose, SendResult, SendStatus
 from subscriptions.mail.null_mx import takes_no_mail
 from subscriptions.mail.outcomes import Scope
@@ -98,6 +98,9 @@ def process_pending(now: datetime) -> Counter[str]:
     Sign-ins come first, since a person waits and no name server is asked; then the oldest.
     """
     counts: Counter[str] = Counter()
+    if fault := suppression_key.check():
+        logger.error("No mail with a link leaves: %s", fault)
+        return counts
     started = time.monotonic()
     with Mailer() as mailer:
         while time.monotonic() - started < LONGEST and (request := _claim(now)):
@@ -108,8 +111,8 @@ def process_pending(now: datetime) -> Counter[str]:
 
 
 def has_pending(now: datetime) -> bool:
-    """Return whether a request is due."""
-    return _due(now).exists()
+    """Return whether a request is due and may be answered."""
+    return _due(now).exists() and not suppression_key.fault()
 
 
 def _due(now: datetime) -> QuerySet[LinkRequest]:

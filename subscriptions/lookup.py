@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from subscriptions.models import Preference, Subscriber, Suppression, address_hash, email_key
+from django.db.models import F
+
+from subscriptions.models import Preference, Subscriber, Suppression, email_key
 from subscriptions.schedule import WEEKDAYS, zone_of
 
 MOST = 20  # results shown
@@ -32,7 +34,7 @@ def find_readers(words: str) -> list[Subscriber]:
 
 def suppression_of(email: str) -> Suppression | None:
     """Return the suppression of this address, active or lifted."""
-    return Suppression.objects.filter(address_hash=address_hash(email)).first() if email else None
+    return Suppression.objects.of(email).order_by(F("lifted_at").asc(nulls_first=True)).first() if email else None
 
 
 def standing_in_words(reader: Subscriber, suppression: Suppression | None, *, now: datetime) -> tuple[str, str]:

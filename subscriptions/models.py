@@ -34,7 +34,13 @@ def email_key(email: str) -> str:
 
 def address_hash(email: str) -> str:
     """Return the keyed hash of a suppressed address: it is kept after erasure, and is useless without the key."""
-    return hmac.digest(settings.SUPPRESSION_KEY.encode(), email_key(email).encode(), "sha256").hex()
+    return address_hashes(email)[0]
+
+
+def address_hashes(email: str) -> list[str]:
+    """Return the hashes by which this address may be suppressed: with the key, and with each that it replaced."""
+    keys = (settings.SUPPRESSION_KEY, *settings.SUPPRESSION_KEY_FALLBACKS)
+    return [hmac.digest(key.encode(), email_key(email).encode(), "sha256").hex() for key in keys]
 
 
 def list_of_phrases(value: object) -> None:
@@ -214,13 +220,17 @@ class Preference(models.Model):
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
     def blocked(self, subscribers: Iterable[Subscriber]) -> set[int]:
         """Return the ids of the readers with a suppressed address. One query."""
-        hashes = {address_hash(subscriber.email): subscriber.pk for subscriber in subscribers}
+        hashes = {one: subscriber.pk for subscriber in subscribers for one in address_hashes(subscriber.email)}
         active = self.filter(address_hash__in=hashes, lifted_at=None)
         return {hashes[value] for value in active.values_list("address_hash", flat=True)}
 
+    def of(self, email: str) -> SuppressionQuerySet:
+        """Return the records of this address, active or lifted: at most one for each key."""
+        return self.filter(address_hash__in=address_hashes(email))
+
     def blocking(self, email: str) -> SuppressionQuerySet:
-        """Return the active record of this address, if there is one."""
-        return self.filter(address_hash=address_hash(email), lifted_at=None)
+        """Return the active records of this address."""
+        return self.of(email).filter(lifted_at=None)
 
 
 class Suppression(models.Model):
@@ -245,6 +255,16 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address_hash[:12]}… {self.reason}"
+
+
+class SuppressionKey(models.Model):
+    """A key that addresses were suppressed with: only its fingerprint, which tells that it is there."""
+
+    fingerprint = models.CharField(max_length=32, unique=True)
+    since = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.fingerprint[:8]}… since {self.since:%Y-%m-%d}"
 
 
 class ConsentEventQuerySet(models.QuerySet["ConsentEvent"]):

@@ -43,12 +43,30 @@ def one_of(name: str, choices: tuple[str, ...]) -> str:
 
 VAR = Path(env.str("BROADSHEET_VAR", default=str(BASE_DIR / "var"))).resolve()
 OUTBOX = VAR / "outbox"
+
+
+def close_folder(folder: Path) -> None:
+    """Take from all but the owner what earlier versions left open. Folders of others stay as they are."""
+    if not folder.stat().st_mode & 0o077 or folder.stat().st_uid != os.getuid():
+        return
+    for path in [*folder.rglob("*"), folder]:
+        # a file may go meanwhile
+        with suppress(OSError):
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode & 0o700)
+
+
 try:
     OUTBOX.mkdir(parents=True, exist_ok=True)
 except OSError as error:
     raise wrong("BROADSHEET_VAR", str(VAR), f"a folder that can be written to ({error.strerror})") from error
 if not os.access(VAR, os.W_OK):
     raise wrong("BROADSHEET_VAR", str(VAR), "a folder that this user may write to")
+# Readers, mails and keys lie there: for the owner only. Tests start servers of other users, who read their own files.
+TESTED = "PYTEST_VERSION" in os.environ
+if not TESTED:
+    os.umask(0o077)
+close_folder(VAR)
 
 
 def kept_secret(name: str) -> str:
@@ -62,17 +80,32 @@ def kept_secret(name: str) -> str:
         handle, draft = tempfile.mkstemp(dir=VAR)  # mode 600
         with os.fdopen(handle, "w") as file:
             file.write(get_random_secret_key())
+            file.flush()
+            os.fsync(handle)
         # of two concurrent first starts, one writes the secret for both
         with suppress(FileExistsError):
             os.link(draft, path)
         Path(draft).unlink()
-    return path.read_text()
+        sync_folder(VAR)
+    return path.read_text().strip()
+
+
+def sync_folder(folder: Path) -> None:
+    """Write the names in a folder to the disk, so that a new file is still there after a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 SECRET_KEY = kept_secret("SECRET_KEY")
+if not SECRET_KEY:
+    raise wrong("SECRET_KEY", "", f"in the file {VAR / 'secret_key'}: restore it, or delete it to get another")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-# Never rotated: suppressed addresses are stored as hashes with this key.
+# Suppressed addresses are hashes with this key. A wrong one stops all mail (subscriptions/suppression_key.py).
 SUPPRESSION_KEY = kept_secret("SUPPRESSION_KEY")
+SUPPRESSION_KEY_FALLBACKS = env.list("SUPPRESSION_KEY_FALLBACKS", default=[])
 
 DEBUG = False
 
@@ -109,7 +142,6 @@ def postgresql(url: str) -> dict[str, object]:
 
 DATABASE_FILES = {"live": "broadsheet", "rehearsal": "rehearsal", "sample": "sample"}
 # Tests ignore the database of .env.
-TESTED = "PYTEST_VERSION" in os.environ
 DATABASE_URL = env.str("TEST_DATABASE_URL" if TESTED else "DATABASE_URL", default="")
 DATABASES = {"default": postgresql(DATABASE_URL) if DATABASE_URL and MODE == "live" else sqlite(DATABASE_FILES[MODE])}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -20,7 +20,7 @@ from django.db.models.fields.json import KT
 from digest.delivery.events import BECOMES, NEVER_SENT, REASON, Kind, kind_of, most_severe, resolve_status, status_code
 from digest.models import Delivery, DeliveryEvent, StatusReason
 from subscriptions import consent
-from subscriptions.models import ConsentEvent, Subscriber, Suppression, address_hash, email_key
+from subscriptions.models import ConsentEvent, Subscriber, Suppression, email_key
 from subscriptions.tokens import sending_domain
 
 logger = logging.getLogger(__name__)
@@ -248,7 +248,7 @@ def _bounces_for_long(reader: Subscriber, address: str) -> bool:
     fresh = [ConsentEvent.Kind.CONFIRMED, ConsentEvent.Kind.ADDRESS_CHANGED]
     starts = [
         *ConsentEvent.objects.filter(public_id=reader.public_id, kind__in=fresh).values_list("at", flat=True),
-        *Suppression.objects.filter(address_hash=address_hash(address)).values_list("lifted_at", flat=True),
+        *Suppression.objects.of(address).values_list("lifted_at", flat=True),
     ]
     sent = reader.deliveries.digests().filter(status__in=Delivery.SENT).order_by("-issue_date")
     if begun := max(filter(None, starts), default=None):

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from digest.models import Delivery, Provider
+from subscriptions import suppression_key
 from subscriptions.mail.mailer import Pace
 from subscriptions.mail.outcomes import Scope, SendResult, SendStatus
 from subscriptions.mail.providers import IN_TURN
@@ -50,7 +51,7 @@ class Permit:
 def acquire(limit: int, *, now: datetime) -> Permit:
     """Leave for up to ``limit`` mails; where there is a rate, their time is taken from everybody else's."""
     provider = _provider()
-    if held := _held_until(provider, now):
+    if held := _held_until(provider, now, fault=suppression_key.check()):
         return Permit(0, again=held)
     rate = rate_of(provider, now=now)
     if rate is None:
@@ -89,15 +90,16 @@ class State:
 
 
 def state(now: datetime) -> State:
-    """Return the state of sending. One query; writes nothing."""
+    """Return the state of sending. Two queries; writes nothing."""
+    fault = suppression_key.fault()
     provider = Provider.objects.filter(name=settings.MAIL_PROVIDER).first() or Provider(name=settings.MAIL_PROVIDER)
     is_paused = provider.status == Provider.Status.PAUSED
-    held = None if is_paused else _held_until(provider, now)
+    held = None if is_paused else _held_until(provider, now, fault=fault)
     rate = rate_of(provider, now=now)
     return State(
         is_paused=is_paused,
         held_until=held,
-        why=provider.why if is_paused or held else "",
+        why=provider.why if is_paused else fault or provider.why if held else "",
         by=provider.paused_by,
         since=provider.paused_at,
         rate=rate,
@@ -107,13 +109,15 @@ def state(now: datetime) -> State:
 
 def paused_until(now: datetime) -> datetime | None:
     """Until when nothing leaves, as far as that is known; None when the gate is open."""
-    return _held_until(_provider(), now)
+    return _held_until(_provider(), now, fault=suppression_key.fault())
 
 
 def paused_reason(now: datetime) -> str:
     """Return why nothing leaves now, as a sentence for the staff; empty when mail may leave. Writes nothing."""
     provider = Provider.objects.filter(name=settings.MAIL_PROVIDER).first()
-    if provider is None or _held_until(provider, now) is None:
+    if fault := suppression_key.fault():
+        return fault
+    if provider is None or _held_until(provider, now, fault="") is None:
         return ""
     held = "paused" if provider.status == Provider.Status.PAUSED else f"held until {provider.held_until:%H:%M} UTC"
     return f"Sending is {held}{f': {provider.why}' if provider.why else '.'}"
@@ -193,8 +197,8 @@ def _provider() -> Provider:
     return Provider.objects.get_or_create(name=settings.MAIL_PROVIDER)[0]
 
 
-def _held_until(provider: Provider, now: datetime) -> datetime | None:
-    if provider.status == Provider.Status.PAUSED:
+def _held_until(provider: Provider, now: datetime, *, fault: str) -> datetime | None:
+    if provider.status == Provider.Status.PAUSED or fault:
         return now + MINUTE
     held = provider.held_until
     # one further ahead than anything is held was written by a clock that has since been put right

@@ -22,6 +22,7 @@ from digest.diagnostics.staff_accounts import examine_staff_accounts
 from digest.diagnostics.summaries import examine_summaries
 from digest.ingest.advice import explain
 from digest.models import Lease, Source
+from subscriptions import suppression_key
 from subscriptions.models import Subscriber
 
 TICK = "tick"
@@ -46,6 +47,7 @@ def examine(now: datetime, *, environment: Environment | None = None) -> list[Ch
     return [
         *database,
         *examine_databases(),
+        *_keys(),
         *clock,
         *broker,
         _beat(now),
@@ -80,6 +82,17 @@ def _database() -> Iterator[CheckResult]:
         yield CheckResult(Severity.BROKEN, "database", seen, "Run: ./run manage migrate")
     else:
         yield CheckResult(Severity.WELL, "database", f"{kind} answers and is up to date")
+
+
+def _keys() -> Iterator[CheckResult]:
+    if fault := suppression_key.fault():
+        do = "Nothing is sent until then. docs/operators.md, Keys, says what to do if it is lost for good."
+        yield CheckResult(Severity.BROKEN, "suppression key", fault, do)
+    else:
+        yield CheckResult(Severity.WELL, "suppression key", "suppressed addresses can be recognised")
+    if settings.VAR.stat().st_mode & 0o077:
+        seen = f"others than its owner may look into {settings.VAR}, where readers, mails and keys lie"
+        yield CheckResult(Severity.ATTENTION, "files", seen, f"Run: chmod -R go= {settings.VAR}")
 
 
 def _broker() -> Iterator[CheckResult]:

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.mail import get_connection
 from django.db.models import TextChoices
 
+from subscriptions import suppression_key
 from subscriptions.mail.headers import headers_of
 from subscriptions.mail.message import EncodedMessage
 from subscriptions.mail.outcomes import (
@@ -129,6 +130,8 @@ class Mailer:
         self, email: RenderedEmail | JoinedEmail, *, address: str, message_id: str, dated_at: datetime
     ) -> SendResult:
         """Send a test mail, in one try: its subject says so, and its headers name no list and no reader."""
+        if fault := suppression_key.fault():
+            return SendResult(SendStatus.REFUSED, fault)
         if refusal := _refusal_of(address):
             return SendResult(SendStatus.REFUSED, reason=refusal)
         test = RenderedEmail(f"{TEST}{email.subject}", email.text, email.html)

@@ -234,7 +234,7 @@ def test_threads_of_a_worker_that_share_what_is_at_hand_compose_one_after_the_ot
 
 def test_delivering_takes_queries_by_the_chunk_and_none_by_the_reader(django_assert_max_num_queries: Any) -> None:
     planned(*(reader(f"reader{number}") for number in range(3 * CHUNK)))
-    with django_assert_max_num_queries(3 * 15 + 16):
+    with django_assert_max_num_queries(3 * 17 + 20):
         send.deliver_all(clock=clock)
     assert len(mail.outbox) == 60
 

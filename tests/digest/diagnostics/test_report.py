@@ -34,6 +34,7 @@ def test_a_bare_installation_is_told_what_is_missing_and_each_time_what_to_do() 
     assert {one.what: one.severity for one in findings} == {
         "database": Severity.WELL,
         "databases": Severity.WELL,
+        "suppression key": Severity.WELL,
         "broker": Severity.WELL,
         "timetable": Severity.ATTENTION,
         "sources": Severity.ATTENTION,
