@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -10,14 +11,18 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from digest.ingest.parser_process import ParserProcess, decode, encode
+from digest.ingest.parsers.feed import SourceUnreadable
 from digest.ingest.reference_lists import ReferenceList
 from digest.models import ListEntry, ListSource
 from digest.reading_lists.match import Match, Outcome, match
+from digest.source_errors import ErrorKind
 from subscriptions.models import Subscriber
 
 SECONDS = 15  # of processor time for one list
+PATIENCE = 5  # seconds to wait for a turn
 MOST_ENTRIES = 2000  # of one reader; the newest 500 count
 DRAFT_LASTS = timedelta(days=7)
+_TURNS = threading.BoundedSemaphore(2)
 KEPT_OUTCOMES = (Outcome.KNOWN, Outcome.TEXT)
 
 
@@ -26,9 +31,17 @@ class ListFull(Exception):
 
 
 def read_body(body: bytes) -> ReferenceList:
-    """Return the works in a file or pasted text, parsed in a process with limits. Raises SourceUnreadable."""
-    with ParserProcess(seconds=SECONDS) as parser:
-        return parser.read_references(body)
+    """Return the works in a file or pasted text, parsed in a process with limits. Raises SourceUnreadable.
+
+    A web process parses two lists at once, so that long ones do not take all its threads.
+    """
+    if not _TURNS.acquire(timeout=PATIENCE):
+        raise SourceUnreadable(ErrorKind.HOST_BUSY)
+    try:
+        with ParserProcess(seconds=SECONDS) as parser:
+            return parser.read_references(body)
+    finally:
+        _TURNS.release()
 
 
 def draft(reader: Subscriber, found: ReferenceList, *, kind: str, name: str = "", now: datetime) -> ListSource:

@@ -28,6 +28,7 @@ _FILES: dict[ErrorKind, str | Promise] = {
     ErrorKind.UNKNOWN_FORMAT: gettext_lazy("This format is not known. Export your library as %(formats)s."),
     ErrorKind.MALFORMED: gettext_lazy("This file is damaged, and nothing in it can be read. Export it again."),
     ErrorKind.TRUNCATED: gettext_lazy("This file is cut before its first work. Export it again."),
+    ErrorKind.HOST_BUSY: gettext_lazy("Other lists are being read just now. Try again in a minute."),
     ErrorKind.SOURCE_ERROR: gettext_lazy("This file holds an error message of another service. Export it again."),
 }
 _LIBRARIES: dict[ErrorKind, str | Promise] = {

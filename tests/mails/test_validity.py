@@ -43,7 +43,21 @@ IN_MAILS = {
 FOR_HTMX = {"Attribute “hx-[a-z]+” not allowed on element": "How a page tells htmx what to fetch."}
 # No page to look at: answers to a press, a file, a word for machines, a copy of a mail, and the admin, which is Django's.
 NO_PAGES = {"pause", "resume", "address", "sign_out", "export", "health", "web_copy", "admin", "webhook"}
-NO_PAGES |= {"paper_export", "paper_more", "own_feedback", "own_unmute", "robots", "favicon", "sitemap", "sitemap_part"}
+NO_PAGES |= {
+    "paper_export",
+    "paper_more",
+    "paper_save",
+    "saved_export",
+    "saved_feed",
+    "own_feedback",
+    "own_unmute",
+    "robots",
+    "favicon",
+    "sitemap",
+    "sitemap_part",
+}
+
+LIST = "2603.00001\nLichens & <b>walls</b>\n10.5555/unknown\n!!!"  # a line of each kind
 
 FOR_STAFF = ("dashboard_", "account_", "mfa_")
 
@@ -195,6 +209,11 @@ def every_page() -> dict[str, str]:
     own = {name: f"/preferences/{name}" for name in ("receipts", "verdicts", "erase")} | {"preferences": "/preferences"}
     pages = {name: visitor.get(path) for name, path in at.items()} | {"home of a reader": signed_in.get("/")}
     pages |= {name: signed_in.get(path) for name, path in own.items()}
+    pages["own_list_part"] = signed_in.post("/preferences/list", {"text": LIST}, follow=True)
+    pages["own_list"] = signed_in.get("/preferences/list")
+    signed_in.post("/papers/2603.00001/save")
+    signed_in.post("/saved", {"do": "open"})
+    pages["saved"] = signed_in.get("/saved")
     pages["preview"] = visitor.post("/preview", {"categories": "cs.LG", "hype": "50"})
     pages["sign_up with faults"] = visitor.post("/subscribe", {"email": "x@", "hype": "50", "authors": "<b>\u202e&"})
     pages["feedback given"] = visitor.post(f"/f/{about}/1/less")

@@ -131,6 +131,14 @@ def test_a_file_that_takes_too_long_to_read_is_given_up(ada: Subscriber, monkeyp
     assert "Reading this took too long." in words(upload(signed_in(ada), body))
 
 
+def test_more_than_two_lists_at_once_wait_for_their_turn(ada: Subscriber, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keep, "PATIENCE", 0.01)
+    visit = signed_in(ada)
+    with keep._TURNS, keep._TURNS:
+        assert "Other lists are being read just now." in words(paste(visit, TEXT))
+    assert "What was read" in words(paste(visit, TEXT))
+
+
 def test_a_list_in_other_scripts_and_tex_is_shown_as_it_reads(ada: Subscriber) -> None:
     page = words(paste(signed_in(ada), '海藻森林中的机器人\nروبوتات في الغابات\nSlow {W}aves in {\\"O}l: $\\alpha$\n'))
     assert "海藻森林中的机器人 روبوتات في الغابات Slow Waves in Öl: α" in page

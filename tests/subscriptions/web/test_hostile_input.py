@@ -417,7 +417,19 @@ def test_feedback_takes_anything(client: Client, ada: Subscriber, number: int, f
 
 # A signed-in reader's pages ------------------------------------------------------------------------------------------
 
-OWN = ["preferences", "pause", "resume", "address", "sign_out", "verdicts", "export", "erase", "receipts"]
+OWN = [
+    "preferences",
+    "pause",
+    "resume",
+    "address",
+    "sign_out",
+    "verdicts",
+    "own_list",
+    "saved",
+    "export",
+    "erase",
+    "receipts",
+]
 
 
 @pytest.fixture
