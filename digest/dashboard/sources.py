@@ -28,6 +28,7 @@ from digest.ingest.parsers import SourceUnreadable
 from digest.ingest.source_health import Day, SourceHealth, health_of, is_by_hand
 from digest.ingest.source_list import Offer
 from digest.models import Paper, PaperChange, Sighting, Source
+from subscriptions.mail.rendering import one_line
 from subscriptions.rate_limits import too_many_by
 from subscriptions.wake_worker import enqueue_task
 from subscriptions.web.request_size import takes_up_to
@@ -39,6 +40,7 @@ SALT, GOOD_FOR = (
     3600,
 )  # seconds from a look until what was shown has to be looked at again
 LARGEST_LIST = 5 << 20  # octets
+LARGEST_FILE = 20 << 20  # octets of a feed to try
 SALT_OF_LIST = f"{SALT}.list"
 TOO_MANY = "You asked other hosts very often in the past hour: go on when the next hour begins."
 KINDS = {
@@ -91,6 +93,22 @@ def look(request: HttpRequest) -> HttpResponse:
     except CannotAdd as refusal:
         return _page_of_all(request, status=422, typed=typed, problem=str(refusal).strip(), feeds=refusal.feeds)
     return _page_of_look(request, found)
+
+
+@takes_up_to(LARGEST_FILE)
+@require_POST
+@staff_only(done_by=Role.CURATOR)
+def look_at_file(request: HttpRequest) -> HttpResponse:
+    """Return what a file shows, as if it were a source: asks no host, and writes nothing."""
+    file = request.FILES.get("file")
+    if file is None:
+        return _page_of_all(request, status=422, problem="Choose a file: a feed, as your browser saves it.")
+    try:
+        found = add_source.look_at_file(file.read(), one_line(file.name or ""), now=timezone.now())
+    except CannotAdd as refusal:
+        return _page_of_all(request, status=422, problem=str(refusal))
+    around = {"here": "dashboard_sources", "look": found, "shown": found.entries[:SHOWN], "is_file": True}
+    return page(request, "new_source", around)
 
 
 def _page_of_look(request: HttpRequest, found: Look) -> HttpResponse:
@@ -306,6 +324,7 @@ def _back(request: HttpRequest, source: Source) -> HttpResponseRedirect:
 urlpatterns = [
     path("sources", sources, name="dashboard_sources"),
     path("sources/look", look, name="dashboard_source_look"),
+    path("sources/file", look_at_file, name="dashboard_source_file"),
     path("sources/add", add, name="dashboard_source_add"),
     path("sources/list", offer_list, name="dashboard_source_list"),
     path("sources/list/add", add_list, name="dashboard_source_list_add"),

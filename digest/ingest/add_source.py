@@ -6,7 +6,7 @@ import html
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urljoin, urlsplit
 
@@ -89,6 +89,19 @@ def look_at(typed: str, *, now: datetime) -> Look:
     for one in {kept, feed.url} - {url, ""}:
         refuse_known(one)
     return _looked(kept, feed, now=now)
+
+
+def look_at_file(body: bytes, name: str, *, now: datetime) -> Look:
+    """Return what a given file shows; asks no host and writes nothing. Raises CannotAdd.
+
+    ``url`` of the result is the address that the file gives as its own, if any.
+    """
+    try:
+        with ParserProcess() as parser:
+            feed = parser.read(body)
+    except SourceUnreadable as error:
+        raise CannotAdd(f"{explain(error.kind, detail=error.detail)} Choose a saved feed: RSS, Atom or JSON.") from None
+    return _looked(feed.url, replace(feed, name=feed.name or name), now=now)
 
 
 def _looked(url: str, feed: Feed, *, now: datetime) -> Look:

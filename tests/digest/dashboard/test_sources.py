@@ -9,12 +9,16 @@ from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from digest.dashboard.auth.roles import Role
 from digest.ingest import opml
 from digest.ingest.opml import FeedLink
 from digest.models import Paper, Source
 from subscriptions import rate_limits
+from tests.support.database_rows import every_row
 from tests.support.factories import NOON, rss, source
 from tests.support.http_server import Answer, serve
 from tests.support.staff import one_of_the_staff, signed_in
@@ -260,3 +264,33 @@ def test_the_sources_can_be_downloaded_as_a_list(cleo: Client) -> None:
     answer = cleo.get(reverse("dashboard_source_export"))
     assert [feed.url for feed in opml.read(answer.content).feeds] == [made.url]
     assert "attachment" in answer.headers["Content-Disposition"]
+
+
+def test_a_feed_is_tried_from_a_file_and_nothing_is_stored_or_asked(cleo: Client) -> None:
+    before = list(every_row())
+    body = rss("Tides & moons", "<script>alert(1)</script> A second work")
+    page = post(cleo, "dashboard_source_file", file=SimpleUploadedFile("saved <b>.xml", body))
+    html = page.content.decode()
+    assert page.status_code == 200
+    assert "Tides &amp; moons" in html
+    assert "Annals of Care" in html
+    assert "A file is only tried." in html
+    assert "<script>alert" not in html
+    assert "Add this source" not in html
+    assert list(every_row()) == before
+
+
+@pytest.mark.parametrize("body", [b"", b"<html><p>no feed", b"\x00\xff" * 50, b"%PDF-1.7"])
+def test_a_file_that_is_no_feed_is_told_in_a_sentence(cleo: Client, body: bytes) -> None:
+    page = post(cleo, "dashboard_source_file", file=SimpleUploadedFile("x.xml", body))
+    assert page.status_code == 422
+    assert 'role="alert"' in page.content.decode()
+    assert post(cleo, "dashboard_source_file").status_code == 422
+
+
+@hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary(max_size=300), name=st.text(max_size=40))
+def test_trying_a_file_takes_anything(cleo: Client, body: bytes, name: str) -> None:
+    file = SimpleUploadedFile("x", body)
+    file.name = name or "x"
+    assert post(cleo, "dashboard_source_file", file=file).status_code in (200, 422)
