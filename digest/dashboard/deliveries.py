@@ -33,6 +33,7 @@ from digest.record import DigestRecord
 from digest.stats import trends
 from digest.stats.day_summary import DaySummary, in_words, summaries_of, summary_from_counts
 from digest.stats.delivery_log import log_of
+from digest.stats.judged_papers import judged_by_day
 from subscriptions.mail.rendering import one_line
 from subscriptions.models import Subscriber
 from subscriptions.web.decorators import see_other
@@ -63,6 +64,7 @@ def deliveries(request: HttpRequest) -> HttpResponse:
         "not_understood": not_understood(now),
         "waiting_to_be_planned": Subscriber.objects.due(now).count(),
         "lines": audit_log.latest(Provider, limit=10),
+        "judged": judged_by_day(now.date()),
         **_charts(month),
     }
     return page(request, "deliveries", context)
