@@ -56,10 +56,12 @@ class Mails:
         given = {one.edition.pk: one.edition for one in deliveries if Delivery.edition.is_cached(one) and one.edition}
         needed = {one.edition_id for one in deliveries if one.edition_id}
         if needed - self._editions.keys():
-            known = self._editions | given
+            # read before it is kept: after a query that failed, half of it would be taken for the whole
+            editions = self._editions | given
+            editions |= Edition.objects.in_bulk(needed - editions.keys())
+            letters = letters_of(edition.date for edition in editions.values())
             self.forget()
-            self._editions = known | Edition.objects.in_bulk(needed - known.keys())
-            self._letters = letters_of(edition.date for edition in self._editions.values())
+            self._editions, self._letters = editions, letters
         for delivery in deliveries:
             if delivery.edition_id and not Delivery.edition.is_cached(delivery):
                 delivery.edition = self._editions[delivery.edition_id]
@@ -67,12 +69,13 @@ class Mails:
         if new := shown - self._summaries.keys():
             self._summaries |= PaperSummary.objects.in_bulk(new)
         unread = {paper_id for delivery in deliveries for paper_id in _papers_of(delivery)} - self._cards.keys()
-        self._cards |= {paper_id: [] for paper_id in unread}
         if not unread:
             return
+        cards: dict[int, list[tuple[date, Card]]] = {paper_id: [] for paper_id in unread}
         rows = EditionPaper.objects.filter(paper__in=unread).order_by("-edition__date")
         for paper_id, day, card in rows.values_list("paper_id", "edition__date", "card"):
-            self._cards[paper_id].append((day, Card.from_json(card)))
+            cards[paper_id].append((day, Card.from_json(card)))
+        self._cards |= cards
 
     def lay_beside(self, rows: Iterable[EditionPaper]) -> None:
         """Add cards that are not saved yet, of papers that join an edition at the next planning."""

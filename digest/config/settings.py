@@ -328,7 +328,7 @@ elif MAIL_PROVIDER == "smtp":
         raise wrong("SMTP_URL", "…", right) from None
     globals().update({name: value for name, value in smtp.items() if name.isupper() and name != "EMAIL_BACKEND"})
 else:
-    ours = "subscriptions.mail.backends" if MAIL_PROVIDER == "resend" else "anymail.backends"
+    ours = "subscriptions.mail.backends" if MAIL_PROVIDER in ("postmark", "resend") else "anymail.backends"
     EMAIL_BACKEND = f"{ours}.{MAIL_PROVIDER}.EmailBackend"
     ANYMAIL |= {name: env.str(name) for name in PROVIDERS[MAIL_PROVIDER] if not name.startswith("AWS_")}
     if MAIL_PROVIDER == "amazon_ses":

@@ -20,6 +20,7 @@ from django.db.models.fields.json import KT
 from digest.delivery.events import BECOMES, NEVER_SENT, REASON, Kind, kind_of, most_severe, resolve_status, status_code
 from digest.models import Delivery, DeliveryEvent, StatusReason
 from subscriptions import consent
+from subscriptions.mail.providers import BATCH_KEY
 from subscriptions.models import ConsentEvent, Subscriber, Suppression, email_key
 from subscriptions.tokens import sending_domain
 
@@ -159,7 +160,8 @@ def _move(rows: Mapping[int, Delivery], events: Sequence[DeliveryEvent]) -> list
         times = {at for kind, at in told[pk] if kind in BECOMES and kind not in NEVER_SENT}
         if row.accepted_at is None or row.accepted_at in times:  # not by the clock of a worker who was told
             row.accepted_at = min(times, default=None)
-        row.provider_message_id = row.provider_message_id or numbers.get(pk, "")
+        if not row.provider_message_id or row.provider_message_id.startswith(BATCH_KEY):
+            row.provider_message_id = numbers.get(pk, row.provider_message_id)
         if (row.accepted_at, row.provider_message_id) != before:
             changed.append(row)
         if row.accepted_at and not before[0]:

@@ -19,7 +19,7 @@ from digest.models import Delivery
 from digest.reader_data.erase import forget_the_erased
 from subscriptions import consent
 from subscriptions.mail.outcomes import Scope, SendReason, SendResult, SendStatus
-from subscriptions.mail.providers import may_be_asked_again
+from subscriptions.mail.providers import BATCH_KEY, BATCH_KEYS, may_be_asked_again
 from subscriptions.models import Subscriber, Suppression
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,8 @@ def settle(delivery: Delivery, result: SendResult, *, taken_at: datetime | None,
     """Set a delivery's fields by the result of a hand-over that began at ``taken_at``; does not save."""
     delivery.status_reason, delivery.detail = str(result.reason), result.detail[:300]
     delivery.answer = result.answer[:20]
-    delivery.provider_message_id = result.provider_message_id[:200]
+    if result.status != SendStatus.UNKNOWN or result.provider_message_id:  # else the key of its request, if any, stays
+        delivery.provider_message_id = result.provider_message_id[:200]
     delivery.not_before = None
     again = now + max(_wait(delivery), result.retry_after or timedelta())
     match result.status:
@@ -93,7 +94,9 @@ def _is_not_of_the_mail(result: SendResult) -> bool:
 
 def _wait(delivery: Delivery) -> timedelta:
     """Return the time until the next try, 20 % more or less, so that not all tries come at one moment."""
-    return RETRY_AFTER[min(delivery.attempts, len(RETRY_AFTER)) - 1] * (0.8 + delivery.pk % 5 / 10)
+    # the mails of one request are tried again together
+    spread = 0.2 if delivery.provider_message_id.startswith(BATCH_KEY) else delivery.pk % 5 / 10
+    return RETRY_AFTER[min(delivery.attempts, len(RETRY_AFTER)) - 1] * (0.8 + spread)
 
 
 def record(chunk: Sequence[Delivery], results: Sequence[SendResult], *, taken_at: datetime, now: datetime) -> None:
@@ -123,6 +126,10 @@ def write(chunk: Sequence[Delivery], gone: Sequence[Delivery], *, now: datetime)
             these(rows).filter(status__in=KNOWS_LESS.get(status, MAY_HAVE_LEFT)).update(
                 **dict(zip(SETTLED, values, strict=True))
             )
+        # the key of a request says nothing of a mail that surely did not leave with it
+        if settings.MAIL_PROVIDER in BATCH_KEYS:
+            without = these([row for row in chunk if not row.provider_message_id])
+            without.filter(provider_message_id__startswith=BATCH_KEY).update(provider_message_id="")
         named = [delivery for delivery in chunk if delivery.provider_message_id]
         Delivery.objects.bulk_update(named, ["provider_message_id"], batch_size=100)
         forget_the_erased(chunk)

@@ -27,6 +27,7 @@ from digest.reader_data.erase import forget_the_erased
 from subscriptions.mail.mailer import Mailer, Purpose
 from subscriptions.mail.message import EncodedMessage
 from subscriptions.mail.outcomes import SendReason, SendResult, SendStatus
+from subscriptions.mail.providers import BATCH_KEY, BATCH_KEYS, key_of_batch
 from subscriptions.models import Subscriber
 
 logger = logging.getLogger(__name__)
@@ -117,6 +118,7 @@ def _hand_over(
             pace=permit.pace,
             in_time=lambda: began <= clock() < stop,
             journal=journal,
+            together=all(row.handed_over_at == began or row.provider_message_id.startswith(BATCH_KEY) for row in chunk),
         )
     )
     return [next(taken) if isinstance(one, EncodedMessage) else one for one in written]
@@ -145,14 +147,7 @@ def _take_chunk(batch: Batch, mailer: Mailer, now: datetime, outcomes: Outcomes,
             held = Batch.objects.filter(pk=batch.pk, token=batch.token, status=Batch.Status.LEASED, lease_until__gt=now)
             if not held.update(lease_until=now + LEASE):
                 return []
-            ready = list(
-                batch.deliveries.filter(status=Delivery.Status.READY)
-                .select_related("subscriber", "content")
-                # who leaves at this moment is either seen to have left, or waits until the row says handing_off; and
-                # an event that shows that this digest has left before is either seen, or comes after
-                .select_for_update(of=("self", "subscriber"), no_key=True)
-                .order_by("pk")[:limit]
-            )
+            ready = _next_rows(batch, limit)
             if not ready:
                 return []
             suppressed = mailer.look_up(delivery.subscriber for delivery in ready)
@@ -162,6 +157,7 @@ def _take_chunk(batch: Batch, mailer: Mailer, now: datetime, outcomes: Outcomes,
                     delivery.status != Delivery.Status.HANDING_OFF or not may_repeat(delivery, now)
                 ):
                     delivery.status = Delivery.Status.UNKNOWN  # an earlier try may have left
+            _keep_requests_whole(ready)
             going = [delivery for delivery in ready if delivery.status == Delivery.Status.HANDING_OFF]
             _mark(going, now)
             for (status, reason), rows in alike(ready, lambda row: (row.status, row.status_reason)):
@@ -172,19 +168,57 @@ def _take_chunk(batch: Batch, mailer: Mailer, now: datetime, outcomes: Outcomes,
     return going
 
 
+def _next_rows(batch: Batch, limit: int) -> list[Delivery]:
+    """Return the next ready deliveries of a batch, locked: up to ``limit``, or all of a request that may have left."""
+    rows = (
+        batch.deliveries.filter(status=Delivery.Status.READY)
+        .select_related("subscriber", "content")
+        # who leaves at this moment is either seen to have left, or waits until the row says handing_off; and
+        # an event that shows that this digest has left before is either seen, or comes after
+        .select_for_update(of=("self", "subscriber"), no_key=True)
+    )
+    ready = list(rows.order_by("provider_message_id", "pk")[:limit])
+    first = ready[0].provider_message_id if ready else ""
+    if first.startswith(BATCH_KEY):
+        return list(rows.filter(provider_message_id=first).order_by("pk"))
+    return [row for row in ready if not row.provider_message_id.startswith(BATCH_KEY)]
+
+
+def _keep_requests_whole(ready: Sequence[Delivery]) -> None:
+    """Leave the mails of a request unknown that may have left, unless all of them can be in it once more.
+
+    The provider knows the request by its key, and only as it was.
+    """
+    key = ready[0].provider_message_id
+    if key.startswith(BATCH_KEY):
+        again = [row.reference for row in ready if row.status == Delivery.Status.HANDING_OFF]
+        if key_of_batch(again) != key:
+            for row in ready:
+                row.status, row.status_reason = Delivery.Status.UNKNOWN, StatusReason.NO_ANSWER
+
+
 def _mark(going: Sequence[Delivery], now: datetime) -> None:
     """Write down that these are being handed over: from here on they may have left."""
+    fresh = [delivery for delivery in going if delivery.handed_over_at is None]
+    key = (
+        key_of_batch([row.reference for row in fresh])
+        if len(going) == len(fresh) > 1 and settings.MAIL_PROVIDER in BATCH_KEYS
+        else ""
+    )
+    for delivery in fresh:
+        delivery.provider_message_id = key
     for delivery in going:
         delivery.attempts += 1
         delivery.handed_over_at = delivery.handed_over_at or now
         delivery.provider = settings.MAIL_PROVIDER
-    for handed_over_at, rows in alike(going, lambda row: row.handed_over_at):
+    for (handed_over_at, key), rows in alike(going, lambda row: (row.handed_over_at, row.provider_message_id)):
         these(rows).update(
             status=Delivery.Status.HANDING_OFF,
             status_reason="",
             detail="",
             attempts=F("attempts") + 1,
             handed_over_at=handed_over_at,
+            provider_message_id=key,
             provider=settings.MAIL_PROVIDER,
         )
 

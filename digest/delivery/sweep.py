@@ -41,7 +41,7 @@ def reap(now: datetime) -> Outcomes:
     if unknown := outcomes.counts[Delivery.Status.UNKNOWN]:
         logger.error("%d mails may have left, which nobody can tell. They are not sent again.", unknown)
     due = Delivery.objects.filter(Q(not_before=None) | Q(not_before__lte=now), status=Delivery.Status.RETRY_WAIT)
-    while ids := list(due.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+    while ids := list(due.order_by("provider_message_id", "pk").values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
             batch = Batch.objects.create(size=len(ids))
             ready = due.filter(pk__in=ids).update(status=Delivery.Status.READY, batch=batch)
@@ -85,7 +85,7 @@ def _recover(left: journal.LeftBehind, now: datetime, outcomes: Outcomes) -> Non
             row.status = Delivery.Status.RETRY_WAIT if may_repeat(row, now) else Delivery.Status.UNKNOWN
             row.status_reason, row.not_before = StatusReason.WORKER_STOPPED, now
         else:
-            row.status, row.attempts = Delivery.Status.READY, row.attempts - 1
+            row.status, row.attempts, row.provider_message_id = Delivery.Status.READY, row.attempts - 1, ""
             if row.handed_over_at == left.taken_at:  # else an earlier try may have left
                 row.handed_over_at = None
     write(held, gone, now=now)

@@ -28,7 +28,7 @@ from subscriptions.mail.outcomes import (
     error_text,
     no_connection,
 )
-from subscriptions.mail.providers import IN_TURN, adapt
+from subscriptions.mail.providers import IN_TURN, TAKE_MANY, adapt
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.session_history import SessionHistory
 from subscriptions.mail.template_cache import JoinedEmail
@@ -37,6 +37,7 @@ from subscriptions.tokens import sender_of
 
 logger = logging.getLogger(__name__)
 
+_NOT_TRIED = SendResult(SendStatus.NOT_TRIED)
 TEST = "[PREVIEW] "  # prefix of a test mail's subject
 
 
@@ -76,6 +77,7 @@ class Mailer:
         self._count = 1 if settings.MAIL_PROVIDER in IN_TURN else at_once
         for _ in range(self._count):
             self._connections.put(get_connection())
+        self._takes_many = settings.MAIL_PROVIDER in TAKE_MANY
         self._pool = ThreadPoolExecutor(self._count, "mailer") if self._count > 1 else None
         # Over one connection the mails leave in order, so that a row of equal answers tells something.
         self._history = (history or SessionHistory()) if settings.MAIL_PROVIDER in IN_TURN else None
@@ -180,8 +182,11 @@ class Mailer:
         pace: Pace | None = None,
         in_time: Callable[[], bool] = lambda: True,
         journal: Journal | None = None,
+        together: bool = True,
     ) -> list[SendResult]:
         """Send these mails, each in one try; return their results in the same order.
+
+        They go in one request where the provider takes many, unless ``together`` is False.
 
         As soon as ``in_time`` returns False, or the server gives all the same refusal, the rest is NOT_TRIED. Errors of
         the server are returned, never raised.
@@ -193,8 +198,11 @@ class Mailer:
             number, message = numbered
             if (early := begin + number * pace.gap - time.monotonic()) > 0:
                 time.sleep(early)
-            return self._send(message, journal) if in_time() else SendResult(SendStatus.NOT_TRIED)
+            return self._send(message, journal) if in_time() else _NOT_TRIED
 
+        if together and len(messages) > 1 and self._takes_many:
+            time.sleep(pace.wait)
+            return self._send_together(messages, journal) if in_time() else [_NOT_TRIED] * len(messages)
         if self._pool:
             return list(self._pool.map(at_its_time, enumerate(messages)))
         if self._history is None:
@@ -202,7 +210,7 @@ class Mailer:
         results: list[SendResult] = []
         for numbered in enumerate(messages):
             if results and self._history.is_hopeless:
-                results.append(SendResult(SendStatus.NOT_TRIED))
+                results.append(_NOT_TRIED)
                 continue
             results.append(at_its_time(numbered))
             self._history.add(results[-1])
@@ -216,11 +224,35 @@ class Mailer:
             except Exception as error:  # nothing was handed over yet
                 return no_connection(error)
             if journal and not journal.begin([message.reference]):
-                return SendResult(SendStatus.NOT_TRIED)
+                return _NOT_TRIED
             result = _hand_over(connection, message)
             if journal:
                 journal.answer(message.reference, result)
             return result
+        finally:
+            self._connections.put(connection)
+
+    def _send_together(self, messages: Sequence[EncodedMessage], journal: Journal | None) -> list[SendResult]:
+        """Send these mails in one request: what is not told of each is the same for all of them."""
+        connection = self._connections.get()
+        try:
+            try:
+                connection.open()
+            except Exception as error:  # nothing was handed over yet
+                return [no_connection(error)] * len(messages)
+            if journal and not journal.begin([message.reference for message in messages]):
+                return [_NOT_TRIED] * len(messages)
+            found = connection.send_together(messages)
+            results = [
+                _taken(one) if error is None else classify_error(error)
+                for one, error in zip(messages, found, strict=True)
+            ]
+            if journal:
+                for message, result in zip(messages, results, strict=True):
+                    journal.answer(message.reference, result)
+            if any(result.status == SendStatus.UNKNOWN for result in results):
+                connection.close()
+            return results
         finally:
             self._connections.put(connection)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID
@@ -13,9 +14,13 @@ from subscriptions.mail.message import EncodedMessage
 AS_OCTETS = ("outbox", "smtp", "amazon_ses")  # take our octets; the others take texts and encode the mail themselves
 IN_TURN = ("outbox", "smtp")  # one connection; the others use several in parallel
 
+TAKE_MANY = ("postmark", "resend")  # in one request; all that a worker hands over at once, which is at most 100 mails
+
 # How long a provider recognizes a mail by its idempotency key and does not send it a second time.
 KEY_LASTS = {"resend": timedelta(hours=24), "brevo": timedelta(minutes=15)}
 MARGIN = timedelta(minutes=2)
+BATCH_KEYS = ("resend",)  # know a request for many mails by one key, for as long
+BATCH_KEY = "batch/"  # what such a key begins with
 
 # Mailjet sets these itself and refuses a mail that has one (error send-0011).
 NOT_TAKEN = {"mailjet": {"Message-ID", "List-Id"}}
@@ -43,6 +48,11 @@ def adapt(message: EncodedMessage, provider: str, *, reference: str, tag: str) -
             message.esp_extra = {"MessageStream": settings.POSTMARK_DIGEST_STREAM}
     elif provider == "sparkpost":
         message.esp_extra = {"options": {"transactional": True}}  # otherwise it replaces List-Unsubscribe
+
+
+def key_of_batch(references: Sequence[str]) -> str:
+    """Return the key of a request for these mails, in this order."""
+    return BATCH_KEY + sha256(" ".join(references).encode()).hexdigest()[:40]
 
 
 def may_be_asked_again(provider: str, since: timedelta) -> bool:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 
 from digest.compose.emails import Mails
 from digest.delivery.plan import plan
@@ -61,3 +62,25 @@ def test_a_newer_edition_shows_its_own_card_of_a_paper_that_was_at_hand() -> Non
     mails.read_cards([first, second])
     assert "As it is called today" in mails.email_for(second).text
     assert "As it is called today" not in mails.email_for(first).text
+
+
+@pytest.mark.parametrize("table", ["digest_edition", "digest_editionletter", "digest_editionpaper"])
+def test_a_query_that_fails_leaves_nothing_half_read(table: str) -> None:
+    """Else this process would find no card, or no letter, in any mail that follows."""
+    a_day(1, 2)
+    (row,) = planned("ada")
+    (whole,) = planned("ben")
+    expected = Mails()
+    expected.read_cards([whole])
+
+    def cut(execute: Any, sql: str, *rest: Any) -> Any:
+        if f'FROM "{table}"' in sql:
+            raise OperationalError("the connection is closed")
+        return execute(sql, *rest)
+
+    mails = Mails()
+    with connection.execute_wrapper(cut), pytest.raises(OperationalError):
+        mails.read_cards([row])
+    mails.read_cards([row])
+    assert mails.cards_of(row) == expected.cards_of(whole) != {}
+    assert mails._letters.keys() == expected._letters.keys()

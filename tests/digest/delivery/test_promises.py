@@ -15,7 +15,7 @@ from django.conf import settings as service
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest.delivery import throttle
+from digest.delivery import send, throttle
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver, lease_batch
 from digest.delivery.sweep import reap
@@ -83,6 +83,8 @@ def delivered_by(post: Post, provider: str) -> Iterator[None]:
     with (
         mock.patch.object(service, "MAIL_PROVIDER", provider),
         mock.patch.object(mailer, "IN_TURN", PROVIDERS),
+        mock.patch.object(mailer, "TAKE_MANY", ()),
+        mock.patch.object(send, "BATCH_KEYS", ()),
         mock.patch.object(mailer.Mailer, "_send", hand_over),
     ):
         yield

@@ -57,6 +57,9 @@ def answers(monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[Any]:
     settings.MAIL_PROVIDER = "resend"  # which knows a mail by its key for a day
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     monkeypatch.setattr(mailer, "IN_TURN", ("resend", "brevo", "postmark"))  # answers that write use this connection
+    # each mail alone, under its own key; requests for many are in subscriptions/mail/backends/test_batch
+    monkeypatch.setattr(mailer, "TAKE_MANY", ())
+    monkeypatch.setattr(send, "BATCH_KEYS", ())
     coming: list[Any] = []
 
     def answer(mailer: Mailer, message: EncodedMessage, journal: Any = None) -> SendResult:

@@ -91,7 +91,7 @@ def provider(request: pytest.FixtureRequest, settings: Any, monkeypatch: pytest.
         settings.DEFAULT_FROM_EMAIL = "Broadsheet <digest@mail.example.org>"
         settings.TRANSACTIONAL_FROM_EMAIL = "Broadsheet <account@notice.example.org>"
         settings.MAIL_PROVIDER = request.param
-        ours = "subscriptions.mail.backends" if request.param == "resend" else "anymail.backends"
+        ours = "subscriptions.mail.backends" if request.param in ("postmark", "resend") else "anymail.backends"
         settings.EMAIL_BACKEND = f"{ours}.{request.param}.EmailBackend"
         settings.ANYMAIL = {f"{request.param.upper()}_API_URL": url} | {
             name: "secret" for name in settings.PROVIDERS[request.param] if not name.startswith("AWS_")
@@ -312,7 +312,8 @@ def test_several_mails_are_under_way_at_a_time_and_each_comes_back_in_its_place(
             mailer.encode(person, EMAIL, purpose=Purpose.DIGEST, message_id=f"<{person.pk}@x>", dated_at=NOON)
             for person in people
         ]
-        results = mailer.send_batch([message for message in messages if isinstance(message, EncodedMessage)])
+        encoded = [message for message in messages if isinstance(message, EncodedMessage)]
+        results = mailer.send_batch(encoded, together=False)
     assert {result.status for result in results} == {SendStatus.ACCEPTED}
     assert len(results) == len(provider.requests) == 12
     bodies = [body for _, _, body in provider.requests]
