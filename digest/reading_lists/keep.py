@@ -14,6 +14,7 @@ from digest.ingest.parser_process import ParserProcess, decode, encode
 from digest.ingest.parsers.feed import SourceUnreadable
 from digest.ingest.reference_lists import ReferenceList
 from digest.models import ListEntry, ListSource
+from digest.reader_data import profiles
 from digest.reading_lists.match import Match, Outcome, match
 from digest.source_errors import ErrorKind
 from subscriptions.models import Subscriber
@@ -81,6 +82,7 @@ def keep(source: ListSource, *, now: datetime) -> ListSource:
         part.save(update_fields=["state", "read_at", "found"])
         if part.pk != source.pk:
             source.delete()
+    profiles.make([source.subscriber_id])  # now, so that the hour of sending need not
     return part
 
 

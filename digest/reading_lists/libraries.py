@@ -26,6 +26,7 @@ from digest.ingest.parsers.feed import SourceUnreadable
 from digest.ingest.reference_lists import ReferenceList
 from digest.ingest.reference_lists.work import MOST_WORKS
 from digest.models import ListSource
+from digest.reader_data import profiles
 from digest.reading_lists.keep import SECONDS, ListFull, store_works
 from digest.reading_lists.match import match
 from digest.source_errors import ErrorKind
@@ -140,6 +141,7 @@ def read_library(part: ListSource, *, now: datetime, parser: ParserProcess) -> N
             Subscriber.objects.select_for_update().get(pk=part.subscriber_id)
             store_works(part, match(found.works, reader=part.subscriber, apart_from=part.pk), now=now)
             ListSource.objects.filter(pk=part.pk).update(**row)
+        profiles.make([part.subscriber_id])
     except (ListFull, IntegrityError):  # it was taken back meanwhile, or has grown over the limit
         ListSource.objects.filter(pk=part.pk).update(next_read_at=now + WEEK, problem=ErrorKind.NOT_STORED)
 

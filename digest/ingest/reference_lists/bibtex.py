@@ -11,7 +11,6 @@ from bibtexparser.library import Library
 from bibtexparser.middlewares import NormalizeFieldKeys
 from bibtexparser.model import Block, DuplicateBlockKeyBlock, DuplicateFieldKeyBlock, Entry, ParsingFailedBlock
 
-from digest.ingest.parsers.feed import shorten_text
 from digest.ingest.reference_lists.work import Flaw, RawWork, ReferenceList, Unread, assemble, names_in, pubmed
 
 FORMAT = "BibTeX"
@@ -40,7 +39,7 @@ def _works(library: Library) -> Iterator[RawWork | Unread]:
 
 def _works_in(block: Block | None) -> Iterator[RawWork | Unread]:
     if isinstance(block, ParsingFailedBlock):
-        yield Unread(what=shorten_text(block.raw or ""), flaw=Flaw.BROKEN)
+        yield Unread(what=block.raw or "", flaw=Flaw.BROKEN)
     elif isinstance(block, Entry) and block.entry_type.lower() not in _NOT_A_WORK:
         fields = {key.lower(): str(field.value).strip('{}" ') for key, field in block.fields_dict.items()}
         yield _work(fields, key=block.key)

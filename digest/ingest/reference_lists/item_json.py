@@ -41,7 +41,7 @@ def _is_no_work(item: Any) -> bool:
 
 def _of_item(item: Any) -> RawWork | Unread:
     if not isinstance(item, dict):
-        return Unread(what=str(item)[:80], flaw=Flaw.BROKEN)
+        return Unread(what=str(item), flaw=Flaw.BROKEN)
     notes = " ".join(plain(item.get(key)) for key in ("extra", "note", "number", "archive_location", "archiveID"))
     return RawWork(
         title=plain(item.get("title")),

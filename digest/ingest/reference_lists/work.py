@@ -10,7 +10,7 @@ from enum import StrEnum
 from digest.identifiers.canonical import canonical_identifier, title_identifier
 from digest.ingest.parsers.dates import date_of
 from digest.ingest.parsers.feed import plain, shorten_text
-from digest.text import clean, clean_abstract
+from digest.text import clean, clean_abstract, visible
 
 MOST_WORKS = 500  # of one list; the newest
 MOST_READ = 50_000  # entries of one list
@@ -110,7 +110,7 @@ def assemble(
             names = names_of(one.names)
             if flaw := _flaw(one, names):
                 what = one.title or " ".join(one.names) or one.label or f"#{number + 1}"
-                unread.append(Unread(what=shorten_text(what), flaw=flaw))
+                unread.append(Unread(what=what, flaw=flaw))
             else:
                 key = _key(one.title[:LONGEST_TITLE], names)
                 dated.setdefault(key, (_day(one.added) or _day(one.published), one, names))
@@ -123,7 +123,7 @@ def assemble(
         format=format,
         works=tuple(reversed(works.values())),
         total=len(dated),
-        unread=tuple(unread[:MOST_UNREAD]),
+        unread=tuple(Unread(what=_shown(one.what), flaw=one.flaw) for one in unread[:MOST_UNREAD]),
         unread_total=len(unread),
         is_cut=is_cut,
         entries=entries or len(dated) + len(unread),
@@ -165,6 +165,11 @@ def _flaw(one: RawWork, names: tuple[str, ...]) -> Flaw | None:
     if len(one.title) > LONGEST_TITLE and not names:
         return Flaw.TOO_LONG
     return Flaw.GARBLED if "\N{REPLACEMENT CHARACTER}" in one.title and not names else None
+
+
+def _shown(text: str) -> str:
+    """Return the beginning of a raw text without what acts on a terminal or turns the direction of a line."""
+    return shorten_text(visible(text[:400]))
 
 
 def _day(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from digest.ingest import reference_lists, store
-from digest.models import ListEntry, ListSource, Paper
+from digest.models import ListEntry, ListSource, Paper, ReaderProfile
 from digest.reading_lists import keep
 from digest.reading_lists.match import Outcome, match
 from subscriptions.models import Subscriber
@@ -62,6 +62,7 @@ def test_nothing_counts_before_it_is_kept_and_then_known_works_are_papers() -> N
     assert entries[0].text[2] == ["cs.LG"]
     assert entries[2].text == ("Lichens of Old Walls", "", [])
     assert ListSource.objects.get().found == {}
+    assert ReaderProfile.objects.get().likes == 3
 
 
 def test_five_hundred_works_are_matched_by_a_fixed_number_of_queries(django_assert_num_queries: Any) -> None:

@@ -314,7 +314,7 @@ def test_a_file_in_another_encoding_is_read_by_its_ids_and_the_rest_is_named() -
 
 PIECES = st.sampled_from(
     ["@article{", "title", "={", "}", '"', ",", "\n", "TY  - JOUR\n", "TI  - ", "ER  - \n", "PMID- 1\n", "[", "{", '"title":',
-     "<rdf:RDF>", "<a>", "</a>", "10.5555/a", "2401.01234", "\\%", "$", "\x00", "é", "標", "\u202e", "\ud800", "%PDF-", "  "]
+     "<rdf:RDF>", "<a>", "</a>", "10.5555/a", "2401.01234", "\\%", "$", "\x00", "\x1b", "\x9b", "é", "標", "\u202e", "\ud800", "%PDF-", "  "]
 )  # fmt: skip
 
 
@@ -334,3 +334,6 @@ def test_whatever_comes_is_read_or_refused_and_is_clean(body: bytes) -> None:
         assert work.title or work.names
         assert not set("\x00\n\ud800") & set(work.title + work.abstract + work.name)
         assert len(work.name) <= 510
+    assert not {"\x00", "\x1b", "\x9b", "\u202e", "\ud800", "\n"} & {
+        letter for one in found.unread for letter in one.what
+    }
