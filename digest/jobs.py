@@ -14,6 +14,7 @@ from digest.delivery.announce import plan_announcements
 from digest.delivery.apply_events import delete_old_events
 from digest.delivery.plan import plan
 from digest.editions import reach
+from digest.editions import topic_counts as edition_topics
 from digest.editions.open_edition import current_time, open_when_ready
 from digest.ingest.refresh import refresh_due
 from digest.models import Batch, Lease
@@ -121,6 +122,7 @@ def tidy(now: datetime) -> None:
 def count(now: datetime) -> None:
     """Store the counts that the dashboard's pages must not compute: editions, days, readers of papers and topics."""
     edition_counts.tally(now)
+    edition_topics.store_counts(now)
     reach.count_readers_of_newest(now)
     topic_counts.count_readers()
     daily_counts.count(now)

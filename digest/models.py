@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -411,6 +412,12 @@ class Edition(models.Model):
     opened_at = models.DateTimeField()
     completeness = models.JSONField(default=list, help_text="per source: expected, stored, and what is missing")
     tally = models.JSONField(default=dict, help_text="its deliveries by status, counted once an hour")
+    topic_counts = models.JSONField(
+        null=True, editable=False, help_text="topic -> its papers, 0 -> all, counted once an hour; null: not yet"
+    )
+    seen_before = models.JSONField(
+        null=True, editable=False, help_text="its papers that were in an earlier edition too; null: not looked up yet"
+    )
 
     class Meta:
         ordering = ["-date"]
@@ -436,12 +443,25 @@ class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
         As in planning, a paper judged for one edition bears that in the next ones too. A withdrawn one is among them:
         its page says so.
         """
-        # both lists are short and read once for a query, not once for each row
+        hidden, held_back = self._kept_back(now)
+        return self.exclude(paper__in=hidden).exclude(paper__in=held_back)
+
+    def not_shown(self, now: datetime) -> set[int]:
+        """Return the rows of these that are not :meth:`shown`: few. One query, or two if there may be any."""
+        hidden, held_back = self._kept_back(now)
+        # all withdrawn papers are fewer than the rows of some days
+        withdrawn = Paper.objects.filter(withdrawn_at__isnull=False).order_by().values("pk")
+        papers = [row["paper"] for row in hidden.union(held_back, withdrawn)]
+        return set(self.filter(paper__in=papers).values_list("pk", flat=True)) if papers else set()
+
+    @staticmethod
+    def _kept_back(now: datetime) -> tuple[models.QuerySet[Any, Any], models.QuerySet[Any, Any]]:
+        """Return the papers that are hidden, and those under embargo: short lists, read once for a query."""
         judged = CuratorPick.objects.filter(edition_date__lte=now.date())
         later = judged.filter(paper=models.OuterRef("paper"), edition_date__gt=models.OuterRef("edition_date"))
         hidden = judged.filter(~models.Exists(later), verdict=CuratorPick.Verdict.HIDE)
         held_back = CuratorPick.objects.filter(embargo_until__gt=now)
-        return self.exclude(paper__in=hidden.values("paper")).exclude(paper__in=held_back.values("paper"))
+        return hidden.order_by().values("paper"), held_back.order_by().values("paper")
 
 
 class EditionPaper(models.Model):

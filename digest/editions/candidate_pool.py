@@ -101,6 +101,10 @@ class CandidatePool:
     def save_added(self) -> None:
         """Save the added papers, so that the mails find their cards."""
         EditionPaper.objects.bulk_create(self.added, ignore_conflicts=True)
+        if self.added:
+            Edition.objects.filter(pk__in={row.edition_id for row in self.added}).update(
+                topic_counts=None, seen_before=None
+            )
 
     def against(self, rules: Sequence[Rule]) -> PaperMatrix:
         """Return these papers as input of the ranking, for readers who want any of these rules."""

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Count, Max
 
 from digest.ingest.tag import SLICE, topic_rule
-from digest.models import Paper, Sighting, Source
+from digest.models import Edition, Paper, Sighting, Source
 from digest.ranking.matching import Index
 from subscriptions.default_topics import FORMER, TOPICS, phrases_in
 from subscriptions.models import Topic
@@ -73,6 +73,8 @@ def save(topic: Topic, *, seen: str, now: datetime) -> Change:
             Tagged.objects.filter(topic=topic, paper__in=change.leaving[start : start + SLICE]).delete()
         rows = [Tagged(paper_id=paper, topic=topic) for paper in change.entering]
         Tagged.objects.bulk_create(rows, batch_size=SLICE, ignore_conflicts=True)
+        # until they are counted again, lists count them for each page
+        Edition.objects.filter(date__gte=_since(now).date()).update(topic_counts=None)
     return change
 
 

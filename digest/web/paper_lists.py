@@ -10,7 +10,7 @@ from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpRequest
 
 from digest.compose.emails import letters_of
-from digest.editions.public_list import PublicList, public_list, topics_of
+from digest.editions.public_list import Days, PublicList, public_list, topics_of
 from digest.models import Edition
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
 from digest.web.cards import page_cards
@@ -25,7 +25,8 @@ SHOWN = 25
 def list_context(request: HttpRequest, period: Period, *, now: datetime) -> dict[str, Any]:
     """Return the context of a list of papers; raise Http404 for an unknown topic. A fixed number of queries."""
     topic = _topic(request)
-    found = public_list(period.first, period.last, now=now, topic=topic)
+    days = Days.between(period.first, period.last, now=now)
+    found = public_list(days, topic=topic)
     page = _page(request, found)
     picks = page_cards(one.row for one in found.picks) if page.number == 1 else []
     papers = page_cards(page)
@@ -40,7 +41,7 @@ def list_context(request: HttpRequest, period: Period, *, now: datetime) -> dict
         "page": page,
         "order": "trending" if found.voted == found.count else "mixed" if found.voted else "own",
         "topic": topic,
-        "topics": topics_of(period.first, period.last, now=now),
+        "topics": topics_of(days),
         "keep": urlencode({"topic": topic.slug}) if topic else "",
         "structured": item_list([*picks, *papers], first=page.start_index()),
         # further pages and filtered ones have no address of their own for search engines

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import Count, Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -17,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from digest import charts
-from digest.editions.public_list import public_list, topics_of
-from digest.models import Edition, Paper
+from digest.editions.public_list import Days, public_list, topics_of
+from digest.models import Edition
 from digest.web.cards import page_cards
 from subscriptions.models import Topic
 from subscriptions.topic_names import topic_named
@@ -32,7 +30,7 @@ WEEK, MONTH = timedelta(days=6), timedelta(days=30)  # before the last day, and 
 def topics(request: HttpRequest) -> HttpResponse:
     """List the topics on offer by group, each with the number of its papers of the last week."""
     newest = Edition.objects.first()
-    found = topics_of(newest.date - WEEK, newest.date, now=timezone.now()) if newest else []
+    found = topics_of(Days.between(newest.date - WEEK, newest.date, now=timezone.now())) if newest else []
     counts = {topic.pk: count for topic, count in found}
     rows = [(topic, counts.get(topic.pk, 0)) for topic in Topic.objects.filter(offered=True)]
     groups = [(group, list(some)) for group, some in groupby(rows, key=lambda row: row[0].group)]
@@ -49,7 +47,7 @@ def topic_page(request: HttpRequest, slug: str) -> HttpResponse:
         return HttpResponseRedirect(reverse("topic", args=[topic.slug]))
     now, newest = timezone.now(), Edition.objects.first()
     last = newest.date if newest else now.date()
-    found = public_list(last - WEEK, last, now=now, topic=topic)
+    found = public_list(Days.between(last - WEEK, last, now=now), topic=topic)
     rows: Any = found  # it gives slices of itself, which is all that is asked of it
     paginator = Paginator(rows, SHOWN)
     paginator.count = found.count  # counted already, with those that have votes
@@ -60,25 +58,18 @@ def topic_page(request: HttpRequest, slug: str) -> HttpResponse:
         "page": page,
         "picks": [(one, picked.note) for one, picked in zip(page_cards(picks), found.picks, strict=False)],
         "papers": list(zip(page_cards(page), (row.edition.date for row in page), strict=True)),
-        "chart": chart_of(topic, last) if newest else None,
+        "chart": chart_of(topic, last, now=now) if newest else None,
         "form": SignUpForm(now=now),
         "canonical": reverse("topic", args=[slug]),
     }
     return render(request, "topic.html", context)
 
 
-def chart_of(topic: Topic, last: date) -> charts.Chart:
-    """Return the number of new papers with the topic on each of the 30 days until ``last``. One query."""
-    days = [last - timedelta(days=back) for back in reversed(range(MONTH.days))]
-    begin, end = (datetime.combine(day, time(), UTC) for day in (days[0], last + timedelta(days=1)))
-    tagged: Any = Paper.topics.through
-    has_topic = Exists(tagged.objects.filter(paper=OuterRef("pk"), topic=topic))
-    seen = Paper.objects.filter(has_topic, first_seen_at__gte=begin, first_seen_at__lt=end)
-    # the papers of one reading share their moment, so few rows come back; SQLite has no quick way to take a day of one
-    by_moment = seen.order_by().values_list("first_seen_at").annotate(count=Count("pk"))
-    counts: Counter[date] = Counter()
-    for moment, count in by_moment:
-        counts[moment.astimezone(UTC).date()] += count
-    title = _("New papers a day")
+def chart_of(topic: Topic, last: date, *, now: datetime) -> charts.Chart:
+    """Return the number of papers with the topic in the editions of the 30 days until ``last``."""
+    month = Days.between(last - timedelta(days=MONTH.days - 1), last, now=now)
+    counts = {edition.date: month.by_edition[edition.pk][topic.pk] for edition in month.editions}
+    days = [month.first + timedelta(days=ahead) for ahead in range(MONTH.days)]
     labels = [f"{day.day} {day:%b}" for day in days]
-    return charts.bars(title, labels, {_("papers"): [counts[day] for day in days]}, unit=_("Papers"), narrow=True)
+    values = {_("papers"): [max(0, counts.get(day, 0)) for day in days]}
+    return charts.bars(_("Papers a day"), labels, values, unit=_("Papers"), narrow=True)
