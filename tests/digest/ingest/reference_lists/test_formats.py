@@ -90,6 +90,11 @@ def test_a_ris_file_as_zotero_and_endnote_write_it() -> None:
     assert set(walls.names[1:]) == {"url:walls.example/a", "url:walls.example/b"}
 
 
+def test_the_first_record_after_a_byte_order_mark_is_read() -> None:
+    assert titles(read(b"\xef\xbb\xbfTY  - JOUR\r\nTI  - Only\r\nER  - \r\n")) == ["Only"]
+    assert titles(read("TY  - JOUR\r\nTI  - Only\r\nER  - \r\n".encode("utf-16"))) == ["Only"]
+
+
 def test_a_ris_file_with_single_spaces_and_records_without_ends_is_read_whole() -> None:
     found = read(
         "TY - JOUR\nTI - One\nPY - 2020\nTY - JOUR\nTI - Two\nPY - 2019\nER -\nTY - JOUR\nTI - Three\nPY - 2018"
