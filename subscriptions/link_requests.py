@@ -18,7 +18,6 @@ from functools import partial
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
-from django.urls import reverse
 
 from subscriptions import consent, link_quota, rate_limits, suppression_key
 from subscriptions.mail.mailer import Mailer, Purpose, SendResult, SendStatus
@@ -27,7 +26,7 @@ from subscriptions.mail.outcomes import Scope
 from subscriptions.mail.rendering import RenderedEmail, one_line, render_email
 from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Subscriber, Suppression, email_key
 from subscriptions.preferences import Choices
-from subscriptions.tokens import LASTS, message_id, new_login_token, withdraw_login_token
+from subscriptions.tokens import BEFORE_TOKEN, LASTS, message_id, new_login_token, withdraw_login_token
 from subscriptions.wake_worker import enqueue_task
 
 logger = logging.getLogger(__name__)
@@ -287,7 +286,7 @@ def compose(template: str, *, link: LoginToken.Purpose, token: str) -> RenderedE
     return render_email(
         template,
         subject=SUBJECTS[template],
-        url=settings.SITE_URL + reverse(_PAGES[link], args=[token]),
+        url=f"{settings.SITE_URL}{BEFORE_TOKEN[_PAGES[link]]}{token}",
         lasts=_in_words(LASTS[link]),
         sender_name="Broadsheet",
         site_url=settings.SITE_URL,

@@ -15,12 +15,11 @@ import hmac
 import re
 import secrets
 from datetime import date, datetime, timedelta
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 from django.utils.encoding import punycode
 
 from subscriptions.models import LoginToken, Subscriber
@@ -34,6 +33,18 @@ LASTS = {
     LoginToken.Purpose.CONFIRM: timedelta(hours=48),
     LoginToken.Purpose.SIGN_IN: timedelta(minutes=30),
     LoginToken.Purpose.CHANGE_ADDRESS: timedelta(hours=48),
+}
+
+# Page -> its path before a token, as the URL configuration has it. That would bring all pages into the memory of a
+# worker, which only writes these links.
+BEFORE_TOKEN = {
+    "unsubscribe": "/u/",
+    "ask_for_link": "/p/",
+    "web_copy": "/d/",
+    "feedback": "/f/",
+    "confirm": "/c/",
+    "magic_link": "/s/",
+    "change_address": "/a/",
 }
 
 _DAY_BITS = 18  # a day's number begins with the same bits from the year 1436 to 2154
@@ -92,14 +103,7 @@ def feedback_url(subscriber: Subscriber, day: date) -> str:
 
 
 def _url(page: str, token: str) -> str:
-    return f"{settings.SITE_URL}{_before_token(page)}{token}"
-
-
-# Cached: a mail has four links, and ``reverse`` takes longer than the HMAC.
-@cache
-def _before_token(page: str) -> str:
-    more = {"number": 1, "wish": "more"} if page == "feedback" else {}
-    return reverse(page, kwargs={"token": "TOKEN", **more}).partition("TOKEN")[0]
+    return f"{settings.SITE_URL}{BEFORE_TOKEN[page]}{token}"
 
 
 def _read(purpose: str, token: str) -> tuple[str, date | None]:

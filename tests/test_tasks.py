@@ -269,3 +269,24 @@ def test_a_wrong_address_stops_the_start_with_its_name_and_without_its_password(
     assert said in started.stderr
     assert "secret" not in started.stderr
     assert "Traceback" not in started.stderr
+
+
+@pytest.mark.service
+def test_a_worker_plans_and_delivers_without_the_pages(tmp_path: Path) -> None:
+    """The pages, and what they import, would be in the memory of each worker."""
+    place = Installation.at(tmp_path)
+    place.prepare()
+    for script in (AN_EDITION, A_READER):
+        place.run("-c", script)
+    told = place.run(
+        "-c",
+        "import sys, django; django.setup()\n"
+        "from datetime import UTC, datetime\n"
+        "import digest.config.celery, digest.tasks\n"
+        "from digest import jobs\n"
+        "clock = lambda: datetime.now(UTC)\n"
+        "jobs.tick(clock()); jobs.deliver(clock)\n"
+        "print([name for name in sys.modules if name.startswith(('digest.web', 'digest.dashboard', 'digest.config.urls'))])",
+    )
+    assert told == "[]\n"
+    assert len(place.mails()) == 1

@@ -28,6 +28,8 @@ from digest.config import broker
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "digest.config.settings")
 from django.conf import settings
 
+# Django's checks would bring all pages into each worker's memory; every other command runs them.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 logger = logging.getLogger(__name__)
 TRANSPORT_ALIASES[broker.SCHEME] = "digest.config.broker:Transport"
 TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "digest.config.broker:RedisTransport"

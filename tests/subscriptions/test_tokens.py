@@ -5,9 +5,11 @@ import hmac
 from datetime import date
 
 import pytest
+from django.urls import reverse
 
 from subscriptions.models import Subscriber
 from subscriptions.tokens import (
+    BEFORE_TOKEN,
     FEEDBACK,
     UNSUBSCRIBE,
     BadLink,
@@ -70,3 +72,9 @@ def test_a_message_id_is_the_same_for_each_try_and_fits_one_line(settings) -> No
     assert message_id("digest", "1") == message_id("digest", "1") != message_id("digest", "2")
     assert message_id("digest", "1").endswith("@mail.example.org>")
     assert len("Message-ID: " + message_id("digest", "1")) <= 76
+
+
+@pytest.mark.parametrize("page", BEFORE_TOKEN)
+def test_links_are_written_as_the_url_configuration_reads_them(page: str) -> None:
+    more = {"number": 1, "wish": "more"} if page == "feedback" else {}
+    assert reverse(page, kwargs={"token": "TOKEN", **more}).partition("TOKEN")[0] == BEFORE_TOKEN[page]
