@@ -22,7 +22,7 @@ from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import plural, shorten
 from digest.compose.reasons import Reason, reason_in_words, reasons_as_text, terms_in_words
 from digest.dashboard import audit_log
-from digest.dashboard.auth.roles import Role
+from digest.dashboard.auth.roles import Role, roles_of
 from digest.dashboard.pages import page, staff_only
 from digest.delivery import retry, throttle
 from digest.delivery.apply_events import not_understood
@@ -36,6 +36,7 @@ from digest.stats.delivery_log import log_of
 from digest.stats.judged_papers import judged_by_day
 from subscriptions.mail.rendering import one_line
 from subscriptions.models import Subscriber
+from subscriptions.sample_readers import is_invented
 from subscriptions.web.decorators import see_other
 
 ROWS = 50  # per page of the list
@@ -240,15 +241,15 @@ def _number(given: str) -> int:
 @require_safe
 @staff_only()
 def delivery(request: HttpRequest, number: int) -> HttpResponse:
-    """Show the log of one digest, and the reasons of its papers."""
+    """Show the log of one digest; its papers and reasons, which tell what the reader likes, to privacy only."""
     row = get_object_or_404(Delivery.objects.select_related("subscriber", "edition", "content"), pk=min(number, 2**62))
     context = {
         "row": row,
         "steps": log_of(row),
-        "chosen": chosen_for(row),
-        "has_reasons": row.record is not None,
         **HERE,
     }
+    if Role.PRIVACY in roles_of(request.user) or is_invented(row.subscriber):
+        context |= {"chosen": chosen_for(row), "has_reasons": row.record is not None, "may_see_papers": True}
     return page(request, "delivery", context)
 
 

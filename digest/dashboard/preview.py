@@ -27,7 +27,7 @@ from subscriptions.mail.mailer import Mailer
 from subscriptions.mail.outcomes import SendStatus
 from subscriptions.models import Subscriber, email_key
 from subscriptions.rate_limits import PERSON, too_many_by
-from subscriptions.sample_readers import examples
+from subscriptions.sample_readers import examples, is_invented
 from subscriptions.tokens import message_id
 from subscriptions.web.forms import ChoicesForm
 
@@ -54,7 +54,7 @@ class TasteForm(ChoicesForm):
 def preview(request: HttpRequest) -> HttpResponse:
     """Show the mail of a reader or of made-up choices: HTML, text, source and the reasons of each paper."""
     form = _taste(request.GET)
-    draft, missing = _draft(request.GET, form)
+    draft, missing = _draft(request, request.GET, form)
     show = request.GET.get("show", "") if request.GET.get("show") in SHOWS else "html"
     addresses = staff_addresses() if draft and draft.email and MAY_SEND & roles_of(request.user) else []
     context: dict[str, Any] = {
@@ -70,7 +70,7 @@ def preview(request: HttpRequest) -> HttpResponse:
         "colours": _colours(request.GET),
         "all_colours": COLOURS.items(),
         "query": _query(request.GET),
-        "examples": examples(),
+        "examples": examples(real=_may_see_readers(request)),
         "texts": [name for name in TASTE if "topics" not in name],
         "source": draft.octets.decode("ascii", "replace") if draft and show == "source" else "",
         "most_octets": HTML_BYTES,
@@ -86,7 +86,7 @@ def preview(request: HttpRequest) -> HttpResponse:
 @xframe_options_sameorigin
 def mail(request: HttpRequest) -> HttpResponse:
     """Return the HTML of the mail for the frame, without links."""
-    draft, _missing = _draft(request.GET, _taste(request.GET))
+    draft, _missing = _draft(request, request.GET, _taste(request.GET))
     html = in_colours(draft.email.html, _colours(request.GET)) if draft and draft.email else ""
     return HttpResponse(html, headers={"Content-Security-Policy": MAIL_POLICY, "Referrer-Policy": "no-referrer"})
 
@@ -113,7 +113,7 @@ def send(request: HttpRequest) -> HttpResponse:
     query = QueryDict(request.POST.get("query", "")[:20_000])
     back = HttpResponseRedirect(f"{reverse('dashboard_preview')}?{_query(query)}")
     chosen = next((one for one in staff_addresses() if str(one.pk) == request.POST.get("address")), None)
-    draft, _missing = _draft(query, _taste(query))
+    draft, _missing = _draft(request, query, _taste(query))
     if chosen is None:
         messages.error(request, _("Choose an address from the list. Tests go to verified staff only."))
     elif draft is None or draft.email is None or draft.edition is None:
@@ -138,11 +138,21 @@ def _taste(query: QueryDict) -> TasteForm:
     return TasteForm(query) if "taste" in query else TasteForm()
 
 
-def _draft(query: QueryDict, form: TasteForm) -> tuple[Draft | None, str]:
-    """Return the requested draft, if any, and an error if there is no such reader."""
+def _may_see_readers(request: HttpRequest) -> bool:
+    """Return whether this user may see what real readers like; all of the staff see invented ones."""
+    return Role.PRIVACY in roles_of(request.user)
+
+
+def _draft(request: HttpRequest, query: QueryDict, form: TasteForm) -> tuple[Draft | None, str]:
+    """Return the requested draft, if any, and an error if there is no such reader; raise PermissionDenied.
+
+    Without the role privacy, numbers of real readers and of nobody are refused alike.
+    """
     now = current_time(timezone.now())
     if number := query.get("reader", ""):
         reader = Subscriber.objects.filter(public_id=number).first() if "\0" not in number else None
+        if not _may_see_readers(request) and not (reader and is_invented(reader)):
+            raise PermissionDenied(_("You need the role privacy to see what a reader gets. Try made-up choices."))
         if reader is None:
             return None, _("No reader has this number. Choose an example, or copy a number from Readers.")
         return for_reader(reader, now=now), ""
