@@ -22,7 +22,7 @@ from subscriptions.models import Subscriber
 SECONDS = 15  # of processor time for one list
 PATIENCE = 5  # seconds to wait for a turn
 MOST_ENTRIES = 2000  # of one reader; the newest 500 count
-DRAFT_LASTS = timedelta(days=7)
+DRAFT_LASTS, WAITING_LASTS = timedelta(days=7), timedelta(days=30)
 _TURNS = threading.BoundedSemaphore(2)
 KEPT_OUTCOMES = (Outcome.KNOWN, Outcome.TEXT)
 
@@ -68,10 +68,12 @@ def found_in(source: ListSource) -> ReferenceList:
 def keep(source: ListSource, *, now: datetime) -> ListSource:
     """Keep what was read; a file of the same name that was kept before is replaced. Raises ListFull.
 
-    Return the part that has the entries now.
+    Return the part that has the entries now. Nothing happens if it was kept or taken back meanwhile.
     """
     with transaction.atomic():
         Subscriber.objects.select_for_update().get(pk=source.subscriber_id)  # two requests at once take turns
+        if not ListSource.objects.filter(pk=source.pk, state=ListSource.State.READ).exists():
+            return source
         part = source
         if source.kind == ListSource.Kind.FILE:
             same = ListSource.objects.filter(subscriber=source.subscriber, kind=source.kind, name=source.name)
@@ -126,13 +128,13 @@ def take_back_entry(entry: ListEntry) -> None:
     if entry.source.kind not in ListSource.LIBRARIES:
         entry.delete()
         return
-    entry.title, entry.abstract, entry.paper, entry.taken_back = "", "", None, True
-    entry.save(update_fields=["title", "abstract", "paper", "taken_back"])
+    ListEntry.objects.filter(pk=entry.pk).update(title="", abstract="", paper=None, taken_back=True)
 
 
 def delete_old_drafts(now: datetime) -> None:
-    """Delete what was read and not kept for a week."""
-    ListSource.objects.exclude(state=ListSource.State.KEPT).filter(given_at__lte=now - DRAFT_LASTS).delete()
+    """Delete what was read and not kept for a week, and libraries that could not be read for a month."""
+    ListSource.objects.filter(state=ListSource.State.READ, read_at__lte=now - DRAFT_LASTS).delete()
+    ListSource.objects.filter(state=ListSource.State.WAITING, given_at__lte=now - WAITING_LASTS).delete()
 
 
 def _drafts(reader: Subscriber) -> QuerySet[ListSource]:

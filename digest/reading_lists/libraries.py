@@ -101,6 +101,8 @@ def add_library(reader: Subscriber, kind: str, name: str, *, now: datetime) -> L
             if mine.count() >= MOST_LIBRARIES:
                 raise TooManyLibraries
             part = ListSource(subscriber=reader, kind=kind, name=name, state=ListSource.State.WAITING, given_at=now)
+        if part.state != ListSource.State.KEPT:
+            part.state, part.found = ListSource.State.WAITING, {}
         part.next_read_at, part.failures, part.problem = now, 0, ""
         part.save()
         transaction.on_commit(partial(enqueue_task, TASK, queue="ticks"))
@@ -111,6 +113,7 @@ def read_due(now: datetime, *, clock: Callable[[], datetime] = timezone.now) -> 
     """Read the libraries whose time has come, as many as a task has time for; return how many were read."""
     listed = Subscriber.objects.on_the_list()
     due = ListSource.objects.filter(next_read_at__lte=now, subscriber__in=listed).order_by("next_read_at", "pk")
+    due = due.exclude(state=ListSource.State.READ)  # its reader has not kept it yet
     count = 0
     with ParserProcess(seconds=SECONDS) as parser:
         for part in due.select_related("subscriber").iterator(chunk_size=20):

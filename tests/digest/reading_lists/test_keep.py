@@ -139,3 +139,22 @@ def test_one_work_or_a_whole_part_can_be_taken_back() -> None:
     assert [entry.title for entry in ListEntry.objects.all()] == ["Two"]
     keep.take_back(part)
     assert not ListEntry.objects.exists()
+
+
+def test_what_was_taken_back_meanwhile_is_not_kept() -> None:
+    ada = reader()
+    part = drafted(ada, "One\nTwo")
+    keep.take_back(ListSource.objects.get())
+    keep.keep(part, now=NOON)
+    assert not ListSource.objects.exists()
+    part = keep.keep(drafted(ada, "One"), now=NOON)
+    keep.keep(part, now=NOON)
+    assert ListEntry.objects.count() == 1
+
+
+def test_a_library_that_cannot_be_read_is_tried_for_a_month() -> None:
+    ListSource.objects.create(subscriber=reader(), kind="orcid", name="x", state="waiting", given_at=NOON)
+    keep.delete_old_drafts(NOON + timedelta(days=29))
+    assert ListSource.objects.exists()
+    keep.delete_old_drafts(NOON + timedelta(days=30))
+    assert not ListSource.objects.exists()

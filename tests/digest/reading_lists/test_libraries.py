@@ -120,6 +120,8 @@ def test_a_library_is_read_page_by_page_shown_and_kept_and_read_again_each_week(
     assert len(web.log) == 3
     assert web.log[0].headers["Accept"] == "application/json"
     assert titles(ada) == []
+    read(part, days=8)
+    assert len(web.log) == 3  # nothing is read again before it is kept
 
     keep.keep(part, now=NOON)
     assert len(titles(ada)) == 230
