@@ -22,7 +22,6 @@ from digest.ranking.matching import Index, Rule
 from digest.ranking.trending import standardise
 
 Place = tuple[bool, int, int]  # of a pick: not placed by hand, minus its day, its position
-LAST: Place = (True, 1, 0)  # of what is no pick
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,23 +6,22 @@ from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from digest.compose.reasons import Reason, reasons_as_text
-from digest.editions.candidate_pool import LAST, CandidatePool
+from digest.editions.candidate_pool import CandidatePool
+from digest.editions.told_terms import STANDS_OUT, ToldTerms, label
 from digest.models import StatusReason
 from digest.ranking import personal
 from digest.ranking.features import PaperMatrix, ReaderBatch
 from digest.ranking.matching import Rule
-from digest.ranking.personal import TERMS, rank
+from digest.ranking.personal import Ranking, rank
 from digest.ranking.profiles import Profiles
 
 ALSO = 3  # further trending papers of a mail
-# Deviations above the day's mean from which "trending" is a reason, and a paper is named although it was not asked for
-STANDS_OUT = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +41,8 @@ class Demand:
         return self.profiles.likes if self.profiles else np.zeros(len(self.limit), np.int64)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+# Each digest has one, and a frozen dataclass takes longer to make.
+class Selection(NamedTuple):
     """One reader's papers, as rows of the pool in the order shown, with reasons and terms as a DigestRecord has them.
 
     ``also`` are the other papers offered whose score stands out, the most trending first, for a reader with wishes.
@@ -82,45 +81,51 @@ def select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: 
     ranking = rank(papers, readers, allowed=allowed, limit=max(asked.limit, default=0))
     by_likes = wants_nothing & (likes > 0)
     matched = np.where(by_likes, ranking.eligible - allowed[:, is_picked].sum(axis=1), ranking.matched)
-    rules_of = papers.matches.T.tocsr()
+    ranking = _picks_first(ranking, pool, own_picks, asked.limit)
+    told = ToldTerms(asked.rules, asked.wants, papers, pool).tell(ranking, own_picks)
     by_votes = np.lexsort((np.arange(len(pool.ids)), -pool.popularity))
     by_votes = by_votes[pool.has_votes[by_votes] & (pool.popularity[by_votes] >= STANDS_OUT)]
-    asked_for_something = ~wants_nothing | (likes > 0)
-    choices = []
-    for reader, limit in enumerate(asked.limit):
-        notes = pool.notes | own_picks.get(reader, {})
-        wanted = asked.wants.indices[asked.wants.indptr[reader] : asked.wants.indptr[reader + 1]].tolist()
-        chosen = [
-            (
-                int(paper),
-                _reasons(
-                    ranking.contributions[reader, place].tolist(),
-                    [asked.rules[column] for column in _both(wanted, rules_of, int(paper))],
-                    int(paper),
-                    pool,
-                    notes,
-                    alike=bool(ranking.alike[reader, place]),
-                ),
-            )
-            for place, paper in enumerate(ranking.order[reader, :limit])
-            if paper >= 0
-        ]
-        # picks first, as mails show them
-        chosen.sort(key=lambda one: pool.places[one[0]] if one[0] in notes else LAST)
-        others = by_votes[allowed[reader, by_votes]][: limit + ALSO].tolist() if asked_for_something[reader] else []
-        shown = {paper for paper, _ in chosen}
-        choices.append(
-            Selection(
-                papers=[paper for paper, _ in chosen],
-                reasons=[reasons_as_text(reasons) for _, reasons in chosen],
-                terms=array("f", [reason.contribution for _, reasons in chosen for reason in reasons]),
-                arrived=int(offered[reader].sum()),
-                matched=int(matched[reader]),
-                asked_for=[in_words(asked.rules[column]) for column in wanted] or _likes_in_words(int(likes[reader])),
-                also=[paper for paper in others if paper not in shown][:ALSO],
-            )
+    others = allowed[:, by_votes]
+    others[wants_nothing & (likes == 0)] = False
+    in_words_of = [in_words(rule) for rule in asked.rules]
+    starts, wanted = asked.wants.indptr.tolist(), asked.wants.indices.tolist()
+    return [
+        Selection(
+            shown := ranking.order[reader, : len(reasons)].tolist(),
+            reasons,
+            terms,
+            arrived,
+            count,
+            [in_words_of[rule] for rule in wanted[starts[reader] : starts[reader + 1]]] or _likes_in_words(liked),
+            [paper for paper in by_votes[others[reader]][: len(shown) + ALSO].tolist() if paper not in shown][:ALSO],
         )
-    return choices
+        for reader, ((reasons, terms), arrived, count, liked) in enumerate(
+            zip(told, offered.sum(axis=1).tolist(), matched.tolist(), likes.tolist(), strict=True)
+        )
+    ]
+
+
+def _picks_first(
+    ranking: Ranking, pool: CandidatePool, own_picks: dict[int, dict[int, str]], limit: Sequence[int]
+) -> Ranking:
+    """Return the ranking cut to each reader's limit, with picks before the others, as mails show them."""
+    order = np.where(np.arange(ranking.order.shape[1]) < np.array(limit, int)[:, None], ranking.order, -1)
+    ranks = {place: rank for rank, place in enumerate(sorted(set(pool.places.values())))}
+    place_of = np.full(len(pool.ids) + 1, len(ranks))  # the last one is that of no paper, -1
+    place_of[list(pool.notes)] = [ranks[pool.places[paper]] for paper in pool.notes]
+    keys = place_of[order]
+    for reader, papers in own_picks.items():
+        for paper in papers:
+            keys[reader, order[reader] == paper] = ranks[pool.places[paper]]
+    if (keys == len(ranks)).all():
+        return replace(ranking, order=order)
+    first = np.argsort(keys, axis=1, kind="stable")
+    return replace(
+        ranking,
+        order=np.take_along_axis(order, first, axis=1),
+        contributions=np.take_along_axis(ranking.contributions, first[:, :, None], axis=1),
+        alike=np.take_along_axis(ranking.alike, first, axis=1),
+    )
 
 
 def _picks_of_topics(asked: Demand, pool: CandidatePool) -> dict[int, dict[int, str]]:
@@ -144,7 +149,7 @@ def _as_matrix(picks: dict[int, dict[int, str]], shape: tuple[int, ...]) -> csr_
 
 def in_words(rule: Rule) -> str:
     """Return a rule in words: ``Robotics``, ``“grasping”``, ``cs.LG``."""
-    return f"“{rule.key}”" if rule.kind == "keyword" else _label(rule)
+    return f"“{rule.key}”" if rule.kind == "keyword" else label(rule)
 
 
 def _likes_in_words(likes: int) -> list[str]:
@@ -152,48 +157,6 @@ def _likes_in_words(likes: int) -> list[str]:
     return [f"more like {f'{likes} papers' if likes > 1 else 'a paper'} you chose"] if likes else []
 
 
-def _label(rule: Rule) -> str:
-    return rule.label or rule.key
-
-
 def _answering(matches: csr_array, row: int) -> NDArray[np.integer]:
     """Return the columns of a row's matches: the papers of a rule or, transposed, the rules of a paper."""
     return np.asarray(matches.indices[matches.indptr[row] : matches.indptr[row + 1]])
-
-
-def _both(wanted: Sequence[int], rules_of: csr_array, paper: int) -> list[int]:
-    """Return the wanted rules that the paper matches, in the order wanted."""
-    answered = set(_answering(rules_of, paper).tolist())
-    return [column for column in wanted if column in answered]
-
-
-def _reasons(
-    contributions: Sequence[float],
-    matched: Sequence[Rule],
-    paper: int,
-    pool: CandidatePool,
-    notes: dict[int, str],
-    *,
-    alike: bool,
-) -> list[Reason]:
-    """Return each term of a paper's score, divided among the matching rules; the sum is the score."""
-    kind_of_term = {"topic": "topic", "words": "keyword", "category": "category", "author": "author"}
-    reasons = []
-    for term, value in zip(TERMS, contributions, strict=True):
-        labels = [_label(rule) for rule in matched if rule.kind == kind_of_term.get(term)]
-        if labels:
-            reasons += [Reason(kind_of_term[term], label, round(value / len(labels), 6)) for label in labels]
-        elif value:
-            reasons.append(_unruly(term, value, paper, pool, notes, alike=alike))
-    return reasons
-
-
-def _unruly(term: str, value: float, paper: int, pool: CandidatePool, notes: dict[int, str], *, alike: bool) -> Reason:
-    """Return a term that does not come from a rule of the reader."""
-    if term == "pick":
-        return Reason("pick" if paper in notes else "boost", notes.get(paper, ""), round(value, 6))
-    if term == "trending" and pool.popularity[paper] < STANDS_OUT:
-        return Reason("popularity", "", round(value, 6))
-    if term == "like_this":
-        return Reason("like" if alike else "taste", "", round(value, 6))
-    return Reason(term, "", round(value, 6))
