@@ -38,9 +38,13 @@ PROBLEMS = {
 
 @dataclass(frozen=True, slots=True)
 class Muted:
-    """What was muted a moment ago: its label, and the signed value that undoes it, empty if it was muted before."""
+    """What was muted a moment ago, at which paper of the mail, and the signed value that undoes it.
+
+    ``undo`` is empty if it was muted before.
+    """
 
     label: str
+    number: int
     undo: str
 
 
@@ -51,8 +55,9 @@ def own_feedback(request: HttpRequest, day: str, number: str) -> HttpResponse:
         return redirect("sign_in")
     if too_many(request, "feedback"):
         return render(request, "429.html", status=429)
-    query = _act(request, reader, _own_paper(reader, day, int(number)), now=timezone.now())
-    return HttpResponseRedirect(f"{reverse('home')}{query}#own-{number}", status=303)
+    query = _act(request, reader, _own_paper(reader, day, int(number)), int(number), now=timezone.now())
+    place = "" if query.startswith("?problem") else f"#own-{number}"  # a problem is told on top
+    return HttpResponseRedirect(f"{reverse('home')}{query}{place}", status=303)
 
 
 @require_POST
@@ -62,7 +67,7 @@ def own_unmute(request: HttpRequest) -> HttpResponse:
         return redirect("sign_in")
     if too_many(request, "feedback"):
         return render(request, "429.html", status=429)
-    made, turned, _label = _signed(reader, request.POST.get("undo", ""))
+    made, turned, *_what = _signed(reader, request.POST.get("undo", ""))
     unmute(reader, made=made, turned=turned)
     return HttpResponseRedirect(reverse("home"), status=303)
 
@@ -75,8 +80,8 @@ def problem_in(request: HttpRequest) -> str:
 def muted_in(request: HttpRequest, reader: Subscriber) -> Muted | None:
     """Return what the address of the home page says was muted; None for anything that this reader was not given."""
     undo = request.GET.get("muted", "")
-    made, turned, label = _signed(reader, undo)
-    return Muted(label, undo if made or turned else "") if label else None
+    made, turned, label, number = _signed(reader, undo)
+    return Muted(label, number, undo if made or turned else "") if label else None
 
 
 def _own_paper(reader: Subscriber, day: str, number: int) -> Paper:
@@ -86,7 +91,7 @@ def _own_paper(reader: Subscriber, day: str, number: int) -> Paper:
         raise Http404("no paper of this reader's digests") from None
 
 
-def _act(request: HttpRequest, reader: Subscriber, paper: Paper, *, now: datetime) -> str:
+def _act(request: HttpRequest, reader: Subscriber, paper: Paper, number: int, *, now: datetime) -> str:
     """Store or undo a verdict, or mute; return the query that tells the home page what was muted, or why nothing."""
     do = request.POST.get("do", "")
     if do == UNDO:
@@ -99,7 +104,7 @@ def _act(request: HttpRequest, reader: Subscriber, paper: Paper, *, now: datetim
         return _save(reader, paper, now=now)
     else:
         option = next((one for one in mute_options(paper) if one.name == request.POST.get("mute")), None)
-        return _mute(reader, option, now=now) if option else "?problem=unknown"
+        return _mute(reader, option, number, now=now) if option else "?problem=unknown"
     return ""
 
 
@@ -111,19 +116,22 @@ def _save(reader: Subscriber, paper: Paper, *, now: datetime) -> str:
     return ""
 
 
-def _mute(reader: Subscriber, option: MuteOption, *, now: datetime) -> str:
+def _mute(reader: Subscriber, option: MuteOption, number: int, *, now: datetime) -> str:
     try:
         made, turned = mute(reader, [option], now=now)
     except CannotMute:
         return "?problem=full"
-    value = signing.dumps([made, turned, option.label], salt=f"{SALT}|{reader.public_id}", compress=True)
+    value = signing.dumps([made, turned, option.label, number], salt=f"{SALT}|{reader.public_id}", compress=True)
     return "?" + urlencode({"muted": value})
 
 
-def _signed(reader: Subscriber, value: str) -> tuple[Sequence[int], Sequence[int], str]:
-    """Return the rows that a mute made and turned, and its label; nothing for a value that is not this reader's."""
+def _signed(reader: Subscriber, value: str) -> tuple[Sequence[int], Sequence[int], str, int]:
+    """Return the rows that a mute made and turned, its label and the paper's number.
+
+    For a value that this reader was not given, return nothing, "" and 0.
+    """
     try:
-        made, turned, label = signing.loads(value[:LONGEST], salt=f"{SALT}|{reader.public_id}")
+        made, turned, label, number = signing.loads(value[:LONGEST], salt=f"{SALT}|{reader.public_id}")
     except signing.BadSignature:
-        return (), (), ""
-    return made, turned, str(label)
+        return (), (), "", 0
+    return made, turned, str(label), int(number)
