@@ -20,6 +20,7 @@ from digest.ingest.refresh import refresh_due
 from digest.models import Batch, Lease
 from digest.reader_data import retention
 from digest.reading_lists import keep, libraries
+from digest.semantic import write
 from digest.stats import daily_counts, edition_counts
 from digest.summaries.write import write_summaries
 from subscriptions import topic_counts
@@ -105,6 +106,13 @@ def summarise(now: datetime) -> None:
     with _turn("summarise", now) as ours:
         if ours:
             write_summaries(now)
+
+
+def write_vectors(now: datetime) -> None:
+    """Have the operator's model, if one is set, make vectors of titles and typed words."""
+    with _turn("write_vectors", now) as ours:
+        if ours:
+            write.write_vectors(now)
 
 
 def tidy(now: datetime) -> None:

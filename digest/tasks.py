@@ -72,6 +72,11 @@ def summarise() -> None:
 
 
 @shared_task(base=LoggedTask)
+def write_vectors() -> None:
+    jobs.write_vectors(clock())
+
+
+@shared_task(base=LoggedTask)
 def tidy() -> None:
     jobs.tidy(clock())
 

@@ -68,6 +68,8 @@ STEPS = [
     "open_edition",  # open today's edition when it is complete, or at its deadline
     "tick",  # reclaim leases of dead workers, plan due readers, wake the tasks that deliver and send links
     *(["summarise"] if settings.SUMMARY_URL else []),  # have the operator's model write summaries
+    # have the operator's model make vectors of titles
+    *(["write_vectors"] if settings.SEMANTIC_MODEL or settings.EMBEDDING_URL else []),
     "read_libraries",  # read readers' public libraries that are due
     "tidy",  # once an hour, delete expired rows and count
 ]

@@ -175,6 +175,7 @@ CELERY_TASK_ROUTES = {
     "subscriptions.tasks.process_pending": {"queue": "mail"},
     "digest.tasks.deliver": {"queue": "digests"},
     "digest.tasks.summarise": {"queue": "summaries"},
+    "digest.tasks.write_vectors": {"queue": "summaries"},
 }
 CELERY_TASK_SOFT_TIME_LIMIT, CELERY_TASK_TIME_LIMIT = 240, 300
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -424,6 +425,31 @@ calls = env.str("SUMMARY_CALLS_A_DAY", default="500")
 if not calls.isdecimal() or not 1 <= int(calls) <= 100_000:
     raise wrong("SUMMARY_CALLS_A_DAY", calls, "a number from 1 to 100000")
 SUMMARY_CALLS_A_DAY = int(calls)
+
+# --- vectors of titles by an operator's model (digest/semantic) -------------------------------------------------------
+
+SEMANTIC_MODEL = env.str("SEMANTIC_MODEL", default="").strip()
+EMBEDDING_URL = env.str("EMBEDDING_URL", default="").strip()
+EMBEDDING_MODEL = env.str("EMBEDDING_MODEL", default="").strip()
+EMBEDDING_KEY = env.str("EMBEDDING_KEY", default="").strip()
+if SEMANTIC_MODEL and EMBEDDING_URL:
+    raise ImproperlyConfigured(
+        "Set SEMANTIC_MODEL, a folder, or EMBEDDING_URL, an endpoint, not both: see .env.example."
+    )
+if EMBEDDING_URL:
+    try:
+        asked = urlsplit(EMBEDDING_URL)
+        asked.port  # noqa: B018 (raises for a wrong port)
+    except ValueError:
+        asked = urlsplit("")
+    if asked.scheme not in ("http", "https") or not asked.hostname or asked.username or asked.query or asked.fragment:
+        raise wrong("EMBEDDING_URL", "…", "the address of an API such as https://llm.example.org/v1")
+    if EMBEDDING_KEY and asked.scheme == "http" and asked.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise wrong("EMBEDDING_URL", "…", "an https address, since EMBEDDING_KEY is sent there, or one on this machine")
+    if not EMBEDDING_MODEL:
+        raise ImproperlyConfigured("EMBEDDING_URL needs EMBEDDING_MODEL, the model's name: see .env.example.")
+if not EMBEDDING_KEY.isascii() or not EMBEDDING_KEY.isprintable():
+    raise wrong("EMBEDDING_KEY", "…", "the key of the endpoint, in plain letters, digits and signs")
 
 # --- Django ----------------------------------------------------------------------------------------------------------
 

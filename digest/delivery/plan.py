@@ -23,6 +23,7 @@ from digest.models import Delivery, Edition, PaperSummary, StatusReason
 from digest.ranking.matching import Kind, Rule
 from digest.reader_data import profiles
 from digest.record import DigestRecord
+from digest.vectors import stated_vectors
 from subscriptions.models import Preference, Subscriber, Suppression, Topic
 from subscriptions.schedule import local_date, rhythm_in_words
 from subscriptions.tokens import digest_message_id
@@ -192,6 +193,7 @@ def _asked_by(readers: Sequence[Subscriber], today: dict[Subscriber, date]) -> D
         hype=np.array([reader.hype for reader in readers], np.float32),
         limit=[reader.max_papers for reader in readers],
         profiles=profiles.load(readers),
+        stated=stated_vectors([reader.pk for reader in readers]),
     )
 
 

@@ -18,6 +18,7 @@ from digest.diagnostics.check_result import CheckResult, Severity
 from digest.diagnostics.clock import examine_clock
 from digest.diagnostics.databases import examine_databases
 from digest.diagnostics.queue import examine_queue
+from digest.diagnostics.semantic import examine_vectors
 from digest.diagnostics.staff_accounts import examine_staff_accounts
 from digest.diagnostics.summaries import examine_summaries
 from digest.ingest.advice import explain
@@ -55,6 +56,7 @@ def examine(now: datetime, *, environment: Environment | None = None) -> list[Ch
         *mail,
         *examine_queue(now),
         *examine_summaries(now),
+        *examine_vectors(now),
         *examine_staff_accounts(),
         *_readers(),
     ]

@@ -20,6 +20,7 @@ from digest.ranking import personal
 from digest.ranking.features import Archive, Day, PaperMatrix
 from digest.ranking.matching import Index, Rule
 from digest.ranking.trending import standardise
+from digest.vectors import day_vectors
 
 Place = tuple[bool, int, int]  # of a pick: not placed by hand, minus its day, its position
 
@@ -87,7 +88,13 @@ class CandidatePool:
             popularity=standardise(trending),
             voted=~np.isnan(trending),
             has_votes=np.array([_votes(row) > 0 for row in newest.values()], bool),
-            day=Day.of(texts, archive=archive, popularity=standardise(trending)),
+            day=Day.of(
+                texts,
+                archive=archive,
+                popularity=standardise(trending),
+                vectors=day_vectors(list(newest)),
+                categories=[paper.categories for paper in papers],
+            ),
             **_judged(row_of, judged, withdrawn, now=now),
         )
 

@@ -16,7 +16,7 @@ from digest.editions.candidate_pool import CandidatePool
 from digest.editions.told_terms import STANDS_OUT, ToldTerms, label
 from digest.models import StatusReason
 from digest.ranking import personal
-from digest.ranking.features import PaperMatrix, ReaderBatch
+from digest.ranking.features import Floats, PaperMatrix, ReaderBatch
 from digest.ranking.matching import Rule
 from digest.ranking.personal import Ranking, rank
 from digest.ranking.profiles import Profiles
@@ -34,6 +34,7 @@ class Demand:
     hype: NDArray[np.float32]  # (S,)
     limit: list[int]  # papers in each reader's digest
     profiles: Profiles | None = None  # of what they like
+    stated: Floats | None = None  # (S, D), vectors of the words they typed
 
     @property
     def likes(self) -> NDArray[np.int64]:
@@ -76,7 +77,7 @@ def select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: 
     is_picked = pool.pick >= personal.PICK
     own_picks = _picks_of_topics(asked, pool)
     allowed[on_trending] &= pool.voted | is_picked
-    readers = ReaderBatch(wants=asked.wants, hype=asked.hype, profiles=asked.profiles)
+    readers = ReaderBatch(wants=asked.wants, hype=asked.hype, profiles=asked.profiles, stated=asked.stated)
     readers = replace(readers, picks=_as_matrix(own_picks, allowed.shape)) if own_picks else readers
     ranking = rank(papers, readers, allowed=allowed, limit=max(asked.limit, default=0))
     by_likes = wants_nothing & (likes > 0)

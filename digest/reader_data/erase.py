@@ -16,6 +16,7 @@ from digest.models import (
     ReaderProfile,
     SavedFeed,
     SavedPaper,
+    StatedVector,
     Verdict,
 )
 from subscriptions import consent
@@ -32,6 +33,7 @@ def erase(reader: Subscriber, **circumstances: Any) -> bool:
         erased = consent.erase(reader.public_id, **circumstances)
         Verdict.objects.filter(subscriber=reader).delete()
         ReaderProfile.objects.filter(subscriber=reader).delete()
+        StatedVector.objects.filter(subscriber=reader).delete()
         ListSource.objects.filter(subscriber=reader).delete()  # with their entries
         SavedPaper.objects.filter(subscriber=reader).delete()
         SavedFeed.objects.filter(subscriber=reader).delete()

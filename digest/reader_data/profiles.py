@@ -8,22 +8,23 @@ again.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
-from digest.models import ListEntry, ReaderProfile, Verdict
-from digest.ranking.profiles import VERSION, Profile, Profiles
+from digest.models import ListEntry, ReaderProfile, VectorModel, Verdict
+from digest.ranking.profiles import DISLIKES, VERSION, Floats, Profile, Profiles
+from digest.vectors import serving, vectors_of
 from subscriptions.models import Subscriber
 
 VERDICTS, ENTRIES = 50, 500  # the latest verdicts and the newest list entries of a reader that count
 AT_ONCE = 100  # profiles made in one transaction
 
-Text = tuple[str, str, list[str]]
-"""A liked work: title, abstract and categories."""
+Text = tuple[int | None, str, str, list[str]]
+"""A liked work: its paper's id, title, abstract and categories."""
 
 
 def load(readers: Sequence[Subscriber]) -> Profiles | None:
@@ -38,8 +39,8 @@ def load(readers: Sequence[Subscriber]) -> Profiles | None:
     if stale := [key for key, stamp in stamps.items() if key not in rows or rows[key].stamp != stamp]:
         make(stale)
         rows = _rows(stamps)
-    nothing = Profile()
-    return Profiles.of([_profile(rows[reader.pk]) if reader.pk in rows else nothing for reader in readers])
+    nothing, model = Profile(), serving()
+    return Profiles.of([_profile(rows[reader.pk], model) if reader.pk in rows else nothing for reader in readers])
 
 
 def make(readers: Sequence[int]) -> None:
@@ -51,7 +52,10 @@ def make(readers: Sequence[int]) -> None:
             list(Subscriber.objects.filter(pk__in=some).order_by("pk").select_for_update().values_list("pk"))
             stamps = _stamps(some)
             liked, disliked = _texts(some)
-            made = [_row(key, stamp, liked[key], disliked[key]) for key, stamp in stamps.items()]
+            model = serving()
+            papers = {paper for texts in (*liked.values(), *disliked.values()) for paper, *_ in texts if paper}
+            vectors = vectors_of(papers, model) if model else {}
+            made = [_row(key, stamp, liked[key], disliked[key], model, vectors) for key, stamp in stamps.items()]
             ReaderProfile.objects.filter(subscriber__in=some).delete()
             ReaderProfile.objects.bulk_create(made)
 
@@ -87,22 +91,30 @@ def _texts(readers: Sequence[int]) -> tuple[dict[int, list[Text]], dict[int, lis
     columns = ("paper__title", "paper__abstract", "paper__categories")
     for key, paper, value, *text in verdicts.values_list("subscriber_id", "paper_id", "value", *columns):
         seen.add((key, paper))
-        (liked if value == Verdict.Value.MORE else disliked)[key].append((text[0], text[1], text[2]))
+        (liked if value == Verdict.Value.MORE else disliked)[key].append((paper, text[0], text[1], text[2]))
     newest = Window(RowNumber(), partition_by="subscriber_id", order_by=["-added_at", "-pk"])
     entries = _entries(readers).annotate(place=newest).filter(place__lte=ENTRIES)
     for key, paper, own_title, own_abstract, *text in entries.values_list(
         "subscriber_id", "paper_id", "title", "abstract", *columns
     ):
         if paper is None:
-            liked[key].append((own_title, own_abstract, []))
+            liked[key].append((None, own_title, own_abstract, []))
         elif (key, paper) not in seen:
-            liked[key].append((text[0], text[1], text[2]))
+            liked[key].append((paper, text[0], text[1], text[2]))
     return liked, disliked
 
 
-def _row(reader: int, stamp: str, liked: Sequence[Text], disliked: Sequence[Text]) -> ReaderProfile:
-    profile = Profile.of(*([f"{title}. {abstract}" for title, abstract, _ in some] for some in (liked, disliked)))
-    categories = Counter(category for _, _, its in liked for category in set(its))
+def _row(
+    reader: int,
+    stamp: str,
+    liked: Sequence[Text],
+    disliked: Sequence[Text],
+    model: VectorModel | None,
+    vectors: Mapping[int, Floats],
+) -> ReaderProfile:
+    profile = Profile.of(*([f"{title}. {abstract}" for _, title, abstract, _ in some] for some in (liked, disliked)))
+    categories = Counter(category for *_, its in liked for category in set(its))
+    vector, vector_weight = _direction(liked, disliked, vectors)
     return ReaderProfile(
         subscriber_id=reader,
         stamp=stamp[:200],
@@ -110,17 +122,33 @@ def _row(reader: int, stamp: str, liked: Sequence[Text], disliked: Sequence[Text
         grams=profile.grams.astype("<u4").tobytes(),
         weights=profile.weights.astype("<f2").tobytes(),
         weight=profile.weight,
+        vector=vector,
+        vector_weight=vector_weight,
+        vector_model=model,
         categories={category: count / len(liked) for category, count in categories.items()},
     )
 
 
-def _profile(row: ReaderProfile) -> Profile:
+def _direction(liked: Sequence[Text], disliked: Sequence[Text], vectors: Mapping[int, Floats]) -> tuple[bytes, float]:
+    """Return the mean vector of the liked titles, less a quarter of that of the disliked ones, and its weight."""
+    total, weight = None, 0.0
+    for some, share in ((liked, 1.0), (disliked, -DISLIKES)):
+        known = [vectors[paper] for paper, *_ in some if paper is not None and paper in vectors]
+        if known:
+            mean = share * np.mean(known, axis=0)
+            total, weight = mean if total is None else total + mean, weight + share
+    return (b"" if total is None else total.astype("<f4").tobytes()), weight
+
+
+def _profile(row: ReaderProfile, model: VectorModel | None) -> Profile:
+    # a vector of another model is none until the worker has made it again
+    is_known = model is not None and row.vector_model_id == model.pk
     return Profile(
         likes=row.likes,
         grams=np.frombuffer(row.grams, "<u4"),
         weights=np.frombuffer(row.weights, "<f2").astype(np.float32),
         weight=row.weight,
-        vector=np.frombuffer(row.vector, "<f4"),
-        vector_weight=row.vector_weight,
+        vector=np.frombuffer(row.vector if is_known else b"", "<f4"),
+        vector_weight=row.vector_weight if is_known else 0.0,
         categories=row.categories,
     )

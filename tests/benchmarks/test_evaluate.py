@@ -52,8 +52,12 @@ def test_the_ranking_bench_prints_its_table_and_writes_the_same_figures(
     write(tasks / "csfcube.cases.jsonl.gz", [{**case, "relevant": {"bees": 1}}])
     arguments = ["ranking", "--data", str(tmp_path), "--json", str(tmp_path / "figures.json")]
     assert main(arguments) == 0
-    assert re.search(r"^csfcube +q1 +1 +1 +1\.000 +1\.000 +0\.509 +0\.540$", capsys.readouterr().out, re.MULTILINE)
-    (line,) = json.loads((tmp_path / "figures.json").read_text())["lines"]
+    assert re.search(
+        r"^csfcube +q1 +1 +1 +1\.000 +1\.000 +1\.000-1\.000 +0\.531 +0\.570$", capsys.readouterr().out, re.MULTILINE
+    )
+    found = json.loads((tmp_path / "figures.json").read_text())
+    assert found["csfcube"] == {"q1": pytest.approx(1)}
+    (line,) = found["lines"]
     assert line["accepted"]
     assert (line["name"], line["task"], line["cases"], line["ours"]) == ("csfcube", "q1", 1, pytest.approx(1))
 
@@ -71,6 +75,7 @@ def test_the_ranking_bench_prints_its_table_and_writes_the_same_figures(
         (["ranking"], "There are no ranking tasks"),
         (["trending"], "later_upvotes.jsonl.gz cannot be read"),
         (["trending", "--data", "/nowhere"], "there is no recorded data at /nowhere"),
+        (["ranking", "--model", "/nowhere"], "/nowhere has no model.onnx and no tokenizer.json"),
         (["ranking", "--task", "k1"], "argument --task: invalid choice: 'k1'"),
     ],
 )

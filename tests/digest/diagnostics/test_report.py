@@ -42,6 +42,7 @@ def test_a_bare_installation_is_told_what_is_missing_and_each_time_what_to_do() 
         "sending": Severity.WELL,
         "queue": Severity.WELL,
         "summaries": Severity.WELL,
+        "vectors": Severity.WELL,
         "readers": Severity.WELL,
     }
     assert all(one.do for one in findings if one.severity != Severity.WELL)

@@ -1,0 +1,185 @@
+"""Vectors of titles by an operator's endpoint: a real server on a loopback address answers well, wrongly or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from digest.delivery.plan import plan
+from digest.diagnostics.check_result import Severity
+from digest.diagnostics.semantic import examine_vectors
+from digest.editions.candidate_pool import CandidatePool
+from digest.editions.open_edition import open_edition
+from digest.ingest import store
+from digest.models import Delivery, Paper, ReaderProfile, StatedVector, TitleVector, VectorModel, Verdict
+from digest.reader_data import profiles, verdicts
+from digest.reader_data.erase import erase
+from digest.semantic import endpoint, write
+from digest.semantic.write import write_vectors
+from digest.vectors import day_vectors, serving, stated_vectors, vectors_of
+from tests.support.factories import NOON, entry, feed, reader, source
+from tests.support.http_server import Answer, Handler, Server, serve
+
+pytestmark = pytest.mark.django_db
+PATH = "/v1/embeddings"
+KEY = "sk-a-key-that-no-log-may-hold"
+
+
+def answer_with(handler: Handler, vector: Callable[[str], list[float]]) -> None:
+    """Answer with a vector for each text, the last first, as an endpoint may."""
+    texts = json.loads(handler.server.log[-1].body)["input"]
+    data = [{"index": place, "embedding": vector(text)} for place, text in enumerate(texts)]
+    Answer(json.dumps({"data": list(reversed(data))}).encode())(handler)
+
+
+def vectors(handler: Handler, size: int = 4) -> None:
+    answer_with(handler, lambda text: [1.0 + len(text) % (place + 3) + place for place in range(size)])
+
+
+@pytest.fixture(autouse=True)
+def _a_model(settings: Any) -> Any:
+    settings.EMBEDDING_MODEL, settings.EMBEDDING_KEY, settings.SEMANTIC_MODEL = "a-model", KEY, ""
+    yield
+    write._failed_at.clear()
+
+
+def a_day(*numbers: int) -> None:
+    store.store(source(), feed(*(entry(number) for number in numbers)), now=NOON)
+    open_edition(NOON.date(), now=NOON)
+
+
+def run(settings: Any, answer: Any = vectors, *, now: Any = NOON) -> Server:
+    write._failed_at.clear()
+    with serve({PATH: [answer]}) as web:
+        # one name, whatever the port: another address would be another model
+        settings.EMBEDDING_URL = web.url("/v1")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(endpoint.Endpoint, "__init__", lambda self: setattr(self, "name", "endpoint of the test"))
+            write_vectors(now)
+    return web
+
+
+def test_each_title_is_asked_for_once_and_the_model_serves_when_all_are_there(settings: Any) -> None:
+    a_day(1, 2, 3)
+    assert serving() is None
+    run(settings)
+    model = serving()
+    assert model is not None
+    assert (model.dimension, TitleVector.objects.count()) == (4, 3)
+    assert all(np.isclose(np.linalg.norm(one), 1, atol=1e-3) for one in vectors_of(range(1, 99999), model).values())
+    assert len(run(settings).log) == 0
+
+
+def test_profiles_and_typed_words_get_vectors_too_and_erasure_takes_them(settings: Any) -> None:
+    a_day(1, 2, 3)
+    ada = reader("ada", wants={"keyword": ["measurement", "things"]})
+    verdicts.give(ada, Paper.objects.first(), Verdict.Value.MORE, now=NOON)
+    run(settings)
+    assert ReaderProfile.objects.get().vector_weight == 1
+    found, stated = profiles.load([ada]), stated_vectors([ada.pk])
+    assert found is not None
+    assert stated is not None
+    assert (found.vectors.shape, stated.shape) == ((1, 4), (1, 4))
+    pool = CandidatePool.load(NOON)
+    assert pool.day.taste.vectors is not None
+    assert plan(NOON, [ada.pk], issue_date=NOON.date()).ready == 1
+    ada.preferences.all().delete()
+    run(settings)
+    assert not StatedVector.objects.exists()
+    erase(ada, now=NOON)
+    assert not ReaderProfile.objects.exists()
+
+
+def test_another_model_fills_up_while_the_old_one_serves(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_day(1, 2, 3)
+    run(settings)
+    old = serving()
+    monkeypatch.setattr(write, "RUN", -1.0)  # no time for a batch
+
+    def other(handler: Handler) -> None:
+        vectors(handler, size=6)
+
+    a_new_paper()
+    run(settings, other)
+    monkeypatch.setattr(write, "RUN", 20.0)
+    run(settings, other)
+    assert serving() == old
+    assert day_vectors([one.pk for one in Paper.objects.all()]) is not None
+    run(settings, other)
+    new = serving()
+    assert new is not None
+    assert new.dimension == 6
+    assert VectorModel.objects.count() == 1
+    assert TitleVector.objects.count() == 4
+
+
+def a_new_paper() -> None:
+    store.store(source(), feed(entry(9)), now=NOON)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Answer(b"", status=500), "answered 500"),
+        (Answer(b"<html>"), "not that of an embeddings endpoint"),
+        (Answer(b'{"data": []}'), "shape"),
+        (Answer(b'{"data": [{"index": 0, "embedding": "text"}]}'), "not that of an embeddings endpoint"),
+    ],
+)
+def test_an_endpoint_that_fails_is_one_warning_and_digests_go_on(
+    settings: Any, caplog: pytest.LogCaptureFixture, answer: Any, told: str
+) -> None:
+    a_day(1, 2)
+    run(settings, answer)
+    assert told in caplog.text
+    assert KEY not in caplog.text
+    assert len(caplog.records) == 1
+    row = reader("ada", wants={"category": ["cs.LG"]})
+    assert plan(NOON, [row.pk], issue_date=NOON.date()).ready == 1
+
+
+def test_what_fails_is_left_alone_for_ten_minutes(settings: Any) -> None:
+    a_day(1)
+    with serve({PATH: [Answer(b"", status=500)]}) as web:
+        settings.EMBEDDING_URL = web.url("/v1")
+        write_vectors(NOON)
+        write_vectors(NOON + timedelta(minutes=1))
+    assert len(web.log) == 1
+
+
+def test_numbers_that_are_none_are_no_vector_and_no_score_is_nan(settings: Any) -> None:
+    a_day(1, 2, 3)
+
+    def some(handler: Handler) -> None:
+        answer_with(handler, lambda text: [math.nan] * 4 if "1" in text else [1.0, 2, 3, len(text)])
+
+    run(settings, some)
+    model = serving()
+    assert model is not None
+    assert TitleVector.objects.filter(vector=b"").count() + len(vectors_of(range(1, 99999), model)) == 3
+    ada = reader("ada", wants={"category": ["cs.LG"], "keyword": ["thing"]})
+    verdicts.give(ada, Paper.objects.first(), Verdict.Value.MORE, now=NOON)
+    plan(NOON, [ada.pk], issue_date=NOON.date())
+    record = Delivery.objects.get(subscriber=ada).record
+    assert np.isfinite(np.array(record.terms)).all()
+
+
+def test_doctor_says_what_there_is(settings: Any) -> None:
+    settings.EMBEDDING_URL = ""
+    (none,) = examine_vectors(NOON)
+    assert (none.severity, "no model" in none.seen) == (Severity.WELL, True)
+    a_day(1, 2)
+    run(settings)
+    with serve({PATH: [vectors]}) as web:
+        settings.EMBEDDING_URL = web.url("/v1")
+        (well,) = examine_vectors(NOON)
+    assert "2 papers with a vector of 4 numbers" in well.seen
+    (ill,) = examine_vectors(NOON)
+    assert ill.severity is Severity.ATTENTION
+    assert "cannot be used" in ill.seen
