@@ -4,7 +4,7 @@ Per reader, over the day's whole pool; z() subtracts the mean and divides by the
 
     said       = z(z(words) + z(echo) + z(about))    words of typed keywords and wanted topics, the papers they find,
                                                      and the titles' vectors' likeness to the typed words
-    taste      = z(likeness to the profile of the liked texts) + .5 z(likeness to the mean of the liked titles' vectors)
+    taste      = z(likeness to the profile of the liked texts) + .4 z(likeness to the mean of the liked titles' vectors)
     base       = said without likes; with likes taste + .3 said (fewer than 5) or .15 said
     relevance  = z(base) + .5 / (1 + likes / 5) z(likeness to the papers that stand out in base)
     score      = relevance + 1.5 x (wanted topics and categories the paper has) + .4 z(likeness to the liked categories)
@@ -33,7 +33,7 @@ TERMS = ("topic", "words", "category", "author", "like_this", "trending", "pick"
 # A z-score of P papers is below √P, so nothing else adds up to a thousand.
 PICK, AUTHOR, BOOST = 2000.0, 1000.0, 2.0
 MATCH, MATCH_WITH_LIKES, CATEGORY_WITH_LIKES = 1.5, 1.0, 0.5  # per wanted topic or category a paper has
-MEANING, SHARED = 0.5, 0.4  # of the titles' vectors and of the categories, in the likeness to what is liked
+MEANING, SHARED = 0.4, 0.4  # of the titles' vectors and of the categories, in the likeness to what is liked
 POPULARITY, POPULARITY_WITH_LIKES = 1.0, 0.5  # at hype 50
 FEEDBACK, STANDS_OUT = 0.5, 2.0
 # Deviations above the day's average from which a paper counts as similar to the liked ones
