@@ -64,15 +64,21 @@ def own_links(site: Site, mails: dict[str, EmailMessage]) -> list[str]:
 
 
 def every_table(site: Site) -> dict[str, list[str]]:
-    """Every row of every table, but the cache's, which clears itself of what is over, and the counts against floods."""
+    """Every row of every table, but the cache's, which clears itself of what is over, and the counts of searches.
+
+    A link of a paper's page searches for its author, and searches are counted for each network.
+    """
     with closing(sqlite3.connect(f"file:{site.installation.var}/broadsheet.sqlite3?mode=ro", uri=True)) as database:
-        names = [
-            name
-            for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            # a link of a paper's page searches for its author, and searches are counted for each network
-            if name not in ("cache", "subscriptions_ratecounter", "sqlite_sequence")
-        ]
-        return {name: sorted(map(repr, database.execute(f'SELECT * FROM "{name}"'))) for name in names}  # noqa: S608
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        but = {
+            "subscriptions_ratecounter": "WHERE name NOT LIKE 'search|%'",
+            "sqlite_sequence": "WHERE name != 'subscriptions_ratecounter'",
+        }
+        return {
+            name: sorted(map(repr, database.execute(f'SELECT * FROM "{name}" {but.get(name, "")}')))  # noqa: S608
+            for name in tables
+            if name != "cache"
+        }
 
 
 def ask(method: str, address: str, cookies: list | None) -> tuple[int, str]:

@@ -157,27 +157,29 @@ def test_a_sign_up_waits_for_the_set_up_with_its_allowance_given_back(
 def test_a_server_that_takes_so_many_a_minute_gets_no_more_and_nobody_is_lost(
     settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ten mails a second here, thirty a minute with a real Postfix in ``./run bench relay``."""
-    second = timedelta(seconds=1)
-    monkeypatch.setattr(throttle, "WINDOW", second)
-    monkeypatch.setattr(results, "RETRY_AFTER", [second])
-    readers = planned(*(f"reader{number}" for number in range(60)))
+    """Ten mails in five seconds here, thirty a minute with a real Postfix in ``./run bench relay``."""
+    # Longer than a busy machine takes for ten mails: those accepted before the window do not count, and without any
+    # the rate falls to one mail in ten seconds.
+    window = timedelta(seconds=5)
+    monkeypatch.setattr(throttle, "WINDOW", window)
+    monkeypatch.setattr(results, "RETRY_AFTER", [window])
+    readers = planned(*(f"reader{number}" for number in range(24)))
     began = time.monotonic()
 
     def clock() -> datetime:
         return at(seconds=time.monotonic() - began)
 
-    with sink("--limit", "10", "1", log=tmp_path / "log") as server:
+    with sink("--limit", "10", "5", log=tmp_path / "log") as server:
         use(settings, server)
         settings.EMAIL_HOST_USER = ""
         while statuses() != {STATUS.ACCEPTED}:
-            assert time.monotonic() - began < 200, statuses()
+            assert time.monotonic() - began < 60, statuses()
             sweep.reap(clock())
             send.deliver_all(clock=clock)
             time.sleep(0.05)
     assert set(Delivery.objects.values_list("attempts", flat=True)) == {1}
     assert recipients(tmp_path) == sorted(one.email for one in readers)
-    assert Provider.objects.get().slow_rate < 10
+    assert throttle.SLOWEST < Provider.objects.get().slow_rate < 2
 
 
 def test_the_same_refusal_for_all_that_follow_uses_up_no_tries(server: Sink, settings: Any) -> None:
