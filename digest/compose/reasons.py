@@ -49,14 +49,14 @@ def reason_in_words(reasons: str, counts: str = "") -> str:
 
     ``reasons`` has a line for each (:func:`digest.record.as_line`); those of a kind not in TOLD are left out.
     ``counts`` are the card's, which come last where they are no reason. Never empty: without a reason the paper is on
-    today's list.
+    today's list. A pick says so only where it has no other reason: the heading above the picks says it of all.
     """
     labels: dict[str, list[str]] = {}
     for line in reasons.split("\n"):
         kind, _, label = line.partition(" ")
         short = shorten(label, NAME_LENGTH)
         labels.setdefault(kind, []).append(f"“{short}”" if kind == "keyword" else short)
-    parts = ["Picked by the editors"] if "pick" in labels else []
+    parts: list[str] = []
     for kind, (one, many) in WISHES.items():
         if said := labels.get(kind):
             parts.append(f"{one if len(said) == 1 else many}: {join_words(said)}")
@@ -66,7 +66,7 @@ def reason_in_words(reasons: str, counts: str = "") -> str:
         parts.append(f"Trending: {counts}" if counts else "Trending")
     elif counts:
         parts.append(counts)
-    return " · ".join(parts) or "On today’s list of new papers"
+    return " · ".join(parts) or ("Picked by the editors" if "pick" in labels else "On today’s list of new papers")
 
 
 def note_among(reasons: str) -> str | None:
