@@ -150,9 +150,12 @@ def is_held_back(judgement: CuratorPick, now: datetime) -> bool:
 
 
 def _rows_of(editions: Iterable[Edition]) -> QuerySet[EditionPaper]:
-    """Return the editions' rows, oldest first, with only the titles of their cards."""
+    """Return the editions' rows, oldest first, with only the titles of their cards and what a pool reads of papers."""
     rows = EditionPaper.objects.filter(edition__in=editions).order_by("edition__date", "pk").select_related("paper")
-    return rows.annotate(card_title=KT("card__title"), votes=KT("inputs__points")).defer("card", "inputs")
+    of_papers = ("title", "abstract", "authors", "categories", "first_seen_at", "withdrawn_at")
+    return rows.annotate(card_title=KT("card__title"), votes=KT("inputs__points")).only(
+        "edition", "trending", *(f"paper__{name}" for name in of_papers)
+    )
 
 
 def _votes(row: EditionPaper) -> float:

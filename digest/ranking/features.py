@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import Protocol
 
 import numpy as np
@@ -32,6 +32,7 @@ K1, B = 1.5, 0.75
 MIN_PAPERS, MAX_SHARE = 2, 0.2
 # Archive papers that represent the meaning of a typed word
 ECHOES = 100
+READ_AT_ONCE = 500  # texts, of which a million words and pairs are in memory
 AT_ONCE = 32  # rows of weights per product
 # With more than FEW readers and at most MANY papers (16 MB), all papers are compared with all once.
 FEW, MANY = 64, 2000
@@ -117,6 +118,15 @@ class Archive:
 
     def read(self, texts: Iterable[str]) -> Texts:
         """Return other texts in the same columns; words that are not in the archive are dropped."""
+        rest, parts = iter(texts), list[Texts]()
+        while not parts or len(parts[-1]) == READ_AT_ONCE:
+            parts.append(self._read(islice(rest, READ_AT_ONCE)))
+        if len(parts) == 1:
+            return parts[0]
+        bm25, tfidf = (vstack([getattr(part, name) for part in parts], format="csr") for name in ("bm25", "tfidf"))
+        return Texts(bm25, tfidf)
+
+    def _read(self, texts: Iterable[str]) -> Texts:
         words, rows, size = _numbered(texts, lambda word: self.vocabulary.get(word, -1))
         pairs, pair_rows = _pairs(words, rows, len(self.vocabulary))
         known = words >= 0

@@ -15,6 +15,7 @@ from tests.benchmarks.command_line import Parser, Refused, console, machine, ref
 
 PARTS = {
     "mails": "how fast digests are made and sent, after a check that they are right (the default)",
+    "memory": "how much private memory a worker and a web process hold, step by step, with a full archive",
     "ranking": "how well the ranking finds what recorded readers saved, beside a plain BM25",
     "search": "how well and how fast search finds known papers on both databases, beside the old search",
     "trending": "how well the morning's trending score finds the papers that have most votes later",
