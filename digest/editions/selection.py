@@ -21,6 +21,7 @@ from digest.ranking.matching import Rule
 from digest.ranking.personal import Ranking, rank
 from digest.ranking.profiles import Profiles
 
+CELLS = 2_000_000  # of which ranking holds some ten arrays, 8 MB each
 ALSO = 3  # further trending papers of a mail
 
 
@@ -40,6 +41,17 @@ class Demand:
     def likes(self) -> NDArray[np.int64]:
         """Count the papers that each reader wants more of (S,)."""
         return self.profiles.likes if self.profiles else np.zeros(len(self.limit), np.int64)
+
+    def __getitem__(self, block: slice) -> Demand:
+        """Return the demand of neighbouring readers."""
+        return replace(
+            self,
+            wants=self.wants[block],
+            mutes=self.mutes[block],
+            hype=self.hype[block],
+            limit=self.limit[block],
+            profiles=self.profiles[block] if self.profiles else None,
+        )
 
 
 # Each digest has one, and a frozen dataclass takes longer to make.
@@ -66,7 +78,16 @@ class Selection(NamedTuple):
 
 
 def select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: NDArray[np.bool_]) -> list[Selection]:
-    """Select each reader's digest from the papers ``offered`` (S, P); ``papers`` is the pool with the rules."""
+    """Select each reader's digest from the papers ``offered`` (S, P); ``papers`` is the pool with the rules.
+
+    Ranks at most CELLS pairs of a reader and a paper at once, whatever the number of readers.
+    """
+    at_once = max(1, CELLS // max(1, len(pool.ids)))
+    blocks = [slice(start, min(start + at_once, len(offered))) for start in range(0, len(offered), at_once)]
+    return [one for block in blocks for one in _select(asked[block], pool, papers, offered=offered[block])]
+
+
+def _select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered: NDArray[np.bool_]) -> list[Selection]:
     allowed = offered.copy()
     for reader, rule in zip(*asked.mutes.nonzero(), strict=True):
         allowed[reader, _answering(papers.matches, rule)] = False

@@ -111,6 +111,21 @@ class Profiles:
     def __len__(self) -> int:
         return len(self.likes)
 
+    def __getitem__(self, block: slice) -> Profiles:
+        """Return the profiles of neighbouring readers."""
+        starts = self.starts[block.start : block.stop + 1]
+        of_grams = slice(starts[0], starts[-1])
+        return Profiles(
+            likes=self.likes[block],
+            weight=self.weight[block],
+            starts=starts - starts[0],
+            grams=self.grams[of_grams],
+            weights=self.weights[of_grams],
+            vectors=self.vectors[block],
+            vector_weight=self.vector_weight[block],
+            categories=self.categories[block],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class DayGrams:
