@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from django.conf import settings
 
-from digest.compose.build import EMPTY_TEXTS, Digest, Nothing, Reader, Sender, compose, compose_nothing
+from digest.compose.build import EMPTY_TEXTS, Digest, Nothing, Reader, Sender, compose, compose_nothing, subject_line
 from digest.compose.card import Card
 from digest.compose.completeness import SourceCount, completeness_in_words
 from digest.compose.letter import Letter, read_letter
+from digest.compose.phrases import plural
 from digest.compose.size_limit import email_of_nothing, fit
 from digest.compose.template_cache import TemplateCache
-from digest.models import Delivery, Edition, EditionLetter, EditionPaper, PaperSummary
+from digest.models import Delivery, Edition, EditionLetter, EditionPaper, Paper, PaperSummary
 from digest.record import DigestRecord, UnknownVersion
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
@@ -40,6 +42,7 @@ class Mails:
     def forget(self) -> None:
         self._press = TemplateCache()
         self._cards: dict[int, list[tuple[date, Card]]] = {}  # by paper, newest edition first
+        self._deleted: set[int] = set()  # papers, as of the last reading
         self._editions: dict[int, Edition] = {}
         self._letters: dict[date, Letter] = {}  # by edition
         self._receipts: dict[int | None, tuple[str, ...]] = {}  # by edition
@@ -68,7 +71,12 @@ class Mails:
         shown = {number for delivery in deliveries for number in _summaries_of(delivery)}
         if new := shown - self._summaries.keys():
             self._summaries |= PaperSummary.objects.in_bulk(new)
-        unread = {paper_id for delivery in deliveries for paper_id in _papers_of(delivery)} - self._cards.keys()
+        papers = {paper_id for delivery in deliveries for paper_id in _papers_of(delivery)}
+        # a card at hand may be of a paper that was deleted since
+        self._deleted = papers & self._cards.keys()
+        if self._deleted:
+            self._deleted -= set(Paper.objects.filter(pk__in=self._deleted).values_list("pk", flat=True))
+        unread = papers - self._cards.keys()
         if not unread:
             return
         cards: dict[int, list[tuple[date, Card]]] = {paper_id: [] for paper_id in unread}
@@ -97,6 +105,8 @@ class Mails:
         last = delivery.edition.date if delivery.edition else date.min
         newest = {}
         for paper_id in _papers_of(delivery):
+            if paper_id in self._deleted:
+                continue
             for day, card in self._cards[paper_id]:
                 if day <= last:
                     newest[paper_id] = card
@@ -118,6 +128,8 @@ class Mails:
         if delivery.record is None:
             raise UnknownVersion(f"what delivery {delivery.pk} was made of cannot be read")
         cards, reader = self.cards_of(delivery), reader_of(delivery)
+        if delivery.paper_ids:
+            delivery = without_deleted(delivery, cards)
         if delivery.empty_reason:
             return email_of_nothing(nothing_of(delivery, cards, reader, letter=self.letter_of(delivery)))
         if delivery.edition_id not in self._receipts:
@@ -185,7 +197,7 @@ def digest_of(
         sender=sender(),
         arrived=record.arrived,
         matched=record.matched,
-        completeness=completeness_of(delivery) if completeness is None else completeness,
+        completeness=(*_left_out(delivery), *(completeness_of(delivery) if completeness is None else completeness)),
         also=_also(delivery, cards),
         occasion=record.occasion,
         since=date.fromisoformat(record.since) if record.since else None,
@@ -207,6 +219,32 @@ def nothing_of(delivery: Delivery, cards: dict[int, Card], reader: Reader, *, le
         letter=letter,
     )
     return replace(nothing, subject=delivery.subject)
+
+
+def without_deleted(delivery: Delivery, cards: dict[int, Card]) -> Delivery:
+    """Return the delivery with the papers that have a card, each with its reasons or none; else itself.
+
+    It is a copy that is never saved, and its subject names no deleted paper. Raise ValueError if no paper is left.
+    """
+    record = delivery.record or DigestRecord()
+    left = [place for place, paper_id in enumerate(delivery.paper_ids) if paper_id in cards]
+    if len(left) == len(delivery.paper_ids) == len(record.reasons):
+        return delivery
+    if not left:
+        raise ValueError(f"all papers of delivery {delivery.pk} were deleted")
+    paper_ids, subject, rest = [delivery.paper_ids[place] for place in left], delivery.subject, copy(delivery)
+    if len(left) < len(delivery.paper_ids):
+        subject = subject_line(delivery.day, [cards[paper_id].title for paper_id in paper_ids])
+    rest.put_content(paper_ids=paper_ids, subject=subject, record=record.for_papers(left))
+    rest.paper_count = len(delivery.paper_ids)  # as planned: what is missing is said
+    return rest
+
+
+def _left_out(delivery: Delivery) -> tuple[str, ...]:
+    """Return the line that says how many papers were deleted since this delivery was planned, if any were."""
+    if (count := delivery.paper_count - len(delivery.paper_ids)) <= 0:
+        return ()
+    return (f"Left out: {plural(count, 'paper')} deleted here since this digest was put together.",)
 
 
 def _also(delivery: Delivery, cards: dict[int, Card]) -> list[Card]:

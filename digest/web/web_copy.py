@@ -16,7 +16,6 @@ from digest.compose.card import Card
 from digest.compose.letter import Letter
 from digest.compose.size_limit import email_of_nothing, fit
 from digest.models import Delivery
-from digest.record import DigestRecord
 from subscriptions.models import Subscriber
 from subscriptions.tokens import WEB_COPY, BadLink, LinkExpired, read_day_token
 from subscriptions.web.decorators import token_page
@@ -56,7 +55,7 @@ def _html(delivery: Delivery, cards: dict[int, Card], letter: Letter | None) -> 
     """Return the mail's HTML without the reader's address and links, since copies are passed on."""
     record = delivery.record
     is_whole = record is not None and record.has_counts
-    _keep_what_is_left(delivery, cards)
+    delivery = _what_is_left(delivery, cards)
     reader = emails.reader_of(delivery)
     links: dict[str, Any] = {part.name: "" for part in fields(Reader) if part.name.endswith("_url")}
     reader = replace(reader, address=mask_address(reader.address), **links)
@@ -68,19 +67,13 @@ def _html(delivery: Delivery, cards: dict[int, Card], letter: Letter | None) -> 
     return fit(digest, limit=NO_LIMIT)[1].html
 
 
-def _keep_what_is_left(delivery: Delivery, cards: dict[int, Card]) -> None:
-    """Change the row, which is never saved, so that it can be composed after its reasons or papers were deleted.
+def _what_is_left(delivery: Delivery, cards: dict[int, Card]) -> Delivery:
+    """Return the delivery so that it can be composed after its reasons or papers were deleted; it is never saved.
 
     Raise BadLink if none of its papers is left, LinkExpired if it had none and its text was deleted.
     """
-    paper_ids, record = delivery.paper_ids, delivery.record or DigestRecord()
-    if delivery.subject and not paper_ids and delivery.record is None:
+    if delivery.subject and not delivery.paper_ids and delivery.record is None:
         raise LinkExpired("a mail without papers, of which the text is kept 30 days")
-    left = [place for place, paper_id in enumerate(paper_ids) if paper_id in cards]
-    if not left and not delivery.empty_reason:
+    if not delivery.empty_reason and not any(paper_id in cards for paper_id in delivery.paper_ids):
         raise BadLink("all papers of the digest are gone")
-    delivery.put_content(
-        paper_ids=[paper_ids[place] for place in left],
-        subject=delivery.subject,
-        record=record.for_papers(left),
-    )
+    return emails.without_deleted(delivery, cards)

@@ -7,6 +7,7 @@ from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend as Memory
@@ -22,7 +23,7 @@ from digest.models import Batch, Delivery, DeliveryContent, Paper
 from subscriptions import consent
 from subscriptions.mail.mailer import Mailer
 from subscriptions.models import Subscriber
-from subscriptions.tokens import unsubscribe_url
+from subscriptions.tokens import unsubscribe_url, web_copy_url
 from tests.support.emails import email_for
 from tests.support.factories import NOON, change_record, entry, feed, reader
 
@@ -234,7 +235,7 @@ def test_threads_of_a_worker_that_share_what_is_at_hand_compose_one_after_the_ot
 
 def test_delivering_takes_queries_by_the_chunk_and_none_by_the_reader(django_assert_max_num_queries: Any) -> None:
     planned(*(reader(f"reader{number}") for number in range(3 * CHUNK)))
-    with django_assert_max_num_queries(3 * 17 + 20):
+    with django_assert_max_num_queries(3 * 18 + 20):
         send.deliver_all(clock=clock)
     assert len(mail.outbox) == 60
 
@@ -393,3 +394,37 @@ def test_what_else_is_trending_may_be_gone_by_the_time_the_mail_is_made() -> Non
     send.deliver_all(clock=clock)
     text = " ".join(bodies()[0].get_body(("plain",)).get_content().split())
     assert (title(1) in text, title(2) in text, title(3) in text) == (False, True, True)
+
+
+# A paper that was deleted between plan and mail ----------------------------------------------------------------------
+
+
+def test_a_paper_deleted_after_the_plan_is_left_out_and_said_and_the_rest_goes(client: Any) -> None:
+    ada, bo = reader("ada"), reader("bo")
+    rows = planned(ada, bo)
+    # one mail is made first, so that the card of the deleted paper is at hand
+    emails.AT_HAND.read_cards(rows)
+    emails.AT_HAND.email_for(rows[0])
+    gone = Paper.objects.get(pk=rows[0].paper_ids[0])
+    title = gone.title
+    gone.delete()
+    send.deliver_all(clock=clock)
+    assert statuses() == ["accepted", "accepted"]
+    for one in mail.outbox:
+        text = str(message_from_bytes(one.message().as_bytes(), policy=policy.default).get_body(("plain",)))
+        assert title not in one.message().as_bytes().decode()
+        assert title not in one.subject
+        assert "Left out: 1 paper deleted here since this digest was put together." in " ".join(text.split())
+    shown = client.get(web_copy_url(ada, rows[0].day).removeprefix(settings.SITE_URL)).content.decode()
+    assert title not in shown
+    assert shown.count("<h3") == 3
+    assert "Left out: 1 paper deleted here" in " ".join(shown.split())
+
+
+def test_a_digest_whose_papers_were_all_deleted_does_not_stop_the_others() -> None:
+    ada = reader("ada")
+    planned(ada)
+    Paper.objects.all().delete()
+    send.deliver_all(clock=clock)
+    assert mail.outbox == []
+    assert statuses() == ["failed"]
