@@ -20,7 +20,7 @@ from types import FrameType
 
 import waitress
 
-THREADS = 4
+THREADS = 12  # of which expensive pages take at most eight (digest/web/expensive.py)
 MAX_HEADERS = 16 * 1024  # bytes; the address of a preview has all choices
 MAX_BODY = 21 * 1024 * 1024  # bytes; forms are refused over much less, by subscriptions.web.request_size
 CONNECTIONS = 1000

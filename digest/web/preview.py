@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from digest.editions.open_edition import current_time
 from digest.preview import visitor
 from digest.preview.visitor import Preview
+from digest.web.expensive import expensive
 from subscriptions.models import Subscriber
 from subscriptions.rate_limits import too_many
 from subscriptions.web.decorators import see_other
@@ -25,6 +26,7 @@ from subscriptions.web.sign_up import TOO_MANY, sign_up_page
 
 @never_cache
 @require_POST
+@expensive
 def preview(request: HttpRequest) -> HttpResponse:
     """Show the latest edition for the choices of an unsent form; invalid fields are left out and listed."""
     now = timezone.now()

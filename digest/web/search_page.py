@@ -24,6 +24,7 @@ from digest.search import Filters, Kind
 from digest.search.marks import pieces
 from digest.search.query import LONGEST, MOST_WORDS, Query
 from digest.web.cards import PageCard, page_cards, path_of
+from digest.web.expensive import expensive
 from subscriptions.mail.rendering import one_line
 from subscriptions.models import Topic
 from subscriptions.rate_limits import too_many
@@ -83,6 +84,7 @@ class Asked:
 
 
 @require_safe
+@expensive
 def search_page(request: HttpRequest) -> HttpResponse:
     """Show the papers that match ``q`` and the filters, best first; an identifier leads to its paper's page."""
     now = timezone.now()
