@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.support.visitor import Site, Visitor
+from tests.support.http_server import Answer, serve
+from tests.support.running_service import wait_for
+from tests.support.visitor import Site, Visitor, site_at
 
 BIB = r"""@article{a, title={Lichens of {O}ld Walls: a Slow Survey in {\"O}l and Stone}, year={2020}, doi={10.5555/walls}, abstract={We look.}}
 @misc{b, title={海藻森林中的机器人}, year={2022}}
@@ -88,3 +92,23 @@ def test_a_paper_is_saved_by_one_click_and_listed(visitor: Visitor, site: Site) 
     with page.expect_navigation():
         visitor.press("Revoke this address")
     expect(page.get_by_role("status")).to_contain_text("no longer works")
+
+
+def test_a_worker_reads_a_public_library(browser: Browser, tmp_path: Path) -> None:
+    item = {"data": {"itemType": "preprint", "title": "Lichens of Old Walls", "dateAdded": "2025-01-01T00:00:00Z"}}
+    page_of_zotero = Answer(json.dumps([item]).encode())
+    with (
+        serve({"/groups/12345/items/top": page_of_zotero, "/groups/6/items/top": Answer(b"", 403)}) as web,
+        site_at(tmp_path / "site", FETCH_LOOPBACK="1", ZOTERO_URL=web.url("")) as site,
+        Visitor.with_browser(browser, site) as visitor,
+    ):
+        sign_in(visitor, site, "group@example.org")
+        for number in (12345, 6):
+            visitor.open("/preferences/list")
+            visitor.page.get_by_label("Paste a list, or name a library").fill(f"zotero.org/groups/{number}/walls")
+            with visitor.page.expect_navigation():
+                visitor.press("Read it")
+        wait_for(lambda: "is private" in visitor.open("/preferences/list").content(), site.service)
+        visitor.look("own-list-libraries")
+        visitor.follow("See and keep")
+        expect(visitor.page.locator("#texts li")).to_have_text(["Lichens of Old Walls"])
