@@ -32,7 +32,8 @@ class Choices:
     """Schedule, size and contents of a reader's digest. ``weekdays`` are bits, Monday is 1; ``hype`` is 0 to 100.
 
     ``quiet_days`` also asks for a mail on days without papers for the reader, ``layout`` is a Subscriber.Layout, and
-    ``also_trending`` asks for the names of trending papers that match no wish.
+    ``also_trending`` asks for the names of trending papers that match no wish. ``papers`` is what was typed of papers
+    that they know at the sign-up; it is read, shown and kept on a page of its own.
     """
 
     zone: str = "UTC"
@@ -44,9 +45,11 @@ class Choices:
     layout: str = Subscriber.Layout.COMPACT.value
     also_trending: bool = True
     wishes: tuple[Wish, ...] = field(default=())
+    papers: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"wishes": [[wish.kind, wish.value, wish.stance] for wish in self.wishes]}
+        values = asdict(self) | {"wishes": [[wish.kind, wish.value, wish.stance] for wish in self.wishes]}
+        return values if self.papers else {name: value for name, value in values.items() if name != "papers"}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Choices:

@@ -25,7 +25,7 @@ from digest.models import ListEntry, ListSource
 from digest.reading_lists import keep, libraries
 from digest.reading_lists.match import Match, Outcome, match
 from digest.reading_lists.texts import FORMATS, file_problem, flaw_text, library_problem, name_of_part
-from subscriptions.models import Subscriber
+from subscriptions.models import LoginToken, Subscriber
 from subscriptions.rate_limits import too_many
 from subscriptions.web.decorators import see_other
 from subscriptions.web.fields import clean_text
@@ -80,7 +80,7 @@ class ListForm(forms.Form):
 def own_list(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     """Show the parts of a reader's list; read what they name, and show it before it is kept."""
     if request.method != "POST":
-        return _list_page(request, reader, ListForm())
+        return _list_page(request, reader, ListForm(initial={"text": _given_at_sign_up(reader)}))
     form = ListForm(request.POST, request.FILES)
     if too_many(request, "reading_list"):
         return _list_page(request, reader, form, problem=str(TOO_MANY), status=429)
@@ -102,6 +102,15 @@ def own_list(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     if part.kind in ListSource.LIBRARIES:
         return see_other("own_list", "?done=asked")
     return HttpResponseRedirect(reverse("own_list_part", args=[part.pk]), status=303)
+
+
+def _given_at_sign_up(reader: Subscriber) -> str:
+    """Return what was typed of papers at the confirmed sign-up, for a reader who has no list yet."""
+    if ListSource.objects.filter(subscriber=reader).exists():
+        return ""
+    links = LoginToken.objects.filter(subscriber=reader, purpose=LoginToken.Purpose.CONFIRM, used_at__isnull=False)
+    choices = links.order_by("-used_at").values_list("choices", flat=True).first() or {}
+    return str(choices.get("papers", ""))
 
 
 class _NothingRead(Exception):

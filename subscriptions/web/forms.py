@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -17,13 +18,14 @@ from django.utils.translation import gettext_lazy, ngettext
 from subscriptions.models import WEEKDAYS_WORKING, Subscriber, Topic
 from subscriptions.preferences import CONTENTS, Choices, Wish
 from subscriptions.schedule import WEEKDAYS, rhythm_in_words
-from subscriptions.web.fields import Address, CategoryList, NameList, PhraseList, same, show_text
+from subscriptions.web.fields import Address, CategoryList, NameList, PhraseList, clean_text, same, show_text
 from subscriptions.web.time_zones import known_zones
 
 HOURS = range(4, 21)
 TOO_QUICK = timedelta(seconds=2)
 STALE = timedelta(hours=24)
 TOO_OLD = timedelta(days=7)
+LONGEST_LIST = 20_000  # characters of a list of papers
 LONGEST_PAUSE = timedelta(days=366)
 NO_ZONE = "Etc/Unknown"  # what browsers report that cannot tell their time zone
 BAIT = "website"  # a hidden field that only programs fill in
@@ -220,6 +222,14 @@ class SignUpForm(ChoicesForm):
     """A form of choices and an address, with two traps for programs; ``now`` is when it is shown or posted."""
 
     email = Address()
+    papers = forms.CharField(
+        required=False,
+        max_length=LONGEST_LIST,
+        widget=forms.Textarea,
+        error_messages={
+            "max_length": gettext_lazy("This list is too long. You can upload it when you have confirmed.")
+        },
+    )
     website = forms.CharField(required=False)
     opened = forms.CharField(required=False)
     muted_authors = None  # type: ignore[assignment]
@@ -277,6 +287,10 @@ class SignUpForm(ChoicesForm):
         if self.now - opened > TOO_OLD:
             raise ValidationError(_("This form was open for more than a week. Please click the button again."))
         return self.cleaned_data
+
+    def choices(self) -> Choices:
+        chosen = super().choices()
+        return replace(chosen, papers=clean_text(self.cleaned_data.get("papers", "")) if self.is_bound else "")
 
 
 class AddressForm(forms.Form):

@@ -70,7 +70,8 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     reader = Subscriber.objects.get(pk=row.subscriber_id)
     sessions.begin(request, reader)
     is_due = reader.next_send_at is not None and reader.next_send_at <= now
-    return render(request, "confirmed.html", {"is_due": is_due, "next_digest": next_digest_in_words(reader, now)})
+    around = {"is_due": is_due, "has_papers": bool((row.choices or {}).get("papers"))}
+    return render(request, "confirmed.html", around | {"next_digest": next_digest_in_words(reader, now)})
 
 
 def next_digest_in_words(reader: Subscriber, now: datetime) -> str:

@@ -112,3 +112,10 @@ def test_a_worker_reads_a_public_library(browser: Browser, tmp_path: Path) -> No
         visitor.look("own-list-libraries")
         visitor.follow("See and keep")
         expect(visitor.page.locator("#texts li")).to_have_text(["Lichens of Old Walls"])
+
+
+def test_the_sign_up_takes_a_list(visitor: Visitor) -> None:
+    page = visitor.open("/subscribe")
+    page.get_by_text("Papers you know", exact=True).click()
+    page.get_by_label("Papers you know (optional)").fill("2401.01234")
+    visitor.look("sign-up-with-papers")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core import mail, signing
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
@@ -17,8 +18,11 @@ from digest.ingest import reference_lists
 from digest.models import ListEntry, ListSource
 from digest.reading_lists import keep
 from digest.web import own_list
+from subscriptions import link_requests
 from subscriptions.models import LoginToken, Subscriber
+from subscriptions.preferences import Choices
 from subscriptions.tokens import new_login_token
+from subscriptions.web.forms import OPENED_SALT, values_of
 from tests.support.database_rows import every_row
 from tests.support.editions import publish
 from tests.support.factories import NOON, entry, reader
@@ -80,6 +84,23 @@ def test_what_was_read_is_shown_line_by_line_before_it_is_kept(ada: Subscriber) 
         "Paper number 1 on careful measurement",
         "Lichens of Old Walls",
     ]
+
+
+def test_a_list_given_at_the_sign_up_waits_to_be_read_after_the_confirmation(ada: Subscriber) -> None:
+    visit = Client()
+    opened = signing.dumps(int(NOON.timestamp()) - 60, salt=OPENED_SALT)
+    typed = {**values_of(Choices()), "email": "bea@example.org", "opened": opened, "papers": TEXT}
+    assert visit.post("/subscribe", typed)["Location"] == "/subscribe/sent"
+    link_requests.process_pending(NOON)
+    (token,) = re.findall(r"/c/([\w-]+)", mail.outbox[-1].body)
+    confirmed = words(visit.post(f"/c/{token}"))
+    assert "Read the list you gave" in confirmed
+    assert not ListSource.objects.exists()
+    form = unescape(visit.get(PAGE).content.decode())
+    assert "2603.00001v2" in form
+    assert "Lichens of Old Walls" in form
+    assert "What was read of Pasted text" in words(paste(visit, TEXT))
+    assert "Lichens of Old Walls" not in visit.get(PAGE).content.decode()
 
 
 def test_a_draft_can_be_discarded_and_a_part_or_one_work_taken_back(ada: Subscriber) -> None:
