@@ -270,6 +270,8 @@ def _about(count: int, source: str, published: str, place: str) -> str:
     return " ".join(f"{sentence}." for sentence in sentences if sentence)
 
 
+# readers with the same counts are many
+@lru_cache(maxsize=5000)
 def _overview(arrived: int, matched: int, chosen: int, picked: int, *, asked: bool, voted: bool) -> str:
     said = [f"{plural(arrived, 'new paper')} came in"]
     if asked:
@@ -303,10 +305,16 @@ def _opening(reader: Reader, occasion: str, since: date | None) -> str:
     return ""
 
 
+# wishes are shared by readers
+@lru_cache(maxsize=5000)
+def _wish(wish: str) -> str:
+    return shorten(wish, NAME_LENGTH)
+
+
 def _why_you(reader: Reader, *, voted: bool = True) -> str:
     day = reader.confirmed_on
     since = f"was confirmed on {_day(day)}" if day else "is subscribed"
-    asked_for = join_words([shorten(wish, NAME_LENGTH) for wish in reader.asked_for], limit=12)
+    asked_for = join_words([_wish(wish) for wish in reader.asked_for], limit=12)
     return f"Sent to {reader.address} because this address {since}. " + (
         f"You asked for {asked_for}."
         if asked_for

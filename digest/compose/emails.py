@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -26,7 +27,13 @@ from subscriptions.tokens import feedback_url, preferences_url, unsubscribe_url,
 
 
 def sender() -> Sender:
-    return Sender(name="Broadsheet", site_url=settings.SITE_URL, postal_address=settings.POSTAL_ADDRESS)
+    return _sender(settings.SITE_URL, settings.POSTAL_ADDRESS)
+
+
+# one object, so that a page's key is compared at once
+@lru_cache(maxsize=8)
+def _sender(site_url: str, postal_address: str) -> Sender:
+    return Sender(name="Broadsheet", site_url=site_url, postal_address=postal_address)
 
 
 class Mails:
