@@ -15,6 +15,7 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 from django.db.models import QuerySet
 
 from digest.delivery.staff_texts import delivery_text
+from digest.delivery.statements import ACCEPT, GOT_DIGEST, NAME, adapted, for_keys
 from digest.models import Delivery
 from digest.reader_data.erase import forget_the_erased
 from subscriptions import consent
@@ -120,30 +121,62 @@ def record(chunk: Sequence[Delivery], results: Sequence[SendResult], *, taken_at
 
 
 def write(chunk: Sequence[Delivery], gone: Sequence[Delivery], *, now: datetime) -> None:
+    """Write settled deliveries: most were accepted at their first try, and take one statement together."""
+    ordinary = [row for row in chunk if _is_ordinary(row, now)]
+    others = [row for row in chunk if not _is_ordinary(row, now)] if len(ordinary) < len(chunk) else []
     with transaction.atomic():
-        for values, rows in alike(chunk, lambda row: tuple(getattr(row, name) for name in SETTLED)):
-            status = cast(Delivery.Status, values[0])
-            these(rows).filter(status__in=KNOWS_LESS.get(status, MAY_HAVE_LEFT)).update(
-                **dict(zip(SETTLED, values, strict=True))
-            )
-        # the key of a request says nothing of a mail that surely did not leave with it
-        if settings.MAIL_PROVIDER in BATCH_KEYS:
-            without = these([row for row in chunk if not row.provider_message_id])
-            without.filter(provider_message_id__startswith=BATCH_KEY).update(provider_message_id="")
-        named = [delivery for delivery in chunk if delivery.provider_message_id]
-        Delivery.objects.bulk_update(named, ["provider_message_id"], batch_size=100)
-        forget_the_erased(chunk)
-        Subscriber.objects.filter(
-            pk__in=[
-                delivery.subscriber_id
-                for delivery in chunk
-                if delivery.status == Delivery.Status.ACCEPTED and not delivery.announcement_id
-            ]
-        ).update(last_digest_at=now)
+        if ordinary:
+            _accept(ordinary, now=now)
+        if others:
+            _write_each(others)
+        if named := [row for row in chunk if row.provider_message_id]:
+            with connection.cursor() as cursor:
+                cursor.executemany(NAME, [(row.provider_message_id, row.pk) for row in named])
+        erased = _readers_got(ordinary, now=now) if ordinary else set()
+        forget_the_erased([*others, *(row for row in ordinary if row.subscriber_id in erased)])
         for delivery in gone:
             consent.suppress(
                 delivery.subscriber.email, reason=Suppression.Reason.BOUNCED, now=now, why=delivery_text(delivery)
             )
+
+
+def _is_ordinary(row: Delivery, now: datetime) -> bool:
+    """Return whether a row is a digest that was accepted at its first try, and nothing else was said of it."""
+    return (
+        row.status == Delivery.Status.ACCEPTED
+        and row.attempts == 1
+        and row.accepted_at == now
+        and not (row.status_reason or row.detail or row.answer or row.not_before or row.announcement_id)
+    )
+
+
+def _accept(rows: Sequence[Delivery], *, now: datetime) -> None:
+    with connection.cursor() as cursor:
+        for since, alike_rows in alike(rows, lambda row: row.handed_over_at):
+            values = [adapted(now), adapted(since), *(row.pk for row in alike_rows)]
+            cursor.execute(for_keys(ACCEPT, len(alike_rows)), values)
+
+
+def _readers_got(rows: Sequence[Delivery], *, now: datetime) -> set[int]:
+    """Write that the readers of these rows got a digest; return the keys of those who were erased meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute(for_keys(GOT_DIGEST, len(rows)), [adapted(now), *(row.subscriber_id for row in rows)])
+        return {key for key, status in cursor.fetchall() if status == Subscriber.Status.ERASED}
+
+
+def _write_each(rows: Sequence[Delivery]) -> None:
+    """Write rows that had anything else than an ordinary first try, by what is written to them."""
+    for values, same in alike(rows, lambda row: tuple(getattr(row, name) for name in SETTLED)):
+        status = cast(Delivery.Status, values[0])
+        know_less = these(same).filter(status__in=KNOWS_LESS.get(status, MAY_HAVE_LEFT))
+        know_less.update(**dict(zip(SETTLED, values, strict=True)))
+    # the key of a request says nothing of a mail that surely did not leave with it
+    if settings.MAIL_PROVIDER in BATCH_KEYS:
+        without = these([row for row in rows if not row.provider_message_id])
+        without.filter(provider_message_id__startswith=BATCH_KEY).update(provider_message_id="")
+    accepted = [row.subscriber_id for row in rows if row.status == Delivery.Status.ACCEPTED and not row.announcement_id]
+    if accepted:
+        Subscriber.objects.filter(pk__in=accepted).update(last_digest_at=rows[0].accepted_at)
 
 
 # What a row may say for this worker to know better: since the chunk was taken, an event may have told what became of a

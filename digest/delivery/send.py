@@ -21,6 +21,7 @@ from digest.compose.emails import AT_HAND, Mails
 from digest.delivery import throttle
 from digest.delivery.journal import Journal
 from digest.delivery.results import LEASE, Outcomes, alike, may_repeat, record, these
+from digest.delivery.statements import KEEP_LEASE, MARK, adapted, for_keys
 from digest.delivery.sweep import recover
 from digest.models import Announcement, Batch, Delivery, StatusReason
 from digest.reader_data.erase import forget_the_erased
@@ -144,8 +145,7 @@ def _take_chunk(batch: Batch, mailer: Mailer, now: datetime, outcomes: Outcomes,
     going: list[Delivery] = []
     while not going:
         with transaction.atomic():
-            held = Batch.objects.filter(pk=batch.pk, token=batch.token, status=Batch.Status.LEASED, lease_until__gt=now)
-            if not held.update(lease_until=now + LEASE):
+            if not _keep_lease(batch, now):
                 return []
             ready = _next_rows(batch, limit)
             if not ready:
@@ -166,6 +166,13 @@ def _take_chunk(batch: Batch, mailer: Mailer, now: datetime, outcomes: Outcomes,
                     outcomes.counts[status] += len(rows)
             forget_the_erased(row for row in ready if row.subscriber.status == Subscriber.Status.ERASED)
     return going
+
+
+def _keep_lease(batch: Batch, now: datetime) -> bool:
+    """Prolong the lease; return False if it is no longer ours."""
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP_LEASE, [adapted(now + LEASE), batch.pk, batch.token, adapted(now)])
+        return cursor.rowcount > 0
 
 
 def _next_rows(batch: Batch, limit: int) -> list[Delivery]:
@@ -212,15 +219,9 @@ def _mark(going: Sequence[Delivery], now: datetime) -> None:
         delivery.handed_over_at = delivery.handed_over_at or now
         delivery.provider = settings.MAIL_PROVIDER
     for (handed_over_at, key), rows in alike(going, lambda row: (row.handed_over_at, row.provider_message_id)):
-        these(rows).update(
-            status=Delivery.Status.HANDING_OFF,
-            status_reason="",
-            detail="",
-            attempts=F("attempts") + 1,
-            handed_over_at=handed_over_at,
-            provider_message_id=key,
-            provider=settings.MAIL_PROVIDER,
-        )
+        with connection.cursor() as cursor:
+            values = [adapted(handed_over_at), key, settings.MAIL_PROVIDER, *(row.pk for row in rows)]
+            cursor.execute(for_keys(MARK, len(rows)), values)
 
 
 def _last_look(delivery: Delivery, suppressed: set[int], now: datetime) -> tuple[str, str]:

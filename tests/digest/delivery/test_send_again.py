@@ -17,6 +17,7 @@ from digest.delivery.send import CHUNK
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, Provider
+from digest.reader_data.erase import erase
 from subscriptions import consent
 from subscriptions.mail import mailer
 from subscriptions.mail.mailer import Mailer
@@ -380,3 +381,66 @@ def test_what_a_dead_worker_took_by_a_clock_that_was_ahead_is_not_held_for_as_lo
     send.lease_batch(at(hours=6))
     deliver(NOON)
     assert statuses() == ["accepted"]
+
+
+def test_a_chunk_of_ordinary_and_other_rows_writes_each_as_it_is(answers: list[Any]) -> None:
+    """Ordinary rows take one statement; an answer in words, a number, a second try and an erased reader leave it."""
+    in_words = SendResult(SendStatus.ACCEPTED, "251 forwarded", answer="251")
+    answers += [
+        SendResult(SendStatus.ACCEPTED),
+        in_words,
+        ACCEPTED,
+        LATER,
+        FAILED,
+        UNKNOWN,
+        SendResult(SendStatus.ACCEPTED),
+    ]
+    rows = planned(*(reader(f"reader{number}") for number in range(8)))
+    Delivery.objects.filter(pk=rows[6].pk).update(attempts=2)
+
+    def erased_meanwhile(message: EncodedMessage) -> SendResult:
+        erase(rows[7].subscriber, now=NOON)
+        return SendResult(SendStatus.ACCEPTED)
+
+    answers.append(erased_meanwhile)
+    deliver(NOON)
+    found = list(
+        Delivery.objects.order_by("pk").values_list(
+            "status", "answer", "provider_message_id", "attempts", "accepted_at"
+        )
+    )
+    assert found == [
+        ("accepted", "", "", 1, NOON),
+        ("accepted", "251", "", 1, NOON),
+        ("accepted", "", "theirs", 1, NOON),
+        ("retry_wait", "451", "", 1, None),
+        ("failed", "422", "", 1, None),
+        ("retry_wait", "500", "", 1, None),
+        ("accepted", "", "", 3, NOON),
+        ("accepted", "", "", 1, NOON),
+    ]
+    assert Delivery.objects.get(pk=rows[7].pk).message_id is None
+    got = Subscriber.objects.order_by("pk").values_list("last_digest_at", flat=True)
+    assert [when == NOON for when in got] == [True, True, True, False, False, False, True, True]
+
+
+def test_an_event_is_not_overwritten_by_an_ordinary_acceptance(answers: list[Any]) -> None:
+    def bounced_meanwhile(message: EncodedMessage) -> SendResult:
+        Delivery.objects.filter(message_id__startswith=f"<{message.reference}").update(status="bounced")
+        return SendResult(SendStatus.ACCEPTED)
+
+    answers += [bounced_meanwhile, SendResult(SendStatus.ACCEPTED)]
+    planned(reader("ada"), reader("ben"))
+    deliver(NOON)
+    assert statuses() == ["bounced", "accepted"]
+
+
+def test_what_the_sweep_gave_up_is_accepted_all_the_same(answers: list[Any]) -> None:
+    def swept_meanwhile(message: EncodedMessage) -> SendResult:
+        sweep.reap(at(minutes=6))
+        return SendResult(SendStatus.ACCEPTED)
+
+    answers += [swept_meanwhile]
+    planned(reader("ada"))
+    deliver(NOON)
+    assert list(Delivery.objects.values_list("status", "attempts", "handed_over_at")) == [("accepted", 1, NOON)]
