@@ -34,8 +34,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, out: Console) -> Result:
     if not Path("/proc/self/smaps_rollup").exists():
         raise Refused("this system does not say what memory is private (/proc/self/smaps_rollup, Linux 4.14)")
-    settings = {"MAIL_PROVIDER": "smtp", "SMTP_URL": "smtp://127.0.0.1:25"}
-    with installation(**settings) as place, mail_server() as mail, ExitStack() as stack:
+    environment = {"MAIL_PROVIDER": "smtp", "SMTP_URL": "smtp://127.0.0.1:25"}
+    with installation(**environment) as place, mail_server() as mail, ExitStack() as stack:
         fill(
             place, f"day.fill({given.papers}, {given.today}, {given.readers})", module="tests.benchmarks.memory_process"
         )
@@ -48,13 +48,16 @@ def run(given: argparse.Namespace, out: Console) -> Result:
             contender = Contender("tests.benchmarks.memory_process", kind, environment=place.environment)
             stack.enter_context(contender)
             found[name] = [_step(contender, step, mail.port) for step in steps]
+            limit = contender.ask("limit")["MiB"]
     for name, steps_taken in found.items():
         _tell(out, name, steps_taken)
     peak = {name: max(step["peak"] for step in taken) for name, taken in found.items()}
+    resident = max(step["most_resident"] for name in ("first worker", "worker") for step in found[name])
     web = {step["step"]: step for step in found["web process"]}
     marks = [
         Mark("private memory of a worker at its peak", peak["worker"], 200, 150, "MiB", least=False),
         Mark("private memory of the worker that makes the archive", peak["first worker"], 200, 150, "MiB", least=False),
+        Mark("resident memory of a worker at most, for its limit", resident, limit, None, "MiB", least=False),
         Mark("private memory of a web process at its peak", peak["web process"], 200, 150, "MiB", least=False),
         Mark("CPU of a web process's warm-up", web["warm"]["cpu"], 2, 0.5, "s", least=False),
         Mark(
@@ -78,13 +81,15 @@ def _step(contender: Contender, step: str, port: int) -> dict[str, Any]:
 
 
 def memory(pid: int) -> dict[str, float]:
-    """Return the MiB that only this process holds, that it shares, and that it has mapped from files of ours."""
+    """Return the MiB that only this process holds, that it shares, and that are resident now and were at most."""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     found = {name: int(value.split()[0]) / 1024 for name, _, value in (line.partition(":") for line in lines)}
     return {
         "private": found["Private_Clean"] + found["Private_Dirty"],
         "shared": found["Shared_Clean"] + found["Shared_Dirty"],
         "resident": found["Rss"],
+        "most_resident": int(status["VmHWM"].split()[0]) / 1024,
     }
 
 

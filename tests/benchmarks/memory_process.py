@@ -98,4 +98,7 @@ def questions(kind: str) -> Questions:
 
         return run
 
-    return {name: timed(step) for name, step in {"worker": worker, "web": web}[kind]().items()}
+    def limit() -> dict[str, Any]:
+        return {"MiB": settings.CELERY_WORKER_MAX_MEMORY_PER_CHILD / 1024}
+
+    return {"limit": limit} | {name: timed(step) for name, step in {"worker": worker, "web": web}[kind]().items()}
