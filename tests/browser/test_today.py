@@ -32,7 +32,7 @@ row = one.for_edition(Edition.objects.first())
 row.trending = 1e6
 row.save()
 one = reader("hester", wants={"category": ["cs.LG", "cs.CL"]}, next_send_at=now + timezone.timedelta(days=1))
-cleo = one_of_the_staff(Role.CURATOR, Role.SENDER, name="cleo", first_name="Cleo", last_name="<script>alert(4)</script>")
+cleo = one_of_the_staff(Role.CURATOR, Role.SENDER, Role.PRIVACY, name="cleo", first_name="Cleo", last_name="<script>alert(4)</script>")
 print(signed_in(cleo).cookies[settings.SESSION_COOKIE_NAME].value, one.public_id, settings.SESSION_COOKIE_NAME)
 """
 

@@ -17,7 +17,8 @@ def test_a_flood_of_searches_is_answered_or_told_to_come_back_and_the_home_page_
     installation.run("-c", AN_EDITION)
     with web_alone(installation, port=free_port()) as service, ThreadPoolExecutor(40) as visitors:
         searches = [
-            visitors.submit(requests.get, f"{service.url}/papers/?q=paper+{number}", timeout=60) for number in range(200)
+            visitors.submit(requests.get, f"{service.url}/papers/?q=paper+{number}", timeout=60)
+            for number in range(200)
         ]
         pages = [requests.get(f"{service.url}/", timeout=30).status_code for _ in range(20)]
         answers = [one.result() for one in searches]
