@@ -226,16 +226,21 @@ def _rows_for(readers: _Readers, pool: CandidatePool, *, now: datetime) -> list[
     """Return a row for each of these readers."""
     if not readers.due:
         return []
-    offered = np.zeros((len(readers.due), len(pool.ids)), bool)
-    for row, reader in enumerate(readers.due):
-        last_digest = reader.last_digest_at.timestamp() if reader.last_digest_at else -np.inf
-        offered[row] = (
-            pool.inside[readers.fresh[row]].any(axis=0) | (pool.embargo_ended_at > last_digest)
-        ) & pool.eligible
-        offered[row, [pool.row_of[paper] for paper in readers.had[row] if paper in pool.row_of]] = False
+    offered = _offered(readers, pool)
     choices = select(readers.asked, pool, pool.against(readers.asked.rules), offered=offered)
     summaries = _summaries_in(pool)
     return [_row(readers, row, pool, choice, summaries, now=now) for row, choice in enumerate(choices)]
+
+
+def _offered(readers: _Readers, pool: CandidatePool) -> NDArray[np.bool_]:
+    """Return which papers each reader may get (S, P): of editions newer than their last, and none that they had."""
+    last = [reader.last_digest_at.timestamp() if reader.last_digest_at else -np.inf for reader in readers.due]
+    newer = readers.fresh.astype(np.float32) @ pool.inside.astype(np.float32) > 0
+    offered: NDArray[np.bool_] = (newer | (pool.embargo_ended_at > np.array(last)[:, None])) & pool.eligible
+    for row, had in enumerate(readers.had):
+        if there := had & pool.row_of.keys():
+            offered[row, [pool.row_of[paper] for paper in there]] = False
+    return offered
 
 
 def _summaries_in(pool: CandidatePool) -> dict[int, int]:
