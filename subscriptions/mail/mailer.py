@@ -81,6 +81,7 @@ class Mailer:
         self._pool = ThreadPoolExecutor(self._count, "mailer") if self._count > 1 else None
         # Over one connection the mails leave in order, so that a row of equal answers tells something.
         self._history = (history or SessionHistory()) if settings.MAIL_PROVIDER in IN_TURN else None
+        self._following: EncodedMessage | None = None  # what leaves next over the one connection
         self._looked_up: dict[int, bool] = {}  # reader -> suppressed
 
     def __enter__(self) -> Mailer:
@@ -209,6 +210,8 @@ class Mailer:
             return list(map(at_its_time, enumerate(messages)))
         results: list[SendResult] = []
         for numbered in enumerate(messages):
+            following = numbered[0] + 1
+            self._following = messages[following] if following < len(messages) and not pace.gap else None
             if results and self._history.is_hopeless:
                 results.append(_NOT_TRIED)
                 continue
@@ -225,6 +228,7 @@ class Mailer:
                 return no_connection(error)
             if journal and not journal.begin([message.reference]):
                 return _NOT_TRIED
+            connection.following = self._following
             result = _hand_over(connection, message)
             if journal:
                 journal.answer(message.reference, result)

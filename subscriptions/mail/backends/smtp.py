@@ -1,8 +1,10 @@
 """Django's SMTP backend, for mails of one recipient, which knows after an error whether the mail may have left.
 
-The three commands before a mail go in one packet if the server supports it (PIPELINING, RFC 2920), so that a mail costs
-two round trips. After a refusal, DATA waits for the answers before it for the rest of that connection: a server such as
-Postfix counts a refused recipient and the refused DATA behind it as two errors, and hangs up after twenty.
+The three commands before a mail go in one packet if the server supports it (PIPELINING, RFC 2920), behind the content
+of the mail before if there is one, so that a mail costs one round trip. No octet of a content leaves before its DATA
+was answered; a connection on which a mail was announced and is not sent is closed. After a refusal, DATA waits for the
+answers before it for the rest of that connection, and no mail is announced: a server such as Postfix counts a refused
+recipient and the refused DATA behind it as two errors, and hangs up after twenty.
 """
 
 from __future__ import annotations
@@ -42,14 +44,20 @@ def ehlo_name() -> str:
 
 class Plain(smtplib.SMTP):
     has_refused = False  # on this connection
+    ahead: tuple[str, str] | None = None  # sender and recipient of a mail whose commands wait for their replies
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options | {"local_hostname": ehlo_name()})
 
     def sendmail(  # type: ignore[override]
-        self, from_addr: str, to_addrs: Sequence[str], msg: bytes, *options: Any, **more: Any
+        self,
+        from_addr: str,
+        to_addrs: Sequence[str],
+        msg: bytes,
+        *options: Any,
+        following: tuple[str, str] | None = None,
     ) -> dict[str, tuple[int, bytes]]:
-        """Send one mail, with CRLF, to one recipient.
+        """Send one mail, with CRLF, to one recipient; ``following`` are sender and recipient of the mail after it.
 
         Raise NothingSent if the connection broke before any of the mail was written. After any other OSError that is
         not an answer (SMTPResponseException, SMTPRecipientsRefused) the mail may have left.
@@ -66,7 +74,8 @@ class Plain(smtplib.SMTP):
         lines = msg.replace(b"\r\n.", b"\r\n..")
         if lines.startswith(b"."):
             lines = b"." + lines
-        self.send(lines + (b".\r\n" if lines.endswith(b"\r\n") else b"\r\n.\r\n"))
+        end = b".\r\n" if lines.endswith(b"\r\n") else b"\r\n.\r\n"
+        self.send(b"".join((lines, end, self._announce(following))))
         code, text = self.getreply()
         if code != 250:
             if _ends_session(code):
@@ -76,11 +85,8 @@ class Plain(smtplib.SMTP):
 
     def _open_envelope(self, sender: str, recipient: str) -> None:
         """Send the commands up to the server's "354 go ahead"."""
-        commands = [f"MAIL FROM:{_quoted(sender)}", f"RCPT TO:{_quoted(recipient)}", "DATA"]
-        if any("\r" in command or "\n" in command for command in commands):
-            raise ValueError("an address holds a line break")
         replies: list[tuple[int, bytes]] = []
-        for packet in self._packets(commands):
+        for packet in self._packets(sender, recipient):
             replies += self._ask(packet)
             if not all(map(_goes_on, replies)):
                 break
@@ -98,14 +104,33 @@ class Plain(smtplib.SMTP):
             raise smtplib.SMTPRecipientsRefused({recipient: replies[1]})
         raise DataRefused(*replies[2])
 
-    def _packets(self, commands: list[str]) -> list[list[str]]:
+    def _packets(self, sender: str, recipient: str) -> list[list[str]]:
+        """Return the commands that go together, nothing in place of each that was sent already."""
+        if self.ahead == (sender, recipient):
+            return [[""] * 3]
+        if self.ahead is not None:  # the server waits for the content of another mail
+            raise smtplib.SMTPServerDisconnected("another mail was announced")
+        commands = _envelope(sender, recipient)
         if not self.has_extn("pipelining"):
             return [[command] for command in commands]
         return [commands[:2], commands[2:]] if self.has_refused else [commands]
 
-    def _ask(self, commands: Sequence[str]) -> list[tuple[int, bytes]]:
+    def _announce(self, following: tuple[str, str] | None) -> bytes:
+        """Return the commands of the mail that comes next, if they may go without waiting for the end of this one."""
+        if following is None or self.has_refused or not self.has_extn("pipelining"):
+            return b""
+        try:
+            commands = _lines(_envelope(*following))
+        except ValueError:  # it is told when that mail is sent
+            return b""
+        self.ahead = following
+        return commands
+
+    def _ask(self, commands: list[str]) -> list[tuple[int, bytes]]:
         """Send these commands at once and return their replies; fewer if the server refused one and hung up."""
-        self.send("".join(f"{command}\r\n" for command in commands))
+        if self.ahead is None:
+            self.send(_lines(commands))
+        self.ahead = None
         replies: list[tuple[int, bytes]] = []
         for _ in commands:
             try:
@@ -117,9 +142,31 @@ class Plain(smtplib.SMTP):
                 break
         return replies
 
+    def quit(self) -> tuple[int, bytes]:
+        if self.ahead is None:
+            return super().quit()
+        self.close()  # the server may take QUIT for a line of the mail that was announced
+        return 221, b""
+
+    def close(self) -> None:
+        self.ahead = None
+        super().close()
+
     def _forget(self) -> None:
         with suppress(smtplib.SMTPServerDisconnected):
             self.rset()
+
+
+def _envelope(sender: str, recipient: str) -> list[str]:
+    """Return the commands before the content of a mail."""
+    commands = [f"MAIL FROM:{_quoted(sender)}", f"RCPT TO:{_quoted(recipient)}", "DATA"]
+    if any("\r" in command or "\n" in command for command in commands):
+        raise ValueError("an address holds a line break")
+    return commands
+
+
+def _lines(commands: Sequence[str]) -> bytes:
+    return "".join([f"{command}\r\n" for command in commands]).encode("ascii")
 
 
 def _goes_on(reply: tuple[int, bytes]) -> bool:
@@ -150,6 +197,7 @@ class EmailBackend(smtp.EmailBackend):
     """A backend that sends one mail at a time and renews its connection after MAILS_A_CONNECTION mails."""
 
     handed = 0
+    following: EmailMessage | None = None  # the mail that will be sent after this one, over this connection
 
     @property
     def connection_class(self) -> type[smtplib.SMTP]:
@@ -206,7 +254,15 @@ class EmailBackend(smtp.EmailBackend):
     def _send_octets(self, sender: str, recipients: list[str], octets: bytes) -> None:
         assert self.connection is not None  # noqa: S101 (open raises otherwise)
         self.handed += 1
-        self.connection.sendmail(sender, recipients, octets)
+        self.connection.sendmail(sender, recipients, octets, following=self._next_envelope())  # type: ignore[call-arg]
+
+    def _next_envelope(self) -> tuple[str, str] | None:
+        if self.following is None or self.handed >= MAILS_A_CONNECTION:
+            return None
+        try:
+            return _written(self.following.from_email), _written(self.following.to[0])
+        except ValueError:  # it is told when that mail is sent
+            return None
 
 
 def _has_hung_up(error: Exception) -> bool:
