@@ -28,13 +28,15 @@ class EmailBackend(BatchBackend, postmark.EmailBackend):
         """Return the answers by their place; if one names the recipient of another place, only those with names."""
         if not isinstance(answer, list):
             return [None] * len(payloads)
-        places = {_address(payload.data): place for place, payload in enumerate(payloads)}
-        named = [places.get(_address(one)) for one in answer]
-        is_in_order = all(place in (None, number) for number, place in enumerate(named))
-        if is_in_order and len(answer) == len(payloads):
+        ours = [_address(payload.data) for payload in payloads]
+        named = [_address(one) for one in answer]
+        if len(answer) == len(ours) and all(
+            name == own or name not in ours for name, own in zip(named, ours, strict=True)
+        ):
             return answer
-        by_place = dict(zip(named, answer, strict=True))
-        return [by_place.get(place) for place in range(len(payloads))]
+        by_name = dict(zip(named, answer, strict=True))
+        # of two mails to one recipient nobody can tell which is meant
+        return [by_name.get(own) if ours.count(own) == 1 else None for own in ours]
 
 
 def _address(of: Any) -> str:

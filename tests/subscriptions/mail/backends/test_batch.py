@@ -162,6 +162,22 @@ def test_a_single_mail_is_sent_as_one(api: Api) -> None:
 
 
 @postmark
+@pytest.mark.parametrize("is_short", [False, True])
+def test_two_mails_to_one_recipient_are_told_apart_by_their_place_alone(api: Api, is_short: bool) -> None:
+    """A digest and an announcement may be tried again together."""
+    ada = reader("ada")
+    if is_short:
+        api.coming = [(200, lambda said: [ok("ada")], {})]
+    with Mailer(at_once=20) as sender:
+        messages: list[Any] = [
+            sender.encode(ada, EMAIL, purpose=Purpose.DIGEST, message_id=f"<d.{number}@x>", dated_at=NOON)
+            for number in range(2)
+        ]
+        found = statuses(sender.send_batch(messages))
+    assert found == ([S.UNKNOWN] * 2 if is_short else [S.ACCEPTED] * 2)
+
+
+@postmark
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
