@@ -39,6 +39,7 @@ def one_of_every_kind(site: Site, browser: Browser) -> tuple[dict[str, EmailMess
         mails["digest"] = ada.mail("ada@readers.example", after=1)
         site.let_time_pass()
         ada.open("/preferences")
+        ada.unfold("Address")
         ada.page.locator("[name=email]").fill("ada@elsewhere.example")
         ada.press("Send a link to it")
         mails["change_address"] = ada.mail("ada@elsewhere.example")
