@@ -11,7 +11,7 @@ from array import array
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Self
 
 VERSION = 3  # 2 had a list of kind and label for each reason; 1 was the dict of 2026, with each term as a number
@@ -40,7 +40,8 @@ class DigestRecord:
     words). ``nothing`` is the StatusReason of a mail without papers, else empty. ``also`` are ids of up to three papers
     that trend, ``summaries`` those of the PaperSummary rows that its papers show. ``full`` says that the mail has the
     abstracts. ``occasion`` is ``first`` (then ``rhythm`` and ``limit`` say what to expect), ``catch_up`` (then
-    ``since`` is the ISO date of the oldest edition) or empty.
+    ``since`` is the ISO date of the oldest edition) or empty. ``votes_read_at`` is the ISO time of the reading of votes
+    that the order counts, empty without votes.
     """
 
     arrived: int = 0
@@ -56,6 +57,7 @@ class DigestRecord:
     rhythm: str = ""
     limit: int = 0
     since: str = ""
+    votes_read_at: str = ""
 
     @classmethod
     def explaining(cls, reasons: Iterable[Iterable[Why]], **fields: Any) -> Self:
@@ -89,6 +91,7 @@ class DigestRecord:
             "rhythm": self.rhythm,
             "limit": self.limit,
             "since": self.since,
+            "votes_read_at": self.votes_read_at,
         }
         return {name: value for name, value in fields.items() if value}
 
@@ -119,7 +122,8 @@ class DigestRecord:
     def _check(self) -> None:
         """Raise an error where a field is not what it is said to be, before a mail or a page stumbles over it."""
         numbers = (self.arrived, self.matched, self.limit, *self.also, *self.summaries)
-        words = (self.nothing, self.occasion, self.rhythm, self.since, *self.asked_for, *self.reasons)
+        times = (self.since, self.votes_read_at)
+        words = (self.nothing, self.occasion, self.rhythm, *times, *self.asked_for, *self.reasons)
         if not all(isinstance(number, int) for number in numbers):
             raise TypeError("a number is none")
         if not isinstance(self.full, bool):
@@ -130,6 +134,8 @@ class DigestRecord:
             raise ValueError("not each reason has one term")
         if self.since:
             date.fromisoformat(self.since)
+        if self.votes_read_at:
+            datetime.fromisoformat(self.votes_read_at)
 
     @property
     def explained(self) -> list[list[Why]]:

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -243,9 +244,10 @@ def _number(given: str) -> int:
 def delivery(request: HttpRequest, number: int) -> HttpResponse:
     """Show the log of one digest; its papers and reasons, which tell what the reader likes, to privacy only."""
     row = get_object_or_404(Delivery.objects.select_related("subscriber", "edition", "content"), pk=min(number, 2**62))
-    context = {
+    context: dict[str, Any] = {
         "row": row,
         "steps": log_of(row),
+        "votes_read_at": parse_datetime(row.record.votes_read_at) if row.record else None,
         **HERE,
     }
     if Role.PRIVACY in roles_of(request.user) or is_invented(row.subscriber):

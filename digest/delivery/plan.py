@@ -277,6 +277,7 @@ def _row(
             also=pool.ids[choice.also].tolist() if reader.also_trending else (),
             summaries=[summaries[paper_id] for paper_id in paper_ids if paper_id in summaries],
             full=reader.layout == Subscriber.Layout.FULL,
+            votes_read_at=pool.votes_read_at.isoformat(timespec="seconds") if pool.votes_read_at else "",
             **_occasion(readers, row, pool),
         ),
         message_id=digest_message_id(reader, day),

@@ -14,6 +14,7 @@ from django.db.models.fields.json import KT
 from numpy.typing import NDArray
 
 from digest.editions.archive import archive_of, text_of
+from digest.editions.late_votes import LateVotes
 from digest.editions.open_edition import WINDOW, candidates
 from digest.models import CuratorPick, Edition, EditionPaper, Paper
 from digest.ranking import personal
@@ -30,10 +31,12 @@ class CandidatePool:
     """The P papers of the week's E editions, each with its newest card and the curators' judgement.
 
     ``row_of`` is the inverse of ``ids``; ``added`` are picked papers without a row in their edition yet; ``inside`` is
-    true where an edition has a paper; ``eligible`` papers are not hidden, withdrawn or under embargo. ``voted`` marks
-    papers on a source with votes, ``has_votes`` those with at least one. ``notes`` maps the row of a picked paper to
-    the curator's note; ``topic_picks`` maps one picked for a topic's readers to that topic's slug and the note.
-    ``places`` orders the picks. ``first_seen`` and ``embargo_ended_at`` (-inf without one) are in seconds.
+    true where an edition has a paper; ``eligible`` papers are not hidden, withdrawn or under embargo. ``frozen`` has
+    the trending scores and the votes (2, P) of the editions, NaN without; those read last, at ``votes_read_at``, take
+    their place in ``popularity``. ``voted`` marks papers on a source with votes, ``has_votes`` those with at least one.
+    ``notes`` maps the row of a picked paper to the curator's note; ``topic_picks`` maps one picked for a topic's
+    readers to that topic's slug and the note. ``places`` orders the picks. ``first_seen`` and ``embargo_ended_at``
+    (-inf without one) are in seconds.
     """
 
     editions: list[Edition]  # oldest first
@@ -45,6 +48,8 @@ class CandidatePool:
     added: list[EditionPaper]
     inside: NDArray[np.bool_]  # (E, P)
     eligible: NDArray[np.bool_]  # (P,)
+    frozen: NDArray[np.float64]  # (2, P)
+    votes_read_at: datetime | None
     popularity: NDArray[np.float64]  # (P,)
     voted: NDArray[np.bool_]  # (P,)
     has_votes: NDArray[np.bool_]  # (P,)
@@ -70,7 +75,8 @@ class CandidatePool:
             held[row.edition_id].add(row.paper_id)
         papers = [row.paper for row in newest.values()]
         row_of = {paper_id: row for row, paper_id in enumerate(newest)}
-        trending = np.array([np.nan if row.trending is None else row.trending for row in newest.values()], float)
+        frozen = np.array([(np.nan if row.trending is None else row.trending, _votes(row)) for row in newest.values()])
+        frozen = frozen.reshape(-1, 2).T
         archive = archive_of(editions[-1]) if papers else Archive.of([])
         texts = archive.read(text_of(paper.title, paper.abstract) for paper in papers)
         withdrawn = {paper.pk for paper in papers if paper.withdrawn_at is not None}
@@ -85,18 +91,20 @@ class CandidatePool:
             inside=np.array([[paper in held[edition.pk] for paper in newest] for edition in editions], bool).reshape(
                 len(editions), len(papers)
             ),
-            popularity=standardise(trending),
-            voted=~np.isnan(trending),
-            has_votes=np.array([_votes(row) > 0 for row in newest.values()], bool),
+            frozen=frozen,
             day=Day.of(
                 texts,
                 archive=archive,
-                popularity=standardise(trending),
                 vectors=day_vectors(list(newest)),
                 categories=[paper.categories for paper in papers],
             ),
+            **_voted(frozen, list(newest), editions, now=now),
             **_judged(row_of, judged, withdrawn, now=now),
         )
+
+    def with_votes(self, now: datetime) -> CandidatePool:
+        """Return the same papers with the latest votes."""
+        return replace(self, **_voted(self.frozen, self.ids.tolist(), self.editions, now=now))
 
     def with_judgements(
         self, judged: dict[int, CuratorPick], withdrawn: Iterable[int], *, now: datetime
@@ -114,11 +122,11 @@ class CandidatePool:
 
     def against(self, rules: Sequence[Rule]) -> PaperMatrix:
         """Return these papers as input of the ranking, for readers who want any of these rules."""
-        return self.with_picks(self.day.against(rules, self.index.match(rules)))
+        return self.as_it_stands(self.day.against(rules, self.index.match(rules)))
 
-    def with_picks(self, papers: PaperMatrix) -> PaperMatrix:
-        """Return the matrix with the current picks and boosts."""
-        return replace(papers, pick=self.pick.astype(np.float32))
+    def as_it_stands(self, papers: PaperMatrix) -> PaperMatrix:
+        """Return the matrix with the current picks, boosts and votes."""
+        return replace(papers, pick=self.pick.astype(np.float32), popularity=self.popularity.astype(np.float32))
 
 
 def editions_of_the_week(now: datetime) -> list[Edition]:
@@ -177,6 +185,21 @@ def _picked_beyond(
     }
     made = candidates(list(Paper.objects.filter(pk__in=joining).order_by("pk")), now=now) if joining else []
     return [candidate.for_edition(joining[candidate.paper.pk]) for candidate in made]
+
+
+def _voted(
+    frozen: NDArray[np.float64], papers: Sequence[int], editions: Sequence[Edition], *, now: datetime
+) -> dict[str, Any]:
+    """Return the columns that change when votes are read; a paper without a reading keeps those of its edition."""
+    late = LateVotes.of(papers, editions, now=now)
+    is_read = ~np.isnan(late.score)
+    trending, votes = np.where(is_read, [late.score, late.points], frozen)
+    return {
+        "votes_read_at": late.read_at,
+        "popularity": standardise(trending),
+        "voted": ~np.isnan(trending),
+        "has_votes": votes > 0,
+    }
 
 
 def _judged(

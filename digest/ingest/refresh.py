@@ -11,10 +11,12 @@ from functools import partial
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
+from django.db.models import Min
 from django.utils import timezone
 
 from digest.ingest import arxiv_calendar, freshness, http
 from digest.ingest.backfill import backfill
+from digest.ingest.claims import VOTING_KINDS
 from digest.ingest.default_sources import SOURCES, request_urls
 from digest.ingest.freshness import MOST_MISSED
 from digest.ingest.parser_process import ParserProcess
@@ -22,12 +24,14 @@ from digest.ingest.parsers import Feed, SourceUnreadable, arxiv_rss, biorxiv_api
 from digest.ingest.store import Reading, good_reading, note_failure, store
 from digest.models import Source
 from digest.source_errors import ErrorKind
+from subscriptions.models import Subscriber
 
 __all__ = ["MOST_MISSED", "Reading", "days_to_fill", "fill_gaps", "refresh", "refresh_due", "seed_sources"]
 
 logger = logging.getLogger(__name__)
 
 OFTEN, HOURLY = timedelta(minutes=10), timedelta(hours=1)
+BEFORE_SENDING = timedelta(minutes=10)  # votes are read this long before digests are due
 LONGEST_REFRESH = timedelta(seconds=60)  # then no further source is begun: one fetch alone may take three minutes
 MOST_PAGES = 100  # of one list
 
@@ -193,6 +197,8 @@ def _read_pages(body: bytes, *, url: str, ask: Callable[[str], http.Fetched], pa
 
 def _next_check(source: Source, now: datetime) -> datetime:
     """Return the next check: every ten minutes until the day is there, then hourly; arXiv's feeds after midnight."""
+    if source.kind in VOTING_KINDS:
+        return _before_sending(now)
     if source.kind != arxiv_rss.KIND:
         return now + HOURLY
     today = now.date()
@@ -204,3 +210,14 @@ def _next_check(source: Source, now: datetime) -> datetime:
     if arxiv_calendar.why_none(today) or (is_there and not (source.dates_lag and in_time)):
         return arxiv_calendar.polling_begins(today + timedelta(days=1))
     return now + (OFTEN if in_time and not is_there else HOURLY)
+
+
+def _before_sending(now: datetime) -> datetime:
+    """Return when votes are read next: in an hour, or earlier so that it is shortly before the next digests are due.
+
+    A reading that was shortly before digests is followed by one in an hour, so that hours at odds (a reader in India
+    and one in Europe) do not have the source asked twice an hour.
+    """
+    soon = Subscriber.objects.filter(next_send_at__gt=now, next_send_at__lte=now + HOURLY + BEFORE_SENDING)
+    first = soon.aggregate(first=Min("next_send_at"))["first"]
+    return now + HOURLY if first is None or first <= now + BEFORE_SENDING else first - BEFORE_SENDING

@@ -30,6 +30,7 @@ from digest.editions.candidate_pool import (
     judgements,
     judgements_since,
 )
+from digest.editions.late_votes import last_answer
 from digest.editions.open_edition import WINDOW, noon
 from digest.editions.selection import Demand, Selection, in_words, select
 from digest.ingest.tag import topic_rule
@@ -94,7 +95,7 @@ def preview(choices: Choices, *, now: datetime, reader: Subscriber | None = None
     day = pool.editions[-1].date
     if reader:
         offered &= ~np.isin(pool.ids, _sent_before(day, reader))
-    (choice,) = select(asked, pool, pool.with_picks(papers), offered=offered[None, :])
+    (choice,) = select(asked, pool, pool.as_it_stands(papers), offered=offered[None, :])
     # The counts must not reveal papers that may not be shown.
     counted = week.counted([*state.withdrawn, *state.held_back], now=now)
     muted = set(asked.mutes.indices.tolist())
@@ -207,6 +208,7 @@ class _State:
     withdrawn: list[int]
     key: tuple[Any, ...]
     newest: int
+    votes_read_at: datetime | None
 
     @classmethod
     def of(cls, now: datetime) -> _State:
@@ -236,6 +238,7 @@ class _State:
             withdrawn=[*new, *(old if freed else ())],
             key=(*((edition.pk, edition.opened_at) for edition in editions), *totals.values(), frozenset(picked)),
             newest=Paper.objects.aggregate(newest=Max("pk"))["newest"] or 0,
+            votes_read_at=last_answer(now),
         )
 
 
@@ -252,6 +255,7 @@ class _Week:
 
     def __init__(self, state: _State) -> None:
         self.key, self.newest, self.made_at = state.key, state.newest, state.now
+        self.votes_read_at = state.votes_read_at
         now = state.now
         self.pool = CandidatePool.load(now)
         self.unasked = self.pool.against([])
@@ -273,6 +277,11 @@ class _Week:
     def is_of(self, state: _State) -> bool:
         is_recent = self.newest == state.newest or abs(state.now - self.made_at) < NEW_PAPERS
         return self.key == state.key and is_recent
+
+    def read_votes(self, state: _State) -> None:
+        """Count the votes read since, as planning does."""
+        if self.votes_read_at != state.votes_read_at:
+            self.pool, self.votes_read_at = self.pool.with_votes(state.now), state.votes_read_at
 
     def answer(self, rule: Rule) -> _Answer:
         """Return the papers that match a rule; computed once for all visitors."""
@@ -304,6 +313,7 @@ def _this_week(state: _State) -> _Week:
     global _kept
     kept = _kept
     if kept and kept.is_of(state):
+        kept.read_votes(state)
         return kept
     if not _making.acquire(blocking=kept is None) and kept:
         return kept

@@ -147,6 +147,7 @@ def _delivery(row: Delivery, papers: Mapping[int, Paper]) -> dict[str, Any]:
         ],
         "why_nothing": EMPTY_TEXTS.get(row.empty_reason, ""),
         "occasion": record.occasion if record else "",
+        "votes_read_at": record.votes_read_at if record else "",
         "events": [_values(event, "kind", "at", "raw") for event in row.events.all()],
     }
 

@@ -299,7 +299,7 @@ def test_once_warm_the_texts_are_not_read_again(django_assert_max_num_queries: A
     visitor.warm(NOON)
     kept = visitor._kept
     Paper.objects.update(abstract="")  # no edition, pick or version says so
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         assert ROBOT.title in titles(wanting(ROBOTICS, Wish("keyword", "grasping")))
     assert visitor._kept is kept
 
