@@ -14,6 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from subscriptions import consent_text
+from subscriptions.web.sessions import is_signed_in
 
 # In a script element neither "</script>" nor "<!--" may appear.
 ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
@@ -49,6 +50,7 @@ def environment(**options: Any) -> Environment:
         "site_url": settings.SITE_URL,
         "json_ld": json_ld,
         "look": look,
+        "is_signed_in": is_signed_in,
     }
     env.filters["zip"] = zip
     env.add_extension("jinja2.ext.i18n")

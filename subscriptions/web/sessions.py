@@ -15,11 +15,13 @@ from subscriptions.models import Subscriber
 
 LENGTH = timedelta(days=30)
 _READER, _VERSION = "reader", "reader_key_version"
+_READ = "_reader_of_the_session"  # of a request, so that a page and its frame read it once
 
 
 def begin(request: HttpRequest, reader: Subscriber) -> None:
     request.session.cycle_key()
     request.session[_READER], request.session[_VERSION] = reader.public_id, reader.key_version
+    setattr(request, _READ, reader)
     # Staff and readers share the session of a browser, and the shorter time of the staff holds for both.
     if SESSION_KEY not in request.session:
         request.session.set_expiry(LENGTH)
@@ -28,10 +30,23 @@ def begin(request: HttpRequest, reader: Subscriber) -> None:
 def end(request: HttpRequest) -> None:
     for name in (_READER, _VERSION):
         request.session.pop(name, None)
+    setattr(request, _READ, None)
 
 
 def reader_of(request: HttpRequest) -> Subscriber | None:
-    """Return the signed-in reader, or None. A higher key_version ends every earlier session."""
+    """Return the signed-in reader, or None; read once a request. A higher key_version ends every earlier session."""
+    if not hasattr(request, _READ):
+        setattr(request, _READ, _read(request))
+    found: Subscriber | None = getattr(request, _READ)
+    return found
+
+
+def is_signed_in(request: HttpRequest) -> bool:
+    """Return whether a reader is signed in; also for a request that was refused before it had a session."""
+    return hasattr(request, "session") and reader_of(request) is not None
+
+
+def _read(request: HttpRequest) -> Subscriber | None:
     if not (public_id := request.session.get(_READER)):
         return None
     return (

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from subscriptions.models import LinkRequest, LoginToken, Subscriber
 from subscriptions.tokens import PREFERENCES, new_login_token, token_for
@@ -113,6 +115,35 @@ def test_a_link_signs_in_once_and_for_half_an_hour(visitor: Client) -> None:
         answer = Client().post(late)
     assert answer.status_code == 410
     assert "This link has expired" in answer.content.decode()
+
+
+def ways(html: str) -> set[str]:
+    """Return which of these ways the head and the foot of a page offer."""
+    frame = html.partition("<main")[0] + html.partition("</main>")[2]
+    paths = ("/subscribe", "/sign-in", "/preferences", "/saved", "/sign-out")
+    return {path for path in paths if f'="{path}"' in frame}
+
+
+@pytest.mark.parametrize("path", ["/", "/topics/", "/papers/", "/about", "/no-such-page"])
+def test_every_page_leads_a_signed_in_reader_to_their_own_pages_and_others_to_subscribe(
+    visitor: Client, path: str
+) -> None:
+    assert ways(visitor.get(path).content.decode()) == {"/subscribe", "/sign-in", "/preferences"}
+    visitor.post(magic(reader("ada")))
+    answer = visitor.get(path)
+    assert ways(answer.content.decode()) == {"/preferences", "/saved", "/sign-out"}
+    assert "Cookie" in answer["Vary"]
+    Subscriber.objects.update(key_version=7)
+    assert "/sign-in" in ways(visitor.get(path).content.decode())
+
+
+def test_a_page_and_its_frame_read_the_session_once(visitor: Client, django_assert_num_queries: Any) -> None:
+    visitor.post(magic(reader("ada")))
+    with django_assert_num_queries(3):  # the sources, the session, its reader
+        visitor.get("/about")
+    with CaptureQueriesContext(connection) as queries:
+        visitor.get("/")
+    assert sum("key_version" in query["sql"].partition("WHERE")[2] for query in queries) == 1
 
 
 @pytest.mark.parametrize("status", [Subscriber.Status.PENDING, Subscriber.Status.ERASED])
