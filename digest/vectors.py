@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import numpy as np
 from django.conf import settings
@@ -19,6 +20,13 @@ def serving() -> VectorModel | None:
     if not (settings.SEMANTIC_MODEL or settings.EMBEDDING_URL):
         return None
     return VectorModel.objects.filter(serving=True).first()
+
+
+def serving_key() -> tuple[int, datetime | None] | None:
+    """Return the number of the model whose vectors are used, and when its space was made. At most one query."""
+    if not (settings.SEMANTIC_MODEL or settings.EMBEDDING_URL):
+        return None
+    return VectorModel.objects.filter(serving=True).values_list("pk", "space_made_at").first()
 
 
 def vectors_of(papers: Iterable[int], model: VectorModel) -> dict[int, Floats]:

@@ -15,16 +15,20 @@ from statistics import mean, median
 from typing import Any
 
 import django
+import numpy as np
+from django.conf import settings
 
 django.setup()
 
 from django.db import connection, transaction  # noqa: E402
 
 from digest.identifiers.canonical import title_identifier  # noqa: E402
-from digest.models import Edition, EditionPaper, Identifier, Paper  # noqa: E402
+from digest.models import Edition, EditionPaper, Identifier, Paper, TitleVector, VectorModel  # noqa: E402
+from digest.ranking.meaning import DayVectors, Floats, Space  # noqa: E402
 from digest.search import index, search, similar  # noqa: E402
 from digest.search.analysis import field  # noqa: E402
-from digest.search.likeness import Text, likeness  # noqa: E402
+from digest.search.likeness import MEANING, Text, likeness  # noqa: E402
+from digest.semantic.onnx_model import OnnxModel  # noqa: E402
 from tests.benchmarks import search_by_like  # noqa: E402
 from tests.benchmarks.cpu import cpu_clock, p95  # noqa: E402
 from tests.benchmarks.evaluate import ndcg  # noqa: E402
@@ -130,20 +134,26 @@ def total(kinds: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def similarity(data: Path, *, seed: int) -> dict[str, float]:
+def similarity(data: Path, *, seed: int, model: OnnxModel | None) -> dict[str, float]:
     """Return nDCG@10 on csfcube's pools, shuffled, and the median milliseconds of ``similar`` for a hundred papers."""
     tasks = list(_lines(data / "ranking_tasks" / "csfcube.cases.jsonl.gz"))
     papers = {row["id"]: row for row in _lines(data / "ranking_tasks" / "csfcube.papers.jsonl.gz")}
     texts = {key: Text.of(field(row["title"]).terms, field(row["abstract"]).terms) for key, row in papers.items()}
     having = Counter(term for text in texts.values() for term in text.terms)
+    vectors = _whitened([row["title"] for row in papers.values()], model) if model else np.zeros((len(papers), 1))
+    vector_of = dict(zip(papers, vectors, strict=True))
     dice = random.Random(seed)  # noqa: S311 (the same order each time)
     gains = defaultdict(list)
     for task in tasks:
         pool = dice.sample(task["pool"], len(task["pool"]))
-        scores = likeness(texts[task["likes"][0]], [texts[key] for key in pool], having, len(texts))
+        (liked,) = task["likes"]
+        scores = likeness(texts[liked], [texts[key] for key in pool], having, len(texts))
+        cosines = [float(vector_of[key] @ vector_of[liked]) for key in pool]
+        scores = [score + MEANING * max(one, 0) for score, one in zip(scores, cosines, strict=True)]
         best = sorted(range(len(pool)), key=lambda place, scores=scores: -scores[place])
         gains[task["user"]].append(ndcg([pool[place] for place in best[:10]], task["relevant"]))
     clock, spent, cpu = cpu_clock(), [], []
+    similar(Paper.objects.values_list("pk", flat=True)[0], now=NOW)
     for pk in dice.sample(list(Paper.objects.values_list("pk", flat=True)), 100):
         begun, used = time.perf_counter(), clock()
         similar(pk, now=NOW)
@@ -152,19 +162,50 @@ def similarity(data: Path, *, seed: int) -> dict[str, float]:
     return {"ndcg": mean(map(mean, gains.values())), **_milliseconds(spent, cpu)}
 
 
+def _whitened(titles: Sequence[str], model: OnnxModel) -> Floats:
+    vectors = model.embed(titles)
+    return DayVectors(vectors, Space.of(vectors)).whitened
+
+
+def store_vectors(model: OnnxModel) -> None:
+    """Store the vectors of all titles, as a model that serves has them."""
+    papers = list(Paper.objects.values_list("pk", "title"))
+    vectors = model.embed([title for _, title in papers])
+    space = Space.of(vectors[-10_000:])
+    row = VectorModel.objects.create(
+        name=model.name,
+        dimension=vectors.shape[1],
+        serving=True,
+        made_at=NOW,
+        space_made_at=NOW,
+        space=np.concatenate([space.mean, space.whitening.ravel()]).astype("<f4").tobytes(),
+    )
+    TitleVector.objects.bulk_create(
+        [
+            TitleVector(paper_id=pk, model=row, vector=vector.astype("<f2").tobytes())
+            for (pk, _), vector in zip(papers, vectors, strict=True)
+        ],
+        batch_size=SLICE,
+    )
+
+
 def _lines(path: Path) -> list[dict[str, Any]]:
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 
-def main(data: str, count: str, seed: str, with_old: str) -> None:
+def main(data: str, count: str, seed: str, with_old: str, folder: str) -> None:
     begun = time.perf_counter()
     papers = recorded(Path(data), min(int(count), 20_000))
     items = known_items(papers, seed=int(seed))
     papers += list(invented(papers, int(count) - len(papers), seed=int(seed)))
     figures: dict[str, Any] = {"papers": len(papers), "read_seconds": time.perf_counter() - begun}
     figures |= fill(papers)
-    figures["similar"] = similarity(Path(data), seed=int(seed))
+    model = OnnxModel(Path(folder)) if folder else None
+    if model:
+        settings.SEMANTIC_MODEL = folder
+        store_vectors(model)
+    figures["similar"] = similarity(Path(data), seed=int(seed), model=model)
     finders: dict[str, Callable[[str], Sequence[int]]] = {"new": lambda typed: search(typed, now=NOW).papers}
     if with_old == "old":
         finders["old"] = lambda typed: search_by_like.search(typed, now=NOW).papers
@@ -176,4 +217,4 @@ def main(data: str, count: str, seed: str, with_old: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:5])
+    main(*sys.argv[1:6])

@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
-from digest.models import CuratorPick, Paper
-from digest.search import similar
+from digest.models import CuratorPick, Paper, TitleVector, VectorModel
+from digest.ranking.meaning import Space
+from digest.search import meaning, similar
 from digest.search.likeness import Text, likeness
+from digest.search.meaning import TitleMeanings, octets_of
 from tests.support.factories import NOON, entry, feed
 
 LATER = NOON + timedelta(days=1)
@@ -22,6 +25,11 @@ PAPERS = {
     "Robots that paint with soft hands": "Painting by robots.",
     "Salt": "It is white.",
 }
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meaning, "_kept", None)  # the databases of two tests have the same numbers
 
 
 @pytest.fixture
@@ -64,3 +72,87 @@ def test_likeness_is_a_cosine() -> None:
     assert 0 < less < 1
     assert nothing == 0
     assert likeness(none, [text], {}, 100) == [0]
+
+
+# --- with vectors of titles ------------------------------------------------------------------------------------------
+
+
+def serve_vectors(settings: Any, papers: dict[str, int], **vectors: list[float]) -> VectorModel:
+    """Store vectors of three numbers for the titles that begin with these words, as a model that serves has them."""
+    settings.EMBEDDING_URL = "http://127.0.0.1:9/v1"
+    model = VectorModel.objects.create(
+        name="a model",
+        dimension=3,
+        serving=True,
+        made_at=NOON,
+        space_made_at=NOON,
+        space=np.concatenate([np.zeros(3), np.eye(3).ravel()]).astype("<f4").tobytes(),
+    )
+    add_vectors(model, papers, **vectors)
+    return model
+
+
+def add_vectors(model: VectorModel, papers: dict[str, int], **vectors: list[float]) -> None:
+    for word, vector in vectors.items():
+        (paper,) = (pk for title, pk in papers.items() if title.startswith(word))
+        stored = np.array(vector, "<f2").tobytes()
+        TitleVector.objects.create(paper_id=paper, model=model, vector=stored)
+
+
+def test_titles_that_mean_the_same_are_similar_though_their_words_differ(papers: dict[str, int], settings: Any) -> None:
+    tides, currents, knitting, painting, salt = (papers[title] for title in PAPERS)
+    before = similar(tides, now=LATER), similar(knitting, now=LATER)
+    model = serve_vectors(settings, papers, Salt=[1, 0, 0], Tides=[0.9, 0.1, 0], Knitting=[0, 0, 1])
+    assert similar(salt, now=LATER) == (tides,)
+    assert similar(tides, now=LATER) == (*before[0], salt)
+    # its vector is like no other: the words decide as before
+    assert similar(knitting, now=LATER) == before[1]
+    # a title that gets its vector later is found then, one without stays
+    add_vectors(model, papers, Robots=[1, 0, 0])
+    assert similar(salt, now=LATER) == (painting, tides)
+    assert similar(currents, now=LATER)[0] == tides
+
+
+def test_another_model_takes_the_place_of_what_was_kept(papers: dict[str, int], settings: Any) -> None:
+    tides, _, knitting, _, salt = (papers[title] for title in PAPERS)
+    serve_vectors(settings, papers, Salt=[1, 0, 0], Tides=[1, 0, 0], Knitting=[0, 1, 0])
+    assert similar(salt, now=LATER) == (tides,)
+    VectorModel.objects.all().delete()
+    assert similar(salt, now=LATER) == ()
+    later = serve_vectors(settings, papers, Salt=[1, 0, 0], Tides=[0, 1, 0], Knitting=[1, 0, 0])
+    VectorModel.objects.filter(pk=later.pk).update(space_made_at=LATER)
+    assert similar(salt, now=LATER) == (knitting,)
+
+
+def test_vectors_let_no_paper_in_that_may_not_be_shown(papers: dict[str, int], settings: Any) -> None:
+    tides, *_, salt = (papers[title] for title in PAPERS)
+    serve_vectors(settings, papers, Salt=[1, 0, 0], Tides=[1, 0, 0])
+    CuratorPick.objects.create(paper_id=tides, edition_date=NOON.date(), verdict="hide")
+    assert similar(salt, now=LATER) == ()
+
+
+def test_a_vector_that_is_no_number_or_has_another_size_counts_as_none(papers: dict[str, int], settings: Any) -> None:
+    tides, *_, salt = (papers[title] for title in PAPERS)
+    serve_vectors(settings, papers, Salt=[1, 0, 0], Tides=[1, 0, 0], Robots=[], Currents=[1, 0])
+    assert similar(salt, now=LATER) == (tides,)
+
+
+def test_vectors_take_two_queries_more_once_they_are_known(
+    papers: dict[str, int], settings: Any, django_assert_num_queries: Any
+) -> None:
+    serve_vectors(settings, papers, Salt=[1, 0, 0], Tides=[1, 0, 0])
+    similar(papers["Salt"], now=LATER)
+    with django_assert_num_queries(8):
+        similar(papers["Tides of the northern seas"], now=LATER)
+
+
+def test_octets_keep_the_cosine_of_vectors_of_any_usual_size() -> None:
+    rows = np.random.default_rng(5).standard_normal((2000, 384)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    space = Space(np.zeros(384, np.float32), np.eye(384, dtype=np.float32))
+    kept = TitleMeanings((1, NOON), np.arange(2000), octets_of(rows, space), 0)
+    alike = kept.to(7)
+    assert alike is not None
+    assert alike.cosines == pytest.approx(rows @ rows[7], abs=0.02)
+    assert alike.first(1, least=0.9) == [7]
+    assert kept.to(2000) is None
