@@ -38,6 +38,10 @@ SHOWS = {
     "why": gettext_lazy("Reasons"),
 }
 WIDTHS = ("600", "375")
+LAYOUTS = {
+    Subscriber.Layout.COMPACT.value: gettext_lazy("Compact"),
+    Subscriber.Layout.FULL.value: gettext_lazy("Full, with abstracts"),
+}
 COLOURS = {"light": gettext_lazy("Light"), "dark": gettext_lazy("Dark")}
 TASTE = ("topics", "keywords", "authors", "categories", "muted", "muted_authors", "muted_categories", "muted_topics")
 MAY_SEND = {Role.CURATOR, Role.SENDER}
@@ -72,6 +76,7 @@ def preview(request: HttpRequest) -> HttpResponse:
         "query": _query(request.GET),
         "examples": examples(real=_may_see_readers(request)),
         "texts": [name for name in TASTE if "topics" not in name],
+        "layouts": LAYOUTS.items(),
         "source": draft.octets.decode("ascii", "replace") if draft and show == "source" else "",
         "most_octets": HTML_BYTES,
         "addresses": addresses,
@@ -178,7 +183,7 @@ def _query(query: QueryDict) -> str:
         for name in TASTE:
             if values := [str(value) for value in query.getlist(name) if str(value).strip()]:
                 kept.setlist(name, values)
-        for name in ("max_papers", "hype"):
+        for name in ("max_papers", "hype", "layout"):
             kept[name] = str(query.get(name, ""))
     return kept.urlencode()
 

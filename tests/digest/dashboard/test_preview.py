@@ -99,6 +99,18 @@ def test_a_made_up_taste_is_shown_and_what_is_wrong_in_it_is_left_out(dashboard:
     assert "Shown as a first digest." in said
 
 
+def test_a_made_up_taste_may_ask_for_the_full_mail(dashboard: Client, ada: Subscriber) -> None:
+    query, shown = "taste=1&max_papers=10&hype=50&layout=", {}
+    for layout in ("compact", "full"):
+        page = dashboard.get(f"/dashboard/preview?{query}{layout}").content.decode()
+        assert f'<option value="{layout}" selected>' in page
+        assert f"layout={layout}&amp;colours=light" in page  # in the frame too
+        shown[layout] = dashboard.get(f"/dashboard/preview/mail?{query}{layout}").content.decode()
+    said = text_of(dashboard.get(f"/dashboard/preview?{query}neither"))
+    assert "Choose “compact” or “full”." in said
+    assert ["&nbsp;cs.RO Robotics&nbsp;" in html for html in shown.values()] == [False, True]
+
+
 def test_whoever_is_not_there_is_a_sentence(dashboard: Client) -> None:
     for number in ("nobody", "%00", "x" * 500):
         answer = dashboard.get(f"/dashboard/preview?reader={number}")
@@ -249,7 +261,7 @@ def test_it_takes_as_many_queries_for_many_readers_as_for_one(
     dashboard.get(f"/dashboard/preview?reader={ada.public_id}")  # the week's papers are laid ready
     assert Edition.objects.count() == 2
     assert Paper.objects.count() == 2 + readers
-    with django_assert_num_queries(25):
+    with django_assert_num_queries(26):
         dashboard.get(f"/dashboard/preview?reader={ada.public_id}")
 
 
