@@ -33,6 +33,7 @@ class PageCard:
     path: str
     byline: str = ""  # instead of the card's
     abstract: str
+    excerpt: str = ""  # shown instead of the start of an abstract that is folded
     categories: tuple[tuple[str, str], ...]
     score: float | None
     why: str

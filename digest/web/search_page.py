@@ -21,9 +21,9 @@ from digest.compose.card import NAME_LENGTH, Card
 from digest.compose.phrases import shorten
 from digest.models import EditionPaper, Paper, Source
 from digest.search import Filters, Kind
-from digest.search.marks import pieces
+from digest.search.marks import excerpt, pieces
 from digest.search.query import LONGEST, MOST_WORDS, Query
-from digest.web.cards import PageCard, page_cards, path_of
+from digest.web.cards import FOLDED, PageCard, page_cards, path_of
 from digest.web.expensive import expensive
 from subscriptions.mail.rendering import one_line
 from subscriptions.models import Topic
@@ -130,6 +130,7 @@ def _marked(one: PageCard, query: Query, authors: Sequence[str]) -> PageCard:
         card=replace(card, title=_mark(card.title, query)),
         byline=_mark(_byline(card, query, authors), query),
         abstract=_mark(one.abstract, query),
+        excerpt=_mark(excerpt(one.abstract, query, limit=FOLDED), query) if one.is_folded else "",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -39,6 +40,41 @@ def test_words_that_were_asked_for_are_marked_in_title_names_and_abstract() -> N
     assert "<mark>Colour</mark> &amp; <mark>robots</mark>" in html
     assert "A <mark>robot</mark> &amp; its <mark>colors</mark>." in html
     assert "Ada <mark>Robot</mark>" in html
+
+
+OPENING = "Cloth is soft and folds in many ways, and nobody agrees how many there are. " * 4
+LONG = (
+    "It has "
+    + "many parts that follow one another, " * 12
+    + "at last a gripper, "
+    + "and more parts, " * 12
+    + "an end."
+)
+
+
+@pytest.mark.parametrize(
+    ("abstract", "query", "shown"),
+    [
+        # the sentence with most of the words, and one with the word that it lacks, in their order
+        (
+            OPENING + "We learn a gripper. Then comes rain. Our gripper folds <b>towels</b> & sheets in seconds.",
+            "gripper towels learn",
+            "… We <mark>learn</mark> a <mark>gripper</mark>. … Our <mark>gripper</mark> folds <mark>towels</mark> &amp; ",
+        ),
+        (OPENING + LONG, "gripper", "another, at last a <mark>gripper</mark>, and more parts, "),
+        # the start has as many
+        (OPENING + "Cloth again.", "cloth", ""),
+        (OPENING + "The end.", "paper", ""),
+        ("A gripper.", "gripper", ""),
+    ],
+)
+def test_the_sentences_that_have_the_words_are_shown_of_a_long_abstract(abstract: str, query: str, shown: str) -> None:
+    publish(entry(1, title="A paper", abstract=abstract))
+    html = ask(q=query)
+    found = re.findall(r'<p class="excerpt" dir="auto">(.*)</p>', html)
+    assert [shown in part for part in found] == [True] * bool(shown)
+    assert all(len(re.sub("<[^>]+>", "", part)) < 300 for part in found)
+    assert '<p class="abstract" dir="auto">' in html  # the whole abstract, to unfold
 
 
 def test_an_author_whom_the_line_of_authors_leaves_out_is_shown_if_asked_for() -> None:
