@@ -47,7 +47,7 @@ TOLERANCE = 0.01  # a figure this far below the least is still accepted
 
 FIRST, FEWEST = 5, 10  # a pool of fewer papers says little about its first five
 OURS, LEAST_OVERLAP = "trending_scores", 0.77  # on two-day pools
-_HOUR = timedelta(hours=1)
+HOUR = timedelta(hours=1)
 
 Embed = Callable[[list[str]], NDArray[np.float32]]
 """Returns a vector for each text."""
@@ -305,7 +305,7 @@ def evaluate_trending(folder: Path) -> tuple[list[Overlap], int, int]:
     """The trending table, and the number of one-day and of two-day pools. Raises DataUnreadable."""
     one_day, two_days = pools(folder)
     scores: dict[str, Callable[[Pool], float]] = {
-        OURS: lambda pool: overlap(_ours(pool), pool),
+        OURS: lambda pool: overlap(by_product(pool), pool),
         "upvotes": lambda pool: overlap(_upvotes(pool), pool),
         "Hacker News": lambda pool: overlap(_hacker_news(pool), pool),
         "random": lambda pool: FIRST / len(pool.readings),
@@ -319,6 +319,26 @@ def evaluate_trending(folder: Path) -> tuple[list[Overlap], int, int]:
 
 def pools(folder: Path) -> tuple[list[Pool], list[Pool]]:
     """The one-day (A) and two-day (B) pools of at least 10 papers, each paper listed with its hour and read later."""
+    days, later = recorded_votes(folder)
+    one_day, two_days = [], []
+    for day, morning in sorted(days.items()):
+        now = max(reading.seen_at for reading in morning)
+        one_day.append(pool_of(now, morning, later))
+        midnight = [
+            replace(reading, seen_at=at, points=votes)
+            for reading in days.get(day - timedelta(days=1), ())
+            for at, votes, feed in later[str(reading.paper)]
+            if feed == "daily" and timedelta(0) <= at - datetime(day.year, day.month, day.day, tzinfo=UTC) < HOUR
+        ]
+        if midnight:
+            two_days.append(pool_of(now, morning + midnight, later))
+    return [pool for pool in one_day if len(pool.readings) >= FEWEST], [
+        pool for pool in two_days if len(pool.readings) >= FEWEST
+    ]
+
+
+def recorded_votes(folder: Path) -> tuple[dict[date, list[Reading]], dict[str, list[tuple[datetime, int, str]]]]:
+    """The readings in the morning by day, and the later votes by paper, with time and feed."""
     later: dict[str, list[tuple[datetime, int, str]]] = defaultdict(list)
     for reading in _lines(folder / "later_upvotes.jsonl.gz"):
         for paper, votes in reading["upvotes"].items():
@@ -335,21 +355,7 @@ def pools(folder: Path) -> tuple[list[Pool], list[Pool]]:
                     points=paper["upvotes"],
                 )
             )
-    one_day, two_days = [], []
-    for day, morning in sorted(days.items()):
-        now = max(reading.seen_at for reading in morning)
-        one_day.append(_pool(now, morning, later))
-        midnight = [
-            replace(reading, seen_at=at, points=votes)
-            for reading in days.get(day - timedelta(days=1), ())
-            for at, votes, feed in later[str(reading.paper)]
-            if feed == "daily" and timedelta(0) <= at - datetime(day.year, day.month, day.day, tzinfo=UTC) < _HOUR
-        ]
-        if midnight:
-            two_days.append(_pool(now, morning + midnight, later))
-    return [pool for pool in one_day if len(pool.readings) >= FEWEST], [
-        pool for pool in two_days if len(pool.readings) >= FEWEST
-    ]
+    return days, later
 
 
 def overlap(scores: NDArray[np.float64], pool: Pool) -> float:
@@ -359,7 +365,7 @@ def overlap(scores: NDArray[np.float64], pool: Pool) -> float:
     return len(set(true) & set(found)) / FIRST
 
 
-def _pool(now: datetime, readings: list[Reading], later: dict[str, list[tuple[datetime, int, str]]]) -> Pool:
+def pool_of(now: datetime, readings: list[Reading], later: dict[str, list[tuple[datetime, int, str]]]) -> Pool:
     most = [
         (reading, max((votes for at, votes, _ in later[str(reading.paper)] if at > now), default=None))
         for reading in readings
@@ -368,7 +374,7 @@ def _pool(now: datetime, readings: list[Reading], later: dict[str, list[tuple[da
     return Pool(now, tuple(reading for reading, _ in known), tuple(votes for _, votes in known))
 
 
-def _ours(pool: Pool) -> NDArray[np.float64]:
+def by_product(pool: Pool) -> NDArray[np.float64]:
     return trending_scores([reading.paper for reading in pool.readings], pool.readings, now=pool.now).score
 
 
@@ -377,7 +383,7 @@ def _upvotes(pool: Pool) -> NDArray[np.float64]:
 
 
 def _hacker_news(pool: Pool) -> NDArray[np.float64]:
-    hours = np.array([(pool.now - (reading.listed_at or pool.now)) / _HOUR for reading in pool.readings])
+    hours = np.array([(pool.now - (reading.listed_at or pool.now)) / HOUR for reading in pool.readings])
     score: NDArray[np.float64] = (_upvotes(pool) - 1) / (np.maximum(hours, 0) + 2) ** 1.8
     return score
 

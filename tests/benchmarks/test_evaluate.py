@@ -12,6 +12,7 @@ import pytest
 from tests.benchmarks import evaluate
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.evaluate import DataUnreadable, evaluate_ranking, evaluate_trending, ndcg, sets
+from tests.benchmarks.reading_hours import evaluate_reading_hours
 
 
 def write(path: Path, rows: list[dict]) -> None:
@@ -125,3 +126,11 @@ def test_on_recorded_votes_we_keep_to_the_accepted_overlap(data: Path) -> None:
     assert min(one_day, two_days) > 100
     assert by_name[evaluate.OURS].two_days >= evaluate.LEAST_OVERLAP
     assert by_name[evaluate.OURS].two_days > by_name["upvotes"].two_days > by_name["random"].two_days
+
+
+@pytest.mark.slow
+def test_a_later_reading_of_votes_finds_more_of_the_papers_that_have_most_in_the_end(data: Path) -> None:
+    morning, midnight = evaluate_reading_hours(data / "hf_daily")
+    assert morning.days == midnight.days
+    assert midnight.one_day > morning.one_day
+    assert midnight.two_days > morning.two_days
