@@ -80,7 +80,7 @@ MEANINGS = {
         _("It needs more time or memory than a feed may take. It is asked again, later each time; switch it off."),
     ),
     ErrorKind.NOT_STORED: Meaning(
-        _("It could not be stored; the log says why"),
+        _("Not all of it could be stored; the log says why"),
         _("This is a fault of ours: show the service’s log to whoever runs it."),
     ),
     ErrorKind.OTHER: Meaning(_("It failed"), UNREADABLE),

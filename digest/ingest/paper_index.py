@@ -82,6 +82,7 @@ class PaperIndex:
             for change in PaperChange.objects.filter(paper__in=some):
                 known[change.paper_id].changes.append(change)
         self.works = list(known.values())
+        self.joined: set[int] = set()  # ids of papers that are deleted, since they are one of the others
         self._new_names: list[str] = []
         self._new_changes: list[PaperChange] = []
 
@@ -173,6 +174,7 @@ class PaperIndex:
             best.names.extend(other.names)
             self.works.remove(other)
             if not other.is_new:
+                self.joined.add(other.paper.pk)
                 names = [name for name in all_names(entry, self._source.pk) if self._by_name.get(name) is best]
                 merge_rows(best.paper, other.paper, names=names, source=self._source, now=self._now)
         return best

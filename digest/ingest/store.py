@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import logging
 import operator
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from digest import text
 from digest.ingest import freshness, parsers
@@ -23,6 +24,7 @@ from digest.ingest.paper_index import PaperIndex, Work, slices
 from digest.ingest.parsers import MAX_BYTES, Feed, Refused, SourceUnreadable, arxiv_api, arxiv_rss
 from digest.ingest.parsers.dates import not_ahead
 from digest.ingest.parsers.feed import shorten_text
+from digest.ingest.parsers.notices import Notice
 from digest.ingest.source_summaries import store_summaries
 from digest.ingest.tag import SLICE
 from digest.models import PaperChange, Sighting, Source
@@ -31,9 +33,17 @@ from digest.source_errors import ErrorKind
 logger = logging.getLogger(__name__)
 
 
+# Of one transaction: SQLite is locked for as long as it takes (`./run bench storing` measures that).
+PAPERS_AT_ONCE = 100
+CHARACTERS_AT_ONCE = 250_000  # of abstracts, of which the last may exceed it
+NOTICES_AT_ONCE = 50
+# Seconds between two transactions on SQLite. A connection that waits for its lock asks every 100 ms, and nobody queues.
+PAUSE = 0.12
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Counts of one reading of a source; ``error_kind`` says why nothing came, ``error`` is its detail."""
+    """Counts of one reading of a source; ``error_kind`` says why not all came, ``error`` is its detail."""
 
     source: str
     expected: int | None = None
@@ -58,6 +68,27 @@ class Reading:
             "announced_on": self.announced_on and self.announced_on.isoformat(),
             "refused": dict(Counter(refused.why for refused in self.refused)),
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """Ids of the papers that were stored so far, and what is to be told of them."""
+
+    papers: Set[int] = frozenset()
+    new: Set[int] = frozenset()
+    changed: Set[int] = frozenset()
+    joined: Set[int] = frozenset()  # to other papers, and deleted
+    refused: tuple[Refused, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def and_also(self, slice_: Stored) -> Stored:
+        return Stored(
+            papers=(self.papers | slice_.papers) - slice_.joined,
+            new=(self.new | slice_.new) - slice_.joined,
+            changed=(self.changed | slice_.changed) - slice_.joined,
+            refused=(*self.refused, *slice_.refused),
+            notes=(*self.notes, *slice_.notes),
+        )
 
 
 def read_file(path: Path, *, parse: Callable[[bytes], Feed] = parsers.read) -> Feed:
@@ -86,11 +117,7 @@ def store_files(feeds: Mapping[str, Feed | SourceUnreadable], *, now: datetime) 
             yield note_failure(source, feed.kind, detail=feed.detail, now=now)
             continue
         source = source_named_in(feed, name)
-        try:
-            yield store(source, feed, now=now)
-        except Exception:  # nothing of this one is stored; the others go on
-            logger.exception("What %s showed could not be stored", source.name)
-            yield note_failure(source, ErrorKind.NOT_STORED, now=now)
+        yield store(source, feed, now=now)
 
 
 def source_named_in(feed: Feed, file_name: str) -> Source:
@@ -102,45 +129,114 @@ def source_named_in(feed: Feed, file_name: str) -> Source:
 
 
 def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
-    """Store what a source showed at ``now``; all of it or, when the database fails, nothing."""
+    """Store what a source showed at ``now``, a slice a transaction, so that others can write between them.
+
+    Where a slice fails, what those before it stored stays, the source's row says how much that is, and the next reading
+    stores the rest. Raises OperationalError or InterfaceError where the database is gone; the row says the same then.
+    """
     feed = freshness.as_announced(source, not_ahead(feed, now), now=now)
     shown = feed.entries
     if not is_of_kind(source, feed.kind, VOTING_KINDS):
         shown = tuple(dataclasses.replace(entry, points=None, summary="", project="") for entry in shown)
     entries, refused = clean_entries(shown)
-    with transaction.atomic():
-        # one store at a time, or two sources that show one new work at once would both make it
-        Source.objects.order_by("pk").select_for_update().first()
-        index = PaperIndex(source, entries, kind=feed.kind, now=now)
-        for entry in entries:
-            if not index.upsert(entry):
-                refused.append(Refused(what=entry.identifiers[0], why="withdrawn, and not known here"))
-        index.save()
-        _write_sightings(source, [work for work in index.works if work.entry], now=now)
-        store_summaries(index.works, now=now)
-        noticed = apply_notices(source, feed.kind, feed.notices, now=now)
-        reading = Reading(
-            source=source.name,
-            expected=feed.expected,
-            stored=sum(work.entry is not None for work in index.works),
-            new=sum(work.is_new for work in index.works),
-            updated=len(
-                {work.paper.pk for work in index.works if work.is_changed and not work.is_new}
-                | {change.paper_id for change in noticed if change.state == PaperChange.State.APPLIED}
-            ),
-            announced_on=feed.announced_on,
-            refused=(*feed.refused, *refused),
-            notes=(*feed.notes, *_noticed_in_words(noticed)),
-        )
-        Source.objects.filter(pk=source.pk).update(
-            last_success_at=now,
-            failures=0,
-            last_error_kind="",
-            last_error="",
-            last_reading=_added_up(source, feed, reading, now),
-            days_read=freshness.days_read(source, feed),
-        )
-    return reading
+    steps = _steps(entries, feed.notices)
+    done = Stored(refused=(*feed.refused, *refused), notes=feed.notes)
+    try:
+        for left in reversed(range(len(steps))):
+            with transaction.atomic():
+                # one store at a time, or two sources that show one new work at once would both make it
+                Source.objects.order_by("pk").select_for_update().first()
+                stored = done.and_also(_store_slice(source, feed.kind, *steps[-1 - left], now=now))
+                row = _row_in_part(source, stored, len(entries)) if left else _row(source, feed, stored, now=now)
+                Source.objects.filter(pk=source.pk).update(**row)
+            done = stored
+            if left and connection.vendor == "sqlite":
+                time.sleep(PAUSE)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("What %s showed could not be stored", source.name)
+        detail = _in_part(done, len(entries)) if done.papers else ""
+        counts = {"expected": feed.expected, "stored": len(done.papers)}
+        return note_failure(source, ErrorKind.NOT_STORED, now=now, detail=detail, **counts)
+    return _reading(source, feed, done)
+
+
+def _steps(entries: Sequence[Entry], notices: Sequence[Notice]) -> Sequence[tuple[Sequence[Entry], Sequence[Notice]]]:
+    """Return what each transaction stores, at least one; the notices last, since they may name papers before them."""
+    told = [notices[start : start + NOTICES_AT_ONCE] for start in range(0, len(notices), NOTICES_AT_ONCE)]
+    return [*((some, ()) for some in _entry_slices(entries)), *(((), some) for some in told)] or [((), ())]
+
+
+def _entry_slices(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    start = characters = 0
+    for end, entry in enumerate(entries, 1):
+        characters += len(entry.abstract)
+        if end - start == PAPERS_AT_ONCE or characters >= CHARACTERS_AT_ONCE or end == len(entries):
+            yield entries[start:end]
+            start, characters = end, 0
+
+
+def _store_slice(
+    source: Source, kind: str, entries: Sequence[Entry], notices: Sequence[Notice], *, now: datetime
+) -> Stored:
+    index = PaperIndex(source, entries, kind=kind, now=now)
+    refused = [entry for entry in entries if not index.upsert(entry)]
+    index.save()
+    shown = [work for work in index.works if work.entry]
+    _write_sightings(source, shown, now=now)
+    store_summaries(index.works, now=now)
+    noticed = apply_notices(source, kind, notices, now=now)
+    return Stored(
+        papers={work.paper.pk for work in shown},
+        new={work.paper.pk for work in index.works if work.is_new},
+        changed={work.paper.pk for work in index.works if work.is_changed}
+        | {change.paper_id for change in noticed if change.state == PaperChange.State.APPLIED},
+        joined=index.joined,
+        refused=tuple(Refused(what=entry.identifiers[0], why="withdrawn, and not known here") for entry in refused),
+        notes=tuple(_noticed_in_words(noticed)),
+    )
+
+
+def _reading(source: Source, feed: Feed, stored: Stored) -> Reading:
+    return Reading(
+        source=source.name,
+        expected=feed.expected,
+        stored=len(stored.papers),
+        new=len(stored.new),
+        updated=len(stored.changed - stored.new),
+        announced_on=feed.announced_on,
+        refused=stored.refused,
+        notes=stored.notes,
+    )
+
+
+def _row(source: Source, feed: Feed, stored: Stored, *, now: datetime) -> dict[str, Any]:
+    """Return what the source's row says once all is stored."""
+    return {
+        "last_success_at": now,
+        "failures": 0,
+        "last_error_kind": "",
+        "last_error": "",
+        "last_reading": _added_up(source, feed, _reading(source, feed, stored), now),
+        "days_read": freshness.days_read(source, feed),
+    }
+
+
+def _row_in_part(source: Source, stored: Stored, total: int) -> dict[str, Any]:
+    """Return what the source's row says until all is stored, also if this process ends before.
+
+    The last reading stays the one before: an edition that waits for this source must not take a part for its day.
+    """
+    return {
+        "failures": source.failures + 1,
+        "last_error_kind": ErrorKind.NOT_STORED,
+        "last_error": _in_part(stored, total),
+    }
+
+
+def _in_part(stored: Stored, total: int) -> str:
+    return f"{len(stored.papers):,} of {total:,} papers are stored, the others come with the next reading"
 
 
 def _noticed_in_words(noticed: Iterable[PaperChange]) -> Iterator[str]:
@@ -159,8 +255,9 @@ def _added_up(source: Source, feed: Feed, reading: Reading, now: datetime) -> di
     """
     before, kept = source.last_reading, reading.as_json(now)
     is_fill = (source.kind, feed.kind) == (arxiv_rss.KIND, arxiv_api.KIND)
-    if is_fill and (before.get("announced_on") or "") > (kept["announced_on"] or ""):
-        return before
+    good = good_reading(source)
+    if is_fill and (good.get("announced_on") or "") > (kept["announced_on"] or ""):
+        return good
     kept["pages"] = [feed.offset]
     if before.get("at") != kept["at"] or before.get("error_kind"):
         return kept
@@ -177,9 +274,13 @@ def _added_up(source: Source, feed: Feed, reading: Reading, now: datetime) -> di
     return kept
 
 
-def note_failure(source: Source, kind: ErrorKind, *, now: datetime, detail: str = "") -> Reading:
-    """Write on the source's row why nothing came; what was stored before stays, and so does the last good reading."""
-    reading = Reading(source=source.name, error_kind=kind, error=detail, host=source.host)
+def note_failure(
+    source: Source, kind: ErrorKind, *, now: datetime, detail: str = "", expected: int | None = None, stored: int = 0
+) -> Reading:
+    """Write on the source's row why not all came; what was stored before stays, and so does the last good reading."""
+    reading = Reading(
+        source=source.name, expected=expected, stored=stored, error_kind=kind, error=detail, host=source.host
+    )
     Source.objects.filter(pk=source.pk).update(
         failures=source.failures + 1,
         last_error_kind=kind,

@@ -18,6 +18,7 @@ PARTS = {
     "memory": "how much private memory a worker and a web process hold, step by step, with a full archive",
     "ranking": "how well the ranking finds what recorded readers saved, beside a plain BM25",
     "search": "how well and how fast search finds known papers on both databases, beside the old search",
+    "storing": "how long storing the largest body keeps SQLite locked for others",
     "trending": "how well the morning's trending score finds the papers that have most votes later",
     "text": "how much raw TeX is left in cleaned titles and abstracts, and which words were lost",
     "topics": "how well the default topics file papers that two people labelled, beside the earlier rules",

@@ -185,6 +185,15 @@ def test_what_was_stored_stays_when_a_source_fails_later() -> None:
     assert Paper.objects.count() == 1
 
 
+def test_a_missed_day_filled_in_after_a_failure_leaves_the_newer_reading() -> None:
+    stored(entry(1), announced_on=NOON.date())
+    good = source().last_reading
+    store.note_failure(source(), ErrorKind.NOT_STORED, now=NOON)
+    missed = feed(entry(2), kind="arxiv_api", announced_on=NOON.date() - timedelta(days=3))
+    store.store(source(), missed, now=NOON + timedelta(hours=1))
+    assert (source().last_reading, source().failures) == (good, 0)
+
+
 def test_files_are_read_or_refused_with_the_reason(tmp_path: Path) -> None:
     with unreadable(ErrorKind.FILE_UNREADABLE, detail="no such file"):
         store.read_file(tmp_path / "nothing.xml")
@@ -204,9 +213,9 @@ def test_the_recorded_day_of_two_sources_is_27_papers_with_two_sightings_each(da
     assert [paper.sightings.count() for paper in Paper.objects.all()] == [2] * 27
 
 
-def test_storing_takes_a_fixed_number_of_queries(django_assert_max_num_queries: Any) -> None:
+def test_storing_a_slice_takes_a_fixed_number_of_queries(django_assert_max_num_queries: Any) -> None:
     topic("Statistics", categories=["stat"])
-    papers = [entry(number) for number in range(1, 401)]
+    papers = [entry(number) for number in range(1, store.PAPERS_AT_ONCE + 1)]
     # papers, names and sightings go in several statements each: SQLite takes 999 values in one
     with django_assert_max_num_queries(28):
         stored(*papers)
