@@ -242,7 +242,7 @@ def _known(profiles: Profiles, day: DayGrams) -> tuple[Ints, Floats, Ints]:
         return np.empty(0, np.int32), np.empty(0, np.float32), np.zeros(len(profiles) + 1, np.int32)
     # the smaller its numbers, the more of the table stays in the processor's cache
     number = np.uint16 if len(day.codes) <= 1 << 16 else np.int32
-    table = np.zeros(1 << _TABLE, number)
+    table: NDArray[np.integer] = np.zeros(1 << _TABLE, number)
     table[day.codes >> _REST] = np.arange(len(day.codes), dtype=number)
     columns = table.take((profiles.grams >> _REST).astype(np.intp))
     known = np.flatnonzero(day.codes.take(columns) == profiles.grams)
