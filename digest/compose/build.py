@@ -14,7 +14,7 @@ from typing import NamedTuple
 from digest.compose.card import NAME_LENGTH, Card, date_in_words
 from digest.compose.letter import Letter
 from digest.compose.phrases import join_words, plural, shorten
-from digest.compose.reasons import note_among, reason_in_words
+from digest.compose.reasons import TERMS, note_among, reason_in_words
 from subscriptions.mail.rendering import one_line
 
 SUBJECT_LENGTH = 78
@@ -55,7 +55,7 @@ class Sender:
 
 
 class Item(NamedTuple):
-    """One paper of a digest: its number in the mail (from 1), its card, its reason, and a curator's note if picked."""
+    """One paper of a digest: its number in the mail (from 1), card, reason (or ""), and a curator's note if picked."""
 
     number: int
     card: Card
@@ -174,7 +174,7 @@ def compose(
     is_voted = any(item.card.facts for item in papers)
     return Digest(
         subject=subject or subject_line(issue_date, titles),
-        preheader=_preheader(titles[1:]) if titles[1:] else shorten(papers[0].why, PREHEADER_LENGTH),
+        preheader=_preheader(titles[1:]) if titles[1:] else shorten(papers[0].why or TERMS["pick"], PREHEADER_LENGTH),
         date_line=f"{issue_date:%A}, {_day(issue_date)}",
         overview=_overview(
             arrived, matched, len(papers) - picked, picked, asked=bool(reader.asked_for), voted=is_voted

@@ -48,8 +48,8 @@ def reason_in_words(reasons: str, counts: str = "") -> str:
     """Return the reasons in one line: ``Topic: Robotics · Trending: 73 upvotes on Hugging Face``.
 
     ``reasons`` has a line for each (:func:`digest.record.as_line`); those of a kind not in TOLD are left out.
-    ``counts`` are the card's, which come last where they are no reason. Never empty: without a reason the paper is on
-    today's list. A pick says so only where it has no other reason: the heading above the picks says it of all.
+    ``counts`` are the card's, which come last where they are no reason. Without a reason the paper is on today's list.
+    Empty for a pick without another reason: the heading above the picks says it of all.
     """
     labels: dict[str, list[str]] = {}
     for line in reasons.split("\n"):
@@ -66,7 +66,7 @@ def reason_in_words(reasons: str, counts: str = "") -> str:
         parts.append(f"Trending: {counts}" if counts else "Trending")
     elif counts:
         parts.append(counts)
-    return " · ".join(parts) or ("Picked by the editors" if "pick" in labels else "On today’s list of new papers")
+    return " · ".join(parts) or ("" if "pick" in labels else "On today’s list of new papers")
 
 
 def note_among(reasons: str) -> str | None:

@@ -107,19 +107,19 @@ class TemplateCache:
 
     def _paper(self, item: Item, look: Look, links: bool) -> Paper:
         lead = item.number == 1
-        key = (id(item.card), item.note, item.is_pick, look, lead, links)
+        key = (id(item.card), bool(item.why), item.note, item.is_pick, look, lead, links)
         if key not in self._papers:
             self._cards.append(item.card)
             model = SimpleNamespace(
                 number=Placeholder("number"),
-                why=Placeholder("why"),
+                why=Placeholder("why") if item.why else "",
                 card=item.card,
                 note=item.note,
                 is_pick=item.is_pick,
             )
             say_url = Placeholder("say_url") if links else ""
             text, html = _prepared("paper", "paper", item=model, look=look, lead=lead, say_url=say_url)
-            of_text, of_html = ((dict(part.holes)["number"], dict(part.holes)["why"]) for part in (text, html))
+            of_text, of_html = ((dict(part.holes)["number"], dict(part.holes).get("why", str)) for part in (text, html))
             self._papers[key] = Paper(text.around(PAPER_TEXT), html.around(PAPER_HTML), of_text, of_html)
         return self._papers[key]
 

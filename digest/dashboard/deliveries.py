@@ -21,7 +21,7 @@ from django.views.decorators.http import require_POST, require_safe
 from digest import charts
 from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import plural, shorten
-from digest.compose.reasons import Reason, reason_in_words, reasons_as_text, terms_in_words
+from digest.compose.reasons import TERMS, Reason, reason_in_words, reasons_as_text, terms_in_words
 from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role, roles_of
 from digest.dashboard.pages import page, staff_only
@@ -266,7 +266,7 @@ def chosen_for(row: Delivery) -> list[dict[str, Any]]:
         papers.append(
             {
                 "title": shorten(titles.get(paper_id, _("A deleted paper")), TITLE_LENGTH),
-                "why": reason_in_words(reasons_as_text(why)) if why else "",
+                "why": (reason_in_words(reasons_as_text(why)) or TERMS["pick"]) if why else "",
                 "terms": terms,
                 "score": sum(value for _, value in terms),
             }

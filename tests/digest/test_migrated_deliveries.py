@@ -17,7 +17,7 @@ import pytest
 
 from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import shorten
-from digest.compose.reasons import Reason, reason_in_words, reasons_as_text, terms_in_words
+from digest.compose.reasons import TERMS, Reason, reason_in_words, reasons_as_text, terms_in_words
 from digest.models import StatusReason
 from tests.support.services import Installation, empty_database
 
@@ -223,7 +223,7 @@ def test_the_export_has_codes_for_sentences_and_all_else_as_it_was(migrated: dic
 def test_papers_are_chosen_for_the_same_reasons(migrated: dict[str, Any]) -> None:
     # the frozen reasons, in words of today: those of 5de826d were longer
     assert of_each(migrated, "why") == {
-        number: [reason_in_words(reasons_as_text(why)) if why else "" for _, why in papers]
+        number: [(reason_in_words(reasons_as_text(why)) or TERMS["pick"]) if why else "" for _, why in papers]
         for number, papers in old_rows().items()
     }
     assert of_each(migrated, "also_trending") == said_of_each("also_trending")

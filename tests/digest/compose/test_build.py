@@ -86,6 +86,8 @@ def test_picks_come_first_with_their_note() -> None:
     assert "“Read section 4 first.”" in email.html
     assert "“Read section 4 first.”" in email.text
     assert "“”" not in email.html + email.text
+    # the heading says it of all
+    assert [part.count("Picked by the editors") for part in (email.html, email.text)] == [1, 1]
 
 
 def test_the_first_digest_says_what_to_expect_how_to_tune_it_and_how_to_leave() -> None:

@@ -20,7 +20,7 @@ from tests.support.digests import ROBOTICS, UPVOTES, a_card
         ([Reason("author", "Ingrid Solheim-Vargas", 2)], [], "Author: Ingrid Solheim-Vargas"),
         ([Reason("trending", "", 1)], [UPVOTES], "Trending: 73 upvotes on Hugging Face"),
         ([Reason("trending", "", 1)], [], "Trending"),
-        ([Reason("pick", "Read it.")], [], "Picked by the editors"),
+        ([Reason("pick", "Read it.")], [], ""),
         ([Reason("pick", "Read it."), Reason("topic", "Robotics")], [], "Topic: Robotics"),
         ([Reason("like", "", 0.4)], [], "Similar to papers you asked for more of"),
         (
