@@ -19,7 +19,7 @@ from digest.delivery.send import deliver_all
 from digest.delivery.sweep import reap
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
-from digest.models import Delivery, Provider
+from digest.models import Delivery, Paper, Provider
 from subscriptions.models import Subscriber
 from tests.support.factories import NOON, entry, feed, reader
 from tests.support.webhook_payloads import Mail, post_of, settings_of
@@ -57,6 +57,23 @@ def test_what_may_have_left_since_the_backup_is_not_sent_again_and_the_next_day_
     deliver_all(clock=lambda: NOON + 2 * DAY)
     assert sorted(message.to[0] for message in mail.outbox) == ["ada@example.org", "ben@example.org"]
     assert Delivery.objects.filter(status="accepted").count() == 2
+
+
+def test_papers_of_an_edition_that_was_lost_and_is_opened_again_before_do_not_come_a_second_time() -> None:
+    ada = reader("ada", send_hour=12)
+    with transaction.atomic():  # what happens between the backup and its restore
+        morning(NOON)
+        deliver_all(clock=lambda: NOON)
+        transaction.set_rollback(True)
+    restored_at = NOON + timedelta(hours=1)
+    publish(restored_at)
+    assert after_restore(restored_at) == RestoreResult(doubtful=0, passed=1)
+    throttle.resume(now=restored_at)
+    morning(NOON + DAY)
+    deliver_all(clock=lambda: NOON + DAY)
+    titles = [row.content.paper_ids for row in Delivery.objects.filter(subscriber=ada, status="accepted")]
+    assert titles == [[Paper.objects.latest("pk").pk]]
+    assert Paper.objects.count() == 2
 
 
 def test_an_event_tells_of_a_digest_that_left_after_the_backup(settings: Any) -> None:
