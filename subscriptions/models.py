@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.utils import timezone
 
@@ -217,12 +217,19 @@ class Preference(models.Model):
         return f"{self.stance} {self.kind}"
 
 
+# Read which of these hashes are of addresses that get no mail.
+BLOCKED = "SELECT address_hash FROM subscriptions_suppression WHERE lifted_at IS NULL AND address_hash IN ({hashes})"
+
+
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
     def blocked(self, subscribers: Iterable[Subscriber]) -> set[int]:
         """Return the ids of the readers with a suppressed address. One query."""
         hashes = {one: subscriber.pk for subscriber in subscribers for one in address_hashes(subscriber.email)}
-        active = self.filter(address_hash__in=hashes, lifted_at=None)
-        return {hashes[value] for value in active.values_list("address_hash", flat=True)}
+        if not hashes:
+            return set()
+        with connection.cursor() as cursor:  # as text: Django takes longer to write so many values than to ask
+            cursor.execute(BLOCKED.format(hashes=", ".join(["%s"] * len(hashes))), list(hashes))
+            return {hashes[value] for (value,) in cursor.fetchall()}
 
     def of(self, email: str) -> SuppressionQuerySet:
         """Return the records of this address, active or lifted: at most one for each key."""

@@ -24,22 +24,20 @@ LOST = (
 )
 
 
-def fault() -> str:
-    """Return why suppressed addresses cannot be recognised, or "". One query."""
+def fault(stored: set[str] | None = None) -> str:
+    """Return why suppressed addresses cannot be recognised, or "". One query, unless the ``stored`` ones are given."""
     if len(settings.SUPPRESSION_KEY) < SHORTEST:
         return EMPTY
-    return LOST if _known() - _ours() else ""
+    return LOST if (known() if stored is None else stored) - _ours() else ""
 
 
-def check() -> str:
-    """Return ``fault()``; store the fingerprint of a key at its first use. One query."""
-    if len(settings.SUPPRESSION_KEY) < SHORTEST:
-        return EMPTY
-    known = _known()
-    if known - _ours():
-        return LOST
-    if (fingerprint := _fingerprint(settings.SUPPRESSION_KEY)) not in known:
-        SuppressionKey.objects.get_or_create(fingerprint=fingerprint)
+def check(stored: set[str] | None = None) -> str:
+    """Return ``fault(stored)``; store the fingerprint of a key at its first use."""
+    stored = known() if stored is None else stored
+    if why := fault(stored):
+        return why
+    if (fingerprint := _fingerprint(settings.SUPPRESSION_KEY)) not in stored:
+        SuppressionKey.objects.bulk_create([SuppressionKey(fingerprint=fingerprint)], ignore_conflicts=True)
     return ""
 
 
@@ -48,7 +46,8 @@ def forget_lost_keys() -> int:
     return SuppressionKey.objects.exclude(fingerprint__in=_ours()).delete()[0]
 
 
-def _known() -> set[str]:
+def known() -> set[str]:
+    """Return the fingerprints of the keys that were ever in use. One query."""
     return set(SuppressionKey.objects.values_list("fingerprint", flat=True))
 
 

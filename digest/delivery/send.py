@@ -20,8 +20,9 @@ from digest.compose.announcement import announcement_email, announcements_among
 from digest.compose.emails import AT_HAND, Mails
 from digest.delivery import throttle
 from digest.delivery.journal import Journal
+from digest.delivery.ready_rows import ready_rows
 from digest.delivery.results import LEASE, Outcomes, alike, may_repeat, record, these
-from digest.delivery.statements import KEEP_LEASE, MARK, adapted, for_keys
+from digest.delivery.statements import GIVE_BACK, KEEP_LEASE, MARK, adapted, for_keys
 from digest.delivery.sweep import recover
 from digest.models import Announcement, Batch, Delivery, StatusReason
 from digest.reader_data.erase import forget_the_erased
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 LONGEST_DELIVERY = LEASE * 0.2  # then the batch is left to the next worker, so that one that is stopped ends in time
 LONGEST_CHUNK = LEASE * 0.2  # what was not tried by then waits for the sweep; the last answer may take 40 seconds more
+WHOLE = 1000  # no batch holds more rows
 CHUNK: int = settings.MAILS_AT_ONCE  # mails that are handed over together
 
 
@@ -45,19 +47,20 @@ def lease_batch(now: datetime, *, only: Collection[int] | None = None) -> Batch 
     where the database can, the others do not even look at a row that is being taken.
     """
     skips = connection.features.has_select_for_update_skip_locked
+    token = secrets.token_hex(16)
     with transaction.atomic():
         due = Batch.objects.due(now) if only is None else Batch.objects.due(now).filter(pk__in=only)
         batch = (due.select_for_update(skip_locked=True) if skips else due).first()
         taken = batch and Batch.objects.filter(pk=batch.pk, status=Batch.Status.OPEN).update(
             status=Batch.Status.LEASED,
-            token=secrets.token_hex(16),
+            token=token,
             lease_until=now + LEASE,
             not_before=None,
             attempts=F("attempts") + 1,
         )
     if not batch or not taken:
         return None
-    batch.refresh_from_db()
+    batch.token = token  # all else that is written here is for others
     return batch
 
 
@@ -127,14 +130,8 @@ def _hand_over(
 
 def _give_back(batch: Batch, again: datetime | None) -> None:
     """Release a batch: done, or open again where a delivery in it is still ready."""
-    left = batch.deliveries.filter(status=Delivery.Status.READY).exists()
-    Batch.objects.filter(pk=batch.pk, token=batch.token).update(
-        status=Batch.Status.OPEN if left else Batch.Status.DONE,
-        token="",
-        lease_until=None,
-        not_before=again,
-        attempts=0,
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(GIVE_BACK, [adapted(again), batch.pk, batch.token])
 
 
 # --- a chunk ---------------------------------------------------------------------------------------------------------
@@ -177,17 +174,10 @@ def _keep_lease(batch: Batch, now: datetime) -> bool:
 
 def _next_rows(batch: Batch, limit: int) -> list[Delivery]:
     """Return the next ready deliveries of a batch, locked: up to ``limit``, or all of a request that may have left."""
-    rows = (
-        batch.deliveries.filter(status=Delivery.Status.READY)
-        .select_related("subscriber", "content")
-        # who leaves at this moment is either seen to have left, or waits until the row says handing_off; and
-        # an event that shows that this digest has left before is either seen, or comes after
-        .select_for_update(of=("self", "subscriber"), no_key=True)
-    )
-    ready = list(rows.order_by("provider_message_id", "pk")[:limit])
+    ready = ready_rows(batch, limit)
     first = ready[0].provider_message_id if ready else ""
     if first.startswith(BATCH_KEY):
-        return list(rows.filter(provider_message_id=first).order_by("pk"))
+        return [row for row in ready_rows(batch, WHOLE) if row.provider_message_id == first]
     return [row for row in ready if not row.provider_message_id.startswith(BATCH_KEY)]
 
 

@@ -5,11 +5,16 @@ Values are given as Django's cursor takes them: ``%s``, dates and moments as :fu
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from functools import lru_cache
-from typing import Any
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from functools import cache, lru_cache
+from typing import Any, TypeVar
 
-from django.db import connection
+from django.db import connection, models
+from django.db.models.base import ModelState
+
+Row = TypeVar("Row", bound=models.Model)
 
 # Write a planned digest, unless its reader has one for that day.
 INSERT_DELIVERY = """
@@ -33,6 +38,56 @@ INSERT_CONTENT = """
 KEEP_LEASE = """
     UPDATE digest_batch SET lease_until = %s WHERE id = %s AND token = %s AND status = 'leased' AND lease_until > %s
 """
+
+# The columns of SELECT_READY, by table: of a delivery what sending reads and writes, of its reader what a last look and
+# a mail need, and the content.
+OF_DELIVERY = (
+    *("id", "subscriber_id", "issue_date", "announcement_id", "edition_id", "batch_id", "status", "status_reason"),
+    *("detail", "paper_count", "message_id", "dated_at", "attempts", "not_before", "not_after", "handed_over_at"),
+    *("provider", "answer", "accepted_at", "provider_message_id"),
+)
+OF_READER = ("id", "public_id", "email", "status", "paused_until", "confirmed_at")
+OF_CONTENT = ("delivery_id", "paper_ids", "subject", "record")
+
+
+def _columns(table: str, names: tuple[str, ...]) -> str:
+    return ", ".join([f"{table}.{name}" for name in names])
+
+
+# Read the next ready deliveries of a batch with their readers and contents: batch, how many. Where the database can,
+# both are locked: who leaves at this moment is either seen to have left, or waits until the row says handing_off; and
+# an event that shows that this digest has left before is either seen, or comes after.
+SELECT_READY = f"""
+    SELECT {_columns("delivery", OF_DELIVERY)}, {_columns("reader", OF_READER)}, {_columns("content", OF_CONTENT)}
+    FROM digest_delivery delivery
+    JOIN subscriptions_subscriber reader ON reader.id = delivery.subscriber_id
+    LEFT JOIN digest_deliverycontent content ON content.delivery_id = delivery.id
+    WHERE delivery.batch_id = %s AND delivery.status = 'ready'
+    ORDER BY delivery.provider_message_id, delivery.id LIMIT %s
+"""  # noqa: S608 (names of columns)
+LOCKED = " FOR NO KEY UPDATE OF delivery, reader"
+
+# Write that a batch is no longer this worker's: done, or open again where a delivery in it is still ready: from when
+# on, key, token.
+GIVE_BACK = """
+    UPDATE digest_batch SET token = '', lease_until = NULL, not_before = %s, attempts = 0, status = CASE
+        WHEN EXISTS (SELECT 1 FROM digest_delivery WHERE batch_id = digest_batch.id AND status = 'ready')
+        THEN 'open' ELSE 'done' END
+    WHERE id = %s AND token = %s
+"""
+
+OF_PROVIDER = (
+    *("id", "name", "status", "held_until", "why", "paused_by", "paused_at", "counted_since", "slow_rate"),
+    *("slow_answer", "slowed_at", "next_at"),
+)
+
+# Read the state of sending through a provider beside the fingerprint of each key that addresses were suppressed with:
+# name of the provider.
+SELECT_PROVIDER = f"""
+    SELECT {_columns("provider", OF_PROVIDER)}, known.fingerprint
+    FROM digest_provider provider LEFT JOIN subscriptions_suppressionkey known ON 1 = 1
+    WHERE provider.name = %s
+"""  # noqa: S608 (names of columns)
 
 # Write that these deliveries are being handed over: since when they may have left, key of their request, provider,
 # keys.
@@ -75,3 +130,32 @@ def _adapted(vendor: str, value: date | datetime | None) -> Any:
     if isinstance(value, datetime):
         return connection.ops.adapt_datetimefield_value(value)
     return connection.ops.adapt_datefield_value(value)
+
+
+def instance(model: type[Row], names: tuple[str, ...], values: Sequence[Any]) -> Row:
+    """Return a stored row with these columns, as the driver gave them; another is read when it is asked for.
+
+    It is what ``QuerySet.only`` makes, in a tenth of the time, so whatever takes a model takes it.
+    """
+    row = model.__new__(model)
+    row._state = ModelState()
+    row._state.adding, row._state.db = False, connection.alias
+    fields = row.__dict__
+    for (name, read), value in zip(_readings(model, names), values, strict=True):
+        fields[name] = read(value) if read and value is not None else value
+    return row
+
+
+@cache
+def _readings(model: type[models.Model], names: tuple[str, ...]) -> list[tuple[str, Callable[[Any], Any] | None]]:
+    """Return each column's name with what makes its value of what the driver returns, None for nothing."""
+    return [(name, _READ.get(type(model._meta.get_field(name)))) for name in names]
+
+
+def _moment(value: datetime) -> datetime:
+    """SQLite keeps moments without their zone, which is UTC."""
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+# Kind of a column -> what reads it. Django asks both databases for JSON as text.
+_READ: dict[type, Callable[[Any], Any]] = {models.DateTimeField: _moment, models.JSONField: json.loads}

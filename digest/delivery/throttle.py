@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from digest.delivery.statements import OF_PROVIDER, SELECT_PROVIDER, instance
 from digest.models import Delivery, Provider
 from subscriptions import suppression_key
 from subscriptions.mail.mailer import Pace
@@ -50,8 +51,8 @@ class Permit:
 
 def acquire(limit: int, *, now: datetime) -> Permit:
     """Leave for up to ``limit`` mails; where there is a rate, their time is taken from everybody else's."""
-    provider = _provider()
-    if held := _held_until(provider, now, fault=suppression_key.check()):
+    provider, known = _provider_and_keys()
+    if held := _held_until(provider, now, fault=suppression_key.check(known)):
         return Permit(0, again=held)
     rate = rate_of(provider, now=now)
     if rate is None:
@@ -109,7 +110,8 @@ def state(now: datetime) -> State:
 
 def paused_until(now: datetime) -> datetime | None:
     """Until when nothing leaves, as far as that is known; None when the gate is open."""
-    return _held_until(_provider(), now, fault=suppression_key.fault())
+    provider, known = _provider_and_keys()
+    return _held_until(provider, now, fault=suppression_key.fault(known))
 
 
 def paused_reason(now: datetime) -> str:
@@ -194,7 +196,19 @@ def trip(time: timedelta, why: str, *, now: datetime) -> None:
 
 
 def _provider() -> Provider:
-    return Provider.objects.get_or_create(name=settings.MAIL_PROVIDER)[0]
+    return _provider_and_keys()[0]
+
+
+def _provider_and_keys() -> tuple[Provider, set[str]]:
+    """Return the row of the provider, and the fingerprints of the suppression keys. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(SELECT_PROVIDER, [settings.MAIL_PROVIDER])
+        rows = cursor.fetchall()
+    if not rows:
+        Provider.objects.bulk_create([Provider(name=settings.MAIL_PROVIDER)], ignore_conflicts=True)
+        return _provider_and_keys()
+    *provider, _ = rows[0]
+    return instance(Provider, OF_PROVIDER, provider), {row[-1] for row in rows if row[-1] is not None}
 
 
 def _held_until(provider: Provider, now: datetime, *, fault: str) -> datetime | None:

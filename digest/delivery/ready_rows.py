@@ -1,0 +1,32 @@
+"""Read the deliveries that a worker hands over next, each with its reader and its content, by one statement of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection
+
+from digest.delivery.statements import LOCKED, OF_CONTENT, OF_DELIVERY, OF_READER, SELECT_READY, instance
+from digest.models import Batch, Delivery, DeliveryContent
+from subscriptions.models import Subscriber
+
+READER, CONTENT = len(OF_DELIVERY), len(OF_DELIVERY) + len(OF_READER)  # where their columns begin
+
+
+def ready_rows(batch: Batch, limit: int) -> list[Delivery]:
+    """Return up to ``limit`` ready deliveries of a batch, locked: first those that no request holds together."""
+    with connection.cursor() as cursor:
+        can_lock = connection.features.has_select_for_no_key_update
+        cursor.execute(SELECT_READY + LOCKED if can_lock else SELECT_READY, [batch.pk, limit])
+        return [_delivery(values) for values in cursor.fetchall()]
+
+
+def _delivery(values: Sequence[Any]) -> Delivery:
+    row = instance(Delivery, OF_DELIVERY, values[:READER])
+    row._state.fields_cache["subscriber"] = instance(Subscriber, OF_READER, values[READER:CONTENT])
+    has_content = values[CONTENT] is not None
+    row._state.fields_cache["content"] = (
+        instance(DeliveryContent, OF_CONTENT, values[CONTENT:]) if has_content else None
+    )
+    return row
