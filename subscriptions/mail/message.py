@@ -20,6 +20,8 @@ class EncodedMessage(EmailMultiAlternatives):
     The constructor raises ValueError for what cannot be encoded.
     """
 
+    has_dots = False  # no line begins with one: headers begin with their names, and ``encode`` writes =2E
+
     # Attributes that Anymail reads (set in subscriptions.mail.providers)
     metadata: dict[str, str]
     tags: list[str]

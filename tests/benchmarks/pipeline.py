@@ -83,7 +83,9 @@ def phases() -> Questions:
 
 
 class Finished(EmailMessage):
-    """A mail that is written already."""
+    """A mail that is written already, by the product: its lines begin with no dot."""
+
+    has_dots = False
 
     def __init__(self, octets: bytes) -> None:
         super().__init__("", "", "digest@mail.example.org", ["reader@mail.example"])

@@ -56,8 +56,11 @@ class Plain(smtplib.SMTP):
         msg: bytes,
         *options: Any,
         following: tuple[str, str] | None = None,
+        has_dots: bool = True,
     ) -> dict[str, tuple[int, bytes]]:
         """Send one mail, with CRLF, to one recipient; ``following`` are sender and recipient of the mail after it.
+
+        Where a line may begin with a dot (``has_dots``), that is doubled.
 
         Raise NothingSent if the connection broke before any of the mail was written. After any other OSError that is
         not an answer (SMTPResponseException, SMTPRecipientsRefused) the mail may have left.
@@ -71,9 +74,7 @@ class Plain(smtplib.SMTP):
         except (smtplib.SMTPException, OSError) as error:
             self.close()
             raise NothingSent(str(error) or type(error).__name__) from error
-        lines = msg.replace(b"\r\n.", b"\r\n..")
-        if lines.startswith(b"."):
-            lines = b"." + lines
+        lines = _stuffed(msg) if has_dots else msg
         end = b".\r\n" if lines.endswith(b"\r\n") else b"\r\n.\r\n"
         self.send(b"".join((lines, end, self._announce(following))))
         code, text = self.getreply()
@@ -169,6 +170,12 @@ def _lines(commands: Sequence[str]) -> bytes:
     return "".join([f"{command}\r\n" for command in commands]).encode("ascii")
 
 
+def _stuffed(octets: bytes) -> bytes:
+    """Double each dot at the beginning of a line (RFC 5321 section 4.5.2)."""
+    lines = octets.replace(b"\r\n.", b"\r\n..")
+    return b"." + lines if lines.startswith(b".") else lines
+
+
 def _goes_on(reply: tuple[int, bytes]) -> bool:
     return reply[0] // 100 == 2 or reply[0] == 354
 
@@ -228,19 +235,20 @@ class EmailBackend(smtp.EmailBackend):
 
     def _send_message(self, message: EmailMessage) -> None:
         octets = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
+        has_dots = getattr(message, "has_dots", True)
         sender = _written(message.from_email)
         recipients = [_written(address) for address in message.recipients()]
         self.open()
         is_kept = self.handed > 0
         try:
-            self._send_octets(sender, recipients, octets)
+            self._send_octets(sender, recipients, octets, has_dots)
         except (NothingSent, *REFUSALS) as error:
             # A server may close a kept connection that was idle or old; then try once more on a new one.
             if not (is_kept and _has_hung_up(error)):
                 raise
             self.close()
             self._open_again()
-            self._send_octets(sender, recipients, octets)
+            self._send_octets(sender, recipients, octets, has_dots)
 
     def _open_again(self) -> None:
         """Reconnect; an error that is no answer becomes NothingSent, since nothing has left."""
@@ -251,10 +259,11 @@ class EmailBackend(smtp.EmailBackend):
         except (smtplib.SMTPException, OSError) as error:
             raise NothingSent(str(error) or type(error).__name__) from error
 
-    def _send_octets(self, sender: str, recipients: list[str], octets: bytes) -> None:
+    def _send_octets(self, sender: str, recipients: list[str], octets: bytes, has_dots: bool) -> None:
         assert self.connection is not None  # noqa: S101 (open raises otherwise)
         self.handed += 1
-        self.connection.sendmail(sender, recipients, octets, following=self._next_envelope())  # type: ignore[call-arg]
+        following = self._next_envelope()
+        self.connection.sendmail(sender, recipients, octets, following=following, has_dots=has_dots)  # type: ignore[call-arg]
 
     def _next_envelope(self) -> tuple[str, str] | None:
         if self.following is None or self.handed >= MAILS_A_CONNECTION:
