@@ -51,6 +51,7 @@ class Demand:
             hype=self.hype[block],
             limit=self.limit[block],
             profiles=self.profiles[block] if self.profiles else None,
+            stated=None if self.stated is None else self.stated[block],
         )
 
 

@@ -17,12 +17,12 @@ from scipy.sparse import csr_array
 from digest.compose.card import Card
 from digest.compose.emails import digest_of, reader_of
 from digest.compose.size_limit import fit
-from digest.editions.archive import text_of
 from digest.editions.candidate_pool import CandidatePool
 from digest.editions.selection import Demand, select
 from digest.ingest.tag import topic_rule
-from digest.models import Delivery, EditionPaper, Paper, Verdict
+from digest.models import Delivery, EditionPaper
 from digest.ranking.matching import Kind, Rule
+from digest.reader_data import profiles
 from digest.record import DigestRecord
 from subscriptions.models import Preference, Subscriber
 from subscriptions.tokens import message_id
@@ -38,10 +38,6 @@ class FullRender:
         self.columns = {rule: column for column, rule in enumerate(dict.fromkeys(map(_rule, every)))}
         self.rules = list(self.columns)
         self.papers = self.pool.against(self.rules)
-        judged = dict(Paper.objects.filter(verdicts__isnull=False).distinct().values_list("pk", "title"))
-        texts = Paper.objects.filter(pk__in=judged).order_by("pk").values_list("title", "abstract")
-        self.judged = self.pool.read(text_of(title, abstract) for title, abstract in texts)
-        self.judged_column = {pk: column for column, pk in enumerate(sorted(judged))}
         rows = EditionPaper.objects.filter(edition=self.edition).values_list("paper_id", "card")
         self.cards = {pk: Card.from_json(card) for pk, card in rows}
 
@@ -101,18 +97,13 @@ class FullRender:
         wanted: dict[str, list[int]] = {"want": [], "mute": []}
         for one in Preference.objects.filter(subscriber=reader).select_related("topic").order_by("pk"):
             wanted[one.stance].append(self.columns[_rule(one)])
-        given = Verdict.objects.filter(subscriber=reader).values_list("paper_id", "value")
-        liked = [(self.judged_column[paper], 1 if value == Verdict.Value.MORE else -1) for paper, value in given]
         return Demand(
             rules=self.rules,
             wants=_row(wanted["want"], len(self.rules)),
             mutes=_row(wanted["mute"], len(self.rules)),
             hype=np.array([reader.hype], np.float32),
             limit=[reader.max_papers],
-            verdicts=_row([column for column, _ in liked], len(self.judged), [value for _, value in liked])
-            if liked
-            else None,
-            judged=self.judged if liked else None,
+            profiles=profiles.load([reader]),
         )
 
     def message(self, delivery: Delivery) -> EmailMultiAlternatives:
@@ -125,7 +116,6 @@ def _rule(one: Preference) -> Rule:
     return topic_rule(one.topic) if one.topic else Rule(cast(Kind, one.kind), one.value)
 
 
-def _row(columns: Sequence[int], size: int, values: Sequence[int] | None = None) -> csr_array:
+def _row(columns: Sequence[int], size: int) -> csr_array:
     """One reader's row of a matrix."""
-    ones = np.ones(len(columns), np.float32) if values is None else np.array(values, np.float32)
-    return csr_array((ones, columns, [0, len(columns)]), shape=(1, size))
+    return csr_array((np.ones(len(columns), np.float32), columns, [0, len(columns)]), shape=(1, size))

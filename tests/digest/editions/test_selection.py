@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from digest.editions import selection
+from digest.editions import candidate_pool, selection
 from digest.editions.candidate_pool import CandidatePool
 from digest.editions.open_edition import open_edition
 from digest.editions.selection import Demand
 from digest.ingest import store
 from digest.ranking.matching import Rule
+from digest.ranking.meaning import DayVectors, Space
 from digest.ranking.profiles import Profile, Profiles
 from tests.support.factories import NOON, entry, feed
 
@@ -19,7 +20,8 @@ pytestmark = pytest.mark.django_db
 WORDS = ("graphs", "robots", "proteins", "markets")
 
 
-def test_blocks_of_readers_select_as_all_readers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("with_vectors", [False, True])
+def test_blocks_of_readers_select_as_all_readers_at_once(monkeypatch: pytest.MonkeyPatch, with_vectors: bool) -> None:
     papers = [
         entry(number, title=f"Paper {number} on {WORDS[number % 4]} and {WORDS[number % 3]}", announced_on=NOON.date())
         for number in range(12)
@@ -27,10 +29,13 @@ def test_blocks_of_readers_select_as_all_readers_at_once(monkeypatch: pytest.Mon
     shown = feed(*papers, announced_on=NOON.date())
     store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
     open_edition(NOON.date(), now=NOON)
-    pool = CandidatePool.load(NOON)
-    rules = [Rule("keyword", word) for word in WORDS]
     dice = np.random.default_rng(3)
     count = 11
+    if with_vectors:
+        rows = dice.normal(size=(len(papers), 5)).astype(np.float32)
+        monkeypatch.setattr(candidate_pool, "day_vectors", lambda _papers: DayVectors(rows, Space.of(rows)))
+    pool = CandidatePool.load(NOON)
+    rules = [Rule("keyword", word) for word in WORDS]
     likes = [Profile.of([f"A paper on {WORDS[number % 4]}"] * (number % 3)) for number in range(count)]
     asked = Demand(
         rules=rules,
@@ -39,6 +44,7 @@ def test_blocks_of_readers_select_as_all_readers_at_once(monkeypatch: pytest.Mon
         hype=dice.integers(0, 100, count).astype(np.float32),
         limit=dice.integers(1, 6, count).tolist(),
         profiles=Profiles.of(likes),
+        stated=dice.normal(size=(count, 5)).astype(np.float32) if with_vectors else None,
     )
     offered = dice.random((count, len(pool.ids))) < 0.8
     matrix = pool.against(rules)
