@@ -36,6 +36,8 @@ def main() -> int:
     given = parser.parse_args()
     if given.days < 3 or given.readers < 1:
         parser.error("it takes 3 days and one reader")
+    if given.json and not given.json.absolute().parent.is_dir():
+        parser.error(f"there is no folder for {given.json}")
     out = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="broadsheet-simulate-") as folder:
         return run(Path(folder), given, out)

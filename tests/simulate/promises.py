@@ -189,26 +189,26 @@ class Promises:
 
     # --- what the provider tells
 
-    def bounced(self, address: str, now: datetime) -> None:
-        self.readers[address].is_suppressed = True
-
-    def complained(self, address: str, now: datetime) -> None:
-        self.leave(address, now)
-        self.readers[address].is_suppressed = True
-
-    def soft_bounced(self, address: str, day: date, now: datetime) -> None:
-        """Note a full mailbox: three digests in a row over two weeks, and the address is given up."""
-        reader = self.readers[address]
-        days = reader.soft_bounces = [*reader.soft_bounces, day]
-        if len(days) >= 3 and days[-1] - days[0] >= timedelta(days=14):
-            reader.is_suppressed = True
-
-    def delivered(self, address: str, day: date, at: datetime) -> None:
+    def told(self, kind: str, address: str, day: date, at: datetime) -> None:
+        """Apply what the provider tells of the mail of that day: it had left, whatever was known of it."""
         reader = self.readers[address]
         if (row := reader.rows.get(day)) and row.kind == MAY_HAVE_LEFT:
             reader.rows[day] = replace(row, kind=MAIL)
             reader.fed_at = max(at, reader.fed_at or at)
             reader.mailed_at = max(at, reader.mailed_at or at)
+        if kind == "complained":
+            self.leave(address, at)
+        if kind in ("bounced", "complained"):
+            reader.is_suppressed = True
+        if kind == "soft_bounced":
+            self._mailbox_was_full(reader, day)
+
+    @staticmethod
+    def _mailbox_was_full(reader: Reader, day: date) -> None:
+        """Give the address up after three digests in a row, and two weeks, that found the mailbox full."""
+        days = reader.soft_bounces = [*reader.soft_bounces, day]
+        if len(days) >= 3 and days[-1] - days[0] >= timedelta(days=14):
+            reader.is_suppressed = True
 
     # --- the service
 

@@ -11,9 +11,9 @@ from datetime import time as clock_time
 import time_machine
 
 from tests.simulate.ledger import Ledger, Verdict
-from tests.simulate.promises import DAY, QUARTER, Promises
+from tests.simulate.promises import DAY, QUARTER, Promises, Wishes
 from tests.simulate.service import SentMail, Service
-from tests.simulate.story import LOSE_NOTHING, Act, Story
+from tests.simulate.story import MAY_BE_LOST, Act, Story
 
 SUMMER_TIME = date(2026, 3, 29)  # in Europe; in North America three weeks before, and in Australia it ends a week later
 OPENS = timedelta(hours=6, minutes=30)  # an edition, after midnight UTC
@@ -66,7 +66,8 @@ class Simulation:
         self._fault = fault
         self._waiting: list[Act] = []
         self._events: list[tuple[datetime, str, SentMail]] = []
-        self._lost_acts: list[Act] = []
+        self._left_meanwhile: list[str] = []  # between the backup and the failure
+        self._told_meanwhile: list[tuple[str, SentMail]] = []
         self._papers: dict[date, dict[str, frozenset[str]]] = {}
         self._opened: set[date] = set()
         self._verdict_acts: dict[str, int] = {}
@@ -100,12 +101,10 @@ class Simulation:
 
     def _turn(self, now: datetime) -> None:
         calendar = self.calendar
-        backup, failure, restored = calendar.lost
+        backup, _, restored = calendar.lost
         if now == backup:
             self.service.back_up()
             self.promises.back_up()
-        if now == failure:
-            self._events = [event for event in self._events if event[0] < now or event[1] == "delivered"]
         if calendar.is_down(now):
             return
         if now == restored:
@@ -151,12 +150,11 @@ class Simulation:
             self._tell(kind, mail, max(at, now - MINUTE))
 
     def _do(self, act: Act, at: datetime) -> None:
-        backup, failure, _ = self.calendar.lost
-        if backup < at < failure:
-            if act.kind == "leave":
-                self._lost_acts.append(act)
-            elif act.kind not in LOSE_NOTHING:
+        if self._will_be_lost(at):
+            if act.kind not in MAY_BE_LOST or (act.wishes and self._moves(act.address, act.wishes)):
                 return
+            if act.kind == "leave":
+                self._left_meanwhile.append(act.address)
         self._verdict_acts[act.kind] = self._verdict_acts.get(act.kind, 0) + 1
         self._clock.move_to(at)
         for side in (self.promises, self.service):
@@ -168,6 +166,13 @@ class Simulation:
                     side.pause(act.address, act.until, at)
                 case _:
                     getattr(side, act.kind)(act.address, at)
+
+    def _will_be_lost(self, at: datetime) -> bool:
+        backup, failure, _ = self.calendar.lost
+        return backup <= at < failure
+
+    def _moves(self, address: str, wishes: Wishes) -> bool:
+        return self.promises.readers[address].wishes.rhythm != wishes.rhythm
 
     def _note_events(self, mails: list[SentMail], now: datetime) -> None:
         for mail in mails:
@@ -181,10 +186,9 @@ class Simulation:
         self._verdict_acts[name] = self._verdict_acts.get(name, 0) + 1
         self._clock.move_to(at)
         self.service.tell(kind, mail, at)
-        if kind in ("soft_bounced", "delivered"):
-            getattr(self.promises, kind)(mail.address, mail.day, at)
-        else:
-            getattr(self.promises, kind)(mail.address, at)
+        self.promises.told(kind, mail.address, mail.day, at)
+        if self._will_be_lost(at):
+            self._told_meanwhile.append((kind, mail))
 
     # --- the operator
 
@@ -196,8 +200,10 @@ class Simulation:
         self._open(now.date(), now)
         for side in (self.service, self.promises):
             side.after_restore(now)
-        for act in self._lost_acts:
-            self._do(Act(now, "leave", act.address), now)
+        for address in self._left_meanwhile:
+            self._do(Act(now, "leave", address), now)
+        for kind, mail in self._told_meanwhile:  # the provider's list has them
+            self._tell(kind, mail, now)
         self.service.resume_sending(now)
 
     def _do_wrong(self, now: datetime) -> None:

@@ -27,7 +27,9 @@ CHANCES = {  # of an act, for each reader and day
     "come back": 0.004,
 }
 FATES = {3: "bounced", 13: "complained", 23: "soft_bounced"}  # by the number of a reader, modulo 50
-LOSE_NOTHING = ("topics", "leave")  # acts in the hours that a restore loses whose loss cannot cause a mail
+# Acts between a backup and its restore. What else is lost there may cause a mail, as docs/operators.md says: a sign-up
+# that is made again, an earlier hour.
+MAY_BE_LOST = ("choose", "leave")
 
 
 @dataclass(frozen=True, slots=True)
