@@ -98,7 +98,7 @@ def test_a_morning_at_the_dashboard(olga: Visitor, mailing_site: Site, sink: tup
     mailing_site.run(ADA.format(hostile=HOSTILE[:190]))
     first = page.locator("[data-paper]").first
     title = first.get_by_role("heading").inner_text()
-    first.locator("summary").first.click()
+    first.locator("details.judge > summary").click()
     first.get_by_label("Note").fill(NOTE)
     first.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status").first).to_contain_text("Picked for")
