@@ -252,8 +252,9 @@ def test_a_text_that_was_rewritten_long_ago_is_taken_anew() -> None:
 
 
 def test_claims_take_a_fixed_number_of_queries(django_assert_max_num_queries: Any) -> None:
-    stored(*(entry(number) for number in range(1, 401)))
+    numbers = range(1, store.PAPERS_AT_ONCE + 1)  # of one transaction
+    stored(*(entry(number) for number in numbers))
     assert Source.objects.count() == 1
     with django_assert_max_num_queries(30):
-        stored(*(entry(number, title="Watches", version=5) for number in range(1, 401)), **BLOG)
-    assert PaperChange.objects.count() == 400
+        stored(*(entry(number, title="Watches", version=5) for number in numbers), **BLOG)
+    assert PaperChange.objects.count() == store.PAPERS_AT_ONCE
