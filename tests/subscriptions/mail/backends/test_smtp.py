@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.mail import EmailMessage
 
 from subscriptions.mail.backends import smtp
 from subscriptions.mail.mailer import Mailer, Purpose, SendResult, SendStatus
@@ -45,6 +46,14 @@ def test_a_mail_arrives_octet_for_octet(server: Sink, tmp_path: Path) -> None:
         message = mailer.encode(ada, EMAIL, purpose=Purpose.DIGEST, message_id="<1@x>", dated_at=NOON)
         assert [one.status for one in mailer.send_batch([message])] == [SendStatus.ACCEPTED]
     assert (tmp_path / "mails" / "0000001").read_bytes() == message.message().as_bytes()
+
+
+def test_dots_at_the_beginning_of_lines_arrive_in_a_mail_that_django_writes(server: Sink, tmp_path: Path) -> None:
+    written = ".a line that begins with a dot\r\n..\r\nno dot.\r\n.\r\nand more"
+    django_mail = EmailMessage("A subject", written, "digest@mail.example.org", ["ada@mail.example"])
+    assert django_mail.send() == 1
+    arrived = (tmp_path / "mails" / "0000001").read_bytes()
+    assert arrived.partition(b"\r\n\r\n")[2].rstrip() == written.encode()
 
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
