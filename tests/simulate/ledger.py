@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
-from tests.simulate.promises import APART, CATCH_UP, DAY, MAIL, Promises, moment
+from tests.simulate.promises import APART, MAIL, Promises
 from tests.simulate.service import SentMail, StoredRow
 
 TOLD = 10  # disagreements that are explained
@@ -51,8 +51,6 @@ class Ledger:
                 self._say(mail, f"of {mail.day} came, but the promise is {row.kind if row else 'nothing'}")
             elif not mail.papers <= row.papers or len(mail.papers) != row.count:
                 self._say(mail, f"of {mail.day} has {len(mail.papers)} papers; promised are {row.count} of others")
-            elif now >= moment(mail.day, reader.wishes.hour, reader.wishes.zone) + CATCH_UP + DAY:
-                self._say(mail, f"of {mail.day} came a day late")
             if reader:
                 reader.had |= mail.papers
 
