@@ -254,7 +254,8 @@ def _bounces_for_long(reader: Subscriber, address: str) -> bool:
     ]
     sent = reader.deliveries.digests().filter(status__in=Delivery.SENT).order_by("-issue_date")
     if begun := max(filter(None, starts), default=None):
-        sent = sent.filter(issue_date__gte=begun.date())
+        # not by its issue date: a reader's day may begin before the UTC date of a moment in it
+        sent = sent.filter(dated_at__gte=begun)
     newest_first = dropwhile(lambda row: row.status in UNPROVED, sent.only("issue_date", "status")[:60])
     days = [row.day for row in takewhile(lambda row: row.status == Delivery.Status.BOUNCED, newest_first)]
     return len(days) >= ENOUGH and days[0] - days[-1] >= LONG_ENOUGH

@@ -10,12 +10,14 @@ import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import dropwhile, takewhile
 from zoneinfo import ZoneInfo
 
 QUARTER, DAY = timedelta(minutes=15), timedelta(days=1)
 CATCH_UP = timedelta(hours=5)  # how late a digest may leave
 APART = timedelta(hours=12)  # two digests are never closer
 REGRET = timedelta(hours=24)  # leaving can be taken back for so long
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 MAIL, MAY_HAVE_LEFT = "mail", "may have left"
 
 
@@ -82,7 +84,8 @@ class Reader:
     left_at: datetime | None = None
     had: set[str] = field(default_factory=set)
     rows: dict[date, Row] = field(default_factory=dict)
-    soft_bounces: list[date] = field(default_factory=list)
+    soft_bounces: set[date] = field(default_factory=set)
+    came_at: datetime = BEGINNING  # when they confirmed last
 
     def own_day_after(self, day: date, *, not_before: datetime | None = None) -> datetime:
         """Return the hour of the reader's next weekday after ``day`` that is not before a moment."""
@@ -143,7 +146,7 @@ class Promises:
         if reader.is_on_list or reader.is_suppressed:
             return
         reader.wishes, reader.is_on_list, reader.is_paused, reader.left_at = wishes, True, False, None
-        reader.soft_bounces = []
+        reader.came_at = now
         is_fed = reader.mailed_at is not None and reader.mailed_at > now - APART
         has_row = reader.last_day is not None and reader.last_day >= day_in(wishes.zone, now)
         reader.due = reader.next_own_hour(now) if is_fed or has_row else now
@@ -205,9 +208,17 @@ class Promises:
 
     @staticmethod
     def _mailbox_was_full(reader: Reader, day: date) -> None:
-        """Give the address up after three digests in a row, and two weeks, that found the mailbox full."""
-        days = reader.soft_bounces = [*reader.soft_bounces, day]
-        if len(days) >= 3 and days[-1] - days[0] >= timedelta(days=14):
+        """Give the address up after three digests in a row, and two weeks, that found the mailbox full.
+
+        One of which nobody knows whether it arrived ends the row, unless it is among the newest.
+        """
+        reader.soft_bounces.add(day)
+        left = [
+            day for day, row in reader.rows.items() if row.kind in (MAIL, MAY_HAVE_LEFT) and row.at > reader.came_at
+        ]
+        newest_first = dropwhile(lambda day: day not in reader.soft_bounces, sorted(left, reverse=True))
+        days = list(takewhile(lambda day: day in reader.soft_bounces, newest_first))
+        if len(days) >= 3 and days[0] - days[-1] >= timedelta(days=14):
             reader.is_suppressed = True
 
     # --- the service

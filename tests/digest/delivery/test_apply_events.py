@@ -433,6 +433,16 @@ def test_bounces_from_before_a_new_beginning_do_not_count(begins_anew: str) -> N
     assert suppressions() == []
 
 
+def test_the_first_digest_counts_where_the_readers_day_is_still_yesterday_in_utc() -> None:
+    ada = reader("ada", zone="Pacific/Honolulu")
+    ConsentEvent.objects.create(public_id=ada.public_id, kind="confirmed", at=NOON - timedelta(minutes=1))
+    told("soft_bounced", delivery(ada, issue_date=NOON.date() - DAY), at=NOON)
+    for days in (7, 13):
+        told("soft_bounced", delivery(ada, days=days), at=NOON + days * DAY)
+    apply_events.apply_events(NOON + 30 * DAY)
+    assert [reason for reason, _ in suppressions()] == ["bounced"]
+
+
 def test_bounces_at_an_address_that_the_reader_has_left_do_not_count() -> None:
     ada = reader("ada")
     for days in (0, 7, 14, 21):
