@@ -43,6 +43,7 @@ SECRET = "broadsheet:k7Qm2xVb9sTn4wLd"
         ({**POSTMARK, "MAIL_API_URL": "https://user:pass@api.example.org/"}, "MAIL_API_URL is '…'"),
         ({**POSTMARK, "MAIL_API_URL": "http://127.0.0.1:port/"}, "MAIL_API_URL is '…'"),
         ({"SUMMARY_URL": "http://localhost:11434/v1"}, "SUMMARY_URL needs SUMMARY_MODEL"),
+        ({"EMBEDDING_URL": "http://localhost:11434/v1"}, "EMBEDDING_URL needs EMBEDDING_MODEL"),
         ({"SUMMARY_URL": "llm.example.org", "SUMMARY_MODEL": "m"}, "SUMMARY_URL is '…', but it must be the address of"),
         ({"SUMMARY_URL": "https://user:pass@llm.example.org/v1", "SUMMARY_MODEL": "m"}, "SUMMARY_URL is '…'"),
         (
@@ -104,7 +105,7 @@ def test_it_starts_with_nothing_set_and_keeps_its_secrets(tmp_path: Path) -> Non
         ({"BREVO_API_KEY": "k"}, "anymail.backends.brevo.EmailBackend"),
         ({"MAILGUN_API_KEY": "k", "MAILGUN_SENDER_DOMAIN": "d"}, "anymail.backends.mailgun.EmailBackend"),
         ({"MAILJET_API_KEY": "k", "MAILJET_SECRET_KEY": "s"}, "anymail.backends.mailjet.EmailBackend"),
-        ({"POSTMARK_SERVER_TOKEN": "t"}, "anymail.backends.postmark.EmailBackend"),
+        ({"POSTMARK_SERVER_TOKEN": "t"}, "subscriptions.mail.backends.postmark.EmailBackend"),
         ({"RESEND_API_KEY": "k"}, "subscriptions.mail.backends.resend.EmailBackend"),
         ({"SPARKPOST_API_KEY": "k"}, "anymail.backends.sparkpost.EmailBackend"),
     ],
@@ -114,7 +115,7 @@ def test_each_provider_is_chosen_by_environment_and_can_be_opened(
 ) -> None:
     if environment and environment is not RELAY:
         environment = {**RELAY, "MAIL_PROVIDER": backend.split(".")[-2], **environment}
-    code = "from django.core.mail import get_connection; c = get_connection(); print(type(c).__module__)"
+    code = "import django; django.setup(); from django.core.mail import get_connection as to; print(type(to()).__module__)"
     started = start(tmp_path, code=code, **environment)
     assert started.stdout.strip() == backend.removesuffix(".EmailBackend"), started.stderr
 

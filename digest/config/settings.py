@@ -39,6 +39,28 @@ def one_of(name: str, choices: tuple[str, ...]) -> str:
     return str(value)
 
 
+def model_endpoint(prefix: str) -> tuple[str, str, str]:
+    """Read the address, model and key of a model's endpoint; the address is empty where there is none."""
+    names = url, model, key = f"{prefix}_URL", f"{prefix}_MODEL", f"{prefix}_KEY"
+    asked_url, asked_model, asked_key = (str(env.str(name, default="")).strip() for name in names)
+    if asked_url:
+        try:
+            asked = urlsplit(asked_url)
+            asked.port  # noqa: B018 (raises for a wrong port)
+        except ValueError:
+            asked = urlsplit("")
+        is_plain = not (asked.username or asked.query or asked.fragment)
+        if asked.scheme not in ("http", "https") or not asked.hostname or not is_plain:
+            raise wrong(url, "…", "the address of an API such as https://llm.example.org/v1")
+        if asked_key and asked.scheme == "http" and asked.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise wrong(url, "…", f"an https address, since {key} is sent there, or one on this machine")
+        if not asked_model:
+            raise ImproperlyConfigured(f"{url} needs {model}, the name of the model to ask: see .env.example.")
+    if not asked_key.isascii() or not asked_key.isprintable():
+        raise wrong(key, "…", "the key of the endpoint, in plain letters, digits and signs")
+    return asked_url, asked_model, asked_key
+
+
 # --- folders and secrets ---------------------------------------------------------------------------------------------
 
 VAR = Path(env.str("BROADSHEET_VAR", default=str(BASE_DIR / "var"))).resolve()
@@ -406,23 +428,7 @@ if MAIL_PROVIDER in WEBHOOK_PROOFS and any(webhook_proofs.values()):
 
 # --- one-line summaries by an operator's model (digest/summaries) -----------------------------------------------------
 
-SUMMARY_URL = env.str("SUMMARY_URL", default="").strip()
-SUMMARY_MODEL = env.str("SUMMARY_MODEL", default="").strip()
-SUMMARY_KEY = env.str("SUMMARY_KEY", default="").strip()
-if SUMMARY_URL:
-    try:
-        asked = urlsplit(SUMMARY_URL)
-        asked.port  # noqa: B018 (raises for a wrong port)
-    except ValueError:
-        asked = urlsplit("")
-    if asked.scheme not in ("http", "https") or not asked.hostname or asked.username or asked.query or asked.fragment:
-        raise wrong("SUMMARY_URL", "…", "the address of an API such as https://llm.example.org/v1")
-    if SUMMARY_KEY and asked.scheme == "http" and asked.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise wrong("SUMMARY_URL", "…", "an https address, since SUMMARY_KEY is sent there, or one on this machine")
-    if not SUMMARY_MODEL:
-        raise ImproperlyConfigured("SUMMARY_URL needs SUMMARY_MODEL, the name of the model to ask: see .env.example.")
-if not SUMMARY_KEY.isascii() or not SUMMARY_KEY.isprintable():
-    raise wrong("SUMMARY_KEY", "…", "the key of the endpoint, in plain letters, digits and signs")
+SUMMARY_URL, SUMMARY_MODEL, SUMMARY_KEY = model_endpoint("SUMMARY")
 calls = env.str("SUMMARY_CALLS_A_DAY", default="500")
 if not calls.isdecimal() or not 1 <= int(calls) <= 100_000:
     raise wrong("SUMMARY_CALLS_A_DAY", calls, "a number from 1 to 100000")
@@ -431,27 +437,11 @@ SUMMARY_CALLS_A_DAY = int(calls)
 # --- vectors of titles by an operator's model (digest/semantic) -------------------------------------------------------
 
 SEMANTIC_MODEL = env.str("SEMANTIC_MODEL", default="").strip()
-EMBEDDING_URL = env.str("EMBEDDING_URL", default="").strip()
-EMBEDDING_MODEL = env.str("EMBEDDING_MODEL", default="").strip()
-EMBEDDING_KEY = env.str("EMBEDDING_KEY", default="").strip()
+EMBEDDING_URL, EMBEDDING_MODEL, EMBEDDING_KEY = model_endpoint("EMBEDDING")
 if SEMANTIC_MODEL and EMBEDDING_URL:
     raise ImproperlyConfigured(
         "Set SEMANTIC_MODEL, a folder, or EMBEDDING_URL, an endpoint, not both: see .env.example."
     )
-if EMBEDDING_URL:
-    try:
-        asked = urlsplit(EMBEDDING_URL)
-        asked.port  # noqa: B018 (raises for a wrong port)
-    except ValueError:
-        asked = urlsplit("")
-    if asked.scheme not in ("http", "https") or not asked.hostname or asked.username or asked.query or asked.fragment:
-        raise wrong("EMBEDDING_URL", "…", "the address of an API such as https://llm.example.org/v1")
-    if EMBEDDING_KEY and asked.scheme == "http" and asked.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise wrong("EMBEDDING_URL", "…", "an https address, since EMBEDDING_KEY is sent there, or one on this machine")
-    if not EMBEDDING_MODEL:
-        raise ImproperlyConfigured("EMBEDDING_URL needs EMBEDDING_MODEL, the model's name: see .env.example.")
-if not EMBEDDING_KEY.isascii() or not EMBEDDING_KEY.isprintable():
-    raise wrong("EMBEDDING_KEY", "…", "the key of the endpoint, in plain letters, digits and signs")
 
 # --- Django ----------------------------------------------------------------------------------------------------------
 
