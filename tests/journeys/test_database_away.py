@@ -31,6 +31,8 @@ def test_pages_say_that_the_database_is_away_and_come_back_with_it(tmp_path: Pat
             visitor = requests.Session()
             token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', visitor.get(f"{service.url}/sign-in").text)
             assert token
+            opened = re.search(r'name="opened" value="([^"]+)"', visitor.get(f"{service.url}/subscribe").text)
+            assert opened
             name = database_url.rpartition("/")[2]
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
@@ -44,10 +46,18 @@ def test_pages_say_that_the_database_is_away_and_come_back_with_it(tmp_path: Pat
             sent = visitor.post(f"{service.url}/sign-in", form, timeout=30)
             assert sent.status_code == 503
             assert "please send it again in a minute" in sent.text
+            choices = {"weekdays": ["0"], "send_hour": "6", "zone": "Europe/Berlin", "max_papers": "8", "hype": "20"}
+            sign_up = {**form, **choices, "opened": opened[1], "website": ""}
+            sent = visitor.post(f"{service.url}/subscribe", sign_up, timeout=30, allow_redirects=False)
+            assert (sent.status_code, sent.headers["Retry-After"]) == (503, "60")
+            assert "nothing of it was saved" in sent.text
             status, _, page = ask(service, "/health")
             assert (status, page) == (503, "late\nthe database does not answer\n")
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
             wait_for(lambda: ask(service, "/")[0] == 200, service)
+            with psycopg.connect(database_url) as after:
+                assert after.execute("SELECT count(*) FROM subscriptions_linkrequest").fetchone() == (0,)
+            assert installation.mails() == []
         said = service.log.read_text()
     assert "A page could not be shown. The database does not answer" in said
     assert "Traceback" not in said
