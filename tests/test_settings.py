@@ -115,7 +115,9 @@ def test_each_provider_is_chosen_by_environment_and_can_be_opened(
 ) -> None:
     if environment and environment is not RELAY:
         environment = {**RELAY, "MAIL_PROVIDER": backend.split(".")[-2], **environment}
-    code = "import django; django.setup(); from django.core.mail import get_connection as to; print(type(to()).__module__)"
+    code = (
+        "import django; django.setup(); from django.core.mail import get_connection as to; print(type(to()).__module__)"
+    )
     started = start(tmp_path, code=code, **environment)
     assert started.stdout.strip() == backend.removesuffix(".EmailBackend"), started.stderr
 

@@ -19,7 +19,7 @@ from digest.delivery.planned_rows import PlannedRow, write
 from digest.editions.candidate_pool import CandidatePool
 from digest.editions.selection import Demand, Selection, select
 from digest.ingest.tag import topic_rule
-from digest.models import Delivery, Edition, PaperSummary, StatusReason
+from digest.models import Delivery, Edition, ListEntry, PaperSummary, StatusReason
 from digest.ranking.matching import Kind, Rule
 from digest.reader_data import profiles
 from digest.record import DigestRecord
@@ -118,7 +118,7 @@ class _Readers:
     fresh: NDArray[np.bool_]  # (S, E) editions newer than their last digest
     held: int  # number of others, who wait for a newer edition
     asked: Demand
-    had: list[set[int]]  # papers sent before
+    had: list[set[int]]  # papers sent before, and those in their own lists
     new: list[bool]  # who was never sent a digest
     looked: list[date | None]  # their last issue date on which papers were looked through for them
     suppressed: set[int]
@@ -150,6 +150,9 @@ class _Readers:
             taken.add((reader_id, day))
             if status in (*Delivery.SENT, *Delivery.OPEN):
                 had[reader_id].update(paper_ids or ())
+        known = ListEntry.objects.filter(subscriber__in=days, taken_back=False, paper__first_seen_at__gte=first)
+        for reader_id, paper_id in known.order_by().values_list("subscriber", "paper"):
+            had[reader_id].add(paper_id)
         sent = Q(status__in=[*Delivery.SENT, *Delivery.OPEN])
         nothing = Q(status=Delivery.Status.SKIPPED, status_reason__in=LOOKED_THROUGH)
         ends = (

@@ -20,7 +20,7 @@ from digest.editions.candidate_pool import CandidatePool
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.ingest.entry import Entry
-from digest.models import CuratorPick, Delivery, Edition, Paper, Verdict
+from digest.models import CuratorPick, Delivery, Edition, ListEntry, ListSource, Paper, Verdict
 from digest.ranking.features import ReaderBatch
 from digest.ranking.personal import rank
 from subscriptions import consent
@@ -126,6 +126,24 @@ def test_no_paper_goes_to_the_same_reader_twice() -> None:
         url="https://hf.example",
     )
     assert planned_for(ada, at=tomorrow) == plan.Planned(skipped=1)
+
+
+def test_a_paper_in_a_readers_own_list_is_not_sent_until_it_is_taken_back() -> None:
+    ada, ben = reader("ada", wants={"category": ["cs.RO"]}), reader("ben", wants={"category": ["cs.RO"]})
+    publish(ROBOT)
+    part = ListSource.objects.create(
+        subscriber=ada, kind=ListSource.Kind.FILE, state=ListSource.State.KEPT, given_at=NOON
+    )
+    paper = Paper.objects.get()
+    mine = ListEntry.objects.create(
+        subscriber=ada, source=part, paper=paper, name=paper.identifier, title=paper.title, added_at=NOON
+    )
+    assert planned_for(ada, ben) == plan.Planned(ready=1, skipped=1)
+    assert Delivery.objects.get(status="ready").subscriber == ben
+    Delivery.objects.all().delete()
+    mine.taken_back = True
+    mine.save()
+    assert planned_for(ada, ben) == plan.Planned(ready=2)
 
 
 def test_after_days_without_a_digest_one_merged_digest_loses_nothing() -> None:
