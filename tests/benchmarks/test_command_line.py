@@ -38,7 +38,11 @@ def test_help_names_every_part_and_each_part_has_help(capsys: pytest.CaptureFixt
         (["--nonsense"], "unrecognized arguments: --nonsense; usage: ./run bench mails [-h] [--json FILE] [--quick]"),
         (["visitors", "--quick"], "unrecognized arguments: --quick; usage: ./run bench visitors [-h] [--json FILE]"),
         (["mails", "--qui"], "unrecognized arguments: --qui"),
-        (["--only", "sending", "--against", "nonsense"], "--against nonsense: there is no such revision in /"),
+        pytest.param(
+            ["--only", "sending", "--against", "nonsense"],
+            "--against nonsense: there is no such revision in /",
+            marks=pytest.mark.service,
+        ),
         (["--only", "composing", "--against", "HEAD"], "--against measures sending: leave --only composing out."),
         (["--papers", "many"], "argument --papers: invalid int value: 'many'"),
         (["--quick", "--json", "/nowhere/figures.json"], "--json /nowhere/figures.json: there is no folder /nowhere."),

@@ -261,7 +261,7 @@ def test_it_takes_as_many_queries_for_many_readers_as_for_one(
     dashboard.get(f"/dashboard/preview?reader={ada.public_id}")  # the week's papers are laid ready
     assert Edition.objects.count() == 2
     assert Paper.objects.count() == 2 + readers
-    with django_assert_num_queries(26):
+    with django_assert_num_queries(27):
         dashboard.get(f"/dashboard/preview?reader={ada.public_id}")
 
 

@@ -266,6 +266,7 @@ def test_the_sources_can_be_downloaded_as_a_list(cleo: Client) -> None:
     assert "attachment" in answer.headers["Content-Disposition"]
 
 
+@pytest.mark.service
 def test_a_feed_is_tried_from_a_file_and_nothing_is_stored_or_asked(cleo: Client) -> None:
     before = list(every_row())
     body = rss("Tides & moons", "<script>alert(1)</script> A second work")
@@ -280,6 +281,7 @@ def test_a_feed_is_tried_from_a_file_and_nothing_is_stored_or_asked(cleo: Client
     assert list(every_row()) == before
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("body", [b"", b"<html><p>no feed", b"\x00\xff" * 50, b"%PDF-1.7"])
 def test_a_file_that_is_no_feed_is_told_in_a_sentence(cleo: Client, body: bytes) -> None:
     page = post(cleo, "dashboard_source_file", file=SimpleUploadedFile("x.xml", body))
@@ -288,6 +290,7 @@ def test_a_file_that_is_no_feed_is_told_in_a_sentence(cleo: Client, body: bytes)
     assert post(cleo, "dashboard_source_file").status_code == 422
 
 
+@pytest.mark.service
 @hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=300), name=st.text(max_size=40))
 def test_trying_a_file_takes_anything(cleo: Client, body: bytes, name: str) -> None:
