@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from digest.delivery import send, sweep
+from digest.delivery import results, send, sweep
 from digest.delivery.plan import plan
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
@@ -68,6 +68,14 @@ class Api:
 
 def _to(one: dict[str, Any]) -> str:
     return one["To"] if "To" in one else one["to"][0]
+
+
+@pytest.fixture(autouse=True)
+def resend_takes_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send many mails in one request to Resend too, which no installation does before kills are proved to be harmless."""
+    monkeypatch.setattr(mailer, "TAKE_MANY", ("postmark", "resend"))
+    monkeypatch.setattr(send, "BATCH_KEYS", ("resend",))
+    monkeypatch.setattr(results, "BATCH_KEYS", ("resend",))
 
 
 @pytest.fixture
