@@ -35,7 +35,7 @@ def midnight(reader: Subscriber, now: datetime) -> datetime:
 def passed_days(everyone: Sequence[Subscriber], suppressed: set[int], now: datetime) -> list[PlannedRow]:
     """Return rows for days of these readers that pass without a digest, and move their next instants on.
 
-    These are days whose window has closed, and a day less than 12 hours after a digest.
+    These are days with a closed window, and a day less than 12 hours after a digest.
     """
     rows = [row for reader in everyone for row in _lapsed(reader, suppressed, now)]
     due = [reader for reader in everyone if reader.next_send_at and reader.next_send_at <= now]
@@ -57,7 +57,7 @@ def _fed_since(since: datetime, readers: Sequence[Subscriber]) -> set[int]:
 
 
 def _lapsed(reader: Subscriber, suppressed: set[int], now: datetime) -> list[PlannedRow]:
-    """Return rows for the reader's days whose window has closed, and move their next instant past them."""
+    """Return rows for the reader's days with a closed window, and move their next instant past them."""
     rows = []
     if reader.next_send_at and now - reader.next_send_at > LONGEST_GAP:
         # a reader who was away for years gets no row for every day

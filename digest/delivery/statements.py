@@ -81,7 +81,7 @@ OF_PROVIDER = (
     *("slow_answer", "slowed_at", "next_at"),
 )
 
-# Read the state of sending through a provider beside the fingerprint of each key that addresses were suppressed with:
+# Read the state of sending through a provider, and the fingerprint of each key that addresses were suppressed with:
 # name of the provider.
 SELECT_PROVIDER = f"""
     SELECT {_columns("provider", OF_PROVIDER)}, known.fingerprint

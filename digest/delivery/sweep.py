@@ -23,7 +23,7 @@ MOST_LEASES = 3  # of a batch of one that stops its worker each time
 
 
 def reap(now: datetime) -> Outcomes:
-    """Give back batches whose lease ran out, end what is too late, and batch what is due for another try."""
+    """Give back batches with an expired lease, end what is too late, and batch what is due for another try."""
     outcomes = recover(now)
     with transaction.atomic():
         is_over = Q(lease_until__lt=now) | Q(lease_until__gt=now + LEASE + FAR_AHEAD)

@@ -18,7 +18,7 @@ from digest.models import Edition, Paper
 from digest.ranking import archive_file
 from digest.ranking.features import Archive
 
-# The papers whose texts give the rarity of words
+# The papers that the rarity of words is counted in
 DAYS, MOST = 45, 10_000
 # A smaller archive is made anew in less time than it takes to tell why its file is of no use.
 FEWEST = 500

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import wraps
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -19,6 +21,7 @@ from digest.web.cards import PageCard, name_of, page_cards, path_of
 from digest.web.paper_facts import AUTHORS_SHOWN, PaperFacts, facts_of, reference_of
 from digest.web.reference_formats import FORMATS
 from digest.web.structured_data import article
+from subscriptions.models import Subscriber
 from subscriptions.rate_limits import too_many
 from subscriptions.web.decorators import see_other
 from subscriptions.web.sessions import reader_of
@@ -81,39 +84,43 @@ def export(request: HttpRequest, name: str, format: str) -> HttpResponse:
     return HttpResponse(form.write([reference]), content_type=f"{form.media_type}; charset=utf-8", headers=headers)
 
 
-@require_POST
-def more(request: HttpRequest, name: str) -> HttpResponse:
-    """Store "more like this" for the signed-in reader, or take it back (``do=undo``), and show the paper again."""
-    paper = _named(name)
-    _candidacies(paper, timezone.now())
-    if too_many(request, "feedback"):
-        return render(request, "429.html", status=429)
-    if (reader := reader_of(request)) is None:
-        return redirect("sign_in")
+def _from_reader(act: Callable[[HttpRequest, Subscriber, Paper], HttpResponse | None]) -> Callable[..., HttpResponse]:
+    """Let the POST of a signed-in reader act on a named paper, then show the paper again."""
+
+    @require_POST
+    @wraps(act)
+    def view(request: HttpRequest, name: str) -> HttpResponse:
+        paper = _named(name)
+        _candidacies(paper, timezone.now())
+        if too_many(request, "feedback"):
+            return render(request, "429.html", status=429)
+        if (reader := reader_of(request)) is None:
+            return redirect("sign_in")
+        return act(request, reader, paper) or HttpResponseRedirect(path_of(paper), status=303)
+
+    return view
+
+
+@_from_reader
+def more(request: HttpRequest, reader: Subscriber, paper: Paper) -> None:
+    """Store "more like this" for the reader, or take it back (``do=undo``)."""
     if request.POST.get("do") == "undo":
         Verdict.objects.filter(subscriber=reader, paper=paper, value=Verdict.Value.MORE).delete()
     else:
         verdicts.give(reader, paper, Verdict.Value.MORE, now=timezone.now())
-    return HttpResponseRedirect(path_of(paper), status=303)
 
 
-@require_POST
-def save(request: HttpRequest, name: str) -> HttpResponse:
-    """Save a paper for the signed-in reader, or take it out of the list (``do=unsave``), and show the paper again."""
-    paper = _named(name)
-    _candidacies(paper, timezone.now())
-    if too_many(request, "feedback"):
-        return render(request, "429.html", status=429)
-    if (reader := reader_of(request)) is None:
-        return redirect("sign_in")
+@_from_reader
+def save(request: HttpRequest, reader: Subscriber, paper: Paper) -> HttpResponse | None:
+    """Save a paper for the reader, or take it out of the list (``do=unsave``)."""
     if request.POST.get("do") == "unsave":
         saved.unsave(reader, paper)
-    else:
-        try:
-            saved.save(reader, paper, now=timezone.now())
-        except saved.ListFull:
-            return see_other("saved", "?problem=full")
-    return HttpResponseRedirect(path_of(paper), status=303)
+        return None
+    try:
+        saved.save(reader, paper, now=timezone.now())
+    except saved.ListFull:
+        return see_other("saved", "?problem=full")
+    return None
 
 
 def _named(name: str) -> Paper:

@@ -49,10 +49,10 @@ def visitor_of(request: HttpRequest) -> str:
 def device_of(request: HttpRequest, address: str) -> str:
     """Return the id of this browser if the member with that address signed in with it during the last year, else ""."""
     try:
-        whose, device = signing.loads(request.COOKIES.get(COOKIE, ""), salt=_SALT, max_age=KEPT)
+        address_hash, device = signing.loads(request.COOKIES.get(COOKIE, ""), salt=_SALT, max_age=KEPT)
     except (signing.BadSignature, ValueError, TypeError):
         return ""
-    return str(device) if whose == _hash(address) else ""
+    return str(device) if address_hash == _hash(address) else ""
 
 
 def remember_device(response: HttpResponse, address: str) -> None:

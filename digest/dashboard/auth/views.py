@@ -63,7 +63,7 @@ class ChangePassword(Logged, PasswordChangeView):
 
 
 class Counted:
-    """A form with a code of the app or a recovery code, whose wrong ones are counted by user and device."""
+    """A form with a code of the app or a recovery code; wrong ones are counted by user and device."""
 
     user: User
 

@@ -138,7 +138,7 @@ def names_of(candidates: Iterable[str]) -> tuple[str, ...]:
 
 
 def names_in(text: str) -> Iterator[str]:
-    """Find arXiv ids, DOIs, PMIDs and addresses in a line of text, as people note them beside a title."""
+    """Find arXiv ids, DOIs, PMIDs and addresses in a line of text, as people note them next to a title."""
     for match in _NAMED_IN_TEXT.finditer(text[:2000]):
         kind, value = match.lastgroup or "", match[0].rstrip(".,;)]")
         yield value if kind in ("doi", "link") else f"{kind}:{match[kind]}"

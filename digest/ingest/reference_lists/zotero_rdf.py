@@ -58,7 +58,7 @@ def _works(
 ) -> Iterator[RawWork]:
     for node in nodes:
         kind = node.findtext(f"{_ZOTERO}itemType", "").strip()
-        if not kind or kind in _NO_WORK:  # journals, collections, tags, files and notes lie beside the works
+        if not kind or kind in _NO_WORK:  # journals, collections, tags, files and notes are no works
             continue
         texts = [*_identifiers(node)]
         for part in node.findall(f"{_TERMS}isPartOf"):
