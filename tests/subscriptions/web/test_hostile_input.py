@@ -440,6 +440,7 @@ def signed_in(client: Client, ada: Subscriber) -> Client:
     return client
 
 
+@pytest.mark.service
 @hostile
 @given(name=st.sampled_from(OWN), data=st.data())
 def test_a_readers_pages_take_anything(signed_in: Client, ada: Subscriber, name: str, data: st.DataObject) -> None:
