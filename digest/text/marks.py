@@ -26,9 +26,11 @@ _TAG = re.compile(rf"<(/?)({_BLOCK}|{_INLINE}){ATTRIBUTES}>|<(!--)", re.I)
 _BLOCK_TAG = re.compile(rf"</?(?:jats:|xhtml:)?(?:{_BLOCK}){ATTRIBUTES}>", re.I)
 _FOREIGN_TAG = re.compile(rf"</?(?:jats|xhtml|mml):[\w-]+{ATTRIBUTES}>", re.I)
 _SCRIPT_TAG = re.compile(r"<((?:jats:)?su[bp])>([^<>]{1,60})</\1>", re.I)
-# a whole document around one formula, as Springer's journals give it
+# A whole document around one formula, as Springer's journals give it. No pattern here repeats a group possessively:
+# Python before 3.11.5, Debian 12's among them, matches that wrongly (gh-106052, gh-100061).
 _TEX_DOCUMENT = re.compile(
-    r"\\documentclass\b(?:(?!\\documentclass|\\begin\{document\}).){0,2000}+\\begin\{document\}(.{0,2000}?)\\end\{document\}",
+    r"\\documentclass\b[^\\]*(?:\\(?!documentclass|begin\{document\})[^\\]*)*"
+    r"\\begin\{document\}(.{0,2000}?)\\end\{document\}",
     re.S,
 )
 # Without a closing tag these are a comparison ("a<b>c"), or removing them would remove the rest of the text.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from digest.text import symbols
 from digest.text.tex import accent, bracketed, is_function, script
 
-ATTRIBUTES = r"""(?:\s+[\w:.-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>=]+))?)*+\s*/?"""
+ATTRIBUTES = r"""(?:\s+[\w:.-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>=]+))?)*\s*/?"""
 """Pattern of what may stand between the name of a tag and its end."""
 
 # Nested elements: a formula has ten, an attack has thousands.

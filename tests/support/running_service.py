@@ -23,7 +23,7 @@ import django; django.setup()
 from digest.models import Source
 Source.objects.get_or_create(url="file:none", defaults={"name": "None", "active": False})
 """
-PATIENCE = 60.0  # seconds for anything to happen; a good run needs a fraction
+PATIENCE = 180.0  # seconds for anything to happen; a good run needs a fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def _alone(installation: Installation, name: str, command: list[str], port: int)
 
 
 def wait_for(what: Callable[[], T], one: Served) -> T:
-    """What ``what`` gives as soon as it gives anything; fails when the service ends before that, or after a minute."""
+    """What ``what`` gives as soon as it gives anything; fails when the service ends before that, or after ``PATIENCE``."""
     deadline = time.monotonic() + PATIENCE
     while not (found := what()):
         assert one.process.poll() is None, one.log.read_text()
