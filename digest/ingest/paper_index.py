@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import Any, TypeVar
 
+from django.db import connection
+
 from digest.identifiers.canonical import normalise_title, title_identifier
 from digest.identifiers.links import hash_of
 from digest.ingest import claims
@@ -110,7 +112,7 @@ class PaperIndex:
         new = [work.paper for work in self.works if work.is_new]
         known = [work.paper for work in self.works if not work.is_new and work.stored != _columns(work.paper)]
         Paper.objects.bulk_create(new, batch_size=SLICE)
-        Paper.objects.bulk_update(known, UPDATABLE, batch_size=100)
+        _update(known)
         Identifier.objects.bulk_create(
             [Identifier(value=name, paper=self._by_name[name].paper) for name in self._new_names], batch_size=SLICE
         )
@@ -344,6 +346,21 @@ class PaperIndex:
             )
             work.changes.append(row)
             self._new_changes.append(row)
+
+
+def _update(papers: Sequence[Paper]) -> None:
+    """Write what may have changed of stored papers; a row that was deleted meanwhile stays away.
+
+    bulk_update would take twice as long as all else that storing does: 0.5 s for a hundred papers, with SQLite locked.
+    """
+    fields = [field for field in Paper._meta.concrete_fields if field.name in UPDATABLE]
+    values = [
+        [*(field.get_db_prep_save(getattr(paper, field.attname), connection) for field in fields), paper.pk]
+        for paper in papers
+    ]
+    columns = ", ".join(f"{field.column} = %s" for field in fields)
+    with connection.cursor() as cursor:
+        cursor.executemany(f"UPDATE digest_paper SET {columns} WHERE id = %s", values)  # noqa: S608
 
 
 def _columns(paper: Paper) -> list[Any]:

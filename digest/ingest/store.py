@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import operator
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -33,10 +33,14 @@ from digest.source_errors import ErrorKind
 logger = logging.getLogger(__name__)
 
 
-# Of one transaction: SQLite is locked for as long as it takes (`./run bench storing` measures that).
+# The most of one transaction: SQLite is locked for as long as it takes (`./run bench storing` measures that).
 PAPERS_AT_ONCE = 100
 CHARACTERS_AT_ONCE = 250_000  # of abstracts, of which the last may exceed it
 NOTICES_AT_ONCE = 50
+# The share of these that the first transaction has, and the least. Each next one has as many as would take LOCKED
+# seconds at the pace of the one before, at most twice as many: so a busy or slow machine locks no longer.
+FIRST_SHARE, LEAST_SHARE = 0.2, 0.02
+LOCKED = 0.4
 # Seconds between two transactions on SQLite. A connection that waits for its lock asks every 100 ms, and nobody queues.
 PAUSE = 0.12
 
@@ -139,18 +143,20 @@ def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
     if not is_of_kind(source, feed.kind, VOTING_KINDS):
         shown = tuple(dataclasses.replace(entry, points=None, summary="", project="") for entry in shown)
     entries, refused = clean_entries(shown)
-    steps = _steps(entries, feed.notices)
+    steps = Steps(entries, feed.notices)
     done = Stored(refused=(*feed.refused, *refused), notes=feed.notes)
     try:
-        for left in reversed(range(len(steps))):
+        while step := steps.next():
             with transaction.atomic():
+                begun = time.monotonic()
                 # one store at a time, or two sources that show one new work at once would both make it
                 Source.objects.order_by("pk").select_for_update().first()
-                stored = done.and_also(_store_slice(source, feed.kind, *steps[-1 - left], now=now))
-                row = _row_in_part(source, stored, len(entries)) if left else _row(source, feed, stored, now=now)
+                stored = done.and_also(_store_slice(source, feed.kind, *step, now=now))
+                row = _row_in_part(source, stored, len(entries)) if steps.left else _row(source, feed, stored, now=now)
                 Source.objects.filter(pk=source.pk).update(**row)
+            steps.pace(time.monotonic() - begun)
             done = stored
-            if left and connection.vendor == "sqlite":
+            if steps.left and connection.vendor == "sqlite":
                 time.sleep(PAUSE)
     except (OperationalError, InterfaceError):
         raise
@@ -162,19 +168,39 @@ def store(source: Source, feed: Feed, *, now: datetime) -> Reading:
     return _reading(source, feed, done)
 
 
-def _steps(entries: Sequence[Entry], notices: Sequence[Notice]) -> Sequence[tuple[Sequence[Entry], Sequence[Notice]]]:
-    """Return what each transaction stores, at least one; the notices last, since they may name papers before them."""
-    told = [notices[start : start + NOTICES_AT_ONCE] for start in range(0, len(notices), NOTICES_AT_ONCE)]
-    return [*((some, ()) for some in _entry_slices(entries)), *(((), some) for some in told)] or [((), ())]
+class Steps:
+    """What each transaction stores, at least one; the notices last, since they may name papers before them."""
 
+    def __init__(self, entries: Sequence[Entry], notices: Sequence[Notice]) -> None:
+        self._entries, self._notices = deque(entries), deque(notices)
+        self._share = FIRST_SHARE
+        self._is_first = True
 
-def _entry_slices(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    start = characters = 0
-    for end, entry in enumerate(entries, 1):
-        characters += len(entry.abstract)
-        if end - start == PAPERS_AT_ONCE or characters >= CHARACTERS_AT_ONCE or end == len(entries):
-            yield entries[start:end]
-            start, characters = end, 0
+    @property
+    def left(self) -> bool:
+        return bool(self._entries or self._notices)
+
+    def next(self) -> tuple[Sequence[Entry], Sequence[Notice]] | None:
+        """Return the papers, or else the notices, of the next transaction; None after the last."""
+        if not self.left and not self._is_first:
+            return None
+        self._is_first = False
+        if self._entries:
+            return list(self._next_entries()), ()
+        most = max(1, round(NOTICES_AT_ONCE * self._share))
+        return (), [self._notices.popleft() for _ in range(min(most, len(self._notices)))]
+
+    def pace(self, seconds: float) -> None:
+        """Take more or fewer at once from now on, by how long the last transaction took."""
+        times = min(2, LOCKED / max(seconds, 0.001))
+        self._share = min(1, max(LEAST_SHARE, self._share * times))
+
+    def _next_entries(self) -> Iterator[Entry]:
+        papers, characters = max(1, round(PAPERS_AT_ONCE * self._share)), CHARACTERS_AT_ONCE * self._share
+        while self._entries and papers > 0 and characters > 0:
+            papers -= 1
+            characters -= len(self._entries[0].abstract)
+            yield self._entries.popleft()
 
 
 def _store_slice(

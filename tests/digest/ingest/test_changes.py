@@ -251,7 +251,10 @@ def test_a_text_that_was_rewritten_long_ago_is_taken_anew() -> None:
     assert read_anew("no such thing") is None
 
 
-def test_claims_take_a_fixed_number_of_queries(django_assert_max_num_queries: Any) -> None:
+def test_claims_take_a_fixed_number_of_queries(
+    django_assert_max_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "FIRST_SHARE", 1)
     numbers = range(1, store.PAPERS_AT_ONCE + 1)  # of one transaction
     stored(*(entry(number) for number in numbers))
     assert Source.objects.count() == 1

@@ -213,7 +213,10 @@ def test_the_recorded_day_of_two_sources_is_27_papers_with_two_sightings_each(da
     assert [paper.sightings.count() for paper in Paper.objects.all()] == [2] * 27
 
 
-def test_storing_a_slice_takes_a_fixed_number_of_queries(django_assert_max_num_queries: Any) -> None:
+def test_storing_a_slice_takes_a_fixed_number_of_queries(
+    django_assert_max_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "FIRST_SHARE", 1)
     topic("Statistics", categories=["stat"])
     papers = [entry(number) for number in range(1, store.PAPERS_AT_ONCE + 1)]
     # papers, names and sightings go in several statements each: SQLite takes 999 values in one

@@ -26,7 +26,7 @@ from digest.ingest import refresh, store
 from digest.models import Identifier, Paper, Sighting, Source
 from digest.source_errors import ErrorKind
 from tests.support.factories import NOON, entry, feed, source
-store.PAPERS_AT_ONCE = 2
+store.PAPERS_AT_ONCE, store.FIRST_SHARE, store.LEAST_SHARE = 2, 1, 1
 SHOWN = feed(*(entry(number) for number in range(1, 6)), announced_on=NOON.date())
 LATER = NOON + timedelta(minutes=10)
 real = store._store_slice
@@ -135,14 +135,26 @@ def test_what_was_stored_stays_and_the_next_reading_stores_the_rest(place: Insta
     place.run("-c", BEGIN + story)
 
 
-def test_a_slice_has_a_hundred_papers_or_fewer_long_ones() -> None:
-    def sizes(entries: list[Any], notices: list[Any]) -> list[tuple[int, int]]:
-        return [(len(papers), len(told)) for papers, told in store._steps(entries, notices)]
+def sizes(entries: list[Any], notices: list[Any], *, seconds: float = store.LOCKED) -> list[tuple[int, int]]:
+    """Return how many papers and notices each transaction has, where each takes so long."""
+    steps, found = store.Steps(entries, notices), []
+    while step := steps.next():
+        found.append((len(step[0]), len(step[1])))
+        steps.pace(seconds)
+    assert not steps.left
+    return found
 
+
+def test_a_transaction_has_twenty_papers_at_first_and_fewer_long_ones() -> None:
     notice = Notice(title="Retracted", url="https://journal.example/1", identifiers=("arxiv:2603.00001",))
     assert sizes([], []) == [(0, 0)]
-    assert sizes([entry(number) for number in range(250)], [notice] * 60) == [
-        (100, 0), (100, 0), (50, 0), (0, 50), (0, 10),
-    ]  # fmt: skip
-    long = [entry(number, abstract="word " * 10_000) for number in range(12)]
-    assert sizes(long, []) == [(5, 0), (5, 0), (2, 0)]
+    assert sizes([entry(number) for number in range(50)], [notice] * 15) == [(20, 0), (20, 0), (10, 0), (0, 10), (0, 5)]
+    long = [entry(number, abstract="word " * 10_000) for number in range(5)]
+    assert sizes(long, []) == [(1, 0)] * 5
+
+
+def test_the_next_transaction_has_more_papers_after_a_quick_one_and_fewer_after_a_slow_one() -> None:
+    papers = [entry(number) for number in range(300)]
+    assert sizes(papers, [], seconds=0) == [(20, 0), (40, 0), (80, 0), (100, 0), (60, 0)]
+    assert sizes(papers[:30], [], seconds=4 * store.LOCKED) == [(20, 0), (5, 0), *[(2, 0)] * 2, (1, 0)]
+    assert sizes(papers[:23], [], seconds=100) == [(20, 0), (2, 0), (1, 0)]
