@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -42,16 +43,21 @@ class MuteOption:
         """Return the value that a form sends for it."""
         return f"{self.kind}:{self.value}"
 
+    @property
+    def key(self) -> tuple[str, int | str]:
+        """Return what a row of preferences with the same kind and value is found by."""
+        return self.kind, self.topic.pk if self.topic else fold(self.value)
 
-def mute_options(paper: Paper) -> list[MuteOption]:
-    """Return the mutes that this paper offers, authors first. One query, for its topics.
+
+def mute_options(paper: Paper, *, authors: int = MOST_AUTHORS) -> list[MuteOption]:
+    """Return the mutes that this paper offers, its first ``authors`` first. One query, for its topics.
 
     Names and categories that the form of the preferences cannot show are left out.
     """
-    authors = [name for name in _distinct(paper.authors) if _shows_again(NameList(), name)]
+    names = (name for name in _distinct(paper.authors) if _shows_again(NameList(), name))
     categories = [code for code in _distinct(paper.categories) if _shows_again(CategoryList(), code)]
     return [
-        *[MuteOption(Preference.Kind.AUTHOR, name, name) for name in authors[:MOST_AUTHORS]],
+        *[MuteOption(Preference.Kind.AUTHOR, name, name) for name in islice(names, authors)],
         *[MuteOption(Preference.Kind.TOPIC, topic.slug, topic.name, topic) for topic in paper.topics.all()],
         *[
             MuteOption(Preference.Kind.CATEGORY, code, f"{code} {CATEGORIES.get(code, '')}".strip())
@@ -96,14 +102,13 @@ def mute(reader: Subscriber, choices: Iterable[MuteOption], *, now: datetime) ->
         mine.filter(until__lt=local_date(reader.zone, now)).delete()
         rows = {(row.kind, row.topic_id or fold(row.value)): row for row in mine}
         for choice in choices:
-            key = (choice.kind, choice.topic.pk if choice.topic else fold(choice.value))
-            row = rows.get(key)
+            row = rows.get(choice.key)
             if row is not None and row.stance == Preference.Stance.MUTE:
                 continue
             if sum(one.kind == choice.kind and one.stance == Preference.Stance.MUTE for one in rows.values()) >= FULL:
                 raise CannotMute(f"You already mute {FULL} of these. Remove some in your preferences first.")
             if row is None:
-                rows[key] = row = Preference.objects.create(
+                rows[choice.key] = row = Preference.objects.create(
                     subscriber=reader,
                     kind=choice.kind,
                     topic=choice.topic,

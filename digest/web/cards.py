@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from django.urls import reverse
@@ -15,10 +16,13 @@ from digest.compose.phrases import shorten
 from digest.identifiers.addresses import short_name
 from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.models import EditionPaper, Paper
+from digest.web.acts import PaperActs
 from subscriptions.mail.rendering import printable
 
 MOST_CATEGORIES = 8
 FOLDED = 260  # characters; a longer abstract has more than three lines on a wide screen
+
+NOBODYS: Mapping[int, PaperActs] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +30,7 @@ class PageCard:
     """One paper on a page.
 
     ``path`` is the address of its own page, empty where it has none yet. ``categories`` are (code, name); ``why`` and
-    ``counts`` are empty without votes.
+    ``counts`` are empty without votes. ``acts`` are the buttons of a signed-in reader.
     """
 
     card: Card
@@ -38,6 +42,7 @@ class PageCard:
     score: float | None
     why: str
     counts: str
+    acts: PaperActs | None = None
 
     @property
     def is_folded(self) -> bool:
@@ -54,12 +59,12 @@ def name_of(paper: Paper) -> str:
     return short_name(paper.identifier, paper.pk)
 
 
-def page_cards(rows: Iterable[EditionPaper]) -> list[PageCard]:
-    """Return cards for these rows; their ``paper`` must be loaded."""
-    return [_page_card(row) for row in rows]
+def page_cards(rows: Iterable[EditionPaper], acts: Mapping[int, PaperActs] = NOBODYS) -> list[PageCard]:
+    """Return cards for these rows, with the reader's ``acts`` by paper; their ``paper`` must be loaded."""
+    return [_page_card(row, acts.get(row.paper_id)) for row in rows]
 
 
-def _page_card(row: EditionPaper) -> PageCard:
+def _page_card(row: EditionPaper, acts: PaperActs | None) -> PageCard:
     card = Card.from_json(row.card)
     codes = dict.fromkeys(shorten(str(code), NAME_LENGTH) for code in row.paper.categories)
     return PageCard(
@@ -70,6 +75,7 @@ def _page_card(row: EditionPaper) -> PageCard:
         score=row.trending,
         why=why_trending(row.inputs),
         counts=_counts(row.inputs),
+        acts=acts if row.pk else None,
     )
 
 

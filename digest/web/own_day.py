@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,35 +13,26 @@ from digest.compose.card import Card
 from digest.compose.phrases import shorten
 from digest.compose.reasons import TOLD, Reason, reason_in_words, reasons_as_text
 from digest.delivery.reader_texts import reason_text
-from digest.models import Delivery, EditionPaper, Paper
-from digest.reader_data.mute import MuteOption, mute_options
+from digest.models import Delivery, EditionPaper
 from digest.record import DigestRecord
+from digest.web.acts import PaperActs, acts_for
 from digest.web.cards import PageCard, page_cards
-from subscriptions.models import Preference, Subscriber
+from subscriptions.models import Subscriber
 from subscriptions.schedule import local_date
 from subscriptions.tokens import FEEDBACK, token_for
 from subscriptions.web.sign_up import next_digest_in_words
-
-AUTHORS = 3  # that one click mutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnPaper:
     """A paper of a reader's digest with its reason in words, empty after the reasons were deleted.
 
-    ``number`` is its place in the mail, from 1. ``note`` is None unless a curator picked it. ``verdict`` is what the
-    reader said of it, empty if nothing; ``is_saved`` whether they saved it; ``mutes`` are what its buttons mute,
-    ``all_mutes`` a page with the others.
+    ``note`` is None unless a curator picked it.
     """
 
-    number: int
     one: PageCard
     why: str
     note: str | None
-    verdict: str
-    is_saved: bool
-    mutes: list[MuteOption]
-    all_mutes: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +50,7 @@ class OwnDay:
 
 
 def own_day(reader: Subscriber, *, now: datetime) -> OwnDay:
-    """Return a reader's latest digest as a page shows it. Five queries."""
+    """Return a reader's latest digest as a page shows it. Six queries."""
     sent = (
         Delivery.objects.digests()
         .filter(subscriber=reader, status__in=Delivery.SENT)
@@ -90,28 +80,24 @@ def _papers(delivery: Delivery) -> list[OwnPaper]:
     rows = EditionPaper.objects.filter(
         paper__in=delivery.paper_ids, edition__date__lte=until, paper__withdrawn_at=None
     ).select_related("paper")
-    newest = {row.paper_id: row for row in rows.prefetch_related("paper__topics").order_by("edition__date")}
+    newest = {row.paper_id: row for row in rows.order_by("edition__date")}
     record = delivery.record or DigestRecord()
     reasons = record.explained_of(len(delivery.paper_ids))
-    verdicts = dict(delivery.subscriber.verdicts.filter(paper__in=newest).values_list("paper", "value"))
-    saves = {*delivery.subscriber.saves.filter(paper__in=newest).values_list("paper", flat=True)}
     found = [
         (number, newest[pk], [Reason(*term) for term in why])
         for number, (pk, why) in enumerate(zip(delivery.paper_ids, reasons, strict=True), start=1)
         if pk in newest
     ]
-    cards = page_cards(row for _number, row, _why in found)
+    acts = acts_for(delivery.subscriber, (row.paper for _number, row, _why in found))
+    numbered = {row.paper_id: _in_digest(acts[row.paper_id], delivery, number) for number, row, _why in found}
+    cards = page_cards((row for _number, row, _why in found), numbered)
     return [
         OwnPaper(
-            number=number,
             one=one,
             why=_why(one.card, why) if record.has_counts else "",
             note=next((shorten(reason.label, NOTE_LENGTH) for reason in why if reason.kind == "pick"), None),
-            verdict=verdicts.get(row.paper_id, ""),
-            is_saved=row.paper_id in saves,
-            **_mutes(delivery, row.paper, number),
         )
-        for one, (number, row, why) in zip(cards, found, strict=True)
+        for one, (_number, _row, why) in zip(cards, found, strict=True)
     ]
 
 
@@ -122,12 +108,13 @@ def _why(card: Card, why: list[Reason]) -> str:
     return "" if is_pick_alone else reason_in_words(reasons_as_text(others), card.counts)
 
 
-def _mutes(delivery: Delivery, paper: Paper, number: int) -> dict[str, Any]:
-    """Return the mutes that are one click away: topics, categories and the first authors; words are on a page."""
-    options = [one for one in mute_options(paper) if one.kind != Preference.Kind.KEYWORD]
-    authors = [one for one in options if one.kind == Preference.Kind.AUTHOR][:AUTHORS]
-    token = token_for(FEEDBACK, delivery.subscriber, day=delivery.issue_date)
-    return {
-        "mutes": [one for one in options if one.kind != Preference.Kind.AUTHOR] + authors,
-        "all_mutes": reverse("feedback", args=[token, number, "mute"]),
-    }
+def _in_digest(acts: PaperActs, delivery: Delivery, number: int) -> PaperActs:
+    """Return the buttons for the paper of that number in a digest, which acts there also when it is not public."""
+    day = delivery.issue_date
+    token = token_for(FEEDBACK, delivery.subscriber, day=day)
+    return replace(
+        acts,
+        path=reverse("own_feedback", args=[day and day.isoformat(), number]),
+        place=f"own-{number}",
+        all_mutes=reverse("feedback", args=[token, number, "mute"]),
+    )

@@ -1,35 +1,33 @@
-"""The page of one paper at its short address, its export to reference managers, and "more like this" from there."""
+"""The page of one paper at its short address, its export to reference managers, and what a reader does with it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from functools import wraps
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from digest import search
 from digest.identifiers.addresses import named_work
-from digest.models import EditionPaper, Paper, PaperChange, SavedPaper, Verdict
+from digest.models import EditionPaper, Paper, PaperChange
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
-from digest.reader_data import saved, verdicts
+from digest.web.acts import acts_for, place_of
 from digest.web.cards import PageCard, name_of, page_cards, path_of
+from digest.web.own_feedback import act_on, acts_context, reader_act
 from digest.web.paper_facts import AUTHORS_SHOWN, PaperFacts, facts_of, reference_of
 from digest.web.reference_formats import FORMATS
 from digest.web.structured_data import article
 from subscriptions.models import Subscriber
-from subscriptions.rate_limits import too_many
-from subscriptions.web.decorators import see_other
-from subscriptions.web.sessions import reader_of
+from subscriptions.web.sessions import reader_of, readers_own
 
 SIMILAR = 5  # papers like this one
 LONGEST_NAME = 600  # characters of an address; no identifier is longer
 
 
+@readers_own
 @require_safe
 def paper_page(request: HttpRequest, name: str) -> HttpResponse:
     """Show a paper; another spelling, a version or a work that was merged leads to its address."""
@@ -39,13 +37,9 @@ def paper_page(request: HttpRequest, name: str) -> HttpResponse:
         return _moved(paper, name)
     facts = facts_of(paper, _candidacies(paper, now), now=now)
     reader = reader_of(request)
-    verdict = reader and Verdict.objects.filter(subscriber=reader, paper=paper).values_list("value", flat=True).first()
-    context = _context(facts) | {"similar": similar_to(paper, now), "reader": reader, "verdict": verdict or ""}
-    context["is_saved"] = bool(reader) and SavedPaper.objects.filter(subscriber=reader, paper=paper).exists()
-    response = render(request, "paper.html", context)
-    if reader:
-        response["Cache-Control"] = "no-store"
-    return response
+    acts = acts_for(reader, [paper]).get(paper.pk)
+    context = _context(facts) | {"similar": similar_to(paper, now), "acts": acts} | acts_context(request, reader)
+    return render(request, "paper.html", context)
 
 
 def _context(facts: PaperFacts) -> dict[str, object]:
@@ -57,8 +51,6 @@ def _context(facts: PaperFacts) -> dict[str, object]:
         "authors_shown": facts.authors[:AUTHORS_SHOWN],
         "authors_folded": facts.authors[AUTHORS_SHOWN:],
         "exports": [(format, reverse("paper_export", args=[name_of(facts.paper), format])) for format in FORMATS],
-        "save_path": reverse("paper_save", args=[name_of(facts.paper)]),
-        "more_path": reverse("paper_more", args=[name_of(facts.paper)]),
         "formula": {"gravity": GRAVITY, "grace": int(GRACE_HOURS)},
     }
 
@@ -84,43 +76,12 @@ def export(request: HttpRequest, name: str, format: str) -> HttpResponse:
     return HttpResponse(form.write([reference]), content_type=f"{form.media_type}; charset=utf-8", headers=headers)
 
 
-def _from_reader(act: Callable[[HttpRequest, Subscriber, Paper], HttpResponse | None]) -> Callable[..., HttpResponse]:
-    """Let the POST of a signed-in reader act on a named paper, then show the paper again."""
-
-    @require_POST
-    @wraps(act)
-    def view(request: HttpRequest, name: str) -> HttpResponse:
-        paper = _named(name)
-        _candidacies(paper, timezone.now())
-        if too_many(request, "feedback"):
-            return render(request, "429.html", status=429)
-        if (reader := reader_of(request)) is None:
-            return redirect("sign_in")
-        return act(request, reader, paper) or HttpResponseRedirect(path_of(paper), status=303)
-
-    return view
-
-
-@_from_reader
-def more(request: HttpRequest, reader: Subscriber, paper: Paper) -> None:
-    """Store "more like this" for the reader, or take it back (``do=undo``)."""
-    if request.POST.get("do") == "undo":
-        Verdict.objects.filter(subscriber=reader, paper=paper, value=Verdict.Value.MORE).delete()
-    else:
-        verdicts.give(reader, paper, Verdict.Value.MORE, now=timezone.now())
-
-
-@_from_reader
-def save(request: HttpRequest, reader: Subscriber, paper: Paper) -> HttpResponse | None:
-    """Save a paper for the reader, or take it out of the list (``do=unsave``)."""
-    if request.POST.get("do") == "unsave":
-        saved.unsave(reader, paper)
-        return None
-    try:
-        saved.save(reader, paper, now=timezone.now())
-    except saved.ListFull:
-        return see_other("saved", "?problem=full")
-    return None
+@reader_act
+def act(request: HttpRequest, reader: Subscriber, name: str) -> HttpResponse:
+    """Do what a button under a public paper says, on whatever page it was."""
+    paper = _named(name)
+    _candidacies(paper, timezone.now())
+    return act_on(request, reader, paper, place=place_of(paper))
 
 
 def _named(name: str) -> Paper:

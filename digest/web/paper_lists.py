@@ -13,11 +13,13 @@ from digest.compose.emails import letters_of
 from digest.editions.public_list import Days, PublicList, public_list, topics_of
 from digest.models import Edition
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
+from digest.web.acts import acts_for
 from digest.web.cards import page_cards
 from digest.web.periods import Period
 from digest.web.structured_data import item_list
 from subscriptions.models import Topic
 from subscriptions.topic_names import topic_named
+from subscriptions.web.sessions import reader_of
 
 SHOWN = 25
 
@@ -28,8 +30,9 @@ def list_context(request: HttpRequest, period: Period, *, now: datetime) -> dict
     days = Days.between(period.first, period.last, now=now)
     found = public_list(days, topic=topic)
     page = _page(request, found)
-    picks = page_cards(one.row for one in found.picks) if page.number == 1 else []
-    papers = page_cards(page)
+    picked = [one.row for one in found.picks] if page.number == 1 else []
+    acts = acts_for(reader_of(request), (row.paper for row in (*picked, *page)))
+    picks, papers = page_cards(picked, acts), page_cards(page, acts)
     around = neighbours(period)
     latest = around["latest"]
     return {

@@ -12,13 +12,14 @@ from django.views.decorators.http import require_safe
 
 from digest.models import Edition
 from digest.web.own_day import own_day
-from digest.web.own_feedback import muted_in, problem_in
+from digest.web.own_feedback import acts_context
 from digest.web.paper_lists import list_context, neighbours
 from digest.web.periods import Period
 from subscriptions.web.forms import SignUpForm
-from subscriptions.web.sessions import reader_of
+from subscriptions.web.sessions import reader_of, readers_own
 
 
+@readers_own
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Show one line to subscribe and the latest edition's papers; to a signed-in reader their own day first."""
@@ -30,12 +31,10 @@ def home(request: HttpRequest) -> HttpResponse:
         context["canonical"] = context["canonical"] and reverse("home")
     if (reader := reader_of(request)) is None:
         return render(request, "home.html", context | {"form": SignUpForm(now=now), "own": None})
-    context |= {"own": own_day(reader, now=now), "muted": muted_in(request, reader), "problem": problem_in(request)}
-    response = render(request, "home.html", context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return render(request, "home.html", context | {"own": own_day(reader, now=now)} | acts_context(request, reader))
 
 
+@readers_own
 @require_safe
 def period(request: HttpRequest, name: str) -> HttpResponse:
     """Show the papers of a day, week or month; one without editions links to the nearest ones."""
@@ -46,4 +45,5 @@ def period(request: HttpRequest, name: str) -> HttpResponse:
         return render(request, "no_day.html", {"period": None}, status=404)
     if not Edition.objects.filter(date__range=(wanted.first, wanted.last)).exists():
         return render(request, "no_day.html", {"period": wanted, **neighbours(wanted)}, status=404)
-    return render(request, "period.html", list_context(request, wanted, now=now) | {"form": SignUpForm(now=now)})
+    context = list_context(request, wanted, now=now) | acts_context(request, reader_of(request))
+    return render(request, "period.html", context | {"form": SignUpForm(now=now)})

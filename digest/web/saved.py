@@ -39,7 +39,6 @@ DONE = {
     "revoked": gettext_lazy("The old address of the feed no longer works."),
     "opened": gettext_lazy("Your list has a feed. Whoever has its address can read the list."),
 }
-FULL = gettext_lazy("You have saved %(most)s papers, which is the most. Remove some first.")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -55,7 +54,6 @@ def saved_page(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
         "papers": [_shown(row) for row in page],
         "feed": settings.SITE_URL + _feed_path(feed) if feed else "",
         "done": DONE.get(request.GET.get("done", ""), ""),
-        "problem": str(FULL) % {"most": f"{saved.MOST:,}"} if request.GET.get("problem") == "full" else "",
         "exports": [(format, reverse("saved_export", args=[format])) for format in FORMATS],
     }
     return render(request, "saved.html", context)

@@ -23,12 +23,15 @@ from digest.models import EditionPaper, Paper, Source
 from digest.search import Filters, Kind
 from digest.search.marks import excerpt, pieces
 from digest.search.query import LONGEST, MOST_WORDS, Query
+from digest.web.acts import acts_for
 from digest.web.cards import FOLDED, PageCard, page_cards, path_of
 from digest.web.expensive import expensive
+from digest.web.own_feedback import acts_context
 from subscriptions.mail.rendering import one_line
 from subscriptions.models import Topic
 from subscriptions.rate_limits import too_many
 from subscriptions.topic_names import topic_named
+from subscriptions.web.sessions import reader_of, readers_own
 
 SHOWN = 25
 MOST_AUTHORS = 500  # of a paper, among which the one who was asked for is looked for
@@ -83,6 +86,7 @@ class Asked:
         return replace(self, filters=Filters()).address()
 
 
+@readers_own
 @require_safe
 @expensive
 def search_page(request: HttpRequest) -> HttpResponse:
@@ -103,9 +107,11 @@ def search_page(request: HttpRequest) -> HttpResponse:
         .order_by("edition__date")
     }
     rows = [newest[paper_id] for paper_id in page if paper_id in newest]
+    reader = reader_of(request)
+    acts = acts_for(reader, (row.paper for row in rows))
     papers = [
         (_marked(one, found.query, row.paper.authors), row.edition)
-        for one, row in zip(page_cards(rows), rows, strict=True)
+        for one, row in zip(page_cards(rows, acts), rows, strict=True)
     ]
     context = {
         "q": asked.shown,
@@ -118,6 +124,7 @@ def search_page(request: HttpRequest) -> HttpResponse:
         "limits": {"longest": LONGEST, "words": MOST_WORDS},
         "page": page,
         "papers": papers,
+        **acts_context(request, reader),
     }
     return render(request, "search.html", context)
 

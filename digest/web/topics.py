@@ -17,10 +17,13 @@ from django.views.decorators.http import require_safe
 from digest import charts
 from digest.editions.public_list import Days, public_list, topics_of
 from digest.models import Edition
+from digest.web.acts import acts_for
 from digest.web.cards import page_cards
+from digest.web.own_feedback import acts_context
 from subscriptions.models import Topic
 from subscriptions.topic_names import topic_named
 from subscriptions.web.forms import SignUpForm
+from subscriptions.web.sessions import reader_of, readers_own
 
 SHOWN = 25  # papers on one page
 WEEK, MONTH = timedelta(days=6), timedelta(days=30)  # before the last day, and with it
@@ -37,6 +40,7 @@ def topics(request: HttpRequest) -> HttpResponse:
     return render(request, "topics.html", {"groups": groups, "canonical": reverse("topics")})
 
 
+@readers_own
 @require_safe
 def topic_page(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one topic; another name of it leads to its address."""
@@ -53,14 +57,17 @@ def topic_page(request: HttpRequest, slug: str) -> HttpResponse:
     paginator.count = found.count  # counted already, with those that have votes
     page = paginator.get_page(request.GET.get("page"))
     picks = [picked.row for picked in found.picks] if page.number == 1 else []
+    reader = reader_of(request)
+    acts = acts_for(reader, (row.paper for row in (*picks, *page)))
     context = {
         "topic": topic,
         "page": page,
-        "picks": [(one, picked.note) for one, picked in zip(page_cards(picks), found.picks, strict=False)],
-        "papers": list(zip(page_cards(page), (row.edition.date for row in page), strict=True)),
+        "picks": [(one, picked.note) for one, picked in zip(page_cards(picks, acts), found.picks, strict=False)],
+        "papers": list(zip(page_cards(page, acts), (row.edition.date for row in page), strict=True)),
         "chart": chart_of(topic, last, now=now) if newest else None,
         "form": SignUpForm(now=now),
         "canonical": reverse("topic", args=[slug]),
+        **acts_context(request, reader),
     }
     return render(request, "topic.html", context)
 

@@ -23,8 +23,7 @@ urlpatterns = [
     re_path(r"^(?P<name>[0-9]{4}-[0-9]{2}-[0-9]{2})$", public.period, name="day"),
     re_path(r"^(?P<name>[0-9]{4}-(?:W[0-9]{2}|[0-9]{2}))$", public.period, name="week_or_month"),
     re_path(r"^papers/(?P<name>.+)/(?P<format>bibtex|ris|csl)$", paper.export, name="paper_export"),
-    re_path(r"^papers/(?P<name>.+)/more$", paper.more, name="paper_more"),
-    re_path(r"^papers/(?P<name>.+)/save$", paper.save, name="paper_save"),
+    re_path(r"^papers/(?P<name>.+)/act$", paper.act, name="paper_act"),
     path("papers/<path:name>", paper.paper_page, name="paper"),
     re_path(
         r"^own/(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})/(?P<number>[0-9]{1,3})$",

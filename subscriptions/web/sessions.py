@@ -56,6 +56,19 @@ def _read(request: HttpRequest) -> Subscriber | None:
     )
 
 
+def readers_own(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorate a public page that shows a signed-in reader what is theirs: no copy of it is kept."""
+
+    @wraps(view)
+    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        if reader_of(request):
+            response["Cache-Control"] = "no-store"
+        return response
+
+    return page
+
+
 def reader_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Decorate a page for signed-in readers, called with ``reader``; others go to the sign-in page. Never cached."""
 

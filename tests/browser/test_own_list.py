@@ -83,7 +83,7 @@ def test_a_paper_is_saved_by_one_click_and_listed(visitor: Visitor, site: Site) 
     title = page.locator(".paper h3 a").first.inner_text()
     page.locator(".paper h3 a").first.click()
     with page.expect_navigation():
-        visitor.press("Save to read later")
+        page.locator(".own-buttons").get_by_role("button", name="Save").click()
     visitor.open("/saved")
     expect(page.locator(".paper h2")).to_have_text([title])
     with page.expect_navigation():

@@ -45,8 +45,7 @@ FOR_HTMX = {"Attribute “hx-[a-z]+” not allowed on element": "How a page tell
 NO_PAGES = {"pause", "resume", "address", "sign_out", "export", "health", "web_copy", "admin", "webhook"}
 NO_PAGES |= {
     "paper_export",
-    "paper_more",
-    "paper_save",
+    "paper_act",
     "saved_export",
     "saved_feed",
     "own_feedback",
@@ -211,7 +210,7 @@ def every_page() -> dict[str, str]:
     pages |= {name: signed_in.get(path) for name, path in own.items()}
     pages["own_list_part"] = signed_in.post("/preferences/list", {"text": LIST}, follow=True)
     pages["own_list"] = signed_in.get("/preferences/list")
-    signed_in.post("/papers/2603.00001/save")
+    signed_in.post("/papers/2603.00001/act", {"do": "save"})
     signed_in.post("/saved", {"do": "open"})
     pages["saved"] = signed_in.get("/saved")
     pages["preview"] = visitor.post("/preview", {"categories": "cs.LG", "hype": "50"})

@@ -1,4 +1,4 @@
-"""More, less and mute on a signed-in reader's home page: one click each, undone by one, and nothing without a session."""
+"""More, less and mute on every list that a signed-in reader sees: one click each, undone by one, and nothing without a session."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from digest.ingest import store
 from digest.models import Paper, Verdict
 from digest.web.feedback import MUTE
 from subscriptions.models import LoginToken, Preference, Subscriber
 from subscriptions.tokens import FEEDBACK, WEB_COPY, new_login_token, token_for
 from tests.support.database_rows import every_row
 from tests.support.editions import publish
-from tests.support.factories import NOON, delivery, entry, reader, topic, want
+from tests.support.factories import NOON, delivery, entry, feed, reader, topic, want
 
 pytestmark = pytest.mark.django_db
 FIRST = f"/own/{NOON:%Y-%m-%d}/1"
@@ -88,9 +91,72 @@ def test_the_buttons_name_topics_categories_and_three_authors_and_lead_to_the_re
     page = home(signed_in(ada))
     form = page.partition(f'action="{FIRST}"')[2].partition("</form>")[0]
     assert re.findall(r'name="mute" value="([^"]+)"', form) == [
-        "topic:tides", "category:cs.LG", "author:Ada Example", "author:Bea Sample", "author:Cy Test",
+        "topic:tides", "author:Ada Example", "author:Bea Sample", "author:Cy Test", "category:cs.LG",
     ]  # fmt: skip
     assert f"/f/{token_for(FEEDBACK, ada, day=NOON.date())}/1/{MUTE}" in form
+
+
+def test_one_click_mutes_what_is_neither_wanted_nor_muted_before(ada: Subscriber) -> None:
+    want(ada, "topic", "Tides")
+    want(ada, "author", "Ada Example", stance="mute")
+    form = home(signed_in(ada)).partition(f'action="{FIRST}"')[2].partition("</form>")[0]
+    assert re.findall(r'name="mute" value="([^"]+)"', form) == [
+        "author:Bea Sample", "author:Cy Test", "category:cs.LG", "topic:tides",
+    ]  # fmt: skip
+    assert "Mute <bdi>Bea Sample</bdi>" in form.partition("<details")[0]
+
+
+LISTS = ["/", "/2026-03-02", "/2026-W10", "/2026-03", "/topics/tides/", "/papers/?q=paper", "/papers/2603.00002"]
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_every_list_has_the_buttons_for_readers_and_each_leads_back_to_it(ada: Subscriber, path: str) -> None:
+    assert "own-buttons" not in home(Client(), path)
+    visit = signed_in(ada)
+    second = Paper.objects.get(identifier="arxiv:2603.00002")
+    act, place = "/papers/2603.00002/act", f"#paper-{second.pk}"
+    page = home(visit, path)
+    assert visit.get(path)["Cache-Control"] == "no-store"
+    (back,) = {unescape(found) for found in re.findall(r'name="back" value="([^"]+)"', page)}
+    assert back == path
+    for do, said in (("save", "Remove from saved papers"), ("less", "You asked for less like this.")):
+        assert said not in home(visit, path)
+        assert visit.post(act, {"do": do, "back": back})["Location"] == path + place
+        assert said in home(visit, path)
+    muted = visit.post(act, {"mute": "topic:tides", "back": back})["Location"]
+    assert muted.startswith(f"{path}{'&' if '?' in path else '?'}muted=")
+    assert muted.endswith(place)
+    page = home(visit, muted)
+    assert page.count("Muted: <bdi>Tides</bdi>.") == 1
+    (undo,) = re.findall(r'name="undo" value="([^"]+)"', page)
+    assert visit.post("/own/unmute", {"undo": undo, "back": back})["Location"] == path + place
+    assert not ada.preferences.filter(stance="mute").exists()
+
+
+@pytest.mark.parametrize(("path", "more"), [("/2026-03-02", 6), ("/topics/tides/", 6), ("/papers/?q=paper", 6)])
+def test_the_buttons_of_a_list_cost_a_fixed_number_of_queries(
+    ada: Subscriber, path: str, more: int, django_assert_num_queries: Any
+) -> None:
+    Client().get(path)  # the first search of a process reads more
+    with CaptureQueriesContext(connection) as captured:
+        Client().get(path)
+        of_a_visitor = len(captured)
+    visit = signed_in(ada)
+    # session, reader, verdicts, saves, preferences, topics
+    with django_assert_num_queries(of_a_visitor + more):
+        visit.get(path)
+
+
+@pytest.mark.parametrize("back", ["//evil.example/", "https://evil.example/", "/\\evil.example", "x", "", "//["])
+def test_a_button_leads_to_no_other_site(ada: Subscriber, back: str) -> None:
+    answer = signed_in(ada).post(FIRST, {"do": "more", "back": back})
+    assert answer["Location"] == "/#own-1"
+
+
+def test_nobody_acts_on_a_paper_that_is_not_public(ada: Subscriber) -> None:
+    later = feed(entry(9))
+    store.store(store.source_named_in(later, "file.xml"), later, now=NOON)
+    assert signed_in(ada).post("/papers/2603.00009/act", {"do": "save"}).status_code == 404
 
 
 def test_nothing_happens_without_a_session_or_from_a_copy_that_was_forwarded(ada: Subscriber) -> None:
@@ -141,15 +207,17 @@ ANYTHING = st.text(max_size=60) | st.sampled_from(["more", "less", "undo", "topi
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
+    back=st.text(max_size=40) | st.sampled_from(["/papers/?q=a&muted=b", "/\r\nX: y"]),
     day=st.sampled_from(["2026-03-02", "2026-02-31", "0000-00-00"]),
     number=st.integers(0, 999),
     do=ANYTHING,
     mute=ANYTHING,
 )
-def test_the_buttons_take_anything(ada: Subscriber, day: str, number: int, do: str, mute: str) -> None:
+def test_the_buttons_take_anything(ada: Subscriber, back: str, day: str, number: int, do: str, mute: str) -> None:
     visit = signed_in(ada)
-    answer = visit.post(f"/own/{day}/{number}", {"do": do, "mute": mute})
+    answer = visit.post(f"/own/{day}/{number}", {"do": do, "mute": mute, "back": back})
     is_own = day == "2026-03-02" and 1 <= number <= 3
     assert answer.status_code in ((303,) if is_own else (404,)) or answer.status_code == 429
-    assert visit.post("/own/unmute", {"undo": do}).status_code in (303, 429)
+    assert visit.post("/papers/2603.00001/act", {"do": do, "mute": mute, "back": back}).status_code in (303, 429)
+    assert visit.post("/own/unmute", {"undo": do, "back": back}).status_code in (303, 429)
     assert visit.get("/", {"muted": mute, "problem": do}).status_code == 200

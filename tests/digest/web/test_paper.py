@@ -245,7 +245,7 @@ def test_what_is_not_in_public_has_no_page() -> None:
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.text(min_size=1, max_size=60) | st.from_regex(r"[0-9.v/]{1,30}|10\.[0-9]{4}/.{0,30}|pmid:.{0,9}"),
-    end=st.sampled_from(["", "/bibtex", "/more"]),
+    end=st.sampled_from(["", "/bibtex", "/act"]),
 )
 def test_any_address_gets_the_page_or_a_client_error(name: str, end: str) -> None:
     address = f"/papers/{name}{end}"
@@ -287,24 +287,24 @@ def test_a_signed_in_reader_asks_for_more_and_takes_it_back() -> None:
     publish(entry(1))
     ada = reader("ada")
     client = signed_in(ada)
-    assert "More like this in my digest" in client.get("/papers/2603.00001").content.decode()
-    answer = client.post("/papers/2603.00001/more", {"do": "more"})
-    assert (answer.status_code, answer["Location"]) == (303, "/papers/2603.00001")
+    assert "own-buttons" in client.get("/papers/2603.00001").content.decode()
+    answer = client.post("/papers/2603.00001/act", {"do": "more", "back": "/papers/2603.00001"})
+    assert (answer.status_code, answer["Location"].partition("#")[0]) == (303, "/papers/2603.00001")
     assert Verdict.objects.get().value == "more"
     page = client.get("/papers/2603.00001")
     assert "You asked for more like this." in page.content.decode()
     assert page["Cache-Control"] == "no-store"
-    client.post("/papers/2603.00001/more", {"do": "undo"})
+    client.post("/papers/2603.00001/act", {"do": "undo"})
     assert not Verdict.objects.exists()
 
 
 def test_more_needs_a_sign_in_a_post_and_the_form_of_this_site() -> None:
     publish(entry(1))
-    assert "More like this in my digest" not in get("/papers/2603.00001")
-    assert Client().get("/papers/2603.00001/more").status_code == 405
-    assert Client().post("/papers/2603.00001/more")["Location"] == reverse("sign_in")
+    assert "own-buttons" not in get("/papers/2603.00001")
+    assert Client().get("/papers/2603.00001/act").status_code == 405
+    assert Client().post("/papers/2603.00001/act")["Location"] == reverse("sign_in")
     strict = Client(enforce_csrf_checks=True)
-    assert strict.post("/papers/2603.00001/more").status_code == 403
+    assert strict.post("/papers/2603.00001/act").status_code == 403
     assert not Verdict.objects.exists()
 
 

@@ -74,23 +74,23 @@ def test_one_click_saves_at_home_and_another_removes(ada: Subscriber) -> None:
 
 def test_one_click_saves_on_a_papers_page_and_another_removes(ada: Subscriber) -> None:
     visit, path = signed_in(ada), path_of(papers()[1])
-    assert "Save to read later" in words(visit.get(path))
-    assert visit.post(f"{path}/save", {"do": "save"})["Location"] == path
+    assert "Remove from saved papers" not in words(visit.get(path))
+    assert visit.post(f"{path}/act", {"do": "save", "back": path})["Location"].startswith(f"{path}#")
     assert "Remove from saved papers" in words(visit.get(path))
-    visit.post(f"{path}/save", {"do": "unsave"})
+    visit.post(f"{path}/act", {"do": "unsave"})
     assert not SavedPaper.objects.exists()
 
 
 def test_nothing_is_saved_without_a_session_or_by_looking_or_by_another_site(ada: Subscriber) -> None:
     path = path_of(papers()[0])
-    assert Client().post(f"{path}/save", {"do": "save"})["Location"] == "/sign-in"
+    assert Client().post(f"{path}/act", {"do": "save"})["Location"] == "/sign-in"
     assert Client().post(FIRST, {"do": "save"})["Location"] == "/sign-in"
     for purpose, page in ((FEEDBACK, "f"), (WEB_COPY, "d")):  # a mail and its web copy get forwarded
         assert (
             "save" not in Client().get(f"/{page}/{token_for(purpose, ada, day=NOON.date())}").content.decode().lower()
         )
-    assert signed_in(ada).get(f"{path}/save").status_code == 405
-    assert signed_in(ada, enforce_csrf_checks=True).post(f"{path}/save", {"do": "save"}).status_code == 403
+    assert signed_in(ada).get(f"{path}/act").status_code == 405
+    assert signed_in(ada, enforce_csrf_checks=True).post(f"{path}/act", {"do": "save"}).status_code == 403
     assert not SavedPaper.objects.exists()
 
 
@@ -219,10 +219,10 @@ def test_a_list_that_is_full_says_so(ada: Subscriber, monkeypatch: pytest.Monkey
     monkeypatch.setattr(saved, "MOST", 1)
     visit = signed_in(ada)
     visit.post(FIRST, {"do": "save"})
-    assert "you have saved as many papers as fit" in words(visit.post(f"{FIRST[:-1]}2", {"do": "save"}, follow=True))
-    assert "You have saved 1 papers, which is the most." in words(
-        visit.post(f"{path_of(papers()[1])}/save", follow=True)
-    )
+    full = "Nothing was saved: you have saved 1 papers, which is the most."
+    assert full in words(visit.post(f"{FIRST[:-1]}2", {"do": "save"}, follow=True))
+    path = path_of(papers()[1])
+    assert full in words(visit.post(f"{path}/act", {"do": "save", "back": path}, follow=True))
     assert SavedPaper.objects.count() == 1
 
 
@@ -256,4 +256,4 @@ def test_the_buttons_take_anything(ada: Subscriber, do: str, paper: str, page: s
     visit = signed_in(ada)
     assert visit.post("/saved", {"do": do, "paper": paper}).status_code in (303, 429)
     assert visit.get("/saved", {"page": page, "done": do}).status_code == 200
-    assert visit.post(f"{path_of(papers()[0])}/save", {"do": do}).status_code in (302, 303, 429)
+    assert visit.post(f"{path_of(papers()[0])}/act", {"do": do}).status_code in (302, 303, 429)
