@@ -1,4 +1,4 @@
-"""The app of what is sent; after each migration the curators' groups and the table of the cache are there."""
+"""The app of what is sent: what it does after a migration, and with the papers that a sign-up named."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ class DigestConfig(AppConfig):
     name = "digest"
 
     def ready(self) -> None:
+        from subscriptions.list_given import list_given  # models are there only now
+
         post_migrate.connect(_seed_groups, sender=self)
+        list_given.connect(_keep_given)
+
+
+def _keep_given(sender: type, **values: Any) -> Any:
+    from digest.reading_lists.given import keep_given  # a deliverer never needs the parsers
+
+    return keep_given(**values)
 
 
 def _seed_groups(sender: AppConfig, using: str, **_: Any) -> None:

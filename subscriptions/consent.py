@@ -89,8 +89,11 @@ def _row_of(email: str, *, now: datetime) -> tuple[Subscriber, bool]:
         _, is_new = Subscriber.objects.get_or_create(email_key=key, defaults={"email": email, "signed_up_at": now})
 
 
-def confirm(public_id: str, *, now: datetime, token: LoginToken | None = None, **proof: Any) -> bool:
-    """Make the reader active. The first digest is due at once, unless they had one today or in the last 12 hours.
+def confirm(
+    public_id: str, *, now: datetime, token: LoginToken | None = None, due_at: datetime | None = None, **proof: Any
+) -> bool:
+    """Make the reader active. The first digest is due at ``due_at``, else now, unless they had one today or in the last
+    12 hours.
 
     ``token`` is the link that was followed: its choices become the reader's. It also readmits a reader who had
     unsubscribed: it must be newer than that, since unsubscribing deletes all earlier links.
@@ -100,7 +103,7 @@ def confirm(public_id: str, *, now: datetime, token: LoginToken | None = None, *
         if not Subscriber.objects.filter(public_id=public_id, status__in=may_come).update(
             status=Subscriber.Status.ACTIVE,
             confirmed_at=now,
-            next_send_at=now,
+            next_send_at=due_at or now,
             paused_until=None,
             left_at=None,
             left_as="",

@@ -91,8 +91,11 @@ def _is_orcid(text: str) -> bool:
     return digits[-1] == "0123456789X"[(12 - total % 11) % 11]
 
 
-def add_library(reader: Subscriber, kind: str, name: str, *, now: datetime) -> ListSource:
-    """Store a library to be read, or ask for one that is there to be read again. Raises TooManyLibraries."""
+def add_library(reader: Subscriber, kind: str, name: str, *, now: datetime, is_kept: bool = False) -> ListSource:
+    """Store a library to be read, or ask for one that is there to be read again. Raises TooManyLibraries.
+
+    Of one that ``is_kept`` what is read counts at once; of another the reader sees it first.
+    """
     with transaction.atomic():
         Subscriber.objects.select_for_update().get(pk=reader.pk)
         mine = ListSource.objects.filter(subscriber=reader, kind__in=ListSource.LIBRARIES)
@@ -100,7 +103,8 @@ def add_library(reader: Subscriber, kind: str, name: str, *, now: datetime) -> L
         if part is None:
             if mine.count() >= MOST_LIBRARIES:
                 raise TooManyLibraries
-            part = ListSource(subscriber=reader, kind=kind, name=name, state=ListSource.State.WAITING, given_at=now)
+            state = ListSource.State.KEPT if is_kept else ListSource.State.WAITING
+            part = ListSource(subscriber=reader, kind=kind, name=name, state=state, given_at=now)
         if part.state != ListSource.State.KEPT:
             part.state, part.found = ListSource.State.WAITING, {}
         part.next_read_at, part.failures, part.problem = now, 0, ""

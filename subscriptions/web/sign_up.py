@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from subscriptions import consent, consent_text, link_requests
+from subscriptions.list_given import Kept, keep_given
 from subscriptions.models import LinkRequest, LoginToken, Subscriber
 from subscriptions.preferences import next_digest
 from subscriptions.rate_limits import proof, too_many
@@ -25,6 +26,9 @@ from subscriptions.web.forms import ChoicesForm, SignUpForm
 from subscriptions.web.time_zones import place_of, zones_to_choose
 
 TOO_MANY = gettext_lazy("Too many requests from your network. Your entries are kept: please try again in an hour.")
+# The first digest waits for the list that the sign-up named: at most so long, if this process ends meanwhile or the
+# list is a library, which a worker reads.
+LIST_FIRST = timedelta(minutes=2)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -65,12 +69,17 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "429.html", status=429)
     with transaction.atomic():
         row = use_login_token(purpose, token, now=now)
-        if not consent.confirm(row.subscriber.public_id, now=now, token=row, **proof(request, "/c/")):
+        papers = str((row.choices or {}).get("papers", ""))
+        due_at = now + LIST_FIRST if papers else now
+        if not consent.confirm(row.subscriber.public_id, now=now, token=row, due_at=due_at, **proof(request, "/c/")):
             raise LinkUsed("on the list already")  # this link signs in only once
     reader = Subscriber.objects.get(pk=row.subscriber_id)
     sessions.begin(request, reader)
-    is_due = reader.next_send_at is not None and reader.next_send_at <= now
-    around = {"is_due": is_due, "has_papers": bool((row.choices or {}).get("papers"))}
+    is_due = reader.next_send_at is not None and reader.next_send_at <= due_at
+    kept = keep_given(reader, papers, now=now) if papers else Kept()
+    if not kept.is_library:
+        Subscriber.objects.filter(pk=reader.pk, next_send_at=due_at).update(next_send_at=now)
+    around = {"is_due": is_due, "has_papers": bool(papers), "kept": kept}
     return render(request, "confirmed.html", around | {"next_digest": next_digest_in_words(reader, now)})
 
 

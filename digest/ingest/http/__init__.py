@@ -141,7 +141,7 @@ def _ask_in_turn(
     cooldown = ARXIV_REST if name == _turn_of("arxiv.org") else REST
     try:
         answer = ask(url, headers, limits=limits, seconds=left, loopback=settings.FETCH_LOOPBACK)
-        cooldown = max(cooldown, _asked_pause(answer, clock()) or cooldown)
+        cooldown = max(cooldown, _asked_pause(answer, clock()) or cooldown, _backoff(answer))
         return answer
     finally:
         lease.release(name, holder=holder, now=clock(), cooldown=cooldown)
@@ -163,15 +163,22 @@ def _asked_pause(answer: Answer, now: datetime) -> timedelta | None:
     told = answer.headers.get("retry-after", "").strip()
     if answer.status not in (429, 503) or not told:
         return None
-    if told.isascii() and told.isdigit():
-        pause = timedelta(seconds=int(told[:9]))
-    else:
+    if (pause := _seconds(told)) is None:
         try:
             at = parsedate_to_datetime(told)
             pause = at.replace(tzinfo=at.tzinfo or UTC) - now
         except (ValueError, TypeError, OverflowError):
             return None
     return min(max(pause, REST), LONGEST_RETRY_AFTER)
+
+
+def _backoff(answer: Answer) -> timedelta:
+    """Return the pause that Zotero's API asks for in any answer, also with what was asked for; at most a day."""
+    return min(_seconds(answer.headers.get("backoff", "").strip()) or timedelta(), LONGEST_RETRY_AFTER)
+
+
+def _seconds(told: str) -> timedelta | None:
+    return timedelta(seconds=int(told[:9])) if told.isascii() and told.isdigit() else None
 
 
 def back_off(failures: int, spread: int) -> timedelta:

@@ -185,6 +185,27 @@ def test_a_library_that_cannot_be_read_has_a_reason_and_the_next_one_is_read(
 
 @db
 @service
+@pytest.mark.parametrize(
+    ("told", "asked", "problem"),
+    [("120", 1, "host_busy"), ("1e9", 2, ""), ("-5", 2, ""), ("", 2, ""), ("9" * 30, 1, "host_busy")],
+)
+def test_after_an_answer_with_backoff_its_service_is_left_alone(
+    web: Server, told: str, asked: int, problem: str
+) -> None:
+    body = json.dumps([item(1)]).encode()
+    for number in ("7", "8"):
+        answer(web, f"/users/{number}/items/top", Answer(body, headers={"Backoff": told}))
+    ada = reader()
+    parts = [libraries.add_library(ada, "zotero_user", number, now=NOON) for number in ("7", "8")]
+    first, second = (read(part) for part in parts)
+    assert (first.state, first.problem, second.problem, len(web.log)) == ("read", "", problem, asked)
+    if told == "120":
+        assert second.failures == 0
+        assert timedelta(seconds=110) < second.next_read_at - NOON <= timedelta(seconds=120)
+
+
+@db
+@service
 def test_a_pause_that_a_service_asks_for_holds_for_all_its_libraries(web: Server) -> None:
     answer(web, "/users/7/items/top", Answer(b"", 429, {"Retry-After": "120"}))
     answer(web, "/users/8/items/top", zotero([item(1)]))

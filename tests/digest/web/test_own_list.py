@@ -14,14 +14,16 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from digest.delivery.plan import plan
 from digest.ingest import reference_lists
-from digest.models import ListEntry, ListSource
+from digest.models import Delivery, ListEntry, ListSource
 from digest.reading_lists import keep
 from digest.web import own_list
 from subscriptions import link_requests
 from subscriptions.models import LoginToken, Subscriber
 from subscriptions.preferences import Choices
 from subscriptions.tokens import new_login_token
+from subscriptions.web import sign_up
 from subscriptions.web.forms import OPENED_SALT, values_of
 from tests.support.database_rows import every_row
 from tests.support.editions import publish
@@ -86,21 +88,69 @@ def test_what_was_read_is_shown_line_by_line_before_it_is_kept(ada: Subscriber) 
     ]
 
 
-def test_a_list_given_at_the_sign_up_waits_to_be_read_after_the_confirmation(ada: Subscriber) -> None:
+def confirm(papers: str) -> tuple[Client, str]:
+    """Sign up with these papers and confirm; return the visit and the words of the page."""
     visit = Client()
     opened = signing.dumps(int(NOON.timestamp()) - 60, salt=OPENED_SALT)
-    typed = {**values_of(Choices()), "email": "bea@example.org", "opened": opened, "papers": TEXT}
+    typed = {**values_of(Choices()), "email": "bea@example.org", "opened": opened, "papers": papers}
     assert visit.post("/subscribe", typed)["Location"] == "/subscribe/sent"
     link_requests.process_pending(NOON)
     (token,) = re.findall(r"/c/([\w-]+)", mail.outbox[-1].body)
-    confirmed = words(visit.post(f"/c/{token}"))
-    assert "Read the list you gave" in confirmed
+    return visit, words(visit.post(f"/c/{token}"))
+
+
+def test_a_list_given_at_the_sign_up_is_kept_before_the_first_digest_is_due(
+    ada: Subscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due: list[bool] = []
+    read = keep.read_body
+
+    def watched(body: bytes) -> Any:
+        due.append(Subscriber.objects.due(NOON).filter(email="bea@example.org").exists())
+        return read(body)
+
+    monkeypatch.setattr(keep, "read_body", watched)
+    visit, page = confirm(TEXT)
+    bea = Subscriber.objects.get(email="bea@example.org")
+    assert due == [False]
+    assert bea.next_send_at == NOON
+    assert f"{ListEntry.objects.filter(subscriber=bea).count()} papers of the list you gave are kept" in page
+    assert "Your first digest arrives within minutes." in page
+    plan(NOON, [bea.pk], issue_date=NOON.date())
+    known = ListEntry.objects.exclude(paper=None).get(subscriber=bea)
+    assert known.paper_id not in Delivery.objects.get(subscriber=bea).paper_ids
+    assert "Lichens of Old Walls" in words(visit.get(f"{PAGE}/{known.source_id}"))
+
+
+@pytest.mark.parametrize("papers", ["<html><body>no list</body></html>", "zotero.org/ada_okafor"])
+def test_a_list_given_at_the_sign_up_that_cannot_be_read_waits(ada: Subscriber, papers: str) -> None:
+    visit, page = confirm(papers)
+    assert "Read the list you gave" in page
     assert not ListSource.objects.exists()
-    form = unescape(visit.get(PAGE).content.decode())
-    assert "2603.00001v2" in form
-    assert "Lichens of Old Walls" in form
-    assert "What was read of Pasted text" in words(paste(visit, TEXT))
-    assert "Lichens of Old Walls" not in visit.get(PAGE).content.decode()
+    assert papers in unescape(visit.get(PAGE).content.decode())
+    assert Subscriber.objects.get(email="bea@example.org").next_send_at == NOON
+
+
+def test_an_error_in_reading_a_given_list_loses_neither_the_confirmation_nor_the_list(
+    ada: Subscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(body: bytes) -> Any:
+        raise RuntimeError
+
+    monkeypatch.setattr(keep, "read_body", broken)
+    visit, page = confirm(TEXT)
+    assert "Read the list you gave" in page
+    assert "Lichens of Old Walls" in visit.get(PAGE).content.decode()
+    assert Subscriber.objects.get(email="bea@example.org").next_send_at == NOON
+
+
+def test_the_first_digest_waits_a_little_for_a_library_given_at_the_sign_up(ada: Subscriber) -> None:
+    _visit, page = confirm("https://www.zotero.org/groups/12345/walls")
+    assert "The library you named is being read" in page
+    assert "Your first digest arrives within minutes." in page
+    part = ListSource.objects.get()
+    assert (part.state, part.next_read_at) == ("kept", NOON)
+    assert Subscriber.objects.get(email="bea@example.org").next_send_at == NOON + sign_up.LIST_FIRST
 
 
 def test_a_draft_can_be_discarded_and_a_part_or_one_work_taken_back(ada: Subscriber) -> None:
