@@ -59,13 +59,22 @@ def write(cursor: Any, papers: Sequence[Indexed]) -> None:
         for row in sorted(rows, key=lambda row: row.pk)
     ]
     cursor.executemany(f"INSERT INTO digest_searchtext ({', '.join(names)}) VALUES ({places})", values)  # noqa: S608
-    counts = Counter(spoken for row in rows for spoken in row.spoken if spoken[1] not in before.get(row.pk, ()))
+    _count(cursor, Counter(spoken for row in rows for spoken in row.spoken if spoken[1] not in before.get(row.pk, ())))
+
+
+def _count(cursor: Any, counts: Counter[tuple[str, str]]) -> None:
+    """Add to the counts of words. One statement on PostgreSQL, to which a row each would take four times the time."""
+    if not counts:
+        return
     # in one order, or two processes would wait for each other
-    cursor.executemany(
-        "INSERT INTO digest_searchword (word, term, papers) VALUES (%s, %s, %s)"
-        " ON CONFLICT (word) DO UPDATE SET papers = digest_searchword.papers + excluded.papers",
-        sorted((word, term, count) for (word, term), count in counts.items()),
-    )
+    rows = sorted((word, term, count) for (word, term), count in counts.items())
+    adding = " ON CONFLICT (word) DO UPDATE SET papers = digest_searchword.papers + excluded.papers"
+    into = "INSERT INTO digest_searchword (word, term, papers)"
+    if cursor.db.vendor == "postgresql":
+        arrays = "SELECT * FROM unnest(%s::text[], %s::text[], %s::integer[])"
+        cursor.execute(f"{into} {arrays}{adding}", list(map(list, zip(*rows, strict=True))))
+    else:
+        cursor.executemany(f"{into} VALUES (%s, %s, %s){adding}", rows)
 
 
 def fill(connection: Any, papers: Iterable[Indexed], *, total: int) -> None:

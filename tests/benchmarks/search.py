@@ -99,7 +99,8 @@ def _print(out: Console, name: str, figures: dict[str, Any]) -> None:
         )
     alike = figures["similar"]
     out.print(
-        f"index: {figures['index_seconds']:.1f} s, CPU {figures['index_cpu_seconds']:.1f} s, {figures['index_bytes'] / 1e6:.1f} MB"
+        f"stored: {figures['store_seconds']:.1f} s, CPU {figures['store_cpu_seconds']:.1f} s;"
+        f" index: {figures['index_seconds']:.1f} s, CPU {figures['index_cpu_seconds']:.1f} s, {figures['index_bytes'] / 1e6:.1f} MB"
     )
     out.print(
         f"similar: csfcube nDCG@10 {alike['ndcg']:.3f}, median {alike['median_ms']:.1f} ms, CPU {alike['cpu_median_ms']:.1f} ms\n"
