@@ -336,6 +336,31 @@ class ReaderBatch:
     def __len__(self) -> int:
         return int(self.wants.shape[0])
 
+    def __getitem__(self, rows: Ints) -> ReaderBatch:
+        """Return some of the readers."""
+        return replace(
+            self,
+            wants=self.wants[rows],
+            hype=self.hype[rows],
+            profiles=None if self.profiles is None else self.profiles[rows],
+            stated=None if self.stated is None else self.stated[rows],
+            picks=None if self.picks is None else self.picks[rows],
+        )
+
+    @property
+    def likes(self) -> Ints:
+        """Count the papers that each reader wants more of (S,)."""
+        return np.zeros(len(self), np.int64) if self.profiles is None else self.profiles.likes
+
+    @property
+    def has_likes(self) -> NDArray[np.bool_]:
+        return self.likes > 0
+
+    @property
+    def want_nothing(self) -> NDArray[np.bool_]:
+        """Return who wants no rule (S,)."""
+        return np.asarray(np.diff(self.wants.indptr) == 0)
+
 
 def through(weights: csr_array, left: csr_array, right: csr_array, offset: Floats | float = 0) -> Floats:
     """Return ``weights @ (left @ right.T - offset)``, dense (A, P), for weights (A, N), left (N, W), right (P, W).

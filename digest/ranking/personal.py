@@ -20,10 +20,11 @@ there are. BM25, Rocchio's formula and pseudo-relevance feedback are textbook
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack
 
 from digest.ranking.features import Floats, Ints, PaperMatrix, ReaderBatch
 from digest.ranking.profiles import DISLIKES, liking
@@ -35,11 +36,15 @@ PICK, AUTHOR, BOOST = 2000.0, 1000.0, 2.0
 MATCH, MATCH_WITH_LIKES, CATEGORY_WITH_LIKES = 1.5, 1.0, 0.5  # per wanted topic or category a paper has
 MEANING, SHARED = 0.4, 0.4  # of the titles' vectors and of the categories, in the likeness to what is liked
 POPULARITY, POPULARITY_WITH_LIKES = 1.0, 0.5  # at hype 50
+KINDS = ("topic", "keyword", "category", "author")
+# What a match of a rule of each kind adds to the score, without and with likes. An author counts once, so apart.
+MATCHES = np.array([[MATCH, 0, MATCH, 0], [MATCH_WITH_LIKES, 0, CATEGORY_WITH_LIKES, 0]], np.float32)
 FEEDBACK, STANDS_OUT = 0.5, 2.0
 # Deviations above the day's average from which a paper counts as similar to the liked ones
 LIKE_THIS = 1.0
 # Readers times papers of one block, so that its arrays stay in the processor's cache
 CELLS = 256_000
+LARGEST = np.float32(1e30)  # no score comes near it
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,73 +76,128 @@ def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_
     """
     count, size = len(readers), len(papers)
     _check(papers, readers, allowed, limit)
-    likes = readers.profiles.likes if readers.profiles else np.zeros(count, np.int64)
     ranking = Ranking(
         order=np.full((count, limit), -1),
         scores=np.zeros((count, limit)),
         contributions=np.zeros((count, limit, len(TERMS))),
         eligible=np.zeros(count, np.int64),
         matched=np.zeros(count, np.int64),
-        asked_for_nothing=(np.diff(readers.wants.indptr) == 0) & (likes == 0),
+        asked_for_nothing=readers.want_nothing & (readers.likes == 0),
         alike=np.zeros((count, limit), np.bool_),
     )
     if not (count and size and limit):
         return ranking
-    wanted = _Wanted.by(readers, papers)
     papers.likeness.lay_out(readers=count)
-    by_popularity = np.empty(size, np.int64)
-    by_popularity[np.lexsort((np.arange(size), -papers.popularity))] = np.arange(size)
+    tie = np.empty(size, np.int64)
+    tie[np.lexsort((np.arange(size), -papers.popularity))] = np.arange(size)
     at_once = max(1, CELLS // size)
-    for start in range(0, count, at_once):
-        block = slice(start, min(start + at_once, count))
-        pick = papers.pick if readers.picks is None else papers.pick + readers.picks[block].toarray()
-        scores, matched, alike, terms = _score(papers, readers, wanted, likes, block, pick=pick)
-        ranking.matched[block] = (matched & allowed[block]).sum(axis=1)
-        eligible = matched | (pick >= PICK)
-        if alike is not None:
-            eligible |= alike & (np.diff(readers.wants.indptr) == 0)[block, None]
-        if not readers.floor:
-            eligible[:] = True
-        eligible[ranking.asked_for_nothing[block]] = True
-        eligible &= allowed[block]
-        ranking.eligible[block] = eligible.sum(axis=1)
-        rows, columns, positions = _best(np.where(eligible, scores, -np.inf), by_popularity, limit)
-        here = (start + rows, positions)
-        ranking.order[here] = columns
-        ranking.scores[here] = scores[rows, columns]
-        if alike is not None:
-            ranking.alike[here] = alike[rows, columns]
-        for index, term in enumerate(terms):
-            ranking.contributions[*here, index] = np.broadcast_to(term, scores.shape)[rows, columns]
-        ranking.contributions[*here, -1] = ranking.scores[here] - ranking.contributions[here].sum(axis=1)
+    rules = _Rules.of(papers, np.unique(readers.wants.indices))
+    for rows in _by_having_a_profile(readers):
+        group = _Group.of(readers[rows], rules, papers)
+        for start in range(0, len(rows), at_once):
+            block = slice(start, min(start + at_once, len(rows)))
+            _list_best(ranking, rows[block], group.score(block), allowed[rows[block]], tie)
     return ranking
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """The U rules that the batch wants, as dense (U, P) blocks for fast products, and what its readers like."""
+def _by_having_a_profile(readers: ReaderBatch) -> list[Ints]:
+    """Return the rows of the readers without a profile, whose scores take half the time, and of those with one."""
+    every = np.arange(len(readers))
+    if readers.profiles is None:
+        return [every]
+    groups = (every[readers.profiles.is_empty], every[~readers.profiles.is_empty])
+    return [rows for rows in groups if len(rows)]
 
+
+def _list_best(ranking: Ranking, readers: Ints, scores: _Scores, allowed: NDArray[np.bool_], tie: Ints) -> None:
+    """Put the best papers of a block of ``readers`` into their rows of the ranking."""
+    ranking.matched[readers] = np.count_nonzero(scores.matched & allowed, axis=1)
+    eligible = scores.eligible()
+    eligible &= allowed
+    ranking.eligible[readers] = np.count_nonzero(eligible, axis=1)
+    rows, columns, positions = _best(scores.values, eligible, tie, ranking.order.shape[1])
+    here = (readers[rows], positions)
+    ranking.order[here] = columns
+    ranking.scores[here] = scores.values[rows, columns] - scores.average[rows]
+    for index, term in enumerate(scores.terms(rows, columns)):
+        ranking.contributions[*here, index] = term
+    ranking.contributions[*here, -1] = ranking.scores[here] - ranking.contributions[here].sum(axis=1)
+    if scores.alike is not None:
+        ranking.alike[here] = scores.alike[rows, columns]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """The U rules that a batch wants, as dense blocks for fast products; ``used`` are their rows in the PaperMatrix.
+
+    ``raising`` (U + 2, P) is what raises a score besides relevance: the matches of rules, popularity, and picks.
+    """
+
+    used: Ints
+    kinds: Ints  # (U,), places in KINDS
+    words: Floats  # (U, P)
+    echo: Floats  # (U, P)
+    raising: Floats
+
+    @staticmethod
+    def of(papers: PaperMatrix, used: Ints) -> _Rules:
+        raising = np.empty((len(used) + 2, len(papers)), np.float32)
+        papers.matches[used].toarray(out=raising[:-2])
+        raising[-2:] = papers.popularity, papers.pick
+        return _Rules(
+            used=used,
+            kinds=np.array([KINDS.index(kind) for kind in papers.kinds[used].tolist()], np.int64),
+            words=papers.words[used].toarray(),
+            echo=papers.echo[used],
+            raising=raising,
+        )
+
+    @property
+    def matches(self) -> Floats:
+        """Return where a rule matches a paper (U, P)."""
+        return self.raising[:-2]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """S readers who all have a profile, or none, what they want of the rules, and what they like.
+
+    A score is relevance, plus ``raises`` (S, U + 2) times what is raising, plus ``leading`` (S, P), which has followed
+    authors and picks for some of the readers.
+    """
+
+    readers: ReaderBatch
+    papers: PaperMatrix
+    rules: _Rules
     wants: csr_array  # (S, U)
-    words: Floats
-    echo: Floats
-    matches: dict[str, tuple[csr_array, Floats]]  # by kind: columns of wants, and their rows of PaperMatrix.matches
+    raises: csr_array
+    leading: csr_array
     liked: Floats | None  # (S, P), as are the following: likeness of texts, of titles' meaning, of categories
     meant: Floats | None
     shared: Floats | None
     about: Floats | None  # likeness of titles to typed words
 
     @staticmethod
-    def by(readers: ReaderBatch, papers: PaperMatrix) -> _Wanted:
-        used = np.unique(readers.wants.indices)
-        kinds = papers.kinds[used]
-        columns = {kind: np.flatnonzero(kinds == kind) for kind in ("topic", "keyword", "category", "author")}
-        wants = readers.wants[:, used].astype(np.float32)
+    def of(readers: ReaderBatch, rules: _Rules, papers: PaperMatrix) -> _Group:
+        wants = readers.wants[:, rules.used].astype(np.float32)
+        raises = wants.copy()
+        raises.data *= MATCHES[
+            np.repeat(readers.has_likes.astype(int), np.diff(wants.indptr)), rules.kinds[wants.indices]
+        ]
+        for_all = np.column_stack([_weight_of_votes(readers), np.ones(len(readers), np.float32)])
+        authors = np.flatnonzero(rules.kinds == KINDS.index("author"))
+        leading = wants[:, authors] @ papers.matches[rules.used[authors]]
+        leading.data[:] = AUTHOR
         known, vectors = readers.profiles, papers.taste.vectors
-        return _Wanted(
+        if known is not None and known.is_empty.all():
+            known = None
+        return _Group(
+            readers=readers,
+            papers=papers,
+            rules=rules,
             wants=wants,
-            words=papers.words[used].toarray(),
-            echo=papers.echo[used],
-            matches={kind: (wants[:, found], papers.matches[used[found]].toarray()) for kind, found in columns.items()},
+            raises=hstack([raises, csr_array(for_all)], format="csr"),
+            leading=leading if readers.picks is None else leading + readers.picks,
             liked=liking(known, papers.taste.grams) if known else None,
             meant=vectors.like(known.vectors, known.vector_weight)
             if vectors and known and vectors.fit(known.vectors)
@@ -146,61 +206,123 @@ class _Wanted:
             about=vectors.about(readers.stated) if vectors and vectors.fit(readers.stated) else None,
         )
 
+    def score(self, block: slice) -> _Scores:
+        """Return the scores of all papers for a block of the readers."""
+        likes, wants = self.readers.likes[block, None], self.wants[block]
+        relevance = _unit(wants @ self.rules.words)
+        relevance += _unit(wants @ self.rules.echo)
+        if self.about is not None:
+            relevance += _unit(self.about[block])
+        taste = self._taste(likes, block)
+        if taste is not None:
+            relevance = _unit(relevance)
+            relevance *= _weight_of_words(likes)
+            relevance += taste
+        spread = _inverse_deviation(relevance)
+        feedback = self.papers.likeness.to(_standing_out(relevance, spread))
+        feedback *= _inverse_deviation(feedback) * (FEEDBACK / (1 + likes / np.float32(5)))
+        relevance *= spread
+        relevance += feedback
+        alike = like_this = None
+        if taste is not None:
+            alike = (likes > 0) & (_unit(taste - taste.mean(axis=1, keepdims=True)) >= LIKE_THIS)
+            like_this = taste * spread + np.where(likes, feedback, 0)
+            if self.shared is not None:
+                shared = SHARED * _unit(self.shared[block])
+                like_this += shared
+                relevance += shared
+        values = self.raises[block] @ self.rules.raising
+        rows, columns, lead = _cells(self.leading[block])
+        values[rows, columns] += lead
+        values += relevance
+        return _Scores(
+            group=self,
+            block=block,
+            values=values,
+            average=relevance.mean(axis=1),
+            matched=wants @ self.rules.matches > 0,
+            relevance=relevance,
+            like_this=like_this,
+            alike=alike,
+        )
 
-def _score(
-    papers: PaperMatrix, readers: ReaderBatch, wanted: _Wanted, likes: Ints, block: slice, *, pick: Floats
-) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_] | None, tuple[Floats, ...]]:
-    """Return scores, matches of wanted rules and similarity to the liked, each (S, P), and all terms but the last.
+    def _taste(self, likes: Ints, block: slice) -> Floats | None:
+        """Return each paper's similarity to what the readers like (S, P), None without profiles."""
+        if self.liked is None:
+            return None
+        taste = _unit(self.liked[block])
+        if self.meant is not None:
+            taste += MEANING * _unit(self.meant[block])
+        taste *= np.where(likes, np.float32(1), np.float32(DISLIKES))
+        return taste
 
-    A term is (S, P), or (S, 1) or (P,) if it is the same for all papers or for all readers.
+    def hits(self, readers: Ints, papers: Ints) -> Floats:
+        """Return how many wanted rules of each of KINDS (N, K) match in each of N cells."""
+        counts = np.diff(self.wants.indptr)[readers]
+        cells = np.repeat(np.arange(len(readers)), counts)
+        within = np.arange(len(cells)) - np.repeat(np.cumsum(counts) - counts, counts)
+        rules = self.wants.indices[self.wants.indptr[readers][cells] + within]
+        found = self.rules.matches[rules, papers[cells]]
+        hits = np.bincount(cells * len(KINDS) + self.rules.kinds[rules], found, minlength=len(readers) * len(KINDS))
+        return hits.reshape(-1, len(KINDS)).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scores:
+    """The scores ``values`` (S, P) of a block of a group's readers, from which ``average`` (S,) is to be subtracted.
+
+    ``matched`` marks papers that match a wanted rule, ``alike`` those that are similar to the liked ones.
+    ``like_this`` is the part of ``relevance`` that comes of likes. Both are None without profiles.
     """
-    wants = wanted.wants[block]
-    known = likes[block, None]
-    hits = {kind: wanting[block] @ matches for kind, (wanting, matches) in wanted.matches.items()}
-    said = _unit(wants @ wanted.words) + _unit(wants @ wanted.echo)
-    if wanted.about is not None:
-        said += _unit(wanted.about[block])
-    said = _unit(said)
-    taste = _taste(wanted, known, block)
 
-    base = said if taste is None else said * _weight_of_words(known) + taste
-    spread = _inverse_deviation(base)
-    feedback = _unit(papers.likeness.to(_standing_out((base - base.mean(axis=1, keepdims=True)) * spread)))
-    feedback *= FEEDBACK / (1 + known / np.float32(5))
-    if taste is None:
-        words, like_this = said * spread + feedback, np.zeros((len(said), 1), np.float32)
-    else:
-        words = said * (_weight_of_words(known) * spread) + np.where(known, 0, feedback)
-        like_this = taste * spread + np.where(known, feedback, 0)
-    if wanted.shared is not None:
-        like_this = like_this + SHARED * _unit(wanted.shared[block])
+    group: _Group
+    block: slice
+    values: Floats
+    average: Floats
+    matched: NDArray[np.bool_]
+    relevance: Floats
+    like_this: Floats | None
+    alike: NDArray[np.bool_] | None
 
-    topic = hits["topic"] * np.where(known, MATCH_WITH_LIKES, MATCH).astype(np.float32)
-    category = hits["category"] * np.where(known, CATEGORY_WITH_LIKES, MATCH).astype(np.float32)
-    author = (hits["author"] > 0) * np.float32(AUTHOR)
-    popular = np.where(known, POPULARITY_WITH_LIKES, POPULARITY) * readers.hype[block, None] / 50
-    trending = popular.astype(np.float32) * papers.popularity
-    terms = (topic, words, category, author, like_this, trending, pick)
+    def eligible(self) -> NDArray[np.bool_]:
+        """Return which papers the readers may get, if they are allowed."""
+        readers, picked = self.group.readers, self.group.papers.pick >= PICK
+        if not readers.floor:
+            return np.ones_like(self.matched)
+        eligible = self.matched | picked
+        if readers.picks is not None:
+            rows, columns, picks = _cells(readers.picks[self.block])
+            eligible[rows, columns] |= picks >= PICK
+        want_nothing = readers.want_nothing[self.block]
+        if self.alike is not None:
+            eligible |= self.alike & want_nothing[:, None]
+        eligible[want_nothing & ~readers.has_likes[self.block]] = True
+        return eligible
 
-    relevance = words + like_this
-    scores = relevance - relevance.mean(axis=1, keepdims=True)
-    for term in (topic, category, author, trending, pick):
-        scores += term
-    matched = hits["topic"] + hits["keyword"] + hits["category"] + hits["author"] > 0
-    alike = None
-    if taste is not None:
-        alike = (known > 0) & (_unit(taste - taste.mean(axis=1, keepdims=True)) >= LIKE_THIS)
-    return scores, matched, alike, terms
+    def terms(self, rows: Ints, columns: Ints) -> list[NDArray[np.floating]]:
+        """Return all of TERMS but the last for N cells of the block."""
+        group, readers = self.group, rows + self.block.start
+        topic, _, category, author = group.hits(readers, columns).T
+        weights = MATCHES[group.readers.has_likes[readers].astype(int)]
+        pick = group.papers.pick[columns]
+        if group.readers.picks is not None:
+            pick = pick + group.readers.picks[readers, columns]
+        like_this = np.zeros(len(rows)) if self.like_this is None else self.like_this[rows, columns]
+        return [
+            topic * weights[:, KINDS.index("topic")],
+            self.relevance[rows, columns] - like_this,
+            category * weights[:, KINDS.index("category")],
+            (author > 0) * AUTHOR,
+            like_this,
+            _weight_of_votes(group.readers)[readers] * group.papers.popularity[columns],
+            pick,
+        ]
 
 
-def _taste(wanted: _Wanted, likes: Ints, block: slice) -> Floats | None:
-    """Return each paper's similarity to what the readers like (S, P), None without profiles."""
-    if wanted.liked is None:
-        return None
-    taste = _unit(wanted.liked[block])
-    if wanted.meant is not None:
-        taste += MEANING * _unit(wanted.meant[block])
-    return np.where(likes, np.float32(1), np.float32(DISLIKES)) * taste
+def _weight_of_votes(readers: ReaderBatch) -> Floats:
+    """Return by how much a paper's popularity raises its score for each reader."""
+    full = np.where(readers.has_likes, POPULARITY_WITH_LIKES, POPULARITY)
+    return np.asarray(full * readers.hype / 50, np.float32)
 
 
 def _weight_of_words(likes: Ints) -> Floats:
@@ -208,11 +330,27 @@ def _weight_of_words(likes: Ints) -> Floats:
     return np.select([likes == 0, likes < 5], [1, 0.3], 0.15).astype(np.float32)
 
 
-def _standing_out(deviations: Floats) -> csr_array:
-    """Return by how much deviations exceed STANDS_OUT (S, P), 0 for most papers."""
-    rows, columns = np.nonzero(deviations > STANDS_OUT)
-    starts = np.searchsorted(rows, np.arange(len(deviations) + 1))
-    return csr_array((deviations[rows, columns] - np.float32(STANDS_OUT), columns, starts), shape=deviations.shape)
+def _standing_out(values: Floats, spread: Floats) -> csr_array:
+    """Return by how many deviations more than STANDS_OUT values are above their row's mean (S, P), 0 for most."""
+    bound = np.divide(STANDS_OUT, spread, out=np.full_like(spread, np.inf), where=spread > 0)
+    bound += values.mean(axis=1, keepdims=True)
+    rows, columns, starts = _places(values > bound)
+    above = (values[rows, columns] - bound[rows, 0]) * spread[rows, 0]
+    return csr_array((above, columns, starts), shape=values.shape)
+
+
+def _places(mask: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return the rows and columns of what is true, row by row, and where each row begins."""
+    # of one dimension, numpy finds it in a fifth of the time
+    found = np.flatnonzero(mask).astype(np.int32)
+    starts = np.searchsorted(found, np.arange(len(mask) + 1) * mask.shape[1]).astype(np.int32)
+    rows = np.repeat(np.arange(len(mask), dtype=np.int32), np.diff(starts))
+    return rows, found - rows * np.int32(mask.shape[1]), starts
+
+
+def _cells(matrix: csr_array) -> tuple[Ints, Ints, Floats]:
+    """Return the rows, columns and values of a sparse matrix."""
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices, matrix.data
 
 
 def _inverse_deviation(values: Floats) -> Floats:
@@ -225,20 +363,23 @@ def _inverse_deviation(values: Floats) -> Floats:
 
 
 def _unit(values: Floats) -> Floats:
-    """Divide rows by their standard deviation, uncentred: the means are subtracted once, as the average term."""
-    return values * _inverse_deviation(values)
+    """Divide rows by their standard deviation in place, uncentred: means are subtracted once, as the average term."""
+    np.multiply(values, _inverse_deviation(values), out=values)
+    return values
 
 
-def _best(scores: Floats, tie: Ints, limit: int) -> tuple[Ints, Ints, Ints]:
-    """Return rows, columns and positions of each row's ``limit`` best finite scores; ``tie`` orders equal ones."""
+def _best(scores: Floats, eligible: NDArray[np.bool_], tie: Ints, limit: int) -> tuple[Ints, Ints, Ints]:
+    """Return rows, columns and positions of each row's ``limit`` best eligible scores; ``tie`` orders equal ones."""
     count, size = scores.shape
-    bound = np.full((count, 1), -np.inf, np.float32)
+    # without a branch, which takes ten times as long where it goes now this way and now that
+    among = scores + ~eligible * -LARGEST
+    bound = np.full((count, 1), -LARGEST / 2, np.float32)
     groups = size // 8
     if groups >= limit:
         # The limit-th best of the groups' maxima is at most the limit-th best of all, so lower scores are out.
-        tops = scores[:, : groups * 8].reshape(count, 8, groups).max(axis=1)
+        tops = among[:, : groups * 8].reshape(count, 8, groups).max(axis=1)
         bound = np.partition(tops, -limit, axis=1)[:, -limit, None]
-    rows, columns = np.nonzero((scores >= bound) & (scores > -np.inf))
+    rows, columns, _ = _places(among >= np.maximum(bound, -LARGEST / 2))
     best = np.lexsort((tie[columns], -scores[rows, columns], rows))
     rows, columns = rows[best], columns[best]
     positions = np.arange(len(rows)) - np.searchsorted(rows, rows)

@@ -75,11 +75,25 @@ def test_days_that_tell_nothing_have_no_preference(texts: list[str]) -> None:
     assert np.ptp(row) == 0 if len(row) else True
 
 
-def test_columns_multiplied_as_dense_and_as_sparse_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_profiles_compared_some_at_once_and_all_at_once_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     some = [Profile.of([text]) for text in TEXTS]
     found = []
-    for share in (0.0, 1 / 50, 2.0):
-        monkeypatch.setattr(profiles, "DENSE", share)
+    for at_once in (1, 2, 1000):
+        monkeypatch.setattr(profiles, "AT_ONCE", at_once)
         found.append(scores(*some))
     assert np.allclose(found[0], found[2], atol=1e-5)
     assert np.allclose(found[1], found[2], atol=1e-5)
+
+
+def test_some_profiles_of_a_batch_score_as_they_do_alone() -> None:
+    batch = Profiles.of([Profile.of([text]) for text in TEXTS])
+    rows = np.array([2, 0])
+    whole = liking(batch, DAY.taste.grams)
+    assert np.allclose(liking(batch[rows], DAY.taste.grams), whole[rows], atol=1e-5)
+    assert batch[rows].likes.tolist() == [1, 1]
+
+
+def test_a_profile_is_empty_if_nothing_in_it_says_anything() -> None:
+    some = [Profile(), Profile.of(TEXTS[:1]), Profile.of([], TEXTS[:1]), Profile(categories={"cs.LG": 1.0})]
+    by_vector = Profile(vector=np.ones(3, np.float32), vector_weight=-0.25)
+    assert Profiles.of([*some, by_vector]).is_empty.tolist() == [True, False, False, False, False]
