@@ -235,7 +235,7 @@ def act(one: Subscriber, name: str, hour: int, zone: str, weekdays: int, now: da
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     begins=st.integers(0, 143),
     steps=st.lists(
