@@ -63,10 +63,10 @@ for (const day of document.querySelectorAll("[name=weekdays]")) {
 
 // A form whose changes must not be lost: the bar says so, and the browser asks before the page is left.
 for (const form of document.querySelectorAll("[data-keep]")) {
-  const told = document.querySelector("[data-unsaved]");
+  const told = document.querySelector("[data-unsaved]"); // of its bar, or beside its button
   const tell = () => {
     form.dataset.changed = "";
-    told.textContent = told.dataset.unsaved;
+    if (told) told.textContent = told.dataset.unsaved;
   };
   const ask = (event) => {
     if ("changed" in form.dataset) event.preventDefault();

@@ -42,6 +42,7 @@ USEFUL = {  # older requests are dropped
 NEXT_TRY = timedelta(minutes=15)  # when a quota is used up
 LONGEST = 150.0  # seconds of one run
 
+LEADS_TO = "leads_to"  # in the choices of a request to sign in
 _Kind, _Link = LinkRequest.Kind, LoginToken.Purpose
 
 
@@ -56,13 +57,17 @@ def enqueue(
     choices: Choices | None = None,
     subscriber: Subscriber | None = None,
     wording: str = "",
+    leads_to: str = "",
 ) -> None:
-    """Store a request and wake the task once it is committed. Never raises when the broker is away."""
+    """Store a request and wake the task once it is committed. Never raises when the broker is away.
+
+    ``leads_to`` is what a link to sign in was asked for: an act of ``web.fresh_link``.
+    """
     LinkRequest.objects.create(
         kind=kind,
         email=email,
         subscriber=subscriber,
-        choices=choices.as_json() if choices else {},
+        choices=choices.as_json() if choices else {LEADS_TO: leads_to} if leads_to else {},
         asked_at=now,
         page=one_line(page)[:200],
         wording=wording,
@@ -166,8 +171,9 @@ def _process(request: LinkRequest, mailer: Mailer, now: datetime) -> str:
 
 
 def _new_token(mail: _Mail, request: LinkRequest, now: datetime) -> str:
-    """Create the link's secret; the choices of the form are stored with it until the link is followed."""
-    typed = request.choices if mail.link == _Link.CONFIRM else None
+    """Create the link's secret; what the form of the same kind said is stored with it until the link is followed."""
+    same_kind = {_Kind.SIGN_UP: _Link.CONFIRM, _Kind.SIGN_IN: _Link.SIGN_IN}.get(_Kind(request.kind))
+    typed = request.choices if mail.link == same_kind else None
     return new_login_token(mail.link, mail.reader, now=now, choices=typed or None)
 
 

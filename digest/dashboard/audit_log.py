@@ -12,8 +12,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 
 
-def record(user: User | AnonymousUser, about: Model, what: str) -> None:
-    """Record ``what`` was done, in words; call it in the act's transaction.
+def record(user: User | AnonymousUser, about: Model | type[Model], what: str) -> None:
+    """Record ``what`` was done to a row, or to many rows of a table, in words; call it in the act's transaction.
 
     Addresses are removed, since the log stays after an erasure. Raises PermissionDenied if nobody is signed in.
     """
@@ -22,8 +22,8 @@ def record(user: User | AnonymousUser, about: Model, what: str) -> None:
     LogEntry.objects.create(
         user=user,
         content_type=ContentType.objects.get_for_model(about),
-        object_id=str(about.pk),
-        object_repr=str(about)[:200],
+        object_id=str(about.pk) if isinstance(about, Model) else "",
+        object_repr=str(about)[:200] if isinstance(about, Model) else str(about._meta.verbose_name_plural),
         action_flag=CHANGE,
         change_message=re.sub(r"\S+@\S+", "(address)", what),
     )

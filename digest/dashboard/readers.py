@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from contextlib import suppress as suppress_error
 from datetime import date
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
@@ -59,6 +58,7 @@ def readers(request: HttpRequest) -> HttpResponse:
         "next": urlencode({**query, "after": after}) if after else "",
         "query": urlencode(query),
         "is_later": "after" in request.GET,
+        "history": audit_log.latest(Subscriber),
     }
     return page(request, "readers", listed | _growth(), status=200 if filters.is_valid() else 422)
 
@@ -72,9 +72,7 @@ def readers_csv(request: HttpRequest) -> HttpResponse:
         messages.error(request, _("No file was made: the filters are wrong. Show the list first."))
         return see_other("dashboard_readers")
     found, now = filters.readers(), timezone.now()
-    audit_log.record(
-        request.user, cast(User, request.user), f"Took {plural(found.count(), 'reader')} as CSV: {filters.in_words()}"
-    )
+    audit_log.record(request.user, Subscriber, f"Took {plural(found.count(), 'reader')} as CSV: {filters.in_words()}")
     return HttpResponse(
         reader_list.csv_lines(found.iterator(chunk_size=1000)),
         content_type="text/csv; charset=utf-8",

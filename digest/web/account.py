@@ -23,6 +23,7 @@ from subscriptions.models import Subscriber
 from subscriptions.rate_limits import too_many
 from subscriptions.schedule import local_date
 from subscriptions.tokens import WEB_COPY, token_for
+from subscriptions.web.fresh_link import needs_fresh_link
 from subscriptions.web.sessions import reader_page
 
 ROWS = 60  # on one page
@@ -89,6 +90,7 @@ def _judged(row: Verdict) -> dict[str, Any]:
 
 @require_safe
 @reader_page
+@needs_fresh_link("export")
 def export(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     """Return everything that is stored about a reader as a JSON file."""
     now = timezone.now()
@@ -103,6 +105,7 @@ def export(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @reader_page
+@needs_fresh_link("erase")
 def erase_page(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     """Explain what erasing does; erase on a POST with the box ticked."""
     if request.method != "POST":

@@ -30,7 +30,8 @@ from subscriptions.mail.rendering import printable
 from subscriptions.models import Subscriber
 from subscriptions.rate_limits import too_many
 from subscriptions.web.decorators import see_other
-from subscriptions.web.sessions import reader_page
+from subscriptions.web.fresh_link import ask_page
+from subscriptions.web.sessions import is_fresh, reader_page
 
 ROWS = 60  # on one page
 IN_FEED = 50  # the latest
@@ -52,7 +53,8 @@ def saved_page(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     context = {
         "page": page,
         "papers": [_shown(row) for row in page],
-        "feed": settings.SITE_URL + _feed_path(feed) if feed else "",
+        "has_feed": feed is not None,
+        "feed": settings.SITE_URL + _feed_path(feed) if feed and is_fresh(request) else "",
         "done": DONE.get(request.GET.get("done", ""), ""),
         "exports": [(format, reverse("saved_export", args=[format])) for format in FORMATS],
     }
@@ -64,6 +66,8 @@ def _change(request: HttpRequest, reader: Subscriber) -> HttpResponse:
         return render(request, "429.html", status=429)
     do, number = request.POST.get("do", ""), request.POST.get("paper", "")
     if do == "open":
+        if not is_fresh(request):
+            return ask_page(request, reader, "feed")
         saved.open_feed(reader, now=timezone.now())
         return see_other("saved", "?done=opened")
     if do == "revoke":

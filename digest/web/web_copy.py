@@ -18,8 +18,8 @@ from digest.compose.size_limit import email_of_nothing, fit
 from digest.models import Delivery
 from subscriptions.models import Subscriber
 from subscriptions.tokens import WEB_COPY, BadLink, LinkExpired, read_day_token
+from subscriptions.web.addresses import mask_address
 from subscriptions.web.decorators import token_page
-from subscriptions.web.sign_in import mask_address
 
 # A mail has its styles in its elements and loads no other file.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"

@@ -18,11 +18,12 @@ from subscriptions.preferences import Choices, save_choices
 from subscriptions.rate_limits import proof, too_many
 from subscriptions.schedule import local_date
 from subscriptions.tokens import UNSUBSCRIBE, BadLink, login_token, token_for, use_login_token
+from subscriptions.web.addresses import mask_address
 from subscriptions.web.decorators import see_other, token_page
 from subscriptions.web.fields import same
 from subscriptions.web.forms import AddressForm, ChoicesForm, PauseForm, values_of
-from subscriptions.web.sessions import reader_page
-from subscriptions.web.sign_in import mask_address
+from subscriptions.web.fresh_link import needs_fresh_link
+from subscriptions.web.sessions import is_fresh, reader_page
 from subscriptions.web.sign_up import TOO_MANY, next_digest_in_words
 from subscriptions.web.summary import summary_of
 from subscriptions.web.time_zones import zones_to_choose
@@ -77,6 +78,7 @@ def resume(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
 
 @require_POST
 @reader_page
+@needs_fresh_link("address")
 def address(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     """Request a change of address: a link is mailed to the new one, and nothing changes before it is used."""
     form = AddressForm(request.POST)
@@ -149,6 +151,7 @@ def preferences_page(
         "done": DONE.get(request.GET.get("done", ""), ""),
         "next_digest": next_digest_in_words(reader, now),
         "is_paused": reader.is_paused(today),
+        "is_fresh": is_fresh(request),
         "leave": reverse("unsubscribe", args=[token_for(UNSUBSCRIBE, reader)]),
     }
     return render(request, "preferences.html", context, status=status)

@@ -10,17 +10,20 @@ from typing import Any
 from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 
 from subscriptions.models import Subscriber
 
 LENGTH = timedelta(days=30)
-_READER, _VERSION = "reader", "reader_key_version"
+FRESH = timedelta(hours=1)  # after its link a session may also do what a stranger at the device must not
+_READER, _VERSION, _SINCE = "reader", "reader_key_version", "reader_since"
 _READ = "_reader_of_the_session"  # of a request, so that a page and its frame read it once
 
 
 def begin(request: HttpRequest, reader: Subscriber) -> None:
     request.session.cycle_key()
     request.session[_READER], request.session[_VERSION] = reader.public_id, reader.key_version
+    request.session[_SINCE] = timezone.now().timestamp()
     setattr(request, _READ, reader)
     # Staff and readers share the session of a browser, and the shorter time of the staff holds for both.
     if SESSION_KEY not in request.session:
@@ -28,7 +31,7 @@ def begin(request: HttpRequest, reader: Subscriber) -> None:
 
 
 def end(request: HttpRequest) -> None:
-    for name in (_READER, _VERSION):
+    for name in (_READER, _VERSION, _SINCE):
         request.session.pop(name, None)
     setattr(request, _READ, None)
 
@@ -39,6 +42,12 @@ def reader_of(request: HttpRequest) -> Subscriber | None:
         setattr(request, _READ, _read(request))
     found: Subscriber | None = getattr(request, _READ)
     return found
+
+
+def is_fresh(request: HttpRequest) -> bool:
+    """Return whether the session's link was opened within FRESH."""
+    since = request.session.get(_SINCE, 0.0)
+    return bool(timezone.now().timestamp() - since < FRESH.total_seconds())
 
 
 def is_signed_in(request: HttpRequest) -> bool:

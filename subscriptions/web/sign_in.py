@@ -9,12 +9,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from subscriptions import link_requests
+from subscriptions.link_requests import LEADS_TO
 from subscriptions.models import LinkRequest, LoginToken, Subscriber
 from subscriptions.rate_limits import proof, too_many
 from subscriptions.tokens import PREFERENCES, BadLink, login_token, read_token, use_login_token
 from subscriptions.web import sessions
 from subscriptions.web.decorators import see_other, token_page
 from subscriptions.web.forms import AddressForm
+from subscriptions.web.fresh_link import ACTS, after_sign_in
 from subscriptions.web.sign_up import TOO_MANY
 
 
@@ -55,15 +57,16 @@ def magic_link(request: HttpRequest, token: str) -> HttpResponse:
     """Show a button; a POST begins a session. Opening the page, as mail scanners do, changes nothing."""
     now, purpose = timezone.now(), LoginToken.Purpose.SIGN_IN
     if request.method != "POST":
-        login_token(purpose, token, now=now)
-        return render(request, "magic_link.html")
+        act = _leads_to(login_token(purpose, token, now=now))
+        return render(request, "magic_link.html", {"to_do": ACTS[act][2] if act in ACTS else ""})
     if too_many(request, "link"):
         return render(request, "429.html", status=429)
-    reader = use_login_token(purpose, token, now=now).subscriber
+    row = use_login_token(purpose, token, now=now)
+    reader = row.subscriber
     if reader.status in (Subscriber.Status.PENDING, Subscriber.Status.ERASED):
         raise BadLink("nobody to sign in")
     sessions.begin(request, reader)
-    return see_other("preferences")
+    return after_sign_in(_leads_to(row))
 
 
 @require_POST
@@ -72,10 +75,8 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return see_other("home")
 
 
-def mask_address(email: str) -> str:
-    """Return ``a…@example.org``, enough to recognize one's own address."""
-    local, _, domain = email.rpartition("@")
-    return f"{local[:1] if len(local) > 1 else ''}…@{domain}" if local else ""
+def _leads_to(row: LoginToken) -> str:
+    return str((row.choices or {}).get(LEADS_TO, ""))
 
 
 def _ask(request: HttpRequest, email: str, reader: Subscriber | None = None) -> None:

@@ -96,6 +96,11 @@ def test_a_file_is_told_in_the_history_without_an_address(dashboard: Client) -> 
     line = LogEntry.objects.get()
     assert line.user.username == "petra"
     assert line.change_message == "Took 1 reader as CSV: topic robotics, domain example.org"
+    page = dashboard.get("/dashboard/readers").content.decode()
+    history = unescape(page.partition('id="history"')[2].partition("</section>")[0])
+    assert re.search(r"<strong>\S*petra\S*</strong> Took 1 reader as CSV: topic robotics, domain example.org", history)
+    assert re.search(r'<time datetime="\d{4}-', history)
+    assert "@" not in history.replace(line.user.username, "")
 
 
 @pytest.mark.usefixtures("_readers")

@@ -67,7 +67,7 @@ def test_a_reader_is_found_by_address_its_beginning_or_number(dashboard: Client,
 def test_several_are_shown_and_no_more_than_twenty(dashboard: Client, django_assert_max_num_queries: Any) -> None:
     for number in range(23):
         reader(f"ada{number:02}")
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         page = found(dashboard, "ada")
     assert len(page.context["found"]) == 20
     assert "More than 20 addresses" in text(page)
@@ -158,7 +158,7 @@ def test_growth_and_topics_are_drawn_from_what_was_counted(
     for name in ("ada", "bela", "carl"):
         consent.record(reader(name, wants={"topic": ["Robotics"]}).public_id, "confirmed", now=timezone.now())
     jobs.count(timezone.now())
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         page = dashboard.get(reverse("dashboard_readers"))
     assert "confirmed: 3" in page.content.decode()
     assert "Robotics 3" in text(page)

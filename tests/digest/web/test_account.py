@@ -13,6 +13,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
+from django.utils import timezone
 
 from digest.compose import emails
 from digest.delivery.plan import plan
@@ -46,6 +47,7 @@ def visit(row: Subscriber, *, checks: bool = False) -> Client:
     client = Client(enforce_csrf_checks=checks, headers={"User-Agent": BROWSER}, REMOTE_ADDR=IP)
     session = client.session
     session["reader"], session["reader_key_version"] = row.public_id, row.key_version
+    session["reader_since"] = timezone.now().timestamp()
     session.save()
     return client
 

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from subscriptions.models import LinkRequest, LoginToken, Subscriber
 from subscriptions.tokens import PREFERENCES, new_login_token, token_for
-from subscriptions.web.sign_in import mask_address
+from subscriptions.web.addresses import mask_address
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
