@@ -5,6 +5,7 @@ No unique key can prevent these duplicates (docs/sending.md), because the rows a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,8 @@ from django.db import transaction
 
 from digest.delivery import throttle
 from digest.delivery.due_days import move_on
+from digest.editions.open_edition import open_when_ready
+from digest.ingest.refresh import Reading, refresh_due
 from digest.models import Delivery, Edition, StatusReason
 from subscriptions.models import Subscriber
 from subscriptions.schedule import local_date
@@ -26,12 +29,43 @@ class RestoreResult:
     passed: int = 0
 
 
+class EditionMayBeLost(Exception):
+    """Raised where today's edition may have been open before the loss, and cannot be opened again now.
+
+    ``readings`` are those of its sources that were tried.
+    """
+
+    def __init__(self, readings: list[Reading]) -> None:
+        super().__init__()
+        self.readings = readings
+
+
+def pause(now: datetime) -> None:
+    throttle.pause("Restored from a backup. Look at docs/operators.md before you resume.", now=now)
+
+
+def reopen_edition(clock: Callable[[], datetime]) -> Edition | None:
+    """Read the due sources and open today's edition, if readers may have got it before the loss; else return None.
+
+    Its papers would come a second time if it opened after :func:`after_restore`. Raises EditionMayBeLost.
+    """
+    now = clock()
+    if Edition.objects.filter(date=now.date()).exists() or not Subscriber.objects.due(now).exists():
+        return None
+    readings = list[Reading]()
+    while some := refresh_due(clock()):
+        readings += some
+    if not (edition := open_when_ready(clock())):
+        raise EditionMayBeLost(readings)
+    return edition
+
+
 def after_restore(now: datetime) -> RestoreResult:
     """Pause sending, and mark as unknown every digest that was open in the backup or came due since.
 
     Their papers count as sent, up to the newest edition. Events of the provider tell of those that did leave.
     """
-    throttle.pause("Restored from a backup. Look at docs/operators.md before you resume.", now=now)
+    pause(now)
     restored = RestoreResult()
     restored.doubtful = Delivery.objects.filter(status__in=Delivery.OPEN).update(
         status=Delivery.Status.UNKNOWN, status_reason=StatusReason.RESTORED, detail="", batch=None

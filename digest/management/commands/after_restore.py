@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from digest.delivery.after_restore import after_restore
+from digest.delivery.after_restore import EditionMayBeLost, after_restore, pause, reopen_edition
+from digest.editions import reach
+from digest.management import summary
+
+MAY_BE_LOST = (
+    "Sending is paused, and nothing else is done: today's edition is not open in this database, and it cannot be "
+    "opened now. If it was open before the loss, its papers would come a second time: run refresh_sources and "
+    "open_edition, then after_restore again. If it was not open yet, run after_restore --no-edition-lost."
+)
 
 
 class Command(BaseCommand):
     help = (
-        "Run this on a database restored from a backup, before you start anything else. Digests that were open in the "
-        "backup or due since then may have left, so they are marked as unknown and not sent again. Sending is paused "
-        "until resume_sending. Exit codes: 0 done; 2 wrong arguments."
+        "Run this on a database restored from a backup, before you start anything else. Sources are read and today's "
+        "edition is opened if it may have been open before. Digests that were open in the backup or due since then may "
+        "have left, so they are marked as unknown and not sent again. Sending is paused until resume_sending. Exit "
+        "codes: 0 done; 1 today's edition may be lost and cannot be opened; 2 wrong arguments."
     )
 
-    def handle(self, **options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--no-edition-lost", action="store_true", help="no edition opened between the backup and now: open none"
+        )
+
+    def handle(self, *, no_edition_lost: bool, **options: Any) -> None:
+        pause(datetime.now(UTC))
+        if not no_edition_lost:
+            self._reopen_edition()
         restored = after_restore(datetime.now(UTC))
         self.stdout.write(
             f"Paused. {restored.doubtful + restored.passed:,} digests may have left and are not sent again: "
             f"{restored.doubtful:,} were open in the backup, {restored.passed:,} were due since then."
         )
+
+    def _reopen_edition(self) -> None:
+        try:
+            edition = reopen_edition(lambda: datetime.now(UTC))
+        except EditionMayBeLost as lost:
+            summary.print_readings(summary.console(), lost.readings, day=datetime.now(UTC).date())
+            raise CommandError(MAY_BE_LOST, returncode=1) from None
+        if edition:
+            summary.print_edition(summary.console(), edition, opened=True)
+            reach.count_readers(edition)

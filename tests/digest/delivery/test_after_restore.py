@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core import mail
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import Client
 
@@ -18,14 +19,17 @@ from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
 from digest.delivery.sweep import reap
 from digest.editions.open_edition import open_edition
-from digest.ingest import store
-from digest.models import Delivery, Paper, Provider
+from digest.ingest import http, store
+from digest.models import Delivery, Edition, EditionPaper, Paper, Provider, Source
 from subscriptions.models import Subscriber
 from tests.support.factories import NOON, entry, feed, reader
+from tests.support.http_server import Answer, serve
 from tests.support.webhook_payloads import Mail, post_of, settings_of
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
+A_FEED = b"""<?xml version="1.0"?><rss version="2.0"><channel><title>Journal</title><item><title>A paper</title>
+<link>https://journal.example/1</link><description>Text.</description></item></channel></rss>"""
 
 
 def publish(at: datetime) -> None:
@@ -94,7 +98,7 @@ def test_an_event_tells_of_a_digest_that_left_after_the_backup(settings: Any) ->
 
 def test_the_command_says_how_many_and_pauses(capsys: pytest.CaptureFixture[str]) -> None:
     reader("ada", next_send_at=NOON)
-    publish(NOON)
+    publish(datetime.now(UTC))
     call_command("after_restore")
     assert capsys.readouterr().out.startswith("Paused. ")
     assert Provider.objects.get().status == "paused"
@@ -102,6 +106,40 @@ def test_the_command_says_how_many_and_pauses(capsys: pytest.CaptureFixture[str]
     assert Provider.objects.get().status == "running"
     call_command("pause_sending", "--why=a mistake")
     assert (Provider.objects.get().status, Provider.objects.get().why) == ("paused", "a mistake")
+
+
+def test_the_command_refuses_while_todays_edition_may_be_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    reader("ada", next_send_at=datetime.now(UTC) - timedelta(minutes=1))
+    with pytest.raises(CommandError, match="its papers would come a second time"):
+        call_command("after_restore")
+    assert Provider.objects.get().status == "paused"
+    assert not Delivery.objects.exists()
+    call_command("after_restore", "--no-edition-lost")
+    assert "1 were due since then" in capsys.readouterr().out
+
+
+def test_where_nobody_was_due_since_the_backup_no_edition_is_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    reader("ada", next_send_at=datetime.now(UTC) + timedelta(hours=1))
+    call_command("after_restore")
+    assert capsys.readouterr().out.startswith("Paused. 0 digests")
+
+
+@pytest.mark.service
+@pytest.mark.django_db(transaction=True)
+@time_machine.travel(NOON, tick=True)
+def test_the_command_reads_the_sources_and_opens_the_edition_that_may_be_lost(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.FETCH_LOOPBACK = True
+    monkeypatch.setattr(http, "REST", timedelta())
+    reader("ada", next_send_at=NOON - timedelta(minutes=1), zone="UTC")
+    with serve({"/feed": Answer(A_FEED)}) as web:
+        Source.objects.create(name="Journal", kind="journal", url=web.url("/feed"))
+        call_command("after_restore")
+    edition = Edition.objects.get()
+    assert [row.paper.title for row in EditionPaper.objects.all()] == ["A paper"]
+    row = Delivery.objects.get()
+    assert (row.edition, row.status, row.status_reason) == (edition, "unknown", "restored")
 
 
 def test_one_process_does_all_that_is_due_without_a_broker(settings: object) -> None:
