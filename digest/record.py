@@ -18,7 +18,7 @@ VERSION = 3  # 2 had a list of kind and label for each reason; 1 was the dict of
 
 Why = tuple[str, str, float]  # kind, label, contribution: one term of a score (compose.reasons.Reason)
 # A kind that a mail tells only if it raised the score -> its name where it did not
-UNTOLD = {"like": "taste", "trending": "popularity"}
+UNTOLD = {"about": "meaning", "like": "taste", "like_title": "titles", "trending": "popularity"}
 
 
 class UnknownVersion(ValueError):

@@ -65,6 +65,15 @@ def stated_vectors(readers: Sequence[int]) -> Floats | None:
     return rows if rows.any() else None
 
 
+def stated_vector(reader: int, words: Sequence[str]) -> Floats | None:
+    """Return the stored vector (1, D) of a reader's typed words, None if it is that of other words."""
+    if (model := serving()) is None:
+        return None
+    rows = StatedVector.objects.filter(model=model, subscriber=reader, words_hash=hash_of(joined(words)))
+    vector = next((decode(stored, model) for stored in rows.values_list("vector", flat=True)), None)
+    return None if vector is None else vector[None]
+
+
 def space_of(model: VectorModel) -> Space | None:
     """Return the stored mean and whitening, None while there are none."""
     numbers = np.frombuffer(model.space, "<f4")

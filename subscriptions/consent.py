@@ -34,7 +34,8 @@ ON_THE_LIST = (Subscriber.Status.ACTIVE, Subscriber.Status.PAUSED)
 
 _PERSONAL = (  # columns that erasure resets
     "email", "email_key", "pending_email", "pending_since", "status", "key_version", "zone", "send_hour", "weekdays",
-    "max_papers", "hype", "quiet_days", "layout", "also_trending", "paused_until", "next_send_at", "left_at", "left_as",
+    "max_papers", "hype", "turned_down", "quiet_days", "layout", "also_trending", "paused_until", "next_send_at",
+    "left_at", "left_as",
 )  # fmt: skip
 
 

@@ -49,6 +49,17 @@ def list_of_phrases(value: object) -> None:
         raise ValidationError('Write a list of phrases in quotes, such as ["graph coloring", "extremal"].')
 
 
+# What can be turned down in a reader's ranking, and to which percentages (digest.ranking.personal has the same parts)
+PARTS = ("topic", "words", "about", "category", "author", "like_this", "titles", "shared")
+TURNED_DOWN = (50, 0)
+
+
+def parts_turned_down(value: object) -> None:
+    """Raise ValidationError unless this maps some of PARTS to percentages of TURNED_DOWN."""
+    if not isinstance(value, dict) or not value.keys() <= {*PARTS} or not {*value.values()} <= {*TURNED_DOWN}:
+        raise ValidationError('Write parts of the ranking with 50 or 0, such as {"topic": 50, "words": 0}.')
+
+
 def known_zone(value: str) -> None:
     if value not in available_timezones():
         raise ValidationError("Write the name of a time zone, such as Europe/Berlin.")
@@ -126,6 +137,12 @@ class Subscriber(models.Model):
     weekdays = models.PositiveSmallIntegerField(default=WEEKDAYS_WORKING, help_text="bits, Monday is 1, Sunday 64")
     max_papers = models.PositiveSmallIntegerField(default=10)
     hype = models.PositiveSmallIntegerField(default=50, help_text="weight of popularity, 0 to 100")
+    turned_down = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[parts_turned_down],
+        help_text='percentages of the parts of the ranking that count less, such as {"words": 50}',
+    )
     quiet_days = models.BooleanField(default=False, help_text="write on days with nothing for them, too")
     layout = models.CharField(max_length=7, choices=Layout, default=Layout.COMPACT)
     also_trending = models.BooleanField(default=True, help_text="name papers that trend and match no wish, too")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
-from subscriptions.models import WEEKDAYS_WORKING, Preference, Subscriber, Topic
+from subscriptions.models import WEEKDAYS_WORKING, Preference, Subscriber, Topic, parts_turned_down
 from subscriptions.schedule import instant, local_date, next_send_at
 
 HALF_A_DAY = timedelta(hours=12)  # two digests are never closer than this
@@ -94,6 +94,16 @@ def save_choices(reader: Subscriber, choices: Choices, *, now: datetime) -> bool
         reader.save(update_fields=SAVED)
         _wish(reader, choices.wishes, today=local_date(reader.zone, now))
     return True
+
+
+def turn_down(reader: Subscriber, parts: Mapping[str, int]) -> bool:
+    """Save which parts of the ranking count less, as percentages; the next digest follows them.
+
+    Return False, with nothing written, for a reader who was erased. Raises ValidationError for unknown parts.
+    """
+    parts_turned_down(dict(parts))
+    there = Subscriber.objects.filter(pk=reader.pk).exclude(status=Subscriber.Status.ERASED)
+    return bool(there.update(turned_down=dict(parts)))
 
 
 def next_regular(reader: Subscriber, *, now: datetime) -> datetime | None:

@@ -7,11 +7,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from digest.compose.card import NAME_LENGTH
-from digest.compose.phrases import join_words, shorten
+from digest.compose.phrases import join_words, plural, shorten
 from digest.record import as_line
 
 # The kinds that are told in words
-TOLD = frozenset({"pick", "author", "topic", "keyword", "category", "like", "trending"})
+TOLD = frozenset({"pick", "author", "topic", "keyword", "category", "about", "like", "like_title", "trending"})
 # The kinds that a reader asked for, and the name of one and of several
 WISHES = {
     "author": ("Author", "Authors"),
@@ -25,11 +25,11 @@ WISHES = {
 class Reason(NamedTuple):
     """One term of a paper's score.
 
-    ``kind`` is ``author``, ``topic``, ``keyword``, ``category``, ``like``, ``trending`` or ``pick``, which mails state
-    in words, or ``words``, ``taste``, ``popularity``, ``boost`` or ``average``, which only move a paper: ``taste`` is
-    the effect of the reader's likes and dislikes below the threshold of ``like``. The label is the name, word or code
-    that matched, for a pick the curator's note, else empty. ``contribution`` is the weighted term; a reader's
-    contributions to a paper add up to its score.
+    ``kind`` is one of TOLD, which mails state in words, or ``words``, ``meaning``, ``taste``, ``titles``, ``shared``,
+    ``popularity``, ``boost`` or ``average``, which only move a paper: ``meaning``, ``taste`` and ``titles`` are the
+    terms of ``about``, ``like`` and ``like_title`` below their threshold. The label is the name, word or code that
+    matched, for a pick the curator's note, for a like the number of papers in the reader's library, else empty.
+    ``contribution`` is the weighted term; a reader's contributions to a paper add up to its score.
     """
 
     kind: str
@@ -60,8 +60,10 @@ def reason_in_words(reasons: str, counts: str = "") -> str:
     for kind, (one, many) in WISHES.items():
         if said := labels.get(kind):
             parts.append(f"{one if len(said) == 1 else many}: {join_words(said)}")
-    if "like" in labels:
-        parts.append("Similar to papers you asked for more of")
+    if "about" in labels and "keyword" not in labels:
+        parts.append("Close to the words you typed")
+    if liked := labels.get("like") or labels.get("like_title"):
+        parts.append(f"Like {plural(int(liked[0]), 'paper') if liked[0].isdecimal() else 'papers'} in your library")
     if "trending" in labels:
         parts.append(f"Trending: {counts}" if counts else "Trending")
     elif counts:
@@ -77,24 +79,32 @@ def note_among(reasons: str) -> str | None:
     return next((label for kind, _, label in notes if kind == "pick"), None)
 
 
-# Kind -> words for the staff; the label follows if there is one
+# Kind -> words of a term for the reader and the staff; the label follows if it is a name
 TERMS = {
     "pick": "Picked by the editors",
-    "author": "Follows the author",
+    "author": "Followed author",
     "topic": "Topic",
     "keyword": "Keyword",
     "category": "Category",
-    "like": "Similar to papers they asked for more of",
-    "trending": "Trending",
-    "words": "Words of their wishes",
-    "taste": "Their “more” and “less”",
+    "words": "Words typed, and those of topics",
+    "about": "Close to the words typed",
+    "meaning": "Close to the words typed",
+    "like": "Words of the library",
+    "taste": "Words of the library",
+    "like_title": "Titles of the library",
+    "titles": "Titles of the library",
+    "shared": "Categories of the library",
+    "trending": "Popularity",
     "popularity": "Popularity",
     "boost": "Moved up by the editors",
     "average": "Average of the day, the same for all papers",
 }
+WITHOUT_LABEL = frozenset({"like", "taste", "like_title", "titles"})
 
 
 def terms_in_words(reasons: Iterable[Reason]) -> list[tuple[str, float]]:
     """Return every term of a paper's score in words with its contribution; they add up to the score."""
-    named = [(TERMS.get(reason.kind, reason.kind), reason) for reason in reasons]
-    return [(f"{words}: {one.label}" if one.label else words, one.contribution) for words, one in named]
+    return [
+        (f"{TERMS.get(kind, kind)}: {label}" if label and kind not in WITHOUT_LABEL else TERMS.get(kind, kind), value)
+        for kind, label, value in reasons
+    ]

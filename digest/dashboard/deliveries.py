@@ -19,9 +19,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from digest import charts
-from digest.compose.card import TITLE_LENGTH
 from digest.compose.phrases import plural, shorten
-from digest.compose.reasons import TERMS, Reason, reason_in_words, reasons_as_text, terms_in_words
 from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role, roles_of
 from digest.dashboard.pages import page, staff_only
@@ -29,11 +27,11 @@ from digest.delivery import retry, throttle
 from digest.delivery.apply_events import not_understood
 from digest.delivery.staff_texts import delivery_text, reason_text
 from digest.editions.open_edition import current_time
-from digest.models import Delivery, Paper, Provider
-from digest.record import DigestRecord
+from digest.models import Delivery, Provider
 from digest.stats import trends
 from digest.stats.day_summary import DaySummary, in_words, summaries_of, summary_from_counts
 from digest.stats.delivery_log import log_of
+from digest.stats.explained import explained_papers
 from digest.stats.judged_papers import judged_by_day
 from subscriptions.mail.rendering import one_line
 from subscriptions.models import Subscriber
@@ -251,27 +249,8 @@ def delivery(request: HttpRequest, number: int) -> HttpResponse:
         **HERE,
     }
     if Role.PRIVACY in roles_of(request.user) or is_invented(row.subscriber):
-        context |= {"chosen": chosen_for(row), "has_reasons": row.record is not None, "may_see_papers": True}
+        context |= {"chosen": explained_papers(row), "has_reasons": row.record is not None, "may_see_papers": True}
     return page(request, "delivery", context)
-
-
-def chosen_for(row: Delivery) -> list[dict[str, Any]]:
-    """Return the papers of a digest with the terms of their scores, as long as these are kept."""
-    titles = dict(Paper.objects.filter(pk__in=row.paper_ids).values_list("pk", "title"))
-    record = row.record or DigestRecord()
-    papers = []
-    for paper_id, reasons in zip(row.paper_ids, record.explained_of(len(row.paper_ids)), strict=True):
-        why = [Reason(*one) for one in reasons]
-        terms = sorted(terms_in_words(why), key=lambda term: -abs(term[1]))
-        papers.append(
-            {
-                "title": shorten(titles.get(paper_id, _("A deleted paper")), TITLE_LENGTH),
-                "why": (reason_in_words(reasons_as_text(why)) or TERMS["pick"]) if why else "",
-                "terms": terms,
-                "score": sum(value for _, value in terms),
-            }
-        )
-    return papers
 
 
 urlpatterns = [

@@ -23,7 +23,6 @@ from digest import charts
 from digest.compose.phrases import plural, shorten
 from digest.dashboard import audit_log, reader_list
 from digest.dashboard.auth.roles import Role
-from digest.dashboard.deliveries import chosen_for
 from digest.dashboard.pages import page, staff_only
 from digest.dashboard.reader_list import ReaderFilters
 from digest.delivery.staff_texts import delivery_text
@@ -32,6 +31,7 @@ from digest.models import Verdict
 from digest.reader_data.erase import erase
 from digest.reader_data.export import everything_of
 from digest.stats import trends
+from digest.stats.explained import explained_papers
 from subscriptions import consent, lookup, topic_counts
 from subscriptions.consent_record import proof_of
 from subscriptions.mail.rendering import one_line
@@ -161,7 +161,7 @@ def _page_of(request: HttpRequest, one: Subscriber, *, problem: str = "", about:
         "receipts": [(row, delivery_text(row)) for row in rows[:ROWS]],
         "earlier": rows[ROWS - 1].issue_date if len(rows) > ROWS else None,
         "last": last,
-        "chosen": chosen_for(last) if last else [],
+        "chosen": explained_papers(last) if last else [],
         "has_reasons": bool(last and last.record),
         "proof": proof_of(one.public_id),
         "lines": audit_log.entries_about(one),

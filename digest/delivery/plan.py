@@ -21,6 +21,7 @@ from digest.editions.selection import Demand, Selection, select
 from digest.ingest.tag import topic_rule
 from digest.models import Delivery, Edition, ListEntry, PaperSummary, StatusReason
 from digest.ranking.matching import Kind, Rule
+from digest.ranking.personal import weights_of
 from digest.reader_data import profiles
 from digest.record import DigestRecord
 from digest.vectors import stated_vectors
@@ -197,6 +198,7 @@ def _asked_by(readers: Sequence[Subscriber], today: dict[Subscriber, date]) -> D
         limit=[reader.max_papers for reader in readers],
         profiles=profiles.load(readers),
         stated=stated_vectors([reader.pk for reader in readers]),
+        weights=weights_of([reader.turned_down for reader in readers]),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from digest.compose.phrases import plural
 from digest.editions.candidate_pool import CandidatePool
 from digest.editions.told_terms import STANDS_OUT, ToldTerms, label
 from digest.models import StatusReason
@@ -36,6 +37,7 @@ class Demand:
     limit: list[int]  # papers in each reader's digest
     profiles: Profiles | None = None  # of what they like
     stated: Floats | None = None  # (S, D), vectors of the words they typed
+    weights: Floats | None = None  # (S, PARTS) of the parts that they turned down, None if nobody did
 
     @property
     def likes(self) -> NDArray[np.int64]:
@@ -52,6 +54,7 @@ class Demand:
             limit=self.limit[block],
             profiles=self.profiles[block] if self.profiles else None,
             stated=None if self.stated is None else self.stated[block],
+            weights=None if self.weights is None else self.weights[block],
         )
 
 
@@ -99,13 +102,15 @@ def _select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered:
     is_picked = pool.pick >= personal.PICK
     own_picks = _picks_of_topics(asked, pool)
     allowed[on_trending] &= pool.voted | is_picked
-    readers = ReaderBatch(wants=asked.wants, hype=asked.hype, profiles=asked.profiles, stated=asked.stated)
+    readers = ReaderBatch(
+        wants=asked.wants, hype=asked.hype, profiles=asked.profiles, stated=asked.stated, weights=asked.weights
+    )
     readers = replace(readers, picks=_as_matrix(own_picks, allowed.shape)) if own_picks else readers
     ranking = rank(papers, readers, allowed=allowed, limit=max(asked.limit, default=0))
     by_likes = wants_nothing & (likes > 0)
     matched = np.where(by_likes, ranking.eligible - allowed[:, is_picked].sum(axis=1), ranking.matched)
     ranking = _picks_first(ranking, pool, own_picks, asked.limit)
-    told = ToldTerms(asked.rules, asked.wants, papers, pool).tell(ranking, own_picks)
+    told = ToldTerms(asked.rules, asked.wants, papers, pool, likes=likes).tell(ranking, own_picks)
     by_votes = np.lexsort((np.arange(len(pool.ids)), -pool.popularity))
     by_votes = by_votes[pool.has_votes[by_votes] & (pool.popularity[by_votes] >= STANDS_OUT)]
     others = allowed[:, by_votes]
@@ -148,6 +153,7 @@ def _picks_first(
         order=np.take_along_axis(order, first, axis=1),
         contributions=np.take_along_axis(ranking.contributions, first[:, :, None], axis=1),
         alike=np.take_along_axis(ranking.alike, first, axis=1),
+        close=np.take_along_axis(ranking.close, first, axis=1),
     )
 
 
@@ -177,7 +183,7 @@ def in_words(rule: Rule) -> str:
 
 def _likes_in_words(likes: int) -> list[str]:
     """Return the wish of a reader with likes alone in words."""
-    return [f"more like {f'{likes} papers' if likes > 1 else 'a paper'} you chose"] if likes else []
+    return [f"more like {plural(likes, 'paper')} in your library"] if likes else []
 
 
 def _answering(matches: csr_array, row: int) -> NDArray[np.integer]:

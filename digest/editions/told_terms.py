@@ -26,11 +26,14 @@ Ints = NDArray[np.intp]
 class ToldTerms:
     """The terms of the C papers in all digests of a batch; ``starts`` is where each of S readers begins (S + 1).
 
-    A term is divided among the rules that the reader wants and the paper matches.
+    A term is divided among the rules that the reader wants and the paper matches. ``likes`` (S,) counts the papers in
+    each reader's library.
     """
 
-    def __init__(self, rules: Sequence[Rule], wants: csr_array, papers: PaperMatrix, pool: CandidatePool) -> None:
-        self._rules, self._wants, self._papers, self._pool = rules, wants, papers, pool
+    def __init__(
+        self, rules: Sequence[Rule], wants: csr_array, papers: PaperMatrix, pool: CandidatePool, *, likes: Ints
+    ) -> None:
+        self._rules, self._wants, self._papers, self._pool, self._likes = rules, wants, papers, pool, likes
         self._lines = [as_line(rule.kind, label(rule)) for rule in rules]
         self._term_of_rule = np.array([TERMS.index(TERM_OF_RULE[rule.kind]) for rule in rules], np.intp)
 
@@ -47,8 +50,12 @@ class ToldTerms:
         rules_of_term = np.zeros(values.shape, np.intp)
         np.add.at(rules_of_term, (cells, terms), 1)
         others, other_terms = np.nonzero((rules_of_term == 0) & (values != 0))
-        alike = ranking.alike[readers, places] & (values[:, TERMS.index("like_this")] > 0)
-        unruly = self._unruly(readers[others], chosen[others], other_terms, alike[others], notes)
+        likeness = values[:, TERMS.index("like_this")] + values[:, TERMS.index("titles")]
+        alike = ranking.alike[readers, places] & (likeness > 0)
+        is_about = ranking.close[readers, places] & (values[:, TERMS.index("about")] > 0)
+        unruly = self._unruly(
+            readers[others], chosen[others], other_terms, alike=alike[others], is_about=is_about[others], notes=notes
+        )
         lines = [self._lines[rule] for rule in matched.tolist()] + unruly
         shares = np.concatenate((values[cells, terms] / rules_of_term[cells, terms], values[others, other_terms]))
         of_cell = np.concatenate((cells, others))
@@ -68,13 +75,23 @@ class ToldTerms:
         return cells[found], rules[found]
 
     def _unruly(
-        self, readers: Ints, chosen: Ints, terms: Ints, alike: NDArray[np.bool_], notes: dict[int, dict[int, str]]
+        self,
+        readers: Ints,
+        chosen: Ints,
+        terms: Ints,
+        *,
+        alike: NDArray[np.bool_],
+        is_about: NDArray[np.bool_],
+        notes: dict[int, dict[int, str]],
     ) -> list[str]:
-        """Return the lines of terms that come from no rule of the reader."""
+        """Return the lines of terms that come from no rule of the reader; likeness is told with the number of likes."""
+        likes = self._likes[readers].tolist()
         stands_out = (self._pool.popularity[chosen] >= STANDS_OUT).tolist()
         names = {
             "trending": ["trending" if one else "popularity" for one in stands_out],
-            "like_this": ["like" if one else "taste" for one in alike.tolist()],
+            "about": ["about" if one else "meaning" for one in is_about.tolist()],
+            "like_this": [f"like {n}" if one else "taste" for one, n in zip(alike.tolist(), likes, strict=True)],
+            "titles": [f"like_title {n}" if one else "titles" for one, n in zip(alike.tolist(), likes, strict=True)],
         }
         lines = [TERMS[term] for term in terms.tolist()]
         for place, (name, reader, paper) in enumerate(zip(lines, readers.tolist(), chosen.tolist(), strict=True)):

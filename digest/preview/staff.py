@@ -14,6 +14,7 @@ from digest.compose.build import compose_nothing
 from digest.compose.emails import Mails, digest_of, nothing_of, reader_of, sender
 from digest.compose.letter import Letter
 from digest.compose.phrases import plural
+from digest.compose.reasons import TERMS, WITHOUT_LABEL
 from digest.compose.size_limit import HTML_BYTES, email_of_nothing
 from digest.delivery.plan import draft, draft_first
 from digest.delivery.reader_texts import status_text
@@ -165,8 +166,10 @@ def _made(
     papers = tuple(
         Why(
             cards[paper_id].title,
-            tuple((str(kind), str(label), float(value)) for kind, label, value in reasons),
-            sum(float(value) for _, _, value in reasons),
+            tuple(
+                (TERMS.get(kind, kind), "" if kind in WITHOUT_LABEL else label, value) for kind, label, value in reasons
+            ),
+            sum(value for _, _, value in reasons),
         )
         for paper_id, reasons in zip(row.paper_ids, (row.record or DigestRecord()).explained, strict=True)
     )

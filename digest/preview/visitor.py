@@ -1,4 +1,4 @@
-"""Preview of the latest edition as a digest for unsaved choices. Nothing is written.
+"""Preview of the latest edition as a digest for unsaved choices. Nothing is written but a reader's profile that is due.
 
 The functions of the real run choose the papers. What takes seconds to compute, the matrices and the index of the week's
 papers, is cached in the process until an edition opens or its papers change. Judgements and withdrawals are read for
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
@@ -37,8 +37,11 @@ from digest.ingest.tag import topic_rule
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper, PaperSummary
 from digest.ranking.features import PaperMatrix
 from digest.ranking.matching import Index, Kind, Rule
+from digest.ranking.personal import weights_of
+from digest.reader_data import profiles
+from digest.vectors import stated_vector
 from subscriptions.models import Preference, Subscriber, Topic
-from subscriptions.preferences import Choices
+from subscriptions.preferences import Choices, Wish
 
 MOST_RULES = 100  # in one preview: each new one is matched against every paper of the week
 KEPT_RULES = 500  # four bytes a paper each; enough for all topics and an hour of visitors
@@ -80,13 +83,13 @@ class Preview:
 def preview(choices: Choices, *, now: datetime, reader: Subscriber | None = None) -> Preview:
     """Return the first digest of somebody who confirms these choices at ``now``.
 
-    For a ``reader``, leave out papers of their digests of earlier editions; their feedback is ignored.
+    For a ``reader``, leave out papers of their digests of earlier editions, and count what they like and turned down.
     """
     state = _State.of(now)
     if not state.editions:
         return Preview(day=None, digest=None, why_nothing=NO_EDITION, matched=())
     week, now = _this_week(state), state.now
-    asked = demand_of(choices)
+    asked = demand_of(choices, reader)
     answers = [week.answer(rule) for rule in asked.rules]
     pool = week.pool.with_judgements(state.judged, state.withdrawn, now=now)
     papers = PaperMatrix.together([answer.papers for answer in answers] or [week.unasked])
@@ -137,8 +140,11 @@ def forget() -> None:
 # --- demand ----------------------------------------------------------------------------------------------------------
 
 
-def demand_of(choices: Choices) -> Demand:
-    """Return the demand of one reader with these choices; unknown topics are ignored, as when choices are saved."""
+def demand_of(choices: Choices, reader: Subscriber | None = None) -> Demand:
+    """Return the demand of one reader with these choices; unknown topics are ignored, as when choices are saved.
+
+    A known ``reader`` has likes, parts turned down, and the stored vector of their words as long as they are the same.
+    """
     wishes = {(wish.kind, wish.value): wish for wish in choices.wishes[:MOST_RULES]}.values()
     topics = {}
     if any(wish.kind == Preference.Kind.TOPIC for wish in wishes):
@@ -157,7 +163,14 @@ def demand_of(choices: Choices) -> Demand:
         mutes=mutes,
         hype=np.array([choices.hype], np.float32),
         limit=[choices.max_papers],
+        profiles=profiles.load([reader]) if reader else None,
+        stated=stated_vector(reader.pk, _typed(wishes)) if reader else None,
+        weights=weights_of([reader.turned_down]) if reader else None,
     )
+
+
+def _typed(wishes: Iterable[Wish]) -> list[str]:
+    return [one.value for one in wishes if (one.kind, one.stance) == (Preference.Kind.KEYWORD, Preference.Stance.WANT)]
 
 
 def _row(columns: Sequence[int], width: int) -> csr_array:

@@ -323,7 +323,8 @@ class ReaderBatch:
 
     ``profiles`` are what their likes say, None if nobody has any; ``stated`` (S, D) has vectors of the words that each
     typed, zeros where there are none. ``floor=False`` ranks every allowed paper: for measuring, never for a digest.
-    ``picks`` (S, P) is personal.PICK for the papers that were picked for some of the readers.
+    ``picks`` (S, P) is personal.PICK for the papers that were picked for some of the readers. ``weights`` (S, PARTS),
+    0 to 1, are those of the parts that each turned down, None if nobody did.
     """
 
     wants: csr_array
@@ -332,6 +333,7 @@ class ReaderBatch:
     stated: Floats | None = None
     floor: bool = True
     picks: csr_array | None = None
+    weights: Floats | None = None
 
     def __len__(self) -> int:
         return int(self.wants.shape[0])
@@ -345,6 +347,7 @@ class ReaderBatch:
             profiles=None if self.profiles is None else self.profiles[rows],
             stated=None if self.stated is None else self.stated[rows],
             picks=None if self.picks is None else self.picks[rows],
+            weights=None if self.weights is None else self.weights[rows],
         )
 
     @property

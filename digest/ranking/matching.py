@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from digest.ranking.words import fold, words
+from digest.ranking.words import WORD, fold, words
 
 Kind = Literal["topic", "keyword", "category", "author"]
 
@@ -110,6 +110,25 @@ class Index:
             if name := fold(category).strip():
                 rows |= self._by_category.get(name, set())
         return rows | self._authors.like(rule.key) if rule.kind == "author" else rows
+
+
+def phrase_pieces(text: str, phrases: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """Return a text in pieces, each with whether it is one of the phrases as :func:`match` finds them."""
+    wanted = sorted({tuple(words(phrase)) for phrase in phrases} - {()}, key=len, reverse=True)
+    found = [(one.start(), one.end(), words(one.group())) for one in WORD.finditer(text)]
+    spans = [(start, end, its[0]) for start, end, its in found if len(its) == 1]
+    said, done, place = [word for _, _, word in spans], 0, 0
+    while place < len(spans):
+        size = next((len(one) for one in wanted if tuple(said[place : place + len(one)]) == one), 0)
+        if size:
+            start, end = spans[place][0], spans[place + size - 1][1]
+            if done < start:
+                yield text[done:start], False
+            yield text[start:end], True
+            done = end
+        place += size or 1
+    if done < len(text):
+        yield text[done:], False
 
 
 class _Places:

@@ -10,15 +10,16 @@ Per reader, over the day's whole pool; z() subtracts the mean and divides by the
     score      = relevance + 1.5 x (wanted topics and categories the paper has) + .4 z(likeness to the liked categories)
                  + z(popularity) x hype / 50 + 1000 for a followed author + the curator's pick or boost
 
-With likes, 1 replaces 1.5 for a topic and .5 for a category, and popularity counts half. Without a model for vectors
-their terms are 0. Papers more than two deviations above the mean of base act as weak likes, the more so the fewer likes
-there are. BM25, Rocchio's formula and pseudo-relevance feedback are textbook
-(Manning, Raghavan, Schuetze, ch. 9 and 11); the weights were chosen on recorded readers
-(``./run bench ranking``).
+A part that a reader turned down is multiplied by its weight, and nothing else changes. With likes, 1 replaces 1.5 for a
+topic and .5 for a category, and popularity counts half. Without a model for vectors their terms are 0. Papers more than
+two deviations above the mean of base act as weak likes, the more so the fewer likes there are. BM25, Rocchio's formula
+and pseudo-relevance feedback are textbook (Manning, Raghavan, Schuetze, ch. 9 and 11); the weights were chosen on
+recorded readers (``./run bench ranking``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,10 @@ from scipy.sparse import csr_array, hstack
 from digest.ranking.features import Floats, Ints, PaperMatrix, ReaderBatch
 from digest.ranking.profiles import DISLIKES, liking
 
-TERMS = ("topic", "words", "category", "author", "like_this", "trending", "pick", "average")
+# What a reader can turn down: a term of the score each
+PARTS = ("topic", "words", "about", "category", "author", "like_this", "titles", "shared")
+OF_RELEVANCE = np.isin(PARTS, ("words", "about", "like_this", "titles", "shared"))
+TERMS = (*PARTS, "trending", "pick", "average")
 
 # A z-score of P papers is below √P, so nothing else adds up to a thousand.
 PICK, AUTHOR, BOOST = 2000.0, 1000.0, 2.0
@@ -40,7 +44,7 @@ KINDS = ("topic", "keyword", "category", "author")
 # What a match of a rule of each kind adds to the score, without and with likes. An author counts once, so apart.
 MATCHES = np.array([[MATCH, 0, MATCH, 0], [MATCH_WITH_LIKES, 0, CATEGORY_WITH_LIKES, 0]], np.float32)
 FEEDBACK, STANDS_OUT = 0.5, 2.0
-# Deviations above the day's average from which a paper counts as similar to the liked ones
+# Deviations above the day's average from which a paper counts as similar to the liked ones, or to the typed words
 LIKE_THIS = 1.0
 # Readers times papers of one block, so that its arrays stay in the processor's cache
 CELLS = 256_000
@@ -54,7 +58,8 @@ class Ranking:
     ``order`` (S, limit) holds paper rows, -1 after the last paper; ``scores`` (S, limit) and ``contributions``
     (S, limit, TERMS) are 0 there, and a paper's contributions add up to its score. ``eligible`` (S,) counts the papers
     above the floor, ``matched`` (S,) those that match a wanted rule. ``asked_for_nothing`` (S,) marks readers who got
-    the trending list. ``alike`` (S, limit) marks papers far above the day's average in similarity to the liked ones.
+    the trending list. ``alike`` (S, limit) marks papers far above the day's average in similarity to the liked ones,
+    ``close`` (S, limit) those with titles far above it in similarity to the typed words.
     """
 
     order: Ints
@@ -64,6 +69,19 @@ class Ranking:
     matched: Ints
     asked_for_nothing: NDArray[np.bool_]
     alike: NDArray[np.bool_]
+    close: NDArray[np.bool_]
+
+
+def weights_of(turned_down: Sequence[Mapping[str, int]]) -> Floats | None:
+    """Return the weights (S, PARTS) of readers who turned parts down to these percentages; None if nobody did."""
+    if not any(turned_down):
+        return None
+    return np.array([[its.get(part, 100) / 100 for part in PARTS] for its in turned_down], np.float32)
+
+
+def likes_are_off(turned_down: Mapping[str, int]) -> bool:
+    """Return whether neither words nor titles of what a reader likes count: then nothing is ranked by likes."""
+    return turned_down.get("like_this") == turned_down.get("titles") == 0
 
 
 def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_], limit: int) -> Ranking:
@@ -84,6 +102,7 @@ def rank(papers: PaperMatrix, readers: ReaderBatch, *, allowed: NDArray[np.bool_
         matched=np.zeros(count, np.int64),
         asked_for_nothing=readers.want_nothing & (readers.likes == 0),
         alike=np.zeros((count, limit), np.bool_),
+        close=np.zeros((count, limit), np.bool_),
     )
     if not (count and size and limit):
         return ranking
@@ -122,8 +141,8 @@ def _list_best(ranking: Ranking, readers: Ints, scores: _Scores, allowed: NDArra
     for index, term in enumerate(scores.terms(rows, columns)):
         ranking.contributions[*here, index] = term
     ranking.contributions[*here, -1] = ranking.scores[here] - ranking.contributions[here].sum(axis=1)
-    if scores.alike is not None:
-        ranking.alike[here] = scores.alike[rows, columns]
+    ranking.alike[here] = scores.are_alike(rows, columns)
+    ranking.close[here] = scores.are_close(rows, columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,47 +232,49 @@ class _Group:
         relevance += _unit(wants @ self.rules.echo)
         if self.about is not None:
             relevance += _unit(self.about[block])
+        said = np.ones((len(likes), 1), np.float32)
         taste = self._taste(likes, block)
         if taste is not None:
-            relevance = _unit(relevance)
-            relevance *= _weight_of_words(likes)
+            said = _inverse_deviation(relevance) * _weight_of_words(likes)
+            relevance *= said
             relevance += taste
         spread = _inverse_deviation(relevance)
         feedback = self.papers.likeness.to(_standing_out(relevance, spread))
         feedback *= _inverse_deviation(feedback) * (FEEDBACK / (1 + likes / np.float32(5)))
         relevance *= spread
         relevance += feedback
-        alike = like_this = None
-        if taste is not None:
-            alike = (likes > 0) & (_unit(taste - taste.mean(axis=1, keepdims=True)) >= LIKE_THIS)
-            like_this = taste * spread + np.where(likes, feedback, 0)
-            if self.shared is not None:
-                shared = SHARED * _unit(self.shared[block])
-                like_this += shared
-                relevance += shared
+        if self.shared is not None:
+            relevance += SHARED * _unit(self.shared[block])
         values = self.raises[block] @ self.rules.raising
         rows, columns, lead = _cells(self.leading[block])
         values[rows, columns] += lead
         values += relevance
-        return _Scores(
+        scores = _Scores(
             group=self,
             block=block,
             values=values,
             average=relevance.mean(axis=1),
             matched=wants @ self.rules.matches > 0,
             relevance=relevance,
-            like_this=like_this,
-            alike=alike,
+            said=said * spread,
+            spread=spread,
+            taste=taste,
+            feedback=feedback,
         )
+        scores.turn_down()
+        return scores
 
     def _taste(self, likes: Ints, block: slice) -> Floats | None:
         """Return each paper's similarity to what the readers like (S, P), None without profiles."""
         if self.liked is None:
             return None
+        share = np.where(likes, np.float32(1), np.float32(DISLIKES))
         taste = _unit(self.liked[block])
+        taste *= share
         if self.meant is not None:
-            taste += MEANING * _unit(self.meant[block])
-        taste *= np.where(likes, np.float32(1), np.float32(DISLIKES))
+            meant = _unit(self.meant[block])
+            meant *= MEANING * share
+            taste += meant
         return taste
 
     def hits(self, readers: Ints, papers: Ints) -> Floats:
@@ -271,8 +292,8 @@ class _Group:
 class _Scores:
     """The scores ``values`` (S, P) of a block of a group's readers, from which ``average`` (S,) is to be subtracted.
 
-    ``matched`` marks papers that match a wanted rule, ``alike`` those that are similar to the liked ones.
-    ``like_this`` is the part of ``relevance`` that comes of likes. Both are None without profiles.
+    ``matched`` marks papers that match a wanted rule. Of ``relevance``, ``feedback`` is what the papers that stand out
+    give; typed words are scaled by ``said`` (S, 1), and ``taste``, which is None without profiles, by ``spread``.
     """
 
     group: _Group
@@ -281,8 +302,10 @@ class _Scores:
     average: Floats
     matched: NDArray[np.bool_]
     relevance: Floats
-    like_this: Floats | None
-    alike: NDArray[np.bool_] | None
+    said: Floats
+    spread: Floats
+    taste: Floats | None
+    feedback: Floats
 
     def eligible(self) -> NDArray[np.bool_]:
         """Return which papers the readers may get, if they are allowed."""
@@ -294,26 +317,78 @@ class _Scores:
             rows, columns, picks = _cells(readers.picks[self.block])
             eligible[rows, columns] |= picks >= PICK
         want_nothing = readers.want_nothing[self.block]
-        if self.alike is not None:
-            eligible |= self.alike & want_nothing[:, None]
+        if self.taste is not None:
+            by_likes = np.flatnonzero(want_nothing)
+            eligible[by_likes] |= self.are_alike(by_likes[:, None], np.arange(eligible.shape[1])[None])
         eligible[want_nothing & ~readers.has_likes[self.block]] = True
         return eligible
 
+    def are_alike(self, rows: Ints, columns: Ints) -> NDArray[np.bool_]:
+        """Return whether papers are far above the average in likeness to what the readers like, if they like any."""
+        if self.taste is None:
+            return np.zeros(np.broadcast_shapes(rows.shape, columns.shape), np.bool_)
+        inverse = _inverse_deviation(self.taste)
+        least = np.divide(LIKE_THIS, inverse, out=np.full_like(inverse, np.inf), where=inverse > 0)
+        least += self.taste.mean(axis=1, keepdims=True)
+        likes = self.group.readers.has_likes[self.block]
+        return np.asarray((self.taste[rows, columns] >= least[rows, 0]) & likes[rows])
+
+    def are_close(self, rows: Ints, columns: Ints) -> NDArray[np.bool_]:
+        """Return whether titles are far above the average in likeness to the typed words."""
+        if self.group.about is None:
+            return np.zeros(len(rows), np.bool_)
+        about = self.group.about[self.block]  # of deviation 1 by now
+        return np.asarray(about[rows, columns] - about.mean(axis=1)[rows] >= LIKE_THIS)
+
+    def turn_down(self) -> None:
+        """Take from the scores what the readers turned down."""
+        if self.group.readers.weights is None:
+            return
+        less = self.group.readers.weights[self.block] - 1
+        rows = np.flatnonzero(less.any(axis=1))
+        size = self.values.shape[1]
+        where = np.repeat(rows, size), np.tile(np.arange(size), len(rows))
+        terms = np.reshape(self._full_terms(*where)[: len(PARTS)], (len(PARTS), len(rows), size))
+        terms *= less[rows].T[:, :, None]
+        self.values[rows] += terms.sum(axis=0)
+        self.average[rows] += terms[OF_RELEVANCE].sum(axis=0).mean(axis=1)
+
     def terms(self, rows: Ints, columns: Ints) -> list[NDArray[np.floating]]:
         """Return all of TERMS but the last for N cells of the block."""
+        terms = self._full_terms(rows, columns)
+        if self.group.readers.weights is not None:
+            weights = self.group.readers.weights[rows + self.block.start].T
+            terms[: len(PARTS)] = [term * weight for term, weight in zip(terms, weights, strict=False)]
+        return terms
+
+    def _full_terms(self, rows: Ints, columns: Ints) -> list[NDArray[np.floating]]:
+        """Return the terms before anything is turned down."""
         group, readers = self.group, rows + self.block.start
         topic, _, category, author = group.hits(readers, columns).T
         weights = MATCHES[group.readers.has_likes[readers].astype(int)]
         pick = group.papers.pick[columns]
         if group.readers.picks is not None:
             pick = pick + group.readers.picks[readers, columns]
-        like_this = np.zeros(len(rows)) if self.like_this is None else self.like_this[rows, columns]
+
+        def at(values: Floats | None) -> Floats:
+            return np.zeros(len(rows), np.float32) if values is None else values[readers, columns]
+
+        about = at(group.about) * self.said[rows, 0]
+        titles = at(group.meant) * self.spread[rows, 0]
+        shared = SHARED * at(group.shared)
+        like_this = np.zeros(len(rows), np.float32)
+        if self.taste is not None:
+            like_this = self.taste[rows, columns] * self.spread[rows, 0] - titles
+            like_this += np.where(group.readers.has_likes[readers], self.feedback[rows, columns], 0)
         return [
             topic * weights[:, KINDS.index("topic")],
-            self.relevance[rows, columns] - like_this,
+            self.relevance[rows, columns] - about - like_this - titles - shared,
+            about,
             category * weights[:, KINDS.index("category")],
-            (author > 0) * AUTHOR,
+            (author > 0) * np.float32(AUTHOR),
             like_this,
+            titles,
+            shared,
             _weight_of_votes(group.readers)[readers] * group.papers.popularity[columns],
             pick,
         ]
@@ -395,6 +470,8 @@ def _check(papers: PaperMatrix, readers: ReaderBatch, allowed: NDArray[np.bool_]
         raise ValueError(f"allowed must be true or false for each of {count} readers and {size} papers")
     if readers.hype.shape != (count,) or not ((readers.hype >= 0) & (readers.hype <= 100)).all():
         raise ValueError("hype must be a number from 0 to 100 for each reader")
+    if readers.weights is not None and readers.weights.shape != (count, len(PARTS)):
+        raise ValueError(f"weights must hold {len(PARTS)} numbers for each of {count} readers")
     if readers.profiles is not None and len(readers.profiles) != count:
         raise ValueError(f"{len(readers.profiles)} profiles for {count} readers")
     if limit < 0:

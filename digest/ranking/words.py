@@ -11,7 +11,7 @@ LONGEST = 100_000  # characters; the rest is not read
 # A longer one is a string of symbols that no reader would type.
 LONGEST_WORD = 40
 
-_WORD = re.compile(r"([^\W_]+(?:\+\+|#)?)(?:'s\b)?")  # C++ and C# are words; Parkinson's is Parkinson
+WORD = re.compile(r"([^\W_]+(?:\+\+|#)?)(?:'s\b)?")  # C++ and C# are words; Parkinson's is Parkinson
 _UNDECOMPOSED = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "’": "'"}
 )
@@ -65,13 +65,13 @@ def singular(word: str) -> str:
 
 def words(text: str) -> list[str]:
     """Return every word in order, stop words too, to search phrases in."""
-    return [singular(word) for word in _WORD.findall(fold(text))]
+    return [singular(word) for word in WORD.findall(fold(text))]
 
 
 def telling_words(text: str) -> list[str]:
     """Return the words in order without stop words, numbers, single letters and overlong words."""
     return [
         singular(word)
-        for word in _WORD.findall(fold(text))
+        for word in WORD.findall(fold(text))
         if 2 <= len(word) <= LONGEST_WORD and word not in STOP_WORDS and not word.isdecimal()
     ]

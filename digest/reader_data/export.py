@@ -17,7 +17,7 @@ from subscriptions.schedule import WEEKDAYS
 
 PROFILE = (
     *("public_id", "email", "pending_email", "status", "zone", "send_hour", "max_papers", "hype", "quiet_days"),
-    *("layout", "also_trending"),
+    *("layout", "also_trending", "turned_down"),
     *("paused_until", "signed_up_at", "confirmation_sent_at", "confirmed_at", "link_sent_at"),
     *("pending_since", "left_at", "left_as"),
     *("last_issue_date", "last_digest_at", "next_send_at"),

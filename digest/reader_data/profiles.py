@@ -16,6 +16,7 @@ from django.db.models import Count, Max, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
 from digest.models import ListEntry, ReaderProfile, VectorModel, Verdict
+from digest.ranking.personal import likes_are_off
 from digest.ranking.profiles import DISLIKES, VERSION, Floats, Profile, Profiles
 from digest.vectors import serving, vectors_of
 from subscriptions.models import Subscriber
@@ -30,9 +31,10 @@ Text = tuple[int | None, str, str, list[str]]
 def load(readers: Sequence[Subscriber]) -> Profiles | None:
     """Return the profiles of these readers, in their order; None if none has liked or disliked anything.
 
-    Three queries; profiles that are missing or out of date are made and stored first.
+    A reader who turned likes off has an empty one. Three queries; profiles that are missing or out of date are made and
+    stored first.
     """
-    stamps = _stamps([reader.pk for reader in readers])
+    stamps = _stamps([reader.pk for reader in readers if not likes_are_off(reader.turned_down)])
     if not stamps:
         return None
     rows = _rows(stamps)

@@ -35,6 +35,7 @@ class PageCard:
 
     card: Card
     path: str
+    title: str = ""  # instead of the card's in the heading, with marks
     byline: str = ""  # instead of the card's
     abstract: str
     excerpt: str = ""  # shown instead of the start of an abstract that is folded

@@ -14,9 +14,11 @@ from digest.compose.phrases import shorten
 from digest.compose.reasons import TOLD, Reason, reason_in_words, reasons_as_text
 from digest.delivery.reader_texts import reason_text
 from digest.models import Delivery, EditionPaper
+from digest.ranking.matching import phrase_pieces
 from digest.record import DigestRecord
 from digest.web.acts import PaperActs, acts_for
 from digest.web.cards import PageCard, page_cards
+from digest.web.marks import marked
 from subscriptions.models import Subscriber
 from subscriptions.schedule import local_date
 from subscriptions.tokens import FEEDBACK, token_for
@@ -93,7 +95,7 @@ def _papers(delivery: Delivery) -> list[OwnPaper]:
     cards = page_cards((row for _number, row, _why in found), numbered)
     return [
         OwnPaper(
-            one=one,
+            one=_marked(one, why),
             why=_why(one.card, why) if record.has_counts else "",
             note=next((shorten(reason.label, NOTE_LENGTH) for reason in why if reason.kind == "pick"), None),
         )
@@ -118,3 +120,12 @@ def _in_digest(acts: PaperActs, delivery: Delivery, number: int) -> PaperActs:
         place=f"own-{number}",
         all_mutes=reverse("feedback", args=[token, number, "mute"]),
     )
+
+
+def _marked(one: PageCard, why: list[Reason]) -> PageCard:
+    """Return a card with the reader's keywords in ``<mark>``; mails mark none, since their text is the same for all."""
+    phrases = [reason.label for reason in why if reason.kind == "keyword"]
+    if not phrases:
+        return one
+    title, abstract = (marked(phrase_pieces(text, phrases)) for text in (one.card.title, one.abstract))
+    return replace(one, title=title, abstract=abstract)

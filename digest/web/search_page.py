@@ -12,8 +12,6 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.html import escape, format_html
-from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
 from digest import search
@@ -26,6 +24,7 @@ from digest.search.query import LONGEST, MOST_WORDS, Query
 from digest.web.acts import acts_for
 from digest.web.cards import FOLDED, PageCard, page_cards, path_of
 from digest.web.expensive import expensive
+from digest.web.marks import marked
 from digest.web.own_feedback import acts_context
 from subscriptions.mail.rendering import one_line
 from subscriptions.models import Topic
@@ -134,10 +133,10 @@ def _marked(one: PageCard, query: Query, authors: Sequence[str]) -> PageCard:
     card = one.card
     return replace(
         one,
-        card=replace(card, title=_mark(card.title, query)),
-        byline=_mark(_byline(card, query, authors), query),
-        abstract=_mark(one.abstract, query),
-        excerpt=_mark(excerpt(one.abstract, query, limit=FOLDED), query) if one.is_folded else "",
+        title=marked(pieces(card.title, query)),
+        byline=marked(pieces(_byline(card, query, authors), query)),
+        abstract=marked(pieces(one.abstract, query)),
+        excerpt=marked(pieces(excerpt(one.abstract, query, limit=FOLDED), query)) if one.is_folded else "",
     )
 
 
@@ -156,13 +155,6 @@ def _byline(card: Card, query: Query, authors: Sequence[str]) -> str:
     *first, last = card.authors
     rest = f" (+{card.more_authors - 1:,})" if card.more_authors > 1 else ""
     return f"{', '.join(first)} … {best} … {last}{rest}"
-
-
-def _mark(text: str, query: Query) -> str:
-    marked = (
-        format_html("<mark>{}</mark>", piece) if is_asked else escape(piece) for piece, is_asked in pieces(text, query)
-    )
-    return mark_safe("".join(marked))  # noqa: S308 (each piece is escaped)
 
 
 def _day(typed: str) -> date | None:

@@ -45,10 +45,10 @@ def _words(now: datetime) -> dict[str, Any]:
 def _delivery(row: Any) -> dict[str, Any]:
     from django.test import Client
 
-    from digest.dashboard.deliveries import chosen_for
     from digest.models import Delivery, Paper
     from digest.reader_data import export
     from digest.stats.delivery_log import log_of
+    from digest.stats.explained import explained_papers
     from digest.web import account
     from digest.web.web_copy import LEFT
     from subscriptions.models import Subscriber
@@ -56,7 +56,7 @@ def _delivery(row: Any) -> dict[str, Any]:
 
     receipt = account._receipt(row)
     exported = export._delivery(row, Paper.objects.in_bulk(row.paper_ids))
-    chosen = chosen_for(row)
+    chosen = explained_papers(row)
     names = (
         "status_reason",
         "detail",
@@ -75,8 +75,8 @@ def _delivery(row: Any) -> dict[str, Any]:
         "story": [[step.at and step.at.isoformat(), step.what, step.detail] for step in log_of(row)],
         "exported": {name: exported[name] for name in names},
         "also_trending": len(exported["also_trending"]),
-        "why": [paper["why"] for paper in chosen],
-        "terms": [[paper["title"], paper["terms"], paper["score"]] for paper in chosen],
+        "why": [paper.why for paper in chosen],
+        "terms": [[paper.title, paper.terms, paper.score] for paper in chosen],
     }
     if row.status in Delivery.OPEN:
         words["mail"] = _mail(row)

@@ -22,7 +22,16 @@ from tests.support.digests import ROBOTICS, UPVOTES, a_card
         ([Reason("trending", "", 1)], [], "Trending"),
         ([Reason("pick", "Read it.")], [], ""),
         ([Reason("pick", "Read it."), Reason("topic", "Robotics")], [], "Topic: Robotics"),
-        ([Reason("like", "", 0.4)], [], "Similar to papers you asked for more of"),
+        ([Reason("like", "3", 0.4)], [], "Like 3 papers in your library"),
+        ([Reason("like_title", "1", 0.4), Reason("taste", "", -0.1)], [], "Like 1 paper in your library"),
+        ([Reason("like", "", 0.4)], [], "Like papers in your library"),
+        (
+            [Reason("topic", "Robotics", 1), Reason("about", "", 0.4)],
+            [],
+            "Topic: Robotics · Close to the words you typed",
+        ),
+        ([Reason("keyword", "grasping", 1), Reason("about", "", 0.4)], [], "Keyword: “grasping”"),
+        ([Reason("category", "cs.RO", 1), Reason("about", "", -0.4), Reason("shared", "", 1)], [], "Category: cs.RO"),
         (
             [Reason("category", "cs.RO", 1), Reason("category", "cs.LG", 1)],
             [],

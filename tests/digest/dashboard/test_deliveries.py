@@ -306,7 +306,7 @@ def test_a_digests_page_tells_its_story_and_its_scores_add_up(cleo: Client) -> N
     assert "Handed over to resend 2 tries so far" in said
     assert "Delivered to the reader’s mail server" in said
     assert "Topic: Robotics" in said
-    assert "Trending 0.500" in said
+    assert "Popularity 0.500" in said
     assert "Score 1.625" in said
 
 

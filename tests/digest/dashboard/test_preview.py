@@ -83,7 +83,7 @@ def test_it_is_shown_as_text_as_it_goes_out_and_paper_by_paper(dashboard: Client
     assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in source
     assert "Content-Transfer-Encoding: quoted-printable" in source
     why = text_of(dashboard.get(address + "why"))
-    assert re.search(r"1\. A robot that folds laundry Term Match Adds .*category cs\.RO .*Score", why)
+    assert re.search(r"1\. A robot that folds laundry Term Match Adds .*Category cs\.RO .*Score", why)
     assert dashboard.get(address + "<script>").status_code == 200
 
 

@@ -88,7 +88,7 @@ def test_the_contributions_of_each_paper_add_up_to_its_score() -> None:
     publish(ROBOT, GRAPHS, LANGUAGE)
     draft = for_reader(reader("ada", wants={"topic": ["Robotics"], "keyword": ["laundry"]}), now=NOON)
     (why,) = draft.papers
-    assert {kind for kind, _, _ in why.terms} >= {"topic", "keyword"}
+    assert {kind for kind, _, _ in why.terms} >= {"Topic", "Keyword"}
     assert why.score == pytest.approx(sum(value for _, _, value in why.terms))
 
 

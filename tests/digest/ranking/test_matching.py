@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.ranking.matching import LONGEST_PHRASE, Index, Rule, _name, match
+from digest.ranking.matching import LONGEST_PHRASE, Index, Rule, _name, match, phrase_pieces
 from digest.ranking.words import fold, words
 from tests.support.texts import Text
 
@@ -233,3 +233,21 @@ def test_the_index_finds_what_reading_every_paper_word_by_word_finds(rules: list
         for column, rule in enumerate(rules):
             assert bool(found[row, column]) is answers_read_word_by_word(rule, paper), (rule, paper)
     assert (index.match(rules[::-1]).toarray() == found[:, ::-1]).all()  # asked again, and in another order
+
+
+@pytest.mark.parametrize(
+    ("text", "phrases", "marked"),
+    [
+        ("On Graph-Colourings of graphs", ["graph colouring"], ["Graph-Colourings"]),
+        ("Müller’s C++ and c++ in C", ["C++", "muller"], ["Müller", "C++", "c++"]),
+        ("dark matter, dark Matter halos", ["dark matter", "dark matter halo"], ["dark matter", "dark Matter halos"]),
+        ("Nothing <b> here", ["there", "", "—"], []),
+        ("量子 computing", ["量子"], ["量子"]),
+    ],
+)
+def test_phrases_are_marked_where_they_match_and_no_text_is_lost(
+    text: str, phrases: list[str], marked: list[str]
+) -> None:
+    pieces = list(phrase_pieces(text, phrases))
+    assert "".join(piece for piece, _ in pieces) == text
+    assert [piece for piece, is_asked in pieces if is_asked] == marked

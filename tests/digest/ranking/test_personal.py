@@ -13,8 +13,10 @@ from scipy.sparse import csr_array
 from digest.ranking import personal
 from digest.ranking.features import Archive, PaperMatrix, ReaderBatch
 from digest.ranking.matching import Rule, match
-from digest.ranking.personal import AUTHOR, BOOST, PICK, TERMS, Ranking, rank
+from digest.ranking.meaning import DayVectors, Space
+from digest.ranking.personal import AUTHOR, BOOST, PARTS, PICK, TERMS, Ranking, rank
 from digest.ranking.profiles import Profile, Profiles
+from subscriptions.models import PARTS as subscribers_parts
 from tests.support.texts import Text
 
 PAPERS = {
@@ -194,6 +196,7 @@ def test_a_day_of_one_paper_is_a_day() -> None:
         (readers([], hype=101), np.ones((1, 10), bool), 3, "from 0 to 100"),
         (readers([], hype=float("nan")), np.ones((1, 10), bool), 3, "from 0 to 100"),
         (readers([], profiles=Profiles.of([])), np.ones((1, 10), bool), 3, "0 profiles for 1 readers"),
+        (readers([], weights=np.ones((1, 2))), np.ones((1, 10), bool), 3, "8 numbers for each of 1 readers"),
         (readers([]), np.ones((1, 10), bool), -1, "negative"),
     ],
 )
@@ -202,6 +205,49 @@ def test_shapes_and_ranges_that_do_not_fit_are_named(
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
         rank(day(), batch, allowed=allowed, limit=limit)
+
+
+def test_a_part_turned_down_counts_by_its_weight_and_nothing_else_changes() -> None:
+    papers, wants = day(popularity={"gnn": 1}), [DARK_MATTER, LEARNING, INSECTS, JANE]
+    before = ranked(papers, readers(wants, floor=False))
+    weights = personal.weights_of([{"category": 50, "author": 0}])
+    after = ranked(papers, readers(wants, floor=False, weights=weights))
+    for name, weight in {"category": 0.5, "author": 0, "words": 1, "topic": 1, "trending": 1}.items():
+        assert of_term(after, name) == pytest.approx({one: weight * x for one, x in of_term(before, name).items()})
+    assert np.abs(after.contributions.sum(axis=2) - after.scores).max() < 1e-6
+    assert titles(before)[0] == "forces"  # by Jane
+    assert titles(after) != titles(before)
+
+
+def of_term(ranking: Ranking, name: str) -> dict[str, float]:
+    return dict(zip(titles(ranking), ranking.contributions[0, :, TERMS.index(name)].tolist(), strict=False))
+
+
+def test_nobody_who_turned_nothing_down_has_weights() -> None:
+    assert personal.weights_of([{}, {}]) is None
+    weights = personal.weights_of([{}, {"words": 0}])
+    assert weights is not None
+    assert weights.tolist() == [[1] * len(PARTS), [part != "words" for part in PARTS]]
+
+
+def test_the_parts_are_those_that_readers_may_turn_down() -> None:
+    assert subscribers_parts == PARTS
+
+
+def test_titles_that_mean_what_was_typed_are_marked_as_close_to_it() -> None:
+    vectors = np.eye(len(NAMES), dtype=np.float32)
+    vectors[NAMES.index("axions")] = vectors[NAMES.index("rivers")]  # whatever the words, the model says so
+    space = Space(np.zeros(len(NAMES), np.float32), np.eye(len(NAMES), dtype=np.float32))
+    papers = PaperMatrix.of(
+        ARCHIVE.texts,
+        archive=ARCHIVE,
+        rules=RULES,
+        matches=match(RULES, list(PAPERS.values())),
+        vectors=DayVectors(vectors, space),
+    )
+    ranking = ranked(papers, readers([DARK_MATTER], stated=vectors[[NAMES.index("rivers")]]))
+    assert dict(zip(titles(ranking), ranking.close[0].tolist(), strict=False)) == {"axions": True, "halos": False}
+    assert of_term(ranking, "about")["axions"] > of_term(ranking, "about")["halos"]
 
 
 @st.composite
@@ -230,6 +276,7 @@ def days(draw: st.DrawFn) -> tuple[PaperMatrix, ReaderBatch, list[Profile], np.n
         wants=csr_array((rng.random((count, len(rules))) < draw(st.sampled_from([0, 0.3]))).astype(float)),
         hype=rng.uniform(0, 100, count),
         profiles=Profiles.of(profiles) if profiles else None,
+        weights=rng.choice([1, 0.5, 0], (count, len(PARTS))).astype(np.float32) if draw(st.booleans()) else None,
     )
     return papers, batch, profiles, rng.random((count, size)) < 0.8, draw(st.integers(1, 12))
 
@@ -268,6 +315,7 @@ def test_a_reader_gets_the_same_alone_as_in_a_batch_and_again_the_same(invented:
             wants=batch.wants[only],
             hype=batch.hype[only],
             profiles=Profiles.of(profiles[only]) if profiles else None,
+            weights=None if batch.weights is None else batch.weights[only],
         )
         single = rank(papers, alone, allowed=allowed[only], limit=limit)
         assert np.array_equal(single.order[0], together.order[reader])
