@@ -21,6 +21,7 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from subscriptions import consent, link_quota, rate_limits, suppression_key
 from subscriptions.mail.mailer import Mailer, Purpose, SendResult, SendStatus
+from subscriptions.mail.marks import gettext as _
 from subscriptions.mail.null_mx import takes_no_mail
 from subscriptions.mail.outcomes import Scope
 from subscriptions.mail.rendering import RenderedEmail, one_line, render_email
@@ -279,10 +280,10 @@ LINK = {
     "change_address": _Link.CHANGE_ADDRESS,
 }
 SUBJECTS = {
-    "confirm": "Confirm your subscription",
-    "already": "You are already subscribed",
-    "sign_in": "Your sign-in link",
-    "change_address": "Confirm your new address",
+    "confirm": _("Confirm your subscription"),
+    "already": _("You are already subscribed"),
+    "sign_in": _("Your sign-in link"),
+    "change_address": _("Confirm your new address"),
 }
 _PAGES = {_Link.CONFIRM: "confirm", _Link.SIGN_IN: "magic_link", _Link.CHANGE_ADDRESS: "change_address"}
 
@@ -302,4 +303,5 @@ def compose(template: str, *, link: LoginToken.Purpose, token: str) -> RenderedE
 
 def _in_words(time_left: timedelta) -> str:
     minutes = int(time_left.total_seconds()) // 60
-    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"
+    said = _("%(minutes)s minutes") if minutes < 120 else _("%(hours)s hours")
+    return said % {"minutes": minutes, "hours": minutes // 60}

@@ -7,9 +7,16 @@ from collections.abc import Iterable
 from digest.compose.emails import sender
 from digest.compose.letter import read_letter
 from digest.models import Announcement, Delivery
+from subscriptions.mail.marks import gettext as _
 from subscriptions.mail.rendering import RenderedEmail, render_email
 from subscriptions.models import Subscriber
 from subscriptions.tokens import preferences_url, unsubscribe_url
+
+TO_TOPIC = _(
+    "Sent to %(address)s, as to the readers of the topic %(topic)s, because you agreed to announcements when you "
+    "subscribed."
+)
+TO_ALL = _("Sent to %(address)s, as to all readers, because you agreed to announcements when you subscribed.")
 
 
 def announcements_among(deliveries: Iterable[Delivery]) -> dict[int, Announcement]:
@@ -21,12 +28,12 @@ def announcements_among(deliveries: Iterable[Delivery]) -> dict[int, Announcemen
 
 def announcement_email(announced: Announcement, reader: Subscriber) -> RenderedEmail:
     """Return the mail for one reader: the same each time."""
-    readers = f"the readers of the topic {announced.topic.name}" if announced.topic else "all readers"
+    values = {"address": reader.email, "topic": announced.topic.name if announced.topic else ""}
     return render_email(
         "announcement",
         subject=announced.subject,
         letter=read_letter(announced.text),
-        why_you=f"Sent to {reader.email}, as to {readers}, because you agreed to announcements when you subscribed.",
+        why_you=(TO_TOPIC if announced.topic else TO_ALL) % values,
         unsubscribe_url=unsubscribe_url(reader),
         preferences_url=preferences_url(reader),
         sender=sender(),

@@ -13,15 +13,19 @@ from typing import NamedTuple
 
 from digest.compose.card import NAME_LENGTH, Card, date_in_words
 from digest.compose.letter import Letter
-from digest.compose.phrases import join_words, plural, shorten
+from digest.compose.phrases import join_words, shorten
 from digest.compose.reasons import TERMS, note_among, reason_in_words
+from subscriptions.mail.marks import gettext as _
+from subscriptions.mail.marks import ngettext
 from subscriptions.mail.rendering import one_line
 
 SUBJECT_LENGTH = 78
 PREHEADER_LENGTH = 120
 NOTE_LENGTH = 600
 # Papers without votes stay in the order in which their sources listed them.
-IN_OWN_ORDER = "New papers, in the order of their source"
+IN_OWN_ORDER = _("New papers, in the order of their source")
+YOURS, TRENDING = _("Your papers"), _("Trending")
+SINCE_DAY, SINCE = _("was confirmed on %(day)s"), _("is subscribed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +185,7 @@ def compose(
         ),
         picks=papers[:picked],
         items=papers[picked:],
-        items_heading="Your papers" if reader.asked_for else "Trending" if is_voted else IN_OWN_ORDER,
+        items_heading=YOURS if reader.asked_for else TRENDING if is_voted else IN_OWN_ORDER,
         completeness=completeness,
         why_you=_why_you(reader, voted=is_voted),
         reader=reader,
@@ -196,8 +200,8 @@ def compose(
 
 # StatusReason of a day without a paper -> its sentence for the reader
 EMPTY_TEXTS = {
-    "no_new_papers": "No new paper came in.",
-    "nothing_matched": "Nothing that came in matched what you asked for.",
+    "no_new_papers": _("No new paper came in."),
+    "nothing_matched": _("Nothing that came in matched what you asked for."),
 }
 
 
@@ -226,6 +230,9 @@ def compose_nothing(
     )
 
 
+NOTHING_TODAY = _("nothing for you today")
+
+
 def subject_line(day: date, titles: Sequence[str]) -> str:
     """Return the day, the number of papers and the first title in at most 78 characters.
 
@@ -234,14 +241,22 @@ def subject_line(day: date, titles: Sequence[str]) -> str:
     """
     before = f"{day.day} {day:%b}"
     if not titles:
-        return f"{before}: nothing for you today"
-    before += f", {plural(len(titles), 'paper')}: "
+        return f"{before}: {NOTHING_TODAY}"
+    before += f", {_papers(len(titles))}: "
     return before + shorten(titles[0], SUBJECT_LENGTH - len(before))
+
+
+ALSO = _("Also")
 
 
 def _preheader(titles: Sequence[str]) -> str:
     """Return the further titles, cut. Titles are on one line already, so only the shown part is processed."""
-    return shorten(f"Also: {' · '.join(titles)}"[: PREHEADER_LENGTH + 2], PREHEADER_LENGTH)
+    return shorten(f"{ALSO}: {' · '.join(titles)}"[: PREHEADER_LENGTH + 2], PREHEADER_LENGTH)
+
+
+@lru_cache(maxsize=1000)
+def _papers(count: int) -> str:
+    return ngettext("%(count)s paper", "%(count)s papers", count) % {"count": f"{count:,}"}
 
 
 @lru_cache(maxsize=1000)
@@ -263,45 +278,62 @@ def _same_for_all(cards: Sequence[Card]) -> tuple[str, str, str]:
 @lru_cache(maxsize=1000)
 def _about(count: int, source: str, published: str, place: str) -> str:
     """Return what is the same for all papers: ``All from arXiv, 20 Nov 2026. Upvotes from Hugging Face.``"""
-    where = f"from {source}" if source else ""
+    where = _("from %(source)s") % {"source": source} if source else ""
     said = ", ".join(part for part in (where, date_in_words(published)) if part)
-    said = f"All {said}" if count > 1 and said else said
-    sentences = (said[:1].upper() + said[1:], f"Upvotes are from {place}" if place else "")
+    said = _("All %(of_what)s") % {"of_what": said} if count > 1 and said else said
+    votes = _("Upvotes are from %(place)s") % {"place": place} if place else ""
+    sentences = (said[:1].upper() + said[1:], votes)
     return " ".join(f"{sentence}." for sentence in sentences if sentence)
 
 
 # readers with the same counts are many
 @lru_cache(maxsize=5000)
 def _overview(arrived: int, matched: int, chosen: int, picked: int, *, asked: bool, voted: bool) -> str:
-    said = [f"{plural(arrived, 'new paper')} came in"]
+    values = {"arrived": f"{arrived:,}", "matched": f"{matched:,}", "chosen": chosen, "picked": picked}
+    said = [ngettext("%(arrived)s new paper came in", "%(arrived)s new papers came in", arrived)]
     if asked:
-        verb = "match" if matched > 1 else "matches"
-        how_many = "all" if matched == arrived > 1 else f"{matched:,}" if matched else "none"
-        said.append(f"{how_many} {verb} what you asked for")
+        if matched == arrived > 1:
+            said.append(_("all match what you asked for"))
+        elif not matched:
+            said.append(_("none matches what you asked for"))
+        else:
+            said.append(
+                ngettext("%(matched)s matches what you asked for", "%(matched)s match what you asked for", matched)
+            )
         if 0 < chosen < matched:
-            said.append(f"{chosen} {'was' if chosen == 1 else 'were'} chosen for you")
+            said.append(ngettext("%(chosen)s was chosen for you", "%(chosen)s were chosen for you", chosen))
+    elif chosen and voted:
+        said.append(
+            ngettext(
+                "this one is from the top of the trending list",
+                "these %(chosen)s are from the top of the trending list",
+                chosen,
+            )
+        )
     elif chosen:
-        these = "this one is" if chosen == 1 else f"these {chosen} are"
-        said.append(f"{these} {'from the top of the trending list' if voted else 'among them'}")
+        said.append(ngettext("this one is among them", "these %(chosen)s are among them", chosen))
     if picked:
-        said.append(f"the editors picked {picked}")
+        said.append(_("the editors picked %(picked)s"))
+    said = [part % values for part in said]
     return f"{join_words(said)}."
 
 
 def _opening(reader: Reader, occasion: str, since: date | None) -> str:
     """Return the opening of a first digest or of one that catches up, else an empty string."""
     if occasion == "first":
-        when = f" {shorten(reader.rhythm, NAME_LENGTH)}" if reader.rhythm else ""
-        many = f", with at most {plural(reader.limit, 'paper')} each" if reader.limit else ""
-        tune = "The links under each paper tune what comes next. " if reader.feedback_url else ""
-        leave = "Preferences and Unsubscribe are at the top and at the foot."
+        when = shorten(reader.rhythm, NAME_LENGTH) if reader.rhythm else _("on the days you chose")
+        said = [_("This is your first digest."), _("The next ones come %(when)s.")]
+        if reader.limit:
+            said[1] = _("The next ones come %(when)s, with at most %(papers)s each.")
+        if reader.feedback_url:
+            said.append(_("The links under each paper tune what comes next."))
         # the copy on the web has no link to unsubscribe
-        return (
-            f"This is your first digest. The next ones come{when or ' on the days you chose'}{many}. {tune}"
-            f"{leave if reader.unsubscribe_url else ''}"
-        ).rstrip()
+        if reader.unsubscribe_url:
+            said.append(_("Preferences and Unsubscribe are at the top and at the foot."))
+        return " ".join(said) % {"when": when, "papers": _papers(reader.limit)}
     if occasion == "catch_up" and since:
-        return f"Catching up: this digest chooses from every paper since {since:%A}, {since.day} {since:%B}."
+        day = f"{since:%A}, {since.day} {since:%B}"
+        return _("Catching up: this digest chooses from every paper since %(day)s.") % {"day": day}
     return ""
 
 
@@ -313,10 +345,13 @@ def _wish(wish: str) -> str:
 
 def _why_you(reader: Reader, *, voted: bool = True) -> str:
     day = reader.confirmed_on
-    since = f"was confirmed on {_day(day)}" if day else "is subscribed"
-    asked_for = join_words([_wish(wish) for wish in reader.asked_for], limit=12)
-    return f"Sent to {reader.address} because this address {since}. " + (
-        f"You asked for {asked_for}."
-        if asked_for
-        else f"You have asked for nothing in particular, so you get what is {'trending' if voted else 'new'}."
-    )
+    since = SINCE_DAY % {"day": _day(day)} if day else SINCE
+    if reader.asked_for:
+        asked_for = join_words([_wish(wish) for wish in reader.asked_for], limit=12)
+        asked = _("You asked for %(wishes)s.") % {"wishes": asked_for}
+    elif voted:
+        asked = _("You have asked for nothing in particular, so you get what is trending.")
+    else:
+        asked = _("You have asked for nothing in particular, so you get what is new.")
+    sent = _("Sent to %(address)s because this address %(since)s.") % {"address": reader.address, "since": since}
+    return f"{sent} {asked}"

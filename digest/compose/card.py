@@ -14,6 +14,8 @@ from markupsafe import escape
 
 from digest.compose.phrases import join_words, plural, shorten
 from digest.text import key_sentence, snippet, visible
+from subscriptions.mail.marks import gettext as _
+from subscriptions.mail.marks import ngettext
 from subscriptions.mail.rendering import one_line
 
 TITLE_LENGTH = 300
@@ -49,10 +51,10 @@ class Link(NamedTuple):
 
 # Kind of a link -> its words, and the fact that is told with it
 LINKS = {
-    "pdf": ("PDF", ""),
-    "code": ("Code", "star"),
-    "project": ("Project", ""),
-    "discussion": ("Discussion", "comment"),
+    "pdf": (_("PDF"), ""),
+    "code": (_("Code"), "star"),
+    "project": (_("Project"), ""),
+    "discussion": (_("Discussion"), "comment"),
 }
 
 
@@ -89,13 +91,13 @@ class Card:
     @property
     def summary_label(self) -> str:
         """Return who wrote the summary: ``Summary: Hugging Face``, ``Machine-written summary``."""
-        return f"Summary: {self.summary_by}" if self.summary_by else "Machine-written summary"
+        return _("Summary: %(by)s") % {"by": self.summary_by} if self.summary_by else _("Machine-written summary")
 
     @property
     def named_links(self) -> tuple[tuple[str, str], ...]:
         """Return the words and the address of each link: ``Code (340 stars)``; a few comments are not counted."""
         facts = [fact for fact in self.facts if fact.what != "comment" or fact.number >= WORTH_SAYING["comment"]]
-        counts = {fact.what: plural(fact.number, fact.what) for fact in facts}
+        counts = {fact.what: _counted(fact) for fact in facts}
         named = [(*LINKS[link.kind], link.url) for link in self.links if link.kind in LINKS]
         return tuple((f"{words} ({counts[what]})" if what in counts else words, url) for words, what, url in named)
 
@@ -245,10 +247,22 @@ def counts_in_words(facts: tuple[Fact, ...], *, place: str = "") -> str:
     counted: dict[str, list[str]] = {}
     for fact in facts:
         if fact.number >= WORTH_SAYING.get(fact.what, 1):
-            counted.setdefault(fact.where, []).append(plural(fact.number, fact.what))
+            counted.setdefault(fact.where, []).append(_counted(fact))
     return ", ".join(
-        f"{join_words(said)}{f' on {where}' if where not in ('', place) else ''}" for where, said in counted.items()
+        join_words(said)
+        if where in ("", place)
+        else _("%(counts)s on %(where)s") % {"counts": join_words(said), "where": where}
+        for where, said in counted.items()
     )
+
+
+def _counted(fact: Fact) -> str:
+    said = {
+        "upvote": ngettext("%(count)s upvote", "%(count)s upvotes", fact.number),
+        "comment": ngettext("%(count)s comment", "%(count)s comments", fact.number),
+        "star": ngettext("%(count)s star", "%(count)s stars", fact.number),
+    }.get(fact.what)
+    return said % {"count": f"{fact.number:,}"} if said else plural(fact.number, fact.what)
 
 
 def _visible(text: str) -> str:

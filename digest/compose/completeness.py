@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from digest.compose.card import NAME_LENGTH
-from digest.compose.phrases import join_words, plural, shorten
+from digest.compose.phrases import join_words, shorten
+from subscriptions.mail.marks import gettext as _
+from subscriptions.mail.marks import ngettext
 
 RECEIPT_SOURCES = 12
 
@@ -26,16 +28,22 @@ def completeness_in_words(sources: Sequence[SourceCount]) -> tuple[str, ...]:
     on_time = sorted((s for s in sources if not s.late), key=lambda s: s.expected is None or s.stored >= s.expected)
     shown, others = on_time[:RECEIPT_SOURCES], on_time[RECEIPT_SOURCES:]
     counts = [
-        f"{shorten(s.name, NAME_LENGTH)}: {s.stored:,}{'' if s.expected is None else f' of {s.expected:,}'}"
+        f"{shorten(s.name, NAME_LENGTH)}: {s.stored:,}"
+        if s.expected is None
+        else _("%(source)s: %(stored)s of %(expected)s")
+        % {"source": shorten(s.name, NAME_LENGTH), "stored": f"{s.stored:,}", "expected": f"{s.expected:,}"}
         for s in shown
     ]
     if others:
-        counts.append(f"{plural(len(others), 'other source')}: {sum(s.stored for s in others):,}")
+        rest = ngettext("%(count)s other source: %(stored)s", "%(count)s other sources: %(stored)s", len(others))
+        counts.append(rest % {"count": len(others), "stored": f"{sum(s.stored for s in others):,}"})
     late = [shorten(s.name, NAME_LENGTH) for s in sources if s.late]
     lines = (
         _verdict(sources),
-        f"Read for this digest: {' · '.join(counts)}." if counts else "",
-        f"Late: {join_words(late)}. What a late source brings comes in a later digest." if late else "",
+        _("Read for this digest: %(counts)s.") % {"counts": " · ".join(counts)} if counts else "",
+        _("Late: %(sources)s. What a late source brings comes in a later digest.") % {"sources": join_words(late)}
+        if late
+        else "",
     )
     return tuple(line for line in lines if line)
 
@@ -44,11 +52,18 @@ def _verdict(sources: Sequence[SourceCount]) -> str:
     """Return what is missing, as far as the sources announced totals."""
     missing = sum(max(0, (s.expected or 0) - s.stored) for s in sources if not s.late)
     late = sum(s.late for s in sources)
-    gaps = [f"{plural(missing, 'announced paper')} {'is' if missing == 1 else 'are'} missing"] if missing else []
-    gaps += [f"{plural(late, 'source')} {'is' if late == 1 else 'are'} late"] if late else []
+    gaps = []
+    if missing:
+        gaps.append(
+            ngettext("%(missing)s announced paper is missing", "%(missing)s announced papers are missing", missing)
+        )
+    if late:
+        gaps.append(ngettext("%(late)s source is late", "%(late)s sources are late", late))
     if gaps:
-        return f"Not complete: {join_words(gaps)}."
+        return _("Not complete: %(gaps)s.") % {
+            "gaps": join_words(gaps) % {"missing": f"{missing:,}", "late": f"{late:,}"}
+        }
     said = [s.expected is not None for s in sources]
     if all(said):
-        return "All sources delivered." if said else ""
-    return "All sources delivered, as far as they announce totals." if any(said) else ""
+        return _("All sources delivered.") if said else ""
+    return _("All sources delivered, as far as they announce totals.") if any(said) else ""

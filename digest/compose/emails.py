@@ -17,11 +17,12 @@ from digest.compose.build import EMPTY_TEXTS, Digest, Nothing, Reader, Sender, c
 from digest.compose.card import Card
 from digest.compose.completeness import SourceCount, completeness_in_words
 from digest.compose.letter import Letter, read_letter
-from digest.compose.phrases import plural
 from digest.compose.size_limit import email_of_nothing, fit
 from digest.compose.template_cache import TemplateCache
 from digest.models import Delivery, Edition, EditionLetter, EditionPaper, PaperSummary
 from digest.record import DigestRecord, UnknownVersion
+from subscriptions.mail.marks import gettext as _
+from subscriptions.mail.marks import ngettext
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
 from subscriptions.tokens import feedback_url, preferences_url, unsubscribe_url, web_copy_url
@@ -226,7 +227,7 @@ def digest_of(
 def nothing_of(delivery: Delivery, cards: dict[int, Card], reader: Reader, *, letter: Letter | None = None) -> Nothing:
     """Return the words of a delivery without papers; its mail and its copy differ only in ``reader``."""
     nothing = compose_nothing(
-        EMPTY_TEXTS.get(delivery.empty_reason, "There is no paper for you."),
+        EMPTY_TEXTS.get(delivery.empty_reason, _("There is no paper for you.")),
         reader,
         issue_date=delivery.day,
         sender=sender(),
@@ -260,7 +261,12 @@ def _left_out(delivery: Delivery) -> tuple[str, ...]:
     """Return the line that says how many papers were deleted since this delivery was planned, if any were."""
     if (count := delivery.paper_count - len(delivery.paper_ids)) <= 0:
         return ()
-    return (f"Left out: {plural(count, 'paper')} deleted here since this digest was put together.",)
+    said = ngettext(
+        "Left out: %(count)s paper deleted here since this digest was put together.",
+        "Left out: %(count)s papers deleted here since this digest was put together.",
+        count,
+    )
+    return (said % {"count": f"{count:,}"},)
 
 
 def _also(delivery: Delivery, cards: dict[int, Card]) -> list[Card]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from subscriptions.mail.marks import gettext as _
 from subscriptions.mail.rendering import one_line
 
 
@@ -22,8 +23,11 @@ def plural(count: int, one: str) -> str:
     return f"{count:,} {one}{'' if count == 1 else 's'}"
 
 
+AND = _("and")
+
+
 def join_words(parts: Sequence[str], limit: int = 4) -> str:
     """Return ``a, b and c``; beyond ``limit`` parts ``a, b, c and 5 more``; empty without parts."""
     if len(parts) > limit:
-        parts = [*parts[: limit - 1], f"{len(parts) - limit + 1:,} more"]
-    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
+        parts = [*parts[: limit - 1], _("%(count)s more") % {"count": f"{len(parts) - limit + 1:,}"}]
+    return f" {AND} ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)

@@ -7,17 +7,19 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from digest.compose.card import NAME_LENGTH
-from digest.compose.phrases import join_words, plural, shorten
+from digest.compose.phrases import join_words, shorten
 from digest.record import as_line
+from subscriptions.mail.marks import gettext as _
+from subscriptions.mail.marks import ngettext
 
 # The kinds that are told in words
 TOLD = frozenset({"pick", "author", "topic", "keyword", "category", "about", "like", "like_title", "trending"})
 # The kinds that a reader asked for, and the name of one and of several
 WISHES = {
-    "author": ("Author", "Authors"),
-    "topic": ("Topic", "Topics"),
-    "keyword": ("Keyword", "Keywords"),
-    "category": ("Category", "Categories"),
+    "author": (_("Author"), _("Authors")),
+    "topic": (_("Topic"), _("Topics")),
+    "keyword": (_("Keyword"), _("Keywords")),
+    "category": (_("Category"), _("Categories")),
 }
 
 
@@ -53,7 +55,7 @@ def reason_in_words(reasons: str, counts: str = "") -> str:
     """
     labels: dict[str, list[str]] = {}
     for line in reasons.split("\n"):
-        kind, _, label = line.partition(" ")
+        kind, _space, label = line.partition(" ")
         short = shorten(label, NAME_LENGTH)
         labels.setdefault(kind, []).append(f"“{short}”" if kind == "keyword" else short)
     parts: list[str] = []
@@ -61,14 +63,19 @@ def reason_in_words(reasons: str, counts: str = "") -> str:
         if said := labels.get(kind):
             parts.append(f"{one if len(said) == 1 else many}: {join_words(said)}")
     if "about" in labels and "keyword" not in labels:
-        parts.append("Close to the words you typed")
+        parts.append(_("Close to the words you typed"))
     if liked := labels.get("like") or labels.get("like_title"):
-        parts.append(f"Like {plural(int(liked[0]), 'paper') if liked[0].isdecimal() else 'papers'} in your library")
+        parts.append(_like(int(liked[0])) if liked[0].isdecimal() else _("Like papers in your library"))
     if "trending" in labels:
-        parts.append(f"Trending: {counts}" if counts else "Trending")
+        parts.append(_("Trending: %(counts)s") % {"counts": counts} if counts else _("Trending"))
     elif counts:
         parts.append(counts)
-    return " · ".join(parts) or ("" if "pick" in labels else "On today’s list of new papers")
+    return " · ".join(parts) or ("" if "pick" in labels else _("On today’s list of new papers"))
+
+
+def _like(papers: int) -> str:
+    said = ngettext("Like %(count)s paper in your library", "Like %(count)s papers in your library", papers)
+    return said % {"count": f"{papers:,}"}
 
 
 def note_among(reasons: str) -> str | None:
@@ -76,28 +83,28 @@ def note_among(reasons: str) -> str | None:
     if "pick" not in reasons:
         return None
     notes = (line.partition(" ") for line in reasons.split("\n"))
-    return next((label for kind, _, label in notes if kind == "pick"), None)
+    return next((label for kind, _space, label in notes if kind == "pick"), None)
 
 
 # Kind -> words of a term for the reader and the staff; the label follows if it is a name
 TERMS = {
-    "pick": "Picked by the editors",
-    "author": "Followed author",
-    "topic": "Topic",
-    "keyword": "Keyword",
-    "category": "Category",
-    "words": "Words typed, and those of topics",
-    "about": "Close to the words typed",
-    "meaning": "Close to the words typed",
-    "like": "Words of the library",
-    "taste": "Words of the library",
-    "like_title": "Titles of the library",
-    "titles": "Titles of the library",
-    "shared": "Categories of the library",
-    "trending": "Popularity",
-    "popularity": "Popularity",
-    "boost": "Moved up by the editors",
-    "average": "Average of the day, the same for all papers",
+    "pick": _("Picked by the editors"),
+    "author": _("Followed author"),
+    "topic": _("Topic"),
+    "keyword": _("Keyword"),
+    "category": _("Category"),
+    "words": _("Words typed, and those of topics"),
+    "about": _("Close to the words typed"),
+    "meaning": _("Close to the words typed"),
+    "like": _("Words of the library"),
+    "taste": _("Words of the library"),
+    "like_title": _("Titles of the library"),
+    "titles": _("Titles of the library"),
+    "shared": _("Categories of the library"),
+    "trending": _("Popularity"),
+    "popularity": _("Popularity"),
+    "boost": _("Moved up by the editors"),
+    "average": _("Average of the day, the same for all papers"),
 }
 WITHOUT_LABEL = frozenset({"like", "taste", "like_title", "titles"})
 

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
+from subscriptions.mail.marks import gettext, ngettext
 from subscriptions.mail.template_cache import CompiledTemplate, Step
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "email"
@@ -165,5 +166,7 @@ def _environment() -> Environment:
         finalize=lambda value: _UNPRINTABLE_BUT_MARKS.sub("", value) if type(value) is str else value,
     )
     filters: dict[str, Callable[..., str]] = {"fold": fold, "wrap": wrap, "margin": margin}
+    environment.add_extension("jinja2.ext.i18n")
+    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.filters |= {name: _with_placeholders(name, change) for name, change in filters.items()}
     return environment
