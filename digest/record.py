@@ -124,11 +124,12 @@ class DigestRecord:
         numbers = (self.arrived, self.matched, self.limit, *self.also, *self.summaries)
         times = (self.since, self.votes_read_at)
         words = (self.nothing, self.occasion, self.rhythm, *times, *self.asked_for, *self.reasons)
-        if not all(isinstance(number, int) for number in numbers):
+        # by their set of types: each mail comes by here
+        if not set(map(type, numbers)) <= {int}:
             raise TypeError("a number is none")
         if not isinstance(self.full, bool):
             raise TypeError("whether it is full is not said")
-        if not all(isinstance(word, str) for word in words) or isinstance(self.reasons, str):
+        if not set(map(type, words)) <= {str} or isinstance(self.reasons, str):
             raise TypeError("a word is none")
         if len(self.terms) != sum([text.count("\n") + 1 for text in self.reasons if text]):
             raise ValueError("not each reason has one term")

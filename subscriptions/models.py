@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -14,6 +13,7 @@ from django.db import connection, models
 from django.db.models import Q
 from django.utils import timezone
 
+from subscriptions.keyed_hash import keyed_hash
 from subscriptions.unicode_text import normalise
 
 LONGEST_TYPED = 1000  # characters of an address; no mail server takes more than 254
@@ -39,8 +39,8 @@ def address_hash(email: str) -> str:
 
 def address_hashes(email: str) -> list[str]:
     """Return the hashes by which this address may be suppressed: with the key, and with each that it replaced."""
-    keys = (settings.SUPPRESSION_KEY, *settings.SUPPRESSION_KEY_FALLBACKS)
-    return [hmac.digest(key.encode(), email_key(email).encode(), "sha256").hex() for key in keys]
+    keys, address = (settings.SUPPRESSION_KEY, *settings.SUPPRESSION_KEY_FALLBACKS), email_key(email).encode()
+    return [keyed_hash(key).digest(address).hex() for key in keys]
 
 
 def list_of_phrases(value: object) -> None:

@@ -7,6 +7,7 @@ nor in SUPPRESSION_KEY_FALLBACKS, no mail leaves: it could go to somebody who mu
 from __future__ import annotations
 
 import hmac
+from functools import lru_cache
 
 from django.conf import settings
 
@@ -55,5 +56,7 @@ def _ours() -> set[str]:
     return {_fingerprint(key) for key in (settings.SUPPRESSION_KEY, *settings.SUPPRESSION_KEY_FALLBACKS)}
 
 
+# each chunk of mails asks for it
+@lru_cache(maxsize=8)
 def _fingerprint(key: str) -> str:
     return hmac.digest(key.encode(), b"broadsheet.suppression_key", "sha256").hex()[:32]

@@ -22,6 +22,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.encoding import punycode
 
+from subscriptions.keyed_hash import keyed_hash
 from subscriptions.models import LoginToken, Subscriber
 
 UNSUBSCRIBE = "unsubscribe"
@@ -189,7 +190,7 @@ def _hash(token: str) -> str:
 
 def message_id(purpose: str, key: str) -> str:
     """Return ``<d.{26 characters}@domain>``: the same for each try of the mail named by ``key``, and unguessable."""
-    digest = hmac.digest(settings.SECRET_KEY.encode(), f"{purpose}|{key}".encode(), "sha256")
+    digest = keyed_hash(settings.SECRET_KEY).digest(f"{purpose}|{key}".encode())
     return f"<d.{base64.b32encode(digest[:20]).decode()[:26].lower()}@{sending_domain(purpose)}>"
 
 
@@ -215,11 +216,5 @@ def _domain_of(sender: str) -> str:
 # Cached: a mail's headers and its two parts contain the same links.
 @lru_cache(maxsize=8)
 def _seal(purpose: str, about: str, key: str) -> str:
-    sealing = _sealing(purpose, key).copy()
-    sealing.update(about.encode())
-    return base64.urlsafe_b64encode(sealing.digest())[:16].decode()
-
-
-@lru_cache(maxsize=16)
-def _sealing(purpose: str, key: str) -> hmac.HMAC:
-    return hmac.new(key.encode(), f"broadsheet.link|{purpose}|".encode(), hashlib.sha256)
+    seal = keyed_hash(key).digest(f"broadsheet.link|{purpose}|{about}".encode())
+    return base64.urlsafe_b64encode(seal)[:16].decode()

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from digest.delivery.planned_rows import PlannedRow, following
 from digest.models import Delivery, StatusReason
+from digest.models.key_lists import among
 from subscriptions.models import Subscriber
 from subscriptions.preferences import HALF_A_DAY
 from subscriptions.schedule import instant, local_date, zone_of
@@ -50,7 +51,7 @@ def _fed_since(since: datetime, readers: Sequence[Subscriber]) -> set[int]:
     """Return the ids of readers with a digest that left after ``since``, may have left, or may still leave."""
     recent = Delivery.objects.digests().filter(
         Q(accepted_at__gt=since) | Q(accepted_at=None, dated_at__gt=since),
-        subscriber__in=readers,
+        subscriber__in=among([reader.pk for reader in readers]),
         status__in=[*Delivery.SENT, *Delivery.OPEN],
     )
     return set(recent.values_list("subscriber_id", flat=True))

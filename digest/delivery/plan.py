@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 import numpy as np
+from django.db import connection
 from django.db.models import Max, Q
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -16,10 +17,12 @@ from scipy.sparse import csr_array
 from digest.compose.build import subject_line
 from digest.delivery.due_days import CATCH_UP, closes, midnight, passed_days
 from digest.delivery.planned_rows import PlannedRow, write
-from digest.editions.candidate_pool import CandidatePool
+from digest.delivery.statements import OF_PLANNED_READER, SELECT_LISTED, for_keys, instance
+from digest.editions.candidate_pool import CandidatePool, MatchedRules
 from digest.editions.selection import Demand, Selection, select
 from digest.ingest.tag import topic_rule
 from digest.models import Delivery, Edition, ListEntry, PaperSummary, StatusReason
+from digest.models.key_lists import among
 from digest.ranking.matching import Kind, Rule
 from digest.ranking.personal import weights_of
 from digest.reader_data import profiles
@@ -54,24 +57,32 @@ def plan(now: datetime, subscriber_ids: Iterable[int], *, issue_date: date | Non
         return planned
     pool = CandidatePool.load(now)
     pool.save_added()
+    rules = MatchedRules(pool)
     for start in range(0, len(ids), BATCH):
-        _plan_some(planned, ids[start : start + BATCH], pool, now=now, issue_date=issue_date)
+        _plan_some(planned, ids[start : start + BATCH], pool, rules, now=now, issue_date=issue_date)
     return planned
 
 
 def _plan_some(
-    planned: Planned, ids: Sequence[int], pool: CandidatePool, *, now: datetime, issue_date: date | None
+    planned: Planned,
+    ids: Sequence[int],
+    pool: CandidatePool,
+    rules: MatchedRules,
+    *,
+    now: datetime,
+    issue_date: date | None,
 ) -> None:
     """Plan up to BATCH readers."""
     # A function of its own, so that the rows of one thousand readers are freed before the next are made
     newest = Delivery.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    everyone = list(Subscriber.objects.on_the_list().filter(pk__in=ids).order_by("pk"))
+    everyone = _listed(ids)
     suppressed = Suppression.objects.blocked(everyone)
     passed = [] if issue_date else passed_days(everyone, suppressed, now)
     readers = _Readers.among(everyone, pool, suppressed, now=now, issue_date=issue_date)
-    rows = write([*passed, *_rows_for(readers, pool, now=now)], newest=newest)
-    planned.ready += sum(row.status == Delivery.Status.READY for row in rows)
-    planned.skipped += sum(row.status == Delivery.Status.SKIPPED for row in rows)
+    rows = write([*passed, *_rows_for(readers, pool, rules, now=now)], newest=newest)
+    ready = sum(row.record is not None for row in rows)
+    planned.ready += ready
+    planned.skipped += len(rows) - ready
     planned.held += readers.held
 
 
@@ -83,7 +94,7 @@ def draft(reader: Subscriber, pool: CandidatePool, *, now: datetime) -> Delivery
     day = local_date(reader.zone, reader.next_send_at or now)
     suppressed = Suppression.objects.blocked([reader])
     readers = _Readers.among([reader], pool, suppressed, now=now, issue_date=day)
-    rows = _rows_for(readers, pool, now=now)
+    rows = _rows_for(readers, pool, MatchedRules(pool), now=now)
     return rows[0].as_delivery() if rows else None
 
 
@@ -103,7 +114,7 @@ def draft_first(reader: Subscriber, asked: Demand, pool: CandidatePool, *, now: 
         looked=[None],
         suppressed=set(),
     )
-    return _rows_for(readers, pool, now=now)[0].as_delivery()
+    return _rows_for(readers, pool, MatchedRules(pool), now=now)[0].as_delivery()
 
 
 # --- the readers -----------------------------------------------------------------------------------------------------
@@ -135,14 +146,14 @@ class _Readers:
         issue_date: date | None,
     ) -> _Readers:
         days = {
-            reader: issue_date or local_date(reader.zone, reader.next_send_at or now)
+            reader.pk: issue_date or local_date(reader.zone, reader.next_send_at or now)
             for reader in everyone
             if issue_date or (reader.next_send_at and reader.next_send_at <= now)
         }
         # a paper was sent to nobody before it was first seen
         first = datetime.fromtimestamp(min(pool.first_seen, default=now.timestamp()), UTC)
         oldest = first.date() - timedelta(days=2)
-        earlier = Delivery.objects.digests().filter(subscriber__in=days)
+        earlier = Delivery.objects.digests().filter(subscriber__in=among(days))
         taken: set[tuple[int, date | None]] = set()
         had: dict[int, set[int]] = defaultdict(set)
         for reader_id, day, status, paper_ids in earlier.filter(
@@ -151,7 +162,7 @@ class _Readers:
             taken.add((reader_id, day))
             if status in (*Delivery.SENT, *Delivery.OPEN):
                 had[reader_id].update(paper_ids or ())
-        known = ListEntry.objects.filter(subscriber__in=days, taken_back=False, paper__first_seen_at__gte=first)
+        known = ListEntry.objects.filter(subscriber__in=among(days), taken_back=False, paper__first_seen_at__gte=first)
         for reader_id, paper_id in known.order_by().values_list("subscriber", "paper"):
             had[reader_id].add(paper_id)
         sent = Q(status__in=[*Delivery.SENT, *Delivery.OPEN])
@@ -165,19 +176,20 @@ class _Readers:
         looked: dict[int, date] = {}
         for reader_id, its_edition, issue in ends:
             last[reader_id], looked[reader_id] = its_edition, issue
-        waiting = [reader for reader, day in days.items() if (reader.pk, day) not in taken]
+        waiting = [reader for reader in everyone if (day := days.get(reader.pk)) and (reader.pk, day) not in taken]
         fresh = {
-            reader: [_is_fresh(edition, last.get(reader.pk), pool) for edition in pool.editions] for reader in waiting
+            reader.pk: [_is_fresh(edition, last.get(reader.pk), pool) for edition in pool.editions]
+            for reader in waiting
         }
-        due = [reader for reader in waiting if any(fresh[reader])]
+        due = [reader for reader in waiting if any(fresh[reader.pk])]
         return cls(
             due=due,
-            issue_dates=[days[reader] for reader in due],
+            issue_dates=[days[reader.pk] for reader in due],
             closes=[
                 min(now + CATCH_UP, midnight(reader, now)) if issue_date else closes(reader, reader.next_send_at or now)
                 for reader in due
             ],
-            fresh=np.array([fresh[reader] for reader in due], bool).reshape(len(due), len(pool.editions)),
+            fresh=np.array([fresh[reader.pk] for reader in due], bool).reshape(len(due), len(pool.editions)),
             held=len(waiting) - len(due),
             asked=_asked_by(due, days),
             had=[had[reader.pk] for reader in due],
@@ -187,7 +199,14 @@ class _Readers:
         )
 
 
-def _asked_by(readers: Sequence[Subscriber], today: dict[Subscriber, date]) -> Demand:
+def _listed(ids: Sequence[int]) -> list[Subscriber]:
+    """Return the readers with these ids who are on the list, with what planning reads of them. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(for_keys(SELECT_LISTED, len(ids)), list(ids))
+        return [instance(Subscriber, OF_PLANNED_READER, values) for values in cursor.fetchall()]
+
+
+def _asked_by(readers: Sequence[Subscriber], today: dict[int, date]) -> Demand:
     """Return the preferences of these readers; four queries for all of them."""
     rules, wants, mutes = _rules_of(readers, today)
     return Demand(
@@ -202,37 +221,40 @@ def _asked_by(readers: Sequence[Subscriber], today: dict[Subscriber, date]) -> D
     )
 
 
-def _rules_of(readers: Sequence[Subscriber], today: dict[Subscriber, date]) -> tuple[list[Rule], csr_array, csr_array]:
+def _rules_of(readers: Sequence[Subscriber], today: dict[int, date]) -> tuple[list[Rule], csr_array, csr_array]:
     """Return the R distinct rules of these readers, and two matrices (S, R): who wants and who mutes which."""
     row_of = {reader.pk: row for row, reader in enumerate(readers)}
     topics = {topic.pk: topic_rule(topic) for topic in Topic.objects.all()}
-    columns: dict[Rule, int] = {}
+    columns: dict[tuple[int | None, str, str], int] = {}
+    rules: list[Rule] = []
     chosen: dict[str, list[tuple[int, int]]] = {Preference.Stance.WANT: [], Preference.Stance.MUTE: []}
-    asked = Preference.objects.filter(subscriber__in=readers).order_by("pk")
+    asked = Preference.objects.filter(subscriber__in=among(row_of)).order_by("pk")
     for reader_id, stance, topic_id, kind, value, until in asked.values_list(
         "subscriber_id", "stance", "topic_id", "kind", "value", "until"
     ):
-        row = row_of[reader_id]
-        if until is None or until >= today[readers[row]]:
-            rule = topics[topic_id] if topic_id else Rule(cast(Kind, kind), value)
-            chosen[stance].append((row, columns.setdefault(rule, len(columns))))
+        if until is None or until >= today[reader_id]:
+            wish = (topic_id, "", "") if topic_id else (None, kind, value)
+            if wish not in columns:
+                columns[wish] = len(rules)
+                rules.append(topics[topic_id] if topic_id else Rule(cast(Kind, kind), value))
+            chosen[stance].append((row_of[reader_id], columns[wish]))
     shape = (len(readers), len(columns))
     wants, mutes = (
         csr_array((np.ones(len(cells), np.float32), tuple(np.array(cells, int).reshape(-1, 2).T)), shape=shape)
         for cells in chosen.values()
     )
-    return list(columns), wants, mutes
+    return rules, wants, mutes
 
 
 # --- the rows --------------------------------------------------------------------------------------------------------
 
 
-def _rows_for(readers: _Readers, pool: CandidatePool, *, now: datetime) -> list[PlannedRow]:
+def _rows_for(readers: _Readers, pool: CandidatePool, rules: MatchedRules, *, now: datetime) -> list[PlannedRow]:
     """Return a row for each of these readers."""
     if not readers.due:
         return []
     offered = _offered(readers, pool)
-    choices = select(readers.asked, pool, pool.against(readers.asked.rules), offered=offered)
+    choices = select(readers.asked, pool, rules.against(readers.asked.rules), offered=offered)
     summaries = _summaries_in(pool)
     return [_row(readers, row, pool, choice, summaries, now=now) for row, choice in enumerate(choices)]
 

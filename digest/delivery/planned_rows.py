@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from digest.delivery.statements import INSERT_CONTENT, INSERT_DELIVERY, SELECT_KEYS_OF_BATCH, adapted
 from digest.editions.letter import freeze_letter
 from digest.models import Batch, Delivery, Edition, Paper
+from digest.models.key_lists import among
 from digest.record import DigestRecord
 from subscriptions.models import Subscriber
 from subscriptions.schedule import next_send_at
@@ -64,7 +65,7 @@ def write(rows: Sequence[PlannedRow], *, newest: int) -> list[PlannedRow]:
     """
     people = {row.reader.pk for row in rows}
     with transaction.atomic():
-        listed = Subscriber.objects.on_the_list().filter(pk__in=people).order_by("pk").select_for_update()
+        listed = Subscriber.objects.on_the_list().filter(pk__in=among(people)).order_by("pk").select_for_update()
         schedules = {
             pk: (last, hour, weekdays, zone)
             for pk, last, hour, weekdays, zone in listed.values_list(
@@ -73,7 +74,9 @@ def write(rows: Sequence[PlannedRow], *, newest: int) -> list[PlannedRow]:
         }
         served = set(Delivery.objects.digests().filter(pk__gt=newest).values_list("subscriber_id", flat=True))
         named = {paper_id for row in rows for paper_id in row.paper_ids}
-        there = set(Paper.objects.filter(pk__in=named).values_list("pk", flat=True))  # some may have been joined since
+        there = set(
+            Paper.objects.filter(pk__in=among(named)).values_list("pk", flat=True)
+        )  # some may have been joined since
         rows = [
             row
             for row in rows
@@ -86,7 +89,7 @@ def write(rows: Sequence[PlannedRow], *, newest: int) -> list[PlannedRow]:
             last = max(day, last or day)
             days[last, following(last, hour, weekdays, zone)].append(pk)
         for (last, due), ids in days.items():  # by the hour and zone, so few
-            Subscriber.objects.filter(pk__in=ids).update(last_issue_date=last, next_send_at=due)
+            Subscriber.objects.filter(pk__in=among(ids)).update(last_issue_date=last, next_send_at=due)
     return rows
 
 
@@ -105,11 +108,15 @@ def _insert(rows: Sequence[PlannedRow]) -> None:
     """Write the rows, those with a mail as one batch with their contents; from now on these may leave."""
     ready = {row.message_id: row for row in rows if row.record}
     batch = Batch.objects.create(size=len(ready)).pk if ready else None
-    for edition, now in {(row.edition, row.dated_at) for row in ready.values()}:
-        if edition and now:
-            freeze_letter(edition.date, now=now)
+    for day, now in {(row.edition.date, row.dated_at) for row in ready.values() if row.edition and row.dated_at}:
+        freeze_letter(day, now=now)
+    # thousands of rows have few different days and moments
+    stored = {
+        value: adapted(value)
+        for value in {one for row in rows for one in (row.issue_date, row.dated_at, row.not_after)}
+    }
     with connection.cursor() as cursor:
-        cursor.executemany(INSERT_DELIVERY, [_values(row, batch) for row in rows])
+        cursor.executemany(INSERT_DELIVERY, [_values(row, batch, stored) for row in rows])
         if not ready:
             return
         # an insert that ignores conflicts returns no keys
@@ -117,18 +124,18 @@ def _insert(rows: Sequence[PlannedRow]) -> None:
         cursor.executemany(INSERT_CONTENT, [_content(key, ready[message_id]) for message_id, key in cursor.fetchall()])
 
 
-def _values(row: PlannedRow, batch: int | None) -> list[Any]:
+def _values(row: PlannedRow, batch: int | None, stored: Mapping[date | None, Any]) -> list[Any]:
     return [
         row.reader.pk,
-        adapted(row.issue_date),
+        stored[row.issue_date],
         row.edition.pk if row.edition else None,
         batch if row.record else None,
         str(row.status),
         str(row.why_not),
         len(row.paper_ids),
         row.message_id,
-        adapted(row.dated_at),
-        adapted(row.not_after),
+        stored[row.dated_at],
+        stored[row.not_after],
     ]
 
 

@@ -55,11 +55,11 @@ def settle(delivery: Delivery, result: SendResult, *, taken_at: datetime | None,
     if result.status != SendStatus.UNKNOWN or result.provider_message_id:  # else the key of its request, if any, stays
         delivery.provider_message_id = result.provider_message_id[:200]
     delivery.not_before = None
+    if result.status == SendStatus.ACCEPTED:
+        delivery.status, delivery.accepted_at = Delivery.Status.ACCEPTED, now
+        return
     again = now + max(_wait(delivery), result.retry_after or timedelta())
     match result.status:
-        case SendStatus.ACCEPTED:
-            delivery.status, delivery.accepted_at = Delivery.Status.ACCEPTED, now
-            return
         case SendStatus.NOT_TRIED:
             # not ready: when the lease is over, its batch may be done already, and nobody would look into it
             delivery.status, again = Delivery.Status.RETRY_WAIT, now

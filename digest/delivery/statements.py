@@ -16,6 +16,18 @@ from django.db.models.base import ModelState
 
 Row = TypeVar("Row", bound=models.Model)
 
+# The columns that planning reads of a reader.
+OF_PLANNED_READER = (
+    *("id", "public_id", "email", "status", "paused_until", "zone", "weekdays", "send_hour", "max_papers", "hype"),
+    *("layout", "also_trending", "quiet_days", "last_digest_at", "last_issue_date", "next_send_at"),
+)
+
+# Read those of these readers who are on the list: keys.
+SELECT_LISTED = f"""
+    SELECT {", ".join(OF_PLANNED_READER)} FROM subscriptions_subscriber
+    WHERE status IN ('active', 'paused') AND id IN ({{keys}}) ORDER BY id
+"""  # noqa: S608 (names of columns)
+
 # Write a planned digest, unless its reader has one for that day.
 INSERT_DELIVERY = """
     INSERT INTO digest_delivery (
@@ -141,15 +153,18 @@ def instance(model: type[Row], names: tuple[str, ...], values: Sequence[Any]) ->
     row._state = ModelState()
     row._state.adding, row._state.db = False, connection.alias
     fields = row.__dict__
-    for (name, read), value in zip(_readings(model, names), values, strict=True):
-        fields[name] = read(value) if read and value is not None else value
+    fields.update(zip(names, values, strict=True))
+    for name, read in _readings(model, names):
+        if fields[name] is not None:
+            fields[name] = read(fields[name])
     return row
 
 
 @cache
-def _readings(model: type[models.Model], names: tuple[str, ...]) -> list[tuple[str, Callable[[Any], Any] | None]]:
-    """Return each column's name with what makes its value of what the driver returns, None for nothing."""
-    return [(name, _READ.get(type(model._meta.get_field(name)))) for name in names]
+def _readings(model: type[models.Model], names: tuple[str, ...]) -> list[tuple[str, Callable[[Any], Any]]]:
+    """Return the columns whose values are not as the driver returns them, each with what makes its value."""
+    kinds = {name: type(model._meta.get_field(name)) for name in names}
+    return [(name, _READ[kind]) for name, kind in kinds.items() if kind in _READ]
 
 
 def _moment(value: datetime) -> datetime:

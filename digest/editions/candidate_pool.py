@@ -23,6 +23,7 @@ from digest.ranking.matching import Index, Rule
 from digest.ranking.trending import standardise
 from digest.vectors import day_vectors
 
+MOST_RULES = 2000  # that are kept from batch to batch: four bytes a paper each
 Place = tuple[bool, int, int]  # of a pick: not placed by hand, minus its day, its position
 
 
@@ -127,6 +128,25 @@ class CandidatePool:
     def as_it_stands(self, papers: PaperMatrix) -> PaperMatrix:
         """Return the matrix with the current picks, boosts and votes."""
         return replace(papers, pick=self.pick.astype(np.float32), popularity=self.popularity.astype(np.float32))
+
+
+class MatchedRules:
+    """The pool's papers against the rules of one batch of readers after the other: each rule is matched once."""
+
+    def __init__(self, pool: CandidatePool) -> None:
+        self._pool = pool
+        self._rows: dict[Rule, int] = {}
+        self._papers: PaperMatrix | None = None
+
+    def against(self, rules: Sequence[Rule]) -> PaperMatrix:
+        """Return what ``pool.against(rules)`` does, for distinct rules."""
+        if len(self._rows) > MOST_RULES:
+            self._rows, self._papers = {}, None
+        if (new := [rule for rule in rules if rule not in self._rows]) or self._papers is None:
+            self._rows |= {rule: row for row, rule in enumerate(new, start=len(self._rows))}
+            found = self._pool.against(new)
+            self._papers = PaperMatrix.together([self._papers, found]) if self._papers else found
+        return self._papers.for_rules(np.array([self._rows[rule] for rule in rules], np.int64))
 
 
 def editions_of_the_week(now: datetime) -> list[Edition]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import cast
 
 from django.db import models
 from django.db.models import Q
@@ -196,6 +197,9 @@ class Delivery(models.Model):
     @property
     def kept(self) -> DeliveryContent:
         """Return the content, or an empty one for a day without a mail. One query, unless it was selected."""
+        # a mail asks for it some twenty times, and Django's descriptor takes long
+        if content := self._state.fields_cache.get("content"):
+            return cast("DeliveryContent", content)
         try:
             return self.content
         except DeliveryContent.DoesNotExist:

@@ -303,6 +303,12 @@ class PaperMatrix:
         day = Day.of(papers, archive=archive, popularity=popularity, pick=pick, vectors=vectors, categories=categories)
         return day.against(rules, matches)
 
+    def for_rules(self, rows: Ints) -> PaperMatrix:
+        """Return the matrix with these of its rules, in this order."""
+        return replace(
+            self, kinds=self.kinds[rows], matches=self.matches[rows], words=self.words[rows], echo=self.echo[rows]
+        )
+
     @staticmethod
     def together(parts: Sequence[PaperMatrix]) -> PaperMatrix:
         """Concatenate the rules of all parts; needs at least one part, all of one day."""

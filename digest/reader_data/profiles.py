@@ -16,6 +16,7 @@ from django.db.models import Count, Max, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
 from digest.models import ListEntry, ReaderProfile, VectorModel, Verdict
+from digest.models.key_lists import among
 from digest.ranking.personal import likes_are_off
 from digest.ranking.profiles import DISLIKES, VERSION, Floats, Profile, Profiles
 from digest.vectors import serving, vectors_of
@@ -63,13 +64,13 @@ def make(readers: Sequence[int]) -> None:
 
 
 def _rows(readers: Collection[int]) -> dict[int, ReaderProfile]:
-    return ReaderProfile.objects.in_bulk(list(readers))
+    return {row.subscriber_id: row for row in ReaderProfile.objects.filter(subscriber__in=among(readers))}
 
 
 def _stamps(readers: Sequence[int]) -> dict[int, str]:
     """Return the stamp of each reader who has a verdict or a list entry. Two queries."""
     stamps: dict[int, str] = defaultdict(lambda: f"{VERSION}")
-    verdicts = Verdict.objects.filter(subscriber__in=readers).order_by().values_list("subscriber")
+    verdicts = Verdict.objects.filter(subscriber__in=among(readers)).order_by().values_list("subscriber")
     more = Count("pk", filter=Q(value=Verdict.Value.MORE))
     for key, *values in verdicts.annotate(Count("pk"), Sum("pk"), Sum("paper"), Max("given_at"), more=more):
         stamps[key] += f" verdicts {' '.join(map(str, values))}"
@@ -80,7 +81,7 @@ def _stamps(readers: Sequence[int]) -> dict[int, str]:
 
 
 def _entries(readers: Sequence[int]) -> QuerySet[ListEntry]:
-    return ListEntry.objects.filter(subscriber__in=readers, taken_back=False)
+    return ListEntry.objects.filter(subscriber__in=among(readers), taken_back=False)
 
 
 def _texts(readers: Sequence[int]) -> tuple[dict[int, list[Text]], dict[int, list[Text]]]:

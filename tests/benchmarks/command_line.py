@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 from rich.console import Console
-from rich.progress import Progress, ProgressColumn
+from rich.progress import Progress, ProgressColumn, TaskID
 
 from tests.support.recorded_data import recorded_data
 
@@ -64,9 +65,38 @@ def console() -> Console:
 
 
 def progress(*columns: ProgressColumn) -> Progress:
-    """Return bars for standard error, which are drawn on a terminal only."""
+    """Return bars for standard error; where no terminal shows them, a line now and then says how far it is."""
     watched = Console(stderr=True)
-    return Progress(*columns, console=watched, transient=True, disable=not watched.is_terminal)
+    if watched.is_terminal:
+        return Progress(*columns, console=watched, transient=True)
+    return _Lines(console=watched, disable=True)
+
+
+class _Lines(Progress):
+    """Progress in lines, at most one in each EVERY seconds."""
+
+    EVERY = 10.0
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._began = self._said = time.monotonic()
+
+    def update(self, task_id: TaskID, **changes: Any) -> None:
+        super().update(task_id, **changes)
+        self._say(task_id)
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        super().advance(task_id, advance)
+        self._say(task_id)
+
+    def _say(self, task_id: TaskID) -> None:
+        now = time.monotonic()
+        if now - self._said < self.EVERY:
+            return
+        self._said = now
+        task = self._tasks[task_id]
+        done = f", {task.completed:.0f} of {task.total:.0f} steps" if task.total else ""
+        self.console.print(f"{now - self._began:4.0f} s: {task.description}{done}", markup=False, highlight=False)
 
 
 def machine() -> dict[str, Any]:

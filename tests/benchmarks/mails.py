@@ -24,11 +24,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="a small day and few repeats: the figures say little")
     parser.add_argument("--only", choices=["composing", "sending"], help="half of it")
     parser.add_argument(
-        "--against", metavar="REV", default="", help="also run that revision (such as 5de826d) in turns"
+        "--against", metavar="REV", default="", help="send in turns with that revision, such as 5de826d"
     )
     parser.add_argument("--postgres", action="store_true", help="send from a private PostgreSQL instead of SQLite")
-    parser.add_argument("--papers", type=int, default=Size().papers, help="in the edition (default: 1000)")
-    parser.add_argument("--readers", type=int, default=Size().readers, help="to send to (default: 10000)")
+    parser.add_argument("--papers", type=int, default=Size().papers, help=f"in the edition (default: {Size().papers})")
+    parser.add_argument("--readers", type=int, default=Size().readers, help=f"to send to (default: {Size().readers})")
 
 
 def run(given: argparse.Namespace, out: Console) -> Result:
@@ -40,7 +40,7 @@ def run(given: argparse.Namespace, out: Console) -> Result:
     found: dict[str, Any] = {"size": asdict(size)}
     marks: list[Mark] = []
     try:
-        if given.only != "sending":
+        if given.only != "sending" and not given.against:
             with progress() as bar:
                 found["composing"] = composing_race.race(size, bar)
             marks += composing_race.tell(out, found["composing"])

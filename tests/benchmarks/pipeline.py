@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMessage
 
+from digest.compose.emails import Mails
 from digest.delivery import plan, send, throttle
 from digest.editions import selection
 from digest.editions.candidate_pool import CandidatePool
@@ -30,6 +31,8 @@ ONCE = "the week's papers"  # read and weighed once, however many readers there 
 WATCHED = [  # function, phase
     (CandidatePool, "load", ONCE),
     (CandidatePool, "save_added", ONCE),
+    (plan, "_listed", "plan: load"),
+    (plan, "passed_days", "plan: load"),
     (plan._Readers, "among", "plan: load"),
     (plan, "_rows_for", "plan: select"),
     (CandidatePool, "against", "plan: rules against papers"),
@@ -37,6 +40,7 @@ WATCHED = [  # function, phase
     (plan, "write", "plan: write"),
     (send, "lease_batch", "deliver: lease"),
     (send, "_take_chunk", "deliver: take"),
+    (Mails, "read_cards", "deliver: compose"),
     (send, "_encode", "deliver: compose"),
     (Mailer, "send_batch", "deliver: hand over"),
     (send, "record", "deliver: record"),

@@ -380,7 +380,7 @@ def test_the_contributions_of_a_reader_with_verdicts_add_up_to_the_scores() -> N
     judge(mona, ROBOT.title, "more")
     judge(mona, OTHERS[0].title, "less")
     pool = CandidatePool.load(NOON + DAY)
-    asked = plan._asked_by([mona], {mona: TODAY + DAY})
+    asked = plan._asked_by([mona], {mona.pk: TODAY + DAY})
     readers = ReaderBatch(wants=asked.wants, hype=asked.hype, profiles=asked.profiles)
     allowed = pool.inside[-1:] & pool.eligible
     ranking = rank(pool.against(asked.rules), readers, allowed=allowed, limit=10)
