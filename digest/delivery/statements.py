@@ -19,7 +19,7 @@ Row = TypeVar("Row", bound=models.Model)
 # The columns that planning reads of a reader.
 OF_PLANNED_READER = (
     *("id", "public_id", "email", "status", "paused_until", "zone", "weekdays", "send_hour", "max_papers", "hype"),
-    *("layout", "also_trending", "quiet_days", "last_digest_at", "last_issue_date", "next_send_at"),
+    *("layout", "also_trending", "quiet_days", "turned_down", "last_digest_at", "last_issue_date", "next_send_at"),
 )
 
 # Read those of these readers who are on the list: keys.
