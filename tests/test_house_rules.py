@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,41 @@ from tests.support.paths import ROOT
 IMPORT_OF_A_TEST = re.compile(
     r"\b(?:from|import) +(?:tests\b|\.)[\w.]*(?: +import +(?:\([\w,\s]*?|[\w, ]*?))?\b(?:test_\w+|conftest)\b"
 )
+
+# A tool that is told to be silent: its reason stands behind it, or in a comment right above.
+SILENCED = re.compile(r"#\s*(?:noqa|type: ignore)\b[^(]*(?P<reason>\(.+)?")
+
+
+def unexplained(text: str) -> list[str]:
+    """Return the lines of a module that silence a tool and do not say why."""
+    lines = text.splitlines()
+    found = []
+    for above, line in zip(["", *lines], lines, strict=False):
+        silenced = SILENCED.search(line)
+        if silenced and not silenced["reason"] and not re.match(r"\s*# ", above):
+            found.append(line.strip())
+    return found
+
+
+def test_whatever_silences_a_tool_says_why() -> None:
+    paths = [path for app in ("digest", "subscriptions", "tests") for path in (ROOT / app).rglob("*.py")]
+    texts = {str(path.relative_to(ROOT)): path.read_text() for path in paths if path != Path(__file__)}
+    assert {path: found for path, text in texts.items() if (found := unexplained(text))} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_explained"),
+    [
+        ("x = 1  # noqa: S101", False),
+        ("x = 1  # type: ignore[misc]", False),
+        ("\nx = 1  # type: ignore", False),
+        ("x = 1  # noqa: S101 (for the type checker)", True),
+        ("# why it is so\nx = 1  # type: ignore[misc]", True),
+        ("x = 1", True),
+    ],
+)
+def test_a_missing_reason_is_recognised(text: str, is_explained: bool) -> None:
+    assert bool(unexplained(text)) is not is_explained
 
 
 def test_helpers_live_in_support_and_no_module_imports_a_test_module_or_a_conftest() -> None:

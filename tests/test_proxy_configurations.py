@@ -175,7 +175,7 @@ def test_caddy_finds_its_file_formatted() -> None:
 
 def test_a_visitor_cannot_invent_their_address_or_https(proxy: tuple[int, int], settings: object) -> None:
     """With PROXIES=1, as both files say."""
-    settings.PROXIES = 1  # type: ignore[attr-defined]
+    settings.PROXIES = 1
     status, said = ask(proxy[1], X_Forwarded_For="198.51.100.7, 203.0.113.9", X_Forwarded_Proto="gopher")
     assert status == 200
     seen = json.loads(said)

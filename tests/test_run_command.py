@@ -103,7 +103,7 @@ def test_the_audit_names_what_an_advisory_says_of_a_package_of_the_locks() -> No
 
     def answer(handler: object) -> None:
         asked = json.loads(web.log[-1].body)["package"]["name"]
-        Answer(json.dumps({"vulns": [advisory] if asked == "waitress" else []}).encode())(handler)  # type: ignore[arg-type]
+        Answer(json.dumps({"vulns": [advisory] if asked == "waitress" else []}).encode())(handler)
 
     with serve({"/query": [answer]}) as web:
         done = audit(web.url("/query"))

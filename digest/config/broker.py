@@ -19,6 +19,7 @@ SCHEME = "wholefiles"  # of the broker's URL
 
 
 class Channel(filesystem.Channel):
+    # kombu has no types, and its mixins declare other arguments
     def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]
         """Write to a temporary file and rename it: kombu writes in place, and half a message kills a worker."""
         name = f"{round(time.monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg"

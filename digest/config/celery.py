@@ -124,4 +124,4 @@ def worker_ready(**_: Any) -> None:
 
 @signals.beat_init.connect
 def beat_ready(**_: Any) -> None:
-    print("ready: the timetable", flush=True)  # noqa: T201
+    print("ready: the timetable", flush=True)  # noqa: T201 (likewise)

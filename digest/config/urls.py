@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 from subscriptions.admin import ReadOnly
 
+# allauth's documented way to put its own sign-in before the admin
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 # Django's and allauth's own tables would show secrets, and give roles without a line in the audit log
 for model, table in list(admin.site._registry.items()):

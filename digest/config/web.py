@@ -54,6 +54,7 @@ def environment(**options: Any) -> Environment:
     }
     env.filters["zip"] = zip
     env.add_extension("jinja2.ext.i18n")
+    # added by the extension, which the stubs of Environment do not know
     env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     env.policies["ext.i18n.trimmed"] = True
     return env

@@ -50,6 +50,7 @@ MAY_SEND = {Role.CURATOR, Role.SENDER}
 class TasteForm(ChoicesForm):
     """The form of a reader's choices without the schedule."""
 
+    # None takes a field out of a subclass of a form; the stubs expect another field
     rhythm = weekdays = send_hour = zone = quiet_days = also_trending = None  # type: ignore[assignment]
 
 

@@ -31,6 +31,7 @@ def reason_text(reason: str, detail: str = "", *, papers: int = 0) -> str:
         return reader_texts.unknown_text(detail)
     if reason == StatusReason.OTHER and not detail:
         return "Another reason."
+    # a row holds the text of a StatusReason, which is equal to it, but not for the types
     sentence = REASON_TEXTS.get(reason) or reader_texts.reason_text(reason, papers=papers)  # type: ignore[call-overload]
     return outcomes.with_detail(sentence, detail)
 

@@ -165,6 +165,7 @@ class _Walk:
             if modifier := re.fullmatch(r"([a-z][a-z0-9_.-]*)=(.*)", word):
                 redirect = modifier[2] if modifier[1] == "redirect" else redirect
                 continue
+            # every word matches: the last part takes anything
             sign, mechanism, value = re.fullmatch(r"([+?~-]?)([^:/]*)[:]?(.*)", word).groups()  # type: ignore[union-attr]
             if mechanism not in KNOWN or (mechanism == "include" and not value):
                 raise WrongSPF(f"“{shorten_text(word, 30)}” is not valid SPF")

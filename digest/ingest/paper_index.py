@@ -360,7 +360,7 @@ def _update(papers: Sequence[Paper]) -> None:
     ]
     columns = ", ".join(f"{field.column} = %s" for field in fields)
     with connection.cursor() as cursor:
-        cursor.executemany(f"UPDATE digest_paper SET {columns} WHERE id = %s", values)  # noqa: S608
+        cursor.executemany(f"UPDATE digest_paper SET {columns} WHERE id = %s", values)  # noqa: S608 (values are bound)
 
 
 def _columns(paper: Paper) -> list[Any]:

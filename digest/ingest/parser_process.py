@@ -107,7 +107,7 @@ class ParserProcess:
     def _ask(self, letter: bytes, body: bytes) -> Any:
         process = self.start()
         assert process.stdin  # noqa: S101 (for the type checker, as below)
-        assert process.stdout  # noqa: S101
+        assert process.stdout  # noqa: S101 (likewise)
         timer = threading.Timer((START + self.seconds) * PATIENCE, process.kill)
         timer.start()
         try:

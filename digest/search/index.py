@@ -58,7 +58,7 @@ def write(cursor: Any, papers: Sequence[Indexed]) -> None:
         (row.pk, *row.columns.values(), *([vector(row.columns)] if is_postgres else []))
         for row in sorted(rows, key=lambda row: row.pk)
     ]
-    cursor.executemany(f"INSERT INTO digest_searchtext ({', '.join(names)}) VALUES ({places})", values)  # noqa: S608
+    cursor.executemany(f"INSERT INTO digest_searchtext ({', '.join(names)}) VALUES ({places})", values)  # noqa: S608 (values are bound)
     _count(cursor, Counter(spoken for row in rows for spoken in row.spoken if spoken[1] not in before.get(row.pk, ())))
 
 
@@ -113,8 +113,8 @@ def _delete(cursor: Any, keys: Sequence[int]) -> dict[int, set[str]]:
     if not keys:
         return {}
     places = ", ".join(["%s"] * len(keys))
-    cursor.execute(f"SELECT rowid, title, authors, abstract FROM digest_searchtext WHERE rowid IN ({places})", keys)  # noqa: S608
+    cursor.execute(f"SELECT rowid, title, authors, abstract FROM digest_searchtext WHERE rowid IN ({places})", keys)  # noqa: S608 (values are bound)
     before = {pk: set(" ".join(columns).split()) for pk, *columns in cursor.fetchall()}
     if before:
-        cursor.execute(f"DELETE FROM digest_searchtext WHERE rowid IN ({places})", keys)  # noqa: S608
+        cursor.execute(f"DELETE FROM digest_searchtext WHERE rowid IN ({places})", keys)  # noqa: S608 (values are bound)
     return before

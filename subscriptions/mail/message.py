@@ -46,6 +46,7 @@ class EncodedMessage(EmailMultiAlternatives):
         """Return what names this mail in events and journals: the Message-ID without its domain."""
         return self.metadata["reference"]
 
+    # backends ask only for as_bytes of what Django types as its own message
     def message(self) -> MimeBytes:  # type: ignore[override]
         return MimeBytes(self._head, self._parts)
 

@@ -53,6 +53,7 @@ class PhraseList(forms.CharField):
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"required": False, "strip": True, **options})
 
+    # a CharField gives text; this one gives the lines of a text
     def to_python(self, value: object) -> list[str]:  # type: ignore[override]
         text = str(value or "")
         if len(text) > LONGEST_TEXT:

@@ -98,6 +98,7 @@ class ChoicesForm(forms.Form):
         super().__init__(data, initial={**values_of(Choices()), **(initial or {})}, **options)
         for name in ("topics", "muted_topics"):
             if name in self.fields:
+                # both are fields of choices, which the type of `fields` does not say
                 self.fields[name].choices = self._slugs  # type: ignore[attr-defined]
                 self.fields[name].error_messages["invalid_choice"] = gettext_lazy(
                     "One of these topics is no longer available. Choose again."
@@ -232,9 +233,8 @@ class SignUpForm(ChoicesForm):
     )
     website = forms.CharField(required=False)
     opened = forms.CharField(required=False)
-    muted_authors = None  # type: ignore[assignment]
-    muted_categories = None  # type: ignore[assignment]
-    muted_topics = None  # type: ignore[assignment]
+    # None takes a field out of a subclass of a form; the stubs expect another field
+    muted_authors = muted_categories = muted_topics = None  # type: ignore[assignment]
 
     def __init__(self, data: Data = None, *, now: datetime, **options: Any) -> None:
         super().__init__(data, **options)

@@ -21,6 +21,7 @@ def takes_up_to(size: int) -> Callable[[V], V]:
     """Decorate a view that takes requests of ``size`` octets, such as files."""
 
     def declare(view: V) -> V:
+        # functions take attributes, of which their type knows nothing
         view.largest_request = size  # type: ignore[attr-defined]
         return view
 

@@ -78,7 +78,7 @@ def run(name: str, options: Sequence[str]) -> int:
 
 
 def _fail(why: str, *, code: int) -> int:
-    print(f"./run bench: {why}", file=sys.stderr)  # noqa: T201 (a command prints)
+    print(f"./run bench: {why}", file=sys.stderr)
     return code
 
 

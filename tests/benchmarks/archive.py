@@ -22,7 +22,7 @@ def fill(*, now: datetime | None = None, days: int = DAYS, a_day: int = A_DAY) -
     """Store and open that many days' editions, the last one today's; how many papers there are then."""
     now = now or datetime.now(UTC)
     seed_topics()
-    dice = random.Random(4)  # noqa: S311 (the same month each time)
+    dice = random.Random(4)
     for ago in reversed(range(days)):
         moment = now - timedelta(days=ago)
         papers = list(invented(dice, moment, number=(days - ago) * a_day, count=a_day))

@@ -84,7 +84,7 @@ def seed_rows(*, readers: int, papers: int, days: int, now: datetime, seed: int 
         # Its indexes grow in no order: in two megabytes of memory, each row waits for the disk.
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA cache_size = -400000")
-    dice = random.Random(seed)  # noqa: S311 (no secret hangs on it)
+    dice = random.Random(seed)
     editions = []
     for edition in large_papers.seed(papers, days=days, now=now, dice=dice):
         editions.append(edition)

@@ -157,7 +157,7 @@ def _copied(edition: Edition, *, after: int, first: int, shift: int) -> int:
     }
     wanted = ", ".join(other.get(column, f"model.{quote(column)}") for column in columns)
     sql = (
-        f"INSERT INTO {quote(Delivery._meta.db_table)} ({', '.join(map(quote, columns))}) SELECT {wanted}"  # noqa: S608
+        f"INSERT INTO {quote(Delivery._meta.db_table)} ({', '.join(map(quote, columns))}) SELECT {wanted}"
         f" FROM {quote(Subscriber._meta.db_table)} reader JOIN {quote(Delivery._meta.db_table)} model"
         " ON model.id = %s + (reader.id * 7919 + %s) %% %s WHERE reader.id > %s AND reader.status IN (%s, %s)"
     )
@@ -171,7 +171,7 @@ def _copy_contents(edition: Edition, *, after: int, first: int, shift: int) -> N
     quote = connection.ops.quote_name
     content, delivery = quote(DeliveryContent._meta.db_table), quote(Delivery._meta.db_table)
     sql = (
-        f"INSERT INTO {content} (delivery_id, paper_ids, subject, record)"  # noqa: S608
+        f"INSERT INTO {content} (delivery_id, paper_ids, subject, record)"
         f" SELECT copy.id, model.paper_ids, model.subject, model.record FROM {delivery} copy JOIN {content} model"
         " ON model.delivery_id = %s + (copy.subscriber_id * 7919 + %s) %% %s"
         " WHERE copy.edition_id = %s AND copy.subscriber_id > %s"

@@ -129,7 +129,7 @@ def others(name: str, *arguments: str) -> Questions:
     start = Stopwatch()
     with start:
         ways = {"full": full, "ordinary": ordinary.ordinary, "post_office": ordinary.post_office, "ceiling": ceiling}
-        send = ways[name](*arguments)  # type: ignore[operator]
+        send = ways[name](*arguments)
 
     def run(count: int, port: int) -> dict[str, Any]:
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from digest.config.settings import *  # noqa: F403
+from digest.config.settings import *  # noqa: F403 (settings are made of settings)
 from digest.config.settings import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "post_office"]

@@ -34,7 +34,7 @@ def recorded(folder: Path, most: int) -> list[Recorded]:
 
 def invented(papers: Sequence[Recorded], count: int, *, seed: int) -> Iterator[Recorded]:
     """Make papers of recorded words: two halves of titles, sentences of four abstracts, and authors of three lists."""
-    dice = random.Random(seed)  # noqa: S311 (the same papers each time)
+    dice = random.Random(seed)
     for number in range(count):
         some = dice.sample(papers, 4)
         first, second = (paper.title.split() for paper in some[:2])

@@ -20,21 +20,21 @@ from django.conf import settings
 
 django.setup()
 
-from django.db import connection, transaction  # noqa: E402
+from django.db import connection, transaction
 
-from digest.identifiers.canonical import title_identifier  # noqa: E402
-from digest.models import Edition, Identifier, Paper, TitleVector, VectorModel  # noqa: E402
-from digest.ranking.meaning import DayVectors, Floats, Space  # noqa: E402
-from digest.search import index, search, similar  # noqa: E402
-from digest.search.analysis import field  # noqa: E402
-from digest.search.likeness import MEANING, Text, likeness  # noqa: E402
-from digest.search.vocabulary import paper_count  # noqa: E402
-from digest.semantic.onnx_model import OnnxModel  # noqa: E402
-from tests.benchmarks import search_by_like  # noqa: E402
-from tests.benchmarks.cpu import cpu_clock, p95  # noqa: E402
-from tests.benchmarks.evaluate import ndcg  # noqa: E402
-from tests.benchmarks.known_items import Item, Recorded, known_items  # noqa: E402
-from tests.benchmarks.recorded_papers import invented, recorded  # noqa: E402
+from digest.identifiers.canonical import title_identifier
+from digest.models import Edition, Identifier, Paper, TitleVector, VectorModel
+from digest.ranking.meaning import DayVectors, Floats, Space
+from digest.search import index, search, similar
+from digest.search.analysis import field
+from digest.search.likeness import MEANING, Text, likeness
+from digest.search.vocabulary import paper_count
+from digest.semantic.onnx_model import OnnxModel
+from tests.benchmarks import search_by_like
+from tests.benchmarks.cpu import cpu_clock, p95
+from tests.benchmarks.evaluate import ndcg
+from tests.benchmarks.known_items import Item, Recorded, known_items
+from tests.benchmarks.recorded_papers import invented, recorded
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 A_DAY, SLICE = 500, 2000
@@ -169,7 +169,7 @@ def similarity(data: Path, *, seed: int, model: OnnxModel | None) -> dict[str, f
     having = Counter(term for text in texts.values() for term in text.terms)
     vectors = _whitened([row["title"] for row in papers.values()], model) if model else np.zeros((len(papers), 1))
     vector_of = dict(zip(papers, vectors, strict=True))
-    dice = random.Random(seed)  # noqa: S311 (the same order each time)
+    dice = random.Random(seed)
     gains = defaultdict(list)
     for task in tasks:
         pool = dice.sample(task["pool"], len(task["pool"]))

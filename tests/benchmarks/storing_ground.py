@@ -20,14 +20,14 @@ import django
 
 django.setup()
 
-from django.db import connection, transaction  # noqa: E402
+from django.db import connection, transaction
 
-from digest.ingest import store  # noqa: E402
-from digest.ingest.entry import Entry  # noqa: E402
-from digest.ingest.parsers import Feed  # noqa: E402
-from digest.models import Source  # noqa: E402
-from subscriptions.seed_data import seed_topics  # noqa: E402
-from tests.benchmarks import archive  # noqa: E402
+from digest.ingest import store
+from digest.ingest.entry import Entry
+from digest.ingest.parsers import Feed
+from digest.models import Source
+from subscriptions.seed_data import seed_topics
+from tests.benchmarks import archive
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 URL = "https://sources.invalid/large"
@@ -66,7 +66,7 @@ def timed_transactions() -> Iterator[list[tuple[float, float]]]:
     times = list[tuple[float, float]]()
     real = transaction.Atomic
 
-    class Timed(real):  # type: ignore[misc, valid-type]
+    class Timed(real):
         def __enter__(self) -> None:
             self.outermost = not connection.in_atomic_block
             super().__enter__()
@@ -77,18 +77,18 @@ def timed_transactions() -> Iterator[list[tuple[float, float]]]:
             if self.outermost:
                 times.append((time.perf_counter() - self.begun[0], time.process_time() - self.begun[1]))
 
-    transaction.Atomic = Timed  # type: ignore[misc]
+    transaction.Atomic = Timed
     try:
         yield times
     finally:
-        transaction.Atomic = real  # type: ignore[misc]
+        transaction.Atomic = real
 
 
 def measured(papers: int) -> dict[str, dict[str, float]]:
     """Return the figures of the first reading, and of a second one with a new version of each paper."""
     seed_topics()
     source = Source.objects.create(url=URL, name="Large", kind="arxiv_rss")
-    entries = tuple(archive.invented(random.Random(1), NOW, number=0, count=papers))  # noqa: S311 (invented papers)
+    entries = tuple(archive.invented(random.Random(1), NOW, number=0, count=papers))
     newer = tuple(replace(one, version=2, announced="replace", abstract=f"{one.abstract} More.") for one in entries)
     found = {"new papers": reading(source, entries, NOW)}
     source.refresh_from_db()

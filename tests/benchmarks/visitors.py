@@ -4,7 +4,6 @@ The pages are served as configured, on the same machine as the visitors. The sec
 answer for addresses of four kinds: it must not tell them apart.
 """
 
-# ruff: noqa: S311 (its dice keep no secret)
 from __future__ import annotations
 
 import argparse
@@ -142,14 +141,14 @@ def _crowd(site: str, visit: Visit) -> tuple[list[float], float]:
         dice, times = random.Random(number), []
         for _ in range(EACH):
             began = time.perf_counter()
-            while (answer := visit(askers[number], forms[number], dice)).status == 503:  # type: ignore[attr-defined]
+            while (answer := visit(askers[number], forms[number], dice)).status == 503:
                 time.sleep(1)
             times.append(time.perf_counter() - began)
-            assert answer.status == 200, answer.status  # type: ignore[attr-defined]
+            assert answer.status == 200, answer.status
         return times
 
     began = time.perf_counter()
-    times = at_once([lambda number=number: stay(number) for number in range(VISITORS)])  # type: ignore[misc]
+    times = at_once([lambda number=number: stay(number) for number in range(VISITORS)])
     took = time.perf_counter() - began
     for asker in askers:
         asker.close()

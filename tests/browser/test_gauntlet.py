@@ -76,14 +76,14 @@ def every_table(site: Site) -> dict[str, list[str]]:
             "sqlite_sequence": "WHERE name != 'subscriptions_ratecounter'",
         }
         return {
-            name: sorted(map(repr, database.execute(f'SELECT * FROM "{name}" {but.get(name, "")}')))  # noqa: S608
+            name: sorted(map(repr, database.execute(f'SELECT * FROM "{name}" {but.get(name, "")}')))
             for name in tables
             if name != "cache"
         }
 
 
 def ask(method: str, address: str, cookies: list | None) -> tuple[int, str]:
-    request = urllib.request.Request(address, method=method)  # noqa: S310
+    request = urllib.request.Request(address, method=method)
     if cookies:
         request.add_header("Cookie", "; ".join(f"{one['name']}={one['value']}" for one in cookies))
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
@@ -118,7 +118,7 @@ def test_no_address_of_any_mail_changes_anything_when_it_is_asked_for(quiet_site
     purposes = {urlsplit(address).path[:3] for _, address in asked}
     assert {"/u/", "/p/", "/f/", "/d/", "/c/", "/s/", "/a/"} <= purposes
     assert {code for method, code in codes if method == "GET"} == {200}  # each link is a good one
-    print(f"\n{len(asked)} requests, {len(before)} tables: every row as it was.")  # noqa: T201
+    print(f"\n{len(asked)} requests, {len(before)} tables: every row as it was.")
 
 
 def test_a_browser_that_opens_every_link_and_presses_nothing_changes_nothing(
@@ -143,7 +143,7 @@ def test_a_browser_that_opens_every_link_and_presses_nothing_changes_nothing(
                     target.focus()
                 page.wait_for_load_state("networkidle")
     assert every_table(site) == before
-    print(f"\n{opened} pages opened with scripts on: every row as it was.")  # noqa: T201
+    print(f"\n{opened} pages opened with scripts on: every row as it was.")
 
 
 def test_the_links_still_work_for_the_people_they_were_sent_to(quiet_site: tuple, browser: Browser) -> None:

@@ -360,7 +360,7 @@ class Keyboard:
             self.page.keyboard.press("Tab")
             if self.here_is_a_stop():
                 assert self.page.evaluate(SHOWS_ITSELF), f"no outline on {self.here()!r}"
-            if found():  # type: ignore[operator]
+            if found():
                 return
         raise AssertionError(f"not reached within {limit} stops; now on {self.here()!r}")
 

@@ -217,7 +217,7 @@ class Stage:
         raise NotReached("the database does not come back")
 
     def count(self, condition: str, *values: Any) -> int:
-        return int(self.sql(f"SELECT count(*) FROM digest_delivery WHERE {condition}", *values)[0][0])  # noqa: S608
+        return int(self.sql(f"SELECT count(*) FROM digest_delivery WHERE {condition}", *values)[0][0])
 
     def statuses(self) -> Counter[str]:
         return Counter(dict(self.sql("SELECT status, count(*) FROM digest_delivery GROUP BY status")))

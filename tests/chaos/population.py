@@ -3,7 +3,6 @@
 Nobody is due yet; each wants papers of one to three categories, and finds some among two hundred.
 """
 
-# ruff: noqa: S311 (seeded dice, no secrets)
 from __future__ import annotations
 
 import random

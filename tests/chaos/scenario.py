@@ -88,7 +88,7 @@ class Chaos:
             on_the_wire=1 if self.provider == "smtp" else CHUNK[self.provider],
             lease=LEASE,
             tick=TICK,
-            dice=random.Random(self.seed),  # noqa: S311 (a seeded choice, no secret)
+            dice=random.Random(self.seed),
             actors=actors(self.workers, self.logs or var),
             weather=[] if self.calm else bad_weather(self.provider),
         )

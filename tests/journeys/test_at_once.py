@@ -36,7 +36,7 @@ def sign_ups(site: Site, *addresses: str) -> list[Answer]:
     forms = [hidden_fields(asker.get("/subscribe").text) for asker in askers]
     time.sleep(2.1)  # nobody is faster than that
     jobs = [
-        lambda asker=asker, form=form, address=address: asker.post(  # type: ignore[misc]
+        lambda asker=asker, form=form, address=address: asker.post(
             "/subscribe", [*{**form, "short": "1", "zone": "Europe/Berlin", "website": "", "email": address}.items()]
         )
         for asker, form, address in zip(askers, forms, addresses, strict=True)
@@ -95,7 +95,7 @@ print(new_login_token(LoginToken.Purpose.SIGN_IN, reader, now=datetime.now(UTC))
         site, "__import__('django.contrib.sessions.models').contrib.sessions.models.Session.objects.count()"
     )
     askers = [Asker(site.url) for _ in range(MANY)]
-    answers = at_once([lambda asker=asker: asker.post(f"/s/{token}") for asker in askers])  # type: ignore[misc]
+    answers = at_once([lambda asker=asker: asker.post(f"/s/{token}") for asker in askers])
     assert Counter(answer.status for answer in answers) == {303: 1, 410: MANY - 1}
     assert sum("visit" in asker.cookies for asker in askers) == 1
     after = counted(
@@ -114,7 +114,7 @@ def test_fifty_requests_for_a_mail_to_one_address_give_one_mail(site: Site) -> N
     forms = [hidden_fields(asker.get("/sign-in").text) for asker in more]
     at_once(
         [
-            lambda asker=asker, form=form: asker.post("/sign-in", [*form.items(), ("email", address)])  # type: ignore[misc]
+            lambda asker=asker, form=form: asker.post("/sign-in", [*form.items(), ("email", address)])
             for asker, form in zip(more, forms, strict=True)
         ]
     )

@@ -28,7 +28,7 @@ def test_nothing_is_handed_over_to_who_left_that_was_not_being_handed_over_then(
 
     left = {state: sum(one["left"][state] for one in seen) for state in seen[0]["left"]}
     late = max(one["after T"] for one in seen)
-    print(  # noqa: T201 (the window, measured)
+    print(
         f"\n{sum(left.values())} readers left: {left['ready']} before their digest was taken up, "
         f"{left['handing_off']} while it was handed over, {left['accepted']} after. "
         f"After T at most {late} mails a round arrived, the last {max(one['longest'] for one in seen):.2f} s after."

@@ -79,7 +79,7 @@ def on_sqlite(tmp_path: Path, url: str) -> Iterator[tuple[Installation, Callable
 
         return restore
 
-    yield installation, back_up  # type: ignore[misc]
+    yield installation, back_up
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def on_postgresql(tmp_path: Path, url: str) -> Iterator[tuple[Installation, Call
 
             return restore
 
-        yield installation, back_up  # type: ignore[misc]
+        yield installation, back_up
 
 
 @pytest.mark.parametrize("database", [on_sqlite, on_postgresql])

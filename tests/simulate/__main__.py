@@ -62,7 +62,7 @@ def run(folder: Path, given: argparse.Namespace, out: Console) -> int:
 
         service = Service(log, folder / "broadsheet.sqlite3", secret)
         simulation = Simulation(service, readers=given.readers, days=given.days, seed=given.seed, fault=given.fault)
-        verdict = simulation.run(lambda line: print(line, flush=True))  # noqa: T201
+        verdict = simulation.run(lambda line: print(line, flush=True))
     out.print(table(verdict))
     if given.json:
         given.json.write_text(json.dumps(verdict.as_json(), indent=1) + "\n")

@@ -1,6 +1,5 @@
 """Who the readers are and what they do, day by day: drawn by dice with a seed."""
 
-# ruff: noqa: S311 (seeded dice, no secrets)
 from __future__ import annotations
 
 import random

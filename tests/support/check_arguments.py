@@ -38,7 +38,7 @@ def refusal(arguments: list[str]) -> str:
 
 def main(arguments: list[str]) -> int:
     if wrong := refusal(arguments):
-        print(f'run: {wrong} ("./run test --help" lists what pytest takes)', file=sys.stderr)  # noqa: T201
+        print(f'run: {wrong} ("./run test --help" lists what pytest takes)', file=sys.stderr)
         return 2
     return 0
 

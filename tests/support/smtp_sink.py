@@ -72,7 +72,7 @@ class Rule:
             raise ValueError(f"no server can {self.do} at {self.at}")
         if self.do == "refuse" and self.at == "content":
             raise ValueError("content is refused at its end")
-        self._draw = random.Random(self.seed)  # noqa: S311 (a seeded choice, no secret)
+        self._draw = random.Random(self.seed)
 
     @property
     def is_taken(self) -> bool:
@@ -525,7 +525,7 @@ def serve(kind: type[Server], given: argparse.Namespace, **options: Any) -> None
         given.keep.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = kind(port=given.port, log=given.log, keep=given.keep, keep_most=given.keep_most, **options)
-    print(json.dumps({"port": server.port, "control": server.control}), flush=True)  # noqa: T201
+    print(json.dumps({"port": server.port, "control": server.control}), flush=True)
     with suppress(KeyboardInterrupt):
         server.run(leash=given.leash)
 
@@ -544,7 +544,7 @@ def main() -> None:
     if given.tell:
         with socket.create_connection(("127.0.0.1", int(given.tell[0])), timeout=PATIENCE) as control:
             control.sendall(given.tell[1].encode() + b"\n")
-            print(control.makefile().readline(), end="")  # noqa: T201
+            print(control.makefile().readline(), end="")
         return
     limit = (int(given.limit[0]), given.limit[1]) if given.limit else None
     serve(Smtp, given, without=given.without, offer=given.offer, limit=limit)

@@ -82,6 +82,6 @@ def main(rounds: int) -> None:
     server = Controller(sink, hostname="127.0.0.1", port=settings.EMAIL_PORT)
     server.start()
     try:
-        print(json.dumps([one_round(number, sink) for number in range(rounds)]))  # noqa: T201
+        print(json.dumps([one_round(number, sink) for number in range(rounds)]))
     finally:
         server.stop()

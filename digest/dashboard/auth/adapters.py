@@ -61,6 +61,7 @@ class Accounts(DefaultAccountAdapter):
 
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **login: Any) -> HttpResponse:
         response: HttpResponse = super().post_login(request, user, **login)
+        # allauth says AbstractBaseUser; ours is Django's User
         attempts.remember_device(response, user.email)  # type: ignore[attr-defined]
         return response
 

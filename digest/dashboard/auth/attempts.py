@@ -36,6 +36,7 @@ def begin_code(request: HttpRequest, user: AbstractBaseUser) -> tuple[RateUse, .
 
     Without a known device the limit is the user's, from wherever: a code has only six digits.
     """
+    # allauth says AbstractBaseUser; ours is Django's User
     device = device_of(request, user.email)  # type: ignore[attr-defined]
     counts = [("wrong code", f"{user.pk} {device}", OF_ONE)]
     return use(counts if device else [*counts, *_counts_of_network(request)], now=timezone.now())

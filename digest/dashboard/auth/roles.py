@@ -53,7 +53,9 @@ def roles_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[Role]:
         return frozenset()
     found: frozenset[Role] | None = getattr(user, "_roles", None)
     if found is None:
+        # whoever is staff is Django's User; the types of a request allow other classes
         names = set(Role) if user.is_superuser else set(user.groups.values_list("name", flat=True))  # type: ignore[attr-defined]
         found = frozenset(role for role in Role if role in names or Role.OWNER in names)
+        # a cache on the user, of which Django knows nothing
         user._roles = found  # type: ignore[attr-defined]
     return found

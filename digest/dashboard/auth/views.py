@@ -35,6 +35,7 @@ class Logged:
 
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():
+            # allauth has no types, so what comes after it in the mixin is unknown
             response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
             user = cast(User, self.request.user)  # allauth asked for a sign-in
             audit_log.record(user, user, self.done)
@@ -71,6 +72,7 @@ class Counted:
         attempt = attempts.begin_code(context.request, self.user)
         if attempt is None:
             raise get_adapter().validation_error("too_many_login_attempts")
+        # allauth has no types, so what comes after it in the mixin is unknown
         right: str = super().clean_code()  # type: ignore[misc]
         refund(attempt)
         return right

@@ -40,7 +40,8 @@ def from_markup(markup: Markup) -> Feed:
     """Return the records of a sound document."""
     if markup.root != "OAI-PMH":
         raise SourceUnreadable(ErrorKind.UNKNOWN_FORMAT, "not an OAI-PMH answer")
-    root = ElementTree.fromstring(markup.text)  # noqa: S314  its declarations are gone: no entity is left to expand
+    # its declarations are gone: no entity is left to expand
+    root = ElementTree.fromstring(markup.text)  # noqa: S314
     notes = list(markup.notes)
     error = root.find("{*}error")
     if error is not None and error.get("code") != "noRecordsMatch":

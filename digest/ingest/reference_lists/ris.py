@@ -57,6 +57,7 @@ def _of_ris(record: Mapping[str, Any]) -> RawWork:
     )
 
 
+# rispy has no types, so its class is Any
 class _Medline(rispy.RisParser):  # type: ignore[misc]
     START_TAG = "PMID"
     DEFAULT_MAPPING: ClassVar[dict[str, str]] = {

@@ -20,6 +20,7 @@ def calls_in(template: str) -> str:
     """Return the texts of a Jinja template as calls in Python, each on the line that it has there."""
     pages = cast(Jinja2, engines["jinja2"]).env
     calls = defaultdict(list)
+    # a method of the extension, which the stubs of Environment do not know
     for line, function, said in pages.extract_translations(template):  # type: ignore[attr-defined]
         texts = said if isinstance(said, tuple) else (said,)
         calls[line].append(f"{function}({', '.join(repr(text) for text in texts if isinstance(text, str))})")

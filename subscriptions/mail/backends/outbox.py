@@ -31,6 +31,7 @@ class EmailBackend(BaseEmailBackend):
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         for message in email_messages:
+            # Django's SafeMIMEText takes linesep; the stubs have the method of email.message
             body = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
             try:
                 _write(settings.OUTBOX / _name(message), body)

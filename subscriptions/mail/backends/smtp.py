@@ -49,6 +49,7 @@ class Plain(smtplib.SMTP):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options | {"local_hostname": ehlo_name()})
 
+    # beside smtplib's arguments it takes the next mail's envelope, and whether lines may begin with a dot
     def sendmail(  # type: ignore[override]
         self,
         from_addr: str,
@@ -234,6 +235,7 @@ class EmailBackend(smtp.EmailBackend):
         return len(email_messages)
 
     def _send_message(self, message: EmailMessage) -> None:
+        # Django's SafeMIMEText takes linesep; the stubs have the method of email.message
         octets = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
         has_dots = getattr(message, "has_dots", True)
         sender = _written(message.from_email)
@@ -263,6 +265,7 @@ class EmailBackend(smtp.EmailBackend):
         assert self.connection is not None  # noqa: S101 (open raises otherwise)
         self.handed += 1
         following = self._next_envelope()
+        # open made it a connection of ours, which Django types as smtplib's
         self.connection.sendmail(sender, recipients, octets, following=following, has_dots=has_dots)  # type: ignore[call-arg]
 
     def _next_envelope(self) -> tuple[str, str] | None:

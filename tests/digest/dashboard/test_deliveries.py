@@ -283,7 +283,7 @@ def test_no_address_is_shown_to_who_has_not_the_role(look: Look, cleo: Client) -
         dedupe_key="1", delivery=one, kind="bounced", at=timezone.now(),
         raw={"recipient": one.subscriber.email, "said": f"550 5.1.1 <{one.subscriber.email}> unknown"},
     )  # fmt: skip
-    page = look(cleo).content.decode()  # type: ignore[attr-defined]
+    page = look(cleo).content.decode()
     assert one.subscriber.email not in page
     assert "example.org" not in page.replace("dashboard.example.org", "")
     assert reverse("dashboard_readers") not in page

@@ -88,7 +88,7 @@ def test_each_reader_who_agreed_gets_it_once_with_the_ways_to_leave(people: tupl
     assert message["List-Id"].startswith("Broadsheet <digest.")
     assert message["Feedback-ID"].startswith(f"{row.pk}:announcement:bulk:")
     assert message["Message-ID"] == Delivery.objects.get(subscriber=ada).message_id
-    text, html = [part.get_content() for part in message.iter_parts()]  # type: ignore[union-attr]
+    text, html = [part.get_content() for part in message.iter_parts()]
     assert "Come to the workshop: https://a.example/w" in text
     assert "<strong>workshop</strong>" in html
     assert "Sent to ada@example.org, as to all readers, because you agreed to announcements" in " ".join(text.split())

@@ -277,7 +277,7 @@ def test_nothing_leaves_under_a_lease_that_its_journal_does_not_know(monkeypatch
     for seconds in range(0, 500, 10):
         moment = NOON + timedelta(seconds=seconds)
         sweep.reap(moment)
-        send.deliver_all(clock=lambda: moment)  # noqa: B023
+        send.deliver_all(clock=lambda moment=moment: moment)
     assert set(statuses()) == {"accepted"}
     assert len({message.to[0] for message in mail.outbox}) == len(mail.outbox) == 9
     assert set(Delivery.objects.values_list("attempts", flat=True)) == {1}
@@ -307,10 +307,10 @@ def test_a_digest_that_stops_each_worker_before_it_leaves_is_given_up_and_the_ot
         sweep.reap(moment)
         while batch := send.lease_batch(moment):
             if not batch.deliveries.filter(pk=poison.pk, status="ready").exists():
-                send.deliver(batch, clock=lambda: moment)  # noqa: B023
+                send.deliver(batch, clock=lambda moment=moment: moment)
                 continue
             send._take_chunk(batch, Mailer(), moment, results.Outcomes(), limit=100)
-            killed(batch.token, lambda kept: kept.chunk(moment))  # noqa: B023
+            killed(batch.token, lambda kept, moment=moment: kept.chunk(moment))
     assert statuses() == ["failed"] + ["accepted"] * 4
     assert Delivery.objects.get(pk=poison.pk).status_reason == "poison"
 

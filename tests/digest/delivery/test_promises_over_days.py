@@ -265,7 +265,7 @@ def test_two_digests_are_half_a_day_apart_and_each_day_of_the_reader_has_its_row
         now = MONDAY + slot * 10 * MINUTE
         for at, *what in steps:
             if at == slot:
-                act(ada, *what, now=now)  # type: ignore[arg-type]
+                act(ada, *what, now=now)
                 acted_at.append(now)
         ada.refresh_from_db()
         if ada.next_send_at and ada.next_send_at <= now:

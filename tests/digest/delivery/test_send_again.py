@@ -281,7 +281,7 @@ def test_a_digest_that_stops_every_worker_is_given_up_and_the_others_leave(answe
         sweep.reap(moment)
         while batch := send.lease_batch(moment):
             if not batch.deliveries.filter(pk=poison.pk, status="ready").exists():  # else the worker dies of it
-                send.deliver(batch, clock=lambda: moment)  # noqa: B023
+                send.deliver(batch, clock=lambda moment=moment: moment)
     assert statuses() == ["failed"] + ["accepted"] * 8
     assert Delivery.objects.get(pk=poison.pk).status_reason == "poison"
 

@@ -49,7 +49,7 @@ def test_a_demonstration_login_that_is_left_is_named_until_it_is_gone() -> None:
     (one,) = [one for one in examine_staff_accounts() if one.severity == Severity.ATTENTION]
     assert DEMONSTRATION in one.seen
     assert one.do == f"Run: ./run manage staff {DEMONSTRATION} --remove"
-    members.deactivate(members.find_member(DEMONSTRATION))  # type: ignore[arg-type]
+    members.deactivate(members.find_member(DEMONSTRATION))
     assert [severity for severity, _ in found()] == [Severity.WELL]
 
 

@@ -50,7 +50,7 @@ def makings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     made: list[int] = []
 
     def of(texts: object) -> Archive:
-        found = list(texts)  # type: ignore[call-overload]
+        found = list(texts)
         made.append(len(found))
         return Archive.of(found)
 
@@ -113,7 +113,7 @@ def test_a_file_of_no_use_is_told_once_and_made_anew(
             before.setattr(archive_file, "FORMAT", "broadsheet-archive-0")
             archive.archive_of(edition)
     else:
-        archive.path().write_bytes(left)  # type: ignore[arg-type]
+        archive.path().write_bytes(left)
     makings.clear()
     new_process()
     assert "graph" in archive.archive_of(edition).vocabulary

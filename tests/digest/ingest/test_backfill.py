@@ -69,7 +69,7 @@ class Api:
 
 
 def papers(count: int, **kwargs: object) -> list[Submitted]:
-    return [Submitted(number, **kwargs) for number in range(1, count + 1)]  # type: ignore[arg-type]
+    return [Submitted(number, **kwargs) for number in range(1, count + 1)]
 
 
 def ids(feed: parsers.Feed) -> list[str]:

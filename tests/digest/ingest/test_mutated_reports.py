@@ -58,7 +58,7 @@ def mutations(draw: st.DrawFn) -> list[tuple[str, int, int, int]]:
 
 
 def mutated(body: bytes, acts: list[tuple[str, int, int, int]]) -> Element:
-    root = ElementTree.fromstring(body)  # noqa: S314 (a file of ours)
+    root = ElementTree.fromstring(body)
     for act, *numbers in acts:
         items = items_of(root)
         source, target = (items[number % len(items)] for number in numbers[:2])

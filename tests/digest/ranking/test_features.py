@@ -83,7 +83,7 @@ def test_a_tiny_or_wordless_archive_gives_zeros_and_no_error(texts: list[str]) -
 
 
 def test_an_archive_can_be_pickled() -> None:
-    archive = pickle.loads(pickle.dumps(Archive.of(TEXTS)))  # noqa: S301
+    archive = pickle.loads(pickle.dumps(Archive.of(TEXTS)))
     assert len(archive.texts) == len(TEXTS)
 
 

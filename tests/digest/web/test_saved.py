@@ -154,7 +154,7 @@ def test_the_feed_is_valid_and_titles_are_as_they_are(ada: Subscriber) -> None:
         "noindex",
         "no-referrer",
     )
-    root = ElementTree.fromstring(answer.content)  # noqa: S314 (our own)
+    root = ElementTree.fromstring(answer.content)
     entries = root.findall(f"{ATOM}entry")
     assert len(entries) == 3
     assert all(one.findtext(f"{ATOM}{name}") for one in [*entries, root] for name in ("id", "title", "updated"))

@@ -26,7 +26,7 @@ def get(path: str, status: int = 200) -> str:
 
 
 def addresses(path: str) -> list[str]:
-    root = ElementTree.fromstring(get(path))  # noqa: S314 (our own)
+    root = ElementTree.fromstring(get(path))
     return [one.text or "" for one in root.iter(f"{{{sitemap.SCHEMA}}}loc")]
 
 

@@ -150,7 +150,7 @@ def filled_in(draw: st.DrawFn, **decent: str) -> Fields:
 def _say_how_many() -> Iterator[None]:
     yield
     said = ", ".join(f"{count} {what}" for what, count in sorted(TRIED.items()))
-    print(f"\n{sum(TRIED.values())} hostile inputs were tried: {said}.")  # noqa: T201
+    print(f"\n{sum(TRIED.values())} hostile inputs were tried: {said}.")
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def every_table() -> dict[str, list[Any]]:
     with connection.cursor() as cursor:
         rows = {}
         for name in names:
-            cursor.execute(f'SELECT * FROM "{name}"')  # noqa: S608 (the database's own names)
+            cursor.execute(f'SELECT * FROM "{name}"')
             rows[name] = sorted(map(repr, cursor.fetchall()))
     return rows
 

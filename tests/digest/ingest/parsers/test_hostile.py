@@ -133,7 +133,7 @@ def test_a_gz_inside_a_gz_is_refused_and_one_in_two_parts_is_read() -> None:
 
 
 def test_a_cut_gz_gives_the_entries_that_are_whole() -> None:
-    rng = random.Random(1)  # noqa: S311  text that does not compress to nothing
+    rng = random.Random(1)
     items = [item(n, title=f"Bees {rng.random()}") for n in range(200)]
     read = parsers.read(gzip.compress(feed(*items).encode())[:-400])
     assert 100 < len(read.entries) < 200

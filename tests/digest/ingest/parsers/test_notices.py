@@ -28,7 +28,7 @@ def item(title: str, *, abstract: str = "", related: tuple[str, ...] = ()) -> En
 
 def about(title: str, **values: object) -> Notice | None:
     assert why_no_work(title, str(values.get("abstract", ""))) == NOTICE
-    return notice_in(item(title, **values))  # type: ignore[arg-type]
+    return notice_in(item(title, **values))
 
 
 @pytest.mark.parametrize(

@@ -236,8 +236,8 @@ def test_an_address_that_cannot_be_written_is_told_of_its_own_mail(server: Scrip
             mailer.encode(one, EMAIL, purpose=Purpose.DIGEST, message_id=f"<d.{one.pk}@x>", dated_at=NOON)
             for one in people
         )
-        second.to = ["ben\r\nRSET@example.org"]  # type: ignore[union-attr]
-        results = mailer.send_batch([first, second])  # type: ignore[list-item]
+        second.to = ["ben\r\nRSET@example.org"]
+        results = mailer.send_batch([first, second])
     assert results[0].status == S.ACCEPTED
     assert results[1].status != S.ACCEPTED
     assert server.taken == ["ada"]
