@@ -48,10 +48,12 @@ def _journals_of_this_process(settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_papers_kept_from_another_test() -> None:
-    """Previews keep the week's papers in the process, and deliveries the mails' cards, which are another test's."""
+    """Previews keep the week's papers in the process, deliveries the mails' cards, and search the counts of terms."""
     if visitor := sys.modules.get("digest.preview.visitor"):
         visitor.forget()
     if emails := sys.modules.get("digest.compose.emails"):
         emails.AT_HAND.forget()
+    if vocabulary := sys.modules.get("digest.search.vocabulary"):
+        vocabulary.forget_counts()
     if retag := sys.modules.get("digest.ingest.retag"):
         retag.forget()

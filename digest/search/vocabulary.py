@@ -16,6 +16,7 @@ SHORTEST, LONG = 4, 8  # letters of a word that is corrected, and of one in whic
 SCANNED = 3  # letters that a word shares with those among which two wrong letters are looked for
 MOST_SCANNED = 20_000
 MISTAKEN = 100  # a rare word is taken for a mistake if another is this many times as common
+KEPT_UNTIL, MOST_KEPT = 0.02, 100_000  # share of new papers until which counts are kept, and how many are
 
 _DOUBLED = re.compile(r"(.)\1+")
 
@@ -39,6 +40,32 @@ def papers_having(terms: Iterable[str]) -> dict[str, int]:
             wanted,
         )
         return dict(cursor.fetchall())
+
+
+# papers when they were counted, and term -> papers that have it; of this process
+_kept: tuple[int, dict[str, int]] = (0, {})
+
+
+def kept_counts(terms: Iterable[str], papers: int) -> dict[str, int]:
+    """Return about how many papers have each of the terms, as this process knows it. One query, none if it knows all.
+
+    What it knows is dropped when there are a fiftieth more papers.
+    """
+    global _kept
+    counted_at, known = _kept
+    if not counted_at <= papers <= counted_at * (1 + KEPT_UNTIL) or len(known) > MOST_KEPT:
+        known = {}
+        _kept = (papers, known)
+    wanted = set(terms)
+    if new := wanted - known.keys():
+        known.update(dict.fromkeys(new, 0) | papers_having(new))
+    return {term: known[term] for term in wanted}
+
+
+def forget_counts() -> None:
+    """Ask for all counts again, of another database."""
+    global _kept
+    _kept = (0, {})
 
 
 def having(clauses: Sequence[Clause], known: dict[str, int]) -> dict[Clause, int]:

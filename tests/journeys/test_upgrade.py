@@ -75,7 +75,7 @@ def earlier(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[In
 
         def of_postgresql(query: str) -> list[tuple[Any, ...]]:
             with psycopg.connect(url) as connection:
-                return connection.execute(query).fetchall()  # type: ignore[arg-type]
+                return connection.execute(query).fetchall()
 
         yield Installation.at(tmp_path, **SAID["settings"], DATABASE_URL=url), of_postgresql
 

@@ -10,9 +10,9 @@ import pytest
 
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
-from digest.models import CuratorPick, Paper, TitleVector, VectorModel
+from digest.models import CuratorPick, Paper, SearchWord, TitleVector, VectorModel
 from digest.ranking.meaning import Space
-from digest.search import meaning, similar
+from digest.search import meaning, similar, vocabulary
 from digest.search.likeness import Text, likeness
 from digest.search.meaning import TitleMeanings, octets_of
 from tests.support.factories import NOON, entry, feed
@@ -63,6 +63,35 @@ def test_a_paper_that_may_not_be_shown_is_similar_to_none(papers: dict[str, int]
 def test_it_takes_a_fixed_number_of_queries(papers: dict[str, int], django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(6):
         similar(papers["Tides of the northern seas"], now=LATER)
+
+
+def test_counts_of_terms_are_kept_until_there_are_a_fiftieth_more_papers(
+    papers: dict[str, int], django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(1):
+        assert vocabulary.kept_counts(["tide", "zebra"], 100) == {"tide": 2, "zebra": 0}
+    with django_assert_num_queries(1):
+        assert vocabulary.kept_counts(["tide", "robot"], 102) == {"tide": 2, "robot": 2}
+    SearchWord.objects.filter(term="tide").update(papers=7)
+    with django_assert_num_queries(0):
+        assert vocabulary.kept_counts(["tide"], 102) == {"tide": 2}
+    for other in (103, 50):  # papers may also be deleted
+        with django_assert_num_queries(1):
+            assert vocabulary.kept_counts(["tide"], other)["tide"] >= 7
+
+
+def test_a_paper_whose_terms_are_known_takes_fewer_queries(
+    papers: dict[str, int], django_assert_num_queries: Any
+) -> None:
+    similar(papers["Tides of the northern seas"], now=LATER)
+    with django_assert_num_queries(4):
+        similar(papers["Tides of the northern seas"], now=LATER)
+
+
+def test_a_shared_pair_of_neighbours_counts_beside_its_terms() -> None:
+    text = Text.of("tide north sea")
+    beside, apart = likeness(text, [Text.of("north sea salt"), Text.of("sea salt north")], {}, 100)
+    assert beside > apart > 0
 
 
 def test_likeness_is_a_cosine() -> None:
@@ -141,8 +170,8 @@ def test_vectors_take_two_queries_more_once_they_are_known(
     papers: dict[str, int], settings: Any, django_assert_num_queries: Any
 ) -> None:
     serve_vectors(settings, papers, Salt=[1, 0, 0], Tides=[1, 0, 0])
-    similar(papers["Salt"], now=LATER)
-    with django_assert_num_queries(8):
+    similar(papers["Tides of the northern seas"], now=LATER)
+    with django_assert_num_queries(6):
         similar(papers["Tides of the northern seas"], now=LATER)
 
 
