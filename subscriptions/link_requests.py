@@ -2,7 +2,8 @@
 
 The page stores the same row for every address, so that neither its text nor its response time reveals who is
 subscribed; only the task looks the address up. A row is claimed before its mail is sent and deleted afterwards, so that
-nobody gets two mails when a worker dies in between.
+nobody gets two mails when a worker dies in between. One that was claimed, and of which nothing was written down, is
+answered later: its worker died at once, or the disk was full.
 """
 
 from __future__ import annotations
@@ -42,9 +43,10 @@ USEFUL = {  # older requests are dropped
 }
 NEXT_TRY = timedelta(minutes=15)  # when a quota is used up
 LONGEST = 150.0  # seconds of one run
+CLAIM_LASTS = timedelta(minutes=10)  # longer than a run
 
 LEADS_TO = "leads_to"  # in the choices of a request to sign in
-_Kind, _Link = LinkRequest.Kind, LoginToken.Purpose
+_Kind, _Status, _Link = LinkRequest.Kind, LinkRequest.Status, LoginToken.Purpose
 
 
 def enqueue(
@@ -122,15 +124,16 @@ def has_pending(now: datetime) -> bool:
 
 def _due(now: datetime) -> QuerySet[LinkRequest]:
     ready = Q(not_before=None) | Q(not_before__lte=now)
-    return LinkRequest.objects.filter(ready, status=LinkRequest.Status.WAITING)
+    given_up = Q(status=_Status.ANSWERING, changed_at=None, not_before__lte=now - CLAIM_LASTS)
+    return LinkRequest.objects.filter((ready & Q(status=_Status.WAITING)) | given_up)
 
 
 def _claim(now: datetime) -> LinkRequest | None:
     """Claim the first waiting request for this worker by a conditional UPDATE."""
     first = Case(When(kind=_Kind.SIGN_IN, then=Value(0)), default=Value(1))
     for number in _due(now).order_by(first, "asked_at", "pk").values_list("pk", flat=True)[:20]:
-        ours = LinkRequest.objects.filter(pk=number, status=LinkRequest.Status.WAITING)
-        if ours.update(status=LinkRequest.Status.ANSWERING, attempts=F("attempts") + 1):
+        # not_before says since when it is claimed
+        if _due(now).filter(pk=number).update(status=_Status.ANSWERING, attempts=F("attempts") + 1, not_before=now):
             return LinkRequest.objects.filter(pk=number).select_related("subscriber").first()
     return None
 
@@ -147,7 +150,7 @@ def _process(request: LinkRequest, mailer: Mailer, now: datetime) -> str:
                 LinkRequest.objects.filter(pk=request.pk).update(changed_at=now)
     except (_NotYet, rate_limits.TooManyConfirmations):
         LinkRequest.objects.filter(pk=request.pk).update(
-            status=LinkRequest.Status.WAITING, not_before=now + NEXT_TRY, attempts=F("attempts") - 1
+            status=_Status.WAITING, not_before=now + NEXT_TRY, attempts=F("attempts") - 1
         )
         return "waiting for a limit"
     except Exception:  # nothing has been sent
@@ -191,7 +194,7 @@ def _try_again(request: LinkRequest, *, now: datetime, waits: bool = False) -> N
         request.delete()
         return
     again = now + AGAIN_AFTER[min(request.attempts, len(AGAIN_AFTER)) - 1]
-    LinkRequest.objects.filter(pk=request.pk).update(status=LinkRequest.Status.WAITING, not_before=again)
+    LinkRequest.objects.filter(pk=request.pk).update(status=_Status.WAITING, not_before=again)
 
 
 def _send(mail: _Mail, token: str, request: LinkRequest, mailer: Mailer, now: datetime) -> SendResult:

@@ -364,7 +364,8 @@ class LoginToken(models.Model):
 class LinkRequest(models.Model):
     """A request for a mail with a link. A task answers it, so that no page reveals who is subscribed.
 
-    The row is deleted once it is answered; one that a dead worker left ``answering`` is not tried again.
+    The row is deleted once it is answered; one that a dead worker left ``answering`` is tried again only where nothing
+    of it was written down.
     """
 
     class Kind(models.TextChoices):
