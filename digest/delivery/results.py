@@ -52,7 +52,8 @@ def settle(delivery: Delivery, result: SendResult, *, taken_at: datetime | None,
     """Set a delivery's fields by the result of a hand-over that began at ``taken_at``; does not save."""
     delivery.status_reason, delivery.detail = str(result.reason), result.detail[:300]
     delivery.answer = result.answer[:20]
-    if result.status != SendStatus.UNKNOWN or result.provider_message_id:  # else the key of its request, if any, stays
+    # the key of a request that may have taken it stays, be it of this try or of an earlier one
+    if result.provider_message_id or (result.status != SendStatus.UNKNOWN and delivery.handed_over_at == taken_at):
         delivery.provider_message_id = result.provider_message_id[:200]
     delivery.not_before = None
     if result.status == SendStatus.ACCEPTED:

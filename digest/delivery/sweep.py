@@ -14,6 +14,7 @@ from digest.delivery.results import LEASE, Outcomes, may_repeat, settle, write
 from digest.delivery.throttle import session_history
 from digest.models import Batch, Delivery, StatusReason
 from subscriptions.mail.outcomes import SendResult, SendStatus
+from subscriptions.mail.providers import BATCH_KEY
 
 logger = logging.getLogger(__name__)
 
@@ -84,10 +85,11 @@ def _recover(left: journal.LeftBehind, now: datetime, outcomes: Outcomes) -> Non
         elif not reference or reference in left.begun or left.taken_at is None:
             row.status = Delivery.Status.RETRY_WAIT if may_repeat(row, now) else Delivery.Status.UNKNOWN
             row.status_reason, row.not_before = StatusReason.WORKER_STOPPED, now
-        else:
-            row.status, row.attempts, row.provider_message_id = Delivery.Status.READY, row.attempts - 1, ""
-            if row.handed_over_at == left.taken_at:  # else an earlier try may have left
-                row.handed_over_at = None
+        elif row.handed_over_at == left.taken_at:
+            row.status, row.attempts = Delivery.Status.READY, row.attempts - 1
+            row.handed_over_at, row.provider_message_id = None, ""
+        else:  # an earlier try may have left: the key of its request stays, and the sweep keeps its mails together
+            row.status, row.attempts, row.not_before = Delivery.Status.RETRY_WAIT, row.attempts - 1, now
     write(held, gone, now=now)
     _bisect(batch, outcomes)
     found = Counter(row.status for row in held)
@@ -111,14 +113,14 @@ def _judged(left: journal.LeftBehind, held: list[Delivery], now: datetime) -> di
 
 def _bisect(batch: Batch, outcomes: Outcomes) -> None:
     """Open a lost batch again, in two halves, so that one mail that stops its worker does not strand the rest."""
-    ready = list(batch.deliveries.filter(status=Delivery.Status.READY).order_by("pk").values_list("pk", flat=True))
+    ready, middle = _in_halves(batch)
     if len(ready) == 1 and batch.attempts >= MOST_LEASES:
         batch.deliveries.filter(pk__in=ready).update(
             status=Delivery.Status.FAILED, status_reason=StatusReason.POISON, detail=""
         )
         outcomes.counts[Delivery.Status.FAILED] += 1
         ready = []
-    half = ready[(len(ready) + 1) // 2 :]
+    half = ready[middle:]
     if half:
         other = Batch.objects.create(size=len(half))
         Delivery.objects.filter(pk__in=half).update(batch=other)
@@ -129,6 +131,23 @@ def _bisect(batch: Batch, outcomes: Outcomes) -> None:
         attempts=0 if half else batch.attempts,
         size=len(ready) - len(half),
     )
+
+
+def _in_halves(batch: Batch) -> tuple[list[int], int]:
+    """Return the keys of a batch's ready rows, and how many are in the first half.
+
+    The mails of a request that may have left stay together, since they can leave once more only as they were; unless
+    the batch stopped its workers too often.
+    """
+    rows = batch.deliveries.filter(status=Delivery.Status.READY).order_by("provider_message_id", "pk")
+    ready = list(rows.values_list("pk", "provider_message_id"))
+    middle = (len(ready) + 1) // 2
+    if batch.attempts < MOST_LEASES:
+        while (
+            middle < len(ready) and ready[middle][1].startswith(BATCH_KEY) and ready[middle][1] == ready[middle - 1][1]
+        ):
+            middle += 1
+    return [pk for pk, _ in ready], middle
 
 
 def _expire(now: datetime, outcomes: Outcomes) -> int:

@@ -14,14 +14,13 @@ from subscriptions.mail.message import EncodedMessage
 AS_OCTETS = ("outbox", "smtp", "amazon_ses")  # take our octets; the others take texts and encode the mail themselves
 IN_TURN = ("outbox", "smtp")  # one connection; the others use several in parallel
 
-# In one request: all that a worker hands over at once, which is at most 100 mails. Not Resend yet: after a kill some
-# mails of a request were sent a second time under another key.
-TAKE_MANY: tuple[str, ...] = ("postmark",)
+# In one request: all that a worker hands over at once, which is at most 100 mails.
+TAKE_MANY = ("postmark", "resend")
 
 # How long a provider recognizes a mail by its idempotency key and does not send it a second time.
 KEY_LASTS = {"resend": timedelta(hours=24), "brevo": timedelta(minutes=15)}
 MARGIN = timedelta(minutes=2)
-BATCH_KEYS: tuple[str, ...] = ()  # know a request for many mails by one key, for as long
+BATCH_KEYS = ("resend",)  # know a request for many mails by one key, for as long
 BATCH_KEY = "batch/"  # what such a key begins with
 
 # Mailjet sets these itself and refuses a mail that has one (error send-0011).

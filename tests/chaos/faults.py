@@ -58,7 +58,7 @@ def after_lease(stage: Stage) -> str:
     """The batch is leased, and the first rows are about to be taken: those that are ready are locked."""
     stage.have_work()
     with stage.holding("SELECT id FROM digest_delivery WHERE status = 'ready' FOR UPDATE SKIP LOCKED") as lock:
-        _kill(stage, *_waiter(stage, lock, lambda actor, query: query.startswith('SELECT "digest_delivery"')))
+        _kill(stage, *_waiter(stage, lock, lambda actor, query: "SELECT delivery." in query))
         ((untouched,),) = stage.sql(
             "SELECT count(*) FROM digest_batch WHERE status = 'leased' AND id IN (SELECT batch_id FROM digest_delivery"
             " GROUP BY 1 HAVING bool_or(status = 'ready') AND NOT bool_or(status = 'handing_off'))"
@@ -102,7 +102,7 @@ def before_commit(stage: Stage) -> str:
     """The mails are taken and the worker was told so: the rows that are to say it are locked."""
 
     def recording(actor: Actor, query: str) -> bool:
-        return actor in stage.deliverers() and 'UPDATE "digest_delivery"' in query
+        return actor in stage.deliverers() and "UPDATE digest_delivery SET status = 'accepted'" in query
 
     for _ in range(5):  # what a dead worker was handing over is recorded by nobody
         stage.have_work()

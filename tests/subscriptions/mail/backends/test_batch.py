@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from digest.delivery import results, send, sweep
+from digest.delivery import send, sweep
 from digest.delivery.plan import plan
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
@@ -68,14 +68,6 @@ class Api:
 
 def _to(one: dict[str, Any]) -> str:
     return one["To"] if "To" in one else one["to"][0]
-
-
-@pytest.fixture(autouse=True)
-def resend_takes_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send many mails in one request to Resend too, which no installation does before kills are proved to be harmless."""
-    monkeypatch.setattr(mailer, "TAKE_MANY", ("postmark", "resend"))
-    monkeypatch.setattr(send, "BATCH_KEYS", ("resend",))
-    monkeypatch.setattr(results, "BATCH_KEYS", ("resend",))
 
 
 @pytest.fixture
@@ -394,6 +386,55 @@ def test_a_dead_workers_request_is_made_again_by_its_key(api: Api, monkeypatch: 
     deliver(at(seconds=10))
     assert rows() == ["accepted"] * 3
     assert len(api.requests) == 1
+
+
+@resend
+def test_a_worker_that_dies_before_it_asks_again_leaves_the_requests_key(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*args: Any, **options: Any) -> None:
+        raise Killed
+
+    taken_but_not_told(api)
+    planned(*NAMES)
+    deliver(NOON)
+    with monkeypatch.context() as patch:
+        patch.setattr(mailer.Mailer, "_send_together", killed)
+        with pytest.raises(Killed):
+            deliver(at(minutes=2))
+    deliver(at(minutes=3))
+    assert rows() == ["accepted"] * 3
+    assert sorted(api.taken) == [f"{name}@example.org" for name in NAMES]
+
+
+@resend
+def test_a_request_that_may_have_left_keeps_its_key_when_it_meets_a_limit(api: Api) -> None:
+    taken_but_not_told(api)
+    planned(*NAMES)
+    deliver(NOON)
+    kept, api.keys = api.keys, {}
+    api.coming = [(429, lambda said: error(429, "slow down"), {})]
+    deliver(at(minutes=2))
+    assert rows() == ["retry_wait"] * 3
+    api.keys = kept
+    deliver(at(minutes=10))
+    assert rows() == ["accepted"] * 3
+    assert sorted(api.taken) == [f"{name}@example.org" for name in NAMES]
+
+
+def test_a_lost_batch_is_halved_between_requests_that_may_have_left() -> None:
+    planned(*NAMES, "dora", "eve", "finn")
+    keys = list(Delivery.objects.order_by("pk").values_list("pk", flat=True))
+    Delivery.objects.filter(pk__in=keys[:4]).update(provider_message_id="batch/1")
+    Delivery.objects.filter(pk__in=keys[4:]).update(provider_message_id="batch/2")
+    batch = Delivery.objects.earliest("pk").batch
+    assert batch
+    assert sweep._in_halves(batch) == (keys, 4)
+    batch.attempts = sweep.MOST_LEASES  # one of them stops its workers
+    assert sweep._in_halves(batch) == (keys, 3)
 
 
 def _begun_and(then: Callable[..., None]) -> Any:
