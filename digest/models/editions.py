@@ -41,7 +41,7 @@ class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
     def shown(self, now: datetime) -> EditionPaperQuerySet:
         """Return the papers that public lists may show: not withdrawn, and :meth:`public`."""
         # withdrawn papers are few: a join would read every paper
-        return self.public(now).exclude(paper__in=Paper.objects.filter(withdrawn_at__isnull=False).order_by())
+        return self.public(now).exclude(paper__in=_withdrawn())
 
     def public(self, now: datetime) -> EditionPaperQuerySet:
         """Return the papers that have a public page: not under embargo, and not hidden by the latest judgement.
@@ -54,11 +54,14 @@ class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
 
     def not_shown(self, now: datetime) -> set[int]:
         """Return the rows of these that are not :meth:`shown`: few. One query, or two if there may be any."""
-        hidden, held_back = self._kept_back(now)
         # all withdrawn papers are fewer than the rows of some days
-        withdrawn = Paper.objects.filter(withdrawn_at__isnull=False).order_by().values("pk")
-        papers = [row["paper"] for row in hidden.union(held_back, withdrawn)]
+        first, *others = self.papers_not_shown(now)
+        papers = [row["paper"] for row in first.union(*others)]
         return set(self.filter(paper__in=papers).values_list("pk", flat=True)) if papers else set()
+
+    def papers_not_shown(self, now: datetime) -> tuple[models.QuerySet[Any, Any], ...]:
+        """Return the papers that :meth:`shown` leaves out: hidden, under embargo, and withdrawn ones."""
+        return (*self._kept_back(now), _withdrawn())
 
     @staticmethod
     def _kept_back(now: datetime) -> tuple[models.QuerySet[Any, Any], models.QuerySet[Any, Any]]:
@@ -68,6 +71,10 @@ class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
         hidden = judged.filter(~models.Exists(later), verdict=CuratorPick.Verdict.HIDE)
         held_back = CuratorPick.objects.filter(embargo_until__gt=now)
         return hidden.order_by().values("paper"), held_back.order_by().values("paper")
+
+
+def _withdrawn() -> models.QuerySet[Any, Any]:
+    return Paper.objects.filter(withdrawn_at__isnull=False).order_by().values("pk")
 
 
 class EditionPaper(models.Model):

@@ -219,7 +219,10 @@ def among(filters: Filters, now: datetime, *, everything: bool) -> QuerySet[Sear
     """Return the rows that all filters but the category let pass, in public unless ``everything`` is wanted."""
     rows = SearchText.objects.all()
     if not everything:
-        rows = rows.filter(Exists(EditionPaper.objects.filter(paper=OuterRef("pk")).shown(now)))
+        # conditions on the paper itself: in the subquery they would let PostgreSQL read all candidates of all days
+        rows = rows.filter(Exists(EditionPaper.objects.filter(paper=OuterRef("pk"))))
+        for papers in EditionPaper.objects.papers_not_shown(now):
+            rows = rows.exclude(pk__in=papers)
     if filters.since:
         rows = rows.filter(paper__first_seen_at__gte=_midnight(filters.since))
     if filters.until and filters.until < date.max:
