@@ -13,7 +13,7 @@ from digest.models.reading_lists import ListEntry, ListSource
 from digest.models.search_index import SearchText, SearchWord
 from digest.models.sources import Source
 from digest.models.summaries import PaperSummary, SummaryDay
-from digest.models.vectors import ReaderProfile, StatedVector, TitleVector, VectorModel
+from digest.models.vectors import ReaderProfile, StatedVector, TextsVector, TitleVector, VectorModel
 
 __all__ = [
     "Announcement",
@@ -45,6 +45,7 @@ __all__ = [
     "StatedVector",
     "StatusReason",
     "SummaryDay",
+    "TextsVector",
     "TitleVector",
     "VectorModel",
     "Verdict",

@@ -59,6 +59,19 @@ class StatedVector(models.Model):
         return f"stated vector of {self.subscriber_id}"
 
 
+class TextsVector(models.Model):
+    """The sum of the title vectors of the own texts of a reader's list, which no stored paper stands for; float32."""
+
+    subscriber = models.OneToOneField(Subscriber, models.CASCADE, primary_key=True, related_name="texts_vector")
+    model = models.ForeignKey(VectorModel, models.CASCADE, related_name="+")
+    titles_hash = models.CharField(max_length=64, help_text="of the titles that it was made of")
+    total = models.BinaryField()
+    count = models.PositiveIntegerField(help_text="titles that the model gave a vector")
+
+    def __str__(self) -> str:
+        return f"vector of the texts of {self.subscriber_id}"
+
+
 class ReaderProfile(models.Model):
     """What a reader's likes say, as ``digest.ranking.profiles`` compares it; ``digest.reader_data.profiles`` writes it.
 
@@ -76,6 +89,7 @@ class ReaderProfile(models.Model):
     vector_model = models.ForeignKey(
         VectorModel, models.SET_NULL, null=True, blank=True, related_name="+", help_text="null: to be made again"
     )
+    texts_hash = models.CharField(max_length=64, blank=True, help_text="of the titles of own texts; empty for none")
     categories = models.JSONField(default=dict, help_text="share of the liked papers by category")
 
     # Not what is liked: the admin's log would keep it after erasure.

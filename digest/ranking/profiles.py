@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Codes = NDArray[np.uint32]
 
-VERSION = 1  # of the codes and weights that are stored
+VERSION = 2  # of what is stored
 MOST_GRAMS = 1500  # of a profile; all of some 10 abstracts
 WORDS_FIRST = 1.5  # a word is kept rather than a pair
 DISLIKES = 0.25  # the weight of the mean of the disliked texts

@@ -17,6 +17,7 @@ from digest.models import (
     SavedFeed,
     SavedPaper,
     StatedVector,
+    TextsVector,
     Verdict,
 )
 from subscriptions import consent
@@ -34,6 +35,7 @@ def erase(reader: Subscriber, **circumstances: Any) -> bool:
         Verdict.objects.filter(subscriber=reader).delete()
         ReaderProfile.objects.filter(subscriber=reader).delete()
         StatedVector.objects.filter(subscriber=reader).delete()
+        TextsVector.objects.filter(subscriber=reader).delete()
         ListSource.objects.filter(subscriber=reader).delete()  # with their entries
         SavedPaper.objects.filter(subscriber=reader).delete()
         SavedFeed.objects.filter(subscriber=reader).delete()

@@ -15,11 +15,11 @@ from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
-from digest.models import ListEntry, ReaderProfile, VectorModel, Verdict
+from digest.models import ListEntry, ReaderProfile, TextsVector, VectorModel, Verdict
 from digest.models.key_lists import among
 from digest.ranking.personal import likes_are_off
 from digest.ranking.profiles import DISLIKES, VERSION, Floats, Profile, Profiles
-from digest.vectors import serving, vectors_of
+from digest.vectors import hash_of, serving, vectors_of
 from subscriptions.models import Subscriber
 
 VERDICTS, ENTRIES = 50, 500  # the latest verdicts and the newest list entries of a reader that count
@@ -58,9 +58,27 @@ def make(readers: Sequence[int]) -> None:
             model = serving()
             papers = {paper for texts in (*liked.values(), *disliked.values()) for paper, *_ in texts if paper}
             vectors = vectors_of(papers, model) if model else {}
-            made = [_row(key, stamp, liked[key], disliked[key], model, vectors) for key, stamp in stamps.items()]
+            texts = {key: hash_of("\n".join(own)) for key in stamps if (own := own_titles(liked[key]))}
+            known = TextsVector.objects.filter(subscriber__in=some, model=model).in_bulk() if model else {}
+            of_texts = {key: row for key, row in known.items() if row.titles_hash == texts.get(key)}
+            TextsVector.objects.filter(pk__in=known.keys() - of_texts.keys()).delete()
+            made = [
+                _row(key, stamp, liked[key], disliked[key], model, vectors, of_texts.get(key), texts.get(key, ""))
+                for key, stamp in stamps.items()
+            ]
             ReaderProfile.objects.filter(subscriber__in=some).delete()
             ReaderProfile.objects.bulk_create(made)
+
+
+def own_titles(liked: Sequence[Text]) -> list[str]:
+    """Return the titles of the liked works that are no stored papers."""
+    return [title for paper, title, *_ in liked if paper is None]
+
+
+def titles_of(readers: Sequence[int]) -> dict[int, list[str]]:
+    """Return the own titles of each of these readers that count, as :func:`make` reads them. Two queries."""
+    liked, _disliked = _texts(readers)
+    return {key: own_titles(liked[key]) for key in readers}
 
 
 def _rows(readers: Collection[int]) -> dict[int, ReaderProfile]:
@@ -114,10 +132,12 @@ def _row(
     disliked: Sequence[Text],
     model: VectorModel | None,
     vectors: Mapping[int, Floats],
+    of_texts: TextsVector | None,
+    texts_hash: str,
 ) -> ReaderProfile:
     profile = Profile.of(*([f"{title}. {abstract}" for _, title, abstract, _ in some] for some in (liked, disliked)))
     categories = Counter(category for *_, its in liked for category in set(its))
-    vector, vector_weight = _direction(liked, disliked, vectors)
+    vector, vector_weight = _direction(liked, disliked, vectors, of_texts)
     return ReaderProfile(
         subscriber_id=reader,
         stamp=stamp[:200],
@@ -128,17 +148,24 @@ def _row(
         vector=vector,
         vector_weight=vector_weight,
         vector_model=model,
+        texts_hash=texts_hash,
         categories={category: count / len(liked) for category, count in categories.items()},
     )
 
 
-def _direction(liked: Sequence[Text], disliked: Sequence[Text], vectors: Mapping[int, Floats]) -> tuple[bytes, float]:
+def _direction(
+    liked: Sequence[Text], disliked: Sequence[Text], vectors: Mapping[int, Floats], of_texts: TextsVector | None
+) -> tuple[bytes, float]:
     """Return the mean vector of the liked titles, less a quarter of that of the disliked ones, and its weight."""
     total, weight = None, 0.0
     for some, share in ((liked, 1.0), (disliked, -DISLIKES)):
         known = [vectors[paper] for paper, *_ in some if paper is not None and paper in vectors]
+        count = len(known)
+        if of_texts and some is liked and of_texts.count:
+            known.append(np.frombuffer(of_texts.total, "<f4"))
+            count += of_texts.count
         if known:
-            mean = share * np.mean(known, axis=0)
+            mean = np.sum(known, axis=0) * np.float32(share / count)
             total, weight = mean if total is None else total + mean, weight + share
     return (b"" if total is None else total.astype("<f4").tobytes()), weight
 

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from digest.models import ListEntry, Paper, ReaderProfile, StatedVector, TitleVector, VectorModel, Verdict
+from digest.models import ListEntry, Paper, ReaderProfile, StatedVector, TextsVector, TitleVector, VectorModel, Verdict
 from digest.ranking.meaning import Floats, Space
 from digest.reader_data import profiles
 from digest.semantic.endpoint import Endpoint
@@ -86,6 +86,7 @@ def _write(asked: Embedder, now: datetime) -> None:
     _serve(model, now)
     _store_stated(model, asked, now)
     if model.serving:
+        _store_texts(model, asked, now, until=began + RUN)
         profiles.make(list(ReaderProfile.objects.exclude(vector_model=model).values_list("pk", flat=True)[:500]))
 
 
@@ -154,6 +155,39 @@ def _serve(model: VectorModel, now: datetime) -> None:
     with transaction.atomic():
         VectorModel.objects.exclude(pk=model.pk).delete()
         model.save(update_fields=["space", "space_made_at", "serving"])
+
+
+def _store_texts(model: VectorModel, asked: Embedder, now: datetime, *, until: float) -> None:
+    """Make the vectors of own texts that are new or changed, a reader after the other, at most 500 titles each."""
+    is_there = TextsVector.objects.filter(
+        subscriber=OuterRef("subscriber"), model=model, titles_hash=OuterRef("texts_hash")
+    )
+    lacking_it = ReaderProfile.objects.exclude(texts_hash="").filter(~Exists(is_there)).order_by("pk")
+    for reader in lacking_it.values_list("pk", flat=True)[:BATCH]:
+        if time.monotonic() > until:
+            return
+        titles = profiles.titles_of([reader])[reader]
+        rows = [
+            decode(stored, model)
+            for start in range(0, len(titles), BATCH)
+            for stored in _embedded(asked, titles[start : start + BATCH], model, now)
+        ]
+        found = [row for row in rows if row is not None]
+        total = np.sum(found, axis=0) if found else np.zeros(model.dimension)
+        with transaction.atomic():
+            # the reader may have been erased meanwhile
+            if not Subscriber.objects.on_the_list().filter(pk=reader).exists():
+                continue
+            TextsVector.objects.update_or_create(
+                subscriber_id=reader,
+                defaults={
+                    "model": model,
+                    "titles_hash": hash_of("\n".join(titles)),
+                    "total": total.astype("<f4").tobytes(),
+                    "count": len(found),
+                },
+            )
+        profiles.make([reader])
 
 
 def _store_stated(model: VectorModel, asked: Embedder, now: datetime) -> None:

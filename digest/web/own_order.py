@@ -29,18 +29,18 @@ from subscriptions.web.decorators import see_other
 from subscriptions.web.sessions import reader_page
 from subscriptions.web.sign_up import TOO_MANY
 
-# Part -> the kinds of reasons that it makes, by which the page knows whether it counted, and a sentence about it
+# Part -> the kinds of reasons that it makes, by the first of which it is called, and a sentence about it
 KINDS = {
-    "topic": ({"topic"}, gettext_lazy("Each topic of yours that a paper has.")),
-    "words": ({"words", "keyword"}, gettext_lazy("Your words in the paper, and papers like those that have them.")),
-    "about": ({"about", "meaning"}, gettext_lazy("Titles that mean the same in other words.")),
-    "category": ({"category"}, gettext_lazy("Each category of yours that a paper has.")),
-    "author": ({"author"}, gettext_lazy("Papers by authors you follow, which come first.")),
-    "like_this": ({"like", "taste"}, gettext_lazy("Words that it shares with papers you asked for more of or listed.")),
-    "titles": ({"like_title", "titles"}, gettext_lazy("Titles that mean the same as those of these papers.")),
-    "shared": ({"shared"}, gettext_lazy("Categories that these papers have.")),
+    "topic": (("topic",), gettext_lazy("Each topic of yours that a paper has.")),
+    "words": (("words", "keyword"), gettext_lazy("Your words in the paper, and papers like those that have them.")),
+    "about": (("about", "meaning"), gettext_lazy("Titles that mean the same in other words.")),
+    "category": (("category",), gettext_lazy("Each category of yours that a paper has.")),
+    "author": (("author",), gettext_lazy("Papers by authors you follow, which come first.")),
+    "like_this": (("like", "taste"), gettext_lazy("Words that it shares with papers you asked for more of or listed.")),
+    "titles": (("like_title", "titles"), gettext_lazy("Titles that mean the same as those of these papers.")),
+    "shared": (("shared",), gettext_lazy("Categories that these papers have.")),
 }
-NAMES = {part: TERMS[min(kinds & TERMS.keys())] for part, (kinds, _about) in KINDS.items()}
+NAMES = {part: TERMS[kinds[0]] for part, (kinds, _about) in KINDS.items()}
 FULL = 100
 WEIGHTS = [
     (str(FULL), gettext_lazy("counts in full")),
@@ -132,5 +132,5 @@ def _parts(form: PartsForm, papers: list[ExplainedPaper]) -> Iterable[Part]:
     """Return the parts that counted in this digest, and those that are turned down."""
     kinds = {kind for one in papers for kind in one.kinds}
     for part, (its, about) in KINDS.items():
-        if its & kinds or form[part].value() not in (None, str(FULL)):
+        if not kinds.isdisjoint(its) or form[part].value() not in (None, str(FULL)):
             yield Part(name=part, label=NAMES[part], about=about, field=form[part])

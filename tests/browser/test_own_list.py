@@ -76,6 +76,47 @@ def test_a_list_is_seen_before_it_is_kept(visitor: Visitor, site: Site, tmp_path
     visitor.look("own-list-problem")
 
 
+SENT = """
+from datetime import timedelta
+from django.utils import timezone
+from digest.delivery import plan
+from digest.models import Delivery, Paper, Verdict
+from subscriptions import consent
+from subscriptions.models import LoginToken
+from subscriptions.preferences import Choices, Wish
+from subscriptions.tokens import new_login_token
+from digest.editions.open_edition import current_time
+now = current_time(timezone.now())
+wishes = (Wish("category", "cs.LG"), Wish("topic", "robotics"), Wish("keyword", "robot"))
+reader = consent.add_by_operator({address!r}, Choices(wishes=wishes), now=now)
+Verdict.objects.create(subscriber=reader, paper=Paper.objects.order_by("pk")[0], value="more", given_at=now)
+plan.plan(now, [reader.pk], issue_date=now.date())
+Delivery.objects.filter(subscriber=reader).update(status="accepted", accepted_at=now)
+print(new_login_token(LoginToken.Purpose.SIGN_IN, reader, now=timezone.now()))
+"""
+
+
+def test_the_order_of_a_digest_is_shown_number_by_number_and_turned_down(visitor: Visitor, site: Site) -> None:
+    visitor.open("/s/" + site.run(SENT.format(address="order@example.org")).split()[-1])
+    with visitor.page.expect_navigation():
+        visitor.press("Open my preferences")
+    page = visitor.page
+    visitor.open("/")
+    expect(page.locator("mark").first).to_be_visible()
+    visitor.look("own-day-marked")
+    visitor.open("/preferences/order")
+    visitor.look("own-order")
+    page.locator("select").first.select_option("0")
+    with page.expect_navigation():
+        visitor.press("Preview")
+    expect(page.locator("select").first).to_have_value("0")
+    visitor.look("own-order-preview")
+    with page.expect_navigation():
+        visitor.press("Save")
+    expect(page.get_by_role("status")).to_contain_text("Your next digest follows it")
+    expect(page.locator("select").first).to_have_value("0")
+
+
 def test_a_paper_is_saved_by_one_click_and_listed(visitor: Visitor, site: Site) -> None:
     sign_in(visitor, site, "later@example.org")
     page = visitor.page

@@ -17,12 +17,25 @@ from digest.diagnostics.semantic import examine_vectors
 from digest.editions.candidate_pool import CandidatePool
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
-from digest.models import Delivery, Paper, ReaderProfile, StatedVector, TitleVector, VectorModel, Verdict
+from digest.models import (
+    Delivery,
+    ListEntry,
+    ListSource,
+    Paper,
+    ReaderProfile,
+    StatedVector,
+    TextsVector,
+    TitleVector,
+    VectorModel,
+    Verdict,
+)
+from digest.ranking.profiles import Profiles
 from digest.reader_data import profiles, verdicts
 from digest.reader_data.erase import erase
 from digest.semantic import endpoint, write
 from digest.semantic.write import write_vectors
 from digest.vectors import day_vectors, serving, stated_vectors, vectors_of
+from subscriptions.models import Subscriber
 from tests.support.factories import NOON, entry, feed, reader, source
 from tests.support.http_server import Answer, Handler, Server, serve
 
@@ -39,7 +52,7 @@ def answer_with(handler: Handler, vector: Callable[[str], list[float]]) -> None:
 
 
 def vectors(handler: Handler, size: int = 4) -> None:
-    answer_with(handler, lambda text: [1.0 + len(text) % (place + 3) + place for place in range(size)])
+    answer_with(handler, lambda text: vector_of(text, size).tolist())
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +107,50 @@ def test_profiles_and_typed_words_get_vectors_too_and_erasure_takes_them(setting
     assert not StatedVector.objects.exists()
     erase(ada, now=NOON)
     assert not ReaderProfile.objects.exists()
+
+
+def listed(row: Subscriber, *titles: str) -> ListSource:
+    part = ListSource.objects.create(subscriber=row, kind="file", state="kept", given_at=NOON)
+    for title in titles:
+        ListEntry.objects.create(subscriber=row, source=part, name=title, title=title, added_at=NOON)
+    return part
+
+
+def profile_of(row: Subscriber) -> Profiles:
+    found = profiles.load([row])
+    assert found is not None
+    return found
+
+
+def test_own_texts_that_are_no_stored_papers_count_by_the_meaning_of_their_titles(settings: Any) -> None:
+    a_day(1, 2, 3)
+    ada = reader("ada")
+    part = listed(ada, "Lichens of old walls", "Moss", "")
+    assert not profile_of(ada).vector_weight[0]
+    run(settings)
+    assert profile_of(ada).vector_weight[0] == 1
+    both = [one / np.linalg.norm(one) for one in (vector_of("Lichens of old walls"), vector_of("Moss"), vector_of(" "))]
+    assert profile_of(ada).vectors[0] == pytest.approx(np.mean(both, axis=0), abs=1e-3)
+    assert len(run(settings).log) == 0  # each list is asked for once
+    # a liked paper counts as much as a text, and is not asked for again
+    verdicts.give(ada, Paper.objects.first(), Verdict.Value.MORE, now=NOON)
+    model = serving()
+    assert model is not None
+    paper = next(iter(vectors_of([Paper.objects.first().pk], model).values()))
+    assert profile_of(ada).vectors[0] == pytest.approx(np.mean([*both, paper], axis=0), abs=1e-3)
+    assert len(run(settings).log) == 0
+    # what is taken back is gone at the next use
+    part.entries.filter(title="Moss").delete()
+    assert profile_of(ada).vectors[0] == pytest.approx(paper, abs=1e-3)
+    assert not TextsVector.objects.exists()
+    run(settings)
+    assert profile_of(ada).vectors[0] == pytest.approx(np.mean([both[0], both[2], paper], axis=0), abs=1e-3)
+    erase(ada, now=NOON)
+    assert not TextsVector.objects.exists()
+
+
+def vector_of(text: str, size: int = 4) -> np.ndarray:
+    return np.array([1.0 + len(text) % (place + 3) + place for place in range(size)])
 
 
 def test_another_model_fills_up_while_the_old_one_serves(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
