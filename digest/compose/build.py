@@ -59,9 +59,11 @@ class Sender:
 
 
 class Item(NamedTuple):
-    """One paper of a digest: its number in the mail (from 1), card, reason (or ""), and a curator's note if picked."""
+    """One paper of a digest: its card, the reason (or ""), and a curator's note if picked. Its place is its number.
 
-    number: int
+    Many mails of a day share it: the same paper for the same reason.
+    """
+
     card: Card
     why: str
     note: str
@@ -157,33 +159,20 @@ def compose(
     """
     if not cards:
         raise ValueError("a digest needs at least one paper")
-    noted = [(note_among(reasons), card, reasons) for card, reasons in cards]
-    picked = sum([note is not None for note, _, _ in noted])
-    if 0 < picked < len(noted):
-        noted.sort(key=lambda one: one[0] is None)
     source, published, place = _same_for_all([card for card, _ in cards])
-    papers = tuple(
-        [
-            Item(
-                number,
-                card,
-                reason_in_words(reasons, card.counts_beside_links(place)),
-                shorten(note, NOTE_LENGTH) if note else "",
-                note is not None,
-            )
-            for number, (note, card, reasons) in enumerate(noted, 1)
-        ]
-    )
-    titles = [item.card.title for item in papers]
+    given = [_item(card, reasons, place) for card, reasons in cards]
+    picks = tuple([item for item in given if item.is_pick])
+    papers = (*picks, *[item for item in given if not item.is_pick]) if picks else tuple(given)
+    picked, titles = len(picks), [item.card.title for item in papers]
     is_voted = any(item.card.facts for item in papers)
     return Digest(
         subject=subject or subject_line(issue_date, titles),
         preheader=_preheader(titles[1:]) if titles[1:] else shorten(papers[0].why or TERMS["pick"], PREHEADER_LENGTH),
-        date_line=f"{issue_date:%A}, {_day(issue_date)}",
+        date_line=_date_line(issue_date),
         overview=_overview(
             arrived, matched, len(papers) - picked, picked, asked=bool(reader.asked_for), voted=is_voted
         ),
-        picks=papers[:picked],
+        picks=picks,
         items=papers[picked:],
         items_heading=YOURS if reader.asked_for else TRENDING if is_voted else IN_OWN_ORDER,
         completeness=completeness,
@@ -219,7 +208,7 @@ def compose_nothing(
     return Nothing(
         subject=subject_line(issue_date, ()),
         preheader=shorten(why, PREHEADER_LENGTH),
-        date_line=f"{issue_date:%A}, {_day(issue_date)}",
+        date_line=_date_line(issue_date),
         why=one_line(why),
         completeness=completeness,
         why_you=_why_you(reader),
@@ -246,6 +235,19 @@ def subject_line(day: date, titles: Sequence[str]) -> str:
     return before + shorten(titles[0], SUBJECT_LENGTH - len(before))
 
 
+# the same paper for the same reason is in many mails
+@lru_cache(maxsize=20_000)
+def _item(card: Card, reasons: str, place: str) -> Item:
+    """Return a paper with its reasons in words; ``place`` is where votes come from that need not be named."""
+    note = note_among(reasons)
+    return Item(
+        card,
+        reason_in_words(reasons, card.counts_beside_links(place)),
+        shorten(note, NOTE_LENGTH) if note else "",
+        note is not None,
+    )
+
+
 ALSO = _("Also")
 
 
@@ -264,13 +266,19 @@ def _day(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
+@lru_cache(maxsize=1000)
+def _date_line(day: date) -> str:
+    return f"{day:%A}, {_day(day)}"
+
+
 def _same_for_all(cards: Sequence[Card]) -> tuple[str, str, str]:
     """Return the source, the ISO date and the place of the votes that all of these papers have; empty where they
     differ.
     """
-    sources, days = {card.source for card in cards}, {card.published for card in cards}
-    firsts = [card.facts[0] for card in cards if card.facts]  # votes come before all other facts
-    places = {where for _, what, where in firsts if what == "upvote"}
+    # votes come before all other facts
+    said = {(card.source, card.published, card.facts[:1]) for card in cards}
+    places = {fact.where for _, _, facts in said for fact in facts if fact.what == "upvote"}
+    sources, days = {source for source, _, _ in said}, {day for _, day, _ in said}
     source, day, place = (found.pop() if len(found) == 1 else "" for found in (sources, days, places))
     return source or "", day or "", place or ""
 
@@ -337,21 +345,19 @@ def _opening(reader: Reader, occasion: str, since: date | None) -> str:
     return ""
 
 
-# wishes are shared by readers
-@lru_cache(maxsize=5000)
-def _wish(wish: str) -> str:
-    return shorten(wish, NAME_LENGTH)
-
-
 def _why_you(reader: Reader, *, voted: bool = True) -> str:
     day = reader.confirmed_on
     since = SINCE_DAY % {"day": _day(day)} if day else SINCE
-    if reader.asked_for:
-        asked_for = join_words([_wish(wish) for wish in reader.asked_for], limit=12)
-        asked = _("You asked for %(wishes)s.") % {"wishes": asked_for}
-    elif voted:
-        asked = _("You have asked for nothing in particular, so you get what is trending.")
-    else:
-        asked = _("You have asked for nothing in particular, so you get what is new.")
     sent = _("Sent to %(address)s because this address %(since)s.") % {"address": reader.address, "since": since}
-    return f"{sent} {asked}"
+    return f"{sent} {_asked_for(reader.asked_for, voted=voted)}"
+
+
+# many readers wish for the same
+@lru_cache(maxsize=5000)
+def _asked_for(wishes: tuple[str, ...], *, voted: bool) -> str:
+    if wishes:
+        asked_for = join_words([shorten(wish, NAME_LENGTH) for wish in wishes], limit=12)
+        return _("You asked for %(wishes)s.") % {"wishes": asked_for}
+    if voted:
+        return _("You have asked for nothing in particular, so you get what is trending.")
+    return _("You have asked for nothing in particular, so you get what is new.")

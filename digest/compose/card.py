@@ -88,6 +88,10 @@ class Card:
     links: tuple[Link, ...] = ()
     page: str = ""
 
+    # A card is a key of caches, and dataclasses hash all fields each time.
+    def __hash__(self) -> int:
+        return hash(self.identifier)
+
     @property
     def summary_label(self) -> str:
         """Return who wrote the summary: ``Summary: Hugging Face``, ``Machine-written summary``."""

@@ -44,7 +44,7 @@ def reasons_as_text(reasons: Iterable[Reason]) -> str:
     return "\n".join([as_line(*reason) for reason in reasons])
 
 
-# the same paper for the same reason is in many mails
+# many papers have the same reasons
 @lru_cache(maxsize=20_000)
 def reason_in_words(reasons: str, counts: str = "") -> str:
     """Return the reasons in one line: ``Topic: Robotics · Trending: 73 upvotes on Hugging Face``.

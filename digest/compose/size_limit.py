@@ -47,23 +47,24 @@ def _lighter(digest: Digest, step: int) -> Digest:
     count = len(digest.papers)
     bare, shorter, without, dropped = (min(max(step - stage * count, 0), count) for stage in range(4))
 
-    def lightened(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    def lightened(items: tuple[Item, ...], first: int) -> tuple[Item, ...]:
         return tuple(
             item._replace(
                 card=replace(
                     item.card,
-                    sentence=left_of(item, item.card.sentence),
-                    summary=left_of(item, item.card.summary),
-                    abstract="" if item.number > count - bare else item.card.abstract,
+                    sentence=left_of(number, item.card.sentence),
+                    summary=left_of(number, item.card.summary),
+                    abstract="" if number > count - bare else item.card.abstract,
                 )
             )
-            for item in items
-            if item.number <= count - dropped
+            for number, item in enumerate(items, first)
+            if number <= count - dropped
         )
 
-    def left_of(item: Item, shown: str) -> str:
-        if item.number > count - without:
+    def left_of(number: int, shown: str) -> str:
+        if number > count - without:
             return ""
-        return snippet(shown, limit=SHORT_SENTENCE) if item.number > count - shorter else shown
+        return snippet(shown, limit=SHORT_SENTENCE) if number > count - shorter else shown
 
-    return replace(digest, picks=lightened(digest.picks), items=lightened(digest.items), left_out=dropped)
+    picks, items = lightened(digest.picks, 1), lightened(digest.items, 1 + len(digest.picks))
+    return replace(digest, picks=picks, items=items, left_out=dropped)

@@ -2,16 +2,18 @@
 
 A **page** is ``templates/email/digest`` with placeholders for one reader's values; there is one for each combination of
 parts (with or without picks, with or without an opening). A **paper** is its entry in the list, with placeholders for
-its number, the reason and the links. The words equal those of the full render, ``size_limit.fit``, which also renders
-mails that are too large for the cache.
+its number, the reason and the links; an **entry** is a paper with the reason of an item, which many mails share. The
+words equal those of the full render, ``size_limit.fit``, which also renders mails that are too large for the cache.
 """
 
 from __future__ import annotations
 
 from binascii import a2b_qp
 from collections.abc import Sequence
+from functools import lru_cache
+from operator import attrgetter
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from markupsafe import escape
 
@@ -19,20 +21,32 @@ from digest.compose.build import Digest, Item, Look
 from digest.compose.card import Card
 from digest.compose.size_limit import HTML_BYTES
 from subscriptions.mail.rendering import Placeholder, compile_template, one_line
-from subscriptions.mail.template_cache import CompiledTemplate, JoinedEmail, Step, encode, encoded_after
+from subscriptions.mail.template_cache import CompiledTemplate, JoinedEmail, Step, encode
 
 # Fields of a digest that differ by reader, the reader's links, lists of papers, and fields that readers share
 OWN = ("subject", "preheader", "date_line", "overview", "about", "opening", "why_you")
-OF_MANY = ("date_line", "overview", "about", "opening")  # most are the same for several readers
+OF_MANY = ("subject", "date_line", "overview", "about", "opening")  # most are the same for several readers
 LINKS = ("unsubscribe_url", "preferences_url", "feedback_url", "web_url")
 LISTS = ("picks", "items", "also")
 SHARED = ("items_heading", "completeness", "sender", "letter", "left_out", "look")
+own_of, links_of, lists_of, shared_of = (attrgetter(*names) for names in (OWN, LINKS, LISTS, SHARED))
 
 # Placeholders of a paper in the order of its templates
 PAPER_TEXT = ("number", "why", "say_url")
 PAPER_HTML = ("number", "why", "say_url", "say_url", "say_url")
 
+MOST_ENTRIES = 20_000  # a few hundred octets each, beside the papers
+
 Both = tuple[CompiledTemplate, CompiledTemplate]  # text and HTML
+Steps = tuple[Step, Step]  # of a placeholder in the text and in the HTML
+
+
+class Page(NamedTuple):
+    """A page, and the steps of each of OWN that it has, with whether the value is the same for several readers."""
+
+    text: CompiledTemplate
+    html: CompiledTemplate
+    steps: tuple[tuple[str, Steps, bool], ...]
 
 
 class Paper(NamedTuple):
@@ -40,16 +54,29 @@ class Paper(NamedTuple):
 
     text: tuple[bytes, ...]
     html: tuple[bytes, ...]
-    text_steps: tuple[Step, Step]
-    html_steps: tuple[Step, Step]
+    number_steps: Steps
+    why_steps: Steps
+
+
+class Entry(NamedTuple):
+    """An item's encoded pieces: before the number, up to the reason, the reason, up to each link, and the rest.
+
+    It keeps the item alive, since its id() is a key.
+    """
+
+    item: Item
+    number_steps: Steps
+    text: tuple[bytes, ...]
+    html: tuple[bytes, ...]
 
 
 class TemplateCache:
     """The pages and papers prepared so far. It is kept for a batch and grows with its papers, not with its readers."""
 
     def __init__(self) -> None:
-        self._pages: dict[object, Both] = {}
+        self._pages: dict[object, Page] = {}
         self._papers: dict[object, Paper] = {}
+        self._entries: dict[object, Entry] = {}
         self._asides: dict[tuple[int, ...], tuple[bytes, bytes]] = {}
         # keeps the cards alive, since their id() is a key
         self._cards: list[Card] = []
@@ -60,67 +87,74 @@ class TemplateCache:
         That is the case if its HTML is larger than HTML_BYTES and must be shortened first, or if a link needs escaping
         in HTML: our own links never do, so one encoding serves both parts.
         """
-        urls = [getattr(digest.reader, name) for name in LINKS]
+        urls, own = links_of(digest.reader), own_of(digest)
         if escape(together := "".join(urls)) != together:
             return None
-        say = encode(f"{digest.reader.feedback_url}/") if digest.reader.feedback_url else b""  # the number follows
-        picks, items = (self._list(papers, digest.look, say) for papers in (digest.picks, digest.items))
-        own = {name: getattr(digest, name) for name in OWN} | dict(zip(LINKS, map(encode, urls), strict=True))
-        text, html = (
-            page.fill(own | dict(zip(LISTS, lists, strict=True)), shared=OF_MANY)
-            for page, *lists in zip(self._page(digest), picks, items, self._also(digest.also), strict=True)
-        )
+        feedback = digest.reader.feedback_url
+        say = encode(f"{feedback}/") if feedback else b""  # the number follows
+        page = self._page(digest, own, urls)
+        words: dict[str, Any] = dict(zip(LINKS, map(encode, urls), strict=True))
+        html_words = words.copy()
+        words["picks"], html_words["picks"] = self._list(digest.picks, 1, digest.look, say)
+        words["items"], html_words["items"] = self._list(digest.items, 1 + len(digest.picks), digest.look, say)
+        words["also"], html_words["also"] = self._also(digest.also)
+        for name, steps, is_of_many in page.steps:
+            encoded = _encoded if is_of_many else _encode_both
+            words[name], html_words[name] = encoded(steps, getattr(digest, name))
+        html = page.html.fill(html_words)
         if sum(map(len, html)) > HTML_BYTES and len(a2b_qp(b"".join(html))) > HTML_BYTES:
             return None
-        return JoinedEmail(one_line(digest.subject), text, html)
+        return JoinedEmail(one_line(digest.subject), page.text.fill(words), html)
 
-    def _page(self, digest: Digest) -> Both:
-        made_up = [bool(getattr(digest, name)) for name in (*OWN, *LISTS)]
-        links = [bool(getattr(digest.reader, name)) for name in LINKS]
-        shared = {name: getattr(digest, name) for name in SHARED}
-        key = (*made_up, *links, *shared.values())
+    def _page(self, digest: Digest, own: Sequence[str], urls: Sequence[str]) -> Page:
+        key = (shared_of(digest), *map(bool, (*own, *urls, *lists_of(digest))))
         if key not in self._pages:
             # Only the fields named above: any other could show one reader's values to all.
-            own = {name: Placeholder(name) if getattr(digest, name) else "" for name in OWN}
+            shared = dict(zip(SHARED, shared_of(digest), strict=True))
+            words = {name: Placeholder(name) if value else "" for name, value in zip(OWN, own, strict=True)}
+            reader = {name: Placeholder(name) if value else "" for name, value in zip(LINKS, urls, strict=True)}
             lists = {name: (Placeholder(name),) if getattr(digest, name) else () for name in LISTS}
-            reader = {name: Placeholder(name) if getattr(digest.reader, name) else "" for name in LINKS}
-            model = SimpleNamespace(**own, **lists, **shared, reader=SimpleNamespace(**reader))
-            self._pages[key] = _prepared("digest", subject=own["subject"], digest=model)
+            model = SimpleNamespace(**words, **lists, **shared, reader=SimpleNamespace(**reader))
+            text, html = _prepared("digest", subject=words["subject"], digest=model)
+            steps = [(name, _steps(name, text, html), name in OF_MANY) for name in OWN if words[name]]
+            self._pages[key] = Page(text, html, tuple(steps))
         return self._pages[key]
 
-    def _list(self, items: Sequence[Item], look: Look, say: bytes) -> tuple[list[bytes], list[bytes]]:
-        """Return the pieces of these papers, of text and of HTML."""
+    def _list(self, items: Sequence[Item], first: int, look: Look, say: bytes) -> tuple[list[bytes], list[bytes]]:
+        """Return the pieces of these papers, numbered from ``first``, of text and of HTML."""
         texts: list[bytes] = []
         htmls: list[bytes] = []
-        for item in items:
-            paper = self._paper(item, look, bool(say))
-            number = str(item.number)
-            url = b"%b%d=\r\n" % (say, item.number) if say else b""
-            a, b, c, d = paper.text
-            number_step, why_step = paper.text_steps
-            texts += (a, encoded_after(number_step, number), b, encoded_after(why_step, item.why), c, url, d)
-            a, b, c, d, e, f = paper.html
-            number_step, why_step = paper.html_steps
-            htmls += (a, encoded_after(number_step, number), b, encoded_after(why_step, item.why))
-            htmls += (c, url, d, url, e, url, f)
+        for number, item in enumerate(items, first):
+            key = (id(item), look, number == 1, not say)
+            _, steps, (a, b, c, d, e), (f, g, h, i, j, k, m) = self._entries.get(key) or self._entry(key, item)
+            text_number, html_number = _encoded(steps, str(number))
+            url = b"%b%d=\r\n" % (say, number) if say else b""
+            texts += (a, text_number, b, c, d, url, e)
+            htmls += (f, html_number, g, h, i, url, j, url, k, url, m)
         return texts, htmls
 
-    def _paper(self, item: Item, look: Look, links: bool) -> Paper:
-        lead = item.number == 1
+    def _entry(self, key: tuple[int, Look, bool, bool], item: Item) -> Entry:
+        """Make and keep an item's entry for ``key``: its id(), the look, whether it is the first, and has no links."""
+        _, look, lead, bare = key
+        text, html, number_steps, why_steps = self._paper(item, look, lead=lead, links=not bare)
+        text_why, html_why = _encoded(why_steps, item.why)
+        if len(self._entries) >= MOST_ENTRIES:
+            self._entries.clear()
+        entry = Entry(item, number_steps, (*text[:2], text_why, *text[2:]), (*html[:2], html_why, *html[2:]))
+        self._entries[key] = entry
+        return entry
+
+    def _paper(self, item: Item, look: Look, *, lead: bool, links: bool) -> Paper:
         key = (id(item.card), bool(item.why), item.note, item.is_pick, look, lead, links)
         if key not in self._papers:
             self._cards.append(item.card)
             model = SimpleNamespace(
-                number=Placeholder("number"),
-                why=Placeholder("why") if item.why else "",
-                card=item.card,
-                note=item.note,
-                is_pick=item.is_pick,
+                why=Placeholder("why") if item.why else "", card=item.card, note=item.note, is_pick=item.is_pick
             )
-            say_url = Placeholder("say_url") if links else ""
-            text, html = _prepared("paper", "paper", item=model, look=look, lead=lead, say_url=say_url)
-            of_text, of_html = ((dict(part.holes)["number"], dict(part.holes).get("why", str)) for part in (text, html))
-            self._papers[key] = Paper(text.around(PAPER_TEXT), html.around(PAPER_HTML), of_text, of_html)
+            number, say_url = Placeholder("number"), Placeholder("say_url") if links else ""
+            text, html = _prepared("paper", "paper", item=model, number=number, look=look, lead=lead, say_url=say_url)
+            steps = (_steps(name, text, html) for name in ("number", "why"))
+            self._papers[key] = Paper(text.around(PAPER_TEXT), html.around(PAPER_HTML), *steps)
         return self._papers[key]
 
     def _also(self, cards: Sequence[Card]) -> tuple[bytes, bytes]:
@@ -131,6 +165,21 @@ class TemplateCache:
             text, html = (b"".join([b"".join(one[part].pieces) for one in made]) for part in (0, 1))
             self._asides[key] = text, html
         return self._asides[key]
+
+
+def _steps(name: str, text: CompiledTemplate, html: CompiledTemplate) -> Steps:
+    """Return what is done to a placeholder's value in the text and in the HTML."""
+    return dict(text.holes).get(name, str), dict(html.holes).get(name, str)
+
+
+def _encode_both(steps: Steps, value: str) -> tuple[bytes, bytes]:
+    """Return a value after a placeholder's steps, encoded for the text and for the HTML."""
+    in_text, in_html = steps
+    return encode(in_text(value)), encode(in_html(value))
+
+
+# many mails have the same numbers, counts and reasons
+_encoded = lru_cache(maxsize=5000)(_encode_both)
 
 
 def _prepared(template: str, macro: str = "", **context: object) -> Both:

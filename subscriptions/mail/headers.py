@@ -9,6 +9,7 @@ from email.charset import Charset
 from email.utils import format_datetime, parseaddr
 from functools import lru_cache
 from itertools import chain, repeat
+from typing import NamedTuple
 from urllib.parse import quote
 
 from django.conf import settings
@@ -22,54 +23,106 @@ COLUMNS = 76
 LONGEST = 998  # RFC 5322 section 2.1.1
 
 _UTF_8 = Charset("utf-8")
+_CONTENT_TYPE = 'multipart/alternative; boundary="%s"'
 _MAY_FOLD = ("From", "Subject")  # not List-Unsubscribe: some programs read it line by line
 
 
-def headers_of(
-    subscriber: Subscriber,
-    subject: str,
-    *,
-    sender: str,
-    address: str,
-    message_id: str,
-    dated_at: datetime,
-    issue_date: date | None = None,
-    announcement: int = 0,
-) -> list[tuple[str, str]]:
-    """Return unique names with their values, in order.
+class Headers(NamedTuple):
+    """The headers of one mail.
 
     A mail with an ``issue_date`` is a digest, one with the number of an ``announcement`` a mail to the same list.
-
-    Raise ValueError for an address that cannot be encoded.
     """
-    headers = [
-        ("From", _mailbox(sender)),
-        ("To", _recipient(address)),
-        ("Subject", subject),
-        ("Date", _written(dated_at, dated_at.utcoffset())),
-        ("Message-ID", message_id),
-        ("MIME-Version", "1.0"),
-        ("Auto-Submitted", "auto-generated"),
-    ]
-    if issue_date or announcement:
-        domain = sending_domain()
-        site = f"<{settings.SITE_URL}/>"
-        headers += [
-            ("List-Id", f"Broadsheet <digest.{domain}>"),
-            ("List-Unsubscribe", f"<{unsubscribe_url(subscriber)}>"),
-            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-            ("List-Help", site),
-            ("List-Owner", _owner(settings.CONTACT, sender)),
-            ("List-Archive", f"<{web_copy_url(subscriber, issue_date)}>" if issue_date else site),
-            ("List-Post", "NO"),
-            ("Precedence", "bulk"),
-            ("X-Auto-Response-Suppress", "All"),
-            (
-                "Feedback-ID",
-                _feedback_id(f"{issue_date:%Y%m%d}:digest" if issue_date else f"{announcement}:announcement", domain),
+
+    subscriber: Subscriber
+    subject: str
+    sender: str
+    address: str
+    message_id: str
+    dated_at: datetime
+    issue_date: date | None = None
+    announcement: int = 0
+
+    def fields(self) -> list[tuple[str, str]]:
+        """Return unique names with their values, in order. Raise ValueError for an address that cannot be encoded."""
+        reader = self.subscriber
+        return [
+            ("From", _mailbox(self.sender)),
+            ("To", _recipient(self.address)),
+            ("Subject", self.subject),
+            ("Date", _written(self.dated_at, self.dated_at.utcoffset())),
+            ("Message-ID", self.message_id),
+            ("MIME-Version", "1.0"),
+            ("Auto-Submitted", "auto-generated"),
+            *(
+                _of_list(
+                    self.sender,
+                    unsubscribe=unsubscribe_url(reader),
+                    archive=web_copy_url(reader, self.issue_date) if self.issue_date else f"{settings.SITE_URL}/",
+                    mail=f"{self.issue_date:%Y%m%d}:digest" if self.issue_date else f"{self.announcement}:announcement",
+                )
+                if self.issue_date or self.announcement
+                else ()
             ),
         ]
-    return headers
+
+    def octets(self, boundary: str) -> bytes:
+        """Return the lines of all fields and of the content type of a mail in two parts.
+
+        Raise ValueError for what no header can hold.
+        """
+        if self.issue_date:
+            reader, day = self.subscriber, (self.sender, self.dated_at, self.dated_at.utcoffset(), self.issue_date)
+            template = _template(*day, settings.SITE_URL, settings.CONTACT, sending_domain())
+            links = (unsubscribe_url(reader), web_copy_url(reader, self.issue_date))
+            own = (to := _recipient(self.address), self.message_id, *links, boundary)
+            together = "".join(own)
+            if together.isascii() and together.isprintable() and len(together) < LONGEST - 100:
+                return (template % (to, _line("Subject", self.subject), *own[1:])).encode("ascii")
+        return header_lines([*self.fields(), ("Content-Type", _CONTENT_TYPE % boundary)])
+
+
+# The headers that differ between the digests of a day, beside the subject, and what stands for their values
+_OWN = {
+    "To": "%s",
+    "Message-ID": "%s",
+    "List-Unsubscribe": "<%s>",
+    "List-Archive": "<%s>",
+    "Content-Type": _CONTENT_TYPE,
+}
+
+
+@lru_cache(maxsize=64)
+def _template(
+    sender: str, dated_at: datetime, offset: timedelta | None, issue_date: date, site: str, contact: str, domain: str
+) -> str:
+    """Return the headers of all digests of a day, with a ``%s`` for each value of a reader.
+
+    ``offset``, ``site``, ``contact`` and ``domain`` are only keys of the cache: settings on which the headers depend.
+    """
+    fields = Headers(Subscriber(), "%s", sender, "nobody@example.org", "", dated_at, issue_date).fields()
+    lines = [
+        _line(name, _OWN[name]) if name in _OWN else _line(name, value).replace("%", "%%")
+        for name, value in (*fields, ("Content-Type", ""))
+        if name != "Subject"
+    ]
+    return "".join([*lines[:2], "%s", *lines[2:]])  # the subject may be folded, and is given as a line
+
+
+def _of_list(sender: str, *, unsubscribe: str, archive: str, mail: str) -> list[tuple[str, str]]:
+    """Return the headers of a mail to the list; ``mail`` is what Feedback-ID calls it."""
+    domain = sending_domain()
+    return [
+        ("List-Id", f"Broadsheet <digest.{domain}>"),
+        ("List-Unsubscribe", f"<{unsubscribe}>"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        ("List-Help", f"<{settings.SITE_URL}/>"),
+        ("List-Owner", _owner(settings.CONTACT, sender)),
+        ("List-Archive", f"<{archive}>"),
+        ("List-Post", "NO"),
+        ("Precedence", "bulk"),
+        ("X-Auto-Response-Suppress", "All"),
+        ("Feedback-ID", _feedback_id(mail, domain)),
+    ]
 
 
 def header_lines(headers: Iterable[tuple[str, str]]) -> bytes:
@@ -80,7 +133,7 @@ def header_lines(headers: Iterable[tuple[str, str]]) -> bytes:
     return "".join([_line(name, value) for name, value in headers]).encode("ascii")
 
 
-@lru_cache(maxsize=64)  # most lines are the same in all mails of a day
+@lru_cache(maxsize=1000)  # many mails of a day have the same subject
 def _line(name: str, value: str) -> str:
     if name == "Subject" and (not value.isascii() or "=?" in value):
         value = _encoded_words(value)

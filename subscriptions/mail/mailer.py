@@ -17,7 +17,7 @@ from django.core.mail import get_connection
 from django.db.models import TextChoices
 
 from subscriptions import suppression_key
-from subscriptions.mail.headers import headers_of
+from subscriptions.mail.headers import Headers
 from subscriptions.mail.message import EncodedMessage
 from subscriptions.mail.outcomes import (
     REFUSALS,
@@ -328,16 +328,7 @@ def message_to(
     """
     kind = "digest" if issue_date or announcement else "link"
     sender, address = sender_of(kind), address or subscriber.email
-    headers = headers_of(
-        subscriber,
-        email.subject,
-        sender=sender,
-        address=address,
-        message_id=message_id,
-        dated_at=dated_at,
-        issue_date=issue_date,
-        announcement=announcement,
-    )
-    message = EncodedMessage(email, headers, sender=sender, address=address)
+    headers = Headers(subscriber, email.subject, sender, address, message_id, dated_at, issue_date, announcement)
+    message = EncodedMessage(email, headers)
     adapt(message, settings.MAIL_PROVIDER, reference=message_id.strip("<>").partition("@")[0], tag=kind)
     return message

@@ -9,16 +9,16 @@ from typing import Any
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.message import EmailAlternative
 
-from subscriptions.mail.headers import header_lines
+from subscriptions.mail.headers import Headers, header_lines
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail, encode
 
+_NOT_OF_A_BOUNDARY = re.compile(r"[^a-z0-9]")
+_OF_DJANGO = ("From", "To", "Subject", "MIME-Version")  # headers that Django makes of a message's other attributes
+
 
 class EncodedMessage(EmailMultiAlternatives):
-    """A message that is encoded already; ``headers`` are those of :func:`subscriptions.mail.headers.headers_of`.
-
-    The constructor raises ValueError for what cannot be encoded.
-    """
+    """A message that is encoded already. The constructor raises ValueError for what cannot be encoded."""
 
     has_dots = False  # no line begins with one: headers begin with their names, and ``encode`` writes =2E
 
@@ -29,16 +29,14 @@ class EncodedMessage(EmailMultiAlternatives):
     track_clicks: bool
     esp_extra: dict[str, object]
 
-    def __init__(
-        self, email: RenderedEmail | JoinedEmail, headers: list[tuple[str, str]], *, sender: str, address: str
-    ) -> None:
-        ours = {name: value for name, value in headers if name not in ("From", "To", "Subject", "MIME-Version")}
-        self._email = email
-        super().__init__(email.subject, "", sender, [address], headers=ours)
+    _others: dict[str, str]  # headers, once somebody asks for them
+
+    def __init__(self, email: RenderedEmail | JoinedEmail, headers: Headers) -> None:
+        self._email, self._headers = email, headers
+        super().__init__(email.subject, "", headers.sender, [headers.address])
         # "=_" never occurs in quoted-printable, so the boundary is never found within a part.
-        boundary = "=_" + re.sub(r"[^a-z0-9]", "", ours["Message-ID"].partition("@")[0].removeprefix("<d."))
-        content_type = f'multipart/alternative; boundary="{boundary}"'
-        self._head = header_lines([*headers, ("Content-Type", content_type)])
+        boundary = "=_" + _NOT_OF_A_BOUNDARY.sub("", headers.message_id.partition("@")[0].removeprefix("<d."))
+        self._head = headers.octets(boundary)
         self._parts = _parts(email, boundary.encode())
 
     @property
@@ -50,7 +48,18 @@ class EncodedMessage(EmailMultiAlternatives):
     def message(self) -> MimeBytes:  # type: ignore[override]
         return MimeBytes(self._head, self._parts)
 
-    # Only providers that take texts instead of octets read these; Django's constructor sets them to empty values.
+    # Only providers that take texts instead of octets read these, and the outbox the headers; Django's constructor sets
+    # them to empty values.
+
+    @property
+    def extra_headers(self) -> Any:
+        if not self._others:
+            self._others = {name: value for name, value in self._headers.fields() if name not in _OF_DJANGO}
+        return self._others
+
+    @extra_headers.setter
+    def extra_headers(self, value: dict[str, str]) -> None:
+        self._others = value
 
     @property
     def body(self) -> str:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_qp, b2a_qp
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 _PLACEHOLDER = re.compile("\ue000([^\ue001]*)\ue001")
 _LEADING_DOTS = re.compile(rb"^\.+", re.MULTILINE)
@@ -39,18 +38,15 @@ class CompiledTemplate:
             holes=tuple((name, step(tuple(steps))) for name, *steps in names),
         )
 
-    def fill(self, values: Mapping[str, str | bytes | Sequence[bytes]], *, shared: Container[str] = ()) -> list[bytes]:
-        """Return the pieces with these values, in lines of at most 76 octets that end with CRLF.
+    def fill(self, values: Mapping[str, bytes | Sequence[bytes]]) -> list[bytes]:
+        """Return the pieces with these encoded values, each octets or a list of them.
 
-        A value is a text, or encoded octets or a list of them; the texts of the ``shared`` names come again in other
-        mails, and are cached. Raise KeyError for a placeholder without a value.
+        Raise KeyError for a placeholder without a value.
         """
         filled = [self.pieces[0]]
-        for piece, (name, step) in zip(self.pieces[1:], self.holes, strict=True):
+        for piece, (name, _) in zip(self.pieces[1:], self.holes, strict=True):
             value = values[name]
-            if isinstance(value, str):
-                filled.append(encoded_after(step, value) if name in shared else encode(step(value)))
-            elif isinstance(value, bytes):
+            if isinstance(value, bytes):
                 filled.append(value)
             else:
                 filled += value
@@ -74,6 +70,8 @@ def encode(text: str) -> bytes:
 
     No line begins with a dot, so that SMTP has none to double (RFC 5321 section 4.5.2).
     """
+    if 0 < len(text) < 76 and text.isascii() and text.isprintable() and "=" not in text and text[0] != ".":
+        return f"{text}=\r\n".encode()  # most links and short texts
     quoted = b2a_qp(text.encode())
     if quoted and not quoted.endswith(b"\n"):
         if len(quoted) - quoted.rfind(b"\n") > 76:  # the "=" of the soft break does not fit
@@ -84,12 +82,6 @@ def encode(text: str) -> bytes:
     if b"\n." in quoted or quoted.startswith(b"."):
         quoted = _LEADING_DOTS.sub(lambda dots: b"=2E=\n" * len(dots[0]), quoted)
     return quoted.replace(b"\n", b"\r\n")
-
-
-@lru_cache(maxsize=20_000)
-def encoded_after(step: Step, value: str) -> bytes:
-    """Encode a text that is in many mails, after a placeholder's steps."""
-    return encode(step(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from digest.compose.size_limit import fit
 from digest.compose.template_cache import TemplateCache
 from digest.delivery.send import CHUNK
 from digest.models import Delivery
-from subscriptions.mail.headers import headers_of
+from subscriptions.mail.headers import Headers
 from subscriptions.mail.mailer import message_to
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
@@ -71,15 +72,15 @@ def octets(row: Delivery, email: RenderedEmail | JoinedEmail) -> bytes:
 def django_message(row: Delivery, email: RenderedEmail) -> EmailMultiAlternatives:
     """The same mail as Django writes it, in the encoding it chooses."""
     sender = sender_of("digest")
-    headers = headers_of(
+    headers = Headers(
         row.subscriber,
         email.subject,
-        sender=sender,
-        address=row.subscriber.email,
-        message_id=cast(str, row.message_id),
-        dated_at=row.dated_at,
-        issue_date=row.issue_date,
-    )
+        sender,
+        row.subscriber.email,
+        cast(str, row.message_id),
+        cast(datetime, row.dated_at),
+        row.issue_date,
+    ).fields()
     others = {name: value for name, value in headers if name not in ("From", "To", "Subject", "MIME-Version")}
     message = EmailMultiAlternatives(email.subject, email.text, sender, [row.subscriber.email], headers=others)
     message.attach_alternative(email.html, "text/html")

@@ -332,7 +332,7 @@ SUM_OF_EVERY_MAIL = """
 import hashlib, random
 import django
 django.setup()
-from subscriptions.mail.headers import headers_of
+from subscriptions.mail.headers import Headers
 from subscriptions.mail.message import EncodedMessage
 from subscriptions.models import Subscriber
 from tests.support.factories import NOON
@@ -340,9 +340,8 @@ from tests.support.sample_mails import mails
 ada = Subscriber(public_id="A" * 22, email="ada@example.org")
 sender, summed = "Broadsheet <digest@mail.example.org>", hashlib.sha256()
 for mail in mails().values():
-    headers = headers_of(ada, mail.subject, sender=sender, address=ada.email, message_id="<d.a@mail.example.org>",
-                         dated_at=NOON, issue_date=NOON.date())
-    summed.update(EncodedMessage(mail, headers, sender=sender, address=ada.email).message().as_bytes())
+    headers = Headers(ada, mail.subject, sender, ada.email, "<d.a@mail.example.org>", NOON, NOON.date())
+    summed.update(EncodedMessage(mail, headers).message().as_bytes())
 print(summed.hexdigest())
 """
 

@@ -186,14 +186,15 @@ def _ends_session(code: int) -> bool:
     return code == 421 or code // 100 not in (2, 4, 5)
 
 
-# Cached for the sender: Django needs longer to parse an address than to send a mail.
+# Cached for the sender: Django and smtplib need longer to parse an address than to send a mail.
 @lru_cache(maxsize=100)
 def _written(address: str) -> str:
     return address if PLAIN_ADDRESS.fullmatch(address) else sanitize_address(address, "utf-8")
 
 
+@lru_cache(maxsize=100)
 def _quoted(address: str) -> str:
-    """Return the address in angle brackets; ``smtplib.quoteaddr`` is slow."""
+    """Return the address in angle brackets."""
     return f"<{address}>" if PLAIN_ADDRESS.fullmatch(address) else smtplib.quoteaddr(address)
 
 

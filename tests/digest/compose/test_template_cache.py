@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from digest.compose import emails
+from digest.compose import emails, template_cache
 from digest.compose.build import Digest, Reader, Sender, compose
 from digest.compose.card import Card, Fact, card_for
 from digest.compose.completeness import SourceCount, completeness_in_words
@@ -119,6 +119,27 @@ def test_no_reader_finds_anything_of_another_in_their_mail() -> None:
     printed = press.print(a_digest("ben"))
     assert printed is not None
     assert "adelheid" not in printed.text + printed.html
+
+
+def test_a_full_cache_of_entries_begins_anew_and_prints_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template_cache, "MOST_ENTRIES", 2)
+    press = TemplateCache()
+    for name in ("ada", "ben", "ada"):
+        digest = a_digest(name, picks=2)
+        printed, full = press.print(digest), fit(digest)[1]
+        assert printed is not None
+        assert (printed.text, printed.html) == (full.text, full.html)
+
+
+def test_two_cards_of_one_paper_are_not_mixed_up() -> None:
+    """As two editions have them, or one with a summary and without."""
+    press = TemplateCache()
+    for title in ("Before", "After"):
+        digest = a_digest("ada", cards=[replace(CARDS[0], title=title)], picks=0)
+        printed = press.print(digest)
+        assert printed is not None
+        assert [item.card.title for item in digest.papers] == [title]
+        assert {word for word in ("Before", "After") if word in printed.html + printed.text} == {title}
 
 
 def test_an_address_that_html_writes_in_another_way_is_left_to_the_full_render() -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given as generated
 from hypothesis import strategies as st
 
 from subscriptions.mail import template_cache
-from subscriptions.mail.headers import header_lines, headers_of
+from subscriptions.mail.headers import LONGEST, Headers, header_lines
 from subscriptions.mail.message import EncodedMessage
 from subscriptions.mail.rendering import RenderedEmail, one_line
 from subscriptions.mail.template_cache import JoinedEmail
@@ -25,11 +25,12 @@ SENDER = "Broadsheet <digest@mail.example.org>"
 EMAIL = RenderedEmail("2 Mar: Ünïcode", "Größe – “wie oft?”\n", "<p>Größe – “wie oft?”</p>\n")
 
 
-def headers(*, subject: str = "2 Mar: One", sender: str = SENDER, address: str = ADA.email) -> list[tuple[str, str]]:
-    return headers_of(
-        ADA, subject, sender=sender, address=address, message_id="<d.abc@mail.example.org>", dated_at=NOON,
-        issue_date=date(2026, 3, 2),
-    )  # fmt: skip
+def given(*, subject: str = "2 Mar: One", sender: str = SENDER, address: str = ADA.email) -> Headers:
+    return Headers(ADA, subject, sender, address, "<d.abc@mail.example.org>", NOON, date(2026, 3, 2))
+
+
+def headers(**values: str) -> list[tuple[str, str]]:
+    return given(**values).fields()
 
 
 def read(lines: bytes, name: str) -> str:
@@ -58,7 +59,7 @@ def test_a_subject_is_read_as_it_was_meant_and_its_lines_are_short(subject: str)
     assert all(len(line) <= 76 for line in (first, *others) if b"WWW" not in line)
 
 
-@given(st.text(min_size=1, max_size=200).map(lambda text: one_line(text).strip()))
+@generated(st.text(min_size=1, max_size=200).map(lambda text: one_line(text).strip()))
 def test_any_subject_comes_through(subject: str) -> None:
     lines = header_lines([("Subject", subject)])
     assert lines.isascii()
@@ -141,11 +142,59 @@ def test_the_owner_is_whom_to_contact(settings: Any, contact: str, owner: str) -
     assert dict(headers())["List-Owner"] == owner
 
 
+def plain(one: Headers) -> bytes:
+    return header_lines([*one.fields(), ("Content-Type", 'multipart/alternative; boundary="=_abc"')])
+
+
+@pytest.mark.parametrize("site", ["https://papers.example.org", "https://papers.example.org/100%25 %s"])
+@pytest.mark.parametrize("sender", [SENDER, f"{'100 % %s of it ' * 6}<d@example.org>", "Größe 5 % <d@example.org>"])
+@pytest.mark.parametrize(
+    "subject", ["2 Mar: One", "2 Mar: 100 % %s " + "word " * 14, "2 Mar: " + "触覚と視覚の統合" * 8]
+)
+@pytest.mark.parametrize("address", ["ada@example.org", "ada%s@bücher.example", '"ada, 5 %s"@example.org'])
+def test_the_head_of_a_day_filled_in_is_the_lines_of_all_fields(
+    settings: Any, site: str, sender: str, subject: str, address: str
+) -> None:
+    settings.SITE_URL, settings.DEFAULT_FROM_EMAIL = site, sender
+    one = given(subject=subject, sender=sender, address=address)
+    assert one.octets("=_abc") == plain(one)
+    settings.CONTACT = "Editor <editor@example.org>"
+    other = one._replace(subscriber=Subscriber(public_id="B" * 22), dated_at=NOON + timedelta(days=1))
+    assert other.octets("=_abc") == plain(other)
+    for kind in ({"issue_date": None}, {"issue_date": None, "announcement": 7}, {"issue_date": date(2026, 3, 3)}):
+        assert one._replace(**kind).octets("=_abc") == plain(one._replace(**kind))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"address": "ada@example.org\r\nBcc: eve@example.org"},
+        {"message_id": "<d.a\r\nBcc: eve@example.org>"},
+        {"message_id": "<d.ä@mail.example.org>"},
+        {"message_id": f"<d.{'a' * LONGEST}@mail.example.org>"},
+        {"subject": "a\r\nBcc: eve@example.org"},
+        {"subscriber": Subscriber(public_id="A\r\nBcc: eve@example.org")},
+    ],
+)
+def test_what_would_break_a_line_is_refused_in_the_head_of_a_day_too(values: Any) -> None:
+    with pytest.raises(ValueError):
+        given()._replace(**values).octets("=_abc")
+
+
+@pytest.mark.parametrize("length", [LONGEST - 200, LONGEST - len("Message-ID: "), LONGEST])
+def test_a_long_value_has_a_line_of_its_own_or_is_refused(length: int) -> None:
+    one = given()._replace(message_id=f"<{'a' * (length - 2)}>")
+    if length < LONGEST:
+        assert one.octets("=_abc") == plain(one)
+    else:
+        with pytest.raises(ValueError):
+            one.octets("=_abc")
+
+
 def test_a_letter_is_the_same_octets_each_time_however_its_parts_were_made() -> None:
     joined = JoinedEmail(EMAIL.subject, [template_cache.encode(EMAIL.text)], [template_cache.encode(EMAIL.html)])
     first, second, third = (
-        EncodedMessage(email, headers(subject=email.subject), sender=SENDER, address=ADA.email).message().as_bytes()
-        for email in (EMAIL, EMAIL, joined)
+        EncodedMessage(email, given(subject=email.subject)).message().as_bytes() for email in (EMAIL, EMAIL, joined)
     )
     assert first == second == third
     text, html = message_from_bytes(first, policy=policy.default).iter_parts()
@@ -158,7 +207,7 @@ def test_a_letter_is_the_same_octets_each_time_however_its_parts_were_made() -> 
 def test_no_part_can_hold_the_boundary_between_them() -> None:
     boundary = "--=_abc"
     email = RenderedEmail("2 Mar: One", f"{boundary}\n{boundary}--\n", f"<p>\n{boundary}\n</p>\n")
-    raw = EncodedMessage(email, headers(), sender=SENDER, address=ADA.email).message().as_bytes()
+    raw = EncodedMessage(email, given()).message().as_bytes()
     mail = message_from_bytes(raw, policy=policy.default)
     assert mail.get_boundary() == "=_abc"
     assert [part.get_content().replace("\r\n", "\n") for part in mail.iter_parts()] == [email.text, email.html]
@@ -167,4 +216,4 @@ def test_no_part_can_hold_the_boundary_between_them() -> None:
 
 def test_a_word_that_no_octets_can_hold_is_refused_before_anything_leaves() -> None:
     with pytest.raises(ValueError):
-        EncodedMessage(RenderedEmail("One", "\ud800\n", "<p>x</p>\n"), headers(), sender=SENDER, address=ADA.email)
+        EncodedMessage(RenderedEmail("One", "\ud800\n", "<p>x</p>\n"), given())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import textwrap
 from datetime import date
 
@@ -9,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import TemplateNotFound, UndefinedError
+from markupsafe import escape
 
 from digest.compose.build import Reader, Sender, compose
 from digest.compose.card import Fact, card_for
 from digest.compose.reasons import Reason, reasons_as_text
-from subscriptions.mail.rendering import COLUMNS, fold, margin, one_line, printable, render_email, wrap
+from subscriptions.mail.rendering import _LONG_LINE, COLUMNS, fold, margin, one_line, printable, render_email, wrap
 
 
 def a_digest():
@@ -92,6 +94,13 @@ def test_a_folded_text_has_short_lines_and_loses_nothing(text: str) -> None:
 
     assert max(len(line.encode()) for line in folded.split("\n")) <= 998
     assert folded.replace("<wbr\n>", "").replace("\n", " ").unescape() == text
+
+
+def test_lines_without_long_words_are_folded_as_the_pattern_does() -> None:
+    dice = random.Random(7)
+    for _ in range(500):
+        text = " ".join(dice.choice(["", "<", "\n", "x" * dice.randint(1, 60)]) for _ in range(dice.randint(1, 20)))
+        assert fold(text) == escape(_LONG_LINE.sub("\\1\n", text))
 
 
 @given(

@@ -39,9 +39,8 @@ def test_a_hole_where_none_is_looked_for_is_refused(names: tuple[str, ...]) -> N
         compiled(f"a{Placeholder('why')}b{Placeholder('url')}c").around(names)
 
 
-def test_a_value_is_a_text_octets_or_pieces() -> None:
-    template = compiled(f"a{Placeholder('why')}{Placeholder('url')}{Placeholder('papers')}")
-    filled = template.fill({"why": "é", "url": b"u", "papers": [b"1", b"2"]}, shared=("why",))
-    assert b"".join(filled) == b"a=\r\n=C3=A9=\r\nu12"
+def test_a_value_is_octets_or_pieces() -> None:
+    template = compiled(f"a{Placeholder('why')}{Placeholder('papers')}")
+    assert b"".join(template.fill({"why": b"u", "papers": [b"1", b"2"]})) == b"a=\r\nu12"
     with pytest.raises(KeyError):
-        template.fill({"why": "é"})
+        template.fill({"why": b"u"})
