@@ -64,7 +64,7 @@ def marked_in(path: Path) -> list[str]:
     """The texts that xgettext finds in a module: the literal arguments of its marks."""
     calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
     marks = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in ("_", "ngettext")]
-    arguments = [part for call in marks for part in call.args[: 2 if call.func.id == "ngettext" else 1]]  # type: ignore[attr-defined]
+    arguments = [part for call in marks for part in call.args[: 2 if call.func.id == "ngettext" else 1]]
     assert [ast.unparse(part) for part in arguments if not isinstance(part, ast.Constant)] == []
     return [part.value for part in arguments if isinstance(part, ast.Constant)]
 

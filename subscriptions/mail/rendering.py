@@ -176,6 +176,7 @@ def _environment() -> Environment:
     )
     filters: dict[str, Callable[..., str]] = {"fold": fold, "wrap": wrap, "margin": margin}
     environment.add_extension("jinja2.ext.i18n")
+    # added by the extension, which the stubs of Environment do not know
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.filters |= {name: _with_placeholders(name, change) for name, change in filters.items()}
     return environment
