@@ -69,8 +69,9 @@ def race(size: Size, progress: Progress, *, in_postgres: bool = False, against: 
         place = stack.enter_context(installation(**settings))
         missing = {} if (packages := _post_office(place)) else {"post_office": "its package cannot be had here"}
         progress.update(task, description="Sending: making a day and its readers")
-        filled = f"day.fill(papers={size.papers}, readers={max(size.readers * size.growth, _spare(size.looked_at))})"
-        fill(place, filled, module="tests.benchmarks.names_today")
+        enough = max(size.readers, _spare(size.looked_at))
+        most = max(size.readers * size.growth, enough)
+        fill(place, _filled(size, readers=most), module="tests.benchmarks.names_today")
         starts: dict[str, Callable[[], Contender]] = {
             "ours": lambda: Contender(PIPELINE, "ours", environment=place.environment),
             "full": lambda: Contender(PIPELINE, "full", environment=place.environment),
@@ -81,7 +82,8 @@ def race(size: Size, progress: Progress, *, in_postgres: bool = False, against: 
             starts["post_office"] = lambda: Contender(PIPELINE, "post_office", environment=packages.environment)
         if earlier:
             old = stack.enter_context(installation(python=earlier.python, root=earlier.root, **settings))
-            fill(old, filled, module=earlier.names)
+            progress.update(task, description=f"Sending: making the same day at {earlier.name}")
+            fill(old, _filled(size, readers=enough), module=earlier.names)
             starts["against"] = lambda: Contender(
                 earlier.names, environment=old.environment, python=earlier.python, root=earlier.root
             )
@@ -143,6 +145,11 @@ def _warm_up(name: str, contender: Contender, place: Installation, size: Size) -
             raise NotRight(f"{name}: {bare} lines began with a dot that was not doubled.")
         check(place, folder, count, by=GATED[name])
     return int(counts["stuffed_lines"])
+
+
+def _filled(size: Size, *, readers: int) -> str:
+    """Return the script that makes the day and so many readers, the first of whom are the same however many."""
+    return f"day.fill(papers={size.papers}, readers={readers})"
 
 
 def _spare(mails: int) -> int:
