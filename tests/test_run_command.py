@@ -65,6 +65,13 @@ def test_the_packages_of_amazon_ses_are_installed_when_it_is_the_provider_and_on
     assert manage(folder) == "harmless is here"
 
 
+def test_the_packages_of_a_model_for_titles_are_installed_when_its_folder_is_set_and_only_then(folder: Path) -> None:
+    (folder / "requirements-semantic.txt").write_text((folder / "requirements-ses.txt").read_text())
+    assert manage(folder, SEMANTIC_MODEL="") == "harmless is missing"
+    (folder / ".env").write_text("SEMANTIC_MODEL=models/minilm\n")
+    assert manage(folder) == "harmless is here"
+
+
 def test_an_installation_that_sends_by_amazon_ses_keeps_its_packages_over_an_upgrade(folder: Path) -> None:
     assert manage(folder, MAIL_PROVIDER="amazon_ses") == "harmless is here"
     (folder / "requirements.txt").write_text("# the next version\n")

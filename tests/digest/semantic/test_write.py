@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -187,18 +189,40 @@ def a_new_paper() -> None:
         (Answer(b"<html>"), "not that of an embeddings endpoint"),
         (Answer(b'{"data": []}'), "shape"),
         (Answer(b'{"data": [{"index": 0, "embedding": "text"}]}'), "not that of an embeddings endpoint"),
+        (Answer(b'{"data": [{"index": 0, "embedding": [[1], 2]}]}'), "not that of an embeddings endpoint"),
+        (lambda handler: time.sleep(2), "did not answer"),
     ],
 )
 def test_an_endpoint_that_fails_is_one_warning_and_digests_go_on(
-    settings: Any, caplog: pytest.LogCaptureFixture, answer: Any, told: str
+    settings: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, answer: Any, told: str
 ) -> None:
     a_day(1, 2)
+    monkeypatch.setattr(endpoint, "LIMITS", replace(endpoint.LIMITS, read=0.5, total=0.5))
     run(settings, answer)
     assert told in caplog.text
     assert KEY not in caplog.text
     assert len(caplog.records) == 1
     row = reader("ada", wants={"category": ["cs.LG"]})
     assert plan(NOON, [row.pk], issue_date=NOON.date()).ready == 1
+
+
+def test_an_endpoint_that_is_down_or_gives_another_size_is_told_in_one_sentence(
+    settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    a_day(1, 2)
+    with serve({PATH: [vectors]}) as web:
+        settings.EMBEDDING_URL = web.url("/v1")
+    write_vectors(NOON)  # nobody listens there any more
+    assert "The model for titles cannot be used: the endpoint did not answer" in caplog.text
+    run(settings)
+    a_new_paper()
+    caplog.clear()
+    run(settings, lambda handler: vectors(handler, size=6))
+    (record,) = caplog.records
+    assert "it gave 6 numbers a title where it gave 4 before; all vectors are made again." in record.getMessage()
+    model = serving()
+    assert model is not None
+    assert model.dimension == 4
 
 
 def test_what_fails_is_left_alone_for_ten_minutes(settings: Any) -> None:
