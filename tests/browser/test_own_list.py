@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, expect
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.http_server import Answer, serve
 from tests.support.running_service import wait_for
@@ -160,3 +161,48 @@ def test_the_sign_up_takes_a_list(visitor: Visitor) -> None:
     page.get_by_text("Papers you know", exact=True).click()
     page.get_by_label("Papers you know (optional)").fill("2401.01234")
     visitor.look("sign-up-with-papers")
+
+
+# Whether the browser would ask before the page is left; as if nothing was changed yet
+ASKS = "() => !dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+UNTOUCHED = """() => {
+  document.activeElement.blur();
+  for (const form of document.querySelectorAll("[data-keep]")) delete form.dataset.changed;
+  document.querySelector("[data-unsaved]").textContent = "";
+}"""
+
+
+def change(page: Page, control: Locator) -> None:
+    """Change a control as somebody does who clicks or types."""
+    kind = control.evaluate("control => control.localName === 'input' ? control.type : control.localName")
+    if kind in ("checkbox", "radio"):
+        control.evaluate("control => control.click()")
+    elif kind == "select":
+        control.select_option(index=3)
+    elif kind == "file":
+        control.set_input_files({"name": "a.bib", "mimeType": "text/plain", "buffer": b"@misc{a}"})
+    else:
+        control.focus()
+        page.keyboard.press("ArrowRight") if kind == "range" else page.keyboard.type("7")
+
+
+@pytest.mark.parametrize(("path", "controls"), [("/preferences", 60), ("/preferences/list", 2)])
+def test_no_change_to_any_control_is_lost_in_silence(visitor: Visitor, site: Site, path: str, controls: int) -> None:
+    sign_in(visitor, site, f"keeps{controls}@example.org")
+    page = visitor.page
+    visitor.open(path)
+    page.evaluate("() => document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert not page.evaluate(ASKS)
+    found = page.locator(
+        "[data-keep] :is(input[name]:not([type=hidden], :checked[type=radio]), select, textarea)"
+    ).all()
+    assert len(found) >= controls
+    for control in found:
+        change(page, control)
+        assert page.evaluate(ASKS), control
+        assert page.locator("[data-unsaved]").inner_text(), control
+        page.evaluate(UNTOUCHED)
+    for search in page.locator("[data-search]").all():
+        search.fill("robot")
+        assert not page.evaluate(ASKS)  # it only narrows the topics
+        search.fill("")

@@ -85,6 +85,7 @@ def test_picks_by_mouse_and_by_keyboard_are_taken_told_and_taken_back(curator: V
     page.keyboard.press("Enter")
     expect(page.get_by_role("status").first).to_contain_text("Hidden for")
     expect(second).to_contain_text("hjkpbu?")
+    expect(page.locator("#who-did-what + ul")).to_have_css("text-decoration-line", "none")  # text, no link
     curator.look("dashboard-today-judged", pictured=WIDTHS)
 
     # Taken back by keyboard, too

@@ -28,6 +28,12 @@ from digest.models import Delivery, Edition, Source
 from subscriptions.models import Subscriber
 from subscriptions.seed_data import seed_demo_subscribers, seed_topics
 
+# Django's own options are left out
+USAGE = (
+    "./run digest [--from FILE...] [--date DAY] | ./run digest --to ADDRESS [--topics TOPIC...] [--words PHRASE...] "
+    "[--library FILE] [--send]"
+)
+
 
 class Command(BaseCommand):
     help = (
@@ -38,7 +44,7 @@ class Command(BaseCommand):
     )
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        return super().create_parser("./run", subcommand, allow_abbrev=False, **options)
+        return super().create_parser("./run", subcommand, allow_abbrev=False, usage=USAGE, **options)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         given.add_arguments(parser)

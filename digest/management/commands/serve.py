@@ -29,6 +29,7 @@ from subscriptions.seed_data import seed_topics
 CELERY = ["-m", "celery", "-q", "-A", "digest.config.celery"]
 WORKER = [*CELERY, "worker", "-l", "warning", "--without-gossip", "--without-mingle", "--without-heartbeat"]
 LOOK = 0.2  # seconds between two looks at the children
+USAGE = "./run serve [--live | --rehearsal | --sample] [--host ADDRESS] [PORT]"  # Django's own options are left out
 IS_REAL = {
     "live": "The day is real: sources are read, and mails leave by MAIL_PROVIDER ({provider}).",
     "sample": (
@@ -51,7 +52,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        return super().create_parser("./run", subcommand, allow_abbrev=False, **options)
+        return super().create_parser("./run", subcommand, allow_abbrev=False, usage=USAGE, **options)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         # read by ./run, before any setting is; named here for the usage text
