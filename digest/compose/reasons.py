@@ -74,7 +74,7 @@ def reason_in_words(reasons: str, counts: str = "") -> str:
 
 
 def _like(papers: int) -> str:
-    said = ngettext("Like %(count)s paper in your library", "Like %(count)s papers in your library", papers)
+    said = ngettext("Like the paper in your library", "Like the %(count)s papers in your library", papers)
     return said % {"count": f"{papers:,}"}
 
 
