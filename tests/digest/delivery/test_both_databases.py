@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.support.services import Installation, empty_database
+from tests.support.services import Installation
 
 pytestmark = pytest.mark.service
 
@@ -48,18 +45,6 @@ assert not Subscriber.objects.filter(pk__in=among([])).exists()
 """
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
-    if request.param == "sqlite":
-        installation = Installation.at(tmp_path)
-        installation.prepare()
-        yield installation
-        return
-    with empty_database(request.getfixturevalue("postgres_url")) as url:
-        installation = Installation.at(tmp_path, DATABASE_URL=url)
-        installation.prepare()
-        yield installation
-
-
-def test_readers_are_planned_once_and_sent_to_once(place: Installation) -> None:
-    place.run("-c", STORY)
+def test_readers_are_planned_once_and_sent_to_once(installation: Installation) -> None:
+    installation.prepare()
+    installation.run("-c", STORY)

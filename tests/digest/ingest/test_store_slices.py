@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +9,7 @@ import pytest
 from digest.ingest import store
 from digest.ingest.parsers.notices import Notice
 from tests.support.factories import entry
-from tests.support.services import Installation, empty_database
+from tests.support.services import Installation
 
 pytestmark = [pytest.mark.service]
 
@@ -117,22 +115,10 @@ all_is_stored()
 """
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
-    if request.param == "sqlite":
-        installation = Installation.at(tmp_path)
-        installation.prepare()
-        yield installation
-        return
-    with empty_database(request.getfixturevalue("postgres_url")) as url:
-        installation = Installation.at(tmp_path, DATABASE_URL=url)
-        installation.prepare()
-        yield installation
-
-
 @pytest.mark.parametrize("story", [A_FAULT, DATABASE_GONE, ANOTHER_WRITES], ids=["fault", "database gone", "writer"])
-def test_what_was_stored_stays_and_the_next_reading_stores_the_rest(place: Installation, story: str) -> None:
-    place.run("-c", BEGIN + story)
+def test_what_was_stored_stays_and_the_next_reading_stores_the_rest(installation: Installation, story: str) -> None:
+    installation.prepare()
+    installation.run("-c", BEGIN + story)
 
 
 def sizes(entries: list[Any], notices: list[Any], *, seconds: float = store.LOCKED) -> list[tuple[int, int]]:
