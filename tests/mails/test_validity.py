@@ -213,6 +213,12 @@ def every_page() -> dict[str, str]:
     signed_in.post("/papers/2603.00001/act", {"do": "save"})
     signed_in.post("/saved", {"do": "open"})
     pages["saved"] = signed_in.get("/saved")
+    pages["own_order"] = signed_in.get("/preferences/order")
+    pages["own_order_preview"] = signed_in.post("/preferences/order/preview", {"words": "50"})
+    session = signed_in.session
+    del session["reader_since"]
+    session.save()
+    pages["fresh_link"] = signed_in.get("/preferences/erase")
     pages["preview"] = visitor.post("/preview", {"categories": "cs.LG", "hype": "50"})
     pages["sign_up with faults"] = visitor.post("/subscribe", {"email": "x@", "hype": "50", "authors": "<b>\u202e&"})
     pages["feedback given"] = visitor.post(f"/f/{about}/1/less")
