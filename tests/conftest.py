@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.recorded_data import recorded_data
-from tests.support.services import certificate, installation, postgres_url, redis_url  # noqa: F401 (fixtures)
+from tests.support.services import certificate, installation, postgres_url  # noqa: F401 (fixtures)
 from tests.support.tiers import (  # noqa: F401 (hooks)
     pytest_addoption,
     pytest_collection_modifyitems,

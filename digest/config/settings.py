@@ -179,9 +179,9 @@ if not lease.isdecimal() or not 5 <= int(lease) <= 300:
     raise wrong("LEASE_SECONDS", lease, "a number from 5 to 300")
 LEASE_SECONDS = int(lease)
 
-REDIS_URL = env.str("TEST_REDIS_URL" if TESTED else "REDIS_URL", default="")
-if MODE != "live":
-    REDIS_URL = ""  # other modes must not take live messages
+REDIS_URL = env.str("REDIS_URL", default="")
+if MODE != "live" or TESTED:
+    REDIS_URL = ""  # neither other modes nor tests may take live messages
 if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://")):
     raise wrong("REDIS_URL", "…", "like redis://localhost:6379/0")  # the value may have a password
 

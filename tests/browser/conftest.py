@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.services import empty_database, missing
+from tests.support.services import missing, postgres_and_redis
 from tests.support.visitor import Site, Visitor, site_at
 
 FLAGS = [
@@ -44,13 +44,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture(scope="session")
-def large_site(tmp_path_factory: pytest.TempPathFactory, postgres_url: str, redis_url: str) -> Iterator[Site]:
+@pytest.fixture
+def large_site(tmp_path: Path, postgres_url: str) -> Iterator[Site]:
     """The same on PostgreSQL and Redis."""
-    with (
-        empty_database(postgres_url) as database_url,
-        site_at(tmp_path_factory.mktemp("large-site"), DATABASE_URL=database_url, REDIS_URL=redis_url) as site,
-    ):
+    with postgres_and_redis(postgres_url) as settings, site_at(tmp_path, **settings) as site:
         yield site
 
 

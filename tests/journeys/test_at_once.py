@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.http_client import Answer, Asker, at_once, hidden_fields
-from tests.support.services import empty_database
+from tests.support.services import postgres_and_redis
 from tests.support.visitor import Site, link, site_at
 
 MANY = 8
@@ -22,11 +22,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         with site_at(var) as site:
             yield site
         return
-    redis_url = request.getfixturevalue("redis_url")
-    with (
-        empty_database(request.getfixturevalue("postgres_url")) as database_url,
-        site_at(var, DATABASE_URL=database_url, REDIS_URL=redis_url) as site,
-    ):
+    with postgres_and_redis(request.getfixturevalue("postgres_url")) as settings, site_at(var, **settings) as site:
         yield site
 
 

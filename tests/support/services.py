@@ -71,16 +71,6 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
-    """A server of its own, or TEST_REDIS_URL."""
-    if given := os.environ.get("TEST_REDIS_URL"):
-        yield given
-        return
-    with redis_server(free_port()) as url:
-        yield url
-
-
 @dataclass(frozen=True, slots=True)
 class Installation:
     """The folder and the environment of one installation, the interpreter that runs it and the tree that it runs."""
@@ -155,9 +145,15 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ins
     if request.param == "SQLite":
         yield Installation.at(tmp_path)
         return
-    redis_url = request.getfixturevalue("redis_url")
-    with empty_database(request.getfixturevalue("postgres_url")) as database_url:
-        yield Installation.at(tmp_path, DATABASE_URL=database_url, REDIS_URL=redis_url)
+    with postgres_and_redis(request.getfixturevalue("postgres_url")) as settings:
+        yield Installation.at(tmp_path, **settings)
+
+
+@contextmanager
+def postgres_and_redis(server_url: str) -> Iterator[dict[str, str]]:
+    """Settings of one installation: an empty database on that server, and a Redis that no other one's worker reads."""
+    with empty_database(server_url) as database_url, redis_server(free_port()) as redis_url:
+        yield {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
 
 
 @contextmanager

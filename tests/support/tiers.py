@@ -19,7 +19,7 @@ EXAMPLES = 20
 FOLDERS = {ROOT / "tests" / "browser": "browser", ROOT / "tests" / "journeys": "service"}
 # Fixtures that start a process. A file whose own fixtures or tests start one says so itself, by pytest.mark.service.
 FIXTURES = {"browser": "browser"} | dict.fromkeys(
-    ("certificate", "installation", "postgres_url", "redis_url", "signing_server"), "service"
+    ("certificate", "installation", "postgres_url", "signing_server"), "service"
 )
 # The ways to start a process, as Python names them to audit hooks.
 STARTS = {"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
