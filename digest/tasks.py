@@ -53,12 +53,12 @@ def tick() -> None:
     finally:
         # Work from earlier ticks goes on even if planning fails now.
         if link_requests.has_pending(clock()):
-            process_pending.apply_async(expires=settings.TICK_SECONDS)
+            process_pending.apply_async(expires=settings.MESSAGE_LASTS)
         # Events go first: they may show that a mail has left, which would otherwise be sent again.
         if has_pending():
-            apply_events.apply_async(expires=settings.TICK_SECONDS)
+            apply_events.apply_async(expires=settings.MESSAGE_LASTS)
         for _ in range(jobs.waiting(clock())):
-            deliver.apply_async(expires=settings.TICK_SECONDS)
+            deliver.apply_async(expires=settings.MESSAGE_LASTS)
 
 
 @shared_task(base=LoggedTask)
@@ -84,7 +84,7 @@ def tidy() -> None:
 @shared_task(base=LoggedTask)
 def deliver() -> None:
     if (pause := jobs.deliver(clock)) is not None:
-        deliver.apply_async(countdown=pause.total_seconds(), expires=pause.total_seconds() + settings.TICK_SECONDS)
+        deliver.apply_async(countdown=pause.total_seconds(), expires=pause.total_seconds() + settings.MESSAGE_LASTS)
 
 
 @shared_task(base=LoggedTask)

@@ -17,6 +17,6 @@ def enqueue_task(task: str, *, queue: str, timeout: float = 1) -> None:
         with current_app.connection(
             settings.CELERY_BROKER_URL, transport_options=hurry, connect_timeout=timeout
         ) as connection:
-            current_app.send_task(task, queue=queue, connection=connection, retry=False, expires=settings.TICK_SECONDS)
+            current_app.send_task(task, queue=queue, connection=connection, retry=False, expires=settings.MESSAGE_LASTS)
     except Exception as error:  # each transport raises its own errors, and the row is stored anyway
         logger.warning("No worker was woken (%s); the next minute's tick finds what waits.", type(error).__name__)

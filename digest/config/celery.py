@@ -56,8 +56,6 @@ class Timetable(Scheduler):
 
 
 EVERY_TICK = schedule(settings.TICK_SECONDS, nowfun=since_start)  # the rows have the readers' time zones
-# An older message is replaced by the next one.
-EXPIRES = settings.TICK_SECONDS * 5 / 6
 
 app = Celery("broadsheet")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -74,7 +72,7 @@ STEPS = [
     "tidy",  # once an hour, delete expired rows and count
 ]
 app.conf.beat_schedule = {
-    name: {"task": f"digest.tasks.{name}", "schedule": EVERY_TICK, "options": {"expires": EXPIRES}}
+    name: {"task": f"digest.tasks.{name}", "schedule": EVERY_TICK, "options": {"expires": settings.MESSAGE_LASTS}}
     for name in STEPS
     if settings.MODE == "live"
     or name not in ("refresh", "open_edition", "summarise")  # outside live mode time does not pass

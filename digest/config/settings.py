@@ -174,6 +174,9 @@ tick = env.str("TICK_SECONDS", default="60")  # shorter in tests only
 if not tick.isdecimal() or not 1 <= int(tick) <= 60:
     raise wrong("TICK_SECONDS", tick, "a number from 1 to 60")
 TICK_SECONDS = int(tick)
+# Of a message that wakes a worker; the next tick sends the same again. A worker whose clock is further ahead than this
+# would drop all of them in silence.
+MESSAGE_LASTS = 300  # seconds
 lease = env.str("LEASE_SECONDS", default="300")  # shorter in tests only
 if not lease.isdecimal() or not 5 <= int(lease) <= 300:
     raise wrong("LEASE_SECONDS", lease, "a number from 5 to 300")

@@ -19,7 +19,7 @@ from rich.console import Console
 from tests.chaos import reconciliation
 from tests.chaos.cluster import PROVIDERS
 from tests.chaos.faults import ALL
-from tests.chaos.scenario import Chaos
+from tests.chaos.scenario import LEASE, Chaos
 from tests.support.services import ROOT
 
 
@@ -32,6 +32,10 @@ def main() -> int:
     parser.add_argument("--provider", choices=PROVIDERS, default="smtp", help="how mail leaves (%(default)s)")
     parser.add_argument("--only", choices=ALL, metavar="BLOW", action="append", help=f"of {', '.join(ALL)}")
     parser.add_argument("--calm", action="store_true", help="a sink that refuses nothing but what the blows need")
+    parser.add_argument(
+        "--lease", type=int, default=LEASE, metavar="SECONDS", help="of a batch, 5 to 300 (%(default)s)"
+    )
+    parser.add_argument("--ahead", type=float, default=0, metavar="SECONDS", help="of the clock of one worker")
     given = parser.parse_args()
     var = Path(os.environ.get("BROADSHEET_VAR", ROOT / "var"))
     (var / "chaos").mkdir(parents=True, exist_ok=True)
@@ -46,6 +50,8 @@ def main() -> int:
         provider=given.provider,
         only=given.only,
         calm=given.calm,
+        lease=given.lease,
+        ahead=given.ahead,
         logs=var / "chaos",
     )
     try:

@@ -170,6 +170,15 @@ class Stage:
             _signal(pid, signal.SIGCONT)
         self._frozen.clear()
 
+    def journals_of(self, actor: Actor) -> list[Path]:
+        """The journals that its processes hold open."""
+        assert actor.process is not None
+        files: set[Path] = set()
+        for pid in processes_of(actor.process.pid):
+            with suppress(OSError):
+                files |= {path.readlink() for path in Path(f"/proc/{pid}/fd").iterdir()}
+        return sorted(path for path in files if path.suffix == ".journal")
+
     def owner_of(self, port: int, *, server: int) -> tuple[Actor, int] | None:
         """Who of the service is connected from this local port to that port of a server: the actor and the process."""
         inode = inode_of(port, server)
@@ -315,8 +324,11 @@ class Lock:
     rows: list[Any]  # first column of what was locked
 
 
-def actors(workers: int, logs: Path) -> list[Actor]:
-    """The Procfile's processes but the web's: one for the minute's steps, ``workers`` that deliver, one beat."""
+def actors(workers: int, logs: Path, *, ahead: float = 0) -> list[Actor]:
+    """The Procfile's processes but the web's: one for the minute's steps, ``workers`` that deliver, one beat.
+
+    The clock of the first worker that delivers is ``ahead`` by so many seconds.
+    """
     commands = {
         "ticks": [*WORKER, "-Q", "mail,ticks", "-n", "ticks@%h", "-P", "prefork", "-c", "1"],
         "beat": [*CELERY, "beat", "-l", "warning", "--pidfile="],
@@ -324,6 +336,9 @@ def actors(workers: int, logs: Path) -> list[Actor]:
     for number in range(1, workers + 1):
         name = f"digests{number}"
         commands[name] = [*WORKER, "-Q", "digests", "-n", f"{name}@%h", "-P", "prefork", "-c", str(CHILDREN)]
+    if ahead:
+        start = ["-m", "tests.chaos.shifted_clock", str(ahead)]
+        commands["digests1"][1:2] = start
     return [Actor(name, command, logs / f"{name}.log") for name, command in commands.items()]
 
 

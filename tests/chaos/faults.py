@@ -190,6 +190,19 @@ def a_freeze(stage: Stage) -> str:
     return f"{actor.name}, until its lease was over"
 
 
+def a_cut_journal(stage: Stage) -> str:
+    """A worker is killed, and the journals that its children leave behind are cut: the end of the lease decides."""
+    actor = stage.a_deliverer()
+    stage.freeze(actor)
+    journals = stage.journals_of(actor)
+    if not journals:
+        raise NotReached("no child of that worker had a journal")
+    for path in journals:
+        os.truncate(path, stage.dice.randrange(path.stat().st_size))
+    stage.kill(actor, "group")
+    return f"{actor.name}, with {len(journals)} journals cut"
+
+
 def a_late_answer(stage: Stage) -> str:
     """The mail is taken at once, and the answer comes when the lease is over."""
     stage.have_work()
@@ -218,6 +231,7 @@ ANY_TIME: dict[str, Blow] = {
     "connections to PostgreSQL": connections,
     "PostgreSQL": the_database,
     "a frozen worker": a_freeze,
+    "a worker and its journals": a_cut_journal,
     "an answer after the lease": a_late_answer,
 }
 ALL = CRASH_MAP | ANY_TIME
