@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Literal
 
 MOST_NON_STARTERS = 30  # the Stream-Safe Text Format of Unicode Standard Annex 15
@@ -28,16 +29,25 @@ def stream_safe(text: str) -> str:
 
 
 def _broken(run: str) -> str:
+    if not any(map(any, map(_non_starters, set(run)))):
+        return run
     kept = []
     count = 0
     for character in run:
-        # one character at a time: 18 at most come of it
-        classes = [unicodedata.combining(part) for part in unicodedata.normalize("NFKD", character)]
-        leading = next((at for at, one in enumerate(classes) if not one), len(classes))
+        leading, trailing, is_all = _non_starters(character)
         if count + leading > MOST_NON_STARTERS:
             kept.append(JOINER)
             count = 0
         kept.append(character)
-        trailing = next((at for at, one in enumerate(reversed(classes)) if not one), len(classes))
-        count = count + leading if leading == len(classes) else trailing
+        count = count + leading if is_all else trailing
     return "".join(kept)
+
+
+@lru_cache(maxsize=1 << 14)
+def _non_starters(character: str) -> tuple[int, int, bool]:
+    """Return how many non-starters the decomposed character begins with and ends with, and whether it has no other."""
+    # one character at a time: 18 at most come of it
+    classes = [unicodedata.combining(part) for part in unicodedata.normalize("NFKD", character)]
+    leading = next((at for at, one in enumerate(classes) if not one), len(classes))
+    trailing = next((at for at, one in enumerate(reversed(classes)) if not one), len(classes))
+    return leading, trailing, leading == len(classes)

@@ -23,17 +23,21 @@ FLAGS = [
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # for tests that have both a browser and the database in hand
 
 
+# Last, because pytest brings tests with one parameter of the session together.
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Last of all: Playwright leaves an event loop running in this thread, in which Django refuses its database."""
+    """Last of all: Playwright leaves an event loop running, and the service that is visited takes processor time."""
     here = Path(__file__).parent
     items.sort(key=lambda item: here in item.path.parents)
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
-    chromium = shutil.which(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+    # The shell draws the same and takes a quarter less time: it has no pages of its own around each context.
+    names = (os.environ.get("CHROMIUM", ""), "chromium-headless-shell", "chromium")
+    chromium = next(filter(None, map(shutil.which, names)), None)
     if chromium is None:
-        missing("no chromium: install Debian's, or set CHROMIUM to its path")
+        missing("no Chromium (Debian: apt-get install chromium-headless-shell), or set CHROMIUM to its path")
     return {"executable_path": chromium, "args": FLAGS}
 
 
