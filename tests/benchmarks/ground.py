@@ -51,10 +51,10 @@ QUICK = Size(
     others_looked_at=40,
     digests=40,
     slow_digests=20,
-    repeats=3,
+    repeats=2,
     readers=60,
     slow_readers=20,
-    sendings=2,
+    sendings=1,
     growth=2,
     by_api=40,
 )

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ class Chaos:
         began = time.monotonic()
         names = faults.drawn(self.kills, stage.dice)
         if self.only:
-            names = [stage.dice.choice(self.only) for _ in names]
+            names = list(islice(cycle(self.only), self.kills))
         for number, name in enumerate(names):
             each = (time.monotonic() - began) / number if number else 5.0
             stage.reserved = sum(name in faults.NEED_A_WAVE for name in names[number:])

@@ -14,14 +14,22 @@ from tests.support.factories import NOON
 from tests.support.smtp_sink import Taken
 
 
-@pytest.mark.parametrize("provider", ["smtp", "postmark", "resend"])
-def test_a_crash_at_any_line_of_the_map_causes_no_duplicate_and_loses_nothing(tmp_path: Path, provider: str) -> None:
-    chaos = Chaos(readers=300, kills=len(CRASH_MAP), provider=provider, calm=True, logs=tmp_path)
+# The two that take many mails a request share the map, since a minute's work is the same for both.
+@pytest.mark.parametrize(
+    ("provider", "blows"),
+    [("smtp", list(CRASH_MAP)), ("postmark", list(CRASH_MAP)[::2]), ("resend", list(CRASH_MAP)[1::2])],
+    ids=["smtp", "postmark", "resend"],
+)
+def test_a_crash_at_any_line_of_the_map_causes_no_duplicate_and_loses_nothing(
+    tmp_path: Path, provider: str, blows: list[str]
+) -> None:
+    readers = 300 * len(blows) // len(CRASH_MAP)
+    chaos = Chaos(readers=readers, kills=len(blows), only=blows, provider=provider, calm=True, logs=tmp_path)
     verdict = chaos.run(Console())
     assert verdict.is_clean, verdict.as_json()
     assert verdict.facts["ended by themselves"] == []
     assert verdict.mails == verdict.statuses["accepted"] + verdict.unknown_taken
-    if chaos.missed or set(chaos.struck) != set(CRASH_MAP):
+    if chaos.missed or set(chaos.struck) != set(blows):
         pytest.skip(f"clean, but on this machine some blows came too late to strike: {chaos.missed}")
 
 

@@ -15,7 +15,7 @@ import pytest
 from tests.support.paths import ROOT
 
 QUICK = "not slow and not service and not browser"
-EXAMPLES = 20
+QUICK_EXAMPLES, EXAMPLES = 20, 60  # of each property, at most
 FOLDERS = {ROOT / "tests" / "browser": "browser", ROOT / "tests" / "journeys": "service"}
 # Fixtures that start a process. A file whose own fixtures or tests start one says so itself, by pytest.mark.service.
 FIXTURES = {"browser": "browser"} | dict.fromkeys(
@@ -31,7 +31,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--quick",
         action="store_true",
-        help=f"only tests that are {QUICK}: none of them may start a process; {EXAMPLES} examples of each property",
+        help=f"only tests that are {QUICK}: none of them may start a process; {QUICK_EXAMPLES} examples of each property",
+    )
+    parser.addoption(
+        "--examples", type=int, metavar="N", help=f"at most N examples of each property (by default {EXAMPLES})"
     )
 
 
@@ -39,8 +42,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("quick"):
         given = config.option.markexpr
         config.option.markexpr = f"({given}) and {QUICK}" if given else QUICK
-        hypothesis.settings.register_profile("quick", max_examples=EXAMPLES)
-        hypothesis.settings.load_profile("quick")
+    # for the properties that name no number
+    hypothesis.settings.register_profile("broadsheet", max_examples=_most_examples(config))
+    hypothesis.settings.load_profile("broadsheet")
+
+
+def _most_examples(config: pytest.Config) -> int:
+    return config.getoption("examples") or (QUICK_EXAMPLES if config.getoption("quick") else EXAMPLES)
 
 
 # First, so that pytest finds the markers when it picks tests by them.
@@ -49,8 +57,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if marker := tier_of(item.path, getattr(item, "fixturenames", ())):
             item.add_marker(marker)
-        if config.getoption("quick") and isinstance(item, pytest.Function):
-            try_few(item.function)
+        if isinstance(item, pytest.Function):
+            try_few(item.function, _most_examples(config))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -68,12 +76,12 @@ def tier_of(path: Path, fixtures: Collection[str]) -> str:
     return next(by_folder, "") or next(by_fixture, "")
 
 
-def try_few(test: Callable[..., Any]) -> None:
-    """Lower a property's examples to those of a quick run, where it names a number of its own."""
+def try_few(test: Callable[..., Any], most: int) -> None:
+    """Lower a property's examples to ``most``, where it names a number of its own."""
     # The profile reaches only tests that name none, and Hypothesis has no public way to the settings of the others.
     own = getattr(test, "_hypothesis_internal_use_settings", None)
-    if own and own.max_examples > EXAMPLES:
-        test._hypothesis_internal_use_settings = hypothesis.settings(own, max_examples=EXAMPLES)
+    if own and own.max_examples > most:
+        test._hypothesis_internal_use_settings = hypothesis.settings(own, max_examples=most)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import string
 import unicodedata
@@ -34,7 +33,7 @@ pytestmark = pytest.mark.django_db
 
 TRIED: Counter[str] = Counter()
 hostile = settings(
-    max_examples=int(os.environ.get("HOSTILE_EXAMPLES", "120")),
+    max_examples=120,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
