@@ -174,8 +174,8 @@ tick = env.str("TICK_SECONDS", default="60")  # shorter in tests only
 if not tick.isdecimal() or not 1 <= int(tick) <= 60:
     raise wrong("TICK_SECONDS", tick, "a number from 1 to 60")
 TICK_SECONDS = int(tick)
-# Of a message that wakes a worker; the next tick sends the same again. A worker whose clock is further ahead than this
-# would drop all of them in silence.
+# Of a message that wakes a worker; the next tick sends the same again. Celery 5.7 turns it into a time of the sender's
+# clock, and a worker whose clock is further ahead drops each message without a warning (celery/worker/request.py).
 MESSAGE_LASTS = 300  # seconds
 lease = env.str("LEASE_SECONDS", default="300")  # shorter in tests only
 if not lease.isdecimal() or not 5 <= int(lease) <= 300:
