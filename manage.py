@@ -6,6 +6,14 @@ import sys
 
 
 def main() -> None:
+    try:
+        execute()
+    except KeyboardInterrupt:
+        print("\nStopped. What was stored stays; run it again to go on.", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+
+
+def execute() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "digest.config.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
@@ -23,9 +31,6 @@ def main() -> None:
             raise
         print(f"Broadsheet stopped. {why}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("\nStopped. What was stored stays; run it again to go on.", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
 
 
 if __name__ == "__main__":

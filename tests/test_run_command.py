@@ -8,7 +8,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import time
 import zipfile
 from pathlib import Path
 
@@ -22,6 +24,16 @@ LOCKS = {path.name: path.read_text() for path in ROOT.glob("requirements*.txt")}
 SAYS_WHETHER_IT_IS_THERE = """
 from importlib.util import find_spec
 print("harmless is here" if find_spec("harmless") else "harmless is missing")
+"""
+SAYS_THAT_IT_WAS_STOPPED = """
+import sys, time
+from pathlib import Path
+try:
+    (Path(__file__).parent / "begun").touch()
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("Stopped by Ctrl-C.", file=sys.stderr)
+    sys.exit(130)
 """
 
 
@@ -76,6 +88,44 @@ def test_an_installation_that_sends_by_amazon_ses_keeps_its_packages_over_an_upg
     assert manage(folder, MAIL_PROVIDER="amazon_ses") == "harmless is here"
     (folder / "requirements.txt").write_text("# the next version\n")
     assert manage(folder, MAIL_PROVIDER="amazon_ses") == "harmless is here"
+
+
+def errors_of_stopped(folder: Path, *, begun: Path) -> str:
+    """Run ./run manage check, press Ctrl-C as soon as the file is there, and return what was printed as errors."""
+    process = subprocess.Popen(
+        [folder / "run", "manage", "check"],
+        env={name: value for name, value in os.environ.items() if name not in ("MAIL_PROVIDER", "BROADSHEET_MODE")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a terminal sends Ctrl-C to the whole group
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    until = time.monotonic() + 60
+    while not begun.exists() and time.monotonic() < until and process.poll() is None:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    return errors
+
+
+def test_a_set_up_that_is_stopped_prints_one_sentence_and_is_done_again_the_next_time(folder: Path) -> None:
+    # the packages of pip are unpacked after this file is written, which takes seconds
+    errors = errors_of_stopped(folder, begun=folder / ".venv" / "pyvenv.cfg")
+    assert [line for line in errors.splitlines() if not line.endswith("...")] == [
+        "(working on the sample database)",
+        "Stopped; run it again to go on.",
+    ]
+    assert manage(folder) == "harmless is missing"
+
+
+def test_a_command_that_is_stopped_before_the_database_is_ready_says_it_once(folder: Path) -> None:
+    manage(folder)
+    (folder / "manage.py").write_text(SAYS_THAT_IT_WAS_STOPPED)
+    errors = errors_of_stopped(folder, begun=folder / "begun")
+    assert errors.splitlines() == ["(working on the sample database)", "Stopped by Ctrl-C."]
 
 
 def test_only_the_lock_for_amazon_ses_and_that_of_the_tests_have_its_packages() -> None:
