@@ -128,6 +128,30 @@ def test_a_command_that_is_stopped_before_the_database_is_ready_says_it_once(fol
     assert errors.splitlines() == ["(working on the sample database)", "Stopped by Ctrl-C."]
 
 
+def test_a_full_disk_during_the_set_up_is_named_in_one_sentence(folder: Path, tmp_path: Path) -> None:
+    python = tmp_path / "python-on-a-full-disk"
+    python.write_text("#!/bin/sh\n[ $1 = -m ] || exit 0\necho 'OSError: [Errno 28] No space left on device'\nexit 1\n")
+    python.chmod(0o755)
+    # without uv, which takes the place of pip where it is
+    env = os.environ | {"PYTHON": str(python), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([folder / "run", "manage", "check"], env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"run: The disk is full: the packages need about \d+ MB, and \d+ MB are free\. Free some space and run it again\.",
+        done.stderr.splitlines()[-1],
+    )
+    assert "Errno" not in done.stderr
+
+
+def test_packages_that_cannot_be_had_are_named_with_what_to_do(folder: Path) -> None:
+    (folder / "requirements.txt").write_text(f"none-of-this-name==1 --hash=sha256:{'0' * 64}\n")
+    env = os.environ | {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
+    done = subprocess.run([folder / "run", "manage", "check"], env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "none-of-this-name" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("run: The packages could not be set up; the reason is above.")
+
+
 def test_only_the_lock_for_amazon_ses_and_that_of_the_tests_have_its_packages() -> None:
     assert {name for name, lock in LOCKS.items() if "\nbotocore==" in lock} == {
         "requirements-ses.txt",
