@@ -7,6 +7,14 @@ from digest.models import Delivery, StatusReason
 from subscriptions.mail import outcomes
 
 REASON_TEXTS = {
+    StatusReason.NOTHING_MATCHED: "Nothing matched.",
+    StatusReason.PAUSED: "The reader paused.",
+    StatusReason.SUPPRESSED: "The address is suppressed.",
+    StatusReason.UNSUBSCRIBED: "The reader unsubscribed.",
+    StatusReason.NOT_CONFIRMED: "Not confirmed.",
+    StatusReason.DEMO_READER: "A demonstration reader, whose mail goes only to the outbox.",
+    StatusReason.TOO_SOON: "Less than 12 hours after the last digest.",
+    StatusReason.TOO_LATE: "Not made in time.",
     StatusReason.WORKER_STOPPED: "The worker stopped while this mail was being handed over.",
     StatusReason.POISON: "This digest stopped every worker that took it.",
     StatusReason.RETRIED_BY_HAND: "Tried again by hand.",
@@ -31,6 +39,8 @@ def reason_text(reason: str, detail: str = "", *, papers: int = 0) -> str:
         return reader_texts.unknown_text(detail)
     if reason == StatusReason.OTHER and not detail:
         return "Another reason."
+    if reason == StatusReason.EXPIRED and not papers:
+        return outcomes.with_detail("It could not leave in time; it had no paper.", detail)
     # a row holds the text of a StatusReason, which is equal to it, but not for the types
     sentence = REASON_TEXTS.get(reason) or reader_texts.reason_text(reason, papers=papers)  # type: ignore[call-overload]
     return outcomes.with_detail(sentence, detail)

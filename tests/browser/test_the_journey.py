@@ -329,6 +329,22 @@ def test_a_reader_signs_up_by_keyboard_alone(visitor: Visitor) -> None:
     assert page.locator("[name=rhythm][value=weekly]").is_checked()
 
 
+def test_a_sign_up_that_is_not_sent_is_never_lost_in_silence(visitor: Visitor) -> None:
+    page, asked = visitor.page, []
+    visitor.open("/subscribe")
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.get_by_label("Keywords").fill("grasping")
+    page.get_by_role("link", name="Topics").first.click(no_wait_after=True)
+    page.wait_for_timeout(500)
+    assert asked == ["beforeunload"]
+    assert page.get_by_label("Keywords").input_value() == "grasping"
+    page.locator("form [name=email]").fill("tove@readers.example")
+    page.wait_for_timeout(1_000)  # what is sent sooner is taken for a program's
+    visitor.press("Subscribe")
+    page.wait_for_url("**/subscribe/sent")
+    assert asked == ["beforeunload"]
+
+
 def test_changes_that_are_not_saved_are_never_lost_in_silence(visitor: Visitor) -> None:
     page, asked = visitor.page, []
     visitor.sign_up("marek@readers.example")

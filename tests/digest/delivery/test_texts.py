@@ -29,6 +29,11 @@ def test_every_reason_has_a_sentence_for_the_staff(reason: StatusReason) -> None
         assert staff_texts.reason_text(reason, "550 no.", papers=papers) == f"{said[:-1]} (550 no)."
 
 
+@pytest.mark.parametrize("reason", [reason for reason in StatusReason if reason != StatusReason.OTHER])
+def test_what_the_staff_read_does_not_speak_to_the_reader(reason: StatusReason) -> None:
+    assert not {"you", "your"} & set(staff_texts.reason_text(reason).lower().rstrip(".").split())
+
+
 def test_words_that_an_older_version_wrote_are_shown_as_they_are() -> None:
     assert staff_texts.reason_text(StatusReason.OTHER, "The dog ate it.") == "The dog ate it."
     assert reader_texts.reason_text(StatusReason.OTHER, detail="The dog ate it.") == "The dog ate it."
