@@ -67,7 +67,8 @@ def _page_of_all(request: HttpRequest, *, status: int = 200, **more: Any) -> Htt
     rows = [(one, charts.small(f"{one.source.name}, last {FORTNIGHT} days", **_numbers(one.days))) for one in health]
     ill = sum(one.state in ("failing", "waiting") for one in health)
     claims = PaperChange.objects.filter(state=PaperChange.State.CLAIMED).count()
-    around = {"rows": rows, "ill": ill, "kinds": KINDS, "claims": claims}
+    # wrong: the field that a problem is about
+    around = {"rows": rows, "ill": ill, "kinds": KINDS, "claims": claims, "wrong": "address"}
     return page(request, "sources", {**around, **more}, status=status)
 
 
@@ -102,11 +103,13 @@ def look_at_file(request: HttpRequest) -> HttpResponse:
     """Return what a file shows, as if it were a source: asks no host, and writes nothing."""
     file = request.FILES.get("file")
     if file is None:
-        return _page_of_all(request, status=422, problem="Choose a file: a feed, as your browser saves it.")
+        return _page_of_all(
+            request, status=422, problem="Choose a file: a feed, as your browser saves it.", wrong="file"
+        )
     try:
         found = add_source.look_at_file(file.read(), one_line(file.name or ""), now=timezone.now())
     except CannotAdd as refusal:
-        return _page_of_all(request, status=422, problem=str(refusal))
+        return _page_of_all(request, status=422, problem=str(refusal), wrong="file")
     around = {"here": "dashboard_sources", "look": found, "shown": found.entries[:SHOWN], "is_file": True}
     return page(request, "new_source", around)
 
@@ -153,13 +156,15 @@ def offer_list(request: HttpRequest) -> HttpResponse:
     """Return what an OPML file offers; writes nothing and asks no host."""
     file = request.FILES.get("list")
     if file is None:
-        return _page_of_all(request, status=422, problem="Choose an OPML file, as your feed reader exports it.")
+        return _page_of_all(
+            request, status=422, problem="Choose an OPML file, as your feed reader exports it.", wrong="list"
+        )
     try:
         with ParserProcess() as parser:
             found = parser.read_opml(file.read())
     except SourceUnreadable as error:
         problem = f"{explain(error.kind, detail=error.detail)} Choose an OPML file, as your feed reader exports it."
-        return _page_of_all(request, status=422, problem=problem)
+        return _page_of_all(request, status=422, problem=problem, wrong="list")
     offers = source_list.offers(found.feeds)
     sealed = [(offer.url, offer.name, offer.kind) for offer in offers]
     seal = signing.dumps({"offers": sealed, "by": request.user.pk}, salt=SALT_OF_LIST, compress=True)
@@ -177,7 +182,7 @@ def add_list(request: HttpRequest) -> HttpResponse:
         seen = {"by": None}
     if seen["by"] != request.user.pk:
         problem = "That list is over an hour old, or not yours: choose its file again."
-        return _page_of_all(request, status=422, problem=problem)
+        return _page_of_all(request, status=422, problem=problem, wrong="list")
     numbers = {int(one) for one in request.POST.getlist("take") if one.isdecimal() and len(one) < 5}
     offers = [Offer(url=url, name=name, kind=kind) for url, name, kind in seen["offers"]]
     with transaction.atomic():

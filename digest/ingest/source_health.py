@@ -99,7 +99,7 @@ def _is_of(row: dict[str, Any], source: Source) -> bool:
 
 def _state(source: Source, *, now: datetime, today: date) -> tuple[State, str]:
     if not source.active:
-        return State.OFF, "Given by hand, as a file." if is_by_hand(source) else "It is not asked."
+        return State.OFF, "Given by hand, as a file." if is_by_hand(source) else "Switched off."
     if source.failures:
         return State.FAILING, explain(source.last_error_kind or ErrorKind.OTHER, detail=source.last_error)
     if source.last_error_kind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -53,6 +54,11 @@ def said(answer: Any) -> str:
     """The message of the page that follows."""
     assert answer.status_code in (302, 303)
     return " ".join(str(message) for message in answer.wsgi_request._messages)
+
+
+def marked_as_wrong(answer: Any) -> list[str]:
+    """Return the ids of the fields that a page says are wrong."""
+    return re.findall(r'id="(\w+)"[^>]*aria-invalid="true"', answer.content.decode())
 
 
 def seal_in(answer: Any) -> str:
@@ -288,6 +294,9 @@ def test_a_file_that_is_no_feed_is_told_in_a_sentence(cleo: Client, body: bytes)
     assert page.status_code == 422
     assert 'role="alert"' in page.content.decode()
     assert post(cleo, "dashboard_source_file").status_code == 422
+    assert marked_as_wrong(page) == ["file"]
+    assert marked_as_wrong(post(cleo, "dashboard_source_list")) == ["list"]
+    assert marked_as_wrong(post(cleo, "dashboard_source_look", address="no address")) == ["address"]
 
 
 @pytest.mark.service

@@ -89,7 +89,8 @@ def test_arxiv_is_waited_for_once_its_hour_has_come() -> None:
 
 
 def test_what_is_switched_off_is_off_whatever_it_failed_with() -> None:
-    assert health(journal(active=False, failures=2, last_error_kind=ErrorKind.TIMEOUT)).state is State.OFF
+    found = health(journal(active=False, failures=2, last_error_kind=ErrorKind.TIMEOUT))
+    assert (found.state, found.why) == (State.OFF, "Switched off.")
 
 
 def test_those_that_need_attention_come_first() -> None:
