@@ -69,7 +69,7 @@ def _page_of_all(request: HttpRequest, *, status: int = 200, **more: Any) -> Htt
     claims = PaperChange.objects.filter(state=PaperChange.State.CLAIMED).count()
     # wrong: the field that a problem is about
     around = {"rows": rows, "ill": ill, "kinds": KINDS, "claims": claims, "wrong": "address"}
-    return page(request, "sources", {**around, **more}, status=status)
+    return page(request, "sources", {"here": "dashboard_sources", **around, **more}, status=status)
 
 
 def _numbers(days: Sequence[Day]) -> dict[str, Any]:

@@ -295,6 +295,7 @@ def test_a_file_that_is_no_feed_is_told_in_a_sentence(cleo: Client, body: bytes)
     assert 'role="alert"' in page.content.decode()
     assert post(cleo, "dashboard_source_file").status_code == 422
     assert marked_as_wrong(page) == ["file"]
+    assert re.search(r'aria-current="page"[^>]*>Sources<', page.content.decode())
     assert marked_as_wrong(post(cleo, "dashboard_source_list")) == ["list"]
     assert marked_as_wrong(post(cleo, "dashboard_source_look", address="no address")) == ["address"]
 
