@@ -1,4 +1,4 @@
-"""Compute only a few expensive pages at a time, so that the others stay quick."""
+"""Compute one expensive page at a time, so that the others stay quick."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-AT_ONCE = 2  # are computed; Python computes one at a time, and each more makes all others slower
 TAKEN = 8  # computed or waiting, so that of the web server's threads (digest/config/web_server.py) four stay free
 PATIENCE = 5.0  # seconds that a request waits for its turn
 RETRY_AFTER = "5"  # seconds
 
-_computing = threading.BoundedSemaphore(AT_ONCE)
+# Python computes one at a time: a second one makes all pages slower, and none quicker.
+_computing = threading.Lock()
 _taken = threading.BoundedSemaphore(TAKEN)
 
 View = Callable[..., HttpResponse]
