@@ -136,10 +136,9 @@ def test_a_browser_that_opens_every_link_and_presses_nothing_changes_nothing(
                     continue
                 page = scanner.open(address)
                 opened += 1
+                # as browsers and mail programs do ahead of a click
                 for further in page.evaluate("() => [...document.links].map((link) => link.href)"):
-                    if (
-                        further.startswith(site.url) and further not in fetched
-                    ):  # as browsers and mail programs do ahead of a click
+                    if further.startswith(site.url) and further not in fetched:
                         fetched.add(further)
                         page.request.get(further, headers={"Sec-Purpose": "prefetch"})
                 for target in page.locator("a:visible, button:visible").all()[:30]:

@@ -14,7 +14,7 @@ from tests.support.factories import NOON
 from tests.support.smtp_sink import Taken
 
 
-# The two that take many mails a request share the map, since a minute's work is the same for both.
+# The two providers that take many mails in one request share the map: the code is the same for both.
 @pytest.mark.parametrize(
     ("provider", "blows"),
     [("smtp", list(CRASH_MAP)), ("postmark", list(CRASH_MAP)[::2]), ("resend", list(CRASH_MAP)[1::2])],
