@@ -50,10 +50,17 @@ def harmless_wheel(folder: Path) -> str:
     return f"harmless @ {path.as_uri()} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
 
 
+def environment(**settings: str) -> dict[str, str]:
+    """The environment of these tests without the settings that ./run reads from it, and with the given ones."""
+    read = ("MAIL_PROVIDER", "BROADSHEET_MODE", "BROADSHEET_VAR", "DATABASE_URL", "SEMANTIC_MODEL")
+    return {name: value for name, value in os.environ.items() if name not in read} | settings
+
+
 def manage(folder: Path, **settings: str) -> str:
     """Run ./run manage check in this folder, whose manage.py says whether the package is there."""
-    env = {name: value for name, value in os.environ.items() if name not in ("MAIL_PROVIDER", "BROADSHEET_MODE")}
-    done = subprocess.run([folder / "run", "manage", "check"], env=env | settings, capture_output=True, text=True)
+    done = subprocess.run(
+        [folder / "run", "manage", "check"], env=environment(**settings), capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1]
 
@@ -94,7 +101,7 @@ def errors_of_stopped(folder: Path, *, begun: Path) -> str:
     """Run ./run manage check, press Ctrl-C as soon as the file is there, and return what was printed as errors."""
     process = subprocess.Popen(
         [folder / "run", "manage", "check"],
-        env={name: value for name, value in os.environ.items() if name not in ("MAIL_PROVIDER", "BROADSHEET_MODE")},
+        env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

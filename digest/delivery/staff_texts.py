@@ -9,10 +9,7 @@ from subscriptions.mail import outcomes
 REASON_TEXTS = {
     StatusReason.NOTHING_MATCHED: "Nothing matched.",
     StatusReason.PAUSED: "The reader paused.",
-    StatusReason.SUPPRESSED: "The address is suppressed.",
     StatusReason.UNSUBSCRIBED: "The reader unsubscribed.",
-    StatusReason.NOT_CONFIRMED: "Not confirmed.",
-    StatusReason.DEMO_READER: "A demonstration reader, whose mail goes only to the outbox.",
     StatusReason.TOO_SOON: "Less than 12 hours after the last digest.",
     StatusReason.TOO_LATE: "Not made in time.",
     StatusReason.WORKER_STOPPED: "The worker stopped while this mail was being handed over.",

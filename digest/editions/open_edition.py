@@ -19,8 +19,9 @@ from digest.ingest import arxiv_calendar
 from digest.ingest.advice import explain
 from digest.ingest.parsers import arxiv_rss
 from digest.ingest.parsers.taxonomy import CATEGORIES
-from digest.models import Edition, EditionPaper, Paper, Sighting, Source
+from digest.models import Edition, EditionPaper, Lease, Paper, Sighting, Source
 from digest.ranking.trending import Reading, Scores, trending_scores
+from digest.source_errors import ErrorKind
 
 WINDOW = timedelta(days=7)  # a paper is news for this long
 # A reading may begin before an opening and be stored after it.
@@ -86,7 +87,8 @@ def open_edition(day: date, *, now: datetime) -> tuple[Edition, bool]:
 def open_when_ready(now: datetime) -> Edition | None:
     """Open today's edition (UTC) when every source has delivered its day, or at the deadline; else return None.
 
-    After the deadline it waits only for sources that are due, so that a service started at noon reads the day first.
+    After the deadline it waits only for sources that are due or being read, so that a service started at noon reads the
+    day first.
     """
     day = now.date()
     if Edition.objects.filter(date=day).exists():
@@ -94,7 +96,7 @@ def open_when_ready(now: datetime) -> Edition | None:
     if not Source.objects.filter(active=True).exists():
         # an empty edition would tell readers that no paper came in
         return None
-    if not _is_complete(day, now) and (now < arxiv_calendar.deadline(day) or Source.objects.due(now).exists()):
+    if not _is_complete(day, now) and (now < arxiv_calendar.deadline(day) or _is_still_read(now)):
         return None
     if is_unread(day, now=now):
         return None
@@ -105,6 +107,14 @@ def is_unread(day: date, *, now: datetime) -> bool:
     """Return whether every active source failed and nothing is new, so that an edition would only say so by mistake."""
     states = {row["state"] for row in completeness_report(day, now=now)}
     return states == {"failed"} and not _news(day, now).exists()
+
+
+def _is_still_read(now: datetime) -> bool:
+    """Return whether a source is due, or is being read: its row is then no longer due and has no reading yet."""
+    if Source.objects.due(now).exists():
+        return True
+    at_work = Lease.objects.filter(name="refresh", until__gt=now).exclude(holder="").exists()
+    return at_work and Source.objects.filter(active=True, last_error_kind=ErrorKind.PARSER_ENDED).exists()
 
 
 def _is_complete(day: date, now: datetime) -> bool:

@@ -35,22 +35,16 @@ FIRST_BY_LATE_VOTES = {
 LATER = {StatusReason.SETUP_REFUSED, StatusReason.MAILBOX_FULL, StatusReason.CANCELLED}  # added since
 SENTENCES = {  # what was stored -> its code, and what the staff reads now
     "": ("", ""),
-    "You paused your digests.": ("paused", "You paused your digests."),
+    "You paused your digests.": ("paused", "The reader paused."),
     "Mail to this address is suppressed.": ("suppressed", "Mail to this address is suppressed."),
-    "You unsubscribed before it left.": ("unsubscribed", "You unsubscribed before it left."),
+    "You unsubscribed before it left.": ("unsubscribed", "The reader unsubscribed."),
     "No new paper came in.": ("no_new_papers", "No new paper came in."),
-    "Nothing that came in matched what you asked for.": (
-        "nothing_matched",
-        "Nothing that came in matched what you asked for.",
-    ),
+    "Nothing that came in matched what you asked for.": ("nothing_matched", "Nothing matched."),
     "Two digests are never less than 12 hours apart; the papers of this one are in the next.": (
         "too_soon",
-        "Two digests are never less than 12 hours apart; the papers of this one are in the next.",
+        "Less than 12 hours after the last digest.",
     ),
-    "Your digest could not be made in time; its papers are in the next one.": (
-        "too_late",
-        "Your digest could not be made in time; its papers are in the next one.",
-    ),
+    "Your digest could not be made in time; its papers are in the next one.": ("too_late", "Not made in time."),
     "The address was never confirmed.": ("not_confirmed", "The address was never confirmed."),
     "A demonstration reader gets mail in the outbox only.": (
         "demo_reader",
@@ -60,10 +54,7 @@ SENTENCES = {  # what was stored -> its code, and what the staff reads now
         "expired",
         "It could not leave in time; its papers return to the next digest.",
     ),
-    "It could not leave in time; it had no paper for you.": (
-        "expired",
-        "It could not leave in time; it had no paper for you.",
-    ),
+    "It could not leave in time; it had no paper for you.": ("expired", "It could not leave in time; it had no paper."),
     "The worker stopped while this mail was being handed over.": (
         "worker_stopped",
         "The worker stopped while this mail was being handed over.",

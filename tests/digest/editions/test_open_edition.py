@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from digest import lease
 from digest.compose.card import Card
 from digest.editions import open_edition
 from digest.ingest import store
@@ -141,3 +142,25 @@ def test_a_day_on_which_every_source_failed_is_not_opened_unless_something_is_ne
     stored(entry(1))
     assert not open_edition.is_unread(TODAY, now=later)
     assert open_edition.open_when_ready(later) is not None
+
+
+def test_after_the_deadline_no_edition_opens_while_a_source_is_read() -> None:
+    one = source(name="Journal", url="https://journal.example/feed")
+    late = NOON + timedelta(hours=8)
+    # as its row is between the answer of its server and the end of the parser
+    Source.objects.update(last_error_kind=ErrorKind.PARSER_ENDED, failures=1, next_check_at=late + timedelta(minutes=5))
+    assert lease.acquire("refresh", holder="a worker", now=late, hold=timedelta(minutes=10))
+    assert open_edition.open_when_ready(late) is None
+    store.store(one, feed(entry(1)), now=late)
+    lease.done("refresh", holder="a worker", now=late)
+    edition = open_edition.open_when_ready(late)
+    assert edition is not None
+    assert EditionPaper.objects.filter(edition=edition).count() == 1
+
+
+def test_after_the_deadline_a_source_whose_parser_ended_holds_nothing_up() -> None:
+    stored(entry(1))
+    source(name="Journal", url="https://journal.example/feed")
+    late = NOON + timedelta(hours=8)
+    Source.objects.update(last_error_kind=ErrorKind.PARSER_ENDED, failures=1, next_check_at=late + timedelta(minutes=5))
+    assert open_edition.open_when_ready(late) is not None
