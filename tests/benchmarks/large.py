@@ -46,8 +46,7 @@ def run(given: argparse.Namespace, out: Console) -> Result:
             large_installation.refuse_unless_invented()
         else:
             large_installation.refuse_with_tables()
-        call_command("migrate", interactive=False, verbosity=0)
-        call_command("collectstatic", interactive=False, verbosity=0)
+        call_command("prepare")
         if given.measure:
             return large_installation.measure(out)
         return large_installation.fill(

@@ -73,8 +73,7 @@ def _run(folder: Path, out: Console) -> Result:
     installation = Installation.at(folder, SITE_URL=f"http://127.0.0.1:{port}", PROXIES="1")
     with progress() as bar:
         task = bar.add_task("Storing the papers", total=None)
-        installation.run("manage.py", "migrate", "-v0")
-        installation.run("manage.py", "collectstatic", "--no-input", "-v0")
+        installation.run("manage.py", "prepare")
         count = "from digest.models import Paper; print(Paper.objects.count())"
         if int(installation.run("-c", SET_UP + count)) < PAPERS:
             installation.run("-c", SET_UP + "from tests.benchmarks import archive; archive.fill()")

@@ -123,8 +123,7 @@ def _first_installation() -> tempfile.TemporaryDirectory[str]:
     """Prepare an installation as ``./run`` does, for all others to copy from until this process ends."""
     folder = tempfile.TemporaryDirectory(prefix="broadsheet-")
     first = Installation.at(Path(folder.name))
-    first.run("manage.py", "migrate", "-v0")
-    first.run("manage.py", "collectstatic", "--no-input", "-v0")
+    first.run("manage.py", "prepare")
     return folder
 
 
