@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from digest.ingest.parsers.taxonomy import CATEGORIES
 from subscriptions.models import Topic
-from subscriptions.web.fields import CategoryList, PhraseList, clean_text, show_text
+from subscriptions.unicode_text import clean_text
+from subscriptions.web.fields import CategoryList, PhraseList, show_text
 
 ARCHIVES = {category.partition(".")[0] for category in CATEGORIES}
 LONGEST_SLUG, LAST = 60, 9999

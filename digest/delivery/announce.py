@@ -21,7 +21,7 @@ from digest.models import Announcement, Batch, Delivery, StatusReason
 from subscriptions.consent_text import COVERS_ANNOUNCEMENTS
 from subscriptions.models import ConsentEvent, Preference, Subscriber, Topic
 from subscriptions.tokens import message_id
-from subscriptions.web.fields import clean_text
+from subscriptions.unicode_text import clean_text
 
 HOLD = timedelta(minutes=10)  # from the approval to the first mail: time to cancel
 OPEN_FOR = timedelta(hours=24)  # how late a mail of it may leave

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from digest.editions.open_edition import WINDOW
 from digest.models import CuratorPick, Edition, Paper, PaperSummary
 from subscriptions.models import Topic
-from subscriptions.web.fields import clean_text
+from subscriptions.unicode_text import clean_text
 
 LONGEST_NOTE = 500
 AHEAD = timedelta(days=60)  # the last day that can be judged

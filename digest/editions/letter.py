@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from digest.compose.letter import LONGEST_LETTER, MOST_BLOCKS, MOST_LINKS, Letter, problem_of, read_letter
 from digest.editions.curation import AHEAD, first_day
 from digest.models import EditionLetter
-from subscriptions.web.fields import clean_text
+from subscriptions.unicode_text import clean_text
 
 
 class CannotSave(Exception):

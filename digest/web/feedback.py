@@ -20,8 +20,9 @@ from digest.reader_data.mute import CannotMute, mute, mute_options, unmute, word
 from subscriptions import rate_limits
 from subscriptions.models import Subscriber
 from subscriptions.tokens import FEEDBACK, BadLink, read_day_token
+from subscriptions.unicode_text import clean_text
 from subscriptions.web.decorators import token_page
-from subscriptions.web.fields import LONGEST_PHRASE, clean_text
+from subscriptions.web.fields import LONGEST_PHRASE
 
 MUTE, UNDO = "mute", "undo"
 

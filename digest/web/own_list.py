@@ -27,8 +27,8 @@ from digest.reading_lists.match import Match, Outcome, match
 from digest.reading_lists.texts import FORMATS, file_problem, flaw_text, library_problem, name_of_part
 from subscriptions.models import LoginToken, Subscriber
 from subscriptions.rate_limits import too_many
+from subscriptions.unicode_text import clean_text
 from subscriptions.web.decorators import see_other
-from subscriptions.web.fields import clean_text
 from subscriptions.web.request_size import takes_up_to
 from subscriptions.web.sessions import reader_page
 from subscriptions.web.sign_up import TOO_MANY

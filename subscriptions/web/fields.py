@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,26 +12,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from email_validator import EmailNotValidError, validate_email
 
-from subscriptions.unicode_text import normalise
+from subscriptions.unicode_text import LONGEST_TEXT, clean_text, normalise
 
 MOST_PHRASES = 100
 LONGEST_PHRASE = 200  # characters; the width of the column
-LONGEST_TEXT = MOST_PHRASES * (LONGEST_PHRASE + 2)
 LONGEST_ADDRESS = 254  # RFC 5321
 LONGEST_LOCAL_PART = 64
 
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _CATEGORY = re.compile(r"[A-Za-z]+(-[A-Za-z]+)*(\.[A-Za-z]+(-[A-Za-z]+)*)?")
-
-
-def clean_text(text: str) -> str:
-    """Normalize to NFC and remove control characters, bidi overrides, invisible marks and lone surrogates.
-
-    Line breaks stay, and so do the joiners that Indic scripts and Persian need. Only 20,200 characters are read.
-    """
-    text = text[:LONGEST_TEXT].replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
-    kept = (c for c in text if c in "\n\u200c\u200d" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Cn"))
-    return normalise("NFC", "".join(kept), limit=LONGEST_TEXT)
 
 
 def same(phrase: str) -> str:

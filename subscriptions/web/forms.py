@@ -18,7 +18,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from subscriptions.models import WEEKDAYS_WORKING, Subscriber, Topic
 from subscriptions.preferences import CONTENTS, Choices, Wish
 from subscriptions.schedule import WEEKDAYS, rhythm_in_words
-from subscriptions.web.fields import Address, CategoryList, NameList, PhraseList, clean_text, same, show_text
+from subscriptions.unicode_text import clean_text
+from subscriptions.web.fields import Address, CategoryList, NameList, PhraseList, same, show_text
 from subscriptions.web.time_zones import known_zones
 
 HOURS = range(4, 21)

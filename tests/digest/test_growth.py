@@ -21,8 +21,8 @@ from digest.ingest.parsers.feed import shorten_text, web_address
 from digest.ingest.parsers.notices import notice_in
 from digest.text import clean, clean_abstract, clean_name, fold, key_sentence, sentences, split_authors, visible
 from digest.text.limits import MOST, MOST_OF_NAMES
-from subscriptions.unicode_text import stream_safe
-from subscriptions.web.fields import NameList, PhraseList, clean_text
+from subscriptions.unicode_text import clean_text, stream_safe
+from subscriptions.web.fields import NameList, PhraseList
 
 pytestmark = pytest.mark.slow
 

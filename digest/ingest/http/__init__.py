@@ -9,9 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import httpx2
 from django.conf import settings
 from django.utils import timezone
 
@@ -19,6 +18,9 @@ from digest import lease
 from digest.ingest.http.request import Answer, Limits, address, ask, post
 from digest.ingest.http.ssrf_guard import NoAnswer
 from digest.source_errors import ErrorKind
+
+if TYPE_CHECKING:
+    import httpx2
 
 __all__ = ["USUAL", "Fetched", "Limits", "NoAnswer", "back_off", "get", "post"]
 

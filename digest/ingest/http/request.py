@@ -8,13 +8,16 @@ import time
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import httpcore2
-import httpx2
 
 from digest.ingest.http.ssrf_guard import Dialler, NoAnswer
 from digest.ingest.parsers import MAX_BYTES
 from digest.source_errors import ErrorKind
+
+if TYPE_CHECKING:
+    import httpx2
 
 WITH_BODY = (200, 400)  # arXiv says what is wrong with a query in the body of a 400
 LONGEST_ADDRESS = 2000  # characters
@@ -43,6 +46,10 @@ class Answer:
 
 def address(text: str, base: httpx2.URL | None = None) -> httpx2.URL:
     """Return an address that may be fetched, relative to ``base``; raise NoAnswer with the reason."""
+    # here, because it takes 0.2 s to load (2.16.2 compiles a long expression for addresses), and most processes
+    # fetch nothing
+    import httpx2
+
     if len(text) > LONGEST_ADDRESS:
         raise NoAnswer(ErrorKind.INVALID_URL, f"longer than {LONGEST_ADDRESS:,} characters")
     try:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ValidationError
 
-from subscriptions.web.fields import Address, CategoryList, NameList, PhraseList, clean_text
+from subscriptions.unicode_text import clean_text
+from subscriptions.web.fields import Address, CategoryList, NameList, PhraseList
 
 
 def said(field: object, typed: str) -> str:
