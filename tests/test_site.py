@@ -15,7 +15,7 @@ from django.urls import resolve, reverse
 from django.utils import translation
 
 from digest.config import errors
-from digest.config.web import json_ld
+from digest.config.web import environment, json_ld
 from digest.web import urls as web_urls
 from subscriptions import urls as subscription_urls
 
@@ -45,6 +45,18 @@ def test_a_page_has_a_language_a_title_one_heading_and_a_way_past_the_masthead(n
     assert page.count("<h1") == 1
     assert 'href="#main">Skip' in page
     assert '<main id="main"' in page
+
+
+@pytest.mark.parametrize("name", ["sign_up_sent", "sign_in_sent"])
+def test_a_page_that_announces_a_mail_says_where_it_lies_if_it_does_not_leave(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "This installation sends no mail"
+    for folder, is_said in (("var/outbox", True), ("", False)):
+        monkeypatch.setitem(engines["jinja2"].env.globals, "outbox", folder)
+        page = Client().get(reverse(name)).content.decode()
+        assert (words in page) is is_said
+    assert environment().globals["outbox"].endswith("/outbox")
 
 
 @pytest.mark.parametrize("path", [path for path in TEMPLATES if path.name != "outbox.html"], ids=lambda path: path.name)

@@ -50,6 +50,8 @@ def environment(**options: Any) -> Environment:
         "site_url": settings.SITE_URL,
         "json_ld": json_ld,
         "look": look,
+        # the folder of mails that do not leave this machine
+        "outbox": f"{settings.VAR.name}/{settings.OUTBOX.name}" if settings.MAIL_PROVIDER == "outbox" else "",
         "is_signed_in": is_signed_in,
     }
     env.filters["zip"] = zip
