@@ -46,8 +46,7 @@ class Answer:
 
 def address(text: str, base: httpx2.URL | None = None) -> httpx2.URL:
     """Return an address that may be fetched, relative to ``base``; raise NoAnswer with the reason."""
-    # here, because it takes 0.2 s to load (2.16.2 compiles a long expression for addresses), and most processes
-    # fetch nothing
+    # here, because it takes 0.15 s to load, and most processes fetch nothing
     import httpx2
 
     if len(text) > LONGEST_ADDRESS:
