@@ -174,33 +174,27 @@ def test_each_lock_holds_all_of_the_packages_that_every_installation_needs(name:
     assert versions(LOCKS["requirements.txt"]) < versions(LOCKS[name])
 
 
-def audit(address: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [ROOT / "run", "audit"], env=os.environ | {"OSV_URL": address}, capture_output=True, text=True
-    )
-    if "pip-audit could not be installed" in done.stderr:
-        pytest.skip("pip-audit cannot be installed here: no package index can be reached")
-    return done
-
-
-def test_the_audit_names_what_an_advisory_says_of_a_package_of_the_locks() -> None:
+def test_the_audit_names_what_an_advisory_says_of_a_package_and_the_lock_that_got_no_answer() -> None:
     advisory = {
         "id": "TEST-1",
         "affected": [{"package": {"name": "waitress", "ecosystem": "PyPI"}, "versions": ["3.0.2"]}],
     }
+    *answered, last = sorted(LOCKS)
 
     def answer(handler: object) -> None:
-        asked = json.loads(web.log[-1].body)["package"]["name"]
-        Answer(json.dumps({"vulns": [advisory] if asked == "waitress" else []}).encode())(handler)
+        asked = [json.loads(request.body)["package"]["name"] for request in web.log]
+        if asked.count("waitress") > len(answered):
+            Answer(status=503)(handler)
+        else:
+            Answer(json.dumps({"vulns": [advisory] if asked[-1] == "waitress" else []}).encode())(handler)
 
     with serve({"/query": [answer]}) as web:
-        done = audit(web.url("/query"))
+        done = subprocess.run(
+            [ROOT / "run", "audit"], env=os.environ | {"OSV_URL": web.url("/query")}, capture_output=True, text=True
+        )
+    if "pip-audit could not be installed" in done.stderr:
+        pytest.skip("pip-audit cannot be installed here: no package index can be reached")
     assert done.returncode == 1
-    assert len(re.findall(r"^waitress +3\.0\.2 +TEST-1", done.stdout, re.M)) == len(LOCKS)
+    assert len(re.findall(r"^waitress +3\.0\.2 +TEST-1", done.stdout, re.M)) == len(answered)
     assert all(f"{name}:" in done.stdout for name in LOCKS)
-
-
-def test_an_audit_fails_loudly_where_the_advisory_database_cannot_be_reached() -> None:
-    done = audit("http://127.0.0.1:9/query")
-    assert done.returncode == 1
-    assert "requirements-dev.txt WAS NOT AUDITED" in done.stderr
+    assert f"{last} WAS NOT AUDITED" in done.stderr

@@ -27,10 +27,9 @@ LINES = """() => document.body.innerText.split("\\n").map((line) => line.replace
   .filter((line) => line)"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_mail_is_accessible_and_readable_and_asks_for_nothing(browser: Browser, kind: str, scheme: str) -> None:
-    context = browser.new_context(viewport={"width": 375, "height": 800}, color_scheme=scheme, locale="en-GB")
+def test_a_mail_is_accessible_and_readable_and_asks_for_nothing(browser: Browser, kind: str) -> None:
+    context = browser.new_context(viewport={"width": 375, "height": 800}, locale="en-GB")
     asked_for: list[str] = []
 
     def refuse(route: Route) -> None:
@@ -41,10 +40,15 @@ def test_a_mail_is_accessible_and_readable_and_asks_for_nothing(browser: Browser
     page = context.new_page()
     page.set_content(mails()[kind].html, wait_until="load")
     PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"mail-{kind}-375-{scheme}.png", full_page=True, animations="disabled")
-    contrast, small = page.evaluate(LEAST_CONTRAST), page.evaluate(SMALL_TARGETS)
+    violations, contrast = [], {}
+    # of all that axe looks at, only colours differ between the schemes
+    for scheme, rules in (("light", None), ("dark", {"runOnly": ["color-contrast"]})):
+        page.emulate_media(color_scheme=scheme)
+        page.screenshot(path=PICTURES / f"mail-{kind}-375-{scheme}.png", full_page=True, animations="disabled")
+        violations += Axe().run(page, options=rules).response["violations"]
+        contrast[scheme] = page.evaluate(LEAST_CONTRAST)
+    small = page.evaluate(SMALL_TARGETS)
     scrolls = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-    violations = Axe().run(page).response["violations"]
     context.close()
     found = [
         f"{one['id']}: {one['help']}: {node['html'][:160]}"
@@ -53,7 +57,7 @@ def test_a_mail_is_accessible_and_readable_and_asks_for_nothing(browser: Browser
         for node in one["nodes"][:3]
     ]
     assert found == []
-    assert contrast >= 4.5, "of a text to its ground, as drawn and with both inverted"
+    assert min(contrast.values()) >= 4.5, f"of a text to its ground, as drawn and with both inverted: {contrast}"
     assert small == []
     assert not scrolls
     assert asked_for == []

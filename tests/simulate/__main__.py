@@ -31,7 +31,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn (%(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the ledger to FILE")
     parser.add_argument(
-        "--fault", choices=FAULTS, default="", help="do this wrong once, to see that the ledger tells it"
+        "--fault",
+        choices=FAULTS,
+        action="append",
+        default=[],
+        help="do this wrong once, to see that the ledger tells it; may be given for each",
     )
     given = parser.parse_args()
     if given.days < 3 or given.readers < 1:
@@ -61,7 +65,7 @@ def run(folder: Path, given: argparse.Namespace, out: Console) -> int:
         from tests.simulate.service import Service
 
         service = Service(log, folder / "broadsheet.sqlite3", secret)
-        simulation = Simulation(service, readers=given.readers, days=given.days, seed=given.seed, fault=given.fault)
+        simulation = Simulation(service, readers=given.readers, days=given.days, seed=given.seed, faults=given.fault)
         verdict = simulation.run(lambda line: print(line, flush=True))
     out.print(table(verdict))
     if given.json:

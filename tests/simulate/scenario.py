@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
@@ -58,12 +58,12 @@ class Calendar:
 
 
 class Simulation:
-    def __init__(self, service: Service, *, readers: int, days: int, seed: int, fault: str = "") -> None:
+    def __init__(self, service: Service, *, readers: int, days: int, seed: int, faults: Sequence[str] = ()) -> None:
         self.service, self.promises = service, Promises()
         self.ledger = Ledger(self.promises)
         self.calendar = Calendar.of(days)
         self.story = Story(readers=readers, first_day=self.calendar.begin.date(), days=days, seed=seed)
-        self._fault = fault
+        self._faults = faults
         self._waiting: list[Act] = []
         self._events: list[tuple[datetime, str, SentMail]] = []
         self._left_meanwhile: list[str] = []  # between the backup and the failure
@@ -113,8 +113,8 @@ class Simulation:
             self.service.upgrade()
         if now == calendar.outage[1]:
             self.service.restart()
-        if self._fault and now == calendar.fault:
-            self._do_wrong(now)
+        for fault in self._faults if now == calendar.fault else ():
+            self._do_wrong(fault, now)
         self._act_until(now)
         today = datetime.combine(now.date(), clock_time(), UTC)
         if now >= today + OPENS and now.date() not in self._opened:
@@ -206,8 +206,8 @@ class Simulation:
             self._tell(kind, mail, now)
         self.service.resume_sending(now)
 
-    def _do_wrong(self, now: datetime) -> None:
-        match self._fault:
+    def _do_wrong(self, fault: str, now: datetime) -> None:
+        match fault:
             case "lost":
                 self.service.lose_a_row()
             case "doubled":

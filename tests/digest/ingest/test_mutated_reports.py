@@ -95,7 +95,7 @@ def test_mutated_feeds_lose_no_paper_and_merge_no_works(data: Path, name: str) -
     body = (folder / name).read_bytes()
     arxivs = name.startswith("10-arxiv-itself")
 
-    @settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(mutations(), st.booleans())
     def check(acts: list[tuple[str, int, int, int]], known: bool) -> None:
         root = mutated(body, acts)

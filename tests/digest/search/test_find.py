@@ -280,7 +280,7 @@ class TestAnything(TestCase):
     def setUpTestData(cls) -> None:
         publish(*(entry(number, title=f"A b c {number} AND OR NOT near title author") for number in range(1, 5)))
 
-    @settings(max_examples=300, deadline=None)
+    @settings(deadline=None)
     @given(TYPED, st.booleans())
     def test_anything_can_be_typed(self, typed: str, by_date: bool) -> None:
         one = search(typed, now=LATER, by_date=by_date)
