@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -73,6 +73,12 @@ class Days:
         left_out = rows.not_shown(now) | _older(rows, papers_seen_before(editions))
         by_edition = papers_by_topic(editions, without=left_out)
         return cls(first=first, last=last, now=now, editions=editions, left_out=left_out, by_edition=by_edition)
+
+    def since(self, first: date) -> Days:
+        """Return the days from ``first`` on, without a query: a paper's newest row is the same in both."""
+        editions = [edition for edition in self.editions if edition.date >= first]
+        by_edition = {edition.pk: self.by_edition[edition.pk] for edition in editions}
+        return replace(self, first=first, editions=editions, by_edition=by_edition)
 
     @property
     def rows(self) -> EditionPaperQuerySet:

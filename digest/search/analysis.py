@@ -139,8 +139,14 @@ def words(text: str) -> Iterator[Word]:
 def runs(text: str) -> Iterator[tuple[int, int, Word]]:
     """Return the words of a text, each with the start and end of the run that it stands in."""
     for run in _RUN.finditer(text):
-        for found in words(run[0]):
+        for found in _words_of(run[0]):
             yield run.start(), run.end(), found
+
+
+@lru_cache(maxsize=100_000)
+def _words_of(run: str) -> tuple[Word, ...]:
+    # texts repeat their words, and to fold one takes longer than to look it up
+    return tuple(words(run))
 
 
 @lru_cache(maxsize=200_000)

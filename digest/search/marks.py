@@ -21,7 +21,7 @@ def pieces(text: str, query: Query) -> Iterator[tuple[str, bool]]:
     )
     done = 0
     for start, end, word in analysis.runs(text):
-        if start >= done and any(wanted.issuperset(form) for form in word.alternatives):
+        if start >= done and (wanted.issuperset(word.terms) or any(map(wanted.issuperset, word.forms))):
             if done < start:
                 yield text[done:start], False
             yield text[start:end], True

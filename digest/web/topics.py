@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
@@ -51,7 +51,8 @@ def topic_page(request: HttpRequest, slug: str) -> HttpResponse:
         return HttpResponseRedirect(reverse("topic", args=[topic.slug]))
     now, newest = timezone.now(), Edition.objects.first()
     last = newest.date if newest else now.date()
-    found = public_list(Days.between(last - WEEK, last, now=now), topic=topic)
+    month = Days.between(last - timedelta(days=MONTH.days - 1), last, now=now)
+    found = public_list(month.since(last - WEEK), topic=topic)
     rows: Any = found  # it gives slices of itself, which is all that is asked of it
     paginator = Paginator(rows, SHOWN)
     paginator.count = found.count  # counted already, with those that have votes
@@ -64,7 +65,7 @@ def topic_page(request: HttpRequest, slug: str) -> HttpResponse:
         "page": page,
         "picks": [(one, picked.note) for one, picked in zip(page_cards(picks, acts), found.picks, strict=False)],
         "papers": list(zip(page_cards(page, acts), (row.edition.date for row in page), strict=True)),
-        "chart": chart_of(topic, last, now=now) if newest else None,
+        "chart": chart_of(topic, month) if newest else None,
         "form": SignUpForm(now=now),
         "canonical": reverse("topic", args=[slug]),
         **acts_context(request, reader),
@@ -72,9 +73,8 @@ def topic_page(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "topic.html", context)
 
 
-def chart_of(topic: Topic, last: date, *, now: datetime) -> charts.Chart:
-    """Return the number of papers with the topic in the editions of the 30 days until ``last``."""
-    month = Days.between(last - timedelta(days=MONTH.days - 1), last, now=now)
+def chart_of(topic: Topic, month: Days) -> charts.Chart:
+    """Return the number of papers with the topic in the editions of these 30 days."""
     counts = {edition.date: month.by_edition[edition.pk][topic.pk] for edition in month.editions}
     days = [month.first + timedelta(days=ahead) for ahead in range(MONTH.days)]
     labels = [f"{day.day} {day:%b}" for day in days]

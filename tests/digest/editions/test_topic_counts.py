@@ -59,6 +59,14 @@ def test_stored_counts_say_what_counting_says_and_take_fewer_queries(
         days()
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_last_of_some_days_are_as_if_they_were_read_alone(robots: Topic, first: int) -> None:
+    begin, last = (NOON + first * DAY).date(), (NOON + DAY).date()
+    alone, part = Days.between(begin, last, now=NOON + DAY), days().since(begin)
+    assert (part.first, part.last, part.counts) == (begin, last, alone.counts)
+    assert set(part.rows.values_list("pk", flat=True)) == set(alone.rows.values_list("pk", flat=True))
+
+
 def test_a_paper_of_two_days_is_on_the_list_of_each_day(robots: Topic) -> None:
     store_counts(NOON + DAY)
     assert public_list(days(1), topic=robots).count == 2
