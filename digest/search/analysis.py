@@ -143,7 +143,7 @@ def runs(text: str) -> Iterator[tuple[int, int, Word]]:
             yield run.start(), run.end(), found
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def _words_of(run: str) -> tuple[Word, ...]:
     # texts repeat their words, and to fold one takes longer than to look it up
     return tuple(words(run))
