@@ -15,11 +15,16 @@ def main() -> None:
 
 def execute() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "digest.config.settings")
+    import django
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
+    from django.core.management import call_command, execute_from_command_line
     from django.db import DatabaseError, InterfaceError
 
     try:
+        # ./run asks for it; in this process, because each start of Python takes a second to load Django
+        if os.environ.pop("BROADSHEET_PREPARE", ""):
+            django.setup()
+            call_command("prepare")
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         print(f"Broadsheet cannot start. {error}", file=sys.stderr)  # noqa: T201 (nothing else is running yet)
