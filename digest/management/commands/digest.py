@@ -43,6 +43,9 @@ class Command(BaseCommand):
         "2 wrong arguments."
     )
 
+    # A wrong setting is told when it is read; the checks are for developers and load all pages, which takes a second.
+    requires_system_checks = ()
+
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
         return super().create_parser("./run", subcommand, allow_abbrev=False, usage=USAGE, **options)
 
