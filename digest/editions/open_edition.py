@@ -96,7 +96,7 @@ def open_when_ready(now: datetime) -> Edition | None:
     if not Source.objects.filter(active=True).exists():
         # an empty edition would tell readers that no paper came in
         return None
-    if not _is_complete(day, now) and (now < arxiv_calendar.deadline(day) or _is_still_read(now)):
+    if not _is_complete(day, now) and (now < arxiv_calendar.deadline(day) or _is_due_or_being_read(now)):
         return None
     if is_unread(day, now=now):
         return None
@@ -109,8 +109,8 @@ def is_unread(day: date, *, now: datetime) -> bool:
     return states == {"failed"} and not _news(day, now).exists()
 
 
-def _is_still_read(now: datetime) -> bool:
-    """Return whether a source is due, or is being read: its row is then no longer due and has no reading yet."""
+def _is_due_or_being_read(now: datetime) -> bool:
+    """Return whether a source is due, or is being read: its row is then not due any more and has no reading yet."""
     if Source.objects.due(now).exists():
         return True
     at_work = Lease.objects.filter(name="refresh", until__gt=now).exclude(holder="").exists()

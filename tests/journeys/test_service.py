@@ -49,7 +49,7 @@ def test_a_reader_whose_hour_is_now_gets_the_mail_without_a_hand(installation: I
     said = service.log.read_text()
     assert "web    ready" in said
     assert "worker ready" in said
-    assert said.endswith("Stopped: the pages and everything that ran beside them have ended.\n")
+    assert said.endswith("Stopped: all processes have ended.\n")
     assert "example.org" not in said  # no address of a reader, no link of hers
     states, leases = installation.run("-c", STATE).splitlines()
     assert states == "accepted"

@@ -77,7 +77,7 @@ class Command(BaseCommand):
                             f"{name} does not stay up (exit code {code}); its last lines are above. "
                             "All processes are stopped."
                         ) from error
-            self.stdout.write("Stopped: the pages and everything that ran beside them have ended.")
+            self.stdout.write("Stopped: all processes have ended.")
 
     def _prepare(self) -> None:
         if settings.MODE == "live":
