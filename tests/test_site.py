@@ -24,6 +24,16 @@ PAGES = ["home", "sign_up", "sign_up_sent", "sign_in", "sign_in_sent", "search",
 TEMPLATES = sorted((Path(__file__).parents[1] / "templates" / "web").glob("*.html"))
 
 
+def test_words_of_pages_are_in_the_language_of_the_request_and_what_is_filled_in_is_escaped() -> None:
+    monday = environment(autoescape=True).from_string(
+        "{{ _('Monday') }}{% trans day='<b>' %}, 5 % of {{ day }}{% endtrans %}"
+    )
+    for _round in range(2):
+        assert monday.render() == "Monday, 5 % of &lt;b&gt;"
+        with translation.override("de"):
+            assert monday.render() == "Montag, 5 % of &lt;b&gt;"
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_lets_nothing_in_from_elsewhere_and_nothing_inline(name: str) -> None:
     answer = Client().get(reverse(name))

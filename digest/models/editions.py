@@ -52,12 +52,15 @@ class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
         hidden, held_back = self._kept_back(now)
         return self.exclude(paper__in=hidden).exclude(paper__in=held_back)
 
+    def with_days(self) -> EditionPaperQuerySet:
+        """Load the editions too, without their counts, which would be read again for every row."""
+        counts = ("completeness", "tally", "topic_counts", "seen_before")
+        return self.select_related("edition").defer(*(f"edition__{name}" for name in counts))
+
     def not_shown(self, now: datetime) -> set[int]:
-        """Return the rows of these that are not :meth:`shown`: few. One query, or two if there may be any."""
-        # all withdrawn papers are fewer than the rows of some days
+        """Return the papers that :meth:`shown` leaves out, of all editions. One query."""
         first, *others = self.papers_not_shown(now)
-        papers = [row["paper"] for row in first.union(*others)]
-        return set(self.filter(paper__in=papers).values_list("pk", flat=True)) if papers else set()
+        return {row["paper"] for row in first.union(*others)}
 
     def papers_not_shown(self, now: datetime) -> tuple[models.QuerySet[Any, Any], ...]:
         """Return the papers that :meth:`shown` leaves out: hidden, under embargo, and withdrawn ones."""

@@ -93,9 +93,12 @@ def why_trending(inputs: dict[str, Any]) -> str:
 def _counts(inputs: dict[str, Any]) -> str:
     """Return ``12 comments · 340 stars on GitHub`` without counts of zero."""
     comments, stars = inputs.get("comments") or 0, inputs.get("stars") or 0
-    texts = [ngettext("%(count)s comment", "%(count)s comments", comments) % {"count": f"{comments:,}"}]
-    texts += [ngettext("%(count)s star on GitHub", "%(count)s stars on GitHub", stars) % {"count": f"{stars:,}"}]
-    return " · ".join(text for count, text in zip((comments, stars), texts, strict=True) if count)
+    texts = []
+    if comments:
+        texts.append(ngettext("%(count)s comment", "%(count)s comments", comments) % {"count": f"{comments:,}"})
+    if stars:
+        texts.append(ngettext("%(count)s star on GitHub", "%(count)s stars on GitHub", stars) % {"count": f"{stars:,}"})
+    return " · ".join(texts)
 
 
 def _time(hours: float) -> str:

@@ -121,7 +121,7 @@ def _moved(paper: Paper, name: str) -> HttpResponse:
 
 def _candidacies(paper: Paper, now: datetime) -> list[EditionPaper]:
     """Return the paper's places in editions, the newest first; raise Http404 if it may not be shown in public."""
-    rows = EditionPaper.objects.filter(paper=paper).public(now).select_related("edition")
+    rows = EditionPaper.objects.filter(paper=paper).public(now).with_days()
     found = list(rows.defer("card").order_by("-edition__date"))
     if not found:
         raise Http404("not in public")

@@ -96,7 +96,7 @@ def facts_of(paper: Paper, candidacies: Sequence[EditionPaper], *, now: datetime
         abstract=abstract,
         authors=tuple(name for author in paper.authors if (name := shorten(str(author), NAME_LENGTH))),
         categories=tuple((shorten(code, NAME_LENGTH), CATEGORIES.get(code, "")) for code in codes)[:MOST_CATEGORIES],
-        topics=tuple(paper.topics.filter(offered=True)),
+        topics=tuple(paper.topics.filter(offered=True).only("slug", "name")),
         links=tuple(
             links_of(url=paper.url, names=names, abstract=abstract, code=paper.code_url, is_on_hugging_face=is_voted_on)
         ),

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
+from django.db.models import Max, Min, Q
 from django.http import Http404, HttpRequest
 
 from digest.compose.emails import letters_of
@@ -56,18 +57,14 @@ def list_context(request: HttpRequest, period: Period, *, now: datetime) -> dict
 
 def neighbours(period: Period) -> dict[str, Any]:
     """Return the periods of the nearest editions before and after, and the day of the latest edition within."""
-    editions = Edition.objects.values_list("date", flat=True)
-    earlier = editions.filter(date__lt=period.first).order_by("-date").first()
-    later = editions.filter(date__gt=period.last).order_by("date").first()
-    latest = period.last
-    if period.kind != "day":
-        within = editions.filter(date__range=(period.first, period.last)).order_by("-date")
-        latest = within.first() or period.last
-    return {
-        "earlier": earlier and Period.around(earlier, period.kind),
-        "later": later and Period.around(later, period.kind),
-        "latest": latest,
+    nearest: dict[str, Any] = {
+        "earlier": Max("date", filter=Q(date__lt=period.first)),
+        "later": Min("date", filter=Q(date__gt=period.last)),
+        "latest": Max("date", filter=Q(date__range=(period.first, period.last))),
     }
+    found = Edition.objects.aggregate(**nearest)
+    around = {name: found[name] and Period.around(found[name], period.kind) for name in ("earlier", "later")}
+    return {**around, "latest": found["latest"] or period.last}
 
 
 def _topic(request: HttpRequest) -> Topic | None:

@@ -102,7 +102,8 @@ def search_page(request: HttpRequest) -> HttpResponse:
         row.paper_id: row
         for row in EditionPaper.objects.filter(paper__in=list(page))
         .shown(now)
-        .select_related("paper", "edition")
+        .with_days()
+        .select_related("paper")
         .order_by("edition__date")
     }
     rows = [newest[paper_id] for paper_id in page if paper_id in newest]

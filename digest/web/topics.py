@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -32,8 +32,8 @@ WEEK, MONTH = timedelta(days=6), timedelta(days=30)  # before the last day, and 
 @require_safe
 def topics(request: HttpRequest) -> HttpResponse:
     """List the topics on offer by group, each with the number of its papers of the last week."""
-    newest = Edition.objects.first()
-    found = topics_of(Days.between(newest.date - WEEK, newest.date, now=timezone.now())) if newest else []
+    newest = _newest_day()
+    found = topics_of(Days.between(newest - WEEK, newest, now=timezone.now())) if newest else []
     counts = {topic.pk: count for topic, count in found}
     rows = [(topic, counts.get(topic.pk, 0)) for topic in Topic.objects.filter(offered=True)]
     groups = [(group, list(some)) for group, some in groupby(rows, key=lambda row: row[0].group)]
@@ -49,8 +49,8 @@ def topic_page(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404("no such topic")
     if slug != topic.slug:
         return HttpResponseRedirect(reverse("topic", args=[topic.slug]))
-    now, newest = timezone.now(), Edition.objects.first()
-    last = newest.date if newest else now.date()
+    now, newest = timezone.now(), _newest_day()
+    last = newest or now.date()
     month = Days.between(last - timedelta(days=MONTH.days - 1), last, now=now)
     found = public_list(month.since(last - WEEK), topic=topic)
     rows: Any = found  # it gives slices of itself, which is all that is asked of it
@@ -71,6 +71,10 @@ def topic_page(request: HttpRequest, slug: str) -> HttpResponse:
         **acts_context(request, reader),
     }
     return render(request, "topic.html", context)
+
+
+def _newest_day() -> date | None:
+    return Edition.objects.values_list("date", flat=True).first()
 
 
 def chart_of(topic: Topic, month: Days) -> charts.Chart:

@@ -55,7 +55,7 @@ def test_stored_counts_say_what_counting_says_and_take_fewer_queries(
     stored = list(Edition.objects.order_by("date").values_list("topic_counts", "seen_before"))
     assert stored == [({str(ALL): 3, str(robots.pk): 2}, []), ({str(ALL): 2, str(robots.pk): 2}, [paper(1).pk])]
     assert shown(robots) == live
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(3):
         days()
 
 

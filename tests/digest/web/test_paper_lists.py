@@ -272,5 +272,5 @@ def test_the_home_page_of_a_reader_takes_the_same_queries_for_any_number_of_pape
     plan(NOON, [ada.pk], issue_date=NOON.date())
     deliver_all(clock=lambda: NOON)
     client = signed_in(ada)
-    with django_assert_num_queries(28):
+    with django_assert_num_queries(26):
         client.get("/")

@@ -145,7 +145,7 @@ def test_looking_changes_nothing_and_takes_a_fixed_number_of_queries(django_asse
     publish(*(entry(number, categories=("cs.RO",)) for number in range(1, 60)))
     publish(entry(99), at=NOON + timedelta(days=1))
     before = list(every_row())
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         html = get("/topics/robotics/")
     assert len(titles(html)) == 25
     with django_assert_num_queries(8):
