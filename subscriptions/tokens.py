@@ -16,7 +16,7 @@ import re
 import secrets
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -93,14 +93,29 @@ def preferences_url(subscriber: Subscriber) -> str:
     return _url("ask_for_link", token_for(PREFERENCES, subscriber))
 
 
-def web_copy_url(subscriber: Subscriber, day: date) -> str:
-    return _url("web_copy", token_for(WEB_COPY, subscriber, day=day))
+class DigestLinks(NamedTuple):
+    """The addresses that a digest has of its own; under its third paper, ``/3/more`` follows ``feedback``."""
+
+    unsubscribe: str
+    preferences: str
+    feedback: str
+    web_copy: str
 
 
-def feedback_url(subscriber: Subscriber, day: date) -> str:
-    """Return the start of the links under each paper of a mail: ``/3/more`` follows for the third."""
-    token = token_for(FEEDBACK, subscriber, day=day)
-    return _url("feedback", token)
+def digest_links(subscriber: Subscriber, day: date) -> DigestLinks:
+    return _digest_links(subscriber.public_id, day, settings.SECRET_KEY, settings.SITE_URL)
+
+
+# Cached: a mail's headers and its two parts contain the same links.
+@lru_cache(maxsize=8)
+def _digest_links(public_id: str, day: date, key: str, site: str) -> DigestLinks:
+    about = public_id + _written(day)
+    return DigestLinks(
+        unsubscribe=f"{site}{BEFORE_TOKEN['unsubscribe']}{public_id}{_seal(UNSUBSCRIBE, public_id, key)}",
+        preferences=f"{site}{BEFORE_TOKEN['ask_for_link']}{public_id}{_seal(PREFERENCES, public_id, key)}",
+        feedback=f"{site}{BEFORE_TOKEN['feedback']}{about}{_seal(FEEDBACK, about, key)}",
+        web_copy=f"{site}{BEFORE_TOKEN['web_copy']}{about}{_seal(WEB_COPY, about, key)}",
+    )
 
 
 def _url(page: str, token: str) -> str:
@@ -213,8 +228,6 @@ def _domain_of(sender: str) -> str:
     return punycode(sender.rpartition("@")[2].strip("> "))
 
 
-# Cached: a mail's headers and its two parts contain the same links.
-@lru_cache(maxsize=8)
 def _seal(purpose: str, about: str, key: str) -> str:
     seal = keyed_hash(key).digest(f"broadsheet.link|{purpose}|{about}".encode())
     return base64.urlsafe_b64encode(seal)[:16].decode()

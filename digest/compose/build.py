@@ -25,7 +25,6 @@ NOTE_LENGTH = 600
 # Papers without votes stay in the order in which their sources listed them.
 IN_OWN_ORDER = _("New papers, in the order of their source")
 YOURS, TRENDING = _("Your papers"), _("Trending")
-SINCE_DAY, SINCE = _("was confirmed on %(day)s"), _("is subscribed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +98,8 @@ class Digest:
     items: tuple[Item, ...]
     items_heading: str
     completeness: tuple[str, ...]
-    why_you: str
+    sent_to: str
+    wishes: str
     reader: Reader
     sender: Sender
     look: Look
@@ -124,7 +124,8 @@ class Nothing:
     date_line: str
     why: str
     completeness: tuple[str, ...]
-    why_you: str
+    sent_to: str
+    wishes: str
     reader: Reader
     sender: Sender
     letter: Letter | None = None
@@ -176,7 +177,8 @@ def compose(
         items=papers[picked:],
         items_heading=YOURS if reader.asked_for else TRENDING if is_voted else IN_OWN_ORDER,
         completeness=completeness,
-        why_you=_why_you(reader, voted=is_voted),
+        sent_to=_sent_to(reader.address, reader.confirmed_on),
+        wishes=_wishes(reader.asked_for, voted=is_voted),
         reader=reader,
         sender=sender,
         about=_about(len(papers), source, published, place),
@@ -211,7 +213,8 @@ def compose_nothing(
         date_line=_date_line(issue_date),
         why=one_line(why),
         completeness=completeness,
-        why_you=_why_you(reader),
+        sent_to=_sent_to(reader.address, reader.confirmed_on),
+        wishes=_wishes(reader.asked_for, voted=True),
         reader=reader,
         sender=sender,
         letter=letter,
@@ -345,16 +348,15 @@ def _opening(reader: Reader, occasion: str, since: date | None) -> str:
     return ""
 
 
-def _why_you(reader: Reader, *, voted: bool = True) -> str:
-    day = reader.confirmed_on
-    since = SINCE_DAY % {"day": _day(day)} if day else SINCE
-    sent = _("Sent to %(address)s because this address %(since)s.") % {"address": reader.address, "since": since}
-    return f"{sent} {_asked_for(reader.asked_for, voted=voted)}"
+def _sent_to(address: str, confirmed_on: date | None) -> str:
+    if confirmed_on is None:
+        return _("Sent to %(address)s, which is subscribed.") % {"address": address}
+    return _("Sent to %(address)s, confirmed on %(day)s.") % {"address": address, "day": _day(confirmed_on)}
 
 
 # many readers wish for the same
 @lru_cache(maxsize=5000)
-def _asked_for(wishes: tuple[str, ...], *, voted: bool) -> str:
+def _wishes(wishes: tuple[str, ...], *, voted: bool) -> str:
     if wishes:
         asked_for = join_words([shorten(wish, NAME_LENGTH) for wish in wishes], limit=12)
         return _("You asked for %(wishes)s.") % {"wishes": asked_for}

@@ -25,7 +25,7 @@ from subscriptions.mail.marks import gettext as _
 from subscriptions.mail.marks import ngettext
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
-from subscriptions.tokens import feedback_url, preferences_url, unsubscribe_url, web_copy_url
+from subscriptions.tokens import digest_links
 
 
 def sender() -> Sender:
@@ -278,12 +278,13 @@ def _also(delivery: Delivery, cards: dict[int, Card]) -> list[Card]:
 def reader_of(delivery: Delivery) -> Reader:
     """Return a delivery's recipient with every link of the mail."""
     subscriber, record = delivery.subscriber, delivery.record or DigestRecord()
+    links = digest_links(subscriber, delivery.day)
     return Reader(
         address=subscriber.email,
-        unsubscribe_url=unsubscribe_url(subscriber),
-        preferences_url=preferences_url(subscriber),
-        feedback_url=feedback_url(subscriber, delivery.day),
-        web_url=web_copy_url(subscriber, delivery.day),
+        unsubscribe_url=links.unsubscribe,
+        preferences_url=links.preferences,
+        feedback_url=links.feedback,
+        web_url=links.web_copy,
         asked_for=tuple(record.asked_for),
         rhythm=record.rhythm,
         limit=record.limit,

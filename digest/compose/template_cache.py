@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from operator import attrgetter
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from markupsafe import escape
 
@@ -24,8 +24,8 @@ from subscriptions.mail.rendering import Placeholder, compile_template, one_line
 from subscriptions.mail.template_cache import CompiledTemplate, JoinedEmail, Step, encode
 
 # Fields of a digest that differ by reader, the reader's links, lists of papers, and fields that readers share
-OWN = ("subject", "preheader", "date_line", "overview", "about", "opening", "why_you")
-OF_MANY = ("subject", "date_line", "overview", "about", "opening")  # most are the same for several readers
+OWN = ("subject", "preheader", "date_line", "overview", "about", "opening", "sent_to", "wishes")
+OF_MANY = ("subject", "date_line", "overview", "about", "opening", "wishes")  # most are the same for several readers
 LINKS = ("unsubscribe_url", "preferences_url", "feedback_url", "web_url")
 LISTS = ("picks", "items", "also")
 SHARED = ("items_heading", "completeness", "sender", "letter", "left_out", "look")
@@ -38,7 +38,7 @@ PAPER_HTML = ("number", "why", "say_url", "say_url", "say_url")
 MOST_ENTRIES = 20_000  # a few hundred octets each, beside the papers
 
 Both = tuple[CompiledTemplate, CompiledTemplate]  # text and HTML
-Steps = tuple[Step, Step]  # of a placeholder in the text and in the HTML
+Steps = tuple[Step | None, Step | None]  # of a placeholder in the text and in the HTML; None where it is not
 
 
 class Page(NamedTuple):
@@ -93,7 +93,7 @@ class TemplateCache:
         feedback = digest.reader.feedback_url
         say = encode(f"{feedback}/") if feedback else b""  # the number follows
         page = self._page(digest, own, urls)
-        words: dict[str, Any] = dict(zip(LINKS, map(encode, urls), strict=True))
+        words: dict[str, bytes] = dict(zip(LINKS, map(encode, urls), strict=True))
         html_words = words.copy()
         words["picks"], html_words["picks"] = self._list(digest.picks, 1, digest.look, say)
         words["items"], html_words["items"] = self._list(digest.items, 1 + len(digest.picks), digest.look, say)
@@ -102,7 +102,7 @@ class TemplateCache:
             encoded = _encoded if is_of_many else _encode_both
             words[name], html_words[name] = encoded(steps, getattr(digest, name))
         html = page.html.fill(html_words)
-        if sum(map(len, html)) > HTML_BYTES and len(a2b_qp(b"".join(html))) > HTML_BYTES:
+        if len(html) > HTML_BYTES and len(a2b_qp(html)) > HTML_BYTES:
             return None
         return JoinedEmail(one_line(digest.subject), page.text.fill(words), html)
 
@@ -120,8 +120,8 @@ class TemplateCache:
             self._pages[key] = Page(text, html, tuple(steps))
         return self._pages[key]
 
-    def _list(self, items: Sequence[Item], first: int, look: Look, say: bytes) -> tuple[list[bytes], list[bytes]]:
-        """Return the pieces of these papers, numbered from ``first``, of text and of HTML."""
+    def _list(self, items: Sequence[Item], first: int, look: Look, say: bytes) -> tuple[bytes, bytes]:
+        """Return these papers, numbered from ``first``, in the text and in the HTML."""
         texts: list[bytes] = []
         htmls: list[bytes] = []
         for number, item in enumerate(items, first):
@@ -131,7 +131,7 @@ class TemplateCache:
             url = b"%b%d=\r\n" % (say, number) if say else b""
             texts += (a, text_number, b, c, d, url, e)
             htmls += (f, html_number, g, h, i, url, j, url, k, url, m)
-        return texts, htmls
+        return b"".join(texts), b"".join(htmls)
 
     def _entry(self, key: tuple[int, Look, bool, bool], item: Item) -> Entry:
         """Make and keep an item's entry for ``key``: its id(), the look, whether it is the first, and has no links."""
@@ -169,13 +169,13 @@ class TemplateCache:
 
 def _steps(name: str, text: CompiledTemplate, html: CompiledTemplate) -> Steps:
     """Return what is done to a placeholder's value in the text and in the HTML."""
-    return dict(text.holes).get(name, str), dict(html.holes).get(name, str)
+    return dict(text.holes).get(name), dict(html.holes).get(name)
 
 
 def _encode_both(steps: Steps, value: str) -> tuple[bytes, bytes]:
     """Return a value after a placeholder's steps, encoded for the text and for the HTML."""
     in_text, in_html = steps
-    return encode(in_text(value)), encode(in_html(value))
+    return encode(in_text(value)) if in_text else b"", encode(in_html(value)) if in_html else b""
 
 
 # many mails have the same numbers, counts and reasons

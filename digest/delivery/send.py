@@ -204,13 +204,14 @@ def _mark(going: Sequence[Delivery], now: datetime) -> None:
     )
     for delivery in fresh:
         delivery.provider_message_id = key
+    provider: str = settings.MAIL_PROVIDER
     for delivery in going:
         delivery.attempts += 1
         delivery.handed_over_at = delivery.handed_over_at or now
-        delivery.provider = settings.MAIL_PROVIDER
+        delivery.provider = provider
     for (handed_over_at, key), rows in alike(going, lambda row: (row.handed_over_at, row.provider_message_id)):
         with connection.cursor() as cursor:
-            values = [adapted(handed_over_at), key, settings.MAIL_PROVIDER, *(row.pk for row in rows)]
+            values = [adapted(handed_over_at), key, provider, *(row.pk for row in rows)]
             cursor.execute(for_keys(MARK, len(rows)), values)
 
 

@@ -63,7 +63,9 @@ def _html(delivery: Delivery, cards: dict[int, Card], letter: Letter | None) -> 
         return email_of_nothing(emails.nothing_of(delivery, cards, reader, letter=letter)).html
     digest = emails.digest_of(delivery, cards, reader, letter=letter)
     if not is_whole:  # what the reader asked for is unknown too
-        digest = replace(digest, overview=CLEARED, items_heading="Papers", why_you=f"Sent to {reader.address}.")
+        digest = replace(
+            digest, overview=CLEARED, items_heading="Papers", sent_to=f"Sent to {reader.address}.", wishes=""
+        )
     return fit(digest, limit=NO_LIMIT)[1].html
 
 

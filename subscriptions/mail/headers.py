@@ -17,7 +17,7 @@ from django.core.mail.message import sanitize_address
 
 from subscriptions.mail.addresses import PLAIN_ADDRESS
 from subscriptions.models import Subscriber
-from subscriptions.tokens import sending_domain, unsubscribe_url, web_copy_url
+from subscriptions.tokens import digest_links, sending_domain, unsubscribe_url
 
 COLUMNS = 76
 LONGEST = 998  # RFC 5322 section 2.1.1
@@ -44,7 +44,7 @@ class Headers(NamedTuple):
 
     def fields(self) -> list[tuple[str, str]]:
         """Return unique names with their values, in order. Raise ValueError for an address that cannot be encoded."""
-        reader = self.subscriber
+        reader, day = self.subscriber, self.issue_date
         return [
             ("From", _mailbox(self.sender)),
             ("To", _recipient(self.address)),
@@ -57,10 +57,10 @@ class Headers(NamedTuple):
                 _of_list(
                     self.sender,
                     unsubscribe=unsubscribe_url(reader),
-                    archive=web_copy_url(reader, self.issue_date) if self.issue_date else f"{settings.SITE_URL}/",
-                    mail=f"{self.issue_date:%Y%m%d}:digest" if self.issue_date else f"{self.announcement}:announcement",
+                    archive=digest_links(reader, day).web_copy if day else f"{settings.SITE_URL}/",
+                    mail=f"{day:%Y%m%d}:digest" if day else f"{self.announcement}:announcement",
                 )
-                if self.issue_date or self.announcement
+                if day or self.announcement
                 else ()
             ),
         ]
@@ -73,8 +73,8 @@ class Headers(NamedTuple):
         if self.issue_date:
             reader, day = self.subscriber, (self.sender, self.dated_at, self.dated_at.utcoffset(), self.issue_date)
             template = _template(*day, settings.SITE_URL, settings.CONTACT, sending_domain())
-            links = (unsubscribe_url(reader), web_copy_url(reader, self.issue_date))
-            own = (to := _recipient(self.address), self.message_id, *links, boundary)
+            links = digest_links(reader, self.issue_date)
+            own = (to := _recipient(self.address), self.message_id, links.unsubscribe, links.web_copy, boundary)
             together = "".join(own)
             if together.isascii() and together.isprintable() and len(together) < LONGEST - 100:
                 return (template % (to, _line("Subject", self.subject), *own[1:])).encode("ascii")

@@ -102,9 +102,9 @@ class MimeBytes:
 def _parts(email: RenderedEmail | JoinedEmail, boundary: bytes) -> tuple[bytes, ...]:
     """Return the body in pieces, which are joined once with the headers: each copy of a digest costs time."""
     if isinstance(email, JoinedEmail):
-        text, html = email.text_pieces, email.html_pieces
+        text, html = email.encoded_text, email.encoded_html
     else:
-        text, html = [encode(email.text)], [encode(email.html)]
+        text, html = encode(email.text), encode(email.html)
     head = b'--%b\r\nContent-Type: text/%b; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
     first, second = (head % (boundary, kind) for kind in (b"plain", b"html"))
-    return first, *text, b"\r\n", second, *html, b"\r\n--", boundary, b"--\r\n"
+    return first, text, b"\r\n", second, html, b"\r\n--", boundary, b"--\r\n"

@@ -38,20 +38,12 @@ class CompiledTemplate:
             holes=tuple((name, step(tuple(steps))) for name, *steps in names),
         )
 
-    def fill(self, values: Mapping[str, bytes | Sequence[bytes]]) -> list[bytes]:
-        """Return the pieces with these encoded values, each octets or a list of them.
-
-        Raise KeyError for a placeholder without a value.
-        """
-        filled = [self.pieces[0]]
-        for piece, (name, _) in zip(self.pieces[1:], self.holes, strict=True):
-            value = values[name]
-            if isinstance(value, bytes):
-                filled.append(value)
-            else:
-                filled += value
-            filled.append(piece)
-        return filled
+    def fill(self, values: Mapping[str, bytes]) -> bytes:
+        """Return the text with these encoded values. Raise KeyError for a placeholder without a value."""
+        filled = [b""] * (len(self.pieces) + len(self.holes))
+        filled[::2] = self.pieces
+        filled[1::2] = [values[name] for name, _ in self.holes]
+        return b"".join(filled)
 
     def around(self, names: Sequence[str]) -> tuple[bytes, ...]:
         """Return the pieces around holes with exactly these names, in this order; one that it lacks has none after it.
@@ -86,19 +78,19 @@ def encode(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class JoinedEmail:
-    """A :class:`~subscriptions.mail.rendering.RenderedEmail` with encoded parts, in pieces to be joined once."""
+    """A :class:`~subscriptions.mail.rendering.RenderedEmail` with encoded parts."""
 
     subject: str
-    text_pieces: Sequence[bytes]
-    html_pieces: Sequence[bytes]
+    encoded_text: bytes
+    encoded_html: bytes
 
     @property
     def text(self) -> str:
-        return decode(b"".join(self.text_pieces))
+        return decode(self.encoded_text)
 
     @property
     def html(self) -> str:
-        return decode(b"".join(self.html_pieces))
+        return decode(self.encoded_html)
 
 
 def decode(quoted: bytes) -> str:

@@ -23,7 +23,7 @@ from digest.ingest import store
 from digest.ingest.tag import tag
 from digest.models import Announcement, CuratorPick, Paper
 from subscriptions.models import LoginToken, Topic
-from subscriptions.tokens import PREFERENCES, UNSUBSCRIBE, feedback_url, new_login_token, token_for
+from subscriptions.tokens import PREFERENCES, UNSUBSCRIBE, digest_links, new_login_token, token_for
 from tests.support.factories import NOON, entry, feed, reader
 from tests.support.sample_mails import mails
 from tests.support.services import missing
@@ -169,7 +169,7 @@ def every_page() -> dict[str, str]:
     CuratorPick.objects.create(paper=Paper.objects.first(), edition_date=NOON.date(), verdict="pick", note="<b> & “x”")
     plan(NOON, [ada.pk], issue_date=NOON.date())
     deliver_all(clock=lambda: NOON)
-    about = feedback_url(ada, NOON.date()).partition("/f/")[2]
+    about = digest_links(ada, NOON.date()).feedback.partition("/f/")[2]
     now = timezone.now()
 
     def link(purpose: LoginToken.Purpose) -> str:

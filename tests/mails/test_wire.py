@@ -15,7 +15,7 @@ import pytest
 from digest.compose.size_limit import HTML_BYTES
 from digest.models import Delivery, EditionPaper, Paper
 from subscriptions.models import Subscriber
-from subscriptions.tokens import feedback_url, preferences_url, unsubscribe_url, web_copy_url
+from subscriptions.tokens import digest_links, preferences_url, unsubscribe_url
 from tests.support.factories import NOON, reader
 from tests.support.mail_lint import FALL_BACKS, look_through
 from tests.support.services import ROOT
@@ -144,9 +144,11 @@ def test_a_papers_link_is_its_title_and_leads_to_the_paper_itself(digest: bytes)
 def test_every_other_link_is_one_of_the_readers_own_as_it_is(digest: bytes, settings: object) -> None:
     ada = Subscriber.objects.get()
     say = {
-        f"{feedback_url(ada, DAY)}/{n}/{wish}" for n in range(1, len(TITLES) + 1) for wish in ("more", "less", "mute")
+        f"{digest_links(ada, DAY).feedback}/{n}/{wish}"
+        for n in range(1, len(TITLES) + 1)
+        for wish in ("more", "less", "mute")
     }
-    own = {unsubscribe_url(ada), preferences_url(ada), web_copy_url(ada, DAY), "https://papers.example.org"}
+    own = {unsubscribe_url(ada), preferences_url(ada), digest_links(ada, DAY).web_copy, "https://papers.example.org"}
     pages = {f"https://papers.example.org/papers/2603.0000{n}" for n in range(1, len(TITLES) + 1)}
     others = {href for href, _ in links(digest) if "arxiv.org" not in href}
     assert others == say | own | pages == ours(digest)
@@ -292,14 +294,14 @@ def test_the_foot_says_who_sends_from_where_to_whom_why_and_how_to_change_it(not
         asked_for = {"ada": "cs.LG", "ben": "“volcanoes”"}[whom.email.partition("@")[0]]
         for part in parts(raw):
             words = " ".join(part.split())
-            assert f"Sent to {whom.email} because this address was confirmed on 2 March 2026." in words
+            assert f"Sent to {whom.email}, confirmed on 2 March 2026." in words
             assert f"You asked for {asked_for}." in words
             foot = part[part.index("Sent to") :]
             assert " ".join(foot.split()).count(POSTAL_ADDRESS) == 1
             assert "Broadsheet" in foot
-            assert {preferences_url(whom), unsubscribe_url(whom), web_copy_url(whom, DAY)} <= set(urls(foot))
+            assert {preferences_url(whom), unsubscribe_url(whom), digest_links(whom, DAY).web_copy} <= set(urls(foot))
         said = {href: words for href, words in links(raw) if href in parts(raw)[1][parts(raw)[1].index("Sent to") :]}
-        assert said[web_copy_url(whom, DAY)] == "Read on the web"
+        assert said[digest_links(whom, DAY).web_copy] == "Read on the web"
 
 
 # The same again

@@ -17,7 +17,7 @@ from digest.ingest import store
 from digest.models import Delivery
 from subscriptions import link_requests
 from subscriptions.models import LinkRequest, Subscriber
-from subscriptions.tokens import message_id, unsubscribe_url, web_copy_url
+from subscriptions.tokens import digest_links, message_id, unsubscribe_url
 from tests.support.factories import NOON, entry, feed, reader
 from tests.support.wire import Sink, domain_of, header, parsed, parts, planned, send_links, sent, sent_twice
 
@@ -149,7 +149,7 @@ def test_the_list_says_where_help_owner_and_archive_are(nothing: bytes, digest: 
 
 def test_help_and_archive_are_pages_and_the_archive_is_the_copy_of_this_mail(digest: bytes) -> None:
     addresses = [header(digest, name).strip("<>") for name in ("List-Help", "List-Archive")]
-    assert addresses[1] == web_copy_url(Subscriber.objects.get(), DAY)
+    assert addresses[1] == digest_links(Subscriber.objects.get(), DAY).web_copy
     copy = [Client().get(address.removeprefix(SITE)) for address in addresses]
     assert [page.status_code for page in copy] == [200, 200]
     assert "Monday, 2 March 2026" in copy[1].content.decode()

@@ -52,7 +52,7 @@ def _delivery(row: Any) -> dict[str, Any]:
     from digest.web import account
     from digest.web.web_copy import LEFT
     from subscriptions.models import Subscriber
-    from subscriptions.tokens import web_copy_url
+    from subscriptions.tokens import digest_links
 
     receipt = account._receipt(row)
     exported = export._delivery(row, Paper.objects.in_bulk(row.paper_ids))
@@ -81,7 +81,7 @@ def _delivery(row: Any) -> dict[str, Any]:
     if row.status in Delivery.OPEN:
         words["mail"] = _mail(row)
     if row.status in LEFT and row.subscriber.status != Subscriber.Status.ERASED:
-        path = web_copy_url(row.subscriber, row.issue_date).removeprefix("https://digest.example")
+        path = digest_links(row.subscriber, row.issue_date).web_copy.removeprefix("https://digest.example")
         answer = Client(SERVER_NAME="digest.example", **{"wsgi.url_scheme": "https"}).get(path)
         words["web_copy"] = {
             "path": path,

@@ -100,9 +100,9 @@ def test_a_printed_mail_has_the_words_of_a_full_render(picks: int, occasion: str
         assert printed.subject == full.subject
         assert printed.text == full.text
         assert printed.html == full.html
-        assert max(map(len, b"".join(printed.html_pieces).split(b"\r\n"))) <= 76
-        assert max(map(len, b"".join(printed.text_pieces).split(b"\r\n"))) <= 76
-        assert b"".join(printed.html_pieces).isascii()
+        assert max(map(len, printed.encoded_html.split(b"\r\n"))) <= 76
+        assert max(map(len, printed.encoded_text.split(b"\r\n"))) <= 76
+        assert printed.encoded_html.isascii()
 
 
 def test_the_letters_of_two_days_are_not_mixed_up() -> None:

@@ -23,7 +23,7 @@ from digest.models import Batch, Delivery, DeliveryContent, Paper
 from subscriptions import consent
 from subscriptions.mail.mailer import Mailer
 from subscriptions.models import Subscriber
-from subscriptions.tokens import unsubscribe_url, web_copy_url
+from subscriptions.tokens import digest_links, unsubscribe_url
 from tests.support.emails import email_for
 from tests.support.factories import NOON, change_record, entry, feed, reader
 
@@ -415,7 +415,7 @@ def test_a_paper_deleted_after_the_plan_is_left_out_and_said_and_the_rest_goes(c
         assert title not in one.message().as_bytes().decode()
         assert title not in one.subject
         assert "Left out: 1 paper deleted here since this digest was put together." in " ".join(text.split())
-    shown = client.get(web_copy_url(ada, rows[0].day).removeprefix(settings.SITE_URL)).content.decode()
+    shown = client.get(digest_links(ada, rows[0].day).web_copy.removeprefix(settings.SITE_URL)).content.decode()
     assert title not in shown
     assert shown.count("<h3") == 3
     assert "Left out: 1 paper deleted here" in " ".join(shown.split())

@@ -19,7 +19,7 @@ from digest.models import Announcement, DayTally, Delivery
 from digest.reader_data import retention
 from digest.record import DigestRecord
 from digest.stats import daily_counts
-from subscriptions.tokens import web_copy_url
+from subscriptions.tokens import digest_links
 from tests.support.editions import publish
 from tests.support.factories import NOON, delivery, entry, feed, reader
 
@@ -107,7 +107,7 @@ def test_the_copy_on_the_web_says_so_kindly(client: Client) -> None:
     deliver_all(clock=lambda: NOON)
     retention.forget_reasons(NOON + timedelta(days=31))
     assert Delivery.objects.get().record is None
-    page = client.get(web_copy_url(ada, NOON.date()))
+    page = client.get(digest_links(ada, NOON.date()).web_copy)
     assert page.status_code == 200
     assert "The reasons for each paper are no longer stored." in page.content.decode()
     assert "Paper number 1 on careful measurement" in page.content.decode()
@@ -118,8 +118,8 @@ def test_the_copy_of_a_mail_without_papers_says_so_kindly_too(client: Client) ->
     ada = reader("ada", quiet_days=True)
     plan(NOON, [ada.pk], issue_date=NOON.date())
     deliver_all(clock=lambda: NOON)
-    assert client.get(web_copy_url(ada, NOON.date())).status_code == 200
+    assert client.get(digest_links(ada, NOON.date()).web_copy).status_code == 200
     retention.forget_reasons(NOON + timedelta(days=31))
-    page = client.get(web_copy_url(ada, NOON.date()))
+    page = client.get(digest_links(ada, NOON.date()).web_copy)
     assert page.status_code == 410
     assert "This copy is no longer available" in page.content.decode()

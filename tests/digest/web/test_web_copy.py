@@ -29,7 +29,7 @@ from digest.models import CuratorPick, Delivery, DeliveryContent, Edition, Editi
 from digest.reader_data.erase import erase
 from subscriptions import consent
 from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Preference, Subscriber
-from subscriptions.tokens import FEEDBACK, PREFERENCES, UNSUBSCRIBE, WEB_COPY, token_for, web_copy_url
+from subscriptions.tokens import FEEDBACK, PREFERENCES, UNSUBSCRIBE, WEB_COPY, digest_links, token_for
 from tests.support.database_rows import every_row
 from tests.support.emails import email_for
 from tests.support.factories import NOON, change_record, delivery, entry, feed, reader, want
@@ -99,7 +99,7 @@ def ada(**values: Any) -> Subscriber:
 
 
 def copy_of(row: Subscriber, **values: Any) -> str:
-    return web_copy_url(row, values.get("day", DAY)).removeprefix(settings.SITE_URL)
+    return digest_links(row, values.get("day", DAY)).web_copy.removeprefix(settings.SITE_URL)
 
 
 def page(row: Subscriber) -> str:
@@ -250,7 +250,7 @@ def test_a_mail_that_said_that_there_is_nothing_has_a_copy_too() -> None:
 def test_no_address_and_no_link_of_the_readers_own_is_in_it() -> None:
     sent(row := ada())
     html = page(row)
-    assert "Sent to A…@example.org because" in " ".join(html.split())
+    assert "Sent to A…@example.org, confirmed on" in " ".join(html.split())
     assert "okafor" not in html.lower()
     assert row.public_id not in html
     ours = [link for link in Blocks(html).links if link.startswith(settings.SITE_URL)]
@@ -464,7 +464,7 @@ def test_another_sites_form_is_refused() -> None:
 
 
 def test_its_address_is_short_enough_for_a_header_and_absolute() -> None:
-    address = web_copy_url(ada(), DAY)
+    address = digest_links(ada(), DAY).web_copy
     assert address.startswith(settings.SITE_URL + "/d/")
     own = address.removeprefix(settings.SITE_URL)
     assert len(f" <https://digest.example.org{own}>") <= 76  # on a line of its own, where it needs no encoding

@@ -192,7 +192,7 @@ def test_a_long_value_has_a_line_of_its_own_or_is_refused(length: int) -> None:
 
 
 def test_a_letter_is_the_same_octets_each_time_however_its_parts_were_made() -> None:
-    joined = JoinedEmail(EMAIL.subject, [template_cache.encode(EMAIL.text)], [template_cache.encode(EMAIL.html)])
+    joined = JoinedEmail(EMAIL.subject, template_cache.encode(EMAIL.text), template_cache.encode(EMAIL.html))
     first, second, third = (
         EncodedMessage(email, given(subject=email.subject)).message().as_bytes() for email in (EMAIL, EMAIL, joined)
     )

@@ -23,7 +23,7 @@ from subscriptions.mail.message import EncodedMessage
 from subscriptions.mail.outcomes import Scope
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.models import Subscriber
-from subscriptions.tokens import message_id, unsubscribe_url, web_copy_url
+from subscriptions.tokens import digest_links, message_id, unsubscribe_url
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
@@ -237,7 +237,7 @@ def test_a_digest_keeps_its_headers_both_parts_and_the_name_of_its_delivery(prov
     headers = {name.lower(): value for name, value in mail.headers.items()}
     assert headers["list-unsubscribe"] == f"<{unsubscribe_url(ada)}>"
     assert headers["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
-    assert headers["list-archive"] == f"<{web_copy_url(ada, DAY)}>"
+    assert headers["list-archive"] == f"<{digest_links(ada, DAY).web_copy}>"
     assert headers["feedback-id"].startswith("20260302:digest:bulk:")
     assert headers["auto-submitted"] == "auto-generated"
     assert headers["precedence"] == "bulk"

@@ -39,8 +39,8 @@ def test_a_hole_where_none_is_looked_for_is_refused(names: tuple[str, ...]) -> N
         compiled(f"a{Placeholder('why')}b{Placeholder('url')}c").around(names)
 
 
-def test_a_value_is_octets_or_pieces() -> None:
+def test_each_hole_is_filled_with_its_value() -> None:
     template = compiled(f"a{Placeholder('why')}{Placeholder('papers')}")
-    assert b"".join(template.fill({"why": b"u", "papers": [b"1", b"2"]})) == b"a=\r\nu12"
+    assert template.fill({"why": b"u", "papers": b"12"}) == b"a=\r\nu12"
     with pytest.raises(KeyError):
         template.fill({"why": b"u"})
