@@ -272,8 +272,8 @@ def test_a_wrong_address_stops_the_start_with_its_name_and_without_its_password(
 
 
 @pytest.mark.service
-def test_a_worker_plans_and_delivers_without_the_pages(tmp_path: Path) -> None:
-    """The pages, and what they import, would be in the memory of each worker."""
+def test_a_worker_plans_and_delivers_without_the_pages_and_providers(tmp_path: Path) -> None:
+    """The pages, the clients of providers, and what they import would be in the memory of each worker."""
     place = Installation.at(tmp_path)
     place.prepare()
     for script in (AN_EDITION, A_READER):
@@ -286,7 +286,8 @@ def test_a_worker_plans_and_delivers_without_the_pages(tmp_path: Path) -> None:
         "from digest import jobs\n"
         "clock = lambda: datetime.now(UTC)\n"
         "jobs.tick(clock()); jobs.deliver(clock)\n"
-        "print([name for name in sys.modules if name.startswith(('digest.web', 'digest.dashboard', 'digest.config.urls'))])",
+        "print([name for name in sys.modules if name.startswith(('digest.web', 'digest.dashboard', 'digest.config.urls',"
+        " 'anymail', 'requests'))])",
     )
     assert told == "[]\n"
     assert len(place.mails()) == 1

@@ -453,7 +453,6 @@ WSGI_APPLICATION = "digest.config.wsgi.application"
 INSTALLED_APPS = [
     "digest",
     "subscriptions",
-    "anymail",
     "django_htmx",
     "allauth",
     "allauth.account",

@@ -17,6 +17,7 @@ from django.core.mail import get_connection
 from django.db.models import TextChoices
 
 from subscriptions import suppression_key
+from subscriptions.mail.classification import classify_error, no_connection
 from subscriptions.mail.headers import Headers
 from subscriptions.mail.message import EncodedMessage
 from subscriptions.mail.outcomes import (
@@ -24,9 +25,7 @@ from subscriptions.mail.outcomes import (
     SendReason,
     SendResult,
     SendStatus,
-    classify_error,
     error_text,
-    no_connection,
 )
 from subscriptions.mail.providers import IN_TURN, TAKE_MANY, adapt
 from subscriptions.mail.rendering import RenderedEmail

@@ -1,42 +1,24 @@
-"""Classify answers and errors of mail servers and providers (see ``docs/sending.md``)."""
+"""Define what can become of a mail, and say it in words (see ``docs/sending.md``)."""
 
 from __future__ import annotations
 
 import re
 import smtplib
-import ssl
-import traceback
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from anymail.exceptions import (
-    AnymailAPIError,
-    AnymailConfigurationError,
-    AnymailError,
-    AnymailRecipientsRefused,
-)
-
-from subscriptions.mail.refusals import Refusal, Stage, classify_refusal
-
-LONGEST_WAIT = timedelta(hours=24)  # limit on a provider's Retry-After
-_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")  # RFC 3463
-# Errors of requests and botocore: no connection was made, so nothing can have left.
-_NEVER_CONNECTED = frozenset(
-    "ConnectTimeout NewConnectionError NameResolutionError EndpointConnectionError ConnectTimeoutError".split()
-)
-# Errors of botocore without credentials to sign the request, so that it was never sent; InvalidHeader is of requests,
-# for a key with a line break.
-_NO_LOG_IN = frozenset(
+# Errors of Anymail about settings, and of botocore without credentials to sign the request, so that it was never sent;
+# InvalidHeader is of requests, for a key with a line break. By their names, so that a worker which sends by SMTP need
+# not import these packages.
+_NOT_SET_UP = frozenset(
+    "AnymailConfigurationError AnymailImproperlyInstalled "
     "NoCredentialsError PartialCredentialsError CredentialRetrievalError UnknownCredentialError ProfileNotFound "
     "ConfigNotFound ConfigParseError InvalidConfigError NoRegionError InvalidRegionError MetadataRetrievalError "
     "NoAuthTokenError TokenRetrievalError SSOTokenLoadError UnauthorizedSSOTokenError LoginTokenLoadError "
     "InvalidHeader".split()
 )
-# Amazon's errors about the account or the sending domain, with status 400
-_NOT_OF_THE_MAIL = ("AccountSuspendedException", "SendingPausedException", "MailFromDomainNotVerifiedException")
 
 
 class SendStatus(StrEnum):
@@ -134,18 +116,6 @@ def with_detail(sentence: str, detail: str) -> str:
     return f"{sentence.removesuffix('.')} ({detail.removesuffix('.')})."
 
 
-# What a refusal in the words of a mail server means for the mail and for all others.
-_BY_REFUSAL = {
-    Refusal.DEAD_ADDRESS: (SendStatus.NO_SUCH_ADDRESS, Scope.NONE, SendReason.NO_SUCH_ADDRESS),
-    Refusal.REFUSED: (SendStatus.FAILED, Scope.NONE, SendReason.REFUSED_BY_SERVER),
-    Refusal.SETUP: (SendStatus.LATER, Scope.OURS, SendReason.SETUP_REFUSED),
-    # of this mail only, until the mailer finds the pattern (subscriptions/mail/session_history.py)
-    Refusal.TOO_FAST: (SendStatus.LATER, Scope.NONE, SendReason.TOO_FAST),
-    Refusal.MAILBOX_FULL: (SendStatus.LATER, Scope.NONE, SendReason.MAILBOX_FULL),
-    Refusal.DEFERRED: (SendStatus.LATER, Scope.NONE, SendReason.DEFERRED),
-}
-
-
 class NothingSent(smtplib.SMTPServerDisconnected):
     """Raised when the connection to the mail server broke before a byte of the mail had left."""
 
@@ -157,35 +127,8 @@ class DataRefused(smtplib.SMTPDataError):
 REFUSALS = (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused)  # answers; any other error is none
 
 
-def classify_error(error: Exception) -> SendResult:
-    """Return the result of a mail after this error; UNKNOWN if the mail may have left."""
-    match error:
-        case NothingSent() | smtplib.SMTPConnectError():
-            return _unreachable(error_text(error))
-        case smtplib.SMTPResponseException() | smtplib.SMTPRecipientsRefused():
-            return _answered(error)
-        case AnymailRecipientsRefused():
-            return SendResult(SendStatus.NO_SUCH_ADDRESS, answer="refused", reason=SendReason.NO_SUCH_ADDRESS)
-        case (
-            AnymailConfigurationError() | smtplib.SMTPNotSupportedError()
-        ):  # the latter: no STARTTLS or AUTH is offered
-            return _not_set_up(error)
-        case AnymailAPIError():
-            return _answered_by_http(error)
-        case AnymailError():
-            detail = error_text(error)
-            return SendResult(SendStatus.FAILED, detail, answer="message", reason=SendReason.MESSAGE_ERROR)
-    return SendResult(SendStatus.UNKNOWN, error_text(error), answer="no answer", reason=SendReason.NO_ANSWER)
-
-
-def no_connection(error: Exception) -> SendResult:
-    """Return the result of a mail for which no session was opened: no connection, or EHLO, STARTTLS or AUTH refused."""
-    if isinstance(error, (*REFUSALS, smtplib.SMTPNotSupportedError, AnymailConfigurationError)):
-        return classify_error(error)
-    return _not_set_up(error) if _has_no_log_in(error) else _unreachable(error_text(error))
-
-
-def _unreachable(detail: str = "") -> SendResult:
+def unreachable(detail: str = "") -> SendResult:
+    """Return the result of a mail for which nobody was there."""
     return SendResult(
         SendStatus.LATER,
         detail,
@@ -195,139 +138,36 @@ def _unreachable(detail: str = "") -> SendResult:
     )
 
 
-def _not_set_up(error: Exception) -> SendResult:
+def not_set_up(error: Exception) -> SendResult:
+    """Return the result of a mail that did not leave for a missing setting or log-in."""
     return SendResult(
         SendStatus.LATER, error_text(error), answer="set-up", scope=Scope.OURS, reason=SendReason.NOT_SET_UP
     )
 
 
-def _has_no_log_in(error: Exception) -> bool:
-    return any(type(cause).__name__ in _NO_LOG_IN for cause in _causes(error))
+def is_not_set_up(error: Exception) -> bool:
+    """Return whether a setting or a log-in is missing, so that nothing was sent."""
+    return any(type(cause).__name__ in _NOT_SET_UP for cause in causes(error))
 
 
-def _answered(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused) -> SendResult:
-    """Classify an answer of a mail server (SMTP)."""
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        ((code, text),) = [(code, _decode(text)) for code, text in error.recipients.values()][:1]
-    else:
-        code, text = error.smtp_code, _decode(error.smtp_error)
-    stage = _stage_of(error)
-    enhanced = found[0] if (found := _STATUS.match(text)) else ""
-    answer, detail = enhanced or str(code), _text(f"{code} {text}")[:200]
-    if stage == Stage.HELLO and code == 421:  # the server is closing
-        return _unreachable(detail)
-    if isinstance(error, smtplib.SMTPAuthenticationError):
-        return SendResult(SendStatus.LATER, detail, answer=answer, scope=Scope.OURS, reason=SendReason.LOGIN_REFUSED)
-    if stage == Stage.END and code // 100 == 2:
-        return SendResult(SendStatus.ACCEPTED, detail, answer=answer)  # smtplib raises for all but 250
-    if code // 100 in (4, 5) or stage == Stage.HELLO:
-        status, scope, reason = _BY_REFUSAL[classify_refusal(code, enhanced, text, stage=stage)]
-        return SendResult(status, detail, answer=answer, scope=scope, reason=reason)
-    if stage == Stage.END:  # not a valid answer
-        return SendResult(SendStatus.UNKNOWN, detail, answer="no answer", reason=SendReason.NO_ANSWER)
-    return SendResult(SendStatus.LATER, detail, answer=answer, reason=SendReason.DEFERRED)
-
-
-def _stage_of(error: Exception) -> Stage:
-    match error:
-        case smtplib.SMTPSenderRefused():
-            return Stage.SENDER
-        case smtplib.SMTPRecipientsRefused():
-            return Stage.RECIPIENT
-        case DataRefused():
-            return Stage.DATA
-        case smtplib.SMTPDataError():
-            return Stage.END
-    return Stage.HELLO
-
-
-def _answered_by_http(error: AnymailAPIError) -> SendResult:
-    code = _http_status(error)
-    if code is None:
-        if _has_no_log_in(error):
-            return _not_set_up(error)
-        if _never_connected(error):
-            return _unreachable()
-        return SendResult(SendStatus.UNKNOWN, error_text(error), answer="no answer", reason=SendReason.NO_ANSWER)
-    answer, detail = str(code), f"answer {code}"
-    if code in (401, 403, 420) or _code_of_amazon(error) in _NOT_OF_THE_MAIL:  # 420: SparkPost's quota is used up
-        return SendResult(SendStatus.LATER, detail, answer=answer, scope=Scope.OURS, reason=SendReason.ACCOUNT_REFUSED)
-    if code == 429 or _code_of_amazon(error) in ("ThrottlingException", "Throttling", "TooManyRequestsException"):
-        return SendResult(
-            SendStatus.LATER,
-            detail,
-            answer=answer,
-            scope=Scope.TOO_FAST,
-            retry_after=_retry_after(error),
-            reason=SendReason.TOO_FAST,
-        )
-    if 400 <= code < 500 and code not in (408, 409):  # 409: another request with this key is running
-        detail = f"{detail}: {error_text(error)}"
-        return SendResult(SendStatus.FAILED, detail, answer=answer, reason=SendReason.REFUSED_BY_PROVIDER)
-    return SendResult(SendStatus.UNKNOWN, detail, answer=answer, reason=SendReason.PROVIDER_ERROR)
-
-
-def _http_status(error: AnymailAPIError) -> int | None:
-    response: Any = error.response
-    if isinstance(response, dict):  # Amazon's
-        return response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return error.status_code
-
-
-def _code_of_amazon(error: AnymailAPIError) -> str:
-    response: Any = error.response
-    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
-
-
-def _retry_after(error: AnymailAPIError) -> timedelta | None:
-    """Parse Retry-After: seconds, or a date by the provider's own clock (RFC 9110 section 10.2.3)."""
-    headers = getattr(error.response, "headers", None) or {}
-    given = str(headers.get("Retry-After", "")).strip()
-    try:
-        if given.isascii() and given.isdecimal():
-            wait = timedelta(seconds=int(given))
-        else:
-            theirs = parsedate_to_datetime(headers.get("Date", "")) if headers.get("Date") else datetime.now(UTC)
-            wait = parsedate_to_datetime(given) - theirs
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(max(wait, timedelta()), LONGEST_WAIT)
-
-
-def _never_connected(error: Exception) -> bool:
-    return any(type(cause).__name__ in _NEVER_CONNECTED or _broke_in_handshake(cause) for cause in _causes(error))
-
-
-def _broke_in_handshake(error: BaseException) -> bool:
-    """Return whether TLS failed in its handshake; if it fails later, the mail may have arrived."""
-    if not isinstance(error, ssl.SSLError):
-        return False
-    frames = traceback.walk_tb(error.__traceback__)
-    return any(frame.f_code.co_name == "do_handshake" for frame, _ in frames)
-
-
-def _causes(error: BaseException) -> list[BaseException]:
+def causes(error: BaseException) -> list[BaseException]:
     """Return the error, its causes, and errors in their arguments, where urllib3 keeps the reason; at most 20."""
-    causes: list[BaseException] = []
+    found: list[BaseException] = []
     waiting: list[Any] = [error]
-    while waiting and len(causes) < 20:
+    while waiting and len(found) < 20:
         one = waiting.pop()
-        if isinstance(one, BaseException) and one not in causes:
-            causes.append(one)
+        if isinstance(one, BaseException) and one not in found:
+            found.append(one)
             waiting += [one.__cause__ or one.__context__, getattr(one, "reason", None), *one.args]
-    return causes
+    return found
 
 
 def error_text(error: Exception) -> str:
     """Return the first line of an error's text."""
     lines = str(error).splitlines()
-    return _text(lines[0] if lines else type(error).__name__)[:200]
+    return without_addresses(lines[0] if lines else type(error).__name__)[:200]
 
 
-def _decode(answer: bytes | str) -> str:
-    return answer.decode(errors="replace") if isinstance(answer, bytes) else answer
-
-
-def _text(answer: str) -> str:
+def without_addresses(answer: str) -> str:
     """Return a server's answer without addresses, since rows stay after the reader's erasure."""
     return re.sub(r"\S+@\S+", "(address)", answer).replace("\0", "")  # PostgreSQL cannot store NUL

@@ -36,15 +36,8 @@ from anymail.exceptions import (
     AnymailUnsupportedFeature,
 )
 
-from subscriptions.mail.outcomes import (
-    DataRefused,
-    NothingSent,
-    Scope,
-    SendReason,
-    SendStatus,
-    classify_error,
-    no_connection,
-)
+from subscriptions.mail.classification import classify_error, no_connection
+from subscriptions.mail.outcomes import DataRefused, NothingSent, Scope, SendReason, SendStatus
 
 
 def refused(code: int, text: str) -> SMTPRecipientsRefused:
