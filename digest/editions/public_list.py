@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, Q, Value
 from digest.editions.candidate_pool import is_held_back
 from digest.editions.open_edition import candidates
 from digest.editions.topic_counts import ALL, Counts, papers_by_topic, papers_seen_before
-from digest.models import CuratorPick, Edition, EditionPaper, EditionPaperQuerySet, Paper
+from digest.models import CuratorPick, Edition, EditionPaper, EditionPaperQuerySet, Paper, read_not_shown
 from subscriptions.models import Topic
 
 LEADING = 1000  # rows with votes that are read at once
@@ -134,7 +134,7 @@ def _left_out(editions: Sequence[Edition], now: datetime) -> dict[int, tuple[int
     Two queries, one more where it was not stored which papers were seen before.
     """
     # all papers that may not be shown are fewer than the rows of some days
-    not_shown, before = EditionPaper.objects.not_shown(now), papers_seen_before(editions)
+    not_shown, before = read_not_shown(now), papers_seen_before(editions)
     rows = EditionPaper.objects.filter(edition__in=editions, paper__in=not_shown | before)
     ages = {edition.pk: age for age, edition in enumerate(editions)}
     tags: dict[tuple[int, int, int], list[int]] = defaultdict(list)

@@ -4,7 +4,7 @@ from digest.models.announcements import Announcement
 from digest.models.curation import CuratorPick, EditionLetter
 from digest.models.day_tally import DayTally
 from digest.models.deliveries import Batch, Delivery, DeliveryContent, StatusReason
-from digest.models.editions import Edition, EditionPaper, EditionPaperQuerySet
+from digest.models.editions import Edition, EditionPaper, EditionPaperQuerySet, papers_not_shown, read_not_shown
 from digest.models.feedback import SavedFeed, SavedPaper, Verdict
 from digest.models.leases import Lease
 from digest.models.papers import Identifier, Paper, PaperChange, Sighting
@@ -49,4 +49,6 @@ __all__ = [
     "TitleVector",
     "VectorModel",
     "Verdict",
+    "papers_not_shown",
+    "read_not_shown",
 ]

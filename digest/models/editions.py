@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from django.db import models
+from django.db import connection, models
+from django.db.models.expressions import RawSQL
 
-from digest.models.curation import CuratorPick
 from digest.models.papers import Paper
 
 
@@ -40,8 +39,7 @@ class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
 
     def shown(self, now: datetime) -> EditionPaperQuerySet:
         """Return the papers that public lists may show: not withdrawn, and :meth:`public`."""
-        # withdrawn papers are few: a join would read every paper
-        return self.public(now).exclude(paper__in=_withdrawn())
+        return self.exclude(paper__in=papers_not_shown(now))
 
     def public(self, now: datetime) -> EditionPaperQuerySet:
         """Return the papers that have a public page: not under embargo, and not hidden by the latest judgement.
@@ -49,35 +47,42 @@ class EditionPaperQuerySet(models.QuerySet["EditionPaper"]):
         As in planning, a paper judged for one edition bears that in the next ones too. A withdrawn one is among them:
         its page says so.
         """
-        hidden, held_back = self._kept_back(now)
-        return self.exclude(paper__in=hidden).exclude(paper__in=held_back)
+        return self.exclude(paper__in=_papers(_KEPT_BACK, now))
 
     def with_days(self) -> EditionPaperQuerySet:
         """Load the editions too, without their counts, which would be read again for every row."""
         counts = ("completeness", "tally", "topic_counts", "seen_before")
         return self.select_related("edition").defer(*(f"edition__{name}" for name in counts))
 
-    def not_shown(self, now: datetime) -> set[int]:
-        """Return the papers that :meth:`shown` leaves out, of all editions. One query."""
-        first, *others = self.papers_not_shown(now)
-        return {row["paper"] for row in first.union(*others)}
 
-    def papers_not_shown(self, now: datetime) -> tuple[models.QuerySet[Any, Any], ...]:
-        """Return the papers that :meth:`shown` leaves out: hidden, under embargo, and withdrawn ones."""
-        return (*self._kept_back(now), _withdrawn())
-
-    @staticmethod
-    def _kept_back(now: datetime) -> tuple[models.QuerySet[Any, Any], models.QuerySet[Any, Any]]:
-        """Return the papers that are hidden, and those under embargo: short lists, read once for a query."""
-        judged = CuratorPick.objects.filter(edition_date__lte=now.date())
-        later = judged.filter(paper=models.OuterRef("paper"), edition_date__gt=models.OuterRef("edition_date"))
-        hidden = judged.filter(~models.Exists(later), verdict=CuratorPick.Verdict.HIDE)
-        held_back = CuratorPick.objects.filter(embargo_until__gt=now)
-        return hidden.order_by().values("paper"), held_back.order_by().values("paper")
+# Papers that are hidden, and those under embargo: short lists, read once for a query. As text, since each page asks for
+# them several times, and Django takes some 3 ms to write them.
+_KEPT_BACK = (
+    "SELECT judged.paper_id FROM digest_curatorpick judged WHERE judged.verdict = 'hide' AND judged.edition_date <= %s"
+    " AND NOT EXISTS (SELECT 1 FROM digest_curatorpick later WHERE later.paper_id = judged.paper_id"
+    " AND later.edition_date > judged.edition_date AND later.edition_date <= %s)"
+    " UNION ALL SELECT paper_id FROM digest_curatorpick WHERE embargo_until > %s"
+)
+# Withdrawn papers are few: a join would read every paper.
+_WITHDRAWN = "SELECT id FROM digest_paper WHERE withdrawn_at IS NOT NULL"
 
 
-def _withdrawn() -> models.QuerySet[Any, Any]:
-    return Paper.objects.filter(withdrawn_at__isnull=False).order_by().values("pk")
+def papers_not_shown(now: datetime) -> RawSQL:
+    """Return the papers that public lists leave out: hidden, under embargo, and withdrawn ones."""
+    return _papers(f"{_KEPT_BACK} UNION ALL {_WITHDRAWN}", now)
+
+
+def read_not_shown(now: datetime) -> set[int]:
+    """Read the numbers of the papers that public lists leave out. One query."""
+    papers = papers_not_shown(now)
+    with connection.cursor() as cursor:
+        cursor.execute(papers.sql, papers.params)
+        return {paper_id for (paper_id,) in cursor.fetchall()}
+
+
+def _papers(sql: str, now: datetime) -> RawSQL:
+    day, moment = connection.ops.adapt_datefield_value(now.date()), connection.ops.adapt_datetimefield_value(now)
+    return RawSQL(sql, (day, day, moment))  # noqa: S611 (values are bound)
 
 
 class EditionPaper(models.Model):

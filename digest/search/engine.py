@@ -107,11 +107,16 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def _postgres_limit(seconds: float) -> Iterator[None]:
+    # to start workers takes longer than these queries
+    begin = "SELECT set_config('statement_timeout', %s, true), set_config('max_parallel_workers_per_gather', '0', true)"
+    end = "SET LOCAL statement_timeout = DEFAULT; SET LOCAL max_parallel_workers_per_gather = DEFAULT"
+    is_within_another = connection.in_atomic_block
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = %s", [round(seconds * 1000)])
+            cursor.execute(begin, [str(round(seconds * 1000))])
             yield
-            cursor.execute("SET LOCAL statement_timeout = DEFAULT")
+            if is_within_another:
+                cursor.execute(end)
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", "") == "57014":  # query_canceled
             raise TooSlow from error

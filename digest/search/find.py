@@ -16,7 +16,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet
 
 from digest.identifiers.canonical import title_identifier
-from digest.models import EditionPaper, Identifier, Paper, SearchText, Sighting
+from digest.models import EditionPaper, Identifier, Paper, SearchText, Sighting, papers_not_shown
 from digest.search import analysis, score, vocabulary
 from digest.search.engine import Matches, TooSlow, time_limit
 from digest.search.query import TITLE, Clause, Query, identifier_in, parse
@@ -221,8 +221,7 @@ def among(filters: Filters, now: datetime, *, everything: bool) -> QuerySet[Sear
     if not everything:
         # conditions on the paper itself: in the subquery they would let PostgreSQL read all candidates of all days
         rows = rows.filter(Exists(EditionPaper.objects.filter(paper=OuterRef("pk"))))
-        for papers in EditionPaper.objects.papers_not_shown(now):
-            rows = rows.exclude(pk__in=papers)
+        rows = rows.exclude(pk__in=papers_not_shown(now))
     if filters.since:
         rows = rows.filter(paper__first_seen_at__gte=_midnight(filters.since))
     if filters.until and filters.until < date.max:
