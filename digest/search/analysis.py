@@ -136,15 +136,14 @@ def words(text: str) -> Iterator[Word]:
     return map(_word, _RUN.findall(plain(text)))
 
 
-def runs(text: str) -> Iterator[tuple[int, int, Word]]:
-    """Return the words of a text, each with the start and end of the run that it stands in."""
-    for run in _RUN.finditer(text):
-        for found in _words_of(run[0]):
-            yield run.start(), run.end(), found
+def runs(text: str) -> Iterator[re.Match[str]]:
+    """Find the runs of signs in a text that words stand in."""
+    return _RUN.finditer(text)
 
 
 @lru_cache(maxsize=20_000)
-def _words_of(run: str) -> tuple[Word, ...]:
+def words_of(run: str) -> tuple[Word, ...]:
+    """Return the words of a run."""
     # texts repeat their words, and to fold one takes longer than to look it up
     return tuple(words(run))
 

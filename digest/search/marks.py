@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from digest.search import analysis
 from digest.search.query import Query
 from digest.text.sentences import sentences
 
 SHORTEST = 60  # characters of a part of a sentence that are worth showing
+
+
+class _AskedRuns(dict[str, bool]):
+    """Whether a run has a word of the wanted terms, kept for the next time: a page marks most of its words twice."""
+
+    def __init__(self, wanted: frozenset[str]) -> None:
+        self.has = wanted.issuperset
+
+    def __missing__(self, run: str) -> bool:
+        self[run] = found = any(
+            self.has(word.terms) or any(map(self.has, word.forms)) for word in analysis.words_of(run)
+        )
+        return found
+
+
+@lru_cache(maxsize=4)
+def _asked_runs(wanted: frozenset[str]) -> _AskedRuns:
+    return _AskedRuns(wanted)
 
 
 def pieces(text: str, query: Query) -> Iterator[tuple[str, bool]]:
@@ -19,9 +38,10 @@ def pieces(text: str, query: Query) -> Iterator[tuple[str, bool]]:
         for form in clause.alternatives
         for term in form
     )
-    done = 0
-    for start, end, word in analysis.runs(text):
-        if start >= done and (wanted.issuperset(word.terms) or any(map(wanted.issuperset, word.forms))):
+    done, asked = 0, _asked_runs(wanted)
+    for run in analysis.runs(text):
+        if asked[run[0]]:
+            start, end = run.span()
             if done < start:
                 yield text[done:start], False
             yield text[start:end], True
