@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+import resource
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import OperationalError, ProgrammingError, connections
+from django.db import DatabaseError, OperationalError, ProgrammingError, connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
-from digest.config.storage_errors import AWAY, BUSY, DISK_FULL, READ_ONLY, explain_storage_error
+from digest.config.storage_errors import AWAY, BROKEN, BUSY, DISK_FULL, READ_ONLY, explain_storage_error
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +27,7 @@ def sqlite_error(path: Path, *statements: str, **options: Any) -> Exception:
     with connection.cursor() as cursor:
         for statement in statements[:-1]:
             cursor.execute(statement)
-        with pytest.raises(OperationalError) as raised:
+        with pytest.raises(DatabaseError) as raised:
             cursor.execute(statements[-1])
     connection.close()
     return raised.value
@@ -39,6 +42,33 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     )
     assert explain_storage_error(error) == DISK_FULL
     assert explain_storage_error(OSError(errno.ENOSPC, "No space left on device")) == DISK_FULL
+
+
+@contextmanager
+def no_file_grows_beyond(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_takes_no_more_of_the_log_is_named(tmp_path: Path) -> None:
+    with no_file_grows_beyond(50_000):
+        error = sqlite_error(
+            tmp_path / "full.sqlite3",
+            "PRAGMA journal_mode=WAL",
+            "CREATE TABLE one (text)",
+            "INSERT INTO one VALUES (randomblob(100000))",
+        )
+    assert explain_storage_error(error) == BROKEN.format("disk I/O error")
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "one.sqlite3").write_text("a damaged file " * 100)
+    error = sqlite_error(tmp_path / "one.sqlite3", "SELECT * FROM sqlite_master")
+    assert explain_storage_error(error) == BROKEN.format("file is not a database")
 
 
 def test_a_database_that_may_only_be_read_is_named(tmp_path: Path) -> None:

@@ -78,16 +78,16 @@ def close_folder(folder: Path) -> None:
                 path.chmod(path.stat().st_mode & 0o700)
 
 
+# Readers, mails and keys lie there: for the owner only. Tests start servers of other users, who read their own files.
+TESTED = "PYTEST_VERSION" in os.environ
+if not TESTED:
+    os.umask(0o077)
 try:
     OUTBOX.mkdir(parents=True, exist_ok=True)
 except OSError as error:
     raise wrong("BROADSHEET_VAR", str(VAR), f"a folder that can be written to ({error.strerror})") from error
 if not os.access(VAR, os.W_OK):
     raise wrong("BROADSHEET_VAR", str(VAR), "a folder that this user may write to")
-# Readers, mails and keys lie there: for the owner only. Tests start servers of other users, who read their own files.
-TESTED = "PYTEST_VERSION" in os.environ
-if not TESTED:
-    os.umask(0o077)
 close_folder(VAR)
 
 
@@ -98,7 +98,8 @@ def kept_secret(name: str) -> str:
             raise wrong(name, "…", f"at least 32 characters long (it has {len(given)})")
         return str(given)
     path = VAR / name.lower()
-    if not path.exists():
+    # not exists(): a link that leads nowhere is a lost key, and must not be replaced by a new one
+    if not os.path.lexists(path):
         handle, draft = tempfile.mkstemp(dir=VAR)  # mode 600
         with os.fdopen(handle, "w") as file:
             file.write(get_random_secret_key())
@@ -109,7 +110,12 @@ def kept_secret(name: str) -> str:
             os.link(draft, path)
         Path(draft).unlink()
         sync_folder(VAR)
-    return path.read_text().strip()
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise wrong(name, "…", f"in the file {path}, which this user cannot read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise wrong(name, "…", f"text, and the file {path} holds something else: restore it") from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -122,8 +128,9 @@ def sync_folder(folder: Path) -> None:
 
 
 SECRET_KEY = kept_secret("SECRET_KEY")
-if not SECRET_KEY:
-    raise wrong("SECRET_KEY", "", f"in the file {VAR / 'secret_key'}: restore it, or delete it to get another")
+if len(SECRET_KEY) < 32:
+    right = f"at least 32 characters long, in the file {VAR / 'secret_key'}: restore it, or delete it to get another"
+    raise wrong("SECRET_KEY", "…", right)
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # Suppressed addresses are hashes with this key. A wrong one stops all mail (subscriptions/suppression_key.py).
 SUPPRESSION_KEY = kept_secret("SUPPRESSION_KEY")
@@ -542,6 +549,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+FILE_UPLOAD_PERMISSIONS = 0o600  # of static files, which Django would open to all
 
 proxies = env.str("PROXIES", default="0").strip()
 if not proxies.isdecimal() or not proxies.isascii() or int(proxies) > 9:

@@ -12,6 +12,12 @@ FULL = ("database or disk is full", "could not extend file", "no space left on d
 DISK_FULL = "The disk is full. Free some space and run it again; what was stored stays."
 READ_ONLY = "The database cannot be written to ({}). Check the owner and the rights of its file and folder."
 AWAY = "The database does not answer ({}). Check that it runs and that DATABASE_URL is right."
+BROKEN = (
+    "The file of the database cannot be read or written ({}). If the disk is full, free some space and run it again; "
+    "else check the disk, and restore a backup if need be (docs/operators.md)."
+)
+# What SQLite says of a disk that is full where it cannot extend the index of its log, and of files that were damaged
+BROKEN_FILE = ("disk i/o error", "disk image is malformed", "file is not a database")
 BUSY = "Another process has been writing to the database for too long ({}). Run it again when that one is done."
 
 
@@ -25,6 +31,8 @@ def explain_storage_error(error: BaseException) -> str | None:
             return DISK_FULL
         if is_of_database and ("readonly database" in words or "read-only transaction" in words):
             return READ_ONLY.format(said[0])
+        if is_of_database and any(sign in words for sign in BROKEN_FILE):
+            return BROKEN.format(said[0])
         if is_of_database and "database is locked" in words:
             return BUSY.format(said[0])
         if _is_away(cause, words):

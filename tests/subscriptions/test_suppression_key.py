@@ -132,9 +132,10 @@ def test_to_look_at_the_state_of_sending_stores_no_key(client: Client) -> None:
 
 
 @pytest.mark.service
-def test_an_empty_file_of_a_key_is_named(tmp_path: Path) -> None:
-    (tmp_path / "secret_key").write_text("")
-    (tmp_path / "suppression_key").write_text("")
+@pytest.mark.parametrize("written", ["", "\n", "a key that was cut off"])
+def test_an_empty_file_of_a_key_is_named(tmp_path: Path, written: str) -> None:
+    (tmp_path / "secret_key").write_text(written)
+    (tmp_path / "suppression_key").write_text(written)
     started = start(tmp_path, code="from django.conf import settings; settings.MODE")
     assert started.returncode == 1
     assert "secret_key: restore it" in started.stderr
@@ -142,10 +143,36 @@ def test_an_empty_file_of_a_key_is_named(tmp_path: Path) -> None:
     assert start(tmp_path, code="from django.conf import settings; settings.MODE").returncode == 0
 
 
+def _not_text(key: Path) -> None:
+    key.write_bytes(bytes(range(128, 192)))
+
+
+def _folder(key: Path) -> None:
+    key.mkdir()
+
+
+def _lost_link(key: Path) -> None:
+    key.symlink_to("/nowhere/suppression_key")
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("spoil", [_not_text, _folder, _lost_link])
+def test_a_key_that_cannot_be_read_is_named_without_a_traceback(tmp_path: Path, spoil: Any) -> None:
+    spoil(tmp_path / "suppression_key")
+    started = start(tmp_path, command="check")
+    assert started.returncode == 2
+    assert (
+        f"The setting SUPPRESSION_KEY is '…', but it must be {'text' if spoil is _not_text else 'in'}" in started.stderr
+    )
+    assert str(tmp_path / "suppression_key") in started.stderr
+    assert "Traceback" not in started.stderr
+
+
 @pytest.mark.service
 def test_what_lies_under_var_is_for_its_owner_only_also_in_an_existing_installation(tmp_path: Path) -> None:
     installation = Installation.at(tmp_path, BROADSHEET_MODE="sample")
-    installation.prepare()
+    installation.run("manage.py", "prepare")
+    assert [path for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077] == []
     tmp_path.chmod(0o755)
     (tmp_path / "outbox").mkdir(exist_ok=True)
     (tmp_path / "outbox" / "old.eml").write_text("a mail of an earlier version")
