@@ -278,10 +278,9 @@ def _same_for_all(cards: Sequence[Card]) -> tuple[str, str, str]:
     """Return the source, the ISO date and the place of the votes that all of these papers have; empty where they
     differ.
     """
+    sources, days = {card.source for card in cards}, {card.published for card in cards}
     # votes come before all other facts
-    said = {(card.source, card.published, card.facts[:1]) for card in cards}
-    places = {fact.where for _, _, facts in said for fact in facts if fact.what == "upvote"}
-    sources, days = {source for source, _, _ in said}, {day for _, day, _ in said}
+    places = {card.facts[0].where for card in cards if card.facts and card.facts[0].what == "upvote"}
     source, day, place = (found.pop() if len(found) == 1 else "" for found in (sources, days, places))
     return source or "", day or "", place or ""
 

@@ -1,4 +1,4 @@
-"""Read the deliveries that a worker hands over next, each with its reader and its content, by one statement of text."""
+"""Read the deliveries that a worker hands over next, each with its reader and its content, by statements of text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import Any
 
 from django.db import connection
 
-from digest.delivery.statements import LOCKED, OF_CONTENT, OF_DELIVERY, OF_READER, SELECT_READY, instance
+from digest.delivery.statements import (
+    LOCKED,
+    OF_CONTENT,
+    OF_DELIVERY,
+    OF_READER,
+    SELECT_FRESH,
+    SELECT_IN_REQUEST,
+    SELECT_READY,
+    instance,
+)
 from digest.models import Batch, Delivery, DeliveryContent
 from subscriptions.models import Subscriber
 
@@ -16,9 +25,13 @@ READER, CONTENT = len(OF_DELIVERY), len(OF_DELIVERY) + len(OF_READER)  # where t
 
 def ready_rows(batch: Batch, limit: int) -> list[Delivery]:
     """Return up to ``limit`` ready deliveries of a batch, locked: first those that no request holds together."""
+    return _locked(SELECT_FRESH, batch, limit) or _locked(SELECT_IN_REQUEST, batch, limit)
+
+
+def _locked(keys: str, batch: Batch, limit: int) -> list[Delivery]:
+    lock = LOCKED if connection.features.has_select_for_no_key_update else ""
     with connection.cursor() as cursor:
-        can_lock = connection.features.has_select_for_no_key_update
-        cursor.execute(SELECT_READY + LOCKED if can_lock else SELECT_READY, [batch.pk, limit])
+        cursor.execute(SELECT_READY.format(keys=keys) + lock, [batch.pk, limit])
         return [_delivery(values) for values in cursor.fetchall()]
 
 

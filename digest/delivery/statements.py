@@ -66,22 +66,29 @@ def _columns(table: str, names: tuple[str, ...]) -> str:
     return ", ".join([f"{table}.{name}" for name in names])
 
 
-# Read the next ready deliveries of a batch with their readers and contents: batch, how many. Where the database can,
-# both are locked: who leaves at this moment is either seen to have left, or waits until the row says handing_off; and
-# an event that shows that this digest has left before is either seen, or comes after. Keys are sorted apart, since
-# SQLite would else read the content of a whole batch to sort it, for each chunk.
+# Read the next ready deliveries of a batch with their readers and contents, those of SELECT_FRESH or SELECT_IN_REQUEST:
+# batch, how many. Where the database can, both are locked: who leaves at this moment is either seen to have left, or
+# waits until the row says handing_off; and an event that shows that this digest has left before is either seen, or
+# comes after.
 SELECT_READY = f"""
     SELECT {_columns("delivery", OF_DELIVERY)}, {_columns("reader", OF_READER)}, {_columns("content", OF_CONTENT)}
     FROM digest_delivery delivery
     JOIN subscriptions_subscriber reader ON reader.id = delivery.subscriber_id
     LEFT JOIN digest_deliverycontent content ON content.delivery_id = delivery.id
-    WHERE delivery.status = 'ready' AND delivery.id IN (
-        SELECT id FROM digest_delivery WHERE batch_id = %s AND status = 'ready'
-        ORDER BY provider_message_id, id LIMIT %s
-    )
+    WHERE delivery.status = 'ready' AND delivery.id IN ({{keys}})
     ORDER BY delivery.provider_message_id, delivery.id
 """  # noqa: S608 (names of columns)
 LOCKED = " FOR NO KEY UPDATE OF delivery, reader"
+# The keys of ready deliveries that no request holds together, which SQLite finds without sorting the batch; and of the
+# others, request by request.
+SELECT_FRESH = """
+    SELECT id FROM digest_delivery WHERE batch_id = %s AND status = 'ready' AND provider_message_id = ''
+    ORDER BY id LIMIT %s
+"""
+SELECT_IN_REQUEST = """
+    SELECT id FROM digest_delivery WHERE batch_id = %s AND status = 'ready' AND provider_message_id <> ''
+    ORDER BY provider_message_id, id LIMIT %s
+"""
 
 # Write that a batch is no longer this worker's: done, or open again where a delivery in it is still ready: from when
 # on, key, token.
