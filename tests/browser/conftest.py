@@ -20,6 +20,13 @@ FLAGS = [
     "--hide-scrollbars",
 ]
 
+# Files that take a minute or more, in the order in which they begin: one process runs a whole file, so a long one at the
+# end would leave the other processes idle.
+LONGEST = {
+    f"test_{name}.py": place
+    for place, name in enumerate(["the_journey", "own_list", "gauntlet", "deliveries", "sources", "today", "lists"])
+}
+
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # for tests that have both a browser and the database in hand
 
 
@@ -28,7 +35,7 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # for tests that have both a brow
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Last of all: Playwright leaves an event loop running, and the service that is visited takes processor time."""
     here = Path(__file__).parent
-    items.sort(key=lambda item: here in item.path.parents)
+    items.sort(key=lambda item: 1 + LONGEST.get(item.path.name, len(LONGEST)) if here in item.path.parents else 0)
 
 
 @pytest.fixture(scope="session")
