@@ -91,6 +91,17 @@ def test_the_packages_of_a_model_for_titles_are_installed_when_its_folder_is_set
     assert manage(folder) == "harmless is here"
 
 
+def test_the_packages_of_an_optional_part_are_set_up_once_with_all_others(folder: Path) -> None:
+    done = subprocess.run(
+        [folder / "run", "manage"],
+        env=environment(MAIL_PROVIDER="amazon_ses"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.count("Setting up Python packages") == 1
+
+
 def test_an_installation_that_sends_by_amazon_ses_keeps_its_packages_over_an_upgrade(folder: Path) -> None:
     assert manage(folder, MAIL_PROVIDER="amazon_ses") == "harmless is here"
     (folder / "requirements.txt").write_text("# the next version\n")

@@ -59,6 +59,10 @@ def test_a_list_is_seen_before_it_is_kept(visitor: Visitor, site: Site, tmp_path
     expect(page.locator("#missing li")).to_have_count(1)
     expect(page.locator("#unread li")).to_have_count(2)
     visitor.look("own-list-draft")
+    above, below = (form.bounding_box() for form in page.locator("form.actions").all())
+    assert above
+    assert below
+    assert above["x"] == below["x"]
     with page.expect_navigation():
         page.get_by_role("button", name="Keep 4 works").first.click()
     visitor.look("own-list-kept")
