@@ -17,6 +17,8 @@ from digest.delivery.plan import draft
 from digest.editions.candidate_pool import CandidatePool
 from digest.models import Delivery, DeliveryContent, Paper, Verdict
 from digest.reader_data.erase import erase
+from digest.record import DigestRecord
+from digest.stats.explained import explained_papers
 from subscriptions.models import LoginToken, Subscriber
 from subscriptions.preferences import Choices, save_choices, turn_down
 from subscriptions.tokens import new_login_token
@@ -67,7 +69,7 @@ def test_the_numbers_of_each_paper_add_up_to_its_score_in_the_order_of_the_mail(
     sums = []
     for table in tables:
         *parts, total = [float(one.replace("−", "-")) for one in re.findall(r'number">([+−]?[\d.]+)<', table)]
-        assert sum(parts) == pytest.approx(total, abs=0.03)
+        assert sum(parts) == pytest.approx(total, abs=1e-9)
         sums.append(total)
     assert len(sums) == 3
     assert sums == sorted(sums, reverse=True)
@@ -76,6 +78,19 @@ def test_the_numbers_of_each_paper_add_up_to_its_score_in_the_order_of_the_mail(
     assert "Category: cs.LG" in first
     assert "Average of the day" in first
     assert "Popularity counts 30 of 100." in words(page)
+
+
+@pytest.mark.parametrize(
+    "values", [(1.484, 1.0, -0.505, 0.284, -0.163), (0.004, 0.004, 0.004), (2000.0, -0.004), (-1 / 3,) * 7]
+)
+def test_rounded_numbers_add_up_to_the_rounded_score(ada: Subscriber, values: tuple[float, ...]) -> None:
+    why = [("keyword", str(number), value) for number, value in enumerate(values)]
+    DeliveryContent.objects.update(record=DigestRecord.explaining([why], arrived=15).to_json())
+    shown = explained_papers(Delivery.objects.select_related("content").get())[0]
+    hundredths = [round(value * 100) for _words, value in shown.terms]
+    assert hundredths == pytest.approx([value * 100 for _words, value in shown.terms], abs=1e-9)
+    assert sum(hundredths) == pytest.approx(shown.score * 100) == round(sum(values) * 100)
+    assert shown.score == pytest.approx(sum(values), abs=0.0051)
 
 
 def test_a_part_turned_down_counts_less_from_the_next_digest_on(ada: Subscriber) -> None:
