@@ -13,6 +13,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -82,7 +83,7 @@ def today(request: HttpRequest) -> HttpResponse:
             "papers": paper_list.rows_for(list(shown), day=day, now=now),
             "wanted": wanted,
             "is_filtered": wanted != Filters(),
-            "topics": Topic.objects.order_by("name"),
+            **_topics(),
             "sources": Source.objects.all(),
             "judged": JUDGED,
             "typed": typed,
@@ -177,8 +178,15 @@ def _paper_page(
 ) -> HttpResponse:
     (one,) = paper_list.rows_for_papers([about], day=day, now=now)
     back = _back(QueryDict(request.POST.get("back", ""))) or _back(request.GET)
-    shown = {"one": one, "day": day, "back": back, "topics": Topic.objects.order_by("name")}
+    shown = {"one": one, "day": day, "back": back, **_topics()}
     return page(request, "paper", {**shown, **more}, status=status)
+
+
+def _topics() -> dict[str, Any]:
+    """Return all topics, and the options of a form for whom a judgement is meant: each of the page's forms has them."""
+    topics = list(Topic.objects.order_by("name"))
+    said = ((topic.slug, _("readers of %(name)s") % {"name": topic.name}) for topic in topics)
+    return {"topics": topics, "topic_options": format_html_join("", '<option value="{}">{}</option>', said)}
 
 
 def _refused(request: HttpRequest, about: Paper, form: JudgementForm, problem: str, *, now: datetime) -> HttpResponse:

@@ -6,8 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from django.db.models import Count, Q
-from django.db.models.functions import TruncDate
+from django.db.models import Case, Count, DateField, Q, Value, When
 
 from digest.models import Paper, Verdict
 
@@ -29,8 +28,11 @@ def judged_by_day(today: date) -> list[tuple[date, list[JudgedPaper]]]:
 
     Days are those of UTC. A reader's latest verdict on a paper counts, on the day when it was given.
     """
-    begin = datetime.combine(today - timedelta(days=DAYS - 1), time(), UTC)
-    rows = Verdict.objects.filter(given_at__gte=begin).annotate(day=TruncDate("given_at", tzinfo=UTC)).order_by()
+    midnights = {day: datetime.combine(day, time(), UTC) for day in (today - timedelta(days=n) for n in range(DAYS))}
+    rows = Verdict.objects.filter(given_at__gte=min(midnights.values())).order_by()
+    # SQLite would call back into Python for the date of each row
+    began = [When(given_at__gte=midnight, then=Value(day)) for day, midnight in midnights.items()]
+    rows = rows.annotate(day=Case(*began, output_field=DateField()))
     counted = rows.values_list("day", "paper").annotate(
         more=Count("pk", filter=Q(value=Verdict.Value.MORE)), less=Count("pk", filter=Q(value=Verdict.Value.LESS))
     )

@@ -334,6 +334,17 @@ def test_a_pick_for_a_topic_says_for_whom_and_how_many_it_reaches(dashboard: Cli
     assert '<option value="robotics" selected>' in page
 
 
+def test_each_form_lists_all_topics_as_text(dashboard: Client) -> None:
+    topic("Robots & <b>arms</b>")
+    topic("Galaxies")
+    publish(ROBOT, GRAPHS)
+    say(dashboard, of(ROBOT.title), topic="galaxies")
+    page = dashboard.get("/dashboard/").content.decode()
+    assert page.count(">readers of Robots &amp; &lt;b&gt;arms&lt;/b&gt;</option>") == 2
+    assert page.count('<option value="galaxies" selected>readers of Galaxies</option>') == 1
+    assert page.count('<option value="galaxies">readers of Galaxies</option>') == 1
+
+
 def test_picks_are_moved_by_buttons_with_a_line_of_history(dashboard: Client) -> None:
     publish(ROBOT, GRAPHS, STARS)
     for one in (ROBOT, GRAPHS, STARS):
