@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from digest.identifiers.canonical import canonical_identifier
 from digest.ranking.words import STOP_WORDS
@@ -13,6 +14,7 @@ from digest.search.analysis import Terms, Word
 from subscriptions.mail.rendering import one_line
 
 LONGEST, MOST_WORDS = 300, 32  # characters and words of a query; the rest is left out, which the page says
+MOST_JOINED = 4  # words of a query in which two may be one
 
 TITLE, AUTHORS = "title", "authors"
 FIELDS = {"title:": TITLE, "ti:": TITLE, "author:": AUTHORS, "authors:": AUTHORS, "au:": AUTHORS}
@@ -81,7 +83,7 @@ def parse(typed: str) -> Query:
         name = field.lower().strip()
         made = _phrase(phrase, FIELDS.get(name, "")) if phrase else _words(word, FIELDS.get(name, ""))
         (excluded if minus else clauses).extend(made)
-    clauses = list({(clause.alternatives, clause.field): clause for clause in clauses}.values())
+    clauses = _joined(list({(clause.alternatives, clause.field): clause for clause in clauses}.values()))
     return Query(
         typed=" ".join(kept.split()),
         clauses=tuple(clauses[:MOST_WORDS]),
@@ -122,6 +124,23 @@ def _words(typed: str, field: str) -> Iterator[Clause]:
         parts = "-".join(part for part, _ in word.spoken[: len(word.terms)])
         spoken = typed.strip(_EDGES) if len(found) == 1 and len(word.terms) > 1 else parts
         yield Clause(spoken, _initials(word.alternatives), field, word)
+
+
+def _joined(clauses: list[Clause]) -> list[Clause]:
+    """Let two neighbouring words of a short query be one word too, as in *ZebraLogic*, *dataset* and *pretraining*."""
+    if len(clauses) > MOST_JOINED:
+        return clauses
+    forms = [list(clause.alternatives) for clause in clauses]
+    for at, (one, other) in enumerate(pairwise(clauses)):
+        if _is_plain(one) and _is_plain(other):
+            whole = analysis.stem(one.typed + other.typed)
+            forms[at].append((whole,))
+            forms[at + 1].append((whole,))
+    return [replace(clause, alternatives=tuple(its)) for clause, its in zip(clauses, forms, strict=True)]
+
+
+def _is_plain(clause: Clause) -> bool:
+    return clause.word is not None and not clause.field and clause.typed.isalpha() and not is_common(clause)
 
 
 def _phrase(typed: str, field: str) -> Iterator[Clause]:

@@ -93,6 +93,18 @@ def test_of_equals_the_newer_comes_first_and_all_can_be_sorted_by_date() -> None
     assert found("tides", by_date=True)[0].startswith("Of the west")
 
 
+def test_two_words_of_a_short_query_are_found_as_one_too() -> None:
+    publish(
+        entry(1, title="ZebraStripe: counting what is striped", abstract="We count."),
+        entry(2, title="A stripe is no zebra", abstract="We look."),
+    )
+    assert set(found("zebra stripe")) == {"ZebraStripe: counting what is striped", "A stripe is no zebra"}
+    assert result("zebra stripe").with_all == 2
+    assert result("stripe zebra").with_all == 1
+    assert found('"zebra stripe"') == []
+    assert result("zebra stripe counting").with_all == 1
+
+
 @pytest.mark.parametrize(
     "typed",
     [
