@@ -26,7 +26,7 @@ from digest.text import clean
 MOST = 200  # papers in a result
 IN_TITLE, ANYWHERE = 100, 200  # newest papers with all words, in the title and anywhere, that are ordered
 SOME, MOST_OF_SOME = 100, 8  # newest papers with some of the words that are ordered, and the rarest words that count
-RAREST = 4000  # papers that have any of the words, if any one is enough
+RAREST = {1: 4000, 2: 20_000}  # papers that have any of the words, if any one of them is enough, or any two
 FEW = 3  # papers with all words, below which papers with some of them follow
 SECONDS = 2.0
 
@@ -195,7 +195,7 @@ def _with_some(query: Query, having: dict[Clause, int], about: _Search, *, witho
         return []
     most = min(len(known), len(query.required) - 1)
     for least in dict.fromkeys((most, min(most, 2), 1)):
-        some = known if least > 1 else _rarest(known, having)
+        some = known if least == most > 1 else _rarest(known, having, least)
         groups = [list(group) for group in combinations(some, len(some) - least + 1)]
         rows = _newest(about, Matches([*groups, *about.groups], query.excluded), SOME)
         if rows := [row for row in rows if row.pk not in without]:
@@ -204,10 +204,14 @@ def _with_some(query: Query, having: dict[Clause, int], about: _Search, *, witho
     return []
 
 
-def _rarest(known: Sequence[Clause], having: dict[Clause, int]) -> list[Clause]:
-    """Return the first of these clauses, and the next ones as long as not too many papers meet any of them."""
+def _rarest(known: Sequence[Clause], having: dict[Clause, int], least: int) -> list[Clause]:
+    """Return the first ``least`` of these clauses, and the next ones until too many papers meet any of them."""
     sums = accumulate(having[clause] for clause in known)
-    return [clause for at, (clause, count) in enumerate(zip(known, sums, strict=True)) if not at or count <= RAREST]
+    return [
+        clause
+        for at, (clause, count) in enumerate(zip(known, sums, strict=True))
+        if at < least or count <= RAREST[least]
+    ]
 
 
 def _newest(about: _Search, condition: Matches, most: int) -> list[Found]:

@@ -82,6 +82,8 @@ class PaperFacts:
 
 def facts_of(paper: Paper, candidacies: Sequence[EditionPaper], *, now: datetime) -> PaperFacts:
     """Return the facts of a paper with these public candidacies, the newest edition first. Four queries."""
+    # a given day runs at its noon, which may be ahead: what its edition knew is shown
+    now = max([now, *(row.edition.opened_at for row in candidacies)])
     names = [paper.identifier, *paper.identifiers.order_by("pk").values_list("value", flat=True)]
     rows = list(
         Sighting.objects.filter(paper=paper, seen_at__lte=now)

@@ -308,6 +308,14 @@ def test_more_needs_a_sign_in_a_post_and_the_form_of_this_site() -> None:
     assert not Verdict.objects.exists()
 
 
+def test_a_day_that_ran_at_its_noon_says_in_the_morning_too_where_a_paper_was_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish(entry(1))
+    monkeypatch.setattr("digest.web.paper.timezone.now", lambda: NOON - timedelta(hours=9))
+    assert "2 Mar 2026, 12:00" in words(get("/papers/2603.00001"))
+
+
 def test_looking_changes_nothing_and_takes_a_fixed_number_of_queries(django_assert_num_queries: Any) -> None:
     publish(*(entry(number, authors=tuple(f"A{n} B" for n in range(300))) for number in range(1, 60)))
     for hours in range(1, 30):
