@@ -9,9 +9,11 @@ from django.conf import settings
 
 from digest.compose.phrases import plural
 from digest.diagnostics.check_result import CheckResult, Severity
-from digest.models import TitleVector, VectorModel
+from digest.models import TitleVector
 from digest.semantic.onnx_model import ModelUnusable
-from digest.semantic.write import embedder, lacking
+from digest.semantic.write import embedder, lacking, model_of
+
+CHECK = "Check SEMANTIC_MODEL or EMBEDDING_URL. Digests go on without it, or with the vectors of the model before."
 
 
 def examine_vectors(now: datetime) -> Iterator[CheckResult]:
@@ -24,14 +26,18 @@ def examine_vectors(now: datetime) -> Iterator[CheckResult]:
         if asked:
             asked.embed(["A title"])
     except ModelUnusable as error:
-        do = "Check SEMANTIC_MODEL or EMBEDDING_URL. Digests go on without it, or with the vectors of the model before."
-        yield CheckResult(Severity.ATTENTION, "vectors", f"the model of titles cannot be used: {error}", do)
+        yield CheckResult(Severity.ATTENTION, "vectors", f"the model of titles cannot be used: {error}", CHECK)
         return
-    model = VectorModel.objects.order_by("-made_at", "-pk").first()
+    model = model_of(asked) if asked else None
     if model is None:
         yield CheckResult(Severity.WELL, "vectors", "the model can be used; the worker has made no vector yet")
         return
-    have, missing = TitleVector.objects.filter(model=model).exclude(vector=b"").count(), lacking(model, now).count()
+    vectors = TitleVector.objects.filter(model=model)
+    have, missing = vectors.exclude(vector=b"").count(), lacking(model, now).count()
+    if not have and (asked_for := vectors.count()):
+        seen = f"the model of titles gave no numbers for any of {plural(asked_for, 'title')}"
+        yield CheckResult(Severity.ATTENTION, "vectors", seen, CHECK)
+        return
     took = f", {model.milliseconds:.1f} ms each" if model.milliseconds is not None else ""
     serves = "it serves" if model.serving else "it serves once none is missing"
     seen = f"{plural(have, 'paper')} with a vector of {model.dimension} numbers{took}; {missing:,} missing; {serves}"

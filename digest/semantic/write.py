@@ -76,7 +76,7 @@ def write_vectors(now: datetime) -> None:
 
 def _write(asked: Embedder, now: datetime) -> None:
     began = time.monotonic()
-    model = VectorModel.objects.filter(name__startswith=f"{asked.name} ").order_by("-made_at", "-pk").first()
+    model = model_of(asked)
     if model is None:
         model = _new_model(asked, asked.embed(["The size of a vector"]).shape[1], now)
     while papers := list(lacking(model, now).values_list("pk", "title")[:BATCH]):
@@ -88,6 +88,11 @@ def _write(asked: Embedder, now: datetime) -> None:
     if model.serving:
         _store_texts(model, asked, now, until=began + RUN)
         profiles.make(list(ReaderProfile.objects.exclude(vector_model=model).values_list("pk", flat=True)[:500]))
+
+
+def model_of(asked: Embedder) -> VectorModel | None:
+    """Return the row of a model or endpoint, in the size that it gives since last."""
+    return VectorModel.objects.filter(name__startswith=f"{asked.name} ").order_by("-made_at", "-pk").first()
 
 
 def _new_model(asked: Embedder, size: int, now: datetime) -> VectorModel:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from digest.delivery.plan import plan
-from digest.diagnostics.check_result import Severity
+from digest.diagnostics.check_result import CheckResult, Severity
 from digest.diagnostics.semantic import examine_vectors
 from digest.editions.candidate_pool import CandidatePool
 from digest.editions.open_edition import open_edition
@@ -251,16 +251,34 @@ def test_numbers_that_are_none_are_no_vector_and_no_score_is_nan(settings: Any) 
     assert np.isfinite(np.array(record.terms)).all()
 
 
+def examined(settings: Any, *, name: str = "endpoint of the test") -> CheckResult:
+    """What doctor says of an endpoint of this name that answers."""
+    with serve({PATH: [vectors]}) as web, pytest.MonkeyPatch.context() as patch:
+        settings.EMBEDDING_URL = web.url("/v1")
+        patch.setattr(endpoint.Endpoint, "__init__", lambda self: setattr(self, "name", name))
+        (found,) = examine_vectors(NOON)
+    return found
+
+
 def test_doctor_says_what_there_is(settings: Any) -> None:
     settings.EMBEDDING_URL = ""
     (none,) = examine_vectors(NOON)
     assert (none.severity, "no model" in none.seen) == (Severity.WELL, True)
     a_day(1, 2)
     run(settings)
-    with serve({PATH: [vectors]}) as web:
-        settings.EMBEDDING_URL = web.url("/v1")
-        (well,) = examine_vectors(NOON)
-    assert "2 papers with a vector of 4 numbers" in well.seen
+    assert "2 papers with a vector of 4 numbers" in examined(settings).seen
     (ill,) = examine_vectors(NOON)
     assert ill.severity is Severity.ATTENTION
     assert "cannot be used" in ill.seen
+
+
+def test_doctor_tells_of_a_model_without_numbers_and_only_of_the_one_that_is_set(settings: Any) -> None:
+    a_day(1, 2)
+    run(settings, lambda handler: answer_with(handler, lambda text: [math.nan] * 4))
+    told = examined(settings)
+    assert (told.severity, told.seen) == (
+        Severity.ATTENTION,
+        "the model of titles gave no numbers for any of 2 titles",
+    )
+    assert "Digests go on without it" in told.do
+    assert "has made no vector yet" in examined(settings, name="another").seen
