@@ -262,8 +262,11 @@ def _rows_for(readers: _Readers, pool: CandidatePool, rules: MatchedRules, *, no
 def _offered(readers: _Readers, pool: CandidatePool) -> NDArray[np.bool_]:
     """Return which papers each reader may get (S, P): of editions newer than their last, and none that they had."""
     last = [reader.last_digest_at.timestamp() if reader.last_digest_at else -np.inf for reader in readers.due]
-    newer = readers.fresh.astype(np.float32) @ pool.inside.astype(np.float32) > 0
-    offered: NDArray[np.bool_] = (newer | (pool.embargo_ended_at > np.array(last)[:, None])) & pool.eligible
+    offered: NDArray[np.bool_] = pool.embargo_ended_at > np.array(last)[:, None]
+    # an edition at a time: a product of all would be of numbers, four times as large
+    for fresh, inside in zip(readers.fresh.T, pool.inside, strict=True):
+        offered[fresh] |= inside
+    offered &= pool.eligible
     for row, had in enumerate(readers.had):
         if there := had & pool.row_of.keys():
             offered[row, [pool.row_of[paper] for paper in there]] = False

@@ -151,8 +151,15 @@ class Likeness:
 
     def lay_out(self, *, readers: int) -> None:
         """Compute the whole matrix if there are enough readers and not too many papers."""
-        if self._whole is None and readers > FEW and self.tfidf.shape[0] <= MANY:
-            self._whole = (self.tfidf @ self.tfidf.T).toarray() - self.offset
+        size = self.tfidf.shape[0]
+        if self._whole is not None or readers <= FEW or size > MANY:
+            return
+        whole, others = np.empty((size, size), np.float32), self.tfidf.T.tocsr()
+        # some rows at a time: sparse, the whole product takes three times the memory
+        for start in range(0, size, AT_ONCE):
+            whole[start : start + AT_ONCE] = (self.tfidf[start : start + AT_ONCE] @ others).toarray()
+        whole -= self.offset
+        self._whole = whole
 
     def to(self, weights: csr_array) -> Floats:
         """Return ``weights @ likeness``, dense (S, P), for weights (S, P)."""
