@@ -149,6 +149,7 @@ def _newest_papers(query: Query, about: _Search) -> SearchResult:
 
 def _with_words(query: Query, about: _Search, *, or_some: bool = True) -> SearchResult:
     _look_up(query, about)
+    query = query.joined(about.known)
     rows, is_cut = _with_all(query, about)
     having = vocabulary.having(query.clauses, about.known)
     ordered = score.order(rows, query, having, about.papers)
@@ -259,7 +260,7 @@ def _that_bear(name: str, about: _Search) -> list[int]:
 
 
 def _look_up(query: Query, about: _Search) -> None:
-    if new := query.terms - about.seen:
+    if new := query.terms.union(query.wholes.values()) - about.seen:
         about.known |= vocabulary.papers_having(new)
         about.seen |= new
 

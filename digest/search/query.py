@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -65,6 +65,24 @@ class Query:
         """Return all terms that are searched for."""
         return frozenset(term for clause in self.clauses for form in clause.alternatives for term in form)
 
+    @property
+    def wholes(self) -> dict[int, str]:
+        """Return the term that two neighbouring words of a short query make as one, by the place of the first."""
+        pairs = enumerate(pairwise(self.clauses)) if len(self.clauses) <= MOST_JOINED else ()
+        return {
+            at: analysis.stem(one.typed + other.typed)
+            for at, (one, other) in pairs
+            if _is_plain(one) and _is_plain(other)
+        }
+
+    def joined(self, known: Mapping[str, int]) -> Query:
+        """Let two neighbours be one word too if some paper has it, as in *ZebraLogic*, *dataset* and *pretraining*."""
+        clauses = list(self.clauses)
+        for at, whole in self.wholes.items():
+            for place in (at, at + 1) if known.get(whole) else ():
+                clauses[place] = replace(clauses[place], alternatives=(*clauses[place].alternatives, (whole,)))
+        return replace(self, clauses=tuple(clauses))
+
     def corrected(self, instead: dict[str, str]) -> Query:
         """Return the query with other words in place of some."""
         typed = self.typed
@@ -83,7 +101,7 @@ def parse(typed: str) -> Query:
         name = field.lower().strip()
         made = _phrase(phrase, FIELDS.get(name, "")) if phrase else _words(word, FIELDS.get(name, ""))
         (excluded if minus else clauses).extend(made)
-    clauses = _joined(list({(clause.alternatives, clause.field): clause for clause in clauses}.values()))
+    clauses = list({(clause.alternatives, clause.field): clause for clause in clauses}.values())
     return Query(
         typed=" ".join(kept.split()),
         clauses=tuple(clauses[:MOST_WORDS]),
@@ -124,19 +142,6 @@ def _words(typed: str, field: str) -> Iterator[Clause]:
         parts = "-".join(part for part, _ in word.spoken[: len(word.terms)])
         spoken = typed.strip(_EDGES) if len(found) == 1 and len(word.terms) > 1 else parts
         yield Clause(spoken, _initials(word.alternatives), field, word)
-
-
-def _joined(clauses: list[Clause]) -> list[Clause]:
-    """Let two neighbouring words of a short query be one word too, as in *ZebraLogic*, *dataset* and *pretraining*."""
-    if len(clauses) > MOST_JOINED:
-        return clauses
-    forms = [list(clause.alternatives) for clause in clauses]
-    for at, (one, other) in enumerate(pairwise(clauses)):
-        if _is_plain(one) and _is_plain(other):
-            whole = analysis.stem(one.typed + other.typed)
-            forms[at].append((whole,))
-            forms[at + 1].append((whole,))
-    return [replace(clause, alternatives=tuple(its)) for clause, its in zip(clauses, forms, strict=True)]
 
 
 def _is_plain(clause: Clause) -> bool:
