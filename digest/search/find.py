@@ -226,7 +226,8 @@ def among(filters: Filters, now: datetime, *, everything: bool) -> QuerySet[Sear
     if not everything:
         # conditions on the paper itself: in the subquery they would let PostgreSQL read all candidates of all days
         rows = rows.filter(Exists(EditionPaper.objects.filter(paper=OuterRef("pk"))))
-        rows = rows.exclude(pk__in=papers_not_shown(now))
+        for papers in papers_not_shown(now):
+            rows = rows.exclude(pk__in=papers)
     if filters.since:
         rows = rows.filter(paper__first_seen_at__gte=_midnight(filters.since))
     if filters.until and filters.until < date.max:
