@@ -8,6 +8,7 @@ from typing import Any
 from digest.ingest.parsers.feed import SourceUnreadable
 from digest.models import ListSource
 from digest.reading_lists import keep, libraries
+from digest.reading_lists.match import match
 from subscriptions.list_given import Kept
 from subscriptions.models import Subscriber
 
@@ -15,7 +16,8 @@ from subscriptions.models import Subscriber
 def keep_given(*, reader: Subscriber, papers: str, now: datetime, **_: Any) -> Kept:
     """Keep what can be read of ``papers`` as a part of the reader's list; a library is kept as soon as it is read.
 
-    What cannot be read waits on the page of their list. A receiver of ``list_given``.
+    What cannot be read waits on the page of their list, and so does a list of which nothing can be kept. A receiver of
+    ``list_given``.
     """
     try:
         if library := libraries.library_in(papers):
@@ -24,7 +26,11 @@ def keep_given(*, reader: Subscriber, papers: str, now: datetime, **_: Any) -> K
         found = keep.read_body(papers.encode("utf-8", "replace"))
         if not found.works:
             return Kept()
-        part = keep.keep(keep.draft(reader, found, kind=ListSource.Kind.PASTED, now=now), now=now)
+        part = keep.draft(reader, found, kind=ListSource.Kind.PASTED, now=now)
+        matches = match(found.works, reader=reader, apart_from=part.pk)
+        if not any(one.outcome in keep.KEPT_OUTCOMES for one in matches):
+            return Kept()
+        part = keep.keep(part, now=now)
     except (SourceUnreadable, libraries.NotALibrary, libraries.TooManyLibraries, keep.ListFull):
         return Kept()
     return Kept(works=part.entries.count())

@@ -125,10 +125,20 @@ def test_a_list_given_at_the_sign_up_is_kept_before_the_first_digest_is_due(
 @pytest.mark.parametrize("papers", ["<html><body>no list</body></html>", "zotero.org/ada_okafor"])
 def test_a_list_given_at_the_sign_up_that_cannot_be_read_waits(ada: Subscriber, papers: str) -> None:
     visit, page = confirm(papers)
+    assert "Nothing of the list you gave is kept yet" in page
     assert "Read the list you gave" in page
     assert not ListSource.objects.exists()
     assert papers in unescape(visit.get(PAGE).content.decode())
     assert Subscriber.objects.get(email="bea@example.org").next_send_at == NOON
+
+
+def test_a_list_given_at_the_sign_up_of_which_nothing_is_known_is_shown_line_by_line(ada: Subscriber) -> None:
+    visit, page = confirm("10.5555/nobody-knows-this-one")
+    assert "Nothing of the list you gave is kept yet" in page
+    part = ListSource.objects.get()
+    assert part.state == ListSource.State.READ
+    assert "See and keep" in words(visit.get(PAGE))
+    assert "10.5555/nobody-knows-this-one" in words(visit.get(f"{PAGE}/{part.pk}"))
 
 
 def test_an_error_in_reading_a_given_list_loses_neither_the_confirmation_nor_the_list(
@@ -139,6 +149,7 @@ def test_an_error_in_reading_a_given_list_loses_neither_the_confirmation_nor_the
 
     monkeypatch.setattr(keep, "read_body", broken)
     visit, page = confirm(TEXT)
+    assert "Nothing of the list you gave is kept yet" in page
     assert "Read the list you gave" in page
     assert "Lichens of Old Walls" in visit.get(PAGE).content.decode()
     assert Subscriber.objects.get(email="bea@example.org").next_send_at == NOON
