@@ -91,12 +91,15 @@ if not os.access(VAR, os.W_OK):
 close_folder(VAR)
 
 
-def kept_secret(name: str) -> str:
-    """Return a secret, generated into ``var/`` on first use, so that links stay valid after a restart."""
+def kept_secret(name: str) -> tuple[str, list[str]]:
+    """Return a secret, generated into ``var/`` on first use, so that links stay valid after a restart.
+
+    With it come the keys that it replaces: versions of 2026 took a file that was written by hand with its line break.
+    """
     if given := env.str(name, default=""):
         if len(given) < 32:
             raise wrong(name, "…", f"at least 32 characters long (it has {len(given)})")
-        return str(given)
+        return str(given), []
     path = VAR / name.lower()
     # not exists(): a link that leads nowhere is a lost key, and must not be replaced by a new one
     if not os.path.lexists(path):
@@ -111,11 +114,12 @@ def kept_secret(name: str) -> str:
         Path(draft).unlink()
         sync_folder(VAR)
     try:
-        return path.read_text("utf-8").strip()
+        text = path.read_text("utf-8")
     except OSError as error:
         raise wrong(name, "…", f"in the file {path}, which this user cannot read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise wrong(name, "…", f"text, and the file {path} holds something else: restore it") from error
+    return text.strip(), [text] if text != text.strip() else []
 
 
 def sync_folder(folder: Path) -> None:
@@ -127,14 +131,14 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-SECRET_KEY = kept_secret("SECRET_KEY")
+SECRET_KEY, replaced = kept_secret("SECRET_KEY")
 if len(SECRET_KEY) < 32:
     right = f"at least 32 characters long, in the file {VAR / 'secret_key'}: restore it, or delete it to get another"
     raise wrong("SECRET_KEY", "…", right)
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+SECRET_KEY_FALLBACKS = [*env.list("SECRET_KEY_FALLBACKS", default=[]), *replaced]
 # Suppressed addresses are hashes with this key. A wrong one stops all mail (subscriptions/suppression_key.py).
-SUPPRESSION_KEY = kept_secret("SUPPRESSION_KEY")
-SUPPRESSION_KEY_FALLBACKS = env.list("SUPPRESSION_KEY_FALLBACKS", default=[])
+SUPPRESSION_KEY, replaced = kept_secret("SUPPRESSION_KEY")
+SUPPRESSION_KEY_FALLBACKS = [*env.list("SUPPRESSION_KEY_FALLBACKS", default=[]), *replaced]
 
 DEBUG = False
 

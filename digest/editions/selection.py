@@ -22,7 +22,7 @@ from digest.ranking.matching import Rule
 from digest.ranking.personal import Ranking, rank
 from digest.ranking.profiles import Profiles
 
-CELLS = 2_000_000  # of which ranking holds some ten arrays, 8 MB each
+CELLS = 1_000_000  # of which ranking holds some ten arrays, 4 MB each
 ALSO = 3  # further trending papers of a mail
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,22 @@ def test_an_empty_file_of_a_key_is_named(tmp_path: Path, written: str) -> None:
     assert "secret_key: restore it" in started.stderr
     (tmp_path / "secret_key").unlink()
     assert start(tmp_path, code="from django.conf import settings; settings.MODE").returncode == 0
+
+
+@pytest.mark.service
+def test_what_was_suppressed_with_a_key_file_and_its_line_break_is_still_recognised(tmp_path: Path) -> None:
+    written = f"{OTHER}\n"
+    for name in ("suppression_key", "secret_key"):
+        (tmp_path / name).write_text(written)
+    code = (
+        "import django; django.setup(); from django.conf import settings\n"
+        "from subscriptions.models import address_hashes\n"
+        "print(*address_hashes('ada@example.org'), settings.SECRET_KEY_FALLBACKS)"
+    )
+    now, before, *others = start(tmp_path, code=code).stdout.split(maxsplit=2)
+    hashes = [hmac.digest(key.encode(), b"ada@example.org", "sha256").hex() for key in (OTHER, written)]
+    assert [now, before] == hashes
+    assert others == [f"{[written]}\n"]
 
 
 def _not_text(key: Path) -> None:
