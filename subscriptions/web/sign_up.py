@@ -79,7 +79,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     kept = keep_given(reader, papers, now=now) if papers else Kept()
     if not kept.is_library:
         Subscriber.objects.filter(pk=reader.pk, next_send_at=due_at).update(next_send_at=now)
-    around = {"is_due": is_due, "has_papers": bool(papers), "kept": kept}
+    around = {"is_due": is_due, "has_papers": bool(papers), "kept": kept, "begins_visit": True}
     return render(request, "confirmed.html", around | {"next_digest": next_digest_in_words(reader, now)})
 
 

@@ -163,8 +163,9 @@ def test_opening_the_link_shows_a_button_and_pressing_it_begins_the_digests(visi
     ada.refresh_from_db()
     assert ada.status == Subscriber.Status.PENDING
     assert "sessionid" not in visitor.cookies
-    answer = visitor.post(link, HTTP_USER_AGENT="Browser 1")
-    assert "You are subscribed" in answer.content.decode()
+    page = visitor.post(link, HTTP_USER_AGENT="Browser 1").content.decode()
+    assert "You are subscribed" in page
+    assert (">Sign out<" in page, ">Sign in<" in page) == (True, False)
     ada.refresh_from_db()
     assert (ada.status, ada.next_send_at) == (Subscriber.Status.ACTIVE, NOON)
     proof = ConsentEvent.objects.get(kind=ConsentEvent.Kind.CONFIRMED)
