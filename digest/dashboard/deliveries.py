@@ -249,7 +249,8 @@ def delivery(request: HttpRequest, number: int) -> HttpResponse:
         **HERE,
     }
     if Role.PRIVACY in roles_of(request.user) or is_invented(row.subscriber):
-        context |= {"chosen": explained_papers(row), "has_reasons": row.record is not None, "may_see_papers": True}
+        chosen = [paper.rounded(3) for paper in explained_papers(row)]
+        context |= {"chosen": chosen, "has_reasons": row.record is not None, "may_see_papers": True}
     return page(request, "delivery", context)
 
 

@@ -161,7 +161,7 @@ def _page_of(request: HttpRequest, one: Subscriber, *, problem: str = "", about:
         "receipts": [(row, delivery_text(row)) for row in rows[:ROWS]],
         "earlier": rows[ROWS - 1].issue_date if len(rows) > ROWS else None,
         "last": last,
-        "chosen": explained_papers(last) if last else [],
+        "chosen": [paper.rounded(3) for paper in explained_papers(last)] if last else [],
         "has_reasons": bool(last and last.record),
         "proof": proof_of(one.public_id),
         "lines": audit_log.entries_about(one),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 
@@ -18,7 +18,7 @@ from digest.record import DigestRecord
 class ExplainedPaper:
     """A paper of a digest. ``why`` and ``terms`` are empty after its reasons were deleted.
 
-    ``terms`` are words and hundredths that add up to the ``score``, the weightiest first; ``paper`` is None if deleted.
+    ``terms`` are words and numbers that add up to the ``score``, the weightiest first; ``paper`` is None if deleted.
     """
 
     paper: Paper | None
@@ -29,7 +29,22 @@ class ExplainedPaper:
 
     @property
     def score(self) -> float:
-        return round(sum(value for _words, value in self.terms), 2)
+        return sum(value for _words, value in self.terms)
+
+    def rounded(self, places: int) -> ExplainedPaper:
+        """Round its terms to so many decimals, so that they still add up to the score, as rounded.
+
+        Those that lose most by rounding down are rounded up.
+        """
+        unit = 10**places
+        exact = [value * unit for _words, value in self.terms]
+        whole = [math.floor(value) for value in exact]
+        by_loss = sorted(range(len(exact)), key=lambda place: whole[place] - exact[place])
+        for place in by_loss[: round(sum(exact)) - sum(whole)]:
+            whole[place] += 1
+        return replace(
+            self, terms=[(words, number / unit) for (words, _value), number in zip(self.terms, whole, strict=True)]
+        )
 
 
 def explained_papers(row: Delivery) -> list[ExplainedPaper]:
@@ -47,16 +62,6 @@ def _explained(paper: Paper | None, why: list[Reason]) -> ExplainedPaper:
         paper=paper,
         title=shorten(paper.title if paper else _("A deleted paper"), TITLE_LENGTH),
         why=(reason_in_words(reasons_as_text(why)) or TERMS["pick"]) if why else "",
-        terms=sorted(_in_hundredths(terms_in_words(why)), key=lambda term: -abs(term[1])),
+        terms=sorted(terms_in_words(why), key=lambda term: -abs(term[1])),
         kinds=frozenset(reason.kind for reason in why),
     )
-
-
-def _in_hundredths(terms: list[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Round numbers so that they still add up: those that lose most by rounding down are rounded up."""
-    exact = [value * 100 for _words, value in terms]
-    whole = [math.floor(value) for value in exact]
-    by_loss = sorted(range(len(terms)), key=lambda place: whole[place] - exact[place])
-    for place in by_loss[: round(sum(exact)) - sum(whole)]:
-        whole[place] += 1
-    return [(words, hundredths / 100) for (words, _value), hundredths in zip(terms, whole, strict=True)]

@@ -114,7 +114,7 @@ def _page(
 ) -> HttpResponse:
     sent = reader.deliveries.digests().filter(status__in=Delivery.SENT).exclude(paper_count=0)
     row = sent.select_related("content").order_by("-issue_date").first()
-    papers = explained_papers(row) if row else []
+    papers = [paper.rounded(2) for paper in explained_papers(row)] if row else []
     context = {
         "day": row.issue_date if row else None,
         "papers": [(one, path_of(one.paper) if one.paper else "") for one in papers],

@@ -86,7 +86,7 @@ def test_the_numbers_of_each_paper_add_up_to_its_score_in_the_order_of_the_mail(
 def test_rounded_numbers_add_up_to_the_rounded_score(ada: Subscriber, values: tuple[float, ...]) -> None:
     why = [("keyword", str(number), value) for number, value in enumerate(values)]
     DeliveryContent.objects.update(record=DigestRecord.explaining([why], arrived=15).to_json())
-    shown = explained_papers(Delivery.objects.select_related("content").get())[0]
+    shown = explained_papers(Delivery.objects.select_related("content").get())[0].rounded(2)
     hundredths = [round(value * 100) for _words, value in shown.terms]
     assert hundredths == pytest.approx([value * 100 for _words, value in shown.terms], abs=1e-9)
     assert sum(hundredths) == pytest.approx(shown.score * 100) == round(sum(values) * 100)
