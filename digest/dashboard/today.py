@@ -183,7 +183,7 @@ def _paper_page(
 
 
 def _topics() -> dict[str, Any]:
-    """Return all topics, and the options of a form for whom a judgement is meant: each of the page's forms has them."""
+    """Return all topics, and the options by which each form of the page says which readers a judgement is for."""
     topics = list(Topic.objects.order_by("name"))
     said = ((topic.slug, _("readers of %(name)s") % {"name": topic.name}) for topic in topics)
     return {"topics": topics, "topic_options": format_html_join("", '<option value="{}">{}</option>', said)}

@@ -44,7 +44,7 @@ def classify_error(error: Exception) -> SendResult:
             return _answered(error)
         case smtplib.SMTPNotSupportedError():  # no STARTTLS or AUTH is offered
             return not_set_up(error)
-    # whoever raised an error of Anymail has imported it
+    # else nothing can have raised an error of Anymail
     if "anymail.exceptions" in sys.modules:
         from subscriptions.mail.provider_outcomes import classify_provider_error
 
