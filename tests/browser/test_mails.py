@@ -8,7 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Route
 
-from tests.support.mail_pictures import LEAST_CONTRAST, PICTURES
+from tests.support.mail_pictures import LEAST_CONTRAST
+from tests.support.pictures import picture
 from tests.support.sample_mails import mails
 
 # Rules for a page, of which a mail is a part: its landmarks are the mail program's.
@@ -39,12 +40,11 @@ def test_a_mail_is_accessible_and_readable_and_asks_for_nothing(browser: Browser
     context.route("**/*", refuse)
     page = context.new_page()
     page.set_content(mails()[kind].html, wait_until="load")
-    PICTURES.mkdir(parents=True, exist_ok=True)
     violations, contrast = [], {}
     # of all that axe looks at, only colours differ between the schemes
     for scheme, rules in (("light", None), ("dark", {"runOnly": ["color-contrast"]})):
         page.emulate_media(color_scheme=scheme)
-        page.screenshot(path=PICTURES / f"mail-{kind}-375-{scheme}.png", full_page=True, animations="disabled")
+        picture(page, f"mail-{kind}-375-{scheme}")
         violations += Axe().run(page, options=rules).response["violations"]
         contrast[scheme] = page.evaluate(LEAST_CONTRAST)
     small = page.evaluate(SMALL_TARGETS)

@@ -13,7 +13,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.support.mail_outline import Outline
-from tests.support.mail_pictures import PICTURES, look
+from tests.support.mail_pictures import look
+from tests.support.pictures import picture
 from tests.support.services import Installation
 
 DAYS = {
@@ -82,10 +83,9 @@ def test_ten_papers_take_at_most_five_screens_of_a_telephone(browser: Browser, m
 
 
 def test_the_text_of_a_real_day_fits_a_terminal(browser: Browser, mail: Sent) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
     page = browser.new_page(viewport={"width": 740, "height": SCREEN})
     page.set_content(TERMINAL.format(text=escape(mail.text)), wait_until="load")
-    page.screenshot(path=PICTURES / f"day-{mail.day}-text.png", full_page=True)
+    picture(page, f"day-{mail.day}-text")
     page.close()
 
     assert [line for line in mail.text.splitlines() if len(line) > 80] == []

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.support.visitor import PICTURES, Site, Visitor, link, links
+from tests.support.pictures import picture
+from tests.support.visitor import Site, Visitor, link, links
 
 
 def preview(visitor: Visitor) -> list[str]:
@@ -280,7 +281,7 @@ def test_without_javascript_a_button_draws_the_preview(plain_visitor: Visitor) -
     assert page.locator("main h3").count() > 0
     assert page.get_by_label("Keywords").input_value() == "grasping"
     assert page.get_by_label("Machine learning", exact=True).first.is_checked()
-    page.screenshot(path=PICTURES / "preview-without-javascript-1280-light.png", full_page=True)
+    picture(page, "web/preview-without-javascript-1280-light")
     page.locator("form [name=email]").fill("wei@readers.example")  # from there one signs up as from the form
     page.wait_for_timeout(2_100)
     plain_visitor.press("Subscribe")

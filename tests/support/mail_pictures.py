@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Browser, Route
 
-from tests.support.paths import ROOT
-
-PICTURES = ROOT / "var" / "pictures"
+from tests.support.pictures import picture
 
 # Every text and its background as the page computes them, and the same two colours inverted: the least contrast.
 LEAST_CONTRAST = """() => {
@@ -37,7 +35,7 @@ SMALL_TARGETS = """() => [...document.links].filter((link) => link.getBoundingCl
 
 
 def look(browser: Browser, page_html: str, name: str, *, width: int, scheme: str = "light") -> tuple[bool, float, list]:
-    """Draw the mail, keep the picture, and tell whether it scrolls sideways, its least contrast and its small links."""
+    """Draw the mail, and tell whether it scrolls sideways, its least contrast and its small links."""
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, locale="en-GB")
     asked_for = []
 
@@ -48,8 +46,7 @@ def look(browser: Browser, page_html: str, name: str, *, width: int, scheme: str
     context.route("**/*", refuse)
     page = context.new_page()
     page.set_content(page_html, wait_until="load")
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png", full_page=True, animations="disabled")
+    picture(page, name)
     scrolls = page.evaluate("document.documentElement.scrollWidth > innerWidth")
     seen = scrolls, page.evaluate(LEAST_CONTRAST), page.evaluate(SMALL_TARGETS)
     context.close()

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, Route
 
+from tests.support.pictures import picture
 from tests.support.running_service import Served, served, wait_for
-from tests.support.services import ROOT, Installation, free_port
+from tests.support.services import Installation, free_port
 
-PICTURES = ROOT / "var" / "pictures" / "web"
 WIDTHS = 320, 375, 1280
 PICTURED = 375, 1280
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -202,12 +202,11 @@ class Visitor:
     # what is looked at ----------------------------------------------------------------------------------------------
 
     def look(self, name: str, *, pictured: Sequence[int] = PICTURED) -> None:
-        """Picture this page in each width and scheme; note what axe finds, and whether it scrolls sideways."""
+        """Note what axe finds on this page in both schemes, and whether it scrolls sideways in any width; picture it."""
         if name in self.looked_at:
             return
         self.looked_at.add(name)
         self.page.wait_for_load_state()
-        PICTURES.mkdir(parents=True, exist_ok=True)
         before = self.page.viewport_size
         # each scheme and each width once: no rule of axe's is about both
         examined = {("light", max(pictured)), ("dark", min(pictured))}
@@ -217,8 +216,7 @@ class Visitor:
             if self.page.evaluate(SIDEWAYS):
                 self.wrong.append(f"{name} scrolls sideways at {width} pixels ({_widest(self.page)})")
             if width in pictured:
-                path = PICTURES / f"{name}-{width}-{scheme}.png"
-                self.page.screenshot(path=path, full_page=True, animations="disabled")
+                picture(self.page, f"web/{name}-{width}-{scheme}")
             if (scheme, width) in examined:
                 self.wrong += [f"{name}, {scheme}, {width} px: {found}" for found in _axe(self.page)]
         self.page.emulate_media(color_scheme="light")
