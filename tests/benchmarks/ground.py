@@ -46,9 +46,9 @@ class Size:
 
 
 QUICK = Size(
-    papers=300,
+    papers=200,
     looked_at=40,
-    others_looked_at=40,
+    others_looked_at=20,
     digests=40,
     slow_digests=20,
     repeats=1,
@@ -69,20 +69,27 @@ def installation(
     *, in_postgres: bool = False, python: str = sys.executable, root: Path = ROOT, **settings: str
 ) -> Iterator[Installation]:
     """An installation with its tables, by default of this tree."""
-    with tempfile.TemporaryDirectory(prefix="broadsheet-") as folder, _database(in_postgres) as database_url:
+    is_ours = root == ROOT
+    with (
+        tempfile.TemporaryDirectory(prefix="broadsheet-") as folder,
+        _database(in_postgres, bare=not is_ours) as database_url,
+    ):
         made = Installation.at(
             Path(folder), python, root, **{CORE: str(a_core()), "DATABASE_URL": database_url}, **SENDER, **settings
         )
-        made.run("manage.py", "migrate", "-v0")
+        if is_ours:
+            made.prepare()
+        else:
+            made.run("manage.py", "migrate", "-v0")
         yield made
 
 
 @contextmanager
-def _database(in_postgres: bool) -> Iterator[str]:
+def _database(in_postgres: bool, *, bare: bool) -> Iterator[str]:
     if not in_postgres:
         yield ""
         return
-    with postgres(postgres_binaries()) as server, empty_database(server) as url:
+    with postgres(postgres_binaries()) as server, empty_database(server, bare=bare) as url:
         yield url
 
 

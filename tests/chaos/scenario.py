@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from tests.chaos import faults
 from tests.chaos.cluster import CHILDREN, NotReached, Stage, actors, bad_weather, installation_at
 from tests.chaos.reconciliation import OPEN, Row, Verdict, judge
-from tests.support.services import free_port, postgres, postgres_binaries
+from tests.support.services import empty_database, free_port, postgres, postgres_binaries
 from tests.support.smtp_sink import read_log, sink
 
 LEASE, TICK = 8, 2  # seconds
@@ -67,7 +67,8 @@ class Chaos:
         for old in self.logs.glob("*.log") if self.logs else []:
             old.unlink()
         # commits must outlive a crash of PostgreSQL itself, which is among the blows
-        database_url = stack.enter_context(postgres(postgres_binaries(), keeps_commits=True))
+        server_url = stack.enter_context(postgres(postgres_binaries(), keeps_commits=True))
+        database_url = stack.enter_context(empty_database(server_url))
         module = "tests.support.smtp_sink" if self.provider == "smtp" else "tests.support.http_sink"
         mail = stack.enter_context(sink(log=log, module=module))
         installation = installation_at(
@@ -80,7 +81,7 @@ class Chaos:
             TICK_SECONDS=str(TICK),
             MAILS_AT_ONCE=str(CHUNK[self.provider]),
         )
-        installation.run("manage.py", "migrate", "-v0")
+        installation.prepare()
         installation.run("-m", "tests.chaos.population", str(self.readers), str(self.seed))
         stage = Stage(
             installation=installation,

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -22,6 +21,7 @@ import psycopg
 import pytest
 import redis
 
+from tests.support.kept import kept
 from tests.support.paths import ROOT
 
 # Today's edition, open, so that the service by itself opens no other.
@@ -66,9 +66,9 @@ def free_port() -> int:
 def postgres_url() -> Iterator[str]:
     """An empty database on a server of its own, or TEST_DATABASE_URL."""
     with ExitStack() as stack:
-        url = os.environ.get("TEST_DATABASE_URL") or stack.enter_context(postgres(postgres_binaries()))
-        stack.enter_context(_template_on(url))
-        yield url
+        if url := os.environ.get("TEST_DATABASE_URL", ""):
+            stack.enter_context(_template_on(url))
+        yield url or stack.enter_context(postgres(postgres_binaries()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Installation:
         if (self.var / "static" / "staticfiles.json").exists():
             return
         # Copied, because to migrate takes seconds, and a second process for each installation.
-        first = Path(_first_installation().name)
+        first = kept("installation", lambda room: Installation.at(room).run("manage.py", "prepare"))
         shutil.copytree(first / "static", self.var / "static", dirs_exist_ok=True)
         if not self.environment["DATABASE_URL"]:
             name = {"live": "broadsheet"}.get(mode := self.environment["BROADSHEET_MODE"], mode)
@@ -118,25 +118,22 @@ class Installation:
         return sorted((self.var / "outbox").glob("*.eml"))
 
 
-@cache
-def _first_installation() -> tempfile.TemporaryDirectory[str]:
-    """Prepare an installation as ``./run`` does, for all others to copy from until this process ends."""
-    folder = tempfile.TemporaryDirectory(prefix="broadsheet-")
-    first = Installation.at(Path(folder.name))
-    first.run("manage.py", "prepare")
-    return folder
-
-
+TEMPLATE = "broadsheet_template"  # on a server of our own
 _templates: dict[str, str] = {}  # server -> the database on it that others are copies of
 
 
 @contextmanager
 def _template_on(server_url: str) -> Iterator[None]:
-    with empty_database(server_url) as url, tempfile.TemporaryDirectory(prefix="broadsheet-") as var:
-        Installation.at(Path(var), DATABASE_URL=url).run("manage.py", "migrate", "-v0")
+    with empty_database(server_url) as url:
+        _make_tables(url)
         _templates[server_url] = url.rpartition("/")[2]
         yield
         del _templates[server_url]
+
+
+def _make_tables(url: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="broadsheet-") as var:
+        Installation.at(Path(var), DATABASE_URL=url).run("manage.py", "migrate", "-v0")
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL and Redis"])
@@ -159,7 +156,7 @@ def postgres_and_redis(server_url: str) -> Iterator[dict[str, str]]:
 def empty_database(server_url: str, *, bare: bool = False) -> Iterator[str]:
     """Make a database on that server for one test, and drop it afterwards, even with clients still connected.
 
-    It has all tables if ``postgres_url`` is the server's fixture, unless it is to be ``bare``.
+    It has all tables if the server is of ``postgres_url`` or ``postgres``, unless it is to be ``bare``.
     """
     name = f"broadsheet_{secrets.token_hex(4)}"
     template = "template1" if bare else _templates.get(server_url, "template1")
@@ -182,22 +179,41 @@ def postgres_binaries() -> Path:
 @contextmanager
 def postgres(binaries: Path, *, keeps_commits: bool = False) -> Iterator[str]:
     """A server of its own, quick and careless; with ``keeps_commits`` none is lost when one of its processes is killed."""
-    port = free_port()
-    server = f"postgres://digest@127.0.0.1:{port}"
+    made = kept(f"postgresql-{binaries.parent.name}", lambda room: _make_cluster(binaries, room))
     with _folder() as folder:
-        data = ["-D", f"{folder}/data"]
-        initdb = [binaries / "initdb", *data, "-U", "digest", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
+        # By cp, which keeps the owner too.
+        subprocess.run(["cp", "-a", made / "data", folder], check=True)
+        with _server(binaries, folder, keeps_commits=keeps_commits) as server:
+            _templates[url := f"{server}/digest"] = TEMPLATE
+            yield url
+            del _templates[url]
+
+
+def _make_cluster(binaries: Path, room: Path) -> None:
+    """Lay out a server's files, with an empty database and one that has all tables."""
+    with _folder() as folder:
+        initdb = [binaries / "initdb", "-D", f"{folder}/data", "-U", "digest", "-A", "trust", "-E", "UTF8"]
         with (folder / "initdb.log").open("w") as log:
-            made = _start([*initdb, "--no-sync"], folder, log).wait()
+            made = _start([*initdb, "--locale=C.UTF-8", "--no-sync"], folder, log).wait()
         assert made == 0, (folder / "initdb.log").read_text()
-        command = [binaries / "postgres", *data, "-p", port, "-k", folder]
-        commit = f"synchronous_commit={'on' if keeps_commits else 'off'}"
-        for setting in ("listen_addresses=127.0.0.1", "fsync=off", commit, "full_page_writes=off"):
-            command += ["-c", setting]
-        with _running(command, folder, stop=signal.SIGINT, is_up=lambda: psycopg.connect(f"{server}/postgres").close()):
+        with _server(binaries, folder) as server:
             with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
                 connection.execute("CREATE DATABASE digest")
-            yield f"{server}/digest"
+                connection.execute(f"CREATE DATABASE {TEMPLATE}")
+            _make_tables(f"{server}/{TEMPLATE}")
+        subprocess.run(["cp", "-a", folder / "data", room], check=True)
+
+
+@contextmanager
+def _server(binaries: Path, folder: Path, *, keeps_commits: bool = False) -> Iterator[str]:
+    port = free_port()
+    command = [binaries / "postgres", "-D", f"{folder}/data", "-p", port, "-k", folder]
+    commit = f"synchronous_commit={'on' if keeps_commits else 'off'}"
+    for setting in ("listen_addresses=127.0.0.1", "fsync=off", commit, "full_page_writes=off"):
+        command += ["-c", setting]
+    server = f"postgres://digest@127.0.0.1:{port}"
+    with _running(command, folder, stop=signal.SIGINT, is_up=lambda: psycopg.connect(f"{server}/postgres").close()):
+        yield server
 
 
 @contextmanager
