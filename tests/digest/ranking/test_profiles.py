@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from digest.ranking import profiles
 from digest.ranking.features import Archive, Day
-from digest.ranking.profiles import Profile, Profiles, liking
+from digest.ranking.profiles import DayGrams, Profile, Profiles, liking
 
 TEXTS = [
     "Dark matter halos. Simulations of dark matter halos in the early universe",
@@ -83,6 +84,24 @@ def test_profiles_compared_some_at_once_and_all_at_once_give_the_same(monkeypatc
         found.append(scores(*some))
     assert np.allclose(found[0], found[2], atol=1e-5)
     assert np.allclose(found[1], found[2], atol=1e-5)
+
+
+@pytest.mark.parametrize("table", [21, 4, 1])
+def test_grams_of_one_paper_or_of_many_and_codes_with_like_beginnings_all_count(
+    table: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profiles, "_TABLE", table)
+    monkeypatch.setattr(profiles, "_REST", 32 - table)
+    # two codes for each first bit, in one, two and three papers, and in none
+    codes = np.array([1, 2, (1 << 31) + 1, (1 << 31) + 2], np.uint32)
+    papers = np.array([[0, 0, 5, 0], [1, 0, 0, 2], [1, 2, 3, 0], [0, 0, 0, 0]], np.float32)
+    day = DayGrams(codes, csr_array(papers), np.array([0, 0, 0, 1], np.float32))
+    grams = [[0, 1, 1 << 31, (1 << 31) + 1], [2, 3, (1 << 31) + 2], [], codes.tolist()]
+    made = [
+        Profile(1, np.array(its, np.uint32), np.arange(1, len(its) + 1, dtype=np.float32), weight=0.5) for its in grams
+    ]
+    asked = np.array([[2, 0, 4, 0], [0, 1, 0, 3], [0, 0, 0, 0], [1, 2, 3, 4]])
+    assert liking(Profiles.of(made), day).tolist() == (asked @ papers - [0, 0, 0, 0.5]).tolist()
 
 
 def test_some_profiles_of_a_batch_score_as_they_do_alone() -> None:
