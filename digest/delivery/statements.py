@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from typing import Any, TypeVar
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, models
 from django.db.models.base import ModelState
 
 Row = TypeVar("Row", bound=models.Model)
@@ -162,7 +162,7 @@ def instance(model: type[Row], names: tuple[str, ...], values: Sequence[Any]) ->
     """
     row = model.__new__(model)
     row._state = ModelState()
-    row._state.adding, row._state.db = False, connection.alias
+    row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
     fields = row.__dict__
     fields.update(zip(names, values, strict=True))
     for name, read in _readings(model, names):
