@@ -64,10 +64,14 @@ def children_of(parent: int) -> list[int]:
 
 
 @contextmanager
-def served(installation: Installation, *, port: int = 0) -> Iterator[Served]:
-    """``./run serve``, less what prepares the machine; killed with all its children when a test goes wrong."""
+def served(installation: Installation, *, port: int = 0, has_sources: bool = False) -> Iterator[Served]:
+    """``./run serve``, less what prepares the machine; killed with all its children when a test goes wrong.
+
+    With ``has_sources`` the installation has some already, all switched off.
+    """
     installation.prepare()
-    installation.run("-c", SWITCHED_OFF)
+    if not has_sources:
+        installation.run("-c", SWITCHED_OFF)
     port, log = port or free_port(), installation.var / "serve.log"
     with log.open("w") as out:
         process = subprocess.Popen(

@@ -88,7 +88,7 @@ def site_at(var: Path, **settings: str) -> Iterator[Site]:
     installation = Installation.at(var, **{"TICK_SECONDS": "1", "SITE_URL": address, "PROXIES": "1", **settings})
     installation.prepare()
     installation.run("-c", TWO_DAYS)
-    with served(installation, port=port) as service:
+    with served(installation, port=port, has_sources=True) as service:
         wait_for(lambda: "worker ready" in service.log.read_text(), service)
         wait_for(lambda: "web    ready" in service.log.read_text(), service)
         yield Site(installation, service)
