@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+import numpy as np
 from django.conf import settings
 
 from digest.compose.phrases import plural
@@ -23,8 +24,8 @@ def examine_vectors(now: datetime) -> Iterator[CheckResult]:
         return
     try:
         asked = embedder()
-        if asked:
-            asked.embed(["A title"])
+        if asked and not np.isfinite(asked.embed(["A title"])).all():
+            raise ModelUnusable("it gave no numbers for a title.")
     except ModelUnusable as error:
         yield CheckResult(Severity.ATTENTION, "vectors", f"the model of titles cannot be used: {error}", CHECK)
         return

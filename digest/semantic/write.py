@@ -28,6 +28,7 @@ from subscriptions.unicode_text import normalise
 logger = logging.getLogger(__name__)
 RUN = 20.0  # seconds in which a run begins further batches; the next begins in the next minute
 BATCH = 64  # texts
+SURELY = 8  # texts: where none of so many gets a number, the fault is the model's and may pass
 LONGEST = 1000  # characters of a title
 ARCHIVE = timedelta(days=45)  # papers first seen in this time have vectors, and those that readers like
 MOST = 10_000  # vectors of which mean and spread are computed
@@ -116,13 +117,19 @@ def _embedded(asked: Embedder, texts: Sequence[str], model: VectorModel, now: da
     """Return vectors as they are stored; empty for one that is no number.
 
     Raises ModelUnusable where the vectors have another size now: that is another model, and the next run fills it.
+    So it does where many texts get no number at all, which are asked for again then: an empty vector is kept for good.
     """
     found = asked.embed([normalise("NFKC", text, limit=LONGEST)[:LONGEST] or " " for text in texts])
     if found.shape != (len(texts), model.dimension):
         _new_model(asked, found.shape[1], now)
         was = f"where it gave {model.dimension} before"
         raise ModelUnusable(f"it gave {found.shape[1]} numbers a title {was}; all vectors are made again.")
-    return [row.astype("<f2").tobytes() if np.isfinite(row).all() and row.any() else b"" for row in found]
+    are_numbers = np.isfinite(found).all(axis=1) & found.any(axis=1)
+    if len(texts) >= SURELY and not are_numbers.any():
+        raise ModelUnusable(f"it gave no numbers for any of {len(texts)} texts.")
+    return [
+        row.astype("<f2").tobytes() if is_number else b"" for row, is_number in zip(found, are_numbers, strict=True)
+    ]
 
 
 def _store_titles(model: VectorModel, asked: Embedder, papers: Sequence[tuple[int, str]], now: datetime) -> None:

@@ -251,9 +251,22 @@ def test_numbers_that_are_none_are_no_vector_and_no_score_is_nan(settings: Any) 
     assert np.isfinite(np.array(record.terms)).all()
 
 
-def examined(settings: Any, *, name: str = "endpoint of the test") -> CheckResult:
+def test_titles_are_asked_for_again_after_an_endpoint_gave_no_number_for_any_of_many(
+    settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    a_day(*range(1, write.SURELY + 1))
+    run(settings, lambda handler: answer_with(handler, lambda text: [math.nan] * 4))
+    assert f"it gave no numbers for any of {write.SURELY} texts. Digests go on without it." in caplog.text
+    assert not TitleVector.objects.exists()
+    run(settings)
+    model = serving()
+    assert model is not None
+    assert len(vectors_of(range(1, 99999), model)) == write.SURELY
+
+
+def examined(settings: Any, answer: Any = vectors, *, name: str = "endpoint of the test") -> CheckResult:
     """What doctor says of an endpoint of this name that answers."""
-    with serve({PATH: [vectors]}) as web, pytest.MonkeyPatch.context() as patch:
+    with serve({PATH: [answer]}) as web, pytest.MonkeyPatch.context() as patch:
         settings.EMBEDDING_URL = web.url("/v1")
         patch.setattr(endpoint.Endpoint, "__init__", lambda self: setattr(self, "name", name))
         (found,) = examine_vectors(NOON)
@@ -275,6 +288,9 @@ def test_doctor_says_what_there_is(settings: Any) -> None:
 def test_doctor_tells_of_a_model_without_numbers_and_only_of_the_one_that_is_set(settings: Any) -> None:
     a_day(1, 2)
     run(settings, lambda handler: answer_with(handler, lambda text: [math.nan] * 4))
+    still = examined(settings, lambda handler: answer_with(handler, lambda text: [math.nan] * 4))
+    assert still.severity is Severity.ATTENTION
+    assert still.seen == "the model of titles cannot be used: it gave no numbers for a title."
     told = examined(settings)
     assert (told.severity, told.seen) == (
         Severity.ATTENTION,
