@@ -8,136 +8,35 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
-from contextlib import suppress
 from email.utils import parseaddr
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.utils import get_random_secret_key
 
-BASE_DIR = Path(__file__).resolve().parent.parent.parent
-env = environ.Env()
-if (BASE_DIR / ".env").is_file():
-    try:
-        env.read_env(BASE_DIR / ".env")
-    except UnicodeDecodeError as error:
-        raise ImproperlyConfigured("The file .env is not UTF-8 text: write it again from .env.example.") from error
-
-
-def wrong(name: str, value: object, right: str) -> ImproperlyConfigured:
-    return ImproperlyConfigured(f"The setting {name} is {value!r}, but it must be {right}.")
-
-
-def one_of(name: str, choices: tuple[str, ...]) -> str:
-    value = env.str(name, default=choices[0]).strip().lower()
-    if value not in choices:
-        raise wrong(name, value, "one of " + ", ".join(choices))
-    return str(value)
-
-
-def model_endpoint(prefix: str) -> tuple[str, str, str]:
-    """Read the address, model and key of a model's endpoint; the address is empty where there is none."""
-    names = url, model, key = f"{prefix}_URL", f"{prefix}_MODEL", f"{prefix}_KEY"
-    asked_url, asked_model, asked_key = (str(env.str(name, default="")).strip() for name in names)
-    if asked_url:
-        try:
-            asked = urlsplit(asked_url)
-            asked.port  # noqa: B018 (raises for a wrong port)
-        except ValueError:
-            asked = urlsplit("")
-        is_plain = not (asked.username or asked.query or asked.fragment)
-        if asked.scheme not in ("http", "https") or not asked.hostname or not is_plain:
-            raise wrong(url, "…", "the address of an API such as https://llm.example.org/v1")
-        if asked_key and asked.scheme == "http" and asked.hostname not in ("localhost", "127.0.0.1", "::1"):
-            raise wrong(url, "…", f"an https address, since {key} is sent there, or one on this machine")
-        if not asked_model:
-            raise ImproperlyConfigured(f"{url} needs {model}, the name of the model to ask: see .env.example.")
-    if not asked_key.isascii() or not asked_key.isprintable():
-        raise wrong(key, "…", "the key of the endpoint, in plain letters, digits and signs")
-    return asked_url, asked_model, asked_key
-
+from digest.config.databases import postgresql, sqlite
+from digest.config.environment import BASE_DIR, env, model_endpoint, number, one_of, sender, wrong
+from digest.config.var_folder import kept_secret, make_folder
 
 # --- folders and secrets ---------------------------------------------------------------------------------------------
 
 VAR = Path(env.str("BROADSHEET_VAR", default=str(BASE_DIR / "var"))).resolve()
 OUTBOX = VAR / "outbox"
 
-
-def close_folder(folder: Path) -> None:
-    """Take from all but the owner what earlier versions left open. Folders of others stay as they are."""
-    if not folder.stat().st_mode & 0o077 or folder.stat().st_uid != os.getuid():
-        return
-    for path in [*folder.rglob("*"), folder]:
-        # a file may go meanwhile
-        with suppress(OSError):
-            if not path.is_symlink():
-                path.chmod(path.stat().st_mode & 0o700)
-
-
 # Readers, mails and keys lie there: for the owner only. Tests start servers of other users, who read their own files.
 TESTED = "PYTEST_VERSION" in os.environ
 if not TESTED:
     os.umask(0o077)
-try:
-    OUTBOX.mkdir(parents=True, exist_ok=True)
-except OSError as error:
-    raise wrong("BROADSHEET_VAR", str(VAR), f"a folder that can be written to ({error.strerror})") from error
-if not os.access(VAR, os.W_OK):
-    raise wrong("BROADSHEET_VAR", str(VAR), "a folder that this user may write to")
-close_folder(VAR)
+make_folder(OUTBOX, within=VAR)
 
-
-def kept_secret(name: str) -> tuple[str, list[str]]:
-    """Return a secret, generated into ``var/`` on first use, so that links stay valid after a restart.
-
-    With it come the keys that it replaces: versions of 2026 took a file that was written by hand with its line break.
-    """
-    if given := env.str(name, default=""):
-        if len(given) < 32:
-            raise wrong(name, "…", f"at least 32 characters long (it has {len(given)})")
-        return str(given), []
-    path = VAR / name.lower()
-    # not exists(): a link that leads nowhere is a lost key, and must not be replaced by a new one
-    if not os.path.lexists(path):
-        handle, draft = tempfile.mkstemp(dir=VAR)  # mode 600
-        with os.fdopen(handle, "w") as file:
-            file.write(get_random_secret_key())
-            file.flush()
-            os.fsync(handle)
-        # of two concurrent first starts, one writes the secret for both
-        with suppress(FileExistsError):
-            os.link(draft, path)
-        Path(draft).unlink()
-        sync_folder(VAR)
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise wrong(name, "…", f"in the file {path}, which this user cannot read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise wrong(name, "…", f"text, and the file {path} holds something else: restore it") from error
-    return text.strip(), [text] if text != text.strip() else []
-
-
-def sync_folder(folder: Path) -> None:
-    """Write the names in a folder to the disk, so that a new file is still there after a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-SECRET_KEY, replaced = kept_secret("SECRET_KEY")
+SECRET_KEY, replaced = kept_secret("SECRET_KEY", VAR)
 if len(SECRET_KEY) < 32:
     right = f"at least 32 characters long, in the file {VAR / 'secret_key'}: restore it, or delete it to get another"
     raise wrong("SECRET_KEY", "…", right)
 SECRET_KEY_FALLBACKS = [*env.list("SECRET_KEY_FALLBACKS", default=[]), *replaced]
 # Suppressed addresses are hashes with this key. A wrong one stops all mail (subscriptions/suppression_key.py).
-SUPPRESSION_KEY, replaced = kept_secret("SUPPRESSION_KEY")
+SUPPRESSION_KEY, replaced = kept_secret("SUPPRESSION_KEY", VAR)
 SUPPRESSION_KEY_FALLBACKS = [*env.list("SUPPRESSION_KEY_FALLBACKS", default=[]), *replaced]
 
 DEBUG = False
@@ -146,52 +45,23 @@ DEBUG = False
 
 # Given files (rehearsal) and the sample have databases of their own.
 MODE = one_of("BROADSHEET_MODE", ("live", "rehearsal", "sample"))
-
-
-def sqlite(name: str) -> dict[str, object]:
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": VAR / f"{name}.sqlite3",
-        "OPTIONS": {
-            "timeout": 20,
-            # otherwise two writers fail at once with "database is locked"
-            "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
-        },
-    }
-
-
-def postgresql(url: str) -> dict[str, object]:
-    right = "like postgres://user:password@localhost:5432/broadsheet"
-    try:
-        given = environ.Env.db_url_config(url) if url.startswith(("postgres://", "postgresql://")) else {}
-    except ValueError:  # a wrong port
-        given = {}
-    if not given.get("NAME"):
-        raise wrong("DATABASE_URL", "…", right)  # the value may have a password
-    options = {"connect_timeout": 10, **given.get("OPTIONS", {})}
-    return {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, **given, "OPTIONS": options}
-
-
 DATABASE_FILES = {"live": "broadsheet", "rehearsal": "rehearsal", "sample": "sample"}
 # Tests ignore the database of .env.
 DATABASE_URL = env.str("TEST_DATABASE_URL" if TESTED else "DATABASE_URL", default="")
-DATABASES = {"default": postgresql(DATABASE_URL) if DATABASE_URL and MODE == "live" else sqlite(DATABASE_FILES[MODE])}
+DATABASES = {
+    "default": postgresql(DATABASE_URL)
+    if DATABASE_URL and MODE == "live"
+    else sqlite(VAR / f"{DATABASE_FILES[MODE]}.sqlite3")
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- the worker and its timetable (digest/config/celery.py) ----------------------------------------------------------
 
-tick = env.str("TICK_SECONDS", default="60")  # shorter in tests only
-if not tick.isdecimal() or not 1 <= int(tick) <= 60:
-    raise wrong("TICK_SECONDS", tick, "a number from 1 to 60")
-TICK_SECONDS = int(tick)
+TICK_SECONDS = number("TICK_SECONDS", 60, least=1, most=60)  # shorter in tests only
 # Of a message that wakes a worker; the next tick sends the same again. Celery 5.7 turns it into a time of the sender's
 # clock, and a worker whose clock is further ahead drops each message without a warning (celery/worker/request.py).
 MESSAGE_LASTS = 300  # seconds
-lease = env.str("LEASE_SECONDS", default="300")  # shorter in tests only
-if not lease.isdecimal() or not 5 <= int(lease) <= 300:
-    raise wrong("LEASE_SECONDS", lease, "a number from 5 to 300")
-LEASE_SECONDS = int(lease)
+LEASE_SECONDS = number("LEASE_SECONDS", 300, least=5, most=300)  # shorter in tests only
 
 REDIS_URL = env.str("REDIS_URL", default="")
 if MODE != "live" or TESTED:
@@ -279,15 +149,6 @@ CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SECURE = site.scheme == "https"
 
 
-def sender(name: str, default: str) -> str:
-    """Return a sender, ``Name <address>`` or an address."""
-    given = env.str(name, default="") or default
-    address = parseaddr(given)[1]
-    if given and (not re.fullmatch(r"[!-?A-~]+@[^@\s]+", address) or not given.isprintable()):
-        raise wrong(name, given, "a sender such as Broadsheet <digest@mail.example.org>")
-    return str(given)
-
-
 DEFAULT_FROM_EMAIL = sender("DEFAULT_FROM_EMAIL", "Broadsheet <digest@broadsheet.invalid>")
 TRANSACTIONAL_FROM_EMAIL = sender("TRANSACTIONAL_FROM_EMAIL", "")  # of mails with a link; empty means the same
 POSTAL_ADDRESS = env.str("POSTAL_ADDRESS", default="")
@@ -327,10 +188,7 @@ except ValueError:
     MAIL_RATE = 0.0
 if MAIL_RATE is not None and not 0.01 <= MAIL_RATE <= 10_000:
     raise wrong("MAIL_RATE", rate, "the most mails per second, such as 14")
-at_once = env.str("MAILS_AT_ONCE", default="20")
-if not at_once.isdecimal() or not 1 <= int(at_once) <= 100:
-    raise wrong("MAILS_AT_ONCE", at_once, "a number from 1 to 100")
-MAILS_AT_ONCE = int(at_once)
+MAILS_AT_ONCE = number("MAILS_AT_ONCE", 20, least=1, most=100)
 # The name in EHLO; empty: this machine's full name, or the sender's domain (subscriptions/mail/backends/smtp.py).
 EHLO_NAME = env.str("EHLO_NAME", default="")
 if not re.fullmatch(r"|(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+|\[[0-9A-Fa-f.:]{2,60}\]", EHLO_NAME):
@@ -443,10 +301,7 @@ if MAIL_PROVIDER in WEBHOOK_PROOFS and any(webhook_proofs.values()):
 # --- one-line summaries by an operator's model (digest/summaries) -----------------------------------------------------
 
 SUMMARY_URL, SUMMARY_MODEL, SUMMARY_KEY = model_endpoint("SUMMARY")
-calls = env.str("SUMMARY_CALLS_A_DAY", default="500")
-if not calls.isdecimal() or not 1 <= int(calls) <= 100_000:
-    raise wrong("SUMMARY_CALLS_A_DAY", calls, "a number from 1 to 100000")
-SUMMARY_CALLS_A_DAY = int(calls)
+SUMMARY_CALLS_A_DAY = number("SUMMARY_CALLS_A_DAY", 500, least=1, most=100_000)
 
 # --- vectors of titles by an operator's model (digest/semantic) -------------------------------------------------------
 
@@ -555,10 +410,8 @@ STORAGES = {
 }
 FILE_UPLOAD_PERMISSIONS = 0o600  # of static files, which Django would open to all
 
-proxies = env.str("PROXIES", default="0").strip()
-if not proxies.isdecimal() or not proxies.isascii() or int(proxies) > 9:
-    raise wrong("PROXIES", proxies, "the number of reverse proxies before the web process, 0 to 9")
-PROXIES = int(proxies)
+right = "the number of reverse proxies before the web process, 0 to 9"
+PROXIES = number("PROXIES", 0, least=0, most=9, right=right)
 if PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 

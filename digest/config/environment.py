@@ -1,0 +1,69 @@
+"""Read settings from the environment and ``.env``; a wrong one stops the start with its name and the right form."""
+
+from __future__ import annotations
+
+import re
+from email.utils import parseaddr
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+env = environ.Env()
+if (BASE_DIR / ".env").is_file():
+    try:
+        env.read_env(BASE_DIR / ".env")
+    except UnicodeDecodeError as error:
+        raise ImproperlyConfigured("The file .env is not UTF-8 text: write it again from .env.example.") from error
+
+
+def wrong(name: str, value: object, right: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"The setting {name} is {value!r}, but it must be {right}.")
+
+
+def one_of(name: str, choices: tuple[str, ...]) -> str:
+    value = env.str(name, default=choices[0]).strip().lower()
+    if value not in choices:
+        raise wrong(name, value, "one of " + ", ".join(choices))
+    return str(value)
+
+
+def model_endpoint(prefix: str) -> tuple[str, str, str]:
+    """Read the address, model and key of a model's endpoint; the address is empty where there is none."""
+    names = url, model, key = f"{prefix}_URL", f"{prefix}_MODEL", f"{prefix}_KEY"
+    asked_url, asked_model, asked_key = (str(env.str(name, default="")).strip() for name in names)
+    if asked_url:
+        try:
+            asked = urlsplit(asked_url)
+            asked.port  # noqa: B018 (raises for a wrong port)
+        except ValueError:
+            asked = urlsplit("")
+        is_plain = not (asked.username or asked.query or asked.fragment)
+        if asked.scheme not in ("http", "https") or not asked.hostname or not is_plain:
+            raise wrong(url, "…", "the address of an API such as https://llm.example.org/v1")
+        if asked_key and asked.scheme == "http" and asked.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise wrong(url, "…", f"an https address, since {key} is sent there, or one on this machine")
+        if not asked_model:
+            raise ImproperlyConfigured(f"{url} needs {model}, the name of the model to ask: see .env.example.")
+    if not asked_key.isascii() or not asked_key.isprintable():
+        raise wrong(key, "…", "the key of the endpoint, in plain letters, digits and signs")
+    return asked_url, asked_model, asked_key
+
+
+def number(name: str, default: int, *, least: int, most: int, right: str = "") -> int:
+    """Return a number; raise ImproperlyConfigured beyond ``least`` and ``most``, and for what is none."""
+    given = env.str(name, default=str(default)).strip()
+    if not (given.isascii() and given.isdecimal()) or not least <= int(given) <= most:
+        raise wrong(name, given, right or f"a number from {least} to {most}")
+    return int(given)
+
+
+def sender(name: str, default: str) -> str:
+    """Return a sender, ``Name <address>`` or an address."""
+    given = env.str(name, default="") or default
+    address = parseaddr(given)[1]
+    if given and (not re.fullmatch(r"[!-?A-~]+@[^@\s]+", address) or not given.isprintable()):
+        raise wrong(name, given, "a sender such as Broadsheet <digest@mail.example.org>")
+    return str(given)
