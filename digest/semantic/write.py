@@ -124,12 +124,10 @@ def _embedded(asked: Embedder, texts: Sequence[str], model: VectorModel, now: da
         _new_model(asked, found.shape[1], now)
         was = f"where it gave {model.dimension} before"
         raise ModelUnusable(f"it gave {found.shape[1]} numbers a title {was}; all vectors are made again.")
-    are_numbers = np.isfinite(found).all(axis=1) & found.any(axis=1)
-    if len(texts) >= SURELY and not are_numbers.any():
-        raise ModelUnusable(f"it gave no numbers for any of {len(texts)} texts.")
-    return [
-        row.astype("<f2").tobytes() if is_number else b"" for row, is_number in zip(found, are_numbers, strict=True)
-    ]
+    stored = [row.astype("<f2").tobytes() if np.isfinite(row).all() and row.any() else b"" for row in found]
+    if len(stored) >= SURELY and not any(stored):
+        raise ModelUnusable(f"it gave no numbers for any of {len(stored)} texts.")
+    return stored
 
 
 def _store_titles(model: VectorModel, asked: Embedder, papers: Sequence[tuple[int, str]], now: datetime) -> None:
