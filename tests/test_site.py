@@ -119,9 +119,10 @@ def test_a_form_of_many_megabytes_is_told_to_be_shorter() -> None:
     assert "shorten what you entered" in answer.content.decode()
 
 
-def test_only_public_pages_may_be_listed_by_search_engines() -> None:
+def test_only_public_pages_may_be_listed_by_search_engines(settings: Any) -> None:
+    settings.SITE_URL = "https://digest.example.org"
     listed, not_listed = (Client().get(reverse(name)).content.decode() for name in ("home", "sign_in"))
-    assert '<link rel="canonical" href="http://localhost:8000/">' in listed
+    assert '<link rel="canonical" href="https://digest.example.org/">' in listed
     assert '<meta name="robots" content="noindex">' not in listed
     assert 'rel="canonical"' not in not_listed
     assert '<meta name="robots" content="noindex">' in not_listed

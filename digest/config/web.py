@@ -61,7 +61,7 @@ def environment(**options: Any) -> Environment:
         "url": reverse,
         "static": static,
         "agreed": consent_text.SIGN_UP,
-        "site_url": settings.SITE_URL,
+        "absolute": lambda path: f"{settings.SITE_URL}{path}",
         "json_ld": json_ld,
         "look": look,
         # the folder of mails that do not leave this machine
