@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 _PLACEHOLDER = re.compile("\ue000([^\ue001]*)\ue001")
 _LEADING_DOTS = re.compile(rb"^\.+", re.MULTILINE)
+# b2a_qp breaks lines first and escapes a blank at the end of one afterwards, which may make it 78 columns (Python 3.11)
+_LONG_END = re.compile(rb"^(.{74,})(=20|=09)$", re.MULTILINE)
 
 Step = Callable[[str], str]
 Steps = tuple[str, ...]  # names of the filters that a placeholder recorded
@@ -71,6 +73,8 @@ def encode(text: str) -> bytes:
             cut = cut if cut > 0 else len(quoted) - 1
             quoted = quoted[:cut] + b"=\n" + quoted[cut:]
         quoted += b"=\n"
+    if b"=20\n" in quoted or b"=09\n" in quoted:
+        quoted = _LONG_END.sub(rb"\1=\n\2", quoted)
     if b"\n." in quoted or quoted.startswith(b"."):
         quoted = _LEADING_DOTS.sub(lambda dots: b"=2E=\n" * len(dots[0]), quoted)
     return quoted.replace(b"\n", b"\r\n")

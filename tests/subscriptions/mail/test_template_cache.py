@@ -14,6 +14,7 @@ LINES = st.lists(st.text(st.sampled_from(".=é日 a\t"), max_size=90)).map("\n".
 
 @given(st.lists(LINES, max_size=4))
 @example(["." * 200, ".\n.\n..a", ".", "x" * 74 + ".", "x" * 75 + "." * 80])
+@example(["x" * 74 + " \n", "x" * 75 + "\t\n", "=" * 24 + "xx \n \n", "x" * 73 + " \n.", "x" * 75 + " "])
 def test_pieces_stand_together_in_short_lines_of_which_none_begins_with_a_dot(texts: list[str]) -> None:
     octets = b"".join(map(encode, texts))
     assert decode(octets) == "".join(texts)
