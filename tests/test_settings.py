@@ -33,6 +33,8 @@ SECRET = "broadsheet:k7Qm2xVb9sTn4wLd"
         ({**RELAY, "SITE_URL": "http://localhost:8000"}, "SITE_URL"),
         ({**RELAY, "SMTP_URL": "smtp+tls://user:sEcr/et@mail.example.org:587"}, "SMTP_URL is '…'"),
         ({**RELAY, "SMTP_URL": "smtp://host:port"}, "SMTP_URL is '…'"),
+        ({"SITE_URL": "https://digest.example.org:0"}, "SITE_URL is"),
+        ({"EMBEDDING_URL": "https://llm.example.org:port/v1", "EMBEDDING_MODEL": "m"}, "EMBEDDING_URL is '…'"),
         ({"EHLO_NAME": "box"}, "The setting EHLO_NAME is 'box', but it must be this machine's full name"),
         ({"EHLO_NAME": "mail.example.org\nRSET"}, "EHLO_NAME"),
         ({"SITE_URL": "https://example.org:99999"}, "SITE_URL"),

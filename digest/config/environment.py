@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from email.utils import parseaddr
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -30,16 +30,22 @@ def one_of(name: str, choices: tuple[str, ...]) -> str:
     return str(value)
 
 
+def address_parts(address: str) -> SplitResult:
+    """Split an address; what is none, also by its port, has empty parts."""
+    nothing = urlsplit("")
+    try:
+        parts = urlsplit(address)
+        return nothing if parts.port == 0 else parts
+    except ValueError:
+        return nothing
+
+
 def model_endpoint(prefix: str) -> tuple[str, str, str]:
     """Read the address, model and key of a model's endpoint; the address is empty where there is none."""
     names = url, model, key = f"{prefix}_URL", f"{prefix}_MODEL", f"{prefix}_KEY"
     asked_url, asked_model, asked_key = (str(env.str(name, default="")).strip() for name in names)
     if asked_url:
-        try:
-            asked = urlsplit(asked_url)
-            asked.port  # noqa: B018 (raises for a wrong port)
-        except ValueError:
-            asked = urlsplit("")
+        asked = address_parts(asked_url)
         is_plain = not (asked.username or asked.query or asked.fragment)
         if asked.scheme not in ("http", "https") or not asked.hostname or not is_plain:
             raise wrong(url, "…", "the address of an API such as https://llm.example.org/v1")

@@ -11,12 +11,11 @@ import sys
 from email.utils import parseaddr
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from digest.config.databases import postgresql, sqlite
-from digest.config.environment import BASE_DIR, env, model_endpoint, number, one_of, sender, wrong
+from digest.config.environment import BASE_DIR, address_parts, env, model_endpoint, number, one_of, sender, wrong
 from digest.config.var_folder import kept_secret, make_folder
 
 # --- folders and secrets ---------------------------------------------------------------------------------------------
@@ -136,11 +135,7 @@ CACHES = {
 # --- site and senders ------------------------------------------------------------------------------------------------
 
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
-try:
-    site = urlsplit(SITE_URL)
-    site.port  # noqa: B018 (raises for a wrong port)
-except ValueError:
-    site = urlsplit("")
+site = address_parts(SITE_URL)
 if site.scheme not in ("http", "https") or not site.hostname or site.path or site.query:
     right = "the public address of the service, without a path, such as https://digest.example.org"
     raise wrong("SITE_URL", SITE_URL, right)
@@ -234,11 +229,7 @@ else:
         ANYMAIL["MAILGUN_API_URL"] = env.str("MAILGUN_API_URL", default="https://api.mailgun.net/v3")
     # a test server, or a gateway to the provider
     if api := env.str("MAIL_API_URL", default=""):
-        try:
-            asked = urlsplit(api)
-            asked.port  # noqa: B018 (raises for a wrong port)
-        except ValueError:
-            asked = urlsplit("")
+        asked = address_parts(api)
         is_here = asked.scheme == "http" and asked.hostname in ("localhost", "127.0.0.1", "::1")
         if not asked.hostname or not (is_here or asked.scheme == "https") or asked.username or asked.query:
             raise wrong("MAIL_API_URL", "…", "an https address, or one on this machine")  # it may have a password

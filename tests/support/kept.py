@@ -17,7 +17,15 @@ from tests.support.paths import ROOT
 
 KEPT = ROOT / "var" / "kept"
 # Everything that tables and static files are made from.
-SOURCES = ("digest", "subscriptions", "static", "templates", "manage.py", "requirements.txt")
+SOURCES = (
+    "digest",
+    "subscriptions",
+    "static",
+    "templates",
+    "manage.py",
+    "requirements.txt",
+    "tests/support/services.py",
+)
 DAY = 86_400  # seconds
 
 
