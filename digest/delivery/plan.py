@@ -12,7 +12,6 @@ import numpy as np
 from django.db import connection
 from django.db.models import Max, Q
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from digest.compose.build import subject_line
 from digest.delivery.due_days import CATCH_UP, closes, midnight, passed_days
@@ -25,6 +24,7 @@ from digest.models import Delivery, Edition, ListEntry, PaperSummary, StatusReas
 from digest.models.key_lists import among
 from digest.ranking.matching import Kind, Rule
 from digest.ranking.personal import weights_of
+from digest.ranking.sparse import csr_array
 from digest.reader_data import profiles
 from digest.record import DigestRecord
 from digest.vectors import stated_vectors

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from digest.compose.phrases import plural
 from digest.editions.candidate_pool import CandidatePool
@@ -21,6 +20,7 @@ from digest.ranking.features import Floats, PaperMatrix, ReaderBatch
 from digest.ranking.matching import Rule
 from digest.ranking.personal import Ranking, rank
 from digest.ranking.profiles import Profiles
+from digest.ranking.sparse import csr_array
 
 CELLS = 1_000_000  # of which ranking holds some ten arrays, 4 MB each
 ALSO = 3  # further trending papers of a mail

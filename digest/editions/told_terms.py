@@ -8,12 +8,12 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from digest.editions.candidate_pool import CandidatePool
 from digest.ranking.features import PaperMatrix
 from digest.ranking.matching import Rule
 from digest.ranking.personal import TERMS, Ranking
+from digest.ranking.sparse import csr_array
 from digest.record import as_line
 
 # Deviations above the day's mean from which "trending" is a reason, and a paper is named although it was not asked for

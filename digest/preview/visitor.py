@@ -17,7 +17,6 @@ from typing import Any, cast
 import numpy as np
 from django.db.models import Count, Max, Sum
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from digest.compose.build import Digest, Item, Reader, Sender, compose
 from digest.compose.card import Card
@@ -38,6 +37,7 @@ from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper, P
 from digest.ranking.features import PaperMatrix
 from digest.ranking.matching import Index, Kind, Rule
 from digest.ranking.personal import weights_of
+from digest.ranking.sparse import csr_array
 from digest.reader_data import profiles
 from digest.vectors import stated_vector
 from subscriptions.models import Preference, Subscriber, Topic

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from digest.ranking.features import Archive, Texts
+from digest.ranking.sparse import csr_array
 
 # To be raised with any change to how an archive is made or laid out.
 FORMAT = f"broadsheet-archive-1-{sys.byteorder}"

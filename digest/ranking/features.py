@@ -17,10 +17,10 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, hstack, vstack
 
 from digest.ranking.meaning import DayVectors
 from digest.ranking.profiles import DayCategories, DayGrams, Profiles
+from digest.ranking.sparse import csr_array, hstack, vstack
 from digest.ranking.words import telling_words
 
 Floats = NDArray[np.float32]

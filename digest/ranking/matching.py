@@ -17,8 +17,8 @@ from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
+from digest.ranking.sparse import csr_array
 from digest.ranking.words import WORD, fold, words
 
 Kind = Literal["topic", "keyword", "category", "author"]

@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, hstack
 
 from digest.ranking.features import Floats, Ints, PaperMatrix, ReaderBatch
 from digest.ranking.profiles import DISLIKES, liking
+from digest.ranking.sparse import csr_array, hstack
 
 # What a reader can turn down: a term of the score each
 PARTS = ("topic", "words", "about", "category", "author", "like_this", "titles", "shared")
