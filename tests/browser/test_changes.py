@@ -70,7 +70,7 @@ def test_a_curator_reads_claims_and_undoes_a_merge(cleo: Visitor, site: Site) ->
     cleo.look("dashboard-changes-empty")
 
     site.run(CHANGES)
-    page.reload()
+    cleo.reload()
     cleo.look("dashboard-changes")
     expect(page.get_by_role("link", name="Retraction Note: A map of the sleep of bumblebees")).to_be_visible()
 

@@ -45,11 +45,12 @@ def test_the_compact_view_is_kept(visitor: Visitor) -> None:
     expect(page.locator(".abstract").first).to_be_visible()
     visitor.follow("Compact")
     expect(page.locator(".abstract").first).to_be_hidden()
-    page.reload()
+    visitor.reload()
     expect(page.locator(".abstract").first).to_be_hidden()
     visitor.look("home-compact")
     visitor.follow("Full")
-    page.reload()
+    expect(page.locator(".abstract").first).to_be_visible()
+    visitor.reload()
     expect(page.locator(".abstract").first).to_be_visible()
 
 
@@ -59,7 +60,7 @@ def test_the_theme_goes_round_and_is_kept_on_pages_without_scripts(visitor: Visi
     for name, ground in (("as your system", LIGHT), ("light", DARK)):
         visitor.press(f"Theme: {name}")
         assert page.evaluate(GROUND) == ground
-    page.reload()
+    visitor.reload()
     assert page.evaluate(GROUND) == DARK
     visitor.open("/c/no-such-link")
     assert page.evaluate(GROUND) == DARK
@@ -89,7 +90,7 @@ def test_keys_move_open_and_search_and_can_be_switched_off(visitor: Visitor) -> 
     assert "/papers/" in page.url
     page.go_back()
     page.get_by_label("Listen to these keys").uncheck()
-    page.reload()
+    visitor.reload()
     page.keyboard.press("j")
     expect(titles.nth(0)).not_to_be_focused()
 

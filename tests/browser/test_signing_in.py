@@ -90,8 +90,9 @@ def test_an_act_is_asked_again_and_goes_on_where_it_was_once(curator: Visitor) -
     curator.open("/dashboard/staff")
     sign_in(curator, owner.email)
     type_code(curator, phone.code(), "Sign in")
+    heading(curator, "Staff")
     let_time_pass()
-    curator.page.reload()
+    curator.reload()
     row = curator.page.get_by_role("group", name=dora.email)
     row.get_by_label("sender").check()
     row.get_by_role("button", name="Save", exact=True).click()
@@ -105,7 +106,7 @@ def test_an_act_is_asked_again_and_goes_on_where_it_was_once(curator: Visitor) -
     expect(curator.page.get_by_text("The roles count from this member’s next click.")).to_be_visible()
     curator.look("dashboard-staff")
     curator.page.go_back()
-    curator.page.reload()
+    curator.reload()
     said = list(LogEntry.objects.values_list("change_message", flat=True))
     assert [one for one in said if one.startswith("Roles")] == ["Roles: curator, sender (before: curator)"]
     assert set(dora.groups.values_list("name", flat=True)) == {Role.CURATOR, Role.SENDER}
@@ -115,6 +116,7 @@ def test_without_a_code_the_password_is_asked_and_can_be_changed(curator: Visito
     cleo = one_of_the_staff(Role.CURATOR)
     curator.open("/staff/")
     sign_in(curator, cleo.email)
+    heading(curator, "Your sign-in")
     curator.look("dashboard-your-sign-in-without-code")
     let_time_pass()
     curator.follow("Set up a code")

@@ -167,6 +167,11 @@ class Visitor:
         self.page.goto(path if path.startswith("http") else self.site.url + path)
         return self.page
 
+    def reload(self) -> None:
+        """Load the page again; Chromium refuses while the page before is still being replaced."""
+        self.page.wait_for_load_state()
+        self.page.reload()
+
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
 
