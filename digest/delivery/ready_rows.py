@@ -23,13 +23,16 @@ from subscriptions.models import Subscriber
 READER, CONTENT = len(OF_DELIVERY), len(OF_DELIVERY) + len(OF_READER)  # where their columns begin
 
 
-def ready_rows(batch: Batch, limit: int) -> list[Delivery]:
-    """Return up to ``limit`` ready deliveries of a batch, locked: first those that no request holds together."""
-    return _locked(SELECT_FRESH, batch, limit) or _locked(SELECT_IN_REQUEST, batch, limit)
+def ready_rows(batch: Batch, limit: int, *, locked: bool = True) -> list[Delivery]:
+    """Return up to ``limit`` ready deliveries of a batch: first those that no request holds together.
+
+    They are locked where the database can, unless ``locked`` is False.
+    """
+    lock = LOCKED if locked and connection.features.has_select_for_no_key_update else ""
+    return _rows(SELECT_FRESH, lock, batch, limit) or _rows(SELECT_IN_REQUEST, lock, batch, limit)
 
 
-def _locked(keys: str, batch: Batch, limit: int) -> list[Delivery]:
-    lock = LOCKED if connection.features.has_select_for_no_key_update else ""
+def _rows(keys: str, lock: str, batch: Batch, limit: int) -> list[Delivery]:
     with connection.cursor() as cursor:
         cursor.execute(SELECT_READY.format(keys=keys) + lock, [batch.pk, limit])
         return [_delivery(values) for values in cursor.fetchall()]

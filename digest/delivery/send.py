@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import cast
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
-from digest.compose.announcement import announcement_email, announcements_among
-from digest.compose.emails import AT_HAND, Mails
 from digest.delivery import throttle
+from digest.delivery.composer import Composer
 from digest.delivery.journal import Journal
 from digest.delivery.ready_rows import ready_rows
 from digest.delivery.results import LEASE, Outcomes, alike, may_repeat, record, these
 from digest.delivery.statements import GIVE_BACK, KEEP_LEASE, MARK, adapted, for_keys
 from digest.delivery.sweep import recover
-from digest.models import Announcement, Batch, Delivery, StatusReason
+from digest.models import Batch, Delivery, StatusReason
 from digest.reader_data.erase import forget_the_erased
-from subscriptions.mail.mailer import Mailer, Purpose
+from subscriptions.mail.mailer import Mailer
 from subscriptions.mail.message import EncodedMessage
-from subscriptions.mail.outcomes import SendReason, SendResult, SendStatus
+from subscriptions.mail.outcomes import SendResult
 from subscriptions.mail.providers import BATCH_KEY, BATCH_KEYS, key_of_batch
 from subscriptions.models import Subscriber
 
@@ -84,6 +82,7 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
     again: datetime | None = None
     # the mailer ends first: once the journal is closed, others may read it
     with Journal(batch.token) as journal, Mailer(at_once=CHUNK, history=throttle.session_history(began)) as mailer:
+        composer = Composer(batch, mailer)
         while began <= (now := clock()) < until:  # a clock that was put back no longer tells how long this takes
             permit = throttle.acquire(CHUNK, now=now)
             if not permit.mails:
@@ -92,7 +91,7 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
             journal.chunk(now)
             if journal.is_broken or not (chunk := _take_chunk(batch, mailer, now, outcomes, limit=permit.mails)):
                 break
-            results = _hand_over(chunk, mailer, journal, permit=permit, began=now, clock=clock)
+            results = _hand_over(chunk, composer, mailer, journal, permit=permit, began=now, clock=clock)
             record(chunk, results, taken_at=now, now=clock())
             outcomes.counts.update(delivery.status for delivery in chunk)
             throttle.record_results(results, now=clock())
@@ -103,6 +102,7 @@ def deliver(batch: Batch, *, clock: Callable[[], datetime]) -> Outcomes:
 
 def _hand_over(
     chunk: Sequence[Delivery],
+    composer: Composer,
     mailer: Mailer,
     journal: Journal,
     *,
@@ -110,12 +110,9 @@ def _hand_over(
     began: datetime,
     clock: Callable[[], datetime],
 ) -> list[SendResult]:
-    """Compose the mails of a chunk and send those that can be composed; return a result for each."""
-    mails, stop = AT_HAND, began + LONGEST_CHUNK
-    with mails.lock:  # a worker without Redis delivers in several threads
-        mails.read_cards(chunk)
-        announced = announcements_among(chunk)
-        written = [_encode(mailer, delivery, mails, announced) for delivery in chunk]
+    """Send the mails of a chunk that can be composed; return a result for each of its deliveries."""
+    stop = began + LONGEST_CHUNK
+    written = composer.mails(chunk)
     taken = iter(
         mailer.send_batch(
             [message for message in written if isinstance(message, EncodedMessage)],
@@ -123,6 +120,7 @@ def _hand_over(
             in_time=lambda: began <= clock() < stop,
             journal=journal,
             together=all(row.handed_over_at == began or row.provider_message_id.startswith(BATCH_KEY) for row in chunk),
+            meanwhile=lambda: composer.compose_ahead(CHUNK),
         )
     )
     return [next(taken) if isinstance(one, EncodedMessage) else one for one in written]
@@ -227,24 +225,3 @@ def _last_look(delivery: Delivery, suppressed: set[int], now: datetime) -> tuple
     if reader.status not in (Subscriber.Status.ACTIVE, Subscriber.Status.PAUSED):
         return Delivery.Status.SKIPPED, StatusReason.UNSUBSCRIBED
     return Delivery.Status.HANDING_OFF, ""
-
-
-def _encode(
-    mailer: Mailer, delivery: Delivery, mails: Mails, announced: Mapping[int, Announcement]
-) -> EncodedMessage | SendResult:
-    """Return the mail as it can be handed over, or why it may not or cannot be."""
-    try:
-        number = delivery.announcement_id
-        email = announcement_email(announced[number], delivery.subscriber) if number else mails.email_for(delivery)
-    except Exception:  # one digest that cannot be made must not stop the others
-        logger.exception("Delivery %s could not be composed", delivery.pk)
-        return SendResult(SendStatus.FAILED, reason=SendReason.COMPOSE_ERROR)
-    return mailer.encode(
-        delivery.subscriber,
-        email,
-        purpose=Purpose.DIGEST,
-        message_id=cast(str, delivery.message_id),  # a ready row has both
-        dated_at=cast(datetime, delivery.dated_at),
-        issue_date=delivery.issue_date,
-        announcement=number or 0,
-    )

@@ -77,6 +77,7 @@ class Mailer:
         for _ in range(self._count):
             self._connections.put(get_connection())
         self._takes_many = settings.MAIL_PROVIDER in TAKE_MANY
+        self._preparing: Any = get_connection() if self._takes_many else None  # is never opened
         self._pool = ThreadPoolExecutor(self._count, "mailer") if self._count > 1 else None
         # Over one connection the mails leave in order, so that a row of equal answers tells something.
         self._history = (history or SessionHistory()) if settings.MAIL_PROVIDER in IN_TURN else None
@@ -175,6 +176,11 @@ class Mailer:
             logger.warning("A mail could not be encoded: %s", error_text(error))
             return SendResult(SendStatus.FAILED, error_text(error), answer="message", reason=SendReason.MESSAGE_ERROR)
 
+    def prepare(self, message: EncodedMessage) -> None:
+        """Make of a mail what a request for many takes, so that it need not be made when the mail leaves."""
+        if self._preparing:
+            self._preparing.prepare(message)
+
     def send_batch(
         self,
         messages: Sequence[EncodedMessage],
@@ -183,10 +189,12 @@ class Mailer:
         in_time: Callable[[], bool] = lambda: True,
         journal: Journal | None = None,
         together: bool = True,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> list[SendResult]:
         """Send these mails, each in one try; return their results in the same order.
 
-        They go in one request where the provider takes many, unless ``together`` is False.
+        They go in one request where the provider takes many, unless ``together`` is False. ``meanwhile`` is called
+        while a provider's answers are awaited, and must not fail.
 
         As soon as ``in_time`` returns False, or the server gives all the same refusal, the rest is NOT_TRIED. Errors of
         the server are returned, never raised.
@@ -202,9 +210,17 @@ class Mailer:
 
         if together and len(messages) > 1 and self._takes_many:
             time.sleep(pace.wait)
-            return self._send_together(messages, journal) if in_time() else [_NOT_TRIED] * len(messages)
+            if not in_time():
+                return [_NOT_TRIED] * len(messages)
+            if not self._pool:
+                return self._send_together(messages, journal)
+            sent = self._pool.submit(self._send_together, messages, journal)
+            meanwhile()
+            return sent.result()
         if self._pool:
-            return list(self._pool.map(at_its_time, enumerate(messages)))
+            answers = self._pool.map(at_its_time, enumerate(messages))
+            meanwhile()
+            return list(answers)
         if self._history is None:
             return list(map(at_its_time, enumerate(messages)))
         results: list[SendResult] = []

@@ -20,6 +20,8 @@ _OF_DJANGO = ("From", "To", "Subject", "MIME-Version")  # headers that Django ma
 class EncodedMessage(EmailMultiAlternatives):
     """A message that is encoded already. The constructor raises ValueError for what cannot be encoded."""
 
+    prepared: Any = None  # what it becomes in a request for many mails, by subscriptions.mail.backends.batch
+
     has_dots = False  # no line begins with one: headers begin with their names, and ``encode`` writes =2E
 
     # Attributes that Anymail reads (set in subscriptions.mail.providers)

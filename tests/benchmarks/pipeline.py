@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 
 from digest.compose.emails import Mails
-from digest.delivery import plan, send, throttle
+from digest.delivery import composer, plan, send, throttle
 from digest.editions import selection
 from digest.editions.candidate_pool import CandidatePool
 from subscriptions.mail.backends import smtp
@@ -41,7 +41,7 @@ WATCHED = [  # function, phase
     (send, "lease_batch", "deliver: lease"),
     (send, "_take_chunk", "deliver: take"),
     (Mails, "read_cards", "deliver: compose"),
-    (send, "_encode", "deliver: compose"),
+    (composer, "_encode", "deliver: compose"),
     (Mailer, "send_batch", "deliver: hand over"),
     (send, "record", "deliver: record"),
     (throttle, "acquire", "deliver: throttle"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 from anymail.exceptions import AnymailError, AnymailRequestsAPIError
@@ -31,37 +31,41 @@ class BatchBackend:
         """Return the HTTP status that this part of the answer would have as the answer to one message."""
         return 200
 
+    def prepare(self: Any, message: Any) -> None:
+        """Keep with a message what it becomes in a request for many: an Element, or the error of one that cannot be."""
+        try:
+            payload = self.build_message_payload(message, self.send_defaults)
+            message.prepared = Element(payload, payload.serialize_json(payload.data))
+        except AnymailError as error:  # it cannot be encoded; the others can
+            message.prepared = error
+
     def send_together(self: Any, messages: Sequence[Any]) -> list[Exception | None]:
         """Send these messages in one request; return for each what one request for it would have raised, or None.
 
         Where the request is refused as a whole, the messages are sent one by one.
         """
-        found: dict[int, Exception | None] = {}
-        payloads: dict[int, Any] = {}
-        for number, message in enumerate(messages):
-            try:
-                payloads[number] = self.build_message_payload(message, self.send_defaults)
-            except AnymailError as error:  # it cannot be encoded; the others can
-                found[number] = error
-        if payloads:
-            found |= self._post([messages[number] for number in payloads], payloads)
-        return [found[number] for number in range(len(messages))]
+        for message in messages:
+            if message.prepared is None:
+                self.prepare(message)
+        going = [message for message in messages if isinstance(message.prepared, Element)]
+        answered = iter(self._post(going)) if going else iter(())
+        return [next(answered) if isinstance(one.prepared, Element) else one.prepared for one in messages]
 
-    def _post(self: Any, messages: Sequence[Any], payloads: dict[int, Any]) -> dict[int, Exception | None]:
+    def _post(self: Any, messages: Sequence[Any]) -> Sequence[Exception | None]:
         try:
-            response = self.post_to_esp(ListPayload(self, messages, list(payloads.values())), messages[0])
+            response = self.post_to_esp(ListPayload(self, messages), messages[0])
             if not 200 <= response.status_code < 300:  # Postmark's backend leaves 422 to what reads the answer
                 raise AnymailRequestsAPIError(email_message=messages[0], response=response, backend=self)
         except AnymailRequestsAPIError as error:
             if error.status_code in ONE_BY_ONE and len(messages) > 1:
-                return dict(zip(payloads, map(self._alone, messages), strict=True))
-            return dict.fromkeys(payloads, error)
+                return list(map(self._alone, messages))
+            return [error] * len(messages)
+        payloads = [message.prepared.payload for message in messages]
         try:
-            answers = self.answers_to(list(payloads.values()), response.json())
+            answers = self.answers_to(payloads, response.json())
         except Exception:  # it is no answer
             answers = [None] * len(messages)
-        read = map(self._read, messages, payloads.values(), answers)
-        return dict(zip(payloads, read, strict=True))
+        return list(map(self._read, messages, payloads, answers))
 
     def _alone(self: Any, message: Any) -> Exception | None:
         try:
@@ -86,20 +90,24 @@ class BatchBackend:
         return None
 
 
-class ListPayload:
-    """The request for several messages, in the form in which Anymail's backends post one."""
+class Element(NamedTuple):
+    """One message in a request for many: Anymail's payload, and its JSON."""
 
-    def __init__(self, backend: Any, messages: Sequence[Any], payloads: Sequence[Any]) -> None:
-        self._backend, self._messages, self._payloads = backend, messages, payloads
+    payload: Any
+    json: str
+
+
+class ListPayload:
+    """The request for several prepared messages, in the form in which Anymail's backends post one."""
+
+    def __init__(self, backend: Any, messages: Sequence[Any]) -> None:
+        self._backend, self._messages = backend, messages
 
     def get_request_params(self, api_url: str) -> dict[str, Any]:
-        params: dict[str, Any] = self._payloads[0].get_request_params(api_url)
-        body = self._payloads[0].serialize_json([payload.data for payload in self._payloads])
+        elements: list[Element] = [message.prepared for message in self._messages]
+        params: dict[str, Any] = elements[0].payload.get_request_params(api_url)
         return params | {
             "url": api_url + self._backend.endpoint,
-            "data": body,
-            "headers": self.headers(params["headers"]),
+            "data": f"[{','.join(one.json for one in elements)}]",
+            "headers": self._backend.headers_of_list(params["headers"], self._messages),
         }
-
-    def headers(self, of_one: dict[str, str]) -> dict[str, str]:
-        return self._backend.headers_of_list(of_one, self._messages)

@@ -13,7 +13,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend as Memory
 
 from digest.compose import emails
-from digest.delivery import results, send, sweep
+from digest.delivery import composer, results, send, sweep
 from digest.delivery.plan import plan
 from digest.delivery.reader_texts import reason_text
 from digest.delivery.send import CHUNK
@@ -221,13 +221,13 @@ def test_threads_of_a_worker_that_share_what_is_at_hand_compose_one_after_the_ot
 ) -> None:
     """Else one forgets, for an edition that is new to it, the cards that another is about to use."""
     planned(reader("ada"), reader("ben"))
-    held, compose = [], send._encode
+    held, compose = [], composer._encode
 
     def composing(*arguments: Any) -> Any:
         held.append(emails.AT_HAND.lock.locked())
         return compose(*arguments)
 
-    monkeypatch.setattr(send, "_encode", composing)
+    monkeypatch.setattr(composer, "_encode", composing)
     send.deliver_all(clock=clock)
     assert held == [True, True]
     assert not emails.AT_HAND.lock.locked()

@@ -1,0 +1,155 @@
+"""The next mails are composed while a provider's answer is awaited, and used only if nothing has changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from digest.delivery import composer, send, throttle
+from digest.delivery.composer import Composer
+from digest.delivery.plan import plan
+from digest.editions.open_edition import open_edition
+from digest.ingest import store
+from digest.models import Batch, Delivery, DeliveryContent
+from subscriptions import consent
+from subscriptions.models import Subscriber, Suppression
+from tests.support.factories import NOON, entry, feed, reader
+from tests.support.provider_api import Api, provider_api
+
+pytestmark = pytest.mark.django_db
+NAMES = ("ada", "ben", "cleo", "dora", "eve")
+
+
+@pytest.fixture(params=["postmark", "resend"])
+def api(request: pytest.FixtureRequest, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    monkeypatch.setattr(send, "CHUNK", 2)
+    with provider_api(request.param, settings, monkeypatch) as api:
+        yield api
+
+
+@pytest.fixture
+def composed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of readers, each time that a mail to them is composed."""
+    names: list[str] = []
+    encode = composer._encode
+
+    def noted(mailer: Any, delivery: Delivery, *rest: Any) -> Any:
+        names.append(delivery.subscriber.email.partition("@")[0])
+        return encode(mailer, delivery, *rest)
+
+    monkeypatch.setattr(composer, "_encode", noted)
+    return names
+
+
+def planned() -> None:
+    shown = feed(*(entry(number) for number in range(1, 4)))
+    store.store(store.source_named_in(shown, "file.xml"), shown, now=NOON)
+    open_edition(NOON.date(), now=NOON)
+    plan(NOON, [reader(name).pk for name in NAMES], issue_date=NOON.date())
+
+
+def deliver() -> None:
+    send.deliver_all(clock=lambda: NOON)
+
+
+def after_composing_ahead(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> None:
+    """Change something once, when the second chunk's mails are composed and not taken yet."""
+    compose, left = Composer.compose_ahead, [change]
+
+    def composing(self: Composer, limit: int) -> None:
+        compose(self, limit)
+        if left:
+            left.pop()()
+
+    monkeypatch.setattr(Composer, "compose_ahead", composing)
+
+
+def bodies(api: Api) -> dict[str, Any]:
+    """Each mail as the provider got it, by its recipient."""
+    mails = [mail for _, _, said in api.requests for mail in (said if isinstance(said, list) else [said])]
+    return dict(zip(api.taken, mails, strict=True))
+
+
+def test_each_mail_is_composed_once_and_is_the_same_as_without(
+    api: Api, composed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned()
+    deliver()
+    assert composed == list(NAMES)
+    ahead = bodies(api)
+    Delivery.objects.update(status="ready", handed_over_at=None, attempts=0, provider_message_id="")
+    Batch.objects.update(status="open")
+    api.requests.clear(), api.taken.clear(), api.keys.clear()
+    monkeypatch.setattr(Composer, "compose_ahead", lambda self, limit: None)
+    deliver()
+    assert len(ahead) == 5
+    assert bodies(api) == ahead
+
+
+def test_who_leaves_while_a_request_is_under_way_gets_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned()
+
+    def leave() -> None:
+        Subscriber.objects.filter(email__startswith="cleo").update(status=Subscriber.Status.UNSUBSCRIBED)
+        consent.suppress("dora@example.org", reason=Suppression.Reason.COMPLAINED, now=NOON, why="")
+
+    after_composing_ahead(monkeypatch, leave)
+    deliver()
+    assert sorted(api.taken) == ["ada@example.org", "ben@example.org", "eve@example.org"]
+    assert Delivery.objects.filter(status="skipped").count() == 2
+
+
+def test_a_mail_is_composed_again_where_its_reader_or_content_has_changed(
+    api: Api, composed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned()
+
+    def change() -> None:
+        Subscriber.objects.filter(email__startswith="cleo").update(email="cleo@example.net")
+        dora = DeliveryContent.objects.filter(delivery__subscriber__email__startswith="dora")
+        assert dora.update(subject="Another subject") == 1
+
+    after_composing_ahead(monkeypatch, change)
+    deliver()
+    assert "cleo@example.net" in api.taken
+    assert "cleo@example.org" not in api.taken
+    dora = bodies(api)["dora@example.org"]
+    assert dora.get("Subject", dora.get("subject")) == "Another subject"
+    assert composed == ["ada", "ben", "cleo", "dora", "cleo", "dora", "eve"]
+
+
+def test_the_answers_are_kept_when_the_database_is_away_meanwhile(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned()
+    real = composer.ready_rows
+
+    def away(*args: Any, **options: Any) -> Any:
+        raise OperationalError("the server is starting")
+
+    monkeypatch.setattr(composer, "ready_rows", away)
+    deliver()
+    monkeypatch.setattr(composer, "ready_rows", real)
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"accepted"}
+    assert len(api.taken) == 5
+
+
+def test_one_digest_that_cannot_be_composed_ahead_fails_in_its_turn(api: Api) -> None:
+    planned()
+    broken = Delivery.objects.get(subscriber__email__startswith="dora")
+    DeliveryContent.objects.filter(pk=broken.pk).update(paper_ids=[999_999])
+    deliver()
+    broken.refresh_from_db()
+    assert (broken.status, broken.status_reason) == ("failed", "compose_error")
+    assert len(api.taken) == 4
+
+
+def test_mails_that_wait_for_their_turn_are_not_composed_again(
+    api: Api, composed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "acquire", lambda limit, *, now: throttle.Permit(1))
+    planned()
+    deliver()
+    assert len(api.requests) == 5
+    assert composed == list(NAMES)
