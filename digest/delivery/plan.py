@@ -253,6 +253,8 @@ def _rows_for(readers: _Readers, pool: CandidatePool, rules: MatchedRules, *, no
     """Return a row for each of these readers."""
     if not readers.due:
         return []
+    # before there are other large arrays
+    pool.day.taste.lay_out(readers.asked.profiles)
     offered = _offered(readers, pool)
     choices = select(readers.asked, pool, rules.against(readers.asked.rules), offered=offered)
     summaries = _summaries_in(pool)

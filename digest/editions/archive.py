@@ -22,6 +22,7 @@ from digest.ranking.features import Archive
 DAYS, MOST = 45, 10_000
 # A smaller archive is made anew in less time than it takes to tell why its file is of no use.
 FEWEST = 500
+READ_AT_ONCE = 500  # rows of a query
 
 logger = logging.getLogger(__name__)
 _kept: tuple[str, Archive] | None = None
@@ -55,12 +56,15 @@ def path() -> Path:
 
 def _key_of(papers: QuerySet[Paper]) -> tuple[int, str]:
     """Return the number of these papers, and a hash that is another where one of them is."""
-    rows = list(papers.annotate(length=Length("abstract")).values_list("pk", "version", "length", "title"))
-    return len(rows), hashlib.blake2b(repr(rows).encode(), digest_size=16).hexdigest()
+    rows, count, key = papers.annotate(length=Length("abstract")), 0, hashlib.blake2b(digest_size=16)
+    for row in rows.values_list("pk", "version", "length", "title").iterator(READ_AT_ONCE):
+        count += 1
+        key.update(repr(row).encode())
+    return count, key.hexdigest()
 
 
 def _make(papers: QuerySet[Paper]) -> Archive:
-    rows = papers.values_list("title", "abstract").iterator(chunk_size=500)
+    rows = papers.values_list("title", "abstract").iterator(READ_AT_ONCE)
     return Archive.of(text_of(title, abstract) for title, abstract in rows)
 
 

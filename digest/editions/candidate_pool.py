@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from django.db.models import QuerySet
 from django.db.models.fields.json import KT
 from numpy.typing import NDArray
 
@@ -17,12 +16,14 @@ from digest.editions.archive import archive_of, text_of
 from digest.editions.late_votes import LateVotes
 from digest.editions.open_edition import WINDOW, candidates
 from digest.models import CuratorPick, Edition, EditionPaper, Paper
+from digest.models.key_lists import among
 from digest.ranking import personal
 from digest.ranking.features import Archive, Day, PaperMatrix
 from digest.ranking.matching import Index, Rule
 from digest.ranking.trending import standardise
 from digest.vectors import day_vectors
 
+READ_AT_ONCE = 500  # rows of a query
 MOST_RULES = 2000  # that are kept from batch to batch: four bytes a paper each
 Place = tuple[bool, int, int]  # of a pick: not placed by hand, minus its day, its position
 
@@ -69,38 +70,32 @@ class CandidatePool:
         rows = list(_rows_of(editions))
         added = _picked_beyond(rows, editions, judged.values(), now=now)
         date_of = {edition.pk: edition.date for edition in editions}
-        newest: dict[int, EditionPaper] = {}
+        newest: dict[int, _Candidate] = {}
         held: dict[int, set[int]] = defaultdict(set)
-        for row in sorted([*rows, *added], key=lambda row: date_of[row.edition_id]):
+        for row in sorted([*rows, *map(_Candidate.of, added)], key=lambda row: date_of[row.edition_id]):
             newest[row.paper_id] = row
             held[row.edition_id].add(row.paper_id)
-        papers = [row.paper for row in newest.values()]
-        row_of = {paper_id: row for row, paper_id in enumerate(newest)}
-        frozen = np.array([(np.nan if row.trending is None else row.trending, _votes(row)) for row in newest.values()])
-        frozen = frozen.reshape(-1, 2).T
-        archive = archive_of(editions[-1]) if papers else Archive.of([])
-        texts = archive.read(text_of(paper.title, paper.abstract) for paper in papers)
-        withdrawn = {paper.pk for paper in papers if paper.withdrawn_at is not None}
+        archive = archive_of(editions[-1]) if newest else Archive.of([])
+        papers = _Papers()
+        texts = archive.read(papers.texts(list(newest)))
+        ids = papers.ids
+        row_of = {paper_id: row for row, paper_id in enumerate(ids)}
+        frozen = np.array([(newest[one].trending, newest[one].votes) for one in ids], float).reshape(-1, 2).T
         return cls(
             editions=editions,
-            ids=np.array(list(newest), np.int64),
+            ids=np.array(ids, np.int64),
             row_of=row_of,
-            titles=[getattr(row, "card_title", None) or row.card["title"] for row in newest.values()],
-            first_seen=np.array([paper.first_seen_at.timestamp() for paper in papers], float),
-            index=Index(papers),
+            titles=[newest[one].title for one in ids],
+            first_seen=np.array(papers.first_seen, float),
+            index=papers.index,
             added=added,
-            inside=np.array([[paper in held[edition.pk] for paper in newest] for edition in editions], bool).reshape(
-                len(editions), len(papers)
+            inside=np.array([[one in held[edition.pk] for one in ids] for edition in editions], bool).reshape(
+                len(editions), len(ids)
             ),
             frozen=frozen,
-            day=Day.of(
-                texts,
-                archive=archive,
-                vectors=day_vectors(list(newest)),
-                categories=[paper.categories for paper in papers],
-            ),
-            **_voted(frozen, list(newest), editions, now=now),
-            **_judged(row_of, judged, withdrawn, now=now),
+            day=Day.of(texts, archive=archive, vectors=day_vectors(ids), categories=papers.categories),
+            **_voted(frozen, ids, editions, now=now),
+            **_judged(row_of, judged, papers.withdrawn, now=now),
         )
 
     def with_votes(self, now: datetime) -> CandidatePool:
@@ -177,23 +172,62 @@ def is_held_back(judgement: CuratorPick, now: datetime) -> bool:
     return judgement.verdict == CuratorPick.Verdict.HIDE or (embargo is not None and embargo > now)
 
 
-def _rows_of(editions: Iterable[Edition]) -> QuerySet[EditionPaper]:
-    """Return the editions' rows, oldest first, with only the titles of their cards and what a pool reads of papers."""
-    rows = EditionPaper.objects.filter(edition__in=editions).order_by("edition__date", "pk").select_related("paper")
-    of_papers = ("title", "abstract", "authors", "categories", "first_seen_at", "withdrawn_at")
-    return rows.annotate(card_title=KT("card__title"), votes=KT("inputs__points")).only(
-        "edition", "trending", *(f"paper__{name}" for name in of_papers)
-    )
+class _Candidate(NamedTuple):
+    """A paper's row in an edition; ``trending`` is NaN and ``votes`` 0 without any."""
+
+    edition_id: int
+    paper_id: int
+    trending: float
+    votes: float
+    title: str  # as on the card
+
+    @staticmethod
+    def of(row: EditionPaper) -> _Candidate:
+        title, votes = row.card["title"], row.inputs.get("points")
+        return _Candidate(row.edition_id, row.paper_id, _or_nan(row.trending), float(votes or 0), title)
 
 
-def _votes(row: EditionPaper) -> float:
-    """Return the votes behind its score, 0 without any."""
-    votes = getattr(row, "votes", None) if "inputs" in row.get_deferred_fields() else row.inputs.get("points")
-    return float(votes or 0)
+def _or_nan(score: float | None) -> float:
+    return np.nan if score is None else score
+
+
+def _rows_of(editions: Iterable[Edition]) -> Iterator[_Candidate]:
+    """Return the editions' rows, oldest first. One query."""
+    rows = EditionPaper.objects.filter(edition__in=editions).order_by("edition__date", "pk")
+    columns = rows.values_list("edition_id", "paper_id", "trending", KT("inputs__points"), KT("card__title"))
+    for edition_id, paper_id, trending, votes, title in columns.iterator(READ_AT_ONCE):
+        yield _Candidate(edition_id, paper_id, _or_nan(trending), float(votes or 0), title)
+
+
+@dataclass(slots=True)
+class _Papers:
+    """Columns of papers, filled while their texts are read, so that few abstracts are in memory at once."""
+
+    ids: list[int] = field(default_factory=list)
+    first_seen: list[float] = field(default_factory=list)  # seconds
+    categories: list[list[str]] = field(default_factory=list)
+    withdrawn: list[int] = field(default_factory=list)
+    index: Index = field(default_factory=Index)
+
+    def texts(self, papers: Sequence[int]) -> Iterator[str]:
+        """Read these papers, in this order, but those that were removed meanwhile."""
+        columns = ("pk", "title", "abstract", "authors", "categories", "first_seen_at", "withdrawn_at")
+        for start in range(0, len(papers), READ_AT_ONCE):
+            some = papers[start : start + READ_AT_ONCE]
+            rows = Paper.objects.filter(pk__in=among(some)).order_by().values_list(*columns, named=True)
+            found = {row.pk: row for row in rows}
+            for row in (found[one] for one in some if one in found):
+                self.ids.append(row.pk)
+                self.first_seen.append(row.first_seen_at.timestamp())
+                self.categories.append(row.categories)
+                if row.withdrawn_at is not None:
+                    self.withdrawn.append(row.pk)
+                self.index.add(row)
+                yield text_of(row.title, row.abstract)
 
 
 def _picked_beyond(
-    rows: Sequence[EditionPaper], editions: Sequence[Edition], picks: Iterable[CuratorPick], *, now: datetime
+    rows: Sequence[_Candidate], editions: Sequence[Edition], picks: Iterable[CuratorPick], *, now: datetime
 ) -> list[EditionPaper]:
     """Return unsaved rows of picked papers that were not candidates, in the editions they were picked for."""
     by_date: dict[date, Edition] = {edition.date: edition for edition in editions}

@@ -22,7 +22,7 @@ from digest.ranking.personal import Ranking, rank
 from digest.ranking.profiles import Profiles
 from digest.ranking.sparse import csr_array
 
-CELLS = 1_000_000  # of which ranking holds some ten arrays, 4 MB each
+CELLS = 400_000  # of which ranking holds some ten arrays, 1.6 MB each
 ALSO = 3  # further trending papers of a mail
 
 

@@ -23,11 +23,11 @@ from digest.ranking.features import Archive, Texts
 from digest.ranking.sparse import csr_array
 
 # To be raised with any change to how an archive is made or laid out.
-FORMAT = f"broadsheet-archive-1-{sys.byteorder}"
+FORMAT = f"broadsheet-archive-2-{sys.byteorder}"
 HEAD = 4096  # octets
 ALIGNMENT = 64
 MATRICES = ("bm25", "tfidf", "postings")
-DTYPES = {"words": "u1", "rarity": "f4", "grams": "i8", "idf": "f4", "mean": "f4"}
+DTYPES = {"words": "u1", "rarity": "f4", "grams": "i8", "idf": "f4", "mean": "f4", "hashes": "u8"}
 PARTS = {"data": "f4", "indices": "i4", "indptr": "i4"}
 DTYPES |= {f"{name}_{part}": dtype for name in MATRICES for part, dtype in PARTS.items()}
 
@@ -38,13 +38,11 @@ class Unusable(Exception):
 
 def save(archive: Archive, path: Path, *, key: str) -> None:
     """Write the archive of the texts that ``key`` names, in one step. Raises OSError and leaves what was there."""
-    arrays = {name: values.tobytes() for name, values in _arrays_of(archive).items()}
+    arrays = _arrays_of(archive)
     places, end = {}, HEAD
-    for name, octets in arrays.items():
-        places[name] = (end, len(octets))
-        arrays[name] = octets.ljust(-(-len(octets) // ALIGNMENT) * ALIGNMENT, b"\0")
-        end += len(arrays[name])
-    body = b"".join(arrays.values())
+    for name, values in arrays.items():
+        places[name] = (end, values.nbytes)
+        end += values.nbytes + _padding(values.nbytes)
     head = {
         "format": FORMAT,
         "key": key,
@@ -53,11 +51,13 @@ def save(archive: Archive, path: Path, *, key: str) -> None:
         "texts": len(archive.texts),
         "arrays": places,
     }
+    # piece by piece, since a body in one piece is another archive in memory
+    body = [piece for values in arrays.values() for piece in (values.data.cast("B"), bytes(_padding(values.nbytes)))]
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(json.dumps(head | {"crc": _checksum(head, body)}).encode().ljust(HEAD - 1) + b"\n")
-            file.write(body)
+            file.write(json.dumps(head | {"crc": _checksum(head, *body)}).encode().ljust(HEAD - 1) + b"\n")
+            file.writelines(body)
         Path(draft).replace(path)
     except OSError:
         with suppress(OSError):
@@ -81,9 +81,17 @@ def load(path: Path, *, key: str) -> Archive:
     return _archive_of(head, mapped)
 
 
-def _checksum(head: dict[str, Any], body: bytes | memoryview) -> int:
+def _padding(size: int) -> int:
+    """Return how many octets lie between an array of this size and the next."""
+    return -size % ALIGNMENT
+
+
+def _checksum(head: dict[str, Any], *body: bytes | memoryview) -> int:
     others = {name: value for name, value in head.items() if name != "crc"}
-    return zlib.crc32(body, zlib.crc32(json.dumps(others, sort_keys=True).encode()))
+    found = zlib.crc32(json.dumps(others, sort_keys=True).encode())
+    for piece in body:
+        found = zlib.crc32(piece, found)
+    return found
 
 
 def _head_of(line: bytes) -> dict[str, Any]:
@@ -103,6 +111,7 @@ def _arrays_of(archive: Archive) -> dict[str, NDArray[Any]]:
         "grams": archive.grams,
         "idf": archive.idf,
         "mean": archive.mean,
+        "hashes": archive.hashes,
     }
     for name, matrix in (("bm25", archive.texts.bm25), ("tfidf", archive.texts.tfidf), ("postings", archive.postings)):
         matrix.sort_indices()
@@ -134,4 +143,5 @@ def _archive_of(head: dict[str, Any], mapped: mmap.mmap) -> Archive:
         mean=arrays["mean"],
         texts=Texts(matrices["bm25"], matrices["tfidf"]),
         postings=matrices["postings"],
+        hashes=arrays["hashes"],
     )

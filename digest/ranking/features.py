@@ -7,9 +7,10 @@ Formulas: BM25 after Robertson and Zaragoza (2009); TF-IDF as in scikit-learn's 
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, islice, pairwise
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from digest.ranking.meaning import DayVectors
 from digest.ranking.profiles import DayCategories, DayGrams, Profiles
 from digest.ranking.sparse import csr_array, hstack, vstack
-from digest.ranking.words import telling_words
+from digest.ranking.words import WordNumbers, telling_words
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -67,6 +68,14 @@ class Texts:
     def __getitem__(self, rows: Sequence[int] | Ints) -> Texts:
         return Texts(self.bm25[rows], self.tfidf[rows])
 
+    @staticmethod
+    def together(parts: Sequence[Texts]) -> Texts:
+        """Return all texts of at least one part."""
+        if len(parts) == 1:
+            return parts[0]
+        bm25, tfidf = (vstack([getattr(part, name) for part in parts], format="csr") for name in ("bm25", "tfidf"))
+        return Texts(bm25, tfidf)
+
 
 @dataclass(frozen=True, slots=True)
 class Archive:
@@ -74,7 +83,7 @@ class Archive:
 
     ``grams`` (W,) holds the TF-IDF columns as sorted codes: a word is its number, a pair of neighbours a and b is
     (a + 1) V + b. ``idf`` (W,) and ``mean`` (W,), the average row, are per gram; ``rarity`` (V,) is BM25's idf.
-    ``postings`` (V, N) is ``texts.bm25`` transposed.
+    ``postings`` (V, N) is ``texts.bm25`` transposed; ``hashes`` (N,) are those of the texts.
     """
 
     vocabulary: dict[str, int]
@@ -85,6 +94,7 @@ class Archive:
     mean: Floats
     texts: Texts
     postings: csr_array
+    hashes: NDArray[np.uint64]
 
     @staticmethod
     def of(texts: Iterable[str]) -> Archive:
@@ -94,7 +104,8 @@ class Archive:
         """
         numbers: defaultdict[str, int] = defaultdict()
         numbers.default_factory = numbers.__len__
-        words, rows, size = _numbered(texts, numbers.__getitem__)
+        hashes = array("Q")
+        words, rows, size = _numbered(_hashed(texts, hashes), numbers.__getitem__)
         counts = _tally(rows, words, (size, len(numbers)))
         having = np.bincount(counts.indices, minlength=len(numbers))
         rarity = np.log1p((size - having + 0.5) / (having + 0.5)).astype(np.float32)
@@ -114,17 +125,32 @@ class Archive:
             mean=np.asarray(tfidf.sum(axis=0) / max(size, 1), np.float32),
             texts=Texts(bm25, tfidf),
             postings=bm25.T.tocsr(),
+            hashes=np.array(hashes, np.uint64),
         )
 
     def read(self, texts: Iterable[str]) -> Texts:
-        """Return other texts in the same columns; words that are not in the archive are dropped."""
-        rest, parts = iter(texts), list[Texts]()
+        """Return texts in the same columns; words that are not in the archive are dropped.
+
+        Of the archive's own texts the rows are taken, which is the same and needs no look at their words.
+        """
+        row_of = dict(zip(self.hashes.tolist(), range(len(self.hashes)), strict=True))
+        rows = array("q")
+        others = self._read_all(_unknown(texts, row_of, rows))
+        own = np.array([row for row in rows if row >= 0], np.int64)
+        if not len(others):
+            return self.texts[own]
+        if not len(own):
+            return others
+        places = np.array(rows, np.int64)
+        places[places >= 0] = np.arange(len(own))
+        places[places < 0] = len(own) + np.arange(len(others))
+        return Texts.together([self.texts[own], others])[places]
+
+    def _read_all(self, texts: Iterator[str]) -> Texts:
+        parts = list[Texts]()
         while not parts or len(parts[-1]) == READ_AT_ONCE:
-            parts.append(self._read(islice(rest, READ_AT_ONCE)))
-        if len(parts) == 1:
-            return parts[0]
-        bm25, tfidf = (vstack([getattr(part, name) for part in parts], format="csr") for name in ("bm25", "tfidf"))
-        return Texts(bm25, tfidf)
+            parts.append(self._read(islice(texts, READ_AT_ONCE)))
+        return Texts.together(parts)
 
     def _read(self, texts: Iterable[str]) -> Texts:
         words, rows, size = _numbered(texts, lambda word: self.vocabulary.get(word, -1))
@@ -187,6 +213,11 @@ class Taste:
     @cached_property
     def categories(self) -> DayCategories:
         return DayCategories.of(self._categories or [()] * len(self.texts))
+
+    def lay_out(self, known: Profiles | None) -> None:
+        """Compute the grams if some profile says anything: on the way it takes more memory than anything else here."""
+        if known and not known.is_empty.all():
+            _ = self.grams
 
     @cached_property
     def grams(self) -> DayGrams:
@@ -255,11 +286,13 @@ class Day:
         words.data *= np.repeat(weight, np.diff(words.indptr))
         echoes = _strongest(asked @ self.archive.postings)
         echo = through(echoes, self.archive.texts.tfidf, self.texts.tfidf, offset)
+        echo *= weight[:, None]
         return PaperMatrix(
             kinds=np.array([rule.kind for rule in rules], np.str_),
             matches=csr_array(matches.T, dtype=np.float32),
             words=words,
-            echo=echo * weight[:, None],
+            echoes=echo,
+            echo_of=np.arange(len(rules)),
             likeness=self.likeness,
             taste=self.taste,
             offset=offset,
@@ -274,7 +307,8 @@ class PaperMatrix:
     """A day's P papers and R rules, the input of ``rank``. :meth:`of` makes it.
 
     ``kinds`` (R,) is each rule's kind; ``matches`` (R, P) is 1 where a rule matches a paper; ``words`` (R, P) is the
-    BM25 score of the rule's words and ``echo`` (R, P) the similarity to the archive papers that those words find.
+    BM25 score of the rule's words and ``echo`` (R, P) the similarity to the archive papers that those words find: the
+    rows ``echo_of`` (R,) of ``echoes``, which is dense, and so shared with matrices of other rules.
     ``likeness`` compares papers with papers, ``taste`` papers with profiles; ``offset`` (P,) is the product of the
     archive's mean with each paper.
     ``popularity`` (P,) is a z-score, 0 without votes; ``pick`` (P,) is 0, personal.PICK or personal.BOOST.
@@ -283,7 +317,8 @@ class PaperMatrix:
     kinds: NDArray[np.str_]
     matches: csr_array
     words: csr_array
-    echo: Floats
+    echoes: Floats
+    echo_of: Ints
     likeness: Likeness
     taste: Taste
     offset: Floats
@@ -313,8 +348,18 @@ class PaperMatrix:
     def for_rules(self, rows: Ints) -> PaperMatrix:
         """Return the matrix with these of its rules, in this order."""
         return replace(
-            self, kinds=self.kinds[rows], matches=self.matches[rows], words=self.words[rows], echo=self.echo[rows]
+            self, kinds=self.kinds[rows], matches=self.matches[rows], words=self.words[rows], echo_of=self.echo_of[rows]
         )
+
+    @property
+    def echo(self) -> Floats:
+        return self.echoes[self.echo_of]
+
+    def echo_for(self, wants: csr_array) -> Floats:
+        """Return ``wants @ echo`` (S, P) for weights of the rules (S, R)."""
+        shape = (wants.shape[0], len(self.echoes))
+        weights = np.asarray(wants.data, np.float32)
+        return np.asarray(csr_array((weights, self.echo_of[wants.indices], wants.indptr), shape=shape) @ self.echoes)
 
     @staticmethod
     def together(parts: Sequence[PaperMatrix]) -> PaperMatrix:
@@ -326,7 +371,8 @@ class PaperMatrix:
             kinds=np.concatenate([part.kinds for part in parts]),
             matches=vstack([part.matches for part in parts], format="csr"),
             words=vstack([part.words for part in parts], format="csr"),
-            echo=np.concatenate([part.echo for part in parts]),
+            echoes=np.concatenate([part.echo for part in parts]),
+            echo_of=np.arange(sum(len(part.kinds) for part in parts)),
         )
 
 
@@ -441,11 +487,31 @@ def _tfidf(counts: csr_array, idf: Floats) -> csr_array:
     return rows
 
 
+def _hashed(texts: Iterable[str], hashes: array[int]) -> Iterator[str]:
+    """Return the texts, and put the hash of each into ``hashes``."""
+    for text in texts:
+        hashes.append(_hash(text))
+        yield text
+
+
+def _unknown(texts: Iterable[str], row_of: Mapping[int, int], rows: array[int]) -> Iterator[str]:
+    """Return the texts without a row, and put the row of each into ``rows``, -1 without one."""
+    for text in texts:
+        row = row_of.get(_hash(text), -1)
+        rows.append(row)
+        if row < 0:
+            yield text
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest())
+
+
 def _numbered(texts: Iterable[str], number: Callable[[str], int]) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
     """Return the words of all texts as numbers, each word's row, and the number of texts."""
-    words, lengths = array("i"), array("i")
+    words, lengths, numbers = array("i"), array("i"), WordNumbers(number)
     for text in texts:
-        line = [number(word) for word in telling_words(text)]
+        line = numbers.of(text)
         words.extend(line)
         lengths.append(len(line))
     rows = np.repeat(np.arange(len(lengths), dtype=np.int32), np.array(lengths, np.int32))

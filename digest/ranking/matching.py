@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digest.ranking.sparse import csr_array
-from digest.ranking.words import WORD, fold, words
+from digest.ranking.words import WORD, WordNumbers, fold, words
 
 Kind = Literal["topic", "keyword", "category", "author"]
 
@@ -78,21 +78,31 @@ def match(rules: Sequence[Rule], papers: Sequence[Searchable]) -> csr_array:
 
 
 class Index:
-    """Index of P papers: the cost of a rule grows with its matches, not with the papers. Make it once, use it often."""
+    """Index of P papers: the cost of a rule grows with its matches, not with the papers. Make it once, use it often.
 
-    def __init__(self, papers: Sequence[Searchable]) -> None:
-        self.size = len(papers)
-        self._places = _Places(text for paper in papers for text in (paper.title, paper.abstract))
+    Papers can be added until the first rule is matched; of their texts nothing but places of words is kept.
+    """
+
+    def __init__(self, papers: Iterable[Searchable] = ()) -> None:
+        self.size = 0
+        self._places = _Places()
         self._by_category: defaultdict[str, set[int]] = defaultdict(set)
-        by_author: defaultdict[str, list[int]] = defaultdict(list)
-        for row, paper in enumerate(papers):
-            for category in paper.categories:
-                name = fold(category).strip()
-                self._by_category[name].add(row)
-                self._by_category[name.partition(".")[0]].add(row)
-            for author in paper.authors:
-                by_author[author].append(row)
-        self._authors = _Authors(by_author)
+        self._by_author: defaultdict[str, list[int]] = defaultdict(list)
+        self._authors = _Authors(self._by_author)
+        for paper in papers:
+            self.add(paper)
+
+    def add(self, paper: Searchable) -> None:
+        """Add a paper, as the last row."""
+        self._places.add(paper.title)
+        self._places.add(paper.abstract)
+        for category in paper.categories:
+            name = fold(category).strip()
+            self._by_category[name].add(self.size)
+            self._by_category[name.partition(".")[0]].add(self.size)
+        for author in paper.authors:
+            self._by_author[author].append(self.size)
+        self.size += 1
 
     def match(self, rules: Sequence[Rule]) -> csr_array:
         """Return the matches of rules with the papers, as :func:`match` does."""
@@ -134,33 +144,42 @@ def phrase_pieces(text: str, phrases: Iterable[str]) -> Iterator[tuple[str, bool
 class _Places:
     """Positions of every word in some texts; an empty position separates each text from the next."""
 
-    def __init__(self, texts: Iterable[str]) -> None:
+    def __init__(self) -> None:
         self._numbers: defaultdict[str, int] = defaultdict()
         self._numbers.default_factory = self._numbers.__len__
-        end = self._numbers[""]
-        said, begins = array("i"), array("q")
-        for text in texts:
-            begins.append(len(said))
-            said.extend([self._numbers[word] for word in words(text)])
-            said.append(end)
-        numbers = np.array(said, np.int32)
-        self._begins = np.array(begins, np.int64)
-        self._places = np.argsort(numbers, kind="stable").astype(np.int32)  # by word, then in order
-        self._starts = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(self._numbers)))])
+        self._end = self._numbers[""]
+        self._said, self._begins = array("i"), array("q")
+        self._numbers_of = WordNumbers(self._numbers.__getitem__, every=True)
+
+    def add(self, text: str) -> None:
+        self._begins.append(len(self._said))
+        self._said.extend(self._numbers_of.of(text))
+        self._said.append(self._end)
+
+    @cached_property
+    def _arranged(self) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
+        """Return the places by word, then in order; where each word's begin; and where each text begins."""
+        numbers = np.array(self._said, np.int32)
+        # no text comes any more
+        del self._said, self._numbers_of
+        places = np.argsort(numbers, kind="stable").astype(np.int32)
+        starts = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(self._numbers)))])
+        return places, starts, np.array(self._begins, np.int64)
 
     def of(self, phrase: tuple[str, ...]) -> NDArray[np.int64]:
         """Return the numbers of the texts in which these words are adjacent; a text may come more than once."""
         numbers = [self._numbers.get(word, -1) for word in phrase]
         if not 0 < len(numbers) <= LONGEST_PHRASE or -1 in numbers:
             return np.zeros(0, np.int64)
-        lists = [self._places[self._starts[number] : self._starts[number + 1]] for number in numbers]
+        every, starts, text_begins = self._arranged
+        lists = [every[starts[number] : starts[number + 1]] for number in numbers]
         (first, rarest), *others = sorted(enumerate(lists), key=lambda word: len(word[1]))
         begins = rarest - np.int32(first)
         for offset, places in others:
             here = begins + np.int32(offset)
             found = np.minimum(np.searchsorted(places, here), len(places) - 1)
             begins = begins[places[found] == here]
-        return np.asarray(np.searchsorted(self._begins, begins, side="right") - 1, np.int64)
+        return np.asarray(np.searchsorted(text_begins, begins, side="right") - 1, np.int64)
 
 
 @dataclass(frozen=True, slots=True)

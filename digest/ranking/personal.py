@@ -155,7 +155,6 @@ class _Rules:
     used: Ints
     kinds: Ints  # (U,), places in KINDS
     words: Floats  # (U, P)
-    echo: Floats  # (U, P)
     raising: Floats
 
     @staticmethod
@@ -167,7 +166,6 @@ class _Rules:
             used=used,
             kinds=np.array([KINDS.index(kind) for kind in papers.kinds[used].tolist()], np.int64),
             words=papers.words[used].toarray(),
-            echo=papers.echo[used],
             raising=raising,
         )
 
@@ -229,7 +227,7 @@ class _Group:
         """Return the scores of all papers for a block of the readers."""
         likes, wants = self.readers.likes[block, None], self.wants[block]
         relevance = _unit(wants @ self.rules.words)
-        relevance += _unit(wants @ self.rules.echo)
+        relevance += _unit(self.papers.echo_for(self.readers.wants[block]))
         if self.about is not None:
             relevance += _unit(self.about[block])
         said = np.ones((len(likes), 1), np.float32)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 from subscriptions.unicode_text import normalise
 
 LONGEST = 100_000  # characters; the rest is not read
+LEFT_OUT = -2  # the number of a word that says nothing
 # A longer one is a string of symbols that no reader would type.
 LONGEST_WORD = 40
 
@@ -15,6 +17,9 @@ WORD = re.compile(r"([^\W_]+(?:\+\+|#)?)(?:'s\b)?")  # C++ and C# are words; Par
 _UNDECOMPOSED = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "’": "'"}
 )
+_NOT_ASCII = re.compile(r"[^\0-\x7f]+")
+# of ASCII: all but letters and digits
+_SEPARATORS = str.maketrans({code: " " for code in map(chr, range(128)) if not code.isalnum()})
 IRREGULAR = {
     "analyses": "analysis", "axes": "axis", "biases": "bias", "caches": "cache", "corpora": "corpus",
     "criteria": "criterion", "hypotheses": "hypothesis", "indices": "index", "lenses": "lens", "matrices": "matrix",
@@ -44,8 +49,11 @@ def fold(text: str) -> str:
     """Remove case and accents: ``Łukasz Müller`` is ``lukasz muller``."""
     if text.isascii():
         return text.lower()
-    decomposed = normalise("NFKD", text.casefold(), limit=LONGEST)
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_UNDECOMPOSED)
+    return _NOT_ASCII.sub(_folded_run, normalise("NFKD", text.casefold(), limit=LONGEST))
+
+
+def _folded_run(run: re.Match[str]) -> str:
+    return "".join(c for c in run[0] if not unicodedata.combining(c)).translate(_UNDECOMPOSED)
 
 
 def singular(word: str) -> str:
@@ -65,13 +73,42 @@ def singular(word: str) -> str:
 
 def words(text: str) -> list[str]:
     """Return every word in order, stop words too, to search phrases in."""
-    return [singular(word) for word in WORD.findall(fold(text))]
+    return [singular(word) for word in raw_words(text)]
 
 
 def telling_words(text: str) -> list[str]:
     """Return the words in order without stop words, numbers, single letters and overlong words."""
-    return [
-        singular(word)
-        for word in WORD.findall(fold(text))
-        if 2 <= len(word) <= LONGEST_WORD and word not in STOP_WORDS and not word.isdecimal()
-    ]
+    return [singular(word) for word in raw_words(text) if is_telling(word)]
+
+
+def raw_words(text: str) -> list[str]:
+    """Return every word in order, folded, plurals as they are."""
+    text = fold(text)
+    # what the pattern finds in most texts, in a tenth of the time
+    if text.isascii() and not ("'" in text or "+" in text or "#" in text):
+        return text.translate(_SEPARATORS).split()
+    return WORD.findall(text)
+
+
+def is_telling(word: str) -> bool:
+    """Return whether a raw word says something of a text: no stop word, number, single letter or overlong word."""
+    return 2 <= len(word) <= LONGEST_WORD and word not in STOP_WORDS and not word.isdecimal()
+
+
+class WordNumbers(dict[str, int]):
+    """Numbers of raw words: ``number`` is called once for each word, with its singular.
+
+    The number of a word that says nothing is LEFT_OUT, unless ``every`` word counts.
+    """
+
+    def __init__(self, number: Callable[[str], int], *, every: bool = False) -> None:
+        self._number, self._every = number, every
+
+    def __missing__(self, word: str) -> int:
+        self[word] = self._number(singular(word)) if self._every or is_telling(word) else LEFT_OUT
+        return self[word]
+
+    def of(self, text: str) -> list[int]:
+        """Return the numbers of a text's words in order, without those left out."""
+        numbers = map(self.__getitem__, raw_words(text))
+        return list(numbers) if self._every else [number for number in numbers if number != LEFT_OUT]

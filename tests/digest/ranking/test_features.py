@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -60,6 +61,23 @@ def test_reading_the_archive_again_gives_the_archive() -> None:
     again = archive.read(TEXTS)
     assert np.allclose(again.tfidf.toarray(), archive.texts.tfidf.toarray())
     assert np.allclose(again.bm25.toarray(), archive.texts.bm25.toarray())
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [[], TEXTS, TEXTS[::-1], ["Bees swim", *TEXTS[3:5], "Dark matter", "", TEXTS[0], "Ice"], ["Bees swim", "Ice"]],
+    ids=["none", "all of its own", "another order", "some of its own", "none of its own"],
+)
+def test_texts_of_the_archive_are_not_read_again_and_give_the_same_to_the_last_bit(texts: list[str]) -> None:
+    archive = Archive.of(TEXTS)
+    found, read = archive.read(texts), replace(archive, hashes=archive.hashes[:0]).read(texts)
+    assert len(found) == len(texts)
+    for one, other in ((found.bm25, read.bm25), (found.tfidf, read.tfidf)):
+        other.sort_indices()
+        one.sort_indices()
+        assert one.shape == other.shape
+        for part in ("data", "indices", "indptr"):
+            np.testing.assert_array_equal(getattr(one, part), getattr(other, part))
 
 
 def test_unknown_words_are_dropped_and_part_no_pair() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.ranking.words import LONGEST_WORD, fold, singular, telling_words, words
+from digest.ranking.words import LONGEST_WORD, WORD, WordNumbers, fold, raw_words, singular, telling_words, words
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,27 @@ def test_hyphens_part_words_and_a_possessive_is_dropped() -> None:
 
 def test_telling_words_leave_out_what_says_nothing() -> None:
     assert telling_words(f"The 42 theorems of x and y in 3D {'z' * (LONGEST_WORD + 1)}") == ["theorem", "3d"]
+
+
+def test_numbers_are_given_once_a_word_and_to_telling_words_alone_unless_every_word_counts() -> None:
+    text = "The networks of a network, and that network's 2 THEORIES"
+    for every, told in ((False, telling_words(text)), (True, words(text))):
+        asked: list[str] = []
+        numbers = WordNumbers(lambda word, asked=asked: asked.append(word) or len(word), every=every)
+        assert numbers.of(text) == [len(word) for word in told]
+        assert numbers.of(text) == [len(word) for word in told]
+        assert len(asked) == len({word for word in raw_words(text) if singular(word) in told})
+
+
+@given(st.text() | st.text(alphabet="ab's_+#- .é’²\x00\n"))
+def test_words_found_without_the_pattern_are_those_it_finds(text: str) -> None:
+    assert raw_words(text) == WORD.findall(fold(text))
+
+
+@given(st.text(max_size=20) | st.text(alphabet="aé’ø²\u0301", max_size=20))
+def test_a_text_is_folded_character_by_character(text: str) -> None:
+    assert fold(text) == "".join(map(fold, text))
+    assert not any(unicodedata.combining(c) or c in "øłđðþæœı’" for c in fold(text))
 
 
 @given(st.text())
