@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from digest.config.garbage import leave_out_loaded
 from tests.support.recorded_data import recorded_data
 from tests.support.services import certificate, installation, postgres_url  # noqa: F401 (fixtures)
 from tests.support.tiers import (  # noqa: F401 (hooks)
@@ -17,6 +18,11 @@ from tests.support.tiers import (  # noqa: F401 (hooks)
     pytest_configure,
     pytest_runtest_protocol,
 )
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage as the service does, and not among all that was loaded to find the tests."""
+    leave_out_loaded()
 
 
 @pytest.fixture(scope="session")

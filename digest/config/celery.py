@@ -6,7 +6,6 @@ row that it wrote; a worker that misses the message finds the row with the next 
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import tempfile
@@ -24,6 +23,7 @@ from kombu import Queue
 from kombu.transport import TRANSPORT_ALIASES
 
 from digest.config import broker
+from digest.config.garbage import leave_out_loaded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "digest.config.settings")
 from django.conf import settings
@@ -96,10 +96,7 @@ def set_temp_dir(**_: Any) -> None:
 
 @signals.worker_init.connect
 def collect_garbage_seldom(**_: Any) -> None:
-    """Run the garbage collector less: by default it scans an edition's papers hundreds of times per batch (20 %)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    leave_out_loaded()
 
 
 @signals.worker_process_init.connect

@@ -16,7 +16,11 @@ from django.core.exceptions import ImproperlyConfigured
 
 from digest.config.databases import postgresql, sqlite
 from digest.config.environment import BASE_DIR, address_parts, env, model_endpoint, number, one_of, sender, wrong
+from digest.config.garbage import look_seldom_at_start
 from digest.config.var_folder import kept_secret, make_folder
+
+# Here, because every process reads settings first.
+look_seldom_at_start()
 
 # --- folders and secrets ---------------------------------------------------------------------------------------------
 

@@ -20,6 +20,8 @@ from types import FrameType
 
 import waitress
 
+from digest.config.garbage import leave_out_loaded
+
 THREADS = 12  # of which expensive pages take at most eight (digest/web/expensive.py)
 MAX_HEADERS = 16 * 1024  # bytes; the address of a preview has all choices
 MAX_BODY = 21 * 1024 * 1024  # bytes; forms are refused over much less, by subscriptions.web.request_size
@@ -46,6 +48,7 @@ def serve(host: str, port: int) -> None:
     # here and not by the first request, while another thread imports the same modules: Python would give it half of one
     import_module("digest.config.urls")
     import_module("digest.preview.visitor")
+    leave_out_loaded()
     signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=keep_previews_warm, daemon=True).start()
     server = waitress.create_server(

@@ -17,17 +17,16 @@ from digest.diagnostics import dns_records, mail_server
 from digest.diagnostics.check_result import CheckResult, Severity
 from digest.diagnostics.clock import examine_clock
 from digest.diagnostics.databases import examine_databases
+from digest.diagnostics.last_tick import last_tick
 from digest.diagnostics.queue import examine_queue
 from digest.diagnostics.semantic import examine_vectors
 from digest.diagnostics.staff_accounts import examine_staff_accounts
 from digest.diagnostics.summaries import examine_summaries
 from digest.ingest.advice import explain
-from digest.models import Lease, Source
+from digest.models import Source
 from subscriptions import suppression_key
 from subscriptions.models import Subscriber
 
-TICK = "tick"
-TICK_LATE = timedelta(minutes=3)
 SOURCE_QUIET = timedelta(days=2)
 
 
@@ -60,12 +59,6 @@ def examine(now: datetime, *, environment: Environment | None = None) -> list[Ch
         *examine_staff_accounts(),
         *_readers(),
     ]
-
-
-def last_tick(now: datetime) -> tuple[datetime | None, bool]:
-    """Return when the timetable last succeeded, and whether that is recent enough."""
-    last = Lease.objects.filter(name=TICK).values_list("last_ok_at", flat=True).first()
-    return last, last is not None and now - last < TICK_LATE
 
 
 def _database() -> Iterator[CheckResult]:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from digest.diagnostics.report import last_tick
+from digest.diagnostics.last_tick import last_tick
 
 LEAST_FREE = 32 << 20  # bytes of the disk with the database, the outbox and the log
 NOT_KEPT = {"Cache-Control": "no-store"}

@@ -1,14 +1,18 @@
-"""Static files are collected when one came, went or changed, and left alone otherwise."""
+"""Tables are brought up to date and static files collected when something changed, and left alone otherwise."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
-from digest.management.commands.prepare import collect_changed
+from digest.management.commands.prepare import collect_changed, fingerprint, migrate_changed
 
 
 @pytest.fixture
@@ -54,3 +58,35 @@ def test_nothing_is_written_where_nothing_changed(source: Path, settings: Any) -
         file.unlink()
     collect_changed()
     assert served(settings) == {"page.js": "one"}
+
+
+@pytest.mark.django_db
+def test_a_database_is_migrated_again_only_when_it_is_another_one_or_has_other_migrations(
+    settings: Any, tmp_path: Path
+) -> None:
+    settings.VAR = tmp_path
+
+    def migrates() -> bool:
+        Group.objects.all().delete()  # each migration ends with making them
+        migrate_changed()
+        return Group.objects.exists()
+
+    assert migrates()
+    assert not migrates()
+    MigrationRecorder(connection).record_applied("digest", "9999_of_a_newer_version")
+    assert migrates()
+    assert not migrates()
+    settings.MODE = "rehearsal"
+    assert migrates()
+
+
+def test_a_file_that_comes_goes_or_changes_is_noticed(tmp_path: Path) -> None:
+    file, other = tmp_path / "0001_initial.py", tmp_path / "0002_more.py"
+    file.write_text("one")
+    before = fingerprint([str(file)])
+    assert fingerprint([str(file)]) == before
+    file.write_text("longer")
+    longer = fingerprint([str(file)])
+    os.utime(file, (0, 0))
+    other.touch()
+    assert len({before, longer, fingerprint([str(file)]), fingerprint([str(file), str(other)])}) == 4
