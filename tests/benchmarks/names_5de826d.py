@@ -9,7 +9,11 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from importlib import import_module
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
 
 from tests.benchmarks import driver
 
@@ -35,6 +39,25 @@ def plan(ids: Sequence[int]) -> None:
 def deliver(clock: Callable[[], datetime]) -> int:
     """Send everything that is open; how many mails were taken."""
     return int(delivering.deliver_all(clock=clock).counts[models.Delivery.Status.ACCEPTED])
+
+
+def recorded(folder: Path, name: str) -> Any:
+    """Read a set of recorded readers and papers."""
+    return import_module("digest.ranking.evaluate").TaskSet(folder, name)
+
+
+def day_of(tasks: Any, rows: Any) -> Any:
+    """Return the papers of these rows as a day."""
+    return import_module("digest.ranking.features").Day.of(tasks.archive.texts[rows], archive=tasks.archive)
+
+
+def what_is_liked(tasks: Any, liked: Sequence[Any]) -> dict[str, Any]:
+    """Return what a batch of readers is given to know the rows of the papers that each of them likes."""
+    used = np.unique(np.concatenate(liked))
+    verdicts = np.zeros((len(liked), len(used)), np.float32)
+    for reader, rows in zip(verdicts, liked, strict=True):
+        reader[np.searchsorted(used, rows)] = 1
+    return {"verdicts": csr_array(verdicts), "liked": tasks.archive.texts[used]}
 
 
 def questions() -> driver.Questions:

@@ -1,7 +1,8 @@
 """Measure how well the product's ranking finds what recorded readers went on to save, beside a plain BM25.
 
 Prints, per set and task, the mean nDCG@10 over users: a plain BM25, ours with its 95 % interval, the least that is
-accepted (within .01) without a model of titles, and the goal with one. The JSON file has them by set and task.
+accepted (within .01) without a model of titles, and the goal with one. The JSON file has them by set and task. With
+``--cost`` it measures instead what ranking takes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from rich.console import Console
 from digest.semantic.onnx_model import ModelUnusable, OnnxModel
 from tests.benchmarks.command_line import Refused, Result, add_data_option, find_data, progress
 from tests.benchmarks.evaluate import TASKS, DataUnreadable, Embed, Line, evaluate_ranking, sets
+from tests.benchmarks.ranking_race import compare
 
 COLUMNS = "{:17} {:4} {:>5} {:>5} {:>6} {:>6} {:>12} {:>6} {:>6}"
 
@@ -26,10 +28,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=Path, metavar="FOLDER", help="with vectors of titles by the model in this folder"
     )
+    parser.add_argument("--cost", action="store_true", help="only the CPU time of ranking, with likes and without")
+    parser.add_argument("--against", metavar="REV", default="", help="with --cost: in turns with that revision")
 
 
 def run(given: argparse.Namespace, out: Console) -> Result:
     folder = find_data(given.data) / "ranking_tasks"
+    if given.against and not given.cost:
+        raise Refused("--against measures the cost: give --cost too")
+    if given.cost:
+        return Result(compare(out, folder.resolve(), given.against))
     try:
         embed = OnnxModel(given.model).embed if given.model else None
     except ModelUnusable as error:

@@ -42,7 +42,7 @@ def laid_out(revision: str) -> Iterator[Revision]:
         root.mkdir()
         subprocess.run(["tar", "-x", "-C", root], input=_git("archive", commit), check=True)
         names = _names_for(root, revision)
-        for module in ("driver", names):
+        for module in ("driver", "ranking_cost", names):
             shutil.copy(HERE / f"{module}.py", root / "tests/benchmarks")
         python = make_environment(
             Path(folder, "environment"), f"--against {revision}", _lock(root / "requirements.txt")

@@ -43,6 +43,13 @@ def test_a_users_cases_are_averaged_before_the_users(tmp_path: Path) -> None:
     assert sets(tmp_path) == {"toy": 3}
 
 
+def test_the_ranking_bench_compares_with_an_earlier_revision_what_ranking_costs_and_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ranking", "--data", str(tmp_path), "--against", "HEAD"]) == 2
+    assert "--against measures the cost: give --cost too" in capsys.readouterr().err
+
+
 def test_the_ranking_bench_prints_its_table_and_writes_the_same_figures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
