@@ -139,10 +139,18 @@ def resume(request: HttpRequest) -> HttpResponse:
         elif request.POST.get("seen", "") != _seen(state):
             messages.error(request, _("Not resumed: sending was paused again since you opened the page. Check why."))
         else:
-            throttle.resume(now=now)
-            _record(request, "Resumed all digests")
-            messages.success(request, _("Resumed. Digests leave within a minute. Nobody gets one twice."))
+            _resume(request, now)
     return see_other("dashboard_deliveries")
+
+
+def _resume(request: HttpRequest, now: datetime) -> None:
+    try:
+        throttle.resume(now=now)
+    except throttle.RestoreUnfinished:
+        messages.error(request, _("Not resumed: a restore is not finished. The operator runs after_restore first."))
+        return
+    _record(request, "Resumed all digests")
+    messages.success(request, _("Resumed. Digests leave within a minute. Nobody gets one twice."))
 
 
 @require_POST

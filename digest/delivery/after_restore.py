@@ -40,10 +40,6 @@ class EditionMayBeLost(Exception):
         self.readings = readings
 
 
-def pause(now: datetime) -> None:
-    throttle.pause("Restored from a backup. Look at docs/operators.md before you resume.", now=now)
-
-
 def reopen_edition(clock: Callable[[], datetime]) -> Edition | None:
     """Read the due sources and open today's edition, if readers may have got it before the loss; else return None.
 
@@ -65,7 +61,7 @@ def after_restore(now: datetime) -> RestoreResult:
 
     Their papers count as sent, up to the newest edition. Events of the provider tell of those that did leave.
     """
-    pause(now)
+    throttle.pause_for_restore(is_finished=False, now=now)
     restored = RestoreResult()
     restored.doubtful = Delivery.objects.filter(status__in=Delivery.OPEN).update(
         status=Delivery.Status.UNKNOWN, status_reason=StatusReason.RESTORED, detail="", batch=None
@@ -73,6 +69,7 @@ def after_restore(now: datetime) -> RestoreResult:
     edition = Edition.objects.filter(date__lte=now.date()).order_by("-date").first()
     while passed := _pass(edition, now):
         restored.passed += passed
+    throttle.pause_for_restore(is_finished=True, now=now)
     return restored
 
 

@@ -37,7 +37,15 @@ WINDOW = timedelta(minutes=1)  # in which mail servers commonly count a client's
 BELOW = 0.95  # of the mails that a server accepted in a window: so many are sent to it in the next
 RECOVERY, SLOW_FOR = 1.25, timedelta(minutes=5)  # the rate grows by this factor after each such time
 SLOWEST = 0.1
+RESTORING = (
+    "A backup was restored, and ./run manage after_restore has not ended well yet: run it again before you resume."
+)
+RESTORED = "Restored from a backup. Look at docs/operators.md before you resume."
 LATELY = timedelta(hours=1)  # a mail that was accepted since then shows that our set-up is right
+
+
+class RestoreUnfinished(Exception):
+    """Raised where mail must not leave yet, since a restored database does not know what has left; says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +182,30 @@ def _tells_nothing(result: SendResult) -> bool:
 
 
 def pause(why: str, *, by: str = "", now: datetime | None = None) -> None:
-    """Stop sending after the chunks in hand, until somebody resumes. ``by`` is the member; empty for a command."""
+    """Stop sending after the chunks in hand, until somebody resumes. ``by`` is the member; empty for a command.
+
+    A pause for a restore that is not finished stays one.
+    """
+    rows = Provider.objects.filter(pk=_provider().pk).exclude(status=Provider.Status.PAUSED, why=RESTORING)
+    rows.update(status=Provider.Status.PAUSED, why=why[:300], paused_by=by[:150], paused_at=now)
+
+
+def pause_for_restore(*, is_finished: bool, now: datetime) -> None:
+    """Pause sending for a restore; until it is finished, nobody can resume."""
     Provider.objects.filter(pk=_provider().pk).update(
-        status=Provider.Status.PAUSED, why=why[:300], paused_by=by[:150], paused_at=now
+        status=Provider.Status.PAUSED, why=RESTORED if is_finished else RESTORING, paused_by="", paused_at=now
     )
 
 
 def resume(*, now: datetime) -> None:
-    """Let mail leave again, whether somebody paused it or the breaker holds it; old refusals count no more."""
-    Provider.objects.filter(pk=_provider().pk).update(
+    """Let mail leave again, whether somebody paused it or the breaker holds it; old refusals count no more.
+
+    Raise RestoreUnfinished as long as papers could come twice.
+    """
+    provider = _provider()
+    if provider.status == Provider.Status.PAUSED and provider.why == RESTORING:
+        raise RestoreUnfinished(RESTORING)
+    Provider.objects.filter(pk=provider.pk).update(
         status=Provider.Status.RUNNING, held_until=None, counted_since=now, why="", paused_by="", paused_at=None
     )
 

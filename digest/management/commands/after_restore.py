@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from digest.delivery.after_restore import EditionMayBeLost, after_restore, pause, reopen_edition
+from digest.delivery import throttle
+from digest.delivery.after_restore import EditionMayBeLost, after_restore, reopen_edition
 from digest.editions import reach
 from digest.management import summary
 
@@ -33,7 +34,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, no_edition_lost: bool, **options: Any) -> None:
-        pause(datetime.now(UTC))
+        throttle.pause_for_restore(is_finished=False, now=datetime.now(UTC))
         if not no_edition_lost:
             self._reopen_edition()
         restored = after_restore(datetime.now(UTC))

@@ -172,6 +172,15 @@ def test_resuming_what_runs_says_so(cleo: Client) -> None:
     assert not LogEntry.objects.exists()
 
 
+def test_a_restore_that_is_not_finished_can_neither_be_resumed_nor_paused_away(cleo: Client) -> None:
+    throttle.pause_for_restore(is_finished=False, now=timezone.now())
+    cleo.post(reverse("dashboard_pause"), {"why": "lunch"})
+    assert "a restore is not finished" in text(resume(cleo))
+    assert not throttle.state(timezone.now()).is_open
+    throttle.pause_for_restore(is_finished=True, now=timezone.now())
+    assert "Resumed." in text(resume(cleo))
+
+
 @pytest.mark.parametrize("act", ["dashboard_pause", "dashboard_resume", "dashboard_try_again"])
 def test_acts_take_the_role_and_a_post(act: str, cleo: Client) -> None:
     throttle.pause("lunch")

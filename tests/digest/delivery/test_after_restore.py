@@ -112,10 +112,15 @@ def test_the_command_refuses_while_todays_edition_may_be_lost(capsys: pytest.Cap
     reader("ada", next_send_at=datetime.now(UTC) - timedelta(minutes=1))
     with pytest.raises(CommandError, match="its papers would come a second time"):
         call_command("after_restore")
-    assert Provider.objects.get().status == "paused"
     assert not Delivery.objects.exists()
+    call_command("pause_sending", "--why=lunch")
+    with pytest.raises(CommandError, match=r"Not resumed: .* run it again before you resume"):
+        call_command("resume_sending")
+    assert Provider.objects.get().status == "paused"
     call_command("after_restore", "--no-edition-lost")
     assert "1 were due since then" in capsys.readouterr().out
+    call_command("resume_sending")
+    assert Provider.objects.get().status == "running"
 
 
 def test_where_nobody_was_due_since_the_backup_no_edition_is_lost(capsys: pytest.CaptureFixture[str]) -> None:
