@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.support.paths import ROOT
 
 KEPT = ROOT / "var" / "kept"
-# Everything that tables and static files are made from.
+# Everything that tables, static files and filled databases are made from.
 SOURCES = (
     "digest",
     "subscriptions",
@@ -25,6 +25,7 @@ SOURCES = (
     "manage.py",
     "requirements.txt",
     "tests/support/services.py",
+    "tests/support/visitor.py",
 )
 DAY = 86_400  # seconds
 
