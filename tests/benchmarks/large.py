@@ -33,9 +33,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--days", type=int, default=30, help="of editions and deliveries, today the last (default: 30)")
     parser.add_argument("--seed", type=int, default=4, help="of everything that is drawn (default: 4)")
     parser.add_argument("--measure", action="store_true", help="print each page's times on a database that was filled")
+    parser.add_argument("--requests", type=int, default=20, help="with --measure, of each page (default: 20)")
 
 
 def run(given: argparse.Namespace, out: Console) -> Result:
+    if given.requests < 1:
+        raise Refused("give at least one request")
     if not (0 < given.days <= 365 and given.readers >= 0 and given.days <= given.papers <= 99_999):
         raise Refused("give 1 to 365 days, at least one paper a day and at most 99,999")
     with _set_up(given.database, is_filled=given.measure):
@@ -48,7 +51,7 @@ def run(given: argparse.Namespace, out: Console) -> Result:
             large_installation.refuse_with_tables()
         call_command("prepare")
         if given.measure:
-            return large_installation.measure(out)
+            return large_installation.measure(out, requests=given.requests)
         return large_installation.fill(
             out, readers=given.readers, papers=given.papers, days=given.days, seed=given.seed, now=datetime.now(UTC)
         )

@@ -59,12 +59,12 @@ def fill(out: Console, *, readers: int, papers: int, days: int, seed: int, now: 
     return Result({"size": size, "rows": dict(counts), "seconds": took})
 
 
-def measure(out: Console) -> Result:
+def measure(out: Console, *, requests: int) -> Result:
     """Print how long each page takes."""
-    pages = page_times.measure()
+    pages = page_times.measure(requests)
     table(
         out,
-        f"Pages, {page_times.ROUNDS} requests each, in milliseconds",
+        f"Pages, {requests} requests each, in milliseconds",
         ("page", "status", "queries", "CPU", "CPU p95", "clock", "clock p95"),
         [
             (
@@ -75,7 +75,7 @@ def measure(out: Console) -> Result:
             for one in pages
         ],
     )
-    return Result({"rounds": page_times.ROUNDS, "pages": [asdict(one) for one in pages]})
+    return Result({"rounds": requests, "pages": [asdict(one) for one in pages]})
 
 
 def seed_rows(*, readers: int, papers: int, days: int, now: datetime, seed: int = 4) -> Iterator[Step]:

@@ -26,8 +26,6 @@ from digest.web.periods import Period
 from subscriptions.models import Topic
 from tests.benchmarks.cpu import cpu_clock, p95
 
-ROUNDS = 20
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageTime:
@@ -87,7 +85,7 @@ def _searches(paper: Paper, topic: Topic | None) -> Iterator[tuple[str, str]]:
         yield f"Search: {label}", f"{reverse('search')}?{urlencode(given)}"
 
 
-def measure(rounds: int = ROUNDS) -> list[PageTime]:
+def measure(rounds: int) -> list[PageTime]:
     """Ask each page so often; nothing that the asking wrote is left."""
     with transaction.atomic():
         user = User.objects.create_superuser("somebody who measures", "measures@dashboard.invalid")

@@ -114,6 +114,7 @@ def test_only_what_was_filled_here_is_measured() -> None:
         (["--days", "0"], "give 1 to 365 days"),
         (["--papers", "0"], "give 1 to 365 days"),
         (["--papers", "1000000"], "give 1 to 365 days"),
+        (["--requests", "0"], "give at least one request"),
         (["--readers", "-1"], "give 1 to 365 days"),
         (["--measure"], "new.sqlite3: fill it first, without --measure"),
         (["--database", "{folder}/used.sqlite3"], "used.sqlite3 exists: name a new file"),
@@ -166,9 +167,9 @@ def test_a_file_is_filled_and_measured_and_the_installation_in_use_stays_as_it_i
     again = bench(*given, **in_use)
     assert (again.returncode, again.stderr) == (2, f"./run bench: {file} exists: name a new file.\n")
 
-    measured = bench(*given, "--measure", **in_use)
+    measured = bench(*given, "--measure", "--requests", "3", **in_use)
     assert (measured.returncode, measured.stderr) == (0, "")
-    for printed in ("Pages, 20 requests each", "Sources", "One topic", "Public: month", "CPU p95"):
+    for printed in ("Pages, 3 requests each", "Sources", "One topic", "Public: month", "CPU p95"):
         assert printed in measured.stdout
     pages = json.loads(figures.read_text())["pages"]
     assert {page["status"] for page in pages} == {200}

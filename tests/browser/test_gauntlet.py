@@ -20,7 +20,6 @@ from subscriptions import link_requests
 from tests.support.running_service import web_alone
 from tests.support.visitor import Site, Visitor, link, links, site_at
 
-
 # At thirty of the links and buttons that a page shows.
 POINT_AND_FOCUS = """() => [...document.querySelectorAll("a, button")]
     .filter((one) => one.checkVisibility({visibilityProperty: true})).slice(0, 30)

@@ -108,7 +108,7 @@ class Installation:
         if (self.var / "static" / "staticfiles.json").exists():
             return
         # Copied, because to migrate takes seconds, and a second process for each installation.
-        first = kept("installation", lambda room: Installation.at(room).run("manage.py", "prepare"))
+        first = prepared()
         shutil.copytree(first / "static", self.var / "static", dirs_exist_ok=True)
         if not self.environment["DATABASE_URL"]:
             name = {"live": "broadsheet"}.get(mode := self.environment["BROADSHEET_MODE"], mode)
@@ -116,6 +116,11 @@ class Installation:
 
     def mails(self) -> list[Path]:
         return sorted((self.var / "outbox").glob("*.eml"))
+
+
+def prepared() -> Path:
+    """The folder of a bare installation with all tables, in SQLite, and the static files: to be copied from."""
+    return kept("installation", lambda room: Installation.at(room).run("manage.py", "prepare"))
 
 
 TEMPLATE = "broadsheet_template"  # on a server of our own
