@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import Max, Q
 from numpy.typing import NDArray
 
+from digest import memory
 from digest.compose.build import subject_line
 from digest.delivery.due_days import CATCH_UP, closes, midnight, passed_days
 from digest.delivery.planned_rows import PlannedRow, write
@@ -53,14 +54,18 @@ def plan(now: datetime, subscriber_ids: Iterable[int], *, issue_date: date | Non
     so planning twice is harmless. Each thousand readers are ranked in one computation and written in one transaction.
     """
     planned, ids = Planned(), list(subscriber_ids)
-    if not ids:
-        return planned
+    if ids:
+        _plan_all(planned, ids, now=now, issue_date=issue_date)
+        memory.give_back()
+    return planned
+
+
+def _plan_all(planned: Planned, ids: Sequence[int], *, now: datetime, issue_date: date | None) -> None:
     pool = CandidatePool.load(now)
     pool.save_added()
     rules = MatchedRules(pool)
     for start in range(0, len(ids), BATCH):
         _plan_some(planned, ids[start : start + BATCH], pool, rules, now=now, issue_date=issue_date)
-    return planned
 
 
 def _plan_some(

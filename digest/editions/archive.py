@@ -5,11 +5,14 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import logging
+from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 from django.conf import settings
 from django.db.models import QuerySet
 from django.db.models.functions import Length
@@ -17,6 +20,7 @@ from django.db.models.functions import Length
 from digest.models import Edition, Paper
 from digest.ranking import archive_file
 from digest.ranking.features import Archive
+from digest.ranking.tokens import Said, Tokens
 
 # The papers that the rarity of words is counted in
 DAYS, MOST = 45, 10_000
@@ -46,7 +50,7 @@ def archive_of(edition: Edition) -> Archive:
 
 
 def text_of(title: str, abstract: str) -> str:
-    return f"{title}. {abstract}"
+    return f"{title}.\n{abstract}"
 
 
 def path() -> Path:
@@ -64,8 +68,17 @@ def _key_of(papers: QuerySet[Paper]) -> tuple[int, str]:
 
 
 def _make(papers: QuerySet[Paper]) -> Archive:
-    rows = papers.values_list("title", "abstract").iterator(READ_AT_ONCE)
-    return Archive.of(text_of(title, abstract) for title, abstract in rows)
+    said, starts = Said({}), array("q", [0])
+
+    def texts() -> Iterator[str]:
+        for title, abstract in papers.values_list("title", "abstract").iterator(READ_AT_ONCE):
+            said.add(title)
+            said.add(abstract)
+            starts.append(len(said.numbers))
+            yield text_of(title, abstract)
+
+    made = Archive.of(texts())
+    return replace(made, tokens=Tokens(said.own, said.close(), np.array(starts, np.int64)))
 
 
 def _saved(papers: QuerySet[Paper], key: str) -> Archive:

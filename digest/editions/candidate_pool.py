@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from digest.editions.open_edition import WINDOW, candidates
 from digest.models import CuratorPick, Edition, EditionPaper, Paper
 from digest.models.key_lists import among
 from digest.ranking import personal
-from digest.ranking.features import Archive, Day, PaperMatrix
+from digest.ranking.features import Archive, Day, PaperMatrix, Reading
 from digest.ranking.matching import Index, Rule
 from digest.ranking.trending import standardise
 from digest.vectors import day_vectors
@@ -76,8 +76,8 @@ class CandidatePool:
             newest[row.paper_id] = row
             held[row.edition_id].add(row.paper_id)
         archive = archive_of(editions[-1]) if newest else Archive.of([])
-        papers = _Papers()
-        texts = archive.read(papers.texts(list(newest)))
+        papers = _Papers(archive)
+        papers.read(list(newest))
         ids = papers.ids
         row_of = {paper_id: row for row, paper_id in enumerate(ids)}
         frozen = np.array([(newest[one].trending, newest[one].votes) for one in ids], float).reshape(-1, 2).T
@@ -93,7 +93,7 @@ class CandidatePool:
                 len(editions), len(ids)
             ),
             frozen=frozen,
-            day=Day.of(texts, archive=archive, vectors=day_vectors(ids), categories=papers.categories),
+            day=Day.of(papers.texts.texts(), archive=archive, vectors=day_vectors(ids), categories=papers.categories),
             **_voted(frozen, ids, editions, now=now),
             **_judged(row_of, judged, papers.withdrawn, now=now),
         )
@@ -199,17 +199,15 @@ def _rows_of(editions: Iterable[Edition]) -> Iterator[_Candidate]:
         yield _Candidate(edition_id, paper_id, _or_nan(trending), float(votes or 0), title)
 
 
-@dataclass(slots=True)
 class _Papers:
-    """Columns of papers, filled while their texts are read, so that few abstracts are in memory at once."""
+    """Columns of papers, filled while they are read, so that few abstracts are in memory at once."""
 
-    ids: list[int] = field(default_factory=list)
-    first_seen: list[float] = field(default_factory=list)  # seconds
-    categories: list[list[str]] = field(default_factory=list)
-    withdrawn: list[int] = field(default_factory=list)
-    index: Index = field(default_factory=Index)
+    def __init__(self, archive: Archive) -> None:
+        self.ids, self.first_seen = list[int](), list[float]()
+        self.categories, self.withdrawn = list[list[str]](), list[int]()
+        self.texts, self.index = Reading(archive), Index(tokens=archive.tokens)
 
-    def texts(self, papers: Sequence[int]) -> Iterator[str]:
+    def read(self, papers: Sequence[int]) -> None:
         """Read these papers, in this order, but those that were removed meanwhile."""
         columns = ("pk", "title", "abstract", "authors", "categories", "first_seen_at", "withdrawn_at")
         for start in range(0, len(papers), READ_AT_ONCE):
@@ -222,8 +220,7 @@ class _Papers:
                 self.categories.append(row.categories)
                 if row.withdrawn_at is not None:
                     self.withdrawn.append(row.pk)
-                self.index.add(row)
-                yield text_of(row.title, row.abstract)
+                self.index.add(row, token_row=self.texts.add(text_of(row.title, row.abstract)))
 
 
 def _picked_beyond(

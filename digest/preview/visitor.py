@@ -18,10 +18,12 @@ import numpy as np
 from django.db.models import Count, Max, Sum
 from numpy.typing import NDArray
 
+from digest import memory
 from digest.compose.build import Digest, Item, Reader, Sender, compose
 from digest.compose.card import Card
 from digest.compose.emails import with_summary
 from digest.delivery.reader_texts import reason_text
+from digest.editions.archive import text_of
 from digest.editions.candidate_pool import (
     CandidatePool,
     editions_of_the_week,
@@ -34,7 +36,7 @@ from digest.editions.open_edition import WINDOW, noon
 from digest.editions.selection import Demand, Selection, in_words, select
 from digest.ingest.tag import topic_rule
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper, PaperSummary
-from digest.ranking.features import PaperMatrix
+from digest.ranking.features import PaperMatrix, Reading
 from digest.ranking.matching import Index, Kind, Rule
 from digest.ranking.personal import weights_of
 from digest.ranking.sparse import csr_array
@@ -279,7 +281,10 @@ class _Week:
             )
         )
         others = [paper for paper in others if paper.pk not in self.pool.row_of]  # the pool also has added papers
-        self._others = Index(others)
+        archive = self.pool.day.archive
+        self._others, known = Index(tokens=archive.tokens), Reading(archive)
+        for paper in others:
+            self._others.add(paper, token_row=known.row_of(text_of(paper.title, paper.abstract)))
         self._ids = np.append(self.pool.ids, [paper.pk for paper in others]).astype(np.int64)
         seen_at = [paper.first_seen_at.timestamp() for paper in others]
         self._first_seen = np.append(self.pool.first_seen, seen_at)
@@ -333,6 +338,7 @@ def _this_week(state: _State) -> _Week:
     try:
         if not (_kept and _kept.is_of(state)):  # otherwise another thread renewed it while we waited
             _kept = _Week(state)
+            memory.give_back()
         return _kept
     finally:
         _making.release()

@@ -21,15 +21,19 @@ from numpy.typing import NDArray
 
 from digest.ranking.features import Archive, Texts
 from digest.ranking.sparse import csr_array
+from digest.ranking.tokens import Tokens, Vocabulary
 
 # To be raised with any change to how an archive is made or laid out.
-FORMAT = f"broadsheet-archive-2-{sys.byteorder}"
+FORMAT = f"broadsheet-archive-3-{sys.byteorder}"
 HEAD = 4096  # octets
 ALIGNMENT = 64
 MATRICES = ("bm25", "tfidf", "postings")
-DTYPES = {"words": "u1", "rarity": "f4", "grams": "i8", "idf": "f4", "mean": "f4", "hashes": "u8"}
+VOCABULARIES = ("words", "said_words")
+DTYPES = {"rarity": "f4", "grams": "i8", "idf": "f4", "mean": "f4", "hashes": "u8", "said": "i4", "said_starts": "i8"}
 PARTS = {"data": "f4", "indices": "i4", "indptr": "i4"}
 DTYPES |= {f"{name}_{part}": dtype for name in MATRICES for part, dtype in PARTS.items()}
+PARTS_OF_WORDS = {"octets": "u1", "hashes": "u8", "numbers": "i4"}
+DTYPES |= {f"{name}_{part}": dtype for name in VOCABULARIES for part, dtype in PARTS_OF_WORDS.items()}
 
 
 class Unusable(Exception):
@@ -106,13 +110,16 @@ def _head_of(line: bytes) -> dict[str, Any]:
 
 def _arrays_of(archive: Archive) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {
-        "words": np.frombuffer("\n".join(archive.vocabulary).encode(), np.uint8),
         "rarity": archive.rarity,
         "grams": archive.grams,
         "idf": archive.idf,
         "mean": archive.mean,
         "hashes": archive.hashes,
+        "said": archive.tokens.said,
+        "said_starts": archive.tokens.starts,
     }
+    for name, words in zip(VOCABULARIES, (archive.vocabulary, archive.tokens.words), strict=True):
+        arrays |= {f"{name}_{part}": getattr(Vocabulary.of(words), part) for part in PARTS_OF_WORDS}
     for name, matrix in (("bm25", archive.texts.bm25), ("tfidf", archive.texts.tfidf), ("postings", archive.postings)):
         matrix.sort_indices()
         arrays |= {f"{name}_{part}": getattr(matrix, part) for part in PARTS}
@@ -124,8 +131,9 @@ def _archive_of(head: dict[str, Any], mapped: mmap.mmap) -> Archive:
         name: np.frombuffer(mapped, DTYPES[name], count=octets // np.dtype(DTYPES[name]).itemsize, offset=offset)
         for name, (offset, octets) in head["arrays"].items()
     }
-    words = arrays["words"].tobytes().decode()
-    vocabulary = {word: number for number, word in enumerate(words.split("\n") if words else ())}
+    vocabulary, said_words = (
+        Vocabulary(*(arrays[f"{name}_{part}"] for part in PARTS_OF_WORDS)) for name in VOCABULARIES
+    )
     texts, grams = head["texts"], len(arrays["grams"])
     shapes = {"bm25": (texts, len(vocabulary)), "tfidf": (texts, grams), "postings": (len(vocabulary), texts)}
     matrices = {}
@@ -144,4 +152,5 @@ def _archive_of(head: dict[str, Any], mapped: mmap.mmap) -> Archive:
         texts=Texts(matrices["bm25"], matrices["tfidf"]),
         postings=matrices["postings"],
         hashes=arrays["hashes"],
+        tokens=Tokens(said_words, arrays["said"], arrays["said_starts"]),
     )

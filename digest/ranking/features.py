@@ -7,13 +7,12 @@ Formulas: BM25 after Robertson and Zaragoza (2009); TF-IDF as in scikit-learn's 
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain, islice, pairwise
+from itertools import chain, pairwise
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from digest.ranking.meaning import DayVectors
 from digest.ranking.profiles import DayCategories, DayGrams, Profiles
 from digest.ranking.sparse import csr_array, hstack, vstack
+from digest.ranking.tokens import Tokens, hash_of
 from digest.ranking.words import WordNumbers, telling_words
 
 Floats = NDArray[np.float32]
@@ -83,10 +83,11 @@ class Archive:
 
     ``grams`` (W,) holds the TF-IDF columns as sorted codes: a word is its number, a pair of neighbours a and b is
     (a + 1) V + b. ``idf`` (W,) and ``mean`` (W,), the average row, are per gram; ``rarity`` (V,) is BM25's idf.
-    ``postings`` (V, N) is ``texts.bm25`` transposed; ``hashes`` (N,) are those of the texts.
+    ``postings`` (V, N) is ``texts.bm25`` transposed; ``hashes`` (N,) are those of the texts, and ``tokens`` all
+    their words, if they are kept.
     """
 
-    vocabulary: dict[str, int]
+    vocabulary: Mapping[str, int]
     rarity: Floats
     average_length: float
     grams: Ints
@@ -95,6 +96,7 @@ class Archive:
     texts: Texts
     postings: csr_array
     hashes: NDArray[np.uint64]
+    tokens: Tokens = field(default_factory=Tokens)
 
     @staticmethod
     def of(texts: Iterable[str]) -> Archive:
@@ -129,30 +131,14 @@ class Archive:
         )
 
     def read(self, texts: Iterable[str]) -> Texts:
-        """Return texts in the same columns; words that are not in the archive are dropped.
+        """Return texts in the same columns, as :class:`Reading` does."""
+        reading = Reading(self)
+        for text in texts:
+            reading.add(text)
+        return reading.texts()
 
-        Of the archive's own texts the rows are taken, which is the same and needs no look at their words.
-        """
-        row_of = dict(zip(self.hashes.tolist(), range(len(self.hashes)), strict=True))
-        rows = array("q")
-        others = self._read_all(_unknown(texts, row_of, rows))
-        own = np.array([row for row in rows if row >= 0], np.int64)
-        if not len(others):
-            return self.texts[own]
-        if not len(own):
-            return others
-        places = np.array(rows, np.int64)
-        places[places >= 0] = np.arange(len(own))
-        places[places < 0] = len(own) + np.arange(len(others))
-        return Texts.together([self.texts[own], others])[places]
-
-    def _read_all(self, texts: Iterator[str]) -> Texts:
-        parts = list[Texts]()
-        while not parts or len(parts[-1]) == READ_AT_ONCE:
-            parts.append(self._read(islice(texts, READ_AT_ONCE)))
-        return Texts.together(parts)
-
-    def _read(self, texts: Iterable[str]) -> Texts:
+    def read_words(self, texts: Iterable[str]) -> Texts:
+        """Return texts in the same columns by their words; a word that is not in the archive is dropped."""
         words, rows, size = _numbered(texts, lambda word: self.vocabulary.get(word, -1))
         pairs, pair_rows = _pairs(words, rows, len(self.vocabulary))
         known = words >= 0
@@ -163,6 +149,52 @@ class Archive:
         known = np.append(self.grams, -1)[columns] == codes
         grams = _tally(rows[known], columns[known], (size, len(self.grams)))
         return Texts(_bm25(counts, self.rarity, self.average_length), _tfidf(grams, self.idf))
+
+
+class Reading:
+    """Texts on their way into an archive's columns.
+
+    Of the archive's own texts the rows are taken, which is the same and needs no look at their words.
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._row_of = dict(zip(archive.hashes.tolist(), range(len(archive.hashes)), strict=True))
+        self._rows, self._waiting, self._others = array("q"), list[str](), list[Texts]()
+
+    def add(self, text: str) -> int:
+        """Add a text and return its row, as :meth:`row_of` does."""
+        self._rows.append(row := self.row_of(text))
+        if row < 0:
+            self._waiting.append(text)
+            if len(self._waiting) == READ_AT_ONCE:
+                self._read_waiting()
+        return row
+
+    def row_of(self, text: str) -> int:
+        """Return a text's row in the archive, -1 if it is none of its texts."""
+        row: int = self._row_of.get(hash_of(text), -1)
+        return row
+
+    def _read_waiting(self) -> None:
+        self._others.append(self._archive.read_words(self._waiting))
+        self._waiting.clear()
+
+    def texts(self) -> Texts:
+        """Return all texts in their order."""
+        if self._waiting or not self._rows:
+            self._read_waiting()
+        places = np.array(self._rows, np.int64)
+        is_own = places >= 0
+        own = self._archive.texts[places[is_own]]
+        if is_own.all() and len(own):
+            return own
+        others = Texts.together(self._others)
+        if not len(own):
+            return others
+        places[is_own] = np.arange(len(own))
+        places[~is_own] = len(own) + np.arange(len(others))
+        return Texts.together([own, others])[places]
 
 
 class Likeness:
@@ -284,7 +316,7 @@ class Day:
         weight = np.array([WORD_WEIGHT.get(rule.kind, 0) for rule in rules], np.float32)
         words = (asked @ self.postings).tocsr()
         words.data *= np.repeat(weight, np.diff(words.indptr))
-        echoes = _strongest(asked @ self.archive.postings)
+        echoes = _echoes(asked, self.archive.postings)
         echo = through(echoes, self.archive.texts.tfidf, self.texts.tfidf, offset)
         echo *= weight[:, None]
         return PaperMatrix(
@@ -457,6 +489,14 @@ def _asked(rules: Sequence[QueryRule], archive: Archive) -> csr_array:
     return _tally(rows, np.fromiter(chain.from_iterable(found), np.int64), (len(rules), len(known)))
 
 
+def _echoes(asked: csr_array, postings: csr_array) -> csr_array:
+    """Return for each rule the papers (R, N) that its words find best; some rules at a time, since all find many."""
+    parts = [
+        _strongest(asked[start : start + AT_ONCE] @ postings) for start in range(0, max(asked.shape[0], 1), AT_ONCE)
+    ]
+    return vstack(parts, format="csr")
+
+
 def _strongest(scores: csr_array) -> csr_array:
     """Return each row's ECHOES highest entries, scaled to add up to 1; an empty row stays empty."""
     columns, values, starts = [], [], [0]
@@ -490,21 +530,8 @@ def _tfidf(counts: csr_array, idf: Floats) -> csr_array:
 def _hashed(texts: Iterable[str], hashes: array[int]) -> Iterator[str]:
     """Return the texts, and put the hash of each into ``hashes``."""
     for text in texts:
-        hashes.append(_hash(text))
+        hashes.append(hash_of(text))
         yield text
-
-
-def _unknown(texts: Iterable[str], row_of: Mapping[int, int], rows: array[int]) -> Iterator[str]:
-    """Return the texts without a row, and put the row of each into ``rows``, -1 without one."""
-    for text in texts:
-        row = row_of.get(_hash(text), -1)
-        rows.append(row)
-        if row < 0:
-            yield text
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest())
 
 
 def _numbered(texts: Iterable[str], number: Callable[[str], int]) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:

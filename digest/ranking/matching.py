@@ -7,7 +7,6 @@ rules. Keep the index to match the same papers again.
 from __future__ import annotations
 
 import re
-from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digest.ranking.sparse import csr_array
-from digest.ranking.words import WORD, WordNumbers, fold, words
+from digest.ranking.tokens import END, Said, Tokens
+from digest.ranking.words import WORD, fold, words
 
+Ints = NDArray[np.int64]
 Kind = Literal["topic", "keyword", "category", "author"]
 
 # Words; a longer "keyword" is a pasted abstract and matches nothing.
@@ -80,22 +81,23 @@ def match(rules: Sequence[Rule], papers: Sequence[Searchable]) -> csr_array:
 class Index:
     """Index of P papers: the cost of a rule grows with its matches, not with the papers. Make it once, use it often.
 
-    Papers can be added until the first rule is matched; of their texts nothing but places of words is kept.
+    Papers can be added until the first rule is matched; of their texts nothing but places of words is kept. Those
+    whose ``tokens`` are known need not be cut into words.
     """
 
-    def __init__(self, papers: Iterable[Searchable] = ()) -> None:
+    def __init__(self, papers: Iterable[Searchable] = (), *, tokens: Tokens | None = None) -> None:
         self.size = 0
-        self._places = _Places()
+        self._tokens = tokens or Tokens()
+        self._places = _Places(self._tokens.words)
         self._by_category: defaultdict[str, set[int]] = defaultdict(set)
         self._by_author: defaultdict[str, list[int]] = defaultdict(list)
         self._authors = _Authors(self._by_author)
         for paper in papers:
             self.add(paper)
 
-    def add(self, paper: Searchable) -> None:
-        """Add a paper, as the last row."""
-        self._places.add(paper.title)
-        self._places.add(paper.abstract)
+    def add(self, paper: Searchable, *, token_row: int = -1) -> None:
+        """Add a paper as the last row; ``token_row`` is its row in the tokens, -1 without one."""
+        self._places.add(paper, self._tokens.of(token_row))
         for category in paper.categories:
             name = fold(category).strip()
             self._by_category[name].add(self.size)
@@ -142,36 +144,33 @@ def phrase_pieces(text: str, phrases: Iterable[str]) -> Iterator[tuple[str, bool
 
 
 class _Places:
-    """Positions of every word in some texts; an empty position separates each text from the next."""
+    """Positions of every word in the papers' titles and abstracts; an END separates each text from the next."""
 
-    def __init__(self) -> None:
-        self._numbers: defaultdict[str, int] = defaultdict()
-        self._numbers.default_factory = self._numbers.__len__
-        self._end = self._numbers[""]
-        self._said, self._begins = array("i"), array("q")
-        self._numbers_of = WordNumbers(self._numbers.__getitem__, every=True)
+    def __init__(self, known: Mapping[str, int]) -> None:
+        self._said = Said(known)
 
-    def add(self, text: str) -> None:
-        self._begins.append(len(self._said))
-        self._said.extend(self._numbers_of.of(text))
-        self._said.append(self._end)
+    def add(self, paper: Searchable, tokens: NDArray[np.int32] | None) -> None:
+        if tokens is None:
+            self._said.add(paper.title)
+            self._said.add(paper.abstract)
+        else:
+            self._said.add_numbers(tokens)
 
     @cached_property
-    def _arranged(self) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
+    def _arranged(self) -> tuple[NDArray[np.int32], Ints, Ints]:
         """Return the places by word, then in order; where each word's begin; and where each text begins."""
-        numbers = np.array(self._said, np.int32)
-        # no text comes any more
-        del self._said, self._numbers_of
+        numbers = self._said.close()
         places = np.argsort(numbers, kind="stable").astype(np.int32)
-        starts = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(self._numbers)))])
-        return places, starts, np.array(self._begins, np.int64)
+        starts = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(self._said)))])
+        begins = np.concatenate([[0], places[: starts[END + 1]] + 1])[:-1]
+        return places, starts, begins
 
     def of(self, phrase: tuple[str, ...]) -> NDArray[np.int64]:
         """Return the numbers of the texts in which these words are adjacent; a text may come more than once."""
-        numbers = [self._numbers.get(word, -1) for word in phrase]
+        numbers = [self._said.number(word) for word in phrase]
         if not 0 < len(numbers) <= LONGEST_PHRASE or -1 in numbers:
             return np.zeros(0, np.int64)
-        every, starts, text_begins = self._arranged
+        every, starts, begins_of_texts = self._arranged
         lists = [every[starts[number] : starts[number + 1]] for number in numbers]
         (first, rarest), *others = sorted(enumerate(lists), key=lambda word: len(word[1]))
         begins = rarest - np.int32(first)
@@ -179,7 +178,7 @@ class _Places:
             here = begins + np.int32(offset)
             found = np.minimum(np.searchsorted(places, here), len(places) - 1)
             begins = begins[places[found] == here]
-        return np.asarray(np.searchsorted(text_begins, begins, side="right") - 1, np.int64)
+        return np.asarray(np.searchsorted(begins_of_texts, begins, side="right") - 1, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,27 +200,34 @@ class _Name:
 
 
 class _Authors:
-    """Authors of some papers, by surname and first letter of the first name; built at the first search."""
+    """Authors of some papers, by surname and first letter of the first name; arranged at the first search.
+
+    Only hashes of these are kept, since 30,000 parsed names take 8 MB.
+    """
 
     def __init__(self, rows: Mapping[str, Sequence[int]]) -> None:
         self._rows = rows
 
     @cached_property
-    def _known(self) -> dict[tuple[str, str], list[tuple[_Name, Sequence[int]]]]:
-        known: defaultdict[tuple[str, str], list[tuple[_Name, Sequence[int]]]] = defaultdict(list)
-        for author, rows in self._rows.items():
-            if name := _name(author):
-                known[_place(name)].append((name, rows))
-        return dict(known)
+    def _arranged(self) -> tuple[NDArray[np.int64], list[str]]:
+        """Return the authors in the order of the hashes of their places, and the hashes."""
+        places = np.fromiter((hash(_place(_name(author))) for author in self._rows), np.int64, len(self._rows))
+        order, authors = np.argsort(places, kind="stable"), list(self._rows)
+        return places[order], [authors[one] for one in order.tolist()]
 
     def like(self, followed: str) -> set[int]:
         """Return the papers of all authors who may have that name."""
-        name = _name(followed)
-        alike = self._known.get(_place(name), []) if name else []
-        return {row for other, rows in alike if name and name.agrees_with(other) for row in rows}
+        if not (name := _name(followed)):
+            return set()
+        places, authors = self._arranged
+        here = slice(*(places.searchsorted(hash(_place(name)), side) for side in ("left", "right")))
+        found = [(author, _name(author)) for author in authors[here]]
+        return {row for author, other in found if other and name.agrees_with(other) for row in self._rows[author]}
 
 
-def _place(name: _Name) -> tuple[str, str]:
+def _place(name: _Name | None) -> tuple[str, str]:
+    if not name:
+        return "", ""
     return name.surname, name.given[0][0] if name.given else ""
 
 

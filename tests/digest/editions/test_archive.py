@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
-from digest.editions import archive
+from digest.editions import archive, candidate_pool
+from digest.editions.candidate_pool import CandidatePool
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Edition, Paper
 from digest.ranking import archive_file
 from digest.ranking.features import Archive
+from digest.ranking.matching import Rule
 from tests.support.factories import NOON, entry, feed
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +71,20 @@ def test_it_is_made_once_and_mapped_by_other_processes(edition: Edition, makings
     assert other.vocabulary == first.vocabulary
     assert not other.postings.data.flags.writeable
     assert not first.postings.data.flags.writeable, "the maker maps it too"
+
+
+def test_papers_are_matched_by_the_saved_tokens_as_by_their_words(
+    edition: Edition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = [Rule("keyword", phrase) for phrase in ("paper 3", "graph", "graph we", "zebra")]
+    archive.archive_of(edition)
+    new_process()
+    assert all(archive.archive_of(edition).tokens.of(row) is not None for row in range(6))
+    by_tokens = CandidatePool.load(NOON).index.match(rules)
+    monkeypatch.setattr(candidate_pool, "archive_of", lambda edition: Archive.of(["Another paper"]))
+    by_words = CandidatePool.load(NOON).index.match(rules)
+    assert by_words.nnz >= 7
+    assert (by_tokens != by_words).nnz == 0
 
 
 def test_papers_that_come_later_leave_it_and_a_changed_text_renews_it(edition: Edition, makings: list[int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from digest.ranking import archive_file
 from digest.ranking.archive_file import HEAD, Unusable, load, save
 from digest.ranking.features import Archive, Day
 from digest.ranking.matching import Rule
+from digest.ranking.tokens import Tokens
 
 TEXTS = [
     f"Graph networks for molecules {word}. We train graph networks and {other} transformers on naïve molecules."
@@ -50,6 +52,16 @@ def test_a_mapped_archive_gives_what_the_made_one_gives(made: Archive, file: Pat
         np.testing.assert_array_equal(one, other)
     assert found[0][0].any()
     assert found[0][1].any()
+
+
+def test_the_tokens_of_texts_are_saved_too(made: Archive, tmp_path: Path) -> None:
+    tokens = Tokens({"": 0, "graph": 1, "größe": 2}, np.array([1, 0, 0, 2, 1, 0, 0], np.int32), np.array([0, 3, 7]))
+    save(replace(made, tokens=tokens), tmp_path / "archive.bin", key="texts")
+    mapped = load(tmp_path / "archive.bin", key="texts").tokens
+    assert (mapped.words, len(mapped)) == (tokens.words, 2)
+    for row in (-1, 0, 1, 2):
+        np.testing.assert_array_equal(mapped.of(row), tokens.of(row))
+    assert not mapped.said.flags.writeable
 
 
 def test_what_is_mapped_is_read_only_and_its_indices_are_short(file: Path) -> None:
