@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sqlite3
 import zlib
@@ -172,7 +173,7 @@ class Service:
 
     def restore(self, now: datetime) -> None:
         """Copy the backup back, as docs/operators.md says."""
-        connection.close()
+        self._close()
         shutil.copy(self._backup, self._database)
         for end in ("-wal", "-shm"):
             Path(f"{self._database}{end}").unlink(missing_ok=True)
@@ -191,8 +192,14 @@ class Service:
 
     def restart(self) -> None:
         """Begin as a new process does: with nothing at hand, and with what others left behind."""
-        connection.close()
+        self._close()
         AT_HAND.forget()
+
+    def _close(self) -> None:
+        """Close the database's files, as the end of a process does."""
+        connection.close()
+        # SQLite keeps them open for a cursor that was not read to its end, and garbage may hold one
+        gc.collect()
 
     @property
     def _backup(self) -> Path:
