@@ -15,7 +15,8 @@ from digest.delivery.apply_events import delete_old_events
 from digest.delivery.plan import plan
 from digest.editions import reach
 from digest.editions import topic_counts as edition_topics
-from digest.editions.open_edition import current_time, open_when_ready
+from digest.editions.current_time import current_time
+from digest.editions.open_edition import open_when_ready
 from digest.ingest.refresh import refresh_due
 from digest.models import Batch, Lease
 from digest.reader_data import retention

@@ -27,8 +27,8 @@ from digest.dashboard.pages import page, staff_only
 from digest.dashboard.preview import staff_addresses
 from digest.delivery import announce
 from digest.delivery.announce import HOLD, CannotAnnounce
+from digest.editions.current_time import current_time
 from digest.editions.letter import CannotSave, checked_letter
-from digest.editions.open_edition import current_time
 from digest.models import Announcement, Delivery
 from digest.preview.staff import nobody
 from subscriptions.mail.mailer import Mailer

@@ -26,7 +26,7 @@ from digest.dashboard.pages import page, staff_only
 from digest.delivery import retry, throttle
 from digest.delivery.apply_events import not_understood
 from digest.delivery.staff_texts import delivery_text, reason_text
-from digest.editions.open_edition import current_time
+from digest.editions.current_time import current_time
 from digest.models import Delivery, Provider
 from digest.stats import trends
 from digest.stats.day_summary import DaySummary, in_words, summaries_of, summary_from_counts

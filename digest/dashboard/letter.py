@@ -22,8 +22,8 @@ from digest.dashboard.auth.roles import Role
 from digest.dashboard.mail_frames import POLICY, mail_frames, notes_on
 from digest.dashboard.pages import page, staff_only
 from digest.editions.curation import first_day
+from digest.editions.current_time import current_time
 from digest.editions.letter import CannotSave, LetterChanged, checked_letter, save_letter
-from digest.editions.open_edition import current_time
 from digest.models import EditionLetter
 from digest.preview.staff import for_letter
 

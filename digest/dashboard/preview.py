@@ -21,7 +21,7 @@ from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role, roles_of
 from digest.dashboard.mail_frames import MAIL_POLICY, POLICY, in_colours
 from digest.dashboard.pages import page, staff_only
-from digest.editions.open_edition import current_time
+from digest.editions.current_time import current_time
 from digest.preview.staff import Draft, for_reader, for_taste
 from subscriptions.mail.mailer import Mailer
 from subscriptions.mail.outcomes import SendStatus

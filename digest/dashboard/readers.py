@@ -26,7 +26,7 @@ from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
 from digest.dashboard.reader_list import ReaderFilters
 from digest.delivery.staff_texts import delivery_text
-from digest.editions.open_edition import current_time
+from digest.editions.current_time import current_time
 from digest.models import Verdict
 from digest.reader_data.erase import erase
 from digest.reader_data.export import everything_of

@@ -19,7 +19,7 @@ from digest.compose.phrases import plural
 from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
-from digest.editions.open_edition import current_time
+from digest.editions.current_time import current_time
 from digest.ingest import add_source, refresh, source_list
 from digest.ingest.add_source import PATIENCE, CannotAdd, Look
 from digest.ingest.advice import advice_for, explain

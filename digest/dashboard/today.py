@@ -24,7 +24,7 @@ from digest.dashboard.pages import page, staff_only
 from digest.dashboard.paper_list import JUDGED, Filters
 from digest.editions import curation, reach
 from digest.editions.curation import CannotJudge, ChangedMeanwhile, Judgement
-from digest.editions.open_edition import current_time
+from digest.editions.current_time import current_time
 from digest.models import CuratorPick, EditionPaper, Paper, PaperSummary, Source
 from subscriptions.models import Topic
 

@@ -20,7 +20,7 @@ from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
 from digest.dashboard.topic_form import TopicForm, in_words
-from digest.editions.open_edition import current_time
+from digest.editions.current_time import current_time
 from digest.ingest import retag
 from digest.ingest.retag import Change, ChangedMeanwhile, change_of, mark_of
 from digest.models import Paper

@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from digest.compose.card import Card, Fact, card_for
+from digest.editions.current_time import noon
 from digest.identifiers.addresses import short_name
 from digest.identifiers.links import hugging_face_page, pdf_of, repository_in
 from digest.ingest import arxiv_calendar
@@ -28,19 +28,6 @@ WINDOW = timedelta(days=7)  # a paper is news for this long
 OVERLAP = timedelta(hours=1)
 # Papers of the week that may become candidates again
 STILL_TRENDING = 50
-
-
-def noon(day: date) -> datetime:
-    """Return the time at which a given day is read and sent: noon, UTC."""
-    return datetime.combine(day, time(12), UTC)
-
-
-def current_time(now: datetime) -> datetime:
-    """Return ``now`` in live mode, else noon of the newest opened day."""
-    if settings.MODE == "live":
-        return now
-    newest = Edition.objects.aggregate(newest=Max("date"))["newest"]
-    return noon(newest) if newest else now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

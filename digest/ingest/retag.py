@@ -15,7 +15,6 @@ from django.db.models import Count, Max
 from digest.ingest.tag import SLICE, topic_rule
 from digest.models import Edition, Paper, Sighting, Source
 from digest.ranking.matching import Index
-from subscriptions.default_topics import FORMER, TOPICS, phrases_in
 from subscriptions.models import Topic
 
 WINDOW = timedelta(days=14)
@@ -76,24 +75,6 @@ def save(topic: Topic, *, seen: str, now: datetime) -> Change:
         # until they are counted again, lists count them for each page
         Edition.objects.filter(date__gte=_since(now).date()).update(topic_counts=None)
     return change
-
-
-def update_defaults(*, now: datetime) -> int:
-    """Give default topics that still have the rule of an earlier version today's rule; return how many changed.
-
-    A topic whose rule a curator edited keeps it.
-    """
-    changed = 0
-    defaults = {topic.slug: topic for topics in TOPICS.values() for topic in topics}
-    for row in Topic.objects.filter(slug__in=FORMER):
-        former = [(categories.split(), list(phrases_in(keywords))) for categories, keywords in FORMER[row.slug]]
-        if (row.categories, row.keywords) not in former:
-            continue
-        seen, today = mark_of(row), defaults[row.slug]
-        row.categories, row.keywords = list(today.categories), list(today.keywords)
-        save(row, seen=seen, now=now)
-        changed += 1
-    return changed
 
 
 def mark_of(topic: Topic) -> str:

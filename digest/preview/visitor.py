@@ -31,8 +31,9 @@ from digest.editions.candidate_pool import (
     judgements,
     judgements_since,
 )
+from digest.editions.current_time import noon
 from digest.editions.late_votes import last_answer
-from digest.editions.open_edition import WINDOW, noon
+from digest.editions.open_edition import WINDOW
 from digest.editions.selection import Demand, Selection, in_words, select
 from digest.ingest.tag import topic_rule
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper, PaperSummary

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from digest.compose.reasons import TERMS
-from digest.editions.open_edition import current_time
+from digest.editions.current_time import current_time
 from digest.models import Delivery
 from digest.preview import visitor
 from digest.preview.visitor import Preview

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from digest.editions.open_edition import current_time
+from digest.editions.current_time import current_time
 from digest.preview import visitor
 from digest.preview.visitor import Preview
 from digest.web.expensive import expensive

@@ -90,7 +90,7 @@ from subscriptions import consent
 from subscriptions.models import LoginToken
 from subscriptions.preferences import Choices, Wish
 from subscriptions.tokens import new_login_token
-from digest.editions.open_edition import current_time
+from digest.editions.current_time import current_time
 now = current_time(timezone.now())
 wishes = (Wish("category", "cs.LG"), Wish("topic", "robotics"), Wish("keyword", "robot"))
 reader = consent.add_by_operator({address!r}, Choices(wishes=wishes), now=now)

@@ -18,8 +18,10 @@ from digest.delivery.plan import plan
 from digest.delivery.retry import reopen_from_outbox
 from digest.delivery.send import deliver_all
 from digest.delivery.sweep import reap
-from digest.editions.open_edition import is_unread, noon, open_edition
-from digest.ingest import refresh, retag, sample, store
+from digest.editions.current_time import noon
+from digest.editions.open_edition import is_unread, open_edition
+from digest.ingest import refresh, sample, store
+from digest.ingest.default_topics import update_defaults
 from digest.ingest.parser_process import ParserProcess
 from digest.ingest.store import Reading
 from digest.management import files as given
@@ -106,7 +108,7 @@ class Command(BaseCommand):
 def _seed(out: Console, now: datetime, *, is_personal: bool) -> None:
     """Add topics, and readers to look at unless the service is for one person."""
     topics, readers = seed_topics(), 0 if is_personal else seed_demo_subscribers(now)
-    retag.update_defaults(now=now)
+    update_defaults(now=now)
     if topics or readers:
         people = "" if is_personal else f" and {readers} demonstration readers"
         out.print(f"First run: added {topics} topics{people}.")

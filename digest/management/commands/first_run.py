@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from digest.editions.open_edition import current_time
-from digest.ingest import retag
-from digest.ingest.refresh import seed_sources
+from digest.editions.current_time import current_time
+from digest.ingest.default_topics import update_defaults
+from digest.models import Source
 from subscriptions.seed_data import seed_topics
 
 
@@ -21,6 +21,15 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options: Any) -> None:
-        self.stdout.write(f"Added {seed_topics()} topics, {seed_sources()} sources.")
-        if changed := retag.update_defaults(now=current_time(timezone.now())):
+        self.stdout.write(f"Added {seed_topics()} topics, {_seed_sources()} sources.")
+        if changed := update_defaults(now=current_time(timezone.now())):
             self.stdout.write(f"Changed the rules of {changed} topics that still had those of an earlier version.")
+
+
+def _seed_sources() -> int:
+    if Source.objects.exists():
+        return 0
+    # loads all that reads feeds; serve, which calls this at each start, stays small without it
+    from digest.ingest.refresh import seed_sources
+
+    return seed_sources()

@@ -9,7 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from digest.editions import reach
-from digest.editions.open_edition import draft, noon, open_edition
+from digest.editions.current_time import noon
+from digest.editions.open_edition import draft, open_edition
 from digest.management import files as given
 from digest.management import summary
 

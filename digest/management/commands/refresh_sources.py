@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from digest.editions.open_edition import noon
+from digest.editions.current_time import noon
 from digest.ingest import refresh, sample, store
 from digest.management import files as given
 from digest.management import summary

@@ -13,7 +13,8 @@ from django.db.models import Max
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
 from digest.delivery.sweep import reap
-from digest.editions.open_edition import WINDOW, noon
+from digest.editions.current_time import noon
+from digest.editions.open_edition import WINDOW
 from digest.management import files as given
 from digest.management import summary
 from digest.models import Delivery, Edition

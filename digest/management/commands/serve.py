@@ -19,8 +19,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from digest.editions.open_edition import current_time
-from digest.ingest import retag
+from digest.editions.current_time import current_time
+from digest.ingest.default_topics import update_defaults
 from digest.management.process_tree import StartsInVain, restart_dead, running
 from digest.models import Edition
 from digest.two_factor import DEMONSTRATION
@@ -86,7 +86,7 @@ class Command(BaseCommand):
             call_command("digest", stdout=self.stdout)
         else:
             seed_topics()
-            retag.update_defaults(now=current_time(timezone.now()))
+            update_defaults(now=current_time(timezone.now()))
 
     def _say_where(self) -> None:
         outbox = os.path.relpath(settings.OUTBOX)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from digest.ingest import retag, store
+from digest.ingest.default_topics import update_defaults
 from digest.ingest.retag import ChangedMeanwhile, change_of, mark_of
 from digest.ingest.tag import tag
 from digest.models import Paper
@@ -113,13 +114,13 @@ def test_texts_are_read_once(django_assert_num_queries: Any) -> None:
 
 def test_a_default_topic_with_a_former_rule_gets_the_rule_of_today_and_its_papers() -> None:
     seed_topics_of_an_earlier_version()
-    assert retag.update_defaults(now=NOON) == len(FORMER)
+    assert update_defaults(now=NOON) == len(FORMER)
     vision = Topic.objects.get(slug="vision")
     assert "video" in vision.keywords
     shown = entry(9, title="A video of whales", categories=("q-bio.OT",))
     store.store(source(), feed(shown), now=NOON)
     assert vision in Paper.objects.get(title="A video of whales").topics.all()
-    assert retag.update_defaults(now=NOON) == 0
+    assert update_defaults(now=NOON) == 0
 
 
 def test_papers_of_two_weeks_are_tagged_by_the_new_rule() -> None:
@@ -128,14 +129,14 @@ def test_papers_of_two_weeks_are_tagged_by_the_new_rule() -> None:
     store.store(source(), feed(aligned), now=NOON)
     paper = Paper.objects.get(title="Forced alignment of speech")
     assert {row.slug for row in paper.topics.all()} == {"safety-and-fairness", "speech-and-sound"}
-    retag.update_defaults(now=NOON)
+    update_defaults(now=NOON)
     assert {row.slug for row in paper.topics.all()} == {"speech-and-sound"}
 
 
 def test_a_topic_that_a_curator_edited_keeps_its_rule() -> None:
     seed_topics_of_an_earlier_version()
     Topic.objects.filter(slug="vision").update(keywords=["tides"])
-    retag.update_defaults(now=NOON)
+    update_defaults(now=NOON)
     assert Topic.objects.get(slug="vision").keywords == ["tides"]
 
 

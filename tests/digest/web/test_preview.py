@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from digest.editions import open_edition
+from digest.editions.current_time import noon
 from digest.ingest import store
 from digest.models import CuratorPick, Edition, Paper
 from subscriptions import rate_limits
@@ -60,7 +61,7 @@ def test_the_sample_day_is_previewed_before_its_noon_too(client: Client, setting
     settings.MODE = "sample"
     # the sample day opens at noon, which is still ahead for who tries it in the morning
     ahead = timezone.now().date() + timedelta(days=1)
-    Edition.objects.update(date=ahead, opened_at=open_edition.noon(ahead))
+    Edition.objects.update(date=ahead, opened_at=noon(ahead))
     assert "A robot that folds laundry" in words_of(post(client)[1])
 
 
