@@ -10,11 +10,8 @@ def look_seldom_at_start() -> None:
     gc.set_threshold(200_000, 20, 50)
 
 
-def leave_out_loaded() -> None:
-    """Look only at what is made from now on, and less often than by default.
-
-    Else an edition's papers would be looked at hundreds of times per batch, a fifth of the work.
-    """
+def leave_out_loaded(*, look_after: int) -> None:
+    """Look only at what is made from now on, whenever there are so many more objects."""
     # without a last look, which takes a fifth of a second and finds a megabyte
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(look_after, 20, 50)
