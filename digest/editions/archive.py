@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.db.models.functions import Length
 
+from digest import memory
 from digest.models import Edition, Paper
 from digest.ranking import archive_file
 from digest.ranking.features import Archive
@@ -46,6 +47,7 @@ def archive_of(edition: Edition) -> Archive:
     if not (_kept and _kept[0] == key):
         _kept = None  # never two of them in memory
         _kept = key, _make(papers) if count < FEWEST else _saved(papers, key)
+        memory.give_back()
     return _kept[1]
 
 

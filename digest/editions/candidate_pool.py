@@ -221,6 +221,7 @@ class _Papers:
                 if row.withdrawn_at is not None:
                     self.withdrawn.append(row.pk)
                 self.index.add(row, token_row=self.texts.add(text_of(row.title, row.abstract)))
+        self.index.close()
 
 
 def _picked_beyond(

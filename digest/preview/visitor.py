@@ -286,6 +286,7 @@ class _Week:
         self._others, known = Index(tokens=archive.tokens), Reading(archive)
         for paper in others:
             self._others.add(paper, token_row=known.row_of(text_of(paper.title, paper.abstract)))
+        self._others.close()
         self._ids = np.append(self.pool.ids, [paper.pk for paper in others]).astype(np.int64)
         seen_at = [paper.first_seen_at.timestamp() for paper in others]
         self._first_seen = np.append(self.pool.first_seen, seen_at)

@@ -81,19 +81,25 @@ def match(rules: Sequence[Rule], papers: Sequence[Searchable]) -> csr_array:
 class Index:
     """Index of P papers: the cost of a rule grows with its matches, not with the papers. Make it once, use it often.
 
-    Papers can be added until the first rule is matched; of their texts nothing but places of words is kept. Those
-    whose ``tokens`` are known need not be cut into words.
+    Without ``papers`` they can be added until :meth:`close` is called; of their texts nothing but places of words is
+    kept. Those whose ``tokens`` are known need not be cut into words.
     """
 
-    def __init__(self, papers: Iterable[Searchable] = (), *, tokens: Tokens | None = None) -> None:
+    def __init__(self, papers: Iterable[Searchable] | None = None, *, tokens: Tokens | None = None) -> None:
         self.size = 0
         self._tokens = tokens or Tokens()
         self._places = _Places(self._tokens.words)
         self._by_category: defaultdict[str, set[int]] = defaultdict(set)
         self._by_author: defaultdict[str, list[int]] = defaultdict(list)
         self._authors = _Authors(self._by_author)
-        for paper in papers:
-            self.add(paper)
+        if papers is not None:
+            for paper in papers:
+                self.add(paper)
+            self.close()
+
+    def close(self) -> None:
+        """Make ready to match rules, now that all papers are added."""
+        self._places.close()
 
     def add(self, paper: Searchable, *, token_row: int = -1) -> None:
         """Add a paper as the last row; ``token_row`` is its row in the tokens, -1 without one."""
@@ -156,29 +162,26 @@ class _Places:
         else:
             self._said.add_numbers(tokens)
 
-    @cached_property
-    def _arranged(self) -> tuple[NDArray[np.int32], Ints, Ints]:
-        """Return the places by word, then in order; where each word's begin; and where each text begins."""
+    def close(self) -> None:
         numbers = self._said.close()
-        places = np.argsort(numbers, kind="stable").astype(np.int32)
-        starts = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(self._said)))])
-        begins = np.concatenate([[0], places[: starts[END + 1]] + 1])[:-1]
-        return places, starts, begins
+        # the places by word, then in order; where each word's begin; and where each text begins
+        self._places = np.argsort(numbers, kind="stable").astype(np.int32)
+        self._starts = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(self._said)))])
+        self._begins = np.concatenate([[0], self._places[: self._starts[END + 1]] + 1])[:-1]
 
     def of(self, phrase: tuple[str, ...]) -> NDArray[np.int64]:
         """Return the numbers of the texts in which these words are adjacent; a text may come more than once."""
         numbers = [self._said.number(word) for word in phrase]
         if not 0 < len(numbers) <= LONGEST_PHRASE or -1 in numbers:
             return np.zeros(0, np.int64)
-        every, starts, begins_of_texts = self._arranged
-        lists = [every[starts[number] : starts[number + 1]] for number in numbers]
+        lists = [self._places[self._starts[number] : self._starts[number + 1]] for number in numbers]
         (first, rarest), *others = sorted(enumerate(lists), key=lambda word: len(word[1]))
         begins = rarest - np.int32(first)
         for offset, places in others:
             here = begins + np.int32(offset)
             found = np.minimum(np.searchsorted(places, here), len(places) - 1)
             begins = begins[places[found] == here]
-        return np.asarray(np.searchsorted(begins_of_texts, begins, side="right") - 1, np.int64)
+        return np.asarray(np.searchsorted(self._begins, begins, side="right") - 1, np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def test_papers_with_tokens_are_found_by_what_finds_them_by_their_words(known: l
     index = Index(tokens=tokens)
     for number, paper in enumerate(PAPERS):
         index.add(paper, token_row=known.index(number) if number in known else -1)
+    index.close()
     expected = Index(PAPERS).match(RULES)
     assert expected.nnz == 8
     assert (index.match(RULES) != expected).nnz == 0
