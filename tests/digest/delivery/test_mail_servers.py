@@ -115,7 +115,8 @@ def test_one_refused_recipient_never_stops_the_others(server: Sink, tmp_path: Pa
     others = Delivery.objects.exclude(pk=refused.pk)
     assert set(others.values_list("status", "attempts")) == {(STATUS.ACCEPTED, 1)}
     assert (refused.status_reason, "Relay access denied" in refused.detail) == (StatusReason.SETUP_REFUSED, True)
-    assert refused.status in (STATUS.FAILED, STATUS.RETRY_WAIT)
+    # ready where its next try came due while sending is held: when that is depends on its number
+    assert refused.status in (STATUS.FAILED, STATUS.RETRY_WAIT, STATUS.READY)
     assert len(recipients(tmp_path)) == 30
     assert not Subscriber.objects.exclude(status=Subscriber.Status.ACTIVE).exists()
 
