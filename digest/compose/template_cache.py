@@ -25,7 +25,7 @@ from subscriptions.mail.template_cache import CompiledTemplate, JoinedEmail, Ste
 
 # Fields of a digest that differ by reader, the reader's links, lists of papers, and fields that readers share
 OWN = ("subject", "preheader", "date_line", "overview", "about", "opening", "sent_to", "wishes")
-OF_MANY = ("subject", "date_line", "overview", "about", "opening", "wishes")  # most are the same for several readers
+OF_MANY = ("subject", "date_line", "overview", "about", "opening")  # most are the same for several readers
 LINKS = ("unsubscribe_url", "preferences_url", "feedback_url", "web_url")
 LISTS = ("picks", "items", "also")
 SHARED = ("items_heading", "completeness", "sender", "letter", "left_out", "look")
