@@ -167,9 +167,11 @@ def empty_database(server_url: str, *, bare: bool = False) -> Iterator[str]:
     template = "template1" if bare else _templates.get(server_url, "template1")
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        try:
-            yield f"{server_url.rpartition('/')[0]}/{name}"
-        finally:
+    try:
+        yield f"{server_url.rpartition('/')[0]}/{name}"
+    finally:
+        # the server may have crashed meanwhile, for a test
+        with psycopg.connect(server_url, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
