@@ -49,18 +49,18 @@ class Composer:
             if isinstance(mail, EncodedMessage):
                 self._mailer.prepare(mail)
                 known[row.pk] = mail
-        self._ahead = {row.pk: (_told(row), known[row.pk]) for row in rows if row.pk in known}
+        self._ahead = {row.pk: (_key_of(row), known[row.pk]) for row in rows if row.pk in known}
 
     def _composed_ahead(self, rows: Sequence[Delivery]) -> Iterator[tuple[int, EncodedMessage]]:
         """Yield the mails that are composed and still right, by delivery."""
         for row in rows:
-            told, mail = self._ahead.get(row.pk, (None, None))
-            if mail and told == _told(row):
+            key, mail = self._ahead.get(row.pk, (None, None))
+            if mail and key == _key_of(row):
                 yield row.pk, mail
 
 
-def _told(row: Delivery) -> object:
-    """Return all that a mail is made of, apart from what is frozen for all readers of an edition."""
+def _key_of(row: Delivery) -> object:
+    """Return all that a mail depends on, apart from what is frozen for all readers of an edition."""
     reader, content = row.subscriber, row.content
     of_content = (content.subject, content.paper_ids, content.record) if content else ()
     of_reader = (reader.email, reader.public_id, reader.confirmed_at)

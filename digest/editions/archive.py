@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import logging
-from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -20,8 +19,8 @@ from django.db.models.functions import Length
 from digest import memory
 from digest.models import Edition, Paper
 from digest.ranking import archive_file
-from digest.ranking.features import Archive
-from digest.ranking.tokens import Said, Tokens
+from digest.ranking.archive import Archive
+from digest.ranking.tokens import TokenBuilder, Tokens
 
 # The papers that the rarity of words is counted in
 DAYS, MOST = 45, 10_000
@@ -70,17 +69,15 @@ def _key_of(papers: QuerySet[Paper]) -> tuple[int, str]:
 
 
 def _make(papers: QuerySet[Paper]) -> Archive:
-    said, starts = Said({}), array("q", [0])
+    words = TokenBuilder({})
 
     def texts() -> Iterator[str]:
         for title, abstract in papers.values_list("title", "abstract").iterator(READ_AT_ONCE):
-            said.add(title)
-            said.add(abstract)
-            starts.append(len(said.numbers))
+            words.add(title, abstract)
             yield text_of(title, abstract)
 
     made = Archive.of(texts())
-    return replace(made, tokens=Tokens(said.own, said.close(), np.array(starts, np.int64)))
+    return replace(made, tokens=Tokens(words.own, words.close(), np.array(words.starts, np.int64)))
 
 
 def _saved(papers: QuerySet[Paper], key: str) -> Archive:

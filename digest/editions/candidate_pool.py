@@ -12,18 +12,18 @@ import numpy as np
 from django.db.models.fields.json import KT
 from numpy.typing import NDArray
 
-from digest.editions.archive import archive_of, text_of
+from digest.editions.archive import READ_AT_ONCE, archive_of, text_of
 from digest.editions.late_votes import LateVotes
 from digest.editions.open_edition import WINDOW, candidates
 from digest.models import CuratorPick, Edition, EditionPaper, Paper
 from digest.models.key_lists import among
 from digest.ranking import personal
-from digest.ranking.features import Archive, Day, PaperMatrix, Reading
+from digest.ranking.archive import Archive, Vectorizer
+from digest.ranking.features import Day, PaperMatrix
 from digest.ranking.matching import Index, Rule
 from digest.ranking.trending import standardise
 from digest.vectors import day_vectors
 
-READ_AT_ONCE = 500  # rows of a query
 MOST_RULES = 2000  # that are kept from batch to batch: four bytes a paper each
 Place = tuple[bool, int, int]  # of a pick: not placed by hand, minus its day, its position
 
@@ -205,7 +205,7 @@ class _Papers:
     def __init__(self, archive: Archive) -> None:
         self.ids, self.first_seen = list[int](), list[float]()
         self.categories, self.withdrawn = list[list[str]](), list[int]()
-        self.texts, self.index = Reading(archive), Index(tokens=archive.tokens)
+        self.texts, self.index = Vectorizer(archive), Index(tokens=archive.tokens)
 
     def read(self, papers: Sequence[int]) -> None:
         """Read these papers, in this order, but those that were removed meanwhile."""

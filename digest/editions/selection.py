@@ -16,7 +16,8 @@ from digest.editions.candidate_pool import CandidatePool
 from digest.editions.told_terms import STANDS_OUT, ToldTerms, label
 from digest.models import StatusReason
 from digest.ranking import personal
-from digest.ranking.features import Floats, PaperMatrix, ReaderBatch
+from digest.ranking.archive import Floats
+from digest.ranking.features import PaperMatrix, ReaderBatch
 from digest.ranking.matching import Rule
 from digest.ranking.personal import Ranking, rank
 from digest.ranking.profiles import Profiles

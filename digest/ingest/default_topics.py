@@ -11,7 +11,7 @@ from subscriptions.models import Topic
 def update_defaults(*, now: datetime) -> int:
     """Give default topics that still have the rule of an earlier version today's rule; return how many changed.
 
-    A topic whose rule a curator edited keeps it.
+    A topic that a curator edited keeps its rule.
     """
     changed = 0
     defaults = {topic.slug: topic for topics in TOPICS.values() for topic in topics}

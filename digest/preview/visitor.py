@@ -37,7 +37,8 @@ from digest.editions.open_edition import WINDOW
 from digest.editions.selection import Demand, Selection, in_words, select
 from digest.ingest.tag import topic_rule
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper, PaperSummary
-from digest.ranking.features import PaperMatrix, Reading
+from digest.ranking.archive import Vectorizer
+from digest.ranking.features import PaperMatrix
 from digest.ranking.matching import Index, Kind, Rule
 from digest.ranking.personal import weights_of
 from digest.ranking.sparse import csr_array
@@ -283,7 +284,7 @@ class _Week:
         )
         others = [paper for paper in others if paper.pk not in self.pool.row_of]  # the pool also has added papers
         archive = self.pool.day.archive
-        self._others, known = Index(tokens=archive.tokens), Reading(archive)
+        self._others, known = Index(tokens=archive.tokens), Vectorizer(archive)
         for paper in others:
             self._others.add(paper, token_row=known.row_of(text_of(paper.title, paper.abstract)))
         self._others.close()

@@ -19,17 +19,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digest.ranking.features import Archive, Texts
+from digest.ranking.archive import Archive, Texts
 from digest.ranking.sparse import csr_array
 from digest.ranking.tokens import Tokens, Vocabulary
 
 # To be raised with any change to how an archive is made or laid out.
-FORMAT = f"broadsheet-archive-3-{sys.byteorder}"
+FORMAT = f"broadsheet-archive-4-{sys.byteorder}"
 HEAD = 4096  # octets
 ALIGNMENT = 64
 MATRICES = ("bm25", "tfidf", "postings")
-VOCABULARIES = ("words", "said_words")
-DTYPES = {"rarity": "f4", "grams": "i8", "idf": "f4", "mean": "f4", "hashes": "u8", "said": "i4", "said_starts": "i8"}
+VOCABULARIES = ("words", "token_words")
+DTYPES = {
+    "rarity": "f4",
+    "grams": "i8",
+    "idf": "f4",
+    "mean": "f4",
+    "hashes": "u8",
+    "tokens": "i4",
+    "token_starts": "i8",
+}
 PARTS = {"data": "f4", "indices": "i4", "indptr": "i4"}
 DTYPES |= {f"{name}_{part}": dtype for name in MATRICES for part, dtype in PARTS.items()}
 PARTS_OF_WORDS = {"octets": "u1", "hashes": "u8", "numbers": "i4"}
@@ -115,8 +123,8 @@ def _arrays_of(archive: Archive) -> dict[str, NDArray[Any]]:
         "idf": archive.idf,
         "mean": archive.mean,
         "hashes": archive.hashes,
-        "said": archive.tokens.said,
-        "said_starts": archive.tokens.starts,
+        "tokens": archive.tokens.numbers,
+        "token_starts": archive.tokens.starts,
     }
     for name, words in zip(VOCABULARIES, (archive.vocabulary, archive.tokens.words), strict=True):
         arrays |= {f"{name}_{part}": getattr(Vocabulary.of(words), part) for part in PARTS_OF_WORDS}
@@ -131,7 +139,7 @@ def _archive_of(head: dict[str, Any], mapped: mmap.mmap) -> Archive:
         name: np.frombuffer(mapped, DTYPES[name], count=octets // np.dtype(DTYPES[name]).itemsize, offset=offset)
         for name, (offset, octets) in head["arrays"].items()
     }
-    vocabulary, said_words = (
+    vocabulary, token_words = (
         Vocabulary(*(arrays[f"{name}_{part}"] for part in PARTS_OF_WORDS)) for name in VOCABULARIES
     )
     texts, grams = head["texts"], len(arrays["grams"])
@@ -152,5 +160,5 @@ def _archive_of(head: dict[str, Any], mapped: mmap.mmap) -> Archive:
         texts=Texts(matrices["bm25"], matrices["tfidf"]),
         postings=matrices["postings"],
         hashes=arrays["hashes"],
-        tokens=Tokens(said_words, arrays["said"], arrays["said_starts"]),
+        tokens=Tokens(token_words, arrays["tokens"], arrays["token_starts"]),
     )

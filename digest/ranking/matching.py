@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digest.ranking.sparse import csr_array
-from digest.ranking.tokens import END, Said, Tokens
+from digest.ranking.tokens import END, TokenBuilder, Tokens
 from digest.ranking.words import WORD, fold, words
 
 Ints = NDArray[np.int64]
@@ -82,7 +82,7 @@ class Index:
     """Index of P papers: the cost of a rule grows with its matches, not with the papers. Make it once, use it often.
 
     Without ``papers`` they can be added until :meth:`close` is called; of their texts nothing but places of words is
-    kept. Those whose ``tokens`` are known need not be cut into words.
+    kept. Papers that are among the ``tokens`` need not be split into words.
     """
 
     def __init__(self, papers: Iterable[Searchable] | None = None, *, tokens: Tokens | None = None) -> None:
@@ -153,25 +153,24 @@ class _Places:
     """Positions of every word in the papers' titles and abstracts; an END separates each text from the next."""
 
     def __init__(self, known: Mapping[str, int]) -> None:
-        self._said = Said(known)
+        self._words = TokenBuilder(known)
 
     def add(self, paper: Searchable, tokens: NDArray[np.int32] | None) -> None:
         if tokens is None:
-            self._said.add(paper.title)
-            self._said.add(paper.abstract)
+            self._words.add(paper.title, paper.abstract)
         else:
-            self._said.add_numbers(tokens)
+            self._words.add_numbers(tokens)
 
     def close(self) -> None:
-        numbers = self._said.close()
+        numbers = self._words.close()
         # the places by word, then in order; where each word's begin; and where each text begins
         self._places = np.argsort(numbers, kind="stable").astype(np.int32)
-        self._starts = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(self._said)))])
+        self._starts = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(self._words)))])
         self._begins = np.concatenate([[0], self._places[: self._starts[END + 1]] + 1])[:-1]
 
     def of(self, phrase: tuple[str, ...]) -> NDArray[np.int64]:
         """Return the numbers of the texts in which these words are adjacent; a text may come more than once."""
-        numbers = [self._said.number(word) for word in phrase]
+        numbers = [self._words.number(word) for word in phrase]
         if not 0 < len(numbers) <= LONGEST_PHRASE or -1 in numbers:
             return np.zeros(0, np.int64)
         lists = [self._places[self._starts[number] : self._starts[number + 1]] for number in numbers]

@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digest.ranking.features import Floats, Ints, PaperMatrix, ReaderBatch
+from digest.ranking.archive import Floats, Ints
+from digest.ranking.features import PaperMatrix, ReaderBatch
 from digest.ranking.profiles import DISLIKES, liking
 from digest.ranking.sparse import csr_array, hstack
 

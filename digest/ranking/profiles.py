@@ -15,8 +15,8 @@ from itertools import chain, repeat
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, csr_array
 
+from digest.ranking.sparse import csc_array, csr_array
 from digest.ranking.words import telling_words
 
 Floats = NDArray[np.float32]

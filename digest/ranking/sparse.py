@@ -11,13 +11,13 @@ import numpy as np
 UNUSED = frozenset({"char", "core", "ctypeslib", "f2py", "ma", "polynomial", "rec", "testing"})
 
 _listed, _exported = np.__dir__, np.__all__
-# where dir() looks for the names of a module, which mypy takes for a method
-np.__dir__ = lambda: [name for name in _listed() if name not in UNUSED]  # type: ignore[method-assign]
-np.__all__ = [name for name in _exported if name not in UNUSED]
+vars(np).update(
+    __dir__=lambda: [name for name in _listed() if name not in UNUSED],
+    __all__=[name for name in _exported if name not in UNUSED],
+)
 try:
     from scipy.sparse import csc_array, csr_array, hstack, vstack
 finally:
-    # as above
-    np.__dir__, np.__all__ = _listed, _exported  # type: ignore[method-assign]
+    vars(np).update(__dir__=_listed, __all__=_exported)
 
 __all__ = ["csc_array", "csr_array", "hstack", "vstack"]

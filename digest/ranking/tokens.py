@@ -47,13 +47,16 @@ class Vocabulary(Mapping[str, int]):
         return len(self.hashes)
 
 
-class Said:
-    """The words of texts in order, as numbers. Those of ``known`` words are kept; others get the next ones."""
+class TokenBuilder:
+    """The words of papers in order, as ``numbers``. Those of ``known`` words are kept; others get the next ones.
+
+    ``starts`` says where each paper begins, and at last where the next would.
+    """
 
     def __init__(self, known: Mapping[str, int]) -> None:
         self._known = known
         self.own: dict[str, int] = {}
-        self.numbers = array("i")
+        self.numbers, self.starts = array("i"), array("q", [0])
         if not known:
             self.own[""] = END
         self._numbers_of = WordNumbers(self._add_word, every=True)
@@ -62,19 +65,23 @@ class Said:
         """Return the number of different words."""
         return len(self._known) + len(self.own)
 
-    def add(self, text: str) -> None:
-        self.numbers.extend(self._numbers_of.of(text))
-        self.numbers.append(END)
+    def add(self, *texts: str) -> None:
+        """Add a paper of these texts."""
+        for text in texts:
+            self.numbers.extend(self._numbers_of.of(text))
+            self.numbers.append(END)
+        self.starts.append(len(self.numbers))
 
-    def add_numbers(self, said: NDArray[np.int32]) -> None:
-        """Add texts whose words are numbered as the known ones, with their ends."""
-        self.numbers.frombytes(said.tobytes())
+    def add_numbers(self, numbers: NDArray[np.int32]) -> None:
+        """Add a paper by the numbers of its words, which must be known ones; an END follows each text."""
+        self.numbers.frombytes(numbers.tobytes())
+        self.starts.append(len(self.numbers))
 
     def close(self) -> NDArray[np.int32]:
-        """Return the numbers of all texts and forget them; no text can be added any more."""
-        said = np.array(self.numbers, np.int32)
+        """Return the numbers of all papers and forget them; no paper can be added any more."""
+        numbers = np.array(self.numbers, np.int32)
         del self.numbers, self._numbers_of
-        return said
+        return numbers
 
     def number(self, word: str) -> int:
         """Return the number of a word, -1 if it is in no text."""
@@ -88,10 +95,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The words of N papers: ``said[starts[n]:starts[n + 1]]`` are those of title and abstract, each with its END."""
+    """The words of N papers: ``numbers[starts[n]:starts[n + 1]]`` are title and abstract, each with its END."""
 
     words: Mapping[str, int] = field(default_factory=dict)
-    said: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    numbers: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
 
     def __len__(self) -> int:
@@ -101,7 +108,7 @@ class Tokens:
         """Return a paper's words, None for -1 or one that is not here."""
         if not 0 <= paper < len(self):
             return None
-        return self.said[self.starts[paper] : self.starts[paper + 1]]
+        return self.numbers[self.starts[paper] : self.starts[paper + 1]]
 
 
 def hash_of(text: str) -> int:

@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from digest.ranking.features import Archive, PaperMatrix, ReaderBatch
+from digest.ranking.archive import Archive
+from digest.ranking.features import PaperMatrix, ReaderBatch
 from digest.ranking.meaning import DayVectors, Space
 from digest.ranking.personal import rank
 from digest.ranking.profiles import Profile, Profiles

@@ -66,6 +66,6 @@ def _rule(kind: str, *phrases: str) -> SimpleNamespace:
 
 
 def questions(names: str, folder: str) -> driver.Questions:
-    """Answer for the tree whose names are in that module, by the recorded sets of that folder."""
+    """Answer with the names of a tree, which that module has, and the recorded sets of that folder."""
     draw: Callable[..., dict[str, Any]] = Draw(folder, import_module(names)).cost
     return {"cost": draw}

@@ -22,7 +22,7 @@ ACCEPTED_RATIO, GOAL_RATIO = 2.05, 3.4
 
 
 def compare(out: Console, folder: Path, against: str) -> dict[str, Any]:
-    """Print what ranking costs, beside the revision ``against`` if it is given, and return the figures.
+    """Print what ranking costs here and, unless it is empty, at the revision ``against``; return the figures.
 
     Raises Refused where that revision cannot be laid out.
     """

@@ -17,7 +17,7 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Edition, Paper
 from digest.ranking import archive_file
-from digest.ranking.features import Archive
+from digest.ranking.archive import Archive
 from digest.ranking.matching import Rule
 from tests.support.factories import NOON, entry, feed
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from digest.ranking import archive_file
+from digest.ranking.archive import Archive
 from digest.ranking.archive_file import HEAD, Unusable, load, save
-from digest.ranking.features import Archive, Day
+from digest.ranking.features import Day
 from digest.ranking.matching import Rule
 from digest.ranking.tokens import Tokens
 
@@ -61,7 +62,7 @@ def test_the_tokens_of_texts_are_saved_too(made: Archive, tmp_path: Path) -> Non
     assert (mapped.words, len(mapped)) == (tokens.words, 2)
     for row in (-1, 0, 1, 2):
         np.testing.assert_array_equal(mapped.of(row), tokens.of(row))
-    assert not mapped.said.flags.writeable
+    assert not mapped.numbers.flags.writeable
 
 
 def test_what_is_mapped_is_read_only_and_its_indices_are_short(file: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 from scipy.sparse import csr_array
 
 from digest.ranking import features
-from digest.ranking.features import Archive, Likeness, PaperMatrix, through
+from digest.ranking.archive import MAX_SHARE, MIN_PAPERS, Archive
+from digest.ranking.features import Likeness, PaperMatrix, through
 from digest.ranking.matching import Rule
 from digest.ranking.words import telling_words
 
@@ -171,9 +172,7 @@ def test_tfidf_equals_scikit_learns() -> None:
         found = telling_words(line)
         return found + [" ".join(pair) for pair in pairwise(found)]
 
-    theirs = text.TfidfVectorizer(
-        analyzer=grams, sublinear_tf=True, min_df=features.MIN_PAPERS, max_df=features.MAX_SHARE
-    )
+    theirs = text.TfidfVectorizer(analyzer=grams, sublinear_tf=True, min_df=MIN_PAPERS, max_df=MAX_SHARE)
     expected = theirs.fit_transform(TEXTS).toarray()
     archive = Archive.of(TEXTS)
     ours = archive.texts.tfidf.toarray()

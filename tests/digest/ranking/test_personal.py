@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from digest.ranking import personal
-from digest.ranking.features import Archive, PaperMatrix, ReaderBatch
+from digest.ranking.archive import Archive
+from digest.ranking.features import PaperMatrix, ReaderBatch
 from digest.ranking.matching import Rule, match
 from digest.ranking.meaning import DayVectors, Space
 from digest.ranking.personal import AUTHOR, BOOST, PARTS, PICK, TERMS, Ranking, rank

@@ -7,7 +7,8 @@ import pytest
 from scipy.sparse import csr_array
 
 from digest.ranking import profiles
-from digest.ranking.features import Archive, Day
+from digest.ranking.archive import Archive
+from digest.ranking.features import Day
 from digest.ranking.profiles import DayGrams, Profile, Profiles, liking
 
 TEXTS = [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from digest.ranking.matching import Index, Rule
-from digest.ranking.tokens import END, Said, Tokens, Vocabulary
+from digest.ranking.tokens import END, TokenBuilder, Tokens, Vocabulary
 from tests.support.texts import Text
 
 PAPERS = [
@@ -21,18 +21,16 @@ RULES = [
 ]
 
 
-def said_of(papers: list[Text]) -> Tokens:
-    said, starts = Said({}), [0]
+def tokens_of(papers: list[Text]) -> Tokens:
+    words = TokenBuilder({})
     for paper in papers:
-        said.add(paper.title)
-        said.add(paper.abstract)
-        starts.append(len(said.numbers))
-    return Tokens(Vocabulary.of(said.own), said.close(), np.array(starts))
+        words.add(paper.title, paper.abstract)
+    return Tokens(Vocabulary.of(words.own), words.close(), np.array(words.starts))
 
 
 @pytest.mark.parametrize("known", [[0, 1, 2, 3], [2, 0], [], [1]], ids=str)
 def test_papers_with_tokens_are_found_by_what_finds_them_by_their_words(known: list[int]) -> None:
-    tokens = said_of([PAPERS[number] for number in known])
+    tokens = tokens_of([PAPERS[number] for number in known])
     index = Index(tokens=tokens)
     for number, paper in enumerate(PAPERS):
         index.add(paper, token_row=known.index(number) if number in known else -1)
@@ -43,7 +41,7 @@ def test_papers_with_tokens_are_found_by_what_finds_them_by_their_words(known: l
 
 
 def test_the_tokens_of_a_paper_that_is_not_here_are_none() -> None:
-    tokens = said_of(PAPERS[:2])
+    tokens = tokens_of(PAPERS[:2])
     assert [tokens.of(row) is None for row in (-1, 0, 1, 2)] == [True, False, False, True]
     assert all((tokens.of(row) == END).sum() == 2 for row in (0, 1))
     assert Tokens().of(0) is None
