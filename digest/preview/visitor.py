@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from typing import Any, cast
 
 import numpy as np
@@ -36,7 +37,7 @@ from digest.editions.late_votes import last_answer
 from digest.editions.open_edition import WINDOW
 from digest.editions.selection import Demand, Selection, in_words, select
 from digest.ingest.tag import topic_rule
-from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper, PaperSummary
+from digest.models import CuratorPick, Delivery, Edition, EditionPaper, ListEntry, Paper, PaperSummary
 from digest.ranking.archive import Vectorizer
 from digest.ranking.features import PaperMatrix
 from digest.ranking.matching import Index, Kind, Rule
@@ -87,7 +88,8 @@ class Preview:
 def preview(choices: Choices, *, now: datetime, reader: Subscriber | None = None) -> Preview:
     """Return the first digest of somebody who confirms these choices at ``now``.
 
-    For a ``reader``, leave out papers of their digests of earlier editions, and count what they like and turned down.
+    For a ``reader``, leave out papers of their digests of earlier editions and of their own list, and count what they
+    like and turned down.
     """
     state = _State.of(now)
     if not state.editions:
@@ -101,7 +103,7 @@ def preview(choices: Choices, *, now: datetime, reader: Subscriber | None = None
     offered = (pool.inside[-1] | np.isfinite(pool.embargo_ended_at)) & pool.eligible
     day = pool.editions[-1].date
     if reader:
-        offered &= ~np.isin(pool.ids, _sent_before(day, reader))
+        offered &= ~np.isin(pool.ids, list(_known_to(reader, day)))
     (choice,) = select(asked, pool, pool.as_it_stands(papers), offered=offered[None, :])
     # The counts must not reveal papers that may not be shown.
     counted = week.counted([*state.withdrawn, *state.held_back], now=now)
@@ -181,14 +183,12 @@ def _row(columns: Sequence[int], width: int) -> csr_array:
     return csr_array((np.ones(len(columns), np.float32), (np.zeros(len(columns), int), columns)), shape=(1, width))
 
 
-def _sent_before(day: date, reader: Subscriber) -> list[int]:
-    """Return the papers of this reader's digests of editions before that day."""
+def _known_to(reader: Subscriber, day: date) -> set[int]:
+    """Return the papers of this reader's digests of editions before that day, and of their own list."""
     sent = Delivery.objects.filter(subscriber=reader, status__in=[*Delivery.SENT, *Delivery.OPEN])
-    return [
-        one
-        for ids in sent.filter(edition__date__lt=day).values_list("content__paper_ids", flat=True)
-        for one in ids or ()
-    ]
+    sent_before = sent.filter(edition__date__lt=day).values_list("content__paper_ids", flat=True)
+    listed = ListEntry.objects.filter(subscriber=reader, taken_back=False, paper__isnull=False)
+    return {*chain.from_iterable(ids or () for ids in sent_before), *listed.values_list("paper_id", flat=True)}
 
 
 def _composed(choice: Selection, pool: CandidatePool, day: date) -> Digest:

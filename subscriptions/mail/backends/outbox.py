@@ -66,7 +66,8 @@ def _read(path: Path) -> dict[str, str]:
         "to": str(message["To"]),
         "date": str(message["Date"]),
         "text": text.get_content() if text else "",
-        "html": html.get_content() if html else "",
+        # no page of ours may be shown within another, so each link opens on its own
+        "html": (html.get_content() if html else "").replace("<head>", '<head><base target="_blank">', 1),
     }
 
 

@@ -19,7 +19,7 @@ from digest.delivery.plan import plan
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.ingest.entry import Entry
-from digest.models import CuratorPick, Delivery, Edition, EditionPaper, Paper
+from digest.models import CuratorPick, Delivery, Edition, EditionPaper, ListEntry, ListSource, Paper
 from digest.preview import visitor
 from digest.preview.visitor import preview
 from subscriptions.models import Subscriber
@@ -264,6 +264,23 @@ def test_a_reader_is_not_shown_what_came_in_an_earlier_digest_but_what_came_toda
     assert set(titles(robots)) == {ROBOT.title, "A robot of today"}
     shown = preview(robots, now=NOON, reader=mona)
     assert [item.card.title for item in shown.papers] == ["A robot of today"]
+
+
+def test_a_reader_is_not_shown_papers_of_their_own_list_until_they_take_them_back() -> None:
+    mona = reader("mona")
+    publish(ROBOT)
+    part = ListSource.objects.create(
+        subscriber=mona, kind=ListSource.Kind.FILE, state=ListSource.State.KEPT, given_at=NOON
+    )
+    paper = Paper.objects.get()
+    mine = ListEntry.objects.create(
+        subscriber=mona, source=part, paper=paper, name=paper.identifier, title=paper.title, added_at=NOON
+    )
+    assert not preview(wanting(ROBOTICS), now=NOON, reader=mona).papers
+    mine.taken_back = True
+    mine.save()
+    shown = preview(wanting(ROBOTICS), now=NOON, reader=mona)
+    assert [item.card.title for item in shown.papers] == [ROBOT.title]
 
 
 def test_of_very_many_wishes_the_first_hundred_are_looked_at() -> None:

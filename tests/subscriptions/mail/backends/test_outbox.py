@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from email import message_from_bytes, policy
+from html import unescape
 from pathlib import Path
 from smtplib import SMTPResponseException
 from typing import Any
@@ -48,6 +49,13 @@ def test_the_index_shows_every_mail_and_needs_no_other_file(outbox: Path) -> Non
     assert "<script" not in page  # a mail's HTML is an attribute of a sandboxed frame
     assert 'sandbox="allow-popups' in page
     assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+
+
+def test_links_of_a_shown_mail_open_on_their_own_since_no_page_of_ours_is_shown_within_another(outbox: Path) -> None:
+    mail = '<!doctype html><html><head><title>One</title></head><body><a href="https://x.example/">x</a></body></html>'
+    lay_down("First", mail, 1)
+    (shown,) = re.findall('srcdoc="([^"]*)"', (outbox / "index.html").read_text())
+    assert unescape(shown).strip() == mail.replace("<head>", '<head><base target="_blank">')
 
 
 def test_nothing_half_written_is_ever_seen(outbox: Path) -> None:
