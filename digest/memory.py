@@ -18,5 +18,8 @@ def give_back() -> None:
 
 @cache
 def _malloc_trim() -> Any:
-    """Return glibc's ``malloc_trim``, None with another library."""
-    return getattr(ctypes.CDLL(None), "malloc_trim", None)
+    """Return glibc's ``malloc_trim``, None with another library, or where none can be asked for it."""
+    try:
+        return getattr(ctypes.CDLL(None), "malloc_trim", None)
+    except (OSError, TypeError):
+        return None

@@ -26,7 +26,7 @@ from tests.support.tiers import (  # noqa: F401 (hooks)
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     # as a worker does, and not among all that was loaded to find the tests
-    leave_out_loaded(look_after=50_000)
+    leave_out_loaded(50_000, 20, 50)
     # before the first test, because none of a quick run may start a process
     if any(item.get_closest_marker("django_db") for item in session.items):
         prepared()

@@ -109,6 +109,10 @@ class Mails:
     def letter_of(self, delivery: Delivery) -> Letter | None:
         return self._letters.get(delivery.edition.date) if delivery.edition else None
 
+    def deleted_in(self, delivery: Delivery) -> set[int]:
+        """Return which papers of a delivery were deleted, as of the last reading of its cards."""
+        return self._deleted.intersection(_papers_of(delivery))
+
     def cards_of(self, delivery: Delivery) -> dict[int, Card]:
         """Return each paper's newest card as of the delivery's edition; a deleted paper has none."""
         last = delivery.edition.date if delivery.edition else date.min

@@ -97,7 +97,7 @@ def set_temp_dir(**_: Any) -> None:
 @signals.worker_init.connect
 def collect_garbage_seldom(**_: Any) -> None:
     """Look for garbage less: else an edition's papers would be looked at hundreds of times per batch (20 %)."""
-    leave_out_loaded(look_after=50_000)
+    leave_out_loaded(50_000, 20, 50)
 
 
 @signals.worker_process_init.connect

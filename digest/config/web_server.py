@@ -48,7 +48,7 @@ def serve(host: str, port: int) -> None:
     # here and not by the first request, while another thread imports the same modules: Python would give it half of one
     import_module("digest.config.urls")
     import_module("digest.preview.visitor")
-    leave_out_loaded(look_after=10_000)
+    leave_out_loaded(10_000, 10, 10)
     signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=keep_previews_warm, daemon=True).start()
     server = waitress.create_server(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import cast
-
-from django.db import DatabaseError
 
 from digest.compose.announcement import announcement_email, announcements_among
 from digest.compose.emails import AT_HAND, Mails
@@ -15,64 +13,58 @@ from digest.delivery.ready_rows import ready_rows
 from digest.models import Announcement, Batch, Delivery
 from subscriptions.mail.mailer import Mailer, Purpose
 from subscriptions.mail.message import EncodedMessage
-from subscriptions.mail.outcomes import SendReason, SendResult, SendStatus
+from subscriptions.mail.outcomes import SendReason, SendResult, SendStatus, error_text
 
 logger = logging.getLogger(__name__)
 
+_Composed = tuple[object, EncodedMessage | SendResult]  # what a mail depends on; the mail, or why there is none
+
 
 class Composer:
-    """The mails of one batch, of which some are composed ahead: those are used only if their row is as it was."""
+    """The mails of one batch, of which some are composed ahead: those are used only if all is still as it was."""
 
     def __init__(self, batch: Batch, mailer: Mailer) -> None:
         self._batch, self._mailer = batch, mailer
-        self._ahead: dict[int, tuple[object, EncodedMessage]] = {}  # by delivery
+        self._ahead: dict[int, _Composed] = {}  # by delivery
 
     def mails(self, chunk: Sequence[Delivery]) -> list[EncodedMessage | SendResult]:
         """Return the mail of each delivery as it can be handed over, or why it may not or cannot be."""
-        found: dict[int, EncodedMessage | SendResult] = dict(self._composed_ahead(chunk))
-        rest = [row for row in chunk if row.pk not in found]
-        found |= zip((row.pk for row in rest), _compose(rest, self._mailer), strict=True)
-        return [found[row.pk] for row in chunk]
+        return [mail for _, mail in self._compose(chunk)]
 
     def compose_ahead(self, limit: int) -> None:
-        """Compose the mails of up to ``limit`` deliveries that are ready now; what goes wrong is met again in turn."""
+        """Compose the mails of up to ``limit`` deliveries that are ready now; raise nothing, since their turn comes."""
         try:
             rows = ready_rows(self._batch, limit, locked=False)
-            known = dict(self._composed_ahead(rows))
-            new = [row for row in rows if row.pk not in known]
-            self._mailer.look_up(row.subscriber for row in new)
-            composed = zip(new, _compose(new, self._mailer), strict=True)
-        except DatabaseError:
+            self._mailer.look_up(row.subscriber for row in rows)
+            ahead: dict[int, _Composed] = {}
+            for row, (key, mail) in zip(rows, self._compose(rows), strict=True):
+                if isinstance(mail, EncodedMessage):
+                    self._mailer.prepare(mail)
+                    ahead[row.pk] = key, mail
+            self._ahead = ahead
+        except Exception as error:  # the answers that are awaited must be written down
             self._ahead = {}
-            return
-        for row, mail in composed:
-            if isinstance(mail, EncodedMessage):
-                self._mailer.prepare(mail)
-                known[row.pk] = mail
-        self._ahead = {row.pk: (_key_of(row), known[row.pk]) for row in rows if row.pk in known}
+            logger.warning("The next mails could not be composed ahead: %s", error_text(error))
 
-    def _composed_ahead(self, rows: Sequence[Delivery]) -> Iterator[tuple[int, EncodedMessage]]:
-        """Yield the mails that are composed and still right, by delivery."""
-        for row in rows:
-            key, mail = self._ahead.get(row.pk, (None, None))
-            if mail and key == _key_of(row):
-                yield row.pk, mail
+    def _compose(self, rows: Sequence[Delivery]) -> list[_Composed]:
+        """Return these mails, each with what it depends on, and compose only those that are not there already."""
+        mails = AT_HAND
+        with mails.lock:  # a worker without Redis delivers in several threads
+            mails.read_cards(rows)
+            keys = {row.pk: _key_of(row, mails) for row in rows}
+            known = {pk: one for pk, one in self._ahead.items() if one[0] == keys.get(pk)}
+            new = [row for row in rows if row.pk not in known]
+            announced = announcements_among(new)
+            known |= {row.pk: (keys[row.pk], _encode(self._mailer, row, mails, announced)) for row in new}
+        return [known[row.pk] for row in rows]
 
 
-def _key_of(row: Delivery) -> object:
+def _key_of(row: Delivery, mails: Mails) -> object:
     """Return all that a mail depends on, apart from what is frozen for all readers of an edition."""
     reader, content = row.subscriber, row.content
-    of_content = (content.subject, content.paper_ids, content.record) if content else ()
+    of_content = (content.subject, content.paper_ids, content.record, mails.deleted_in(row)) if content else ()
     of_reader = (reader.email, reader.public_id, reader.confirmed_at)
     return row.message_id, row.dated_at, row.issue_date, row.announcement_id, row.edition_id, of_reader, of_content
-
-
-def _compose(rows: Sequence[Delivery], mailer: Mailer) -> list[EncodedMessage | SendResult]:
-    mails = AT_HAND
-    with mails.lock:  # a worker without Redis delivers in several threads
-        mails.read_cards(rows)
-        announced = announcements_among(rows)
-        return [_encode(mailer, row, mails, announced) for row in rows]
 
 
 def _encode(

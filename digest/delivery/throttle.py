@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from digest.delivery.statements import OF_PROVIDER, SELECT_PROVIDER, instance
 from digest.models import Delivery, Provider
@@ -101,7 +101,7 @@ class State:
 def state(now: datetime) -> State:
     """Return the state of sending. Two queries; writes nothing."""
     fault = suppression_key.fault()
-    provider = Provider.objects.filter(name=settings.MAIL_PROVIDER).first() or Provider(name=settings.MAIL_PROVIDER)
+    provider = Provider.objects.filter(name=settings.MAIL_PROVIDER).first() or _new_provider()
     is_paused = provider.status == Provider.Status.PAUSED
     held = None if is_paused else _held_until(provider, now, fault=fault)
     rate = rate_of(provider, now=now)
@@ -191,21 +191,23 @@ def pause(why: str, *, by: str = "", now: datetime | None = None) -> None:
 
 
 def pause_for_restore(*, is_finished: bool, now: datetime) -> None:
-    """Pause sending for a restore; until it is finished, nobody can resume."""
-    Provider.objects.filter(pk=_provider().pk).update(
-        status=Provider.Status.PAUSED, why=RESTORED if is_finished else RESTORING, paused_by="", paused_at=now
-    )
+    """Pause sending for a restore, through whatever provider; until it is finished, nobody can resume."""
+    _provider()
+    rows = Provider.objects.filter(status=Provider.Status.PAUSED, why=RESTORING) if is_finished else Provider.objects
+    rows.update(status=Provider.Status.PAUSED, why=RESTORED if is_finished else RESTORING, paused_by="", paused_at=now)
 
 
 def resume(*, now: datetime) -> None:
     """Let mail leave again, whether somebody paused it or the breaker holds it; old refusals count no more.
+
+    After a restore, which holds every provider, all of them are let go.
 
     Raise RestoreUnfinished as long as papers could come twice.
     """
     provider = _provider()
     if provider.status == Provider.Status.PAUSED and provider.why == RESTORING:
         raise RestoreUnfinished(RESTORING)
-    Provider.objects.filter(pk=provider.pk).update(
+    Provider.objects.filter(Q(pk=provider.pk) | Q(status=Provider.Status.PAUSED, why=RESTORED)).update(
         status=Provider.Status.RUNNING, held_until=None, counted_since=now, why="", paused_by="", paused_at=None
     )
 
@@ -228,10 +230,18 @@ def _provider_and_keys() -> tuple[Provider, set[str]]:
         cursor.execute(SELECT_PROVIDER, [settings.MAIL_PROVIDER])
         rows = cursor.fetchall()
     if not rows:
-        Provider.objects.bulk_create([Provider(name=settings.MAIL_PROVIDER)], ignore_conflicts=True)
+        Provider.objects.bulk_create([_new_provider()], ignore_conflicts=True)
         return _provider_and_keys()
     *provider, _ = rows[0]
     return instance(Provider, OF_PROVIDER, provider), {row[-1] for row in rows if row[-1] is not None}
+
+
+def _new_provider() -> Provider:
+    """Return a row for the provider, which is not saved; a restore that holds the others holds it too."""
+    row = Provider(name=settings.MAIL_PROVIDER)
+    if held := Provider.objects.filter(status=Provider.Status.PAUSED, why__in=[RESTORING, RESTORED]).first():
+        row.status, row.why, row.paused_at = held.status, held.why, held.paused_at
+    return row
 
 
 def _held_until(provider: Provider, now: datetime, *, fault: str) -> datetime | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from digest import memory
 from digest.memory import give_back
 
 
@@ -31,3 +32,12 @@ def test_freed_blocks_go_back_although_one_after_them_is_in_use() -> None:
 def test_where_the_library_has_no_such_function_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("digest.memory._malloc_trim", lambda: None)
     give_back()
+
+
+@pytest.mark.parametrize("error", [OSError, TypeError])
+def test_nor_where_no_library_can_be_asked(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: None) -> None:
+        raise error
+
+    monkeypatch.setattr("ctypes.CDLL", refuse)
+    assert memory._malloc_trim.__wrapped__() is None

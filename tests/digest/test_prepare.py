@@ -78,6 +78,9 @@ def test_a_database_is_migrated_again_only_when_it_is_another_one_or_has_other_m
     assert not migrates()
     settings.MODE = "rehearsal"
     assert migrates()
+    (tmp_path / "migrated-rehearsal").write_bytes(b"\xff\xfe\x80")
+    assert migrates()
+    assert not migrates()
 
 
 def test_a_file_that_comes_goes_or_changes_is_noticed(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from datetime import UTC, datetime
 from typing import Any
 
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from digest.delivery import throttle
@@ -34,6 +35,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, no_edition_lost: bool, **options: Any) -> None:
+        # an older backup may lack tables, and what follows migrations: roles' permissions and the cache
+        call_command("migrate", interactive=False, verbosity=0)
         throttle.pause_for_restore(is_finished=False, now=datetime.now(UTC))
         if not no_edition_lost:
             self._reopen_edition()

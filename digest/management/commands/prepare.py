@@ -49,7 +49,7 @@ def migrate_changed() -> None:
     """Migrate unless code and database are as after the last time: to find nothing to do takes half a second."""
     code = fingerprint(_sources())
     kept = settings.VAR / f"migrated-{settings.MODE}"
-    if kept.exists() and kept.read_text() == _database() + code:
+    if _says(kept, _database() + code):
         return
     call_command("migrate", interactive=False, verbosity=0)
     kept.write_text(_database() + code)
@@ -73,10 +73,18 @@ def collect_changed() -> None:
     """Collect the static files if one came, went or changed since the last time: to hash all takes half a second."""
     now = fingerprint(storage.path(name) for finder in get_finders() for name, storage in finder.list([]))
     kept = Path(settings.STATIC_ROOT) / "collected"
-    if kept.exists() and kept.read_text() == now:
+    if _says(kept, now):
         return
     call_command("collectstatic", interactive=False, verbosity=0)
     kept.write_text(now)
+
+
+def _says(note: Path, text: str) -> bool:
+    """Return whether a note has exactly this text; one that is missing or broken has not."""
+    try:
+        return note.read_bytes() == text.encode()
+    except OSError:
+        return False
 
 
 def fingerprint(files: Iterable[str]) -> str:

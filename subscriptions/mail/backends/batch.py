@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import requests
-from anymail.exceptions import AnymailError, AnymailRequestsAPIError
+from anymail.exceptions import AnymailError, AnymailRequestsAPIError, AnymailSerializationError
 from anymail.message import AnymailStatus
 
 # The request was refused as a whole and nothing of it was taken; each mail alone may be.
@@ -38,6 +38,8 @@ class BatchBackend:
             message.prepared = Element(payload, payload.serialize_json(payload.data))
         except AnymailError as error:  # it cannot be encoded; the others can
             message.prepared = error
+        except Exception as error:  # nor can this one; Anymail raises other errors too
+            message.prepared = AnymailSerializationError(orig_err=error, email_message=message, backend=self)
 
     def send_together(self: Any, messages: Sequence[Any]) -> list[Exception | None]:
         """Send these messages in one request; return for each what one request for it would have raised, or None.

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.auth.models import Group
 from django.core import mail
 from django.core.management import CommandError, call_command
 from django.db import transaction
@@ -121,6 +122,31 @@ def test_the_command_refuses_while_todays_edition_may_be_lost(capsys: pytest.Cap
     assert "1 were due since then" in capsys.readouterr().out
     call_command("resume_sending")
     assert Provider.objects.get().status == "running"
+
+
+def test_a_restore_holds_each_provider_until_it_is_finished(settings: Any) -> None:
+    now = datetime.now(UTC)
+    settings.MAIL_PROVIDER = "postmark"
+    throttle.acquire(1, now=now)
+    settings.MAIL_PROVIDER = "outbox"
+    throttle.pause_for_restore(is_finished=False, now=now)
+    for provider in ("postmark", "resend"):  # one that was used before, and a new one
+        settings.MAIL_PROVIDER = provider
+        assert not throttle.state(now).is_open
+        assert throttle.acquire(1, now=now).mails == 0
+        with pytest.raises(throttle.RestoreUnfinished):
+            throttle.resume(now=now)
+    throttle.pause_for_restore(is_finished=True, now=now)
+    throttle.resume(now=now)
+    for provider in ("outbox", "postmark", "resend"):
+        settings.MAIL_PROVIDER = provider
+        assert throttle.acquire(1, now=now).mails == 1
+
+
+def test_a_restored_database_gets_what_follows_migrations(capsys: pytest.CaptureFixture[str]) -> None:
+    Group.objects.all().delete()
+    call_command("after_restore")
+    assert Group.objects.exists()
 
 
 def test_where_nobody_was_due_since_the_backup_no_edition_is_lost(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from anymail.backends.base_requests import RequestsPayload
+from django.db import InterfaceError, OperationalError
 
 from digest.delivery import composer, send, throttle
 from digest.delivery.composer import Composer
 from digest.delivery.plan import plan
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
-from digest.models import Batch, Delivery, DeliveryContent
+from digest.models import Batch, Delivery, DeliveryContent, Paper
 from subscriptions import consent
 from subscriptions.models import Subscriber, Suppression
 from tests.support.factories import NOON, entry, feed, reader
@@ -121,18 +122,48 @@ def test_a_mail_is_composed_again_where_its_reader_or_content_has_changed(
     assert composed == ["ada", "ben", "cleo", "dora", "cleo", "dora", "eve"]
 
 
-def test_the_answers_are_kept_when_the_database_is_away_meanwhile(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_paper_that_was_deleted_meanwhile_is_in_no_later_mail(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a pace lets mails wait that are composed already."""
+    monkeypatch.setattr(send, "CHUNK", 20)
+    monkeypatch.setattr(throttle, "acquire", lambda limit, *, now: throttle.Permit(2))
     planned()
-    real = composer.ready_rows
-
-    def away(*args: Any, **options: Any) -> Any:
-        raise OperationalError("the server is starting")
-
-    monkeypatch.setattr(composer, "ready_rows", away)
+    paper = Paper.objects.earliest("pk")
+    after_composing_ahead(monkeypatch, paper.delete)
     deliver()
-    monkeypatch.setattr(composer, "ready_rows", real)
+    having = [address for address, mail in bodies(api).items() if paper.title in (mail.get("TextBody") or mail["text"])]
+    assert having == ["ada@example.org", "ben@example.org"]
+    assert len(api.taken) == 5
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError, KeyError, MemoryError])
+def test_the_answers_are_kept_when_composing_ahead_fails(
+    api: Api, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned()
+
+    def fail(*args: Any, **options: Any) -> Any:
+        raise error("the server is starting")
+
+    monkeypatch.setattr(composer, "ready_rows", fail)
+    deliver()
     assert set(Delivery.objects.values_list("status", flat=True)) == {"accepted"}
     assert len(api.taken) == 5
+
+
+def test_one_mail_that_anymail_cannot_encode_fails_alone(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = RequestsPayload.__init__
+
+    def building(self: Any, message: Any, *args: Any, **options: Any) -> None:
+        if message.to == ["dora@example.org"]:
+            raise TypeError("a header of no known type")
+        build(self, message, *args, **options)
+
+    monkeypatch.setattr(RequestsPayload, "__init__", building)
+    planned()
+    deliver()
+    found = dict(Delivery.objects.values_list("subscriber__email", "status"))
+    assert found.pop("dora@example.org") == "failed"
+    assert set(found.values()) == {"accepted"}
 
 
 def test_one_digest_that_cannot_be_composed_ahead_fails_in_its_turn(api: Api) -> None:

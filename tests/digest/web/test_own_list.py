@@ -73,7 +73,7 @@ def test_what_was_read_is_shown_line_by_line_before_it_is_kept(ada: Subscriber) 
     assert "What was read of Pasted text" in page
     assert "3 works were read." in page
     assert "Nothing is kept yet." in page
-    assert "Known here 1 They count as papers you asked for more of. Paper number 1 on careful measurement" in page
+    assert "Known here 1 They count as papers that you like. Paper number 1 on careful measurement" in page
     assert re.search("Kept as your text 1 .*Lichens of Old Walls", page)
     assert re.search("Not found 1 .* 10.5555/unknown", page)
     assert "!!! (neither a title nor an identifier)" in page
