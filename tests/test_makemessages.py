@@ -76,11 +76,18 @@ def test_the_sentences_of_mails_are_found() -> None:
         "%(arrived)s new papers came in",
         "You asked for %(wishes)s.",
         "This is your first digest.",
-        "Like the %(count)s papers in your library",
+        "Similar to %(count)s papers that you like",
         "All sources delivered.",
         "%(count)s upvotes",
         "Left out: %(count)s papers deleted here since this digest was put together.",
     }
+
+
+@pytest.mark.parametrize("folder", ["web", "email"])
+def test_readers_find_one_name_for_each_thing(folder: str) -> None:
+    other_names = re.compile(r"curator|(your|the) library\b|own (list|papers)|papers (that )?you know", re.I)
+    for path in sorted((settings.BASE_DIR / "templates" / folder).glob("*.*")):
+        assert other_names.findall(calls_in(path.read_text("utf-8")).replace("The library you named", "")) == []
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)

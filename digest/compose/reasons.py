@@ -30,7 +30,7 @@ class Reason(NamedTuple):
     ``kind`` is one of TOLD, which mails state in words, or ``words``, ``meaning``, ``taste``, ``titles``, ``shared``,
     ``popularity``, ``boost`` or ``average``, which only move a paper: ``meaning``, ``taste`` and ``titles`` are the
     terms of ``about``, ``like`` and ``like_title`` below their threshold. The label is the name, word or code that
-    matched, for a pick the curator's note, for a like the number of papers in the reader's library, else empty.
+    matched, for a pick the curator's note, for a like the number of papers that the reader likes, else empty.
     ``contribution`` is the weighted term; a reader's contributions to a paper add up to its score.
     """
 
@@ -65,7 +65,7 @@ def reason_in_words(reasons: str, counts: str = "") -> str:
     if "about" in labels and "keyword" not in labels:
         parts.append(_("Close to the words you typed"))
     if liked := labels.get("like") or labels.get("like_title"):
-        parts.append(_like(int(liked[0])) if liked[0].isdecimal() else _("Like papers in your library"))
+        parts.append(_like(int(liked[0])) if liked[0].isdecimal() else _("Similar to papers that you like"))
     if "trending" in labels:
         parts.append(_("Trending: %(counts)s") % {"counts": counts} if counts else _("Trending"))
     elif counts:
@@ -74,7 +74,7 @@ def reason_in_words(reasons: str, counts: str = "") -> str:
 
 
 def _like(papers: int) -> str:
-    said = ngettext("Like the paper in your library", "Like the %(count)s papers in your library", papers)
+    said = ngettext("Similar to a paper that you like", "Similar to %(count)s papers that you like", papers)
     return said % {"count": f"{papers:,}"}
 
 
@@ -96,11 +96,11 @@ TERMS = {
     "words": _("Words typed, and those of topics"),
     "about": _("Close to the words typed"),
     "meaning": _("Close to the words typed"),
-    "like": _("Words of the library"),
-    "taste": _("Words of the library"),
-    "like_title": _("Titles of the library"),
-    "titles": _("Titles of the library"),
-    "shared": _("Categories of the library"),
+    "like": _("Words of liked papers"),
+    "taste": _("Words of liked papers"),
+    "like_title": _("Titles of liked papers"),
+    "titles": _("Titles of liked papers"),
+    "shared": _("Categories of liked papers"),
     "trending": _("Popularity"),
     "popularity": _("Popularity"),
     "boost": _("Moved up by the editors"),

@@ -184,7 +184,7 @@ def in_words(rule: Rule) -> str:
 
 def _likes_in_words(likes: int) -> list[str]:
     """Return the wish of a reader with likes alone in words."""
-    return [f"more like {plural(likes, 'paper')} in your library"] if likes else []
+    return [f"papers similar to {plural(likes, 'paper')} that you like"] if likes else []
 
 
 def _answering(matches: csr_array, row: int) -> NDArray[np.integer]:

@@ -26,8 +26,8 @@ Ints = NDArray[np.intp]
 class ToldTerms:
     """The terms of the C papers in all digests of a batch; ``starts`` is where each of S readers begins (S + 1).
 
-    A term is divided among the rules that the reader wants and the paper matches. ``likes`` (S,) counts the papers in
-    each reader's library.
+    A term is divided among the rules that the reader wants and the paper matches. ``likes`` (S,) counts the papers
+    that each reader likes.
     """
 
     def __init__(

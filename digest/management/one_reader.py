@@ -40,7 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--to", metavar="ADDRESS", help="send only to this reader, who is added if new")
     group.add_argument("--topics", nargs="+", default=[], metavar="TOPIC", help="topics they want, by name")
     group.add_argument("--words", nargs="+", default=[], metavar="PHRASE", help="words and phrases they want")
-    group.add_argument("--library", type=Path, metavar="FILE", help="papers they know: BibTeX, RIS, CSL-JSON and more")
+    group.add_argument("--library", type=Path, metavar="FILE", help="papers for their list: BibTeX, RIS and more")
     group.add_argument("--replace", action="store_true", help="replace the topics and words of a known reader")
     # ./run reads it, before any setting is
     group.add_argument("--send", action="store_true", help="send by MAIL_PROVIDER; without it, into the outbox only")

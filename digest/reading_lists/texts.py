@@ -13,19 +13,21 @@ from digest.source_errors import ErrorKind
 FORMATS = gettext_lazy("BibTeX, RIS, CSL-JSON, PubMed (nbib) or Zotero RDF")
 _FILES: dict[ErrorKind, str | Promise] = {
     ErrorKind.EMPTY: gettext_lazy("There is nothing in it."),
-    ErrorKind.BINARY: gettext_lazy("This is not a text file. Export your library as %(formats)s and upload that file."),
+    ErrorKind.BINARY: gettext_lazy(
+        "This is not a text file. Export your references as %(formats)s and upload that file."
+    ),
     ErrorKind.ARCHIVE: gettext_lazy("This is a packed file. Unpack it first, and upload the file inside."),
     ErrorKind.BAD_COMPRESSION: gettext_lazy(
         "This packed file is damaged. Unpack it first, and upload the file inside."
     ),
-    ErrorKind.WEB_PAGE: gettext_lazy("This is a web page. Export your library as %(formats)s and upload that file."),
+    ErrorKind.WEB_PAGE: gettext_lazy("This is a web page. Export your references as %(formats)s and upload that file."),
     ErrorKind.TOO_LARGE: gettext_lazy(
-        "This file is too large. Export a part of your library: the newest 500 works count."
+        "This file is too large. Export a part of your references: the newest 500 works count."
     ),
     ErrorKind.PARSER_ENDED: gettext_lazy(
-        "Reading this took too long. Export a part of your library: the newest 500 works count."
+        "Reading this took too long. Export a part of your references: the newest 500 works count."
     ),
-    ErrorKind.UNKNOWN_FORMAT: gettext_lazy("This format is not known. Export your library as %(formats)s."),
+    ErrorKind.UNKNOWN_FORMAT: gettext_lazy("This format is not known. Export your references as %(formats)s."),
     ErrorKind.MALFORMED: gettext_lazy("This file is damaged, and nothing in it can be read. Export it again."),
     ErrorKind.TRUNCATED: gettext_lazy("This file is cut before its first work. Export it again."),
     ErrorKind.HOST_BUSY: gettext_lazy("Other lists are being read just now. Try again in a minute."),
@@ -55,9 +57,9 @@ _FLAWS: dict[str, str | Promise] = {
 def file_problem(kind: ErrorKind, *, detail: str = "") -> str:
     """Return why a file or a pasted text gave nothing, and what to do."""
     if kind is ErrorKind.BINARY and detail == "PDF":
-        said: str | Promise = gettext_lazy("This is a PDF. Export your library as %(formats)s and upload that file.")
+        said: str | Promise = gettext_lazy("This is a PDF. Export your references as %(formats)s and upload that file.")
     else:
-        said = _FILES.get(kind, gettext_lazy("This cannot be read. Export your library as %(formats)s."))
+        said = _FILES.get(kind, gettext_lazy("This cannot be read. Export your references as %(formats)s."))
     return str(said) % {"formats": FORMATS}
 
 

@@ -36,9 +36,14 @@ KINDS = {
     "about": (("about", "meaning"), gettext_lazy("Titles that mean the same in other words.")),
     "category": (("category",), gettext_lazy("Each category of yours that a paper has.")),
     "author": (("author",), gettext_lazy("Papers by authors you follow, which come first.")),
-    "like_this": (("like", "taste"), gettext_lazy("Words that it shares with papers you asked for more of or listed.")),
-    "titles": (("like_title", "titles"), gettext_lazy("Titles that mean the same as those of these papers.")),
-    "shared": (("shared",), gettext_lazy("Categories that these papers have.")),
+    "like_this": (
+        ("like", "taste"),
+        gettext_lazy(
+            "Words that it shares with papers that you like: those in your list, and those you asked for more of."
+        ),
+    ),
+    "titles": (("like_title", "titles"), gettext_lazy("Titles that mean the same as those of papers that you like.")),
+    "shared": (("shared",), gettext_lazy("Categories that papers that you like have.")),
 }
 NAMES = {part: TERMS[kinds[0]] for part, (kinds, _about) in KINDS.items()}
 FULL = 100

@@ -38,7 +38,7 @@ IN_FEED = 50  # the latest
 AUTHORS = 5  # of one paper on the page
 DONE = {
     "revoked": gettext_lazy("The old address of the feed no longer works."),
-    "opened": gettext_lazy("Your list has a feed. Whoever has its address can read the list."),
+    "opened": gettext_lazy("Your saved papers have a feed. Whoever has its address can read them."),
 }
 
 

@@ -74,7 +74,7 @@ def test_a_list_is_seen_before_it_is_kept(visitor: Visitor, site: Site, tmp_path
     expect(page.locator(".paper")).to_have_count(3)
 
     visitor.open("/preferences/list")
-    page.get_by_label("Paste a list, or name a library").fill("https://www.zotero.org/somebody")
+    page.get_by_label("Paste papers, or name a library").fill("https://www.zotero.org/somebody")
     with page.expect_navigation():
         visitor.press("Read it")
     expect(page.get_by_role("alert")).to_contain_text("Zotero knows libraries by number")
@@ -151,7 +151,7 @@ def test_a_worker_reads_a_public_library(browser: Browser, tmp_path: Path) -> No
         sign_in(visitor, site, "group@example.org")
         for number in (12345, 6):
             visitor.open("/preferences/list")
-            visitor.page.get_by_label("Paste a list, or name a library").fill(f"zotero.org/groups/{number}/walls")
+            visitor.page.get_by_label("Paste papers, or name a library").fill(f"zotero.org/groups/{number}/walls")
             with visitor.page.expect_navigation():
                 visitor.press("Read it")
         wait_for(lambda: "is private" in visitor.open("/preferences/list").content(), site.service)
@@ -162,8 +162,8 @@ def test_a_worker_reads_a_public_library(browser: Browser, tmp_path: Path) -> No
 
 def test_the_sign_up_takes_a_list(visitor: Visitor) -> None:
     page = visitor.open("/subscribe")
-    page.get_by_text("Papers you know", exact=True).click()
-    page.get_by_label("Papers you know (optional)").fill("2401.01234")
+    page.get_by_text("Papers that you like", exact=True).click()
+    page.get_by_label("Papers that you like (optional)").fill("2401.01234")
     visitor.look("sign-up-with-papers")
 
 

@@ -354,7 +354,7 @@ def test_more_brings_papers_like_it_to_the_front_and_the_reason_says_so_until_it
     assert why[after[0]]["like"] > 0
     row = Delivery.objects.get(issue_date=TODAY + DAY)
     said = [reason_in_words(reasons_as_text(Reason(*reason) for reason in reasons)) for reasons in row.record.explained]
-    assert said[0] == "Category: cs.RO · Like the paper in your library"
+    assert said[0] == "Category: cs.RO · Similar to a paper that you like"
     assert said[-1] == "Category: cs.RO"
     verdict.delete()
     assert tomorrow_for(mona) == (before, unsaid)
@@ -396,7 +396,7 @@ def test_who_is_known_by_likes_alone_gets_papers_like_them_and_the_mail_says_tha
     titles, _ = tomorrow_for(mona)
     assert set(titles) == {CLOTH.title, SHIRTS.title}
     frozen = Delivery.objects.get(issue_date=TODAY + DAY).record
-    assert (frozen.asked_for, frozen.matched) == (["more like 1 paper in your library"], 2)
+    assert (frozen.asked_for, frozen.matched) == (["papers similar to 1 paper that you like"], 2)
     Verdict.objects.update(value="less")  # who only ever said less has asked for nothing: the day's list
     titles, _ = tomorrow_for(mona)
     assert len(titles) == 10

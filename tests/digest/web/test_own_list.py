@@ -114,7 +114,7 @@ def test_a_list_given_at_the_sign_up_is_kept_before_the_first_digest_is_due(
     bea = Subscriber.objects.get(email="bea@example.org")
     assert due == [False]
     assert bea.next_send_at == NOON
-    assert f"{ListEntry.objects.filter(subscriber=bea).count()} papers of the list you gave are kept" in page
+    assert f"{ListEntry.objects.filter(subscriber=bea).count()} papers that you like are in your list now" in page
     assert "Your first digest arrives within minutes." in page
     plan(NOON, [bea.pk], issue_date=NOON.date())
     known = ListEntry.objects.exclude(paper=None).get(subscriber=bea)
@@ -122,11 +122,22 @@ def test_a_list_given_at_the_sign_up_is_kept_before_the_first_digest_is_due(
     assert "Lichens of Old Walls" in words(visit.get(f"{PAGE}/{known.source_id}"))
 
 
+def test_bibtex_is_pasted_as_ids_and_titles_are_and_the_box_says_so(ada: Subscriber) -> None:
+    reference = "@article{okafor, title = {Lichens of Old Walls}, year = {2026}}"
+    visit = signed_in(ada)
+    assert "or titles, one a line; or text in BibTeX, RIS, CSL-JSON, PubMed (nbib) or Zotero RDF." in words(
+        visit.get(PAGE)
+    )
+    assert re.search("Kept as your text 1 .*Lichens of Old Walls", words(paste(visit, reference)))
+    assert "or BibTeX" in words(visit.get("/subscribe"))
+    assert "1 paper that you like is in your list now" in confirm(reference)[1]
+
+
 @pytest.mark.parametrize("papers", ["<html><body>no list</body></html>", "zotero.org/ada_okafor"])
 def test_a_list_given_at_the_sign_up_that_cannot_be_read_waits(ada: Subscriber, papers: str) -> None:
     visit, page = confirm(papers)
-    assert "Nothing of the list you gave is kept yet" in page
-    assert "Read the list you gave" in page
+    assert "Nothing is in your list yet" in page
+    assert "Read what you entered" in page
     assert not ListSource.objects.exists()
     assert papers in unescape(visit.get(PAGE).content.decode())
     assert Subscriber.objects.get(email="bea@example.org").next_send_at == NOON
@@ -134,7 +145,7 @@ def test_a_list_given_at_the_sign_up_that_cannot_be_read_waits(ada: Subscriber, 
 
 def test_a_list_given_at_the_sign_up_of_which_nothing_is_known_is_shown_line_by_line(ada: Subscriber) -> None:
     visit, page = confirm("10.5555/nobody-knows-this-one")
-    assert "Nothing of the list you gave is kept yet" in page
+    assert "Nothing is in your list yet" in page
     part = ListSource.objects.get()
     assert part.state == ListSource.State.READ
     assert "See and keep" in words(visit.get(PAGE))
@@ -149,8 +160,8 @@ def test_an_error_in_reading_a_given_list_loses_neither_the_confirmation_nor_the
 
     monkeypatch.setattr(keep, "read_body", broken)
     visit, page = confirm(TEXT)
-    assert "Nothing of the list you gave is kept yet" in page
-    assert "Read the list you gave" in page
+    assert "Nothing is in your list yet" in page
+    assert "Read what you entered" in page
     assert "Lichens of Old Walls" in visit.get(PAGE).content.decode()
     assert Subscriber.objects.get(email="bea@example.org").next_send_at == NOON
 
@@ -182,7 +193,7 @@ def test_a_draft_can_be_discarded_and_a_part_or_one_work_taken_back(ada: Subscri
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b"%PDF-1.7 and so on", "This is a PDF. Export your library as BibTeX, RIS, CSL-JSON, PubMed (nbib) or Zotero RDF"),
+        (b"%PDF-1.7 and so on", "This is a PDF. Export your references as BibTeX, RIS, CSL-JSON, PubMed (nbib) or Zotero RDF"),
         (b"", "There is nothing in it."),
         (b"PK\x03\x04", "This is a packed file."),
         (b"<html><body>Papers</body></html>", "This is a web page."),
