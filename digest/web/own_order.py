@@ -19,9 +19,10 @@ from digest.models import Delivery
 from digest.preview import visitor
 from digest.preview.visitor import Preview
 from digest.stats.explained import ExplainedPaper, explained_papers
+from digest.vectors import serving_key
 from digest.web.cards import path_of
 from digest.web.expensive import expensive
-from subscriptions.models import PARTS, TURNED_DOWN, Subscriber
+from subscriptions.models import PARTS, TURNED_DOWN, Preference, Subscriber
 from subscriptions.preferences import Choices, turn_down
 from subscriptions.rate_limits import too_many
 from subscriptions.schedule import local_date
@@ -43,7 +44,7 @@ KINDS = {
         ),
     ),
     "titles": (("like_title", "titles"), gettext_lazy("Titles that mean the same as those of papers that you like.")),
-    "shared": (("shared",), gettext_lazy("Categories that papers that you like have.")),
+    "shared": (("shared",), gettext_lazy("Categories of papers that you like.")),
 }
 NAMES = {part: TERMS[kinds[0]] for part, (kinds, _about) in KINDS.items()}
 FULL = 100
@@ -124,7 +125,7 @@ def _page(
         "day": row.issue_date if row else None,
         "papers": [(one, path_of(one.paper) if one.paper else "") for one in papers],
         "is_forgotten": bool(papers) and not any(one.terms for one in papers),
-        "parts": list(_parts(form, papers)),
+        "parts": list(_parts(form, papers, _counting_now(reader))),
         "hype": reader.hype,
         "done": request.GET.get("done") == "saved",
         "preview": preview,
@@ -133,9 +134,28 @@ def _page(
     return render(request, "own_order.html", context, status=status)
 
 
-def _parts(form: PartsForm, papers: list[ExplainedPaper]) -> Iterable[Part]:
-    """Return the parts that counted in this digest, and those that are turned down."""
+def _parts(form: PartsForm, papers: list[ExplainedPaper], counting: set[str]) -> Iterable[Part]:
+    """Return the parts that counted in this digest or count now, and those that are turned down."""
     kinds = {kind for one in papers for kind in one.kinds}
     for part, (its, about) in KINDS.items():
-        if not kinds.isdisjoint(its) or form[part].value() not in (None, str(FULL)):
+        is_there = part in counting or not kinds.isdisjoint(its)
+        if is_there or form[part].value() not in (None, str(FULL)):
             yield Part(name=part, label=NAMES[part], about=about, field=form[part])
+
+
+def _counting_now(reader: Subscriber) -> set[str]:
+    """Return the parts that the next digest can have by the reader's preferences, verdicts and list."""
+    kinds = {*reader.preferences.filter(stance=Preference.Stance.WANT).values_list("kind", flat=True)}
+    has_likes = reader.verdicts.exists() or reader.list_entries.filter(taken_back=False).exists()
+    has_model = serving_key() is not None
+    counts = {
+        "topic": "topic" in kinds,
+        "words": not kinds.isdisjoint({"topic", "keyword"}),
+        "about": has_model and "keyword" in kinds,
+        "category": "category" in kinds,
+        "author": "author" in kinds,
+        "like_this": has_likes,
+        "titles": has_model and has_likes,
+        "shared": has_likes,
+    }
+    return {part for part, is_there in counts.items() if is_there}

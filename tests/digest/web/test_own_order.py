@@ -15,7 +15,7 @@ from django.test import Client
 from digest.delivery import plan
 from digest.delivery.plan import draft
 from digest.editions.candidate_pool import CandidatePool
-from digest.models import Delivery, DeliveryContent, Paper, Verdict
+from digest.models import Delivery, DeliveryContent, ListEntry, ListSource, Paper, Verdict
 from digest.reader_data.erase import erase
 from digest.record import DigestRecord
 from digest.stats.explained import explained_papers
@@ -129,18 +129,40 @@ def test_the_preview_follows_and_saves_nothing(ada: Subscriber) -> None:
     before = list(every_row())
     page = words(visit.post(PREVIEW, {"words": "0"}))
     # a preview leaves out what was sent in digests of earlier editions only
-    assert "Your digest of" in page
+    assert "papers of 2 March" in page
     assert list(every_row()) == before
     assert order_of(page) != order_of(words(visit.post(PREVIEW, {})))
     turn_down(ada, {"words": 0})
     choices = {"page": "preferences", "categories": "cs.LG", "keywords": "grasping", "hype": "30", "max_papers": "10"}
     saved = words(visit.post("/preview", {**choices, "send_hour": "7", "zone": "UTC", "rhythm": "daily"}))
-    assert order_of(saved.partition("Your digest of")[2]) == order_of(page.partition("Your digest of")[2])
+    assert order_of(saved.partition("of 2 March")[2]) == order_of(page.partition("Preview of the new order")[2])
 
 
 def order_of(text: str) -> list[str]:
-    text = text.partition("number by number")[0]
+    text = text.partition("as it was sent")[0]
     return sorted(["Tides of", "Grasping kelp", "Proofs of"], key=text.rfind)
+
+
+def test_the_page_says_which_digest_was_sent_and_a_preview_folds_it(ada: Subscriber) -> None:
+    visit = signed_in(ada)
+    assert 'name="like_this"' not in visit.get(PAGE).content.decode()
+    ListEntry.objects.create(
+        subscriber=ada,
+        source=ListSource.objects.create(subscriber=ada, kind="pasted", state="kept", given_at=NOON),
+        paper=Paper.objects.get(title__startswith="Proofs"),
+        name="proofs",
+        added_at=NOON,
+    )
+    page = visit.get(PAGE)
+    # what counts now is there to be weighed and previewed, though the digest that was sent had none of it
+    assert 'name="like_this"' in page.content.decode()
+    assert "Your digest of Monday, 2 March, as it was sent Number by number, by the preferences" in words(page)
+    assert "Preview the new order" in words(page)
+    shown = visit.post(PREVIEW, {})
+    _above, _summary, sent = shown.content.decode().partition("Show the digest that was sent</summary>")
+    assert "Proofs of old theorems" in sent
+    assert "Preview of the new order By the weights above, which are not saved yet" in words(shown)
+    assert "Proofs of old theorems" not in words(shown).partition("Show the digest that was sent")[0]
 
 
 def test_likes_that_do_not_count_at_all_rank_as_no_likes(ada: Subscriber) -> None:

@@ -71,7 +71,7 @@ def test_htmx_gets_the_papers_why_they_are_there_and_what_each_wish_found(client
     assert status == 200
     assert "<html" not in page
     said = words_of(page)
-    assert f"Your digest of {day.day} {day:%B}: 1 paper" in said
+    assert f"1 paper of {day.day} {day:%B} 2 new papers" in said
     assert "2 new papers came in and 1 matches what you asked for." in said
     assert "Robotics: 1 paper in the last seven days" in said
     assert f"{ROBOT.title} Ada Example, Ben Sample Topic: Robotics · Keyword: “laundry”" in said
@@ -96,7 +96,7 @@ def test_a_title_is_text_and_a_pick_bears_its_note(client: Client) -> None:
     _, page = post(client)
     assert "Graphs &amp; colours" in page
     assert "From the editors: &lt;b&gt;Short&lt;/b&gt; and clear." in page
-    assert ": 2 papers" in page
+    assert "<h3>2 papers of " in page
     assert " style=" not in page
 
 
