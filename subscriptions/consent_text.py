@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 
 SIGN_UP = (
+    "Send me a digest of new research papers by e-mail, on weekdays or on the days I choose, and now and then an "
+    "announcement of its editors. I can change what I get or leave at any time, with a link in every e-mail."
+)
+# Replaced texts and the months in which they came into use
+ON_DAYS_CHOSEN = (
     "Send me a digest of new research papers by e-mail on the days I chose, and now and then an announcement of its "
     "editors. I can change what I get or leave at any time, with a link in every e-mail."
 )
-# Replaced texts and the months in which they came into use
 DIGEST_ONLY = (
     "Send me a digest of new research papers by e-mail on the days I chose. "
     "I can change what I get or leave at any time, with a link in every digest."
@@ -21,8 +25,12 @@ def version_of(text: str, month: str) -> str:
 
 
 VERSION = version_of(SIGN_UP, "2026-12")
-EVER_USED = {VERSION: SIGN_UP, version_of(DIGEST_ONLY, "2026-11"): DIGEST_ONLY}
-COVERS_ANNOUNCEMENTS = frozenset({VERSION})
+EVER_USED = {
+    VERSION: SIGN_UP,
+    version_of(ON_DAYS_CHOSEN, "2026-12"): ON_DAYS_CHOSEN,
+    version_of(DIGEST_ONLY, "2026-11"): DIGEST_ONLY,
+}
+COVERS_ANNOUNCEMENTS = frozenset({VERSION, version_of(ON_DAYS_CHOSEN, "2026-12")})
 
 
 def words(version: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from digest.compose import emails
@@ -38,7 +39,8 @@ class Overview:
 
     ``came`` counts the papers delivered for today's edition, of ``expected``, which is None if no source announces a
     total. ``planned`` readers have a delivery from ``edition``; about ``to_plan`` do not: readers who left the list
-    after planning are not subtracted, which would need a query over all of them.
+    after planning are not subtracted, which would need a query over all of them. ``stands_still`` says that time does not
+    pass here: on the sample day, and on days given as files.
     """
 
     now: datetime
@@ -55,6 +57,7 @@ class Overview:
     to_plan: int
     next_due: datetime | None
     next_readers: int
+    stands_still: bool
     why_held: str
 
     @property
@@ -98,14 +101,21 @@ def overview_at(now: datetime) -> Overview:
         to_plan=max(0, Subscriber.objects.on_the_list().count() - planned),
         next_due=next_due,
         next_readers=next_readers,
+        stands_still=settings.MODE != "live",
         why_held=throttle.paused_reason(now),
     )
 
 
 def _next(now: datetime) -> tuple[datetime | None, int]:
-    """Return when digests are planned next, and for how many readers; overdue readers are due at ``now``."""
+    """Return when digests are planned next, and for how many readers; overdue readers are due at ``now``.
+
+    Outside live mode time does not pass, and only readers without a digest get one, at once.
+    """
     # a reader who left the list has no next_send_at
     due = Subscriber.objects.exclude(next_send_at=None)
+    if settings.MODE != "live":
+        count = due.filter(next_send_at__lte=now, last_issue_date=None).count()
+        return (now, count) if count else (None, 0)
     if overdue := due.filter(next_send_at__lte=now).count():
         return now, overdue
     soonest = due.order_by("next_send_at").values_list("next_send_at", flat=True).first()

@@ -87,6 +87,8 @@ class ListedPaper:
 
 
 def _hours(hours: float) -> str:
+    if hours < 1:
+        return "less than an hour"
     return f"{hours:g} hour{'' if hours == 1 else 's'}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core import signing
 from django.db import transaction
@@ -67,8 +68,16 @@ def _page_of_all(request: HttpRequest, *, status: int = 200, **more: Any) -> Htt
     rows = [(one, charts.small(f"{one.source.name}, last {FORTNIGHT} days", **_numbers(one.days))) for one in health]
     ill = sum(one.state in ("failing", "waiting") for one in health)
     claims = PaperChange.objects.filter(state=PaperChange.State.CLAIMED).count()
-    # wrong: the field that a problem is about
-    around = {"rows": rows, "ill": ill, "kinds": KINDS, "claims": claims, "wrong": "address"}
+    around = {
+        "rows": rows,
+        "ill": ill,
+        "on": sum(one.source.active for one in health),
+        "stand_still": settings.MODE != "live",
+        "kinds": KINDS,
+        "claims": claims,
+        # the field that a problem is about
+        "wrong": "address",
+    }
     return page(request, "sources", {"here": "dashboard_sources", **around, **more}, status=status)
 
 

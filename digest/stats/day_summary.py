@@ -79,10 +79,9 @@ def _most_first(reasons: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
 def in_words(summary: DaySummary, gate: State) -> tuple[str, str]:
     """Return ``good``, ``wait`` or ``bad``, and a sentence or two about the day."""
     unknown, failed, waiting = summary.part("unknown"), summary.part("failed"), summary.part("open")
-    sent = summary.part("accepted")
     if not summary.due:
-        return "wait", "No digest has been due yet."
-    left = f"{plural(sent, 'digest')} left"
+        return "wait", "No digest was due."
+    sent = f"{plural(summary.part('accepted'), 'digest')} sent"
     troubles = [
         f"{plural(count, 'digest')} {what}."
         for count, what in (
@@ -94,10 +93,10 @@ def in_words(summary: DaySummary, gate: State) -> tuple[str, str]:
     ]
     if troubles:
         return "bad", " ".join(
-            ["Not all is well.", *troubles, f"{left}{f', {waiting:,} still to go' if waiting else ''}."]
+            ["Not all is well.", *troubles, f"{sent}{f', {waiting:,} still to go' if waiting else ''}."]
         )
     if waiting and not gate.is_open:
-        return "bad", f"{plural(waiting, 'digest')} {'waits' if waiting == 1 else 'wait'} and cannot leave now. {left}."
+        return "bad", f"{plural(waiting, 'digest')} {'waits' if waiting == 1 else 'wait'} and cannot leave now. {sent}."
     if waiting:
-        return "wait", f"{plural(waiting, 'digest')} {'is' if waiting == 1 else 'are'} on the way. {left} so far."
-    return "good", f"All is well: {left}, and every other reader is told why there is none."
+        return "wait", f"{plural(waiting, 'digest')} {'is' if waiting == 1 else 'are'} on the way. {sent} so far."
+    return "good", f"All is well: {sent}, and every other reader is told why there is none."

@@ -28,6 +28,7 @@ def about(request: HttpRequest) -> HttpResponse:
     """Say what the service is, where its papers come from, how they are ordered and who runs it."""
     context = {
         "sources": list(Source.objects.filter(active=True).order_by("name").values_list("name", flat=True)),
+        "mode": settings.MODE,
         "formula": {"gravity": GRAVITY, "grace": int(GRACE_HOURS)},
         "canonical": reverse("about"),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -23,7 +24,7 @@ from subscriptions.tokens import LinkUsed, login_token, use_login_token
 from subscriptions.web import sessions
 from subscriptions.web.decorators import see_other, token_page
 from subscriptions.web.forms import ChoicesForm, SignUpForm
-from subscriptions.web.time_zones import place_of, zones_to_choose
+from subscriptions.web.time_zones import time_of, zones_to_choose
 
 TOO_MANY = gettext_lazy("Too many requests from your network. Your entries are kept: please try again in an hour.")
 # The first digest waits for the list that the sign-up named: at most so long, if this process ends meanwhile or the
@@ -79,7 +80,13 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     kept = keep_given(reader, papers, now=now) if papers else Kept()
     if not kept.is_library:
         Subscriber.objects.filter(pk=reader.pk, next_send_at=due_at).update(next_send_at=now)
-    around = {"is_due": is_due, "has_papers": bool(papers), "kept": kept, "begins_visit": True}
+    around = {
+        "is_due": is_due,
+        "time_passes": settings.MODE == "live",
+        "has_papers": bool(papers),
+        "kept": kept,
+        "begins_visit": True,
+    }
     return render(request, "confirmed.html", around | {"next_digest": next_digest_in_words(reader, now)})
 
 
@@ -91,13 +98,15 @@ def next_digest_in_words(reader: Subscriber, now: datetime) -> str:
         if until := reader.paused_until:
             return _("Your digest is paused until %(day)s.") % {"day": f"{until:%A, %-d %B %Y}"}
         return _("Your digest is paused.")
+    if settings.MODE != "live" and reader.last_issue_date:
+        return _("This installation shows a day that stands still: you have its digest, and no other comes.")
     if (due := next_digest(reader)) is None:
         return _("No digest is due.")
     if due <= now:
         return _("Your next digest is being prepared.")
     due = due.astimezone(zone_of(reader.zone))
-    values = {"day": f"{due:%A, %-d %B}", "time": f"{due:%H:%M}", "place": place_of(reader.zone)}
-    return _("Your next digest comes on %(day)s, at %(time)s (%(place)s time).") % values
+    values = {"day": f"{due:%A, %-d %B}", "time": f"{due:%H:%M}", "zone": time_of(reader.zone)}
+    return _("Your next digest comes on %(day)s, at %(time)s (%(zone)s).") % values
 
 
 def sign_up_page(

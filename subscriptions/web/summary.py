@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from subscriptions.models import Preference, Subscriber, Topic
 from subscriptions.preferences import Choices, Wish
 from subscriptions.schedule import rhythm_in_words
-from subscriptions.web.time_zones import place_of
+from subscriptions.web.time_zones import time_of
 
 SHOWN = 12  # wishes of one line
 
@@ -23,7 +23,7 @@ def summary_of(choices: Choices, topics: Iterable[Topic]) -> list[tuple[str, str
     lines = [(_("Papers about"), _in_words(wanted, names) or _("everything: the day’s trending papers"))]
     if muted:
         lines.append((_("Left out"), _in_words(muted, names)))
-    lines.append((_("When"), _("%(when)s, %(place)s time") % {"when": when, "place": place_of(choices.zone)}))
+    lines.append((_("When"), _("%(when)s, %(time)s") % {"when": when, "time": time_of(choices.zone)}))
     full = choices.layout == Subscriber.Layout.FULL
     papers = ngettext("at most %(count)s paper", "at most %(count)s papers", choices.max_papers)
     lines.append(

@@ -7,6 +7,8 @@ from functools import cache, lru_cache
 from importlib import resources
 from zoneinfo import available_timezones
 
+from django.utils.translation import gettext as _
+
 from subscriptions.schedule import zone_of
 
 CONTINENTS = (
@@ -54,6 +56,11 @@ def zone_label(name: str, day: date) -> str:
 def place_of(name: str) -> str:
     """Return ``Berlin`` of Europe/Berlin, ``Buenos Aires`` of America/Argentina/Buenos_Aires, ``UTC`` of UTC."""
     return name.rpartition("/")[2].replace("_", " ")
+
+
+def time_of(name: str) -> str:
+    """Return what the time of a zone is called: ``Berlin time``, ``UTC``."""
+    return _("%(place)s time") % {"place": place_of(name)} if "/" in name else name
 
 
 def _offset(name: str, day: date) -> str:

@@ -143,7 +143,7 @@ def test_a_morning_at_the_dashboard(olga: Visitor, mailing_site: Site, sink: tup
         assert NOTE in words
         assert title in words
     olga.open("/dashboard/deliveries")
-    expect(page.get_by_text("All is well: 1 digest left")).to_be_visible()
+    expect(page.get_by_text("All is well: 1 digest sent")).to_be_visible()
 
     # Its story, and why its papers were chosen
     olga.follow("Show each digest of this day")

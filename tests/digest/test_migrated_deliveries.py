@@ -314,6 +314,7 @@ def test_each_day_is_summed_up_as_it_was(migrated: dict[str, Any]) -> None:
             "skipped_for": {code(reason): count for reason, count in said["skipped_for"].items()},
             "skipped_texts": {code(reason): text_of_skipped(reason) for reason in said["skipped_for"]},
             "listed": {code(reason): rows for reason, rows in said["listed"].items()},
+            "words": [re.sub(r"(digests?) left", r"\1 sent", words) for words in said["words"]],
         }
         for day, said in SAID["days"].items()
     }

@@ -59,7 +59,7 @@ def test_the_balance_is_on_the_page_and_adds_up(cleo: Client) -> None:
     for line in ("Accepted 5", "of these bounced 2", "Skipped 4", "Open 1", "Unknown 0", "Total due 10"):
         assert line in said
     assert "Nothing matched. 4" in said
-    assert "1 digest is on the way. 5 digests left so far." in said
+    assert "1 digest is on the way. 5 digests sent so far." in said
 
 
 def test_events_that_are_not_understood_are_shown_by_kind(cleo: Client) -> None:

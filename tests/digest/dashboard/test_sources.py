@@ -104,6 +104,13 @@ def test_the_address_that_is_kept_is_the_one_that_was_shown(cleo: Client) -> Non
     assert Source.objects.count() == 1
 
 
+def test_sources_that_are_all_off_are_not_called_complete(cleo: Client, settings: Any) -> None:
+    Source.objects.create(name="Off", url="https://example.org/off", active=False)
+    assert "All sources are off: no papers come in." in cleo.get(reverse("dashboard_sources")).content.decode()
+    settings.MODE = "sample"
+    assert "No source is read: the day stands still" in cleo.get(reverse("dashboard_sources")).content.decode()
+
+
 @pytest.mark.service
 def test_hostile_titles_and_addresses_are_text(cleo: Client) -> None:
     with serve({"/feed": Answer(rss(HOSTILE))}) as web:

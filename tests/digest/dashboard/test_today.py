@@ -20,7 +20,7 @@ from digest.delivery.plan import plan
 from digest.editions import reach
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
-from digest.models import CuratorPick, Edition, Paper
+from digest.models import CuratorPick, Edition, EditionPaper, Paper
 from tests.support.database_rows import every_row
 from tests.support.editions import GRAPHS, LANGUAGE, ROBOT, STARS, publish
 from tests.support.factories import NOON, delivery, entry, feed, reader, topic
@@ -86,6 +86,15 @@ def test_the_morning_says_what_came_in_who_is_planned_and_where_to_see_to_it(das
     assert 'href="/dashboard/sources"' in page.content.decode()
 
 
+def test_on_a_day_that_stands_still_nobody_but_a_new_reader_is_due(dashboard: Client, settings: Any) -> None:
+    settings.MODE = "sample"
+    publish(ROBOT, GRAPHS)
+    reader("ada", next_send_at=NOON + timedelta(hours=2), last_issue_date=NOON.date())
+    assert "Next digests – the day stands still: only new readers get a digest" in text_of(dashboard.get("/dashboard/"))
+    reader("ben", next_send_at=NOON)
+    assert "Next digests 12:00 UTC, for 1 reader" in text_of(dashboard.get("/dashboard/"))
+
+
 def test_before_there_is_any_edition_it_says_so_and_until_when_sources_are_awaited(dashboard: Client) -> None:
     with time_machine.travel(NOON - timedelta(hours=7), tick=False):
         said = text_of(signed_in(User.objects.get(username="cleo")).get("/dashboard/"))
@@ -108,6 +117,8 @@ def test_a_candidate_shows_its_score_with_its_inputs_sources_topics_and_readers(
     said = text_of(dashboard.get("/dashboard/"))
     assert f"{ROBOT.title} Ada Example, Ben Sample" in said
     assert "36.0 = (73 + 1) / (9.0 + 2)^0.3: 73 upvotes, 4 comments in 9 hours" in said
+    EditionPaper.objects.exclude(trending=None).update(inputs={"points": 7, "hours": 0.0})
+    assert ": 7 upvotes in less than an hour" in text_of(dashboard.get("/dashboard/"))
     assert "About 1 reader asked for it · Seen at Hugging Face daily papers, arXiv cs.LG" in said
     assert "Robotics cs.RO" in said
 

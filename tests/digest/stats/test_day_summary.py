@@ -48,12 +48,12 @@ def test_email_62_the_balance_counts_every_row_of_its_day_once(django_assert_num
 @pytest.mark.parametrize(
     ("statuses", "state", "mood", "words"),
     [
-        ({}, OPEN, "wait", "No digest has been due yet."),
-        ({"accepted": 2, "delivered": 1, "skipped": 4}, OPEN, "good", "All is well: 3 digests left"),
-        ({"accepted": 2, "ready": 1}, OPEN, "wait", "1 digest is on the way. 2 digests left so far."),
+        ({}, OPEN, "wait", "No digest was due."),
+        ({"accepted": 2, "delivered": 1, "skipped": 4}, OPEN, "good", "All is well: 3 digests sent"),
+        ({"accepted": 2, "ready": 1}, OPEN, "wait", "1 digest is on the way. 2 digests sent so far."),
         ({"ready": 1200}, PAUSED, "bad", "1,200 digests wait and cannot leave now."),
         ({"accepted": 9, "unknown": 1}, OPEN, "bad", "1 digest may or may not have left"),
-        ({"failed": 2, "retry_wait": 3}, OPEN, "bad", "2 digests could not be sent. 0 digests left, 3 still to go."),
+        ({"failed": 2, "retry_wait": 3}, OPEN, "bad", "2 digests could not be sent. 0 digests sent, 3 still to go."),
         ({"expired": 1}, OPEN, "bad", "1 digest could not leave in time"),
     ],
 )

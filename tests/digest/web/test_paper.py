@@ -109,6 +109,7 @@ def test_a_page_says_where_a_paper_was_seen_and_how_its_votes_rose() -> None:
     assert "Hugging Face daily papers 2 Mar 2026, 13:00 73 upvotes · 3 comments" in words(html)
     assert 'aria-label="Upvotes on Hugging Face. 3 at first, 73 at last."' in html
     assert html.count("<rect") == 3
+    assert "Times are UTC. In the edition of 2 Mar 2026 ." in words(html)
 
 
 def test_a_page_explains_the_trending_score_with_its_inputs() -> None:

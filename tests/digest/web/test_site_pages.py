@@ -97,6 +97,19 @@ def test_about_names_the_sources_that_are_read_and_who_runs_the_site(settings: A
     assert "mail@example.org" in html
 
 
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        ("live", "No source is read at present."),
+        ("rehearsal", "From files that the operator gave"),
+        ("sample", "its papers are invented, and no source is read."),
+    ],
+)
+def test_about_says_where_papers_come_from_while_no_source_is_read(settings: Any, mode: str, words: str) -> None:
+    settings.MODE = mode
+    assert words in get("/about")
+
+
 def test_the_privacy_page_gives_the_periods_that_hold() -> None:
     words = " ".join(re.sub("<[^>]+>", " ", get("/privacy")).split())
     assert "are deleted after 7 days" in words

@@ -204,7 +204,15 @@ def test_the_page_promises_a_digest_within_minutes_to_those_who_get_one(visitor:
     Subscriber.objects.filter(pk=ada.pk).update(last_issue_date=NOON.date(), last_digest_at=NOON - timedelta(hours=2))
     page = Client().post(link).content.decode()
     assert "within minutes" not in page
-    assert "Your next digest comes on Tuesday, 3 March, at 07:00 (UTC time)." in page
+    assert "Your next digest comes on Tuesday, 3 March, at 07:00 (UTC)." in page
+
+
+def test_where_the_day_stands_still_no_second_digest_is_promised(visitor: Client, settings: Any) -> None:
+    settings.MODE = "sample"
+    ada, link = pending()
+    assert "No other comes: this installation shows a day that stands still." in visitor.post(link).content.decode()
+    Subscriber.objects.filter(pk=ada.pk).update(last_issue_date=NOON.date(), next_send_at=NOON + timedelta(hours=9))
+    assert "you have its digest, and no other comes." in visitor.get("/preferences").content.decode()
 
 
 def test_a_link_that_has_expired_leads_back_to_the_form(visitor: Client) -> None:

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from subscriptions.web.time_zones import known_zones, zone_label, zones_to_choose
+from subscriptions.web.time_zones import known_zones, time_of, zone_label, zones_to_choose
 
 WINTER, SUMMER = date(2026, 1, 15), date(2026, 7, 15)
 
@@ -22,6 +22,10 @@ WINTER, SUMMER = date(2026, 1, 15), date(2026, 7, 15)
 )
 def test_a_zone_is_shown_by_its_place_and_that_days_offset(name: str, day: date, label: str) -> None:
     assert zone_label(name, day) == label
+
+
+def test_the_time_of_a_place_is_named_by_it_and_utc_by_itself() -> None:
+    assert [time_of(name) for name in ("America/New_York", "UTC")] == ["New York time", "UTC"]
 
 
 def test_every_zone_on_offer_can_be_stored_and_stands_in_one_group() -> None:
