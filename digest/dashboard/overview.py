@@ -39,8 +39,8 @@ class Overview:
 
     ``came`` counts the papers delivered for today's edition, of ``expected``, which is None if no source announces a
     total. ``planned`` readers have a delivery from ``edition``; about ``to_plan`` do not: readers who left the list
-    after planning are not subtracted, which would need a query over all of them. ``stands_still`` says that time does not
-    pass here: on the sample day, and on days given as files.
+    after planning are not subtracted, which would need a query over all of them. Where it ``stands_still``, time does
+    not pass: on the sample day, and on days given as files.
     """
 
     now: datetime
