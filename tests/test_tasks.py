@@ -288,6 +288,7 @@ def test_a_worker_plans_and_delivers_without_the_pages_and_providers(tmp_path: P
         "jobs.tick(clock()); jobs.deliver(clock)\n"
         "print([name for name in sys.modules if name.startswith(('digest.web', 'digest.dashboard', 'digest.config.urls',"
         " 'anymail', 'requests'))])",
+        afresh=True,
     )
     assert told == "[]\n"
     assert len(place.mails()) == 1

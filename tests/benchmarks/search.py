@@ -57,7 +57,7 @@ def _measured(data: Path, name: str, given: argparse.Namespace) -> dict[str, Any
         old = "new" if given.without_old else "old"
         arguments = ("-m", "tests.benchmarks.search_ground", str(data), str(given.papers), str(given.seed), old)
         arguments += (str(given.model.resolve()) if given.model else "",)
-        found: dict[str, Any] = json.loads(place.run(*arguments))
+        found: dict[str, Any] = json.loads(place.run(*arguments, afresh=True))
         return found
 
 

@@ -25,7 +25,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace, out: Console) -> Result:
     with ground.installation(in_postgres=False) as place:
-        found: dict[str, Any] = json.loads(place.run("-m", "tests.benchmarks.storing_ground", str(given.papers)))
+        found: dict[str, Any] = json.loads(
+            place.run("-m", "tests.benchmarks.storing_ground", str(given.papers), afresh=True)
+        )
     table = Table(title=f"sqlite, {given.papers:,} papers", title_justify="left")
     columns = ("transactions", "longest s", "median s", "longest CPU s", "longest wait of another s", "in all s")
     for column in ("reading", *columns):

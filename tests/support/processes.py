@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 
-from tests.support.paths import ROOT
+from tests.support import forks
 
 SET_UP = "import django; django.setup()\n"
 
 
-def start(script: str, *arguments: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
+def start(script: str, *arguments: str, environment: Mapping[str, str]) -> forks.Fork:
     """A process that runs ``script``, which prints "ready" and then waits for a line before its work."""
-    return subprocess.Popen(
-        [sys.executable, "-c", SET_UP + script, *arguments],
-        cwd=ROOT,
-        env=dict(environment),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    return forks.start("-c", SET_UP + script, *arguments, environment=environment)
 
 
-def go(workers: Sequence[subprocess.Popen[str]]) -> list[str]:
+def go(workers: Sequence[forks.Fork]) -> list[str]:
     """Let all workers begin once all are ready; what each of them printed."""
     try:
         for worker in workers:

@@ -21,6 +21,7 @@ import psycopg
 import pytest
 import redis
 
+from tests.support import forks
 from tests.support.kept import kept
 from tests.support.paths import ROOT
 
@@ -96,10 +97,18 @@ class Installation:
         }
         return cls(var, environment | settings, python, root)
 
-    def run(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [self.python, *arguments], cwd=self.root, env=self.environment, capture_output=True, text=True, check=False
-        )
+    def run(self, *arguments: str, afresh: bool = False) -> str:
+        """Return what Python prints that is given these arguments; a script (-c) finds Django set up already.
+
+        With ``afresh`` nothing is loaded before: for tests of what a start loads.
+        """
+        if (self.python, self.root, afresh) == (sys.executable, ROOT, False):
+            done = forks.run(*arguments, environment=self.environment, is_set_up=arguments[0] == "-c")
+        else:
+            command = [self.python, *arguments]
+            done = subprocess.run(
+                command, cwd=self.root, env=self.environment, capture_output=True, text=True, check=False
+            )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+from tests.support import forks
 from tests.support.paths import ROOT
 
 RELAY = {
@@ -23,16 +23,12 @@ RESEND = {**RELAY, "MAIL_PROVIDER": "resend", "RESEND_API_KEY": "k"}
 
 def start(tmp_path: Path, *, code: str = "", command: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
     """Run this code, or this command of manage.py, with nothing in its environment but these settings."""
-    return subprocess.run(
-        [sys.executable, *([str(ROOT / "manage.py"), command] if command else ["-c", code])],
-        cwd=ROOT,
-        env={
+    return forks.run(
+        *([str(ROOT / "manage.py"), command] if command else ["-c", code]),
+        environment={
             "PATH": os.environ["PATH"],
             "DJANGO_SETTINGS_MODULE": "digest.config.settings",
             "BROADSHEET_VAR": str(tmp_path),
             **settings,
         },
-        capture_output=True,
-        text=True,
-        check=False,
     )
