@@ -84,27 +84,73 @@ SIGNS: Final[_Cues] = _cues(
 """What speaks for or against a sentence. The weights of all that occur are added."""
 
 
-# What leads from the sentence before, which is not shown: "To address this issue, ", "Results: ", "In this paper, ".
-_LEAD = re.compile(
-    rf"(?i)\A(?:(?:results?|conclusions?|findings) ?: ?)?(?:(?:in|with) (?:this|the present) (?:[\w-]+ )?{_WORK}|here"
-    r"|thus|therefore|hence|to (?:this|that) end|to (?:address|bridge|tackle|overcome|fill|mitigate|solve|resolve"
-    r"|alleviate|close|remedy|confront|combat|test) (?:this|these|those|such)(?: [\w-]+){0,3}),?"
-    r" (?=(?:we|I|this|the authors?)\b)"
-    r"|\A(?:results?|conclusions?|findings) ?: ?(?=\w)"
+# What can begin a clause after such words.
+_CLAUSE = rf"(?=(?:we|I|our|it is|here|this|the authors?|(?:in|with) this {_WORK}|(?:this|the present) {_WORK})\b)"
+# "a new rule is proposed", and not "a lasting one, we propose", which would belong to the words before
+_IS_DONE = r"(?=an? [^,]*\b(?:is|are) )"
+_REFERS = rf"\b(?:this|these|those|such(?! as\b))\b(?! (?:{_WORK}))"
+_ADDS = (
+    r"then|next|afterwards?|subsequently|moreover|furthermore|further|additionally|in addition|also|besides|as well"
+    r"|however|nonetheless|nevertheless|instead|in contrast|by contrast|conversely|on the other hand|therefore|thus"
+    r"|hence|consequently|accordingly|finally|lastly"
 )
+_JOINS = (
+    rf"{_ADDS}|second(?:ly)?|third(?:ly)?|last|but|and|yet|so|as such|as a result|so motivated|in response"
+    r"|in particular|speciall?y|(?:more )?(?:specifically|precisely|concretely|formally|generally|importantly)|namely"
+    r"|indeed|in fact|in turn|for (?:example|instance)|meanwhile|here(?:in)?|(?:to do|in doing|by doing) so"
+    r"|in th(?:is|ese) (?:context|respect|regard|setting|sense|case|way)s?"
+)
+_OPENS = (
+    r"to|towards?|as an?|based|building|motivated|inspired|guided|driven|rooted|in|given|with|within|for|on|upon|under"
+    r"|through|from|along|alongside|drawing|expanding|using|utili[sz]ing|leveraging|addressing|recogni[sz]ing|considering|regarding|following|going|faced|part"
+)
+_LEADS: Final = tuple(
+    (re.compile(pattern, re.IGNORECASE), instead)
+    for pattern, instead in (
+        # "Results: "
+        (r"\A(?:results?|conclusions?|findings) ?: ?(?=\w)", ""),
+        # "If, moreover, "
+        (rf"\A(\w+(?: \w+){{0,3}}), (?:{_ADDS}), ", r"\1 "),
+        # "In this paper, ", "To this end "
+        (rf"\A(?:(?:in|with) (?:this|the present) (?:[\w-]+ )?{_WORK}|to th(?:is|at) end),? {_CLAUSE}", ""),
+        # "To address this issue, ", "Motivated by these findings, ", "To bridge this gap "
+        (rf"\A(?:{_OPENS})\b[^,;:.()]{{0,80}}?{_REFERS}[^,;:.()]{{0,60}}, (?:{_CLAUSE}|{_IS_DONE})", ""),
+        (rf"\Ato [a-z]+ (?:this|these|those|such)(?: [\w-]+){{0,3}} {_CLAUSE}", ""),
+        # "Moreover, ", "But we "; "First, " stays where a second follows
+        (rf"\A(?:{_JOINS})(?:, (?=\S)| {_CLAUSE})", ""),
+        (r"\Afirst(?:ly)?, (?!.*\b(?:second|then|next|finally)(?:ly)?\b)", ""),
+        # "We also "
+        (rf"\A(we|I) (?:{_ADDS}) (?=\w)", r"\1 "),
+        (r"\A(we|I) first (?!.*\b(?:then|second|secondly|next|finally|before|subsequently|later)\b)", r"\1 "),
+    )
+)
+"""What leads over from a sentence that is not shown, and what stands for it instead."""
+_MOST_LEADS = 4  # "Moreover, to address this issue, in this paper we first "
 
 
 def key_sentence(abstract: str) -> str:
     """Return the sentence of a clean abstract that says what was done or found; empty where there is no sentence.
 
-    It is without what leads over from the sentence before ("To address this, "). In a language without known cues it is
-    the first sentence. Takes linear time.
+    It is without what leads over from the sentence before ("To address this, ", "Moreover, "). In a language without
+    known cues it is the first sentence. Takes linear time.
     """
     found = sentences(abstract)[:_MOST_SENTENCES]
     if not found:
         return ""
-    chosen = _LEAD.sub("", found[best(found)], count=1)
-    return chosen[:1].upper() + chosen[1:]
+    return standing_alone(found[best(found)])
+
+
+def standing_alone(sentence: str) -> str:
+    """Return a sentence without what leads over from the one before it."""
+    for _ in range(_MOST_LEADS):
+        shorter = sentence
+        for lead, instead in _LEADS:
+            shorter = lead.sub(instead, shorter, count=1)
+        shorter = shorter[:1].upper() + shorter[1:]
+        if shorter == sentence:
+            break
+        sentence = shorter
+    return sentence
 
 
 def best(found: Sequence[str]) -> int:
