@@ -31,7 +31,8 @@ def as_line(kind: str, label: str = "", contribution: float = 1.0) -> str:
     return f"{kind} {' '.join(label.splitlines())}" if label else kind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# not frozen: each mail makes two, and a frozen one takes twice as long
+@dataclass(slots=True, kw_only=True)
 class DigestRecord:
     """The record of a digest's content. ``reasons`` has a text for each paper, in the order of the digest.
 

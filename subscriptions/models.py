@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from zoneinfo import available_timezones
 
@@ -13,7 +13,7 @@ from django.db import connection, models
 from django.db.models import Q
 from django.utils import timezone
 
-from subscriptions.keyed_hash import keyed_hash
+from subscriptions.keyed_hash import KeyedHash, keyed_hash
 from subscriptions.unicode_text import normalise
 
 LONGEST_TYPED = 1000  # characters of an address; no mail server takes more than 254
@@ -39,8 +39,16 @@ def address_hash(email: str) -> str:
 
 def address_hashes(email: str) -> list[str]:
     """Return the hashes by which this address may be suppressed: with the key, and with each that it replaced."""
-    keys, address = (settings.SUPPRESSION_KEY, *settings.SUPPRESSION_KEY_FALLBACKS), email_key(email).encode()
-    return [keyed_hash(key).digest(address).hex() for key in keys]
+    return _hashes(email, _suppression_keys())
+
+
+def _suppression_keys() -> list[KeyedHash]:
+    return [keyed_hash(key) for key in (settings.SUPPRESSION_KEY, *settings.SUPPRESSION_KEY_FALLBACKS)]
+
+
+def _hashes(email: str, keys: Sequence[KeyedHash]) -> list[str]:
+    address = email_key(email).encode()
+    return [key.digest(address).hex() for key in keys]
 
 
 def list_of_phrases(value: object) -> None:
@@ -241,7 +249,8 @@ BLOCKED = "SELECT address_hash FROM subscriptions_suppression WHERE lifted_at IS
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
     def blocked(self, subscribers: Iterable[Subscriber]) -> set[int]:
         """Return the ids of the readers with a suppressed address. One query."""
-        hashes = {one: subscriber.pk for subscriber in subscribers for one in address_hashes(subscriber.email)}
+        keys = _suppression_keys()
+        hashes = {one: reader.id for reader in subscribers for one in _hashes(reader.email, keys)}
         if not hashes:
             return set()
         with connection.cursor() as cursor:  # as text: Django takes longer to write so many values than to ask

@@ -21,9 +21,9 @@ TO_ALL = _("Sent to %(address)s, as to all readers, because you agreed to announ
 
 def announcements_among(deliveries: Iterable[Delivery]) -> dict[int, Announcement]:
     """Return the approved announcements among these deliveries by number; one query, or none for digests alone."""
-    numbers = {row.announcement_id for row in deliveries if row.announcement_id}
-    approved = Announcement.objects.filter(approved_at__isnull=False).select_related("topic")
-    return approved.in_bulk(numbers) if numbers else {}
+    if not (numbers := {row.announcement_id for row in deliveries if row.announcement_id}):
+        return {}
+    return Announcement.objects.filter(approved_at__isnull=False).select_related("topic").in_bulk(numbers)
 
 
 def announcement_email(announced: Announcement, reader: Subscriber) -> RenderedEmail:

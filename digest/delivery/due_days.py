@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 
 from django.db.models import Q
 
@@ -18,19 +19,22 @@ CATCH_UP = timedelta(hours=5)  # how late a digest may leave
 LONGEST_GAP = timedelta(days=31)  # of missed days that each get a row
 
 
-def closes(reader: Subscriber, due: datetime) -> datetime:
+# readers of one hour and zone are due together
+@lru_cache(maxsize=1000)
+def closes(due: datetime, hour: int, zone: str) -> datetime:
     """Return until when a digest due at ``due`` may leave: five hours later, and at most the reader's midnight.
 
     Midnight counts for a digest at the reader's hour only, not for the first one of somebody who confirmed at night.
     """
-    is_regular = due == instant(local_date(reader.zone, due), reader.send_hour, reader.zone)
-    return min(due + CATCH_UP, midnight(reader, due)) if is_regular else due + CATCH_UP
+    is_regular = due == instant(local_date(zone, due), hour, zone)
+    return closes_today(due, zone) if is_regular else due + CATCH_UP
 
 
-def midnight(reader: Subscriber, now: datetime) -> datetime:
-    """Return when the reader's day ends."""
-    tomorrow = local_date(reader.zone, now) + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), zone_of(reader.zone))
+@lru_cache(maxsize=1000)
+def closes_today(now: datetime, zone: str) -> datetime:
+    """Return until when a digest of this moment's day may leave: five hours later, and at most that day's end."""
+    tomorrow = local_date(zone, now) + timedelta(days=1)
+    return min(now + CATCH_UP, datetime.combine(tomorrow, time(), zone_of(zone)))
 
 
 def passed_days(everyone: Sequence[Subscriber], suppressed: set[int], now: datetime) -> list[PlannedRow]:
@@ -63,7 +67,7 @@ def _lapsed(reader: Subscriber, suppressed: set[int], now: datetime) -> list[Pla
     if reader.next_send_at and now - reader.next_send_at > LONGEST_GAP:
         # a reader who was away for years gets no row for every day
         reader.next_send_at = now - LONGEST_GAP
-    while reader.next_send_at and closes(reader, reader.next_send_at) < now:
+    while reader.next_send_at and closes(reader.next_send_at, reader.send_hour, reader.zone) < now:
         rows.append(_passing(reader, suppressed, StatusReason.TOO_LATE))
     return rows
 

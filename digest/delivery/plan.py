@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from digest import memory
 from digest.compose.build import subject_line
-from digest.delivery.due_days import CATCH_UP, closes, midnight, passed_days
+from digest.delivery.due_days import CATCH_UP, closes, closes_today, passed_days
 from digest.delivery.planned_rows import PlannedRow, write
 from digest.delivery.statements import OF_PLANNED_READER, SELECT_LISTED, for_keys, instance
 from digest.editions.candidate_pool import CandidatePool, MatchedRules
@@ -151,7 +151,7 @@ class _Readers:
         issue_date: date | None,
     ) -> _Readers:
         days = {
-            reader.pk: issue_date or local_date(reader.zone, reader.next_send_at or now)
+            reader.id: issue_date or local_date(reader.zone, reader.next_send_at or now)
             for reader in everyone
             if issue_date or (reader.next_send_at and reader.next_send_at <= now)
         }
@@ -181,25 +181,30 @@ class _Readers:
         looked: dict[int, date] = {}
         for reader_id, its_edition, issue in ends:
             last[reader_id], looked[reader_id] = its_edition, issue
-        waiting = [reader for reader in everyone if (day := days.get(reader.pk)) and (reader.pk, day) not in taken]
-        fresh = {
-            reader.pk: [_is_fresh(edition, last.get(reader.pk), pool) for edition in pool.editions]
-            for reader in waiting
+        waiting = [reader for reader in everyone if (day := days.get(reader.id)) and (reader.id, day) not in taken]
+        # readers with the same last edition are many
+        fresh_since = {
+            day: [_is_fresh(edition, day, pool) for edition in pool.editions] for day in {None, *last.values()}
         }
-        due = [reader for reader in waiting if any(fresh[reader.pk])]
+        fresh = [fresh_since[last.get(reader.id)] for reader in waiting]
+        due = [reader for reader, its in zip(waiting, fresh, strict=True) if any(its)]
+        fresh = [its for its in fresh if any(its)]
+        keys = [reader.id for reader in due]
         return cls(
             due=due,
-            issue_dates=[days[reader.pk] for reader in due],
+            issue_dates=[days[key] for key in keys],
             closes=[
-                min(now + CATCH_UP, midnight(reader, now)) if issue_date else closes(reader, reader.next_send_at or now)
+                closes_today(now, reader.zone)
+                if issue_date
+                else closes(reader.next_send_at or now, reader.send_hour, reader.zone)
                 for reader in due
             ],
-            fresh=np.array([fresh[reader.pk] for reader in due], bool).reshape(len(due), len(pool.editions)),
+            fresh=np.array(fresh, bool).reshape(len(due), len(pool.editions)),
             held=len(waiting) - len(due),
             asked=_asked_by(due, days),
-            had=[had[reader.pk] for reader in due],
-            new=[last.get(reader.pk) is None and reader.last_digest_at is None for reader in due],
-            looked=[looked.get(reader.pk) for reader in due],
+            had=[had[key] for key in keys],
+            new=[last.get(reader.id) is None and reader.last_digest_at is None for reader in due],
+            looked=[looked.get(key) for key in keys],
             suppressed=suppressed,
         )
 
@@ -221,14 +226,14 @@ def _asked_by(readers: Sequence[Subscriber], today: dict[int, date]) -> Demand:
         hype=np.array([reader.hype for reader in readers], np.float32),
         limit=[reader.max_papers for reader in readers],
         profiles=profiles.load(readers),
-        stated=stated_vectors([reader.pk for reader in readers]),
+        stated=stated_vectors([reader.id for reader in readers]),
         weights=weights_of([reader.turned_down for reader in readers]),
     )
 
 
 def _rules_of(readers: Sequence[Subscriber], today: dict[int, date]) -> tuple[list[Rule], csr_array, csr_array]:
     """Return the R distinct rules of these readers, and two matrices (S, R): who wants and who mutes which."""
-    row_of = {reader.pk: row for row, reader in enumerate(readers)}
+    row_of = {reader.id: row for row, reader in enumerate(readers)}
     topics = {topic.pk: topic_rule(topic) for topic in Topic.objects.all()}
     columns: dict[tuple[int | None, str, str], int] = {}
     rules: list[Rule] = []
@@ -324,7 +329,7 @@ def _row(
 
 
 def _why_not(reader: Subscriber, suppressed: set[int], day: date, choice: Selection) -> str:
-    if reader.pk in suppressed:
+    if reader.id in suppressed:
         return StatusReason.SUPPRESSED
     if reader.is_paused(day):
         return StatusReason.PAUSED

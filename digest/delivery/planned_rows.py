@@ -63,7 +63,7 @@ def write(rows: Sequence[PlannedRow], *, newest: int) -> list[PlannedRow]:
     Readers who got a row from another planner since the delivery ``newest``, or who left the list, are left out. The
     schedule of the others is read again, since it may have changed.
     """
-    people = {row.reader.pk for row in rows}
+    people = {row.reader.id for row in rows}
     with transaction.atomic():
         listed = Subscriber.objects.on_the_list().filter(pk__in=among(people)).order_by("pk").select_for_update()
         schedules = {
@@ -80,11 +80,11 @@ def write(rows: Sequence[PlannedRow], *, newest: int) -> list[PlannedRow]:
         rows = [
             row
             for row in rows
-            if row.reader.pk in schedules and row.reader.pk not in served and there.issuperset(row.paper_ids)
+            if row.reader.id in schedules and row.reader.id not in served and there.issuperset(row.paper_ids)
         ]
         _insert(rows)
         days: dict[tuple[date, datetime | None], list[int]] = defaultdict(list)
-        for pk, day in {row.reader.pk: row.issue_date for row in sorted(rows, key=_by_day)}.items():
+        for pk, day in {row.reader.id: row.issue_date for row in sorted(rows, key=_by_day)}.items():
             last, hour, weekdays, zone = schedules[pk]
             last = max(day, last or day)
             days[last, following(last, hour, weekdays, zone)].append(pk)
@@ -126,9 +126,9 @@ def _insert(rows: Sequence[PlannedRow]) -> None:
 
 def _values(row: PlannedRow, batch: int | None, stored: Mapping[date | None, Any]) -> list[Any]:
     return [
-        row.reader.pk,
+        row.reader.id,
         stored[row.issue_date],
-        row.edition.pk if row.edition else None,
+        row.edition.id if row.edition else None,
         batch if row.record else None,
         str(row.status),
         str(row.why_not),

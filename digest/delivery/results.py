@@ -154,14 +154,14 @@ def _is_ordinary(row: Delivery, now: datetime) -> bool:
 def _accept(rows: Sequence[Delivery], *, now: datetime) -> None:
     with connection.cursor() as cursor:
         for since, alike_rows in alike(rows, lambda row: row.handed_over_at):
-            values = [adapted(now), adapted(since), *(row.pk for row in alike_rows)]
+            values = [adapted(now), adapted(since), *[row.id for row in alike_rows]]
             cursor.execute(for_keys(ACCEPT, len(alike_rows)), values)
 
 
 def _readers_got(rows: Sequence[Delivery], *, now: datetime) -> set[int]:
     """Write that the readers of these rows got a digest; return the keys of those who were erased meanwhile."""
     with connection.cursor() as cursor:
-        cursor.execute(for_keys(GOT_DIGEST, len(rows)), [adapted(now), *(row.subscriber_id for row in rows)])
+        cursor.execute(for_keys(GOT_DIGEST, len(rows)), [adapted(now), *[row.subscriber_id for row in rows]])
         return {key for key, status in cursor.fetchall() if status == Subscriber.Status.ERASED}
 
 

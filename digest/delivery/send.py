@@ -209,7 +209,7 @@ def _mark(going: Sequence[Delivery], now: datetime) -> None:
         delivery.provider = provider
     for (handed_over_at, key), rows in alike(going, lambda row: (row.handed_over_at, row.provider_message_id)):
         with connection.cursor() as cursor:
-            values = [adapted(handed_over_at), key, provider, *(row.pk for row in rows)]
+            values = [adapted(handed_over_at), key, provider, *[row.id for row in rows]]
             cursor.execute(for_keys(MARK, len(rows)), values)
 
 
@@ -218,7 +218,7 @@ def _last_look(delivery: Delivery, suppressed: set[int], now: datetime) -> tuple
     reader = delivery.subscriber
     if delivery.not_after and delivery.not_after < now:
         return Delivery.Status.EXPIRED, StatusReason.EXPIRED
-    if reader.pk in suppressed:
+    if reader.id in suppressed:
         return Delivery.Status.SKIPPED, StatusReason.SUPPRESSED
     if reader.is_paused(delivery.issue_date or now.date()):
         return Delivery.Status.SKIPPED, StatusReason.PAUSED

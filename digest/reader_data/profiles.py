@@ -35,7 +35,7 @@ def load(readers: Sequence[Subscriber]) -> Profiles | None:
     A reader who turned likes off has an empty one. Three queries; profiles that are missing or out of date are made and
     stored first.
     """
-    stamps = _stamps([reader.pk for reader in readers if not likes_are_off(reader.turned_down)])
+    stamps = _stamps([reader.id for reader in readers if not likes_are_off(reader.turned_down)])
     if not stamps:
         return None
     rows = _rows(stamps)
@@ -43,7 +43,7 @@ def load(readers: Sequence[Subscriber]) -> Profiles | None:
         make(stale)
         rows = _rows(stamps)
     nothing, model = Profile(), serving()
-    return Profiles.of([_profile(rows[reader.pk], model) if reader.pk in rows else nothing for reader in readers])
+    return Profiles.of([_profile(rows[reader.id], model) if reader.id in rows else nothing for reader in readers])
 
 
 def make(readers: Sequence[int]) -> None:

@@ -99,7 +99,7 @@ class Mailer:
         """Look up and remember which of these readers are suppressed; return their ids. One query."""
         readers = list(subscribers)
         blocked = Suppression.objects.blocked(readers)
-        self._looked_up = {reader.pk: reader.pk in blocked for reader in readers}
+        self._looked_up = {reader.id: reader.id in blocked for reader in readers}
         return blocked
 
     def send(
@@ -276,9 +276,9 @@ class Mailer:
             self._connections.put(connection)
 
     def _refusal(self, subscriber: Subscriber, purpose: Purpose, address: str) -> SendReason:
-        if not address and subscriber.pk not in self._looked_up:
+        if not address and subscriber.id not in self._looked_up:
             self.look_up([subscriber])
-        if Suppression.objects.blocking(address).exists() if address else self._looked_up[subscriber.pk]:
+        if Suppression.objects.blocking(address).exists() if address else self._looked_up[subscriber.id]:
             return SendReason.SUPPRESSED
         if subscriber.confirmed_at is None and purpose != Purpose.CONFIRMATION:
             return SendReason.NOT_CONFIRMED
