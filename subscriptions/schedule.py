@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from calendar import day_name
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -49,6 +50,7 @@ def next_send_at(*, after: date, now: datetime, hour: int, weekdays: int, zone: 
     return None
 
 
+@lru_cache(maxsize=1000)
 def rhythm_in_words(*, weekdays: int, hour: int) -> str:
     """Return ``every day at 07:00``, ``on weekdays at 07:00``, ``on Mondays at 07:00``; empty without a day."""
     days = [f"{day}s" for number, day in enumerate(day_name) if weekdays >> number & 1]

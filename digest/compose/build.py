@@ -168,7 +168,7 @@ def compose(
     picked, titles = len(picks), [item.card.title for item in papers]
     is_voted = any(item.card.facts for item in papers)
     return Digest(
-        subject=subject or subject_line(issue_date, titles),
+        subject=subject or subject_line(issue_date, len(titles), titles[0]),
         preheader=_preheader(titles[1:]) if titles[1:] else shorten(papers[0].why or TERMS["pick"], PREHEADER_LENGTH),
         date_line=_date_line(issue_date),
         overview=_overview(
@@ -209,7 +209,7 @@ def compose_nothing(
 ) -> Nothing:
     """Compose the mail for a day without papers, for a reader who wants it."""
     return Nothing(
-        subject=subject_line(issue_date, ()),
+        subject=subject_line(issue_date, 0),
         preheader=shorten(why, PREHEADER_LENGTH),
         date_line=_date_line(issue_date),
         why=one_line(why),
@@ -226,17 +226,19 @@ def compose_nothing(
 NOTHING_TODAY = _("nothing for you today")
 
 
-def subject_line(day: date, titles: Sequence[str]) -> str:
-    """Return the day, the number of papers and the first title in at most 78 characters.
+# many digests begin with the same paper
+@lru_cache(maxsize=5000)
+def subject_line(day: date, count: int, first: str = "") -> str:
+    """Return the day, the number of papers and the first one's title in at most 78 characters.
 
     A mail program that shows 50 of them still shows half a title: ``23 Nov, 10 papers: Everything in Its Place``.
-    Without titles, return ``23 Nov: nothing for you today``.
+    Without papers, return ``23 Nov: nothing for you today``.
     """
     before = f"{day.day} {day:%b}"
-    if not titles:
+    if not count:
         return f"{before}: {NOTHING_TODAY}"
-    before += f", {_papers(len(titles))}: "
-    return before + shorten(titles[0], SUBJECT_LENGTH - len(before))
+    before += f", {_papers(count)}: "
+    return before + shorten(first, SUBJECT_LENGTH - len(before))
 
 
 # the same paper for the same reason is in many mails

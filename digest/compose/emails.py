@@ -265,7 +265,7 @@ def without_deleted(delivery: Delivery, cards: dict[int, Card]) -> Delivery:
         raise ValueError(f"all papers of delivery {delivery.pk} were deleted")
     paper_ids, subject, rest = [planned[place] for place in left], content.subject, copy(delivery)
     if len(left) < len(planned):
-        subject = subject_line(delivery.day, [cards[paper_id].title for paper_id in paper_ids])
+        subject = subject_line(delivery.day, len(paper_ids), cards[paper_ids[0]].title)
     rest.put_content(paper_ids=paper_ids, subject=subject, record=record.for_papers(left))
     rest.paper_count = len(planned)  # as planned: what is missing is said
     return rest

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from django.db import connection
@@ -267,8 +267,9 @@ def _rows_for(readers: _Readers, pool: CandidatePool, rules: MatchedRules, *, no
     pool.day.taste.lay_out(readers.asked.profiles)
     offered = _offered(readers, pool)
     choices = select(readers.asked, pool, rules.against(readers.asked.rules), offered=offered)
-    summaries = _summaries_in(pool)
-    return [_row(readers, row, pool, choice, summaries, now=now) for row, choice in enumerate(choices)]
+    votes_read_at = pool.votes_read_at.isoformat(timespec="seconds") if pool.votes_read_at else ""
+    shared = _Shared(pool, pool.ids.tolist(), _summaries_in(pool), votes_read_at, now)
+    return [_row(readers, row, choice, shared) for row, choice in enumerate(choices)]
 
 
 def _offered(readers: _Readers, pool: CandidatePool) -> NDArray[np.bool_]:
@@ -296,19 +297,28 @@ def _is_fresh(edition: Edition, last: date | None, pool: CandidatePool) -> bool:
     return edition is pool.editions[-1] if last is None else edition.date > last
 
 
-def _row(
-    readers: _Readers, row: int, pool: CandidatePool, choice: Selection, summaries: dict[int, int], *, now: datetime
-) -> PlannedRow:
+class _Shared(NamedTuple):
+    """What the rows of all readers share."""
+
+    pool: CandidatePool
+    ids: list[int]  # of the pool's papers
+    summaries: dict[int, int]  # by paper
+    votes_read_at: str
+    now: datetime
+
+
+def _row(readers: _Readers, row: int, choice: Selection, shared: _Shared) -> PlannedRow:
+    pool, ids, summaries, votes_read_at, now = shared
     reader, day, edition = readers.due[row], readers.issue_dates[row], pool.editions[-1]
     if reason := _why_not(reader, readers.suppressed, day, choice):
         return PlannedRow(reader, day, edition, why_not=reason)
-    paper_ids = pool.ids[choice.papers].tolist()
+    paper_ids = [ids[paper] for paper in choice.papers]
     return PlannedRow(
         reader,
         day,
         edition,
         paper_ids=paper_ids,
-        subject=subject_line(day, [pool.titles[paper] for paper in choice.papers]),
+        subject=subject_line(day, len(paper_ids), pool.titles[choice.papers[0]] if paper_ids else ""),
         record=DigestRecord(
             arrived=choice.arrived,
             matched=choice.matched,
@@ -316,10 +326,10 @@ def _row(
             reasons=choice.reasons,
             terms=choice.terms,
             nothing=choice.empty_reason,
-            also=pool.ids[choice.also].tolist() if reader.also_trending else (),
+            also=[ids[paper] for paper in choice.also] if reader.also_trending else (),
             summaries=[summaries[paper_id] for paper_id in paper_ids if paper_id in summaries],
             full=reader.layout == Subscriber.Layout.FULL,
-            votes_read_at=pool.votes_read_at.isoformat(timespec="seconds") if pool.votes_read_at else "",
+            votes_read_at=votes_read_at,
             **_occasion(readers, row, pool),
         ),
         message_id=digest_message_id(reader, day),
