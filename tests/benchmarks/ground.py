@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.contenders import Contender, a_core
+from tests.benchmarks.contenders import a_core
 from tests.benchmarks.driver import CORE
 from tests.support.paths import ROOT
 from tests.support.processes import SET_UP
@@ -46,17 +47,17 @@ class Size:
 
 
 QUICK = Size(
-    papers=200,
-    looked_at=40,
-    others_looked_at=20,
-    digests=40,
-    slow_digests=20,
+    papers=100,
+    looked_at=12,
+    others_looked_at=8,
+    digests=16,
+    slow_digests=8,
     repeats=1,
-    readers=60,
-    slow_readers=20,
+    readers=30,
+    slow_readers=10,
     sendings=1,
     growth=2,
-    by_api=40,
+    by_api=20,
 )
 
 
@@ -109,7 +110,9 @@ def mail_server(*arguments: str, keep: Path | None = None, module: str = "tests.
 
 def check(place: Installation, folder: Path, limit: int, *, by: str = "check") -> None:
     """Raises NotRight unless that many mails in the folder are right, ``by`` a question of ``correct``."""
-    with Contender("tests.benchmarks.correct", environment=place.environment) as gate:
-        found = gate.ask(by, folder=str(folder), limit=limit)
+    question = f"correct.questions()[{by!r}](folder={str(folder)!r}, limit={limit})"
+    found = json.loads(
+        place.run("-c", f"{SET_UP}import json\nfrom tests.benchmarks import correct\nprint(json.dumps({question}))")
+    )
     if found["wrong"]:
         raise NotRight(found["wrong"])

@@ -65,6 +65,8 @@ def _become(request: dict[str, Any], files: list[int]) -> NoReturn:
         os.environ.clear()
         os.environ.update(request["environment"])
         time.tzset()
+        folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        sys.path += [folder for folder in folders if folder and folder not in sys.path]
         if request["serves"]:
             _set_up(files[0])
             code = 0

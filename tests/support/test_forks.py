@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import forks
+from tests.support.paths import ROOT
 from tests.support.services import Installation
 from tests.support.start import start
 
@@ -23,6 +24,13 @@ def ran(*arguments: str, is_set_up: bool = False, **environment: str) -> tuple[i
 def test_a_script_has_its_arguments_its_environment_and_no_other() -> None:
     script = "import os, sys; print(sys.argv, __name__, sorted(os.environ), file=sys.stderr); print(os.environ['A'])"
     assert ran("-c", script, "one", A="b") == (0, "b\n", "['-c', 'one'] __main__ ['A', 'PATH']\n")
+
+
+def test_a_script_finds_the_modules_of_its_own_path(tmp_path: Path) -> None:
+    (tmp_path / "only_there.py").write_text("WORD = 'found'")
+    path = os.pathsep.join((str(ROOT), str(tmp_path)))
+    assert ran("-c", "import only_there; print(only_there.WORD)", PYTHONPATH=path)[1] == "found\n"
+    assert "No module named 'only_there'" in ran("-c", "import only_there")[2]
 
 
 def test_a_file_and_a_module_run_as_the_main_program(tmp_path: Path) -> None:
