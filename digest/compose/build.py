@@ -241,17 +241,20 @@ def subject_line(day: date, count: int, first: str = "") -> str:
     return before + shorten(first, SUBJECT_LENGTH - len(before))
 
 
-# the same paper for the same reason is in many mails
 @lru_cache(maxsize=20_000)
 def _item(card: Card, reasons: str, place: str) -> Item:
     """Return a paper with its reasons in words; ``place`` is where votes come from that need not be named."""
-    note = note_among(reasons)
-    return Item(
-        card,
-        reason_in_words(reasons, card.counts_beside_links(place)),
-        shorten(note, NOTE_LENGTH) if note else "",
-        note is not None,
-    )
+    why = reason_in_words(reasons, card.counts_beside_links(place))
+    if (note := note_among(reasons)) is None:
+        return _item_for(card, why)
+    return Item(card, why, shorten(note, NOTE_LENGTH), is_pick=True)
+
+
+# The same paper for the same reason is in many mails, and reasons that are not told differ. As one item, it has one
+# entry in the cache of encoded parts.
+@lru_cache(maxsize=20_000)
+def _item_for(card: Card, why: str) -> Item:
+    return Item(card, why, note="")
 
 
 ALSO = _("Also")

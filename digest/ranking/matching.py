@@ -30,6 +30,7 @@ LONGEST_PHRASE = 30
 MOST_INITIALS = 3
 
 _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "phd", "md"})
+_LONGEST_SUFFIX = 3
 _NAME_PART = re.compile(r"[^\W\d_]+")
 
 
@@ -91,7 +92,7 @@ class Index:
         self._places = _Places(self._tokens.words)
         self._by_category: defaultdict[str, set[int]] = defaultdict(set)
         self._by_author: defaultdict[str, list[int]] = defaultdict(list)
-        self._authors = _Authors(self._by_author)
+        self._authors = Authors(self._by_author)
         if papers is not None:
             for paper in papers:
                 self.add(paper)
@@ -201,8 +202,8 @@ class _Name:
         return all(any(_agree(one, name) for name in rest) for one in few)
 
 
-class _Authors:
-    """Authors of some papers, by surname and first letter of the first name; arranged at the first search.
+class Authors:
+    """The authors of some papers, by surname and first letter of the first name; arranged at the first search.
 
     Only hashes of these are kept, since 30,000 parsed names take 8 MB.
     """
@@ -212,7 +213,10 @@ class _Authors:
 
     @cached_property
     def _arranged(self) -> tuple[NDArray[np.int64], list[str]]:
-        """Return the authors in the order of the hashes of their places, and the hashes."""
+        return self.arranged()
+
+    def arranged(self) -> tuple[NDArray[np.int64], list[str]]:
+        """Return the hashes of the authors' places in order, and the authors in that order."""
         places = np.fromiter((hash(_place(_name(author))) for author in self._rows), np.int64, len(self._rows))
         order, authors = np.argsort(places, kind="stable"), list(self._rows)
         return places[order], [authors[one] for one in order.tolist()]
@@ -242,7 +246,9 @@ def _agree(one: str, other: str) -> bool:
 def _name(text: str) -> _Name | None:
     """Parse a name: ``Jane Q. Doe``, ``Doe, Jane``, ``JP Serre``, ``van der Berg, A.``."""
     before, _, after = text[:200].partition(",")
-    parts = _name_parts(after.partition(",")[0]) + _name_parts(before)
+    parts = _name_parts(before)
+    if after:
+        parts = _name_parts(after.partition(",")[0]) + parts
     while len(parts) > 1 and len(parts[-1]) == 1 and max(map(len, parts)) > 1:
         parts.insert(0, parts.pop())  # Doe J
     if not parts:
@@ -257,4 +263,4 @@ def _name(text: str) -> _Name | None:
 
 
 def _name_parts(text: str) -> list[str]:
-    return [part for part in _NAME_PART.findall(text) if fold(part) not in _SUFFIXES]
+    return [part for part in _NAME_PART.findall(text) if len(part) > _LONGEST_SUFFIX or fold(part) not in _SUFFIXES]
