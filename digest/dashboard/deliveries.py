@@ -118,11 +118,17 @@ def pause(request: HttpRequest) -> HttpResponse:
     """Pause at once, without asking for the password again: a mistake must be stopped quickly."""
     why = shorten(request.POST.get("why", ""), 300) or _("No reason was given.")
     with transaction.atomic():
-        throttle.pause(why, by=request.user.get_username(), now=timezone.now())
-        _record(request, f"Paused all digests: {why}")
-    messages.success(
-        request, _("Paused. Each worker finishes the chunk that it is sending now; no other digest leaves.")
-    )
+        is_kept = throttle.pause(why, by=request.user.get_username(), now=timezone.now())
+        if is_kept:
+            _record(request, f"Paused all digests: {why}")
+    if is_kept:
+        messages.success(
+            request, _("Paused. Each worker finishes the chunk that it is sending now; no other digest leaves.")
+        )
+    else:
+        messages.error(
+            request, _("Sending is paused already, since a restore is not finished. Your reason is not kept.")
+        )
     return see_other("dashboard_deliveries")
 
 

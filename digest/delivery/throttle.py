@@ -181,13 +181,13 @@ def _tells_nothing(result: SendResult) -> bool:
     return result.scope == Scope.UNREACHABLE or result.status == SendStatus.UNKNOWN
 
 
-def pause(why: str, *, by: str = "", now: datetime | None = None) -> None:
+def pause(why: str, *, by: str = "", now: datetime | None = None) -> bool:
     """Stop sending after the chunks in hand, until somebody resumes. ``by`` is the member; empty for a command.
 
-    A pause for a restore that is not finished stays one.
+    Return False where sending is paused already for a restore that is not finished: that pause stays as it is.
     """
     rows = Provider.objects.filter(pk=_provider().pk).exclude(status=Provider.Status.PAUSED, why=RESTORING)
-    rows.update(status=Provider.Status.PAUSED, why=why[:300], paused_by=by[:150], paused_at=now)
+    return rows.update(status=Provider.Status.PAUSED, why=why[:300], paused_by=by[:150], paused_at=now) > 0
 
 
 def pause_for_restore(*, is_finished: bool, now: datetime) -> None:

@@ -33,7 +33,8 @@ def examine_queue(now: datetime) -> Iterator[CheckResult]:
 def _gate(provider: Provider, now: datetime) -> CheckResult:
     why = shorten_text(provider.why, 300)
     if provider.status == Provider.Status.PAUSED:
-        do = "To resume: ./run manage resume_sending. Digests expire five hours after they were due."
+        first = "./run manage after_restore, then " if provider.why == throttle.RESTORING else ""
+        do = f"To resume: {first}./run manage resume_sending. Digests expire five hours after they were due."
         return CheckResult(Severity.ATTENTION, "sending", f"is paused: {why}", do)
     if provider.held_until and (until := throttle.paused_until(now)):
         do = "Fix the cause. Sending resumes automatically, or at once with: ./run manage resume_sending"

@@ -23,5 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--why", default="Paused by hand.", help="reason, shown on the dashboard and by doctor")
 
     def handle(self, *, why: str, **options: Any) -> None:
-        throttle.pause(why, now=datetime.now(UTC))
-        self.stdout.write(f"Paused all digests through {settings.MAIL_PROVIDER}. To resume: resume_sending")
+        if throttle.pause(why, now=datetime.now(UTC)):
+            self.stdout.write(f"Paused all digests through {settings.MAIL_PROVIDER}. To resume: resume_sending")
+        else:
+            self.stdout.write(f"All digests are paused already, so this reason is not kept. {throttle.RESTORING}")

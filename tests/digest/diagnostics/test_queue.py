@@ -49,7 +49,9 @@ def test_a_pause_is_told_with_its_reason_and_the_way_on() -> None:
     throttle.pause("The provider changes its address.")
     said = found()["sending"]
     assert (said.severity, said.seen) == (Severity.ATTENTION, "is paused: The provider changes its address.")
-    assert "resume_sending" in said.do
+    assert said.do.startswith("To resume: ./run manage resume_sending.")
+    throttle.pause_for_restore(is_finished=False, now=NOON)
+    assert found()["sending"].do.startswith("To resume: ./run manage after_restore, then ./run manage resume_sending.")
 
 
 def test_a_breaker_is_told_until_when_and_why_and_no_longer_than_it_holds() -> None:
