@@ -63,7 +63,8 @@ def test_a_paper_says_who_wrote_it_where_it_appeared_and_why_it_is_trending() ->
     assert "cs.LG" in words
     assert "Machine Learning" in words
     assert "stat.ML" in words
-    assert "score = (upvotes + 1) ÷ (hours + 2) 0.3" in words
+    # a line breaks nowhere in the brackets
+    assert "score = (upvotes&nbsp;+&nbsp;1) ÷&nbsp;(hours&nbsp;+&nbsp;2) 0.3" in words
     assert pytest.approx(36.0, abs=0.05) == (73 + 1) / (9 + 2) ** 0.3
 
 
