@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from django.conf import settings
+from django.utils import timezone
 
-from digest.ingest.http import Limits, NoAnswer, post
+from digest.ingest.http import Limits, NoAnswer, asked_pause, post
 from digest.ranking.meaning import Floats, unit_rows
 from digest.semantic.onnx_model import ModelUnusable
 
@@ -32,7 +33,8 @@ class Endpoint:
         except NoAnswer as error:
             raise ModelUnusable(f"the endpoint did not answer: {error}.") from error
         if answer.status != 200:
-            raise ModelUnusable(f"the endpoint answered {answer.status}.")
+            pause = asked_pause(answer, timezone.now())
+            raise ModelUnusable(f"the endpoint answered {answer.status}.", pause=pause)
         try:
             rows = sorted(json.loads(answer.body)["data"], key=lambda row: row["index"])
             found = np.array([row["embedding"] for row in rows], np.float32)

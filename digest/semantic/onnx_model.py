@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,14 @@ KNOWN_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 class ModelUnusable(Exception):
-    """The model cannot be used; the message is one sentence for the operator."""
+    """The model cannot be used; the message is one sentence for the operator.
+
+    ``pause`` is how long a busy endpoint asks to be left alone, None where it does not say.
+    """
+
+    def __init__(self, why: str, *, pause: timedelta | None = None) -> None:
+        super().__init__(why)
+        self.pause = pause
 
 
 class OnnxModel:

@@ -33,8 +33,8 @@ LONGEST = 1000  # characters of a title
 ARCHIVE = timedelta(days=45)  # papers first seen in this time have vectors, and those that readers like
 MOST = 10_000  # vectors of which mean and spread are computed
 SPACE_LASTS = timedelta(days=30)
-REST = 600.0  # seconds until a model that failed is tried again
-_failed_at: dict[str, float] = {}
+REST = timedelta(minutes=10)  # until a model that failed is tried again, unless it names a pause itself
+_rests_until: dict[str, float] = {}  # by the monotonic clock
 
 
 class Embedder(Protocol):
@@ -62,17 +62,19 @@ def _loaded(folder: Path, marks: tuple[tuple[int, int], ...]) -> OnnxModel:
 
 
 def write_vectors(now: datetime) -> None:
-    """Make missing vectors for some seconds; a model that fails is left alone for ten minutes."""
+    """Make missing vectors for some seconds; a model that fails is left alone for REST, or as long as it asks for."""
     setting = settings.SEMANTIC_MODEL or settings.EMBEDDING_URL
-    if not setting or time.monotonic() - _failed_at.get(setting, -REST) < REST:
+    if not setting or time.monotonic() < _rests_until.get(setting, 0.0):
         return
     try:
         if asked := embedder():
             _write(asked, now)
-        _failed_at.pop(setting, None)
+        _rests_until.pop(setting, None)
     except ModelUnusable as error:
-        _failed_at[setting] = time.monotonic()
-        logger.warning("The model for titles cannot be used: %s Digests go on without it.", error)
+        rest = (error.pause or REST).total_seconds()
+        _rests_until[setting] = time.monotonic() + rest
+        said = "The model for titles cannot be used: %s Digests go on without it; it is tried again in %.0f s."
+        logger.warning(said, error, rest)
 
 
 def _write(asked: Embedder, now: datetime) -> None:

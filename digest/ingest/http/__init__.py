@@ -22,7 +22,7 @@ from digest.source_errors import ErrorKind
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["USUAL", "Fetched", "Limits", "NoAnswer", "back_off", "get", "post"]
+__all__ = ["USUAL", "Fetched", "Limits", "NoAnswer", "asked_pause", "back_off", "get", "post"]
 
 MOST_REDIRECTS = 5
 REST = timedelta(seconds=1)
@@ -106,7 +106,7 @@ def get(
     if answer.status == 304 and conditions:
         return Fetched(status="unchanged", etag=etag, last_modified=last_modified)
     said = f"{here.host} answered {answer.status}"
-    if pause := _asked_pause(answer, clock()):
+    if pause := asked_pause(answer, clock()):
         return Fetched(status="later", next_check_at=now + pause, error_kind=ErrorKind.RATE_LIMITED, error=said)
     return Fetched(status="failed", next_check_at=in_a_while, error_kind=_kind_of(answer.status), error=said)
 
@@ -143,7 +143,7 @@ def _ask_in_turn(
     cooldown = ARXIV_REST if name == _turn_of("arxiv.org") else REST
     try:
         answer = ask(url, headers, limits=limits, seconds=left, loopback=settings.FETCH_LOOPBACK)
-        cooldown = max(cooldown, _asked_pause(answer, clock()) or cooldown, _backoff(answer))
+        cooldown = max(cooldown, asked_pause(answer, clock()) or cooldown, _backoff(answer))
         return answer
     finally:
         lease.release(name, holder=holder, now=clock(), cooldown=cooldown)
@@ -160,7 +160,7 @@ def _readdressed(answer: Answer) -> str:
     return answer.headers["location"].encode("latin-1").decode("utf-8", "replace")
 
 
-def _asked_pause(answer: Answer, now: datetime) -> timedelta | None:
+def asked_pause(answer: Answer, now: datetime) -> timedelta | None:
     """Return the pause that a busy host asks for, in seconds or as a date, at most a day; None where it names none."""
     told = answer.headers.get("retry-after", "").strip()
     if answer.status not in (429, 503) or not told:

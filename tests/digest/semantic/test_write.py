@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import time_machine
 
 from digest.delivery.plan import plan
 from digest.diagnostics.check_result import CheckResult, Severity
@@ -61,7 +62,7 @@ def vectors(handler: Handler, size: int = 4) -> None:
 def _a_model(settings: Any) -> Any:
     settings.EMBEDDING_MODEL, settings.EMBEDDING_KEY, settings.SEMANTIC_MODEL = "a-model", KEY, ""
     yield
-    write._failed_at.clear()
+    write._rests_until.clear()
 
 
 def a_day(*numbers: int) -> None:
@@ -70,7 +71,7 @@ def a_day(*numbers: int) -> None:
 
 
 def run(settings: Any, answer: Any = vectors, *, now: Any = NOON) -> Server:
-    write._failed_at.clear()
+    write._rests_until.clear()
     with serve({PATH: [answer]}) as web:
         # one name, whatever the port: another address would be another model
         settings.EMBEDDING_URL = web.url("/v1")
@@ -206,6 +207,39 @@ def test_an_endpoint_that_fails_is_one_warning_and_digests_go_on(
     assert plan(NOON, [row.pk], issue_date=NOON.date()).ready == 1
 
 
+@pytest.mark.parametrize(
+    ("told", "rests"),
+    [
+        ("", timedelta(minutes=10)),
+        ("soon", timedelta(minutes=10)),
+        ("45", timedelta(seconds=45)),
+        ("7200", timedelta(hours=2)),
+        ("999999999999", timedelta(days=1)),
+        ("Mon, 02 Mar 2026 12:30:00 GMT", timedelta(minutes=30)),
+        ("Tue, 02 Mar 2027 12:00:00 GMT", timedelta(days=1)),
+    ],
+)
+def test_a_busy_endpoint_is_left_alone_for_as_long_as_it_asks(
+    settings: Any, caplog: pytest.LogCaptureFixture, told: str, rests: timedelta
+) -> None:
+    a_day(1, 2)
+    busy = Answer(b"", status=429, headers={"Retry-After": told} if told else {})
+
+    def later(by: timedelta) -> None:
+        for name in write._rests_until:
+            write._rests_until[name] -= by.total_seconds()
+        write_vectors(NOON)
+
+    with serve({PATH: [busy, busy, vectors]}) as web, time_machine.travel(NOON, tick=False):
+        settings.EMBEDDING_URL = web.url("/v1")
+        write_vectors(NOON)
+        assert f"it is tried again in {rests.total_seconds():.0f} s." in caplog.text
+        later(rests / 2)
+        assert len(web.log) == 1
+        later(rests / 2)
+        assert len(web.log) == 2
+
+
 def test_an_endpoint_that_is_down_or_gives_another_size_is_told_in_one_sentence(
     settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -256,7 +290,7 @@ def test_titles_are_asked_for_again_after_an_endpoint_gave_no_number_for_any_of_
 ) -> None:
     a_day(*range(1, write.SURELY + 1))
     run(settings, lambda handler: answer_with(handler, lambda text: [math.nan] * 4))
-    assert f"it gave no numbers for any of {write.SURELY} texts. Digests go on without it." in caplog.text
+    assert f"it gave no numbers for any of {write.SURELY} texts. Digests go on without it;" in caplog.text
     assert not TitleVector.objects.exists()
     run(settings)
     model = serving()
