@@ -17,12 +17,12 @@ from digest import memory
 from digest.compose.build import subject_line
 from digest.delivery.due_days import CATCH_UP, closes, closes_today, passed_days
 from digest.delivery.planned_rows import PlannedRow, write
-from digest.delivery.statements import OF_PLANNED_READER, SELECT_LISTED, for_keys, instance
+from digest.delivery.statements import OF_PLANNED_READER, SELECT_LISTED, SELECT_PREFERENCES, for_keys, instance
 from digest.editions.candidate_pool import CandidatePool, MatchedRules
 from digest.editions.selection import Demand, Selection, select
 from digest.ingest.tag import topic_rule
 from digest.models import Delivery, Edition, ListEntry, PaperSummary, StatusReason
-from digest.models.key_lists import among
+from digest.models.key_lists import among, listed
 from digest.ranking.matching import Kind, Rule
 from digest.ranking.personal import weights_of
 from digest.ranking.sparse import csr_array
@@ -238,10 +238,11 @@ def _rules_of(readers: Sequence[Subscriber], today: dict[int, date]) -> tuple[li
     columns: dict[tuple[int | None, str, str], int] = {}
     rules: list[Rule] = []
     chosen: dict[str, list[tuple[int, int]]] = {Preference.Stance.WANT: [], Preference.Stance.MUTE: []}
-    asked = Preference.objects.filter(subscriber__in=among(row_of)).order_by("pk")
-    for reader_id, stance, topic_id, kind, value, until in asked.values_list(
-        "subscriber_id", "stance", "topic_id", "kind", "value", "until"
-    ):
+    with connection.cursor() as cursor:
+        keys, value = listed(row_of)
+        cursor.execute(SELECT_PREFERENCES.format(keys=keys), [value])
+        asked = cursor.fetchall()
+    for reader_id, stance, topic_id, kind, value, until in asked:
         if until is None or until >= today[reader_id]:
             wish = (topic_id, "", "") if topic_id else (None, kind, value)
             if wish not in columns:

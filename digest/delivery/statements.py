@@ -28,6 +28,12 @@ SELECT_LISTED = f"""
     WHERE status IN ('active', 'paused') AND id IN ({{keys}}) ORDER BY id
 """  # noqa: S608 (names of columns)
 
+# Read what these readers want and mute, in the order in which they said so: keys.
+SELECT_PREFERENCES = """
+    SELECT subscriber_id, stance, topic_id, kind, value, until FROM subscriptions_preference
+    WHERE subscriber_id IN ({keys}) ORDER BY id
+"""
+
 # Write a planned digest, unless its reader has one for that day.
 INSERT_DELIVERY = """
     INSERT INTO digest_delivery (

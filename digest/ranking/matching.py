@@ -92,7 +92,7 @@ class Index:
         self._places = _Places(self._tokens.words)
         self._by_category: defaultdict[str, set[int]] = defaultdict(set)
         self._by_author: defaultdict[str, list[int]] = defaultdict(list)
-        self._authors = Authors(self._by_author)
+        self._authors = _Authors(self._by_author)
         if papers is not None:
             for paper in papers:
                 self.add(paper)
@@ -202,8 +202,8 @@ class _Name:
         return all(any(_agree(one, name) for name in rest) for one in few)
 
 
-class Authors:
-    """The authors of some papers, by surname and first letter of the first name; arranged at the first search.
+class _Authors:
+    """Authors of some papers, by surname and first letter of the first name; arranged at the first search.
 
     Only hashes of these are kept, since 30,000 parsed names take 8 MB.
     """
@@ -213,9 +213,6 @@ class Authors:
 
     @cached_property
     def _arranged(self) -> tuple[NDArray[np.int64], list[str]]:
-        return self.arranged()
-
-    def arranged(self) -> tuple[NDArray[np.int64], list[str]]:
         """Return the hashes of the authors' places in order, and the authors in that order."""
         places = np.fromiter((hash(_place(_name(author))) for author in self._rows), np.int64, len(self._rows))
         order, authors = np.argsort(places, kind="stable"), list(self._rows)

@@ -16,14 +16,12 @@ from digest.delivery import send
 from digest.editions.candidate_pool import CandidatePool
 from digest.models import Batch, Delivery, DeliveryContent
 from digest.ranking.features import Day
-from digest.ranking.matching import Authors
 from digest.ranking.profiles import Profiles
 from tests.benchmarks import day, driver
 from tests.benchmarks.evaluate import TaskSet
 
 NOW = day.NOW
-# 5de826d arranged the authors when it read the papers
-ONCE = [(CandidatePool, "load"), (CandidatePool, "save_added"), (Authors, "arranged")]
+ONCE = [(CandidatePool, "load"), (CandidatePool, "save_added")]
 TABLES = [DeliveryContent, Delivery, Batch]
 
 
