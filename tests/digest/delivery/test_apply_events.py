@@ -1,19 +1,12 @@
-"""What providers tell reaches the right delivery, once, in any order; and the reader whose mail bounced or who complained."""
+"""What providers tell reaches the right delivery, once, in any order."""
 
 from __future__ import annotations
 
-import json
 import logging
-import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import timedelta
-from itertools import count
-from pathlib import Path
-from threading import Thread
 from typing import Any
 
-import psycopg
 import pytest
 from django.core import mail as outbox
 from django.db import transaction
@@ -37,14 +30,12 @@ from subscriptions.mail.mailer import Mailer, message_to
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.models import ConsentEvent, Subscriber, Suppression
 from tests.support.factories import NOON, delivery, entry, feed, reader
-from tests.support.processes import go, start
-from tests.support.services import A_READER, AN_EDITION, Installation, empty_database
-from tests.support.webhook_payloads import KINDS, PROVIDERS, TOLD, Mail, mail_of, post_of, proved, settings_of, told
+from tests.support.provider_events import become, suppressions, tell
+from tests.support.webhook_payloads import KINDS, PROVIDERS, TOLD, Mail, mail_of, post_of, told
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(hours=1)
 DAY = timedelta(days=1)
-_numbers = count(1)
 
 
 @pytest.fixture(params=PROVIDERS)
@@ -56,20 +47,6 @@ def provider(request: pytest.FixtureRequest, settings: Any) -> str:
 @pytest.fixture
 def of_postmark(settings: Any) -> None:
     become(settings, "postmark")
-
-
-def become(settings: Any, provider: str) -> None:
-    for name, value in settings_of(provider).items():
-        setattr(settings, name, value)
-
-
-def tell(provider: str, kind: str, mail: Mail, **values: Any) -> None:
-    post = post_of(provider, kind, mail, **{"number": str(next(_numbers)), **values})
-    assert post.to(Client()).status_code == 200
-
-
-def suppressions() -> list[tuple[str, str]]:
-    return list(Suppression.objects.filter(lifted_at=None).values_list("reason", "why"))
 
 
 # --- each kind, of each provider -------------------------------------------------------------------------------------
@@ -235,232 +212,6 @@ def test_the_end_is_the_same_in_whatever_order_events_come_and_in_however_many_g
     assert ends[0] == ends[1]
 
 
-# --- bounces, complaints, leaving ------------------------------------------------------------------------------------
-
-
-def test_a_gone_address_is_never_written_to_again_and_the_reason_does_not_hold_it() -> None:
-    ada = reader("ada")
-    told("bounced", delivery(ada), said="550 5.1.1 <ada@example.org>: ada is unknown here")
-    apply_events.apply_events(LATER)
-    assert suppressions() == [("bounced", "The address does not exist (postmark, 5.1.1).")]
-    assert Suppression.objects.blocked([ada]) == {ada.pk}
-
-
-def test_the_address_that_bounced_is_suppressed_and_not_the_one_that_the_reader_has_now() -> None:
-    ada = reader("ada")
-    row = delivery(ada)
-    event = told("bounced", row)
-    Subscriber.objects.filter(pk=ada.pk).update(email="new@example.org", email_key="new@example.org")
-    apply_events.apply_events(LATER)
-    assert Suppression.objects.blocking("ada@example.org").exists()
-    assert not Suppression.objects.blocking("new@example.org").exists()
-    event.refresh_from_db()
-    assert event.delivery == row
-
-
-def test_a_complaint_ends_everything_at_once_and_is_on_record() -> None:
-    ada = reader("ada")
-    row = delivery(ada)
-    waiting = delivery(ada, days=1, status="ready", accepted_at=None)
-    told("complained", row)
-    apply_events.apply_events(LATER)
-    ada.refresh_from_db()
-    assert (ada.status, ada.next_send_at) == ("unsubscribed", None)
-    left = ConsentEvent.objects.get(public_id=ada.public_id, kind="unsubscribed")
-    assert (left.page, left.reference, left.ip) == ("/webhooks/postmark", row.message_id, None)
-    assert suppressions() == [("complained", "The reader reported a mail as spam (postmark).")]
-    assert not consent.undo_unsubscribe(ada.public_id, now=LATER)
-    waiting.refresh_from_db()
-    assert waiting.status == "ready"  # and does not leave: the last look sees that she is gone
-    assert outbox.outbox == []
-
-
-@pytest.mark.parametrize("order", [("bounced", "complained"), ("complained", "bounced")])
-def test_a_complaint_is_the_graver_reason(order: tuple[str, str]) -> None:
-    row = delivery(reader("ada"))
-    for kind in order:
-        told(kind, row)
-        apply_events.apply_events(LATER)
-    assert [reason for reason, _ in suppressions()] == ["complained"]
-
-
-def test_leaving_by_the_providers_own_link_is_leaving_and_the_address_stays_free() -> None:
-    ada = reader("ada")
-    told("unsubscribed", delivery(ada))
-    apply_events.apply_events(LATER)
-    ada.refresh_from_db()
-    assert ada.status == "unsubscribed"
-    assert suppressions() == []
-
-
-def test_leaving_before_the_reader_came_back_is_over() -> None:
-    ada = reader("ada", confirmed_at=LATER)
-    told("unsubscribed", delivery(ada), at=NOON)
-    apply_events.apply_events(LATER)
-    ada.refresh_from_db()
-    assert ada.status == "active"
-
-
-@pytest.fixture
-def reported(data: Path) -> Callable[[str], Any]:
-    """Read a recorded event."""
-    return lambda name: json.loads((data / "reports" / name).read_text())
-
-
-def test_resends_own_suppression_list_ends_a_digest_and_is_believed(
-    settings: Any, reported: Callable[[str], Any]
-) -> None:
-    become(settings, "resend")
-    row = delivery(reader("ada"), provider_message_id="2706408a1f53")
-    event = reported("11-resend-suppressed.json")
-    assert proved("resend", [event]).to(Client()).status_code == 200
-    assert apply_events.apply_events(LATER) == Counter(listed=1)
-    row.refresh_from_db()
-    assert (row.status, row.status_reason) == ("failed", "event_rejected")
-    assert suppressions() == [("bounced", "The mail provider keeps the address on its suppression list (resend).")]
-
-
-def test_a_mail_that_resend_could_not_send_is_failed_and_nothing_follows(
-    settings: Any, reported: Callable[[str], Any]
-) -> None:
-    become(settings, "resend")
-    row = delivery(reader("ada"), provider_message_id="2706408a1f53")
-    event = reported("11-resend-suppressed.json") | {"type": "email.failed"}
-    assert proved("resend", [event]).to(Client()).status_code == 200
-    assert apply_events.apply_events(LATER) == Counter(failed=1)
-    row.refresh_from_db()
-    assert (row.status, row.status_reason) == ("failed", "event_failed")
-    assert suppressions() == []
-
-
-def test_a_block_list_suppresses_nobody_not_even_when_the_provider_then_lists_the_address(
-    settings: Any, reported: Callable[[str], Any]
-) -> None:
-    become(settings, "amazon_ses")
-    ada = reader("ada")
-    rows = [delivery(ada, days=days, provider_message_id=f"number-{days}") for days in (0, 1)]
-    event = reported("12-ses-block-listed.json")
-    for days, cause in enumerate(("General", "OnAccountSuppressionList")):
-        event["mail"]["messageId"] = f"number-{days}"
-        event["bounce"]["bounceSubType"] = cause
-        assert proved("amazon_ses", [event], number=str(days)).to(Client()).status_code == 200
-        apply_events.apply_events(LATER + days * DAY)
-    assert [Delivery.objects.get(pk=row.pk).status_reason for row in rows] == ["event_refused", "event_rejected"]
-    assert suppressions() == []
-
-
-@pytest.mark.parametrize(
-    ("reason", "kind", "suppressed"),
-    [
-        ("suppress-bounce", "listed", ["bounced"]),
-        ("suppress-complaint", "complained_before", ["complained"]),
-        ("suppress-unsubscribe", "left_before", []),
-    ],
-)
-def test_mailguns_lists(settings: Any, reason: str, kind: str, suppressed: list[str]) -> None:
-    become(settings, "mailgun")
-    ada = reader("ada")
-    row = delivery(ada)
-    event = json.loads(post_of("mailgun", "bounced", mail_of(row)).content)["event-data"]
-    event |= {"reason": reason, "delivery-status": {"code": 605, "message": "", "description": "Not delivering"}}
-    assert proved("mailgun", [event]).to(Client()).status_code == 200
-    assert apply_events.apply_events(LATER) == Counter({kind: 1})
-    row.refresh_from_db()
-    ada.refresh_from_db()
-    assert (row.status, row.status_reason) == ("failed", "event_rejected")
-    assert ada.status == ("active" if kind == "listed" else "unsubscribed")
-    assert [reason for reason, _ in suppressions()] == suppressed
-
-
-def test_what_is_not_understood_is_counted_by_its_name_for_a_week_and_changes_nothing(of_postmark: None) -> None:
-    row = delivery(reader("ada"))
-    told("unknown", row, name="Strange", at=NOON)
-    told("unknown", None, name="Strange", at=NOON, tags=[])
-    told("unknown", None, name="", at=NOON, tags=[])
-    told("unknown", None, name="Old", at=NOON - 8 * DAY, tags=[])
-    apply_events.apply_events(LATER)
-    row.refresh_from_db()
-    assert (row.status, suppressions()) == ("accepted", [])
-    assert apply_events.not_understood(LATER) == [("postmark", "Strange", 2), ("postmark", "", 1)]
-    assert "ada@" not in str(DeliveryEvent.objects.filter(delivery=None).values_list("raw", flat=True))
-
-
-# days of issues that bounced softly, of some that arrived, of some of which nothing is known
-@pytest.mark.parametrize(
-    ("bounced", "arrived", "open_still", "is_suppressed"),
-    [
-        ([0, 7, 14], [], [], True),
-        ([0, 7, 13], [], [], False),  # not long enough
-        ([0, 14], [], [], False),  # not often enough
-        (range(15), [], [], True),
-        (range(14), [], [], False),
-        ([0, 7, 14], [10], [], False),  # any that arrived resets it
-        ([0, 7, 14, 21], [10], [], False),
-        ([0, 3, 14, 21, 28], [10], [], True),
-        ([0, 7, 14], [], [15, 16], True),  # of the newest nothing is known yet
-        ([0, 7, 14], [], [8], False),  # one in between may have arrived
-        ([0, 7, 14], [15], [], False),
-    ],
-)
-def test_an_address_whose_mail_server_took_nothing_for_two_weeks_is_let_go(
-    bounced: list[int], arrived: list[int], open_still: list[int], is_suppressed: bool
-) -> None:
-    ada = reader("ada", confirmed_at=NOON - DAY)
-    rows = {days: delivery(ada, days=days) for days in sorted([*bounced, *arrived, *open_still])}
-    events = [(days, "soft_bounced") for days in bounced] + [(days, "delivered") for days in arrived]
-    for days, kind in sorted(events):
-        told(kind, rows[days], at=NOON + days * DAY, said="452 4.2.2 mailbox of ada@example.org is full")
-    apply_events.apply_events(NOON + 30 * DAY)
-    why = "No digest could be delivered for two weeks (postmark, 4.2.2)."
-    assert suppressions() == ([("bounced", why)] if is_suppressed else [])
-    ada.refresh_from_db()
-    assert ada.status == "active"
-
-
-@pytest.mark.parametrize("begins_anew", ["lifted", "address changed", "confirmed"])
-def test_bounces_from_before_a_new_beginning_do_not_count(begins_anew: str) -> None:
-    ada = reader("ada")
-    anew = NOON + 10 * DAY
-    if begins_anew == "lifted":
-        consent.suppress(ada.email, reason="bounced", now=NOON)
-        Suppression.objects.update(lifted_at=anew, lifted_by="op")
-    else:
-        kind = "changed" if begins_anew == "address changed" else "confirmed"
-        ConsentEvent.objects.create(public_id=ada.public_id, kind=kind, at=anew)
-    for days in (0, 7, 14, 21):
-        told("soft_bounced", delivery(ada, days=days), at=NOON + days * DAY)
-    apply_events.apply_events(NOON + 30 * DAY)
-    assert suppressions() == []
-
-
-def test_the_first_digest_counts_where_the_readers_day_is_still_yesterday_in_utc() -> None:
-    ada = reader("ada", zone="Pacific/Honolulu")
-    ConsentEvent.objects.create(public_id=ada.public_id, kind="confirmed", at=NOON - timedelta(minutes=1))
-    told("soft_bounced", delivery(ada, issue_date=NOON.date() - DAY), at=NOON)
-    for days in (7, 13):
-        told("soft_bounced", delivery(ada, days=days), at=NOON + days * DAY)
-    apply_events.apply_events(NOON + 30 * DAY)
-    assert [reason for reason, _ in suppressions()] == ["bounced"]
-
-
-def test_bounces_at_an_address_that_the_reader_has_left_do_not_count() -> None:
-    ada = reader("ada")
-    for days in (0, 7, 14, 21):
-        told("soft_bounced", delivery(ada, days=days), at=NOON + days * DAY, recipient="before@example.org")
-    apply_events.apply_events(NOON + 30 * DAY)
-    assert suppressions() == []
-
-
-def test_a_refused_mail_costs_nobody_their_digest_however_often() -> None:
-    """As when a large provider turns away all our mail for weeks since a DNS record is gone."""
-    ada = reader("ada")
-    for days in range(20):
-        told("bounced", delivery(ada, days=days), at=NOON + days * DAY, said="550 5.7.26 unauthenticated sender")
-    apply_events.apply_events(NOON + 30 * DAY)
-    assert suppressions() == []
-    assert set(Delivery.objects.values_list("status", "status_reason")) == {("failed", "event_refused")}
-
-
 # --- mails that are no digests ---------------------------------------------------------------------------------------
 
 
@@ -601,104 +352,3 @@ def test_no_line_of_the_log_holds_an_address(caplog: pytest.LogCaptureFixture) -
     assert "'settled', {'delivered': 1" in said
     assert "ada@" not in said
     assert "@" not in said
-
-
-# --- at once, on each back end -----------------------------------------------------------------------------------
-
-SEVERAL = """
-import random
-from tests.support.factories import NOON, delivery, reader
-from tests.support.webhook_payloads import told
-rows = [delivery(reader(f"ada{number}"), status="unknown", accepted_at=None) for number in range(60)]
-events = [(kind, row) for row in rows for kind in ("sent", "delivered", "soft_bounced", "complained")]
-random.Random(7).shuffle(events)
-for kind, row in events:
-    told(kind, row)
-"""
-SETTLE = """
-import sys
-from digest.delivery import apply_events
-from tests.support.factories import NOON
-apply_events.SLICE = 7
-print("ready", flush=True)
-sys.stdin.readline()
-for _ in range(3):
-    apply_events.apply_events(NOON)
-"""
-ENDS = """
-from collections import Counter
-from digest.delivery import apply_events
-from digest.models import Delivery, DeliveryEvent
-from subscriptions.models import ConsentEvent, Subscriber, Suppression
-from tests.support.factories import NOON
-apply_events.apply_events(NOON)
-print(dict(Counter(Delivery.objects.values_list("status", flat=True))), dict(Counter(Subscriber.objects.values_list("status", flat=True))),
-      Suppression.objects.count(), ConsentEvent.objects.filter(kind="unsubscribed").count(), DeliveryEvent.objects.filter(processed_at=None).count())
-"""
-SET_UP = "import django; django.setup()\n"
-
-
-def test_workers_that_settle_in_one_moment_do_it_once(installation: Installation) -> None:
-    installation.prepare()
-    installation.run("-c", SET_UP + SEVERAL)
-    go([start(SETTLE, environment=installation.environment) for _ in range(3)])
-    assert installation.run("-c", SET_UP + ENDS).strip() == "{'complained': 60} {'unsubscribed': 60} 60 60 0"
-
-
-ONE = """
-from tests.support.factories import delivery, reader
-from tests.support.webhook_payloads import told
-told("delivered", delivery(reader("ada")))
-"""
-COUNTED = """
-from digest.delivery import apply_events
-from tests.support.factories import NOON
-print(dict(apply_events.apply_events(NOON)))
-"""
-
-
-def test_a_row_that_a_deliverer_holds_is_not_waited_for(tmp_path: Path, postgres_url: str) -> None:
-    with empty_database(postgres_url) as database_url:
-        installation = Installation.at(tmp_path, DATABASE_URL=database_url)
-        installation.prepare()
-        installation.run("-c", SET_UP + ONE)
-        with psycopg.connect(database_url) as deliverer:
-            deliverer.execute("SELECT 1 FROM digest_delivery FOR NO KEY UPDATE")
-            assert installation.run("-c", SET_UP + COUNTED).strip() == "{}"
-        assert installation.run("-c", SET_UP + COUNTED).strip() == "{'delivered': 1}"
-
-
-PLAN = """
-from digest.delivery import plan
-plan.plan(now, [1])
-"""
-DELIVER = """
-import sys
-from datetime import UTC, datetime
-from digest.delivery import send
-print("ready", flush=True)
-sys.stdin.readline()
-send.deliver_all(clock=lambda: datetime.now(UTC))
-"""
-WAITS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-
-
-def test_a_digest_that_proves_to_have_left_while_it_is_taken_is_not_sent_again(
-    tmp_path: Path, postgres_url: str
-) -> None:
-    with empty_database(postgres_url) as database_url:
-        installation = Installation.at(tmp_path, DATABASE_URL=database_url)
-        installation.prepare()
-        installation.run("-c", AN_EDITION + A_READER + PLAN)
-        deliverer = start(DELIVER, environment=installation.environment)
-        with psycopg.connect(database_url) as settler, psycopg.connect(database_url, autocommit=True) as watcher:
-            taken = settler.execute("UPDATE digest_delivery SET status = 'accepted' WHERE status = 'ready'")
-            assert taken.rowcount == 1
-            done = Thread(target=go, args=[[deliverer]])
-            done.start()
-            while watcher.execute(WAITS).fetchone() == (0,):
-                assert done.is_alive()
-                time.sleep(0.05)
-        done.join()
-        assert deliverer.returncode == 0
-        assert installation.mails() == []
