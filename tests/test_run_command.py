@@ -65,30 +65,51 @@ def manage(folder: Path, **settings: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
+def lay_out(folder: Path) -> Path:
+    """Put the real ./run there, a lock of nothing, and a lock for Amazon SES with a harmless package."""
+    shutil.copy(ROOT / "run", folder / "run")
+    (folder / "manage.py").write_text(SAYS_WHETHER_IT_IS_THERE)
+    (folder / "requirements.txt").write_text("# nothing\n")
+    (folder / "requirements-ses.txt").write_text(harmless_wheel(folder))
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the real ./run, a lock of nothing, and a lock for Amazon SES with a harmless package."""
-    shutil.copy(ROOT / "run", tmp_path / "run")
-    (tmp_path / "manage.py").write_text(SAYS_WHETHER_IT_IS_THERE)
-    (tmp_path / "requirements.txt").write_text("# nothing\n")
-    (tmp_path / "requirements-ses.txt").write_text(harmless_wheel(tmp_path))
-    return tmp_path
+    return lay_out(tmp_path)
 
 
-def test_the_packages_of_amazon_ses_are_installed_when_it_is_the_provider_and_only_then(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose lock of nothing is installed already."""
+    folder = lay_out(tmp_path_factory.mktemp("first"))
     assert manage(folder) == "harmless is missing"
-    assert manage(folder, MAIL_PROVIDER="smtp") == "harmless is missing"
-    (folder / ".env").write_text('SITE_URL=https://digest.example.org\nMAIL_PROVIDER="Amazon_SES"\n')
+    return folder
+
+
+@pytest.fixture
+def used_folder(first: Path, folder: Path) -> Path:
+    """The same as ``folder`` with that of ``first`` installed: copied, because Python takes seconds to make it."""
+    shutil.copytree(first / ".venv", folder / ".venv", symlinks=True)
+    return folder
+
+
+def test_the_packages_of_amazon_ses_are_installed_when_it_is_the_provider_and_only_then(used_folder: Path) -> None:
+    assert manage(used_folder) == "harmless is missing"
+    assert manage(used_folder, MAIL_PROVIDER="smtp") == "harmless is missing"
+    (used_folder / ".env").write_text('SITE_URL=https://digest.example.org\nMAIL_PROVIDER="Amazon_SES"\n')
     # the environment goes before the file, as in the settings
-    assert manage(folder, MAIL_PROVIDER="smtp") == "harmless is missing"
-    assert manage(folder) == "harmless is here"
+    assert manage(used_folder, MAIL_PROVIDER="smtp") == "harmless is missing"
+    assert manage(used_folder) == "harmless is here"
 
 
-def test_the_packages_of_a_model_for_titles_are_installed_when_its_folder_is_set_and_only_then(folder: Path) -> None:
-    (folder / "requirements-semantic.txt").write_text((folder / "requirements-ses.txt").read_text())
-    assert manage(folder, SEMANTIC_MODEL="") == "harmless is missing"
-    (folder / ".env").write_text("SEMANTIC_MODEL=models/minilm\n")
-    assert manage(folder) == "harmless is here"
+def test_the_packages_of_a_model_for_titles_are_installed_when_its_folder_is_set_and_only_then(
+    used_folder: Path,
+) -> None:
+    (used_folder / "requirements-semantic.txt").write_text((used_folder / "requirements-ses.txt").read_text())
+    assert manage(used_folder, SEMANTIC_MODEL="") == "harmless is missing"
+    (used_folder / ".env").write_text("SEMANTIC_MODEL=models/minilm\n")
+    assert manage(used_folder) == "harmless is here"
 
 
 def test_the_packages_of_an_optional_part_are_set_up_once_with_all_others(folder: Path) -> None:
@@ -102,10 +123,10 @@ def test_the_packages_of_an_optional_part_are_set_up_once_with_all_others(folder
     assert done.stderr.count("Setting up Python packages") == 1
 
 
-def test_an_installation_that_sends_by_amazon_ses_keeps_its_packages_over_an_upgrade(folder: Path) -> None:
-    assert manage(folder, MAIL_PROVIDER="amazon_ses") == "harmless is here"
-    (folder / "requirements.txt").write_text("# the next version\n")
-    assert manage(folder, MAIL_PROVIDER="amazon_ses") == "harmless is here"
+def test_an_installation_that_sends_by_amazon_ses_keeps_its_packages_over_an_upgrade(used_folder: Path) -> None:
+    assert manage(used_folder, MAIL_PROVIDER="amazon_ses") == "harmless is here"
+    (used_folder / "requirements.txt").write_text("# the next version\n")
+    assert manage(used_folder, MAIL_PROVIDER="amazon_ses") == "harmless is here"
 
 
 def errors_of_stopped(folder: Path, *, begun: Path) -> str:
@@ -139,10 +160,9 @@ def test_a_set_up_that_is_stopped_prints_one_sentence_and_is_done_again_the_next
     assert manage(folder) == "harmless is missing"
 
 
-def test_a_command_that_is_stopped_before_the_database_is_ready_says_it_once(folder: Path) -> None:
-    manage(folder)
-    (folder / "manage.py").write_text(SAYS_THAT_IT_WAS_STOPPED)
-    errors = errors_of_stopped(folder, begun=folder / "begun")
+def test_a_command_that_is_stopped_before_the_database_is_ready_says_it_once(used_folder: Path) -> None:
+    (used_folder / "manage.py").write_text(SAYS_THAT_IT_WAS_STOPPED)
+    errors = errors_of_stopped(used_folder, begun=used_folder / "begun")
     assert errors.splitlines() == ["(working on the sample database)", "Stopped by Ctrl-C."]
 
 
@@ -161,10 +181,10 @@ def test_a_full_disk_during_the_set_up_is_named_in_one_sentence(folder: Path, tm
     assert "Errno" not in done.stderr
 
 
-def test_packages_that_cannot_be_had_are_named_with_what_to_do(folder: Path) -> None:
-    (folder / "requirements.txt").write_text(f"none-of-this-name==1 --hash=sha256:{'0' * 64}\n")
+def test_packages_that_cannot_be_had_are_named_with_what_to_do(used_folder: Path) -> None:
+    (used_folder / "requirements.txt").write_text(f"none-of-this-name==1 --hash=sha256:{'0' * 64}\n")
     env = os.environ | {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
-    done = subprocess.run([folder / "run", "manage", "check"], env=env, capture_output=True, text=True)
+    done = subprocess.run([used_folder / "run", "manage", "check"], env=env, capture_output=True, text=True)
     assert done.returncode == 1
     assert "none-of-this-name" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("run: The packages could not be set up; the reason is above.")
