@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from digest.management.process_tree import MOST_SHORT_LIVES
 from tests.support.paths import ROOT
@@ -26,6 +28,20 @@ from digest.models import Delivery, Lease
 print(*(row.status for row in Delivery.objects.all()))
 print(*sorted(lease.name for lease in Lease.objects.exclude(last_ok_at=None)))
 """
+
+
+@pytest.fixture(scope="module")
+def sample_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an installation that has the sample day already: to be copied from, as to rank and send it takes seconds."""
+    installation = Installation.at(tmp_path_factory.mktemp("sample"), BROADSHEET_MODE="sample")
+    installation.prepare()
+    installation.run("manage.py", "digest")
+    return installation.var
+
+
+def on_sample_day(var: Path, sample_day: Path) -> Installation:
+    shutil.copytree(sample_day, var, dirs_exist_ok=True)
+    return Installation.at(var, BROADSHEET_MODE="sample")
 
 
 def test_a_reader_whose_hour_is_now_gets_the_mail_without_a_hand(installation: Installation) -> None:
@@ -68,8 +84,8 @@ def test_a_process_that_dies_is_started_again(installation: Installation) -> Non
         assert service.process.wait(30) == 0
 
 
-def test_a_process_that_does_not_stay_up_ends_all_with_its_exit_code(tmp_path: Path) -> None:
-    with served(Installation.at(tmp_path, BROADSHEET_MODE="sample")) as service:
+def test_a_process_that_does_not_stay_up_ends_all_with_its_exit_code(tmp_path: Path, sample_day: Path) -> None:
+    with served(on_sample_day(tmp_path, sample_day)) as service:
         for life in range(MOST_SHORT_LIVES):
             wait_for(partial(_has_started, service, life + 1), service)
             worker = next(pid for pid in children_of(service.process.pid) if "celery" in _words(pid))
@@ -92,8 +108,8 @@ def test_a_killed_service_leaves_no_process_behind(installation: Installation) -
             time.sleep(0.1)
 
 
-def test_a_second_service_and_a_taken_port_are_refused_in_one_sentence(tmp_path: Path) -> None:
-    installation = Installation.at(tmp_path / "one", BROADSHEET_MODE="sample")
+def test_a_second_service_and_a_taken_port_are_refused_in_one_sentence(tmp_path: Path, sample_day: Path) -> None:
+    installation = on_sample_day(tmp_path / "one", sample_day)
     with served(installation) as service:
         wait_for(lambda: "web    ready" in service.log.read_text(), service)
         other = Installation.at(tmp_path / "other", BROADSHEET_MODE="sample")
@@ -176,8 +192,8 @@ def told(service: Served, words: str) -> str:
     return "".join(line for line in service.log.read_text().splitlines(True) if words in line)
 
 
-def test_a_given_day_is_shown_and_does_not_move(tmp_path: Path) -> None:
-    with served(Installation.at(tmp_path, BROADSHEET_MODE="sample")) as service:
+def test_a_given_day_is_shown_and_does_not_move(tmp_path: Path, sample_day: Path) -> None:
+    with served(on_sample_day(tmp_path, sample_day)) as service:
         wait_for(lambda: "web    ready" in service.log.read_text(), service)
         wait_for(lambda: "worker ready" in service.log.read_text(), service)
         service.process.send_signal(signal.SIGTERM)
