@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -132,7 +133,13 @@ def test_a_mailbox_is_an_address_without_its_sub_address() -> None:
 
 
 @pytest.mark.slow
-def test_a_domain_and_the_whole_installation_have_their_share_of_an_hour(noon: Any) -> None:
+def test_a_domain_and_the_whole_installation_have_their_share_of_an_hour(
+    noon: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a tenth of what they have, because each mail takes several queries
+    for what in ("domain", "installation"):
+        (limit,) = CONFIRMATIONS[what]
+        monkeypatch.setitem(CONFIRMATIONS, what, (replace(limit, count=limit.count // 10),))
     of_domain, of_all = CONFIRMATIONS["domain"][0].count, CONFIRMATIONS["installation"][0].count
     assert confirmations(*(f"a{n}@one.example" for n in range(of_domain + 5)), now=NOON) == of_domain
     many = [f"a{n}@{domain}.example" for domain in range(10) for n in range(of_domain)]
