@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from functools import cache, partial
 
 from digest.compose.announcement import announcement_email
 from digest.compose.build import Reader, Sender, compose, compose_nothing
@@ -95,22 +97,41 @@ LINKS = {
 
 def mails() -> dict[str, RenderedEmail]:
     """Every kind by its name; the digest also the first one, after a pause, too large, bare, with a letter, at its worst."""
+    return {kind: mail(kind) for kind in kinds()}
+
+
+def kinds() -> list[str]:
+    return sorted(_makers())
+
+
+@cache
+def mail(kind: str) -> RenderedEmail:
+    """Return the mail of this kind, made once in a process."""
+    return _makers()[kind]()
+
+
+def _makers() -> dict[str, Callable[[], RenderedEmail]]:
     return {
-        "digest": digest(),
-        "digest-full": digest(full=True),
-        "digest-first": digest(occasion="first"),
-        "digest-catching-up": digest(occasion="catch_up", since=date(2026, 11, 9)),
-        "digest-too-large": digest(papers=90, picks=3),
-        "digest-at-its-worst": worst(),
-        "digest-of-one": digest(papers=1, picks=0, bare=True),
-        "digest-with-a-letter": digest(papers=3, letter=LETTER),
-        "digest-with-a-hostile-letter": digest(papers=3, letter=HOSTILE_LETTER),
-        "digest-trending": digest(reader=Reader(address="ada@example.org", unsubscribe_url=READER.unsubscribe_url)),
-        "nothing": nothing(),
-        "nothing-with-a-letter": nothing(letter=LETTER),
-        "announcement": announcement(LETTER),
-        "announcement-hostile": announcement(HOSTILE_LETTER),
-        **{name: link_requests.compose(name, link=link, token=TOKEN) for name, link in link_requests.LINK.items()},
+        "digest": digest,
+        "digest-full": partial(digest, full=True),
+        "digest-first": partial(digest, occasion="first"),
+        "digest-catching-up": partial(digest, occasion="catch_up", since=date(2026, 11, 9)),
+        "digest-too-large": partial(digest, papers=90, picks=3),
+        "digest-at-its-worst": worst,
+        "digest-of-one": partial(digest, papers=1, picks=0, bare=True),
+        "digest-with-a-letter": partial(digest, papers=3, letter=LETTER),
+        "digest-with-a-hostile-letter": partial(digest, papers=3, letter=HOSTILE_LETTER),
+        "digest-trending": partial(
+            digest, reader=Reader(address="ada@example.org", unsubscribe_url=READER.unsubscribe_url)
+        ),
+        "nothing": nothing,
+        "nothing-with-a-letter": partial(nothing, letter=LETTER),
+        "announcement": partial(announcement, LETTER),
+        "announcement-hostile": partial(announcement, HOSTILE_LETTER),
+        **{
+            name: partial(link_requests.compose, name, link=link, token=TOKEN)
+            for name, link in link_requests.LINK.items()
+        },
     }
 
 

@@ -71,9 +71,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 def tier_of(path: Path, fixtures: Collection[str]) -> str:
     """Return the marker of a test in this file with these fixtures; "" if it needs neither a service nor a browser."""
-    by_folder = (marker for folder, marker in FOLDERS.items() if folder in path.parents)
     by_fixture = (marker for name, marker in FIXTURES.items() if name in fixtures)
-    return next(by_folder, "") or next(by_fixture, "")
+    return _tier_of_folder(path.parent) or next(by_fixture, "")
+
+
+# once for each folder, because paths are slow to compare and there are thousands of tests
+@cache
+def _tier_of_folder(folder: Path) -> str:
+    return next((marker for one, marker in FOLDERS.items() if folder.is_relative_to(one)), "")
 
 
 def try_few(test: Callable[..., Any], most: int) -> None:

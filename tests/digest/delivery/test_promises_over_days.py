@@ -56,10 +56,12 @@ def tick(one: Subscriber, at: datetime, *, fate: str = "accepted") -> None:
             Subscriber.objects.filter(pk=one.pk).update(last_digest_at=at)
 
 
-def ticks(one: Subscriber, start: datetime, end: datetime, *, fate: str = "accepted") -> None:
+def ticks(
+    one: Subscriber, start: datetime, end: datetime, *, every: timedelta = 10 * MINUTE, fate: str = "accepted"
+) -> None:
     while start <= end:
         tick(one, start, fate=fate)
-        start += 10 * MINUTE
+        start += every
 
 
 def days(one: Subscriber) -> list[tuple[int, str]]:
@@ -99,7 +101,7 @@ def test_a_digest_at_the_readers_hour_does_not_leave_after_midnight() -> None:
 @pytest.mark.slow
 def test_without_an_edition_a_newcomer_has_a_row_each_day_all_the_same() -> None:
     ada = confirmed("ada", MONDAY + 20 * HOUR + 30 * MINUTE, **ROBOTS)
-    ticks(ada, MONDAY + 20 * HOUR + 30 * MINUTE, MONDAY + 3 * DAY)
+    ticks(ada, MONDAY + 20 * HOUR + 30 * MINUTE, MONDAY + 3 * DAY, every=30 * MINUTE)
     assert days(ada) == [(day, "too_late") for day in (2, 3, 4)]
 
 
