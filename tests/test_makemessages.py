@@ -76,7 +76,7 @@ def test_the_sentences_of_mails_are_found() -> None:
         "%(arrived)s new papers came in",
         "You asked for %(wishes)s.",
         "This is your first digest.",
-        "Similar to %(count)s papers that you like",
+        "Similar to papers that you like",
         "All sources delivered.",
         "%(count)s upvotes",
         "Left out: %(count)s papers deleted here since this digest was put together.",

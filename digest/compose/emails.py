@@ -93,6 +93,7 @@ class Mails:
         for paper_id, day, card in rows.values_list("paper_id", "edition__date", "card"):
             cards[paper_id].append((day, Card.from_json(card)))
         self._cards |= cards
+        self._deleted |= {paper_id for paper_id, found in cards.items() if not found}
 
     def lay_beside(self, rows: Iterable[EditionPaper]) -> None:
         """Add cards that are not saved yet, of papers that join an edition at the next planning."""

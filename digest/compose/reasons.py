@@ -10,7 +10,6 @@ from digest.compose.card import NAME_LENGTH
 from digest.compose.phrases import join_words, shorten
 from digest.record import as_line
 from subscriptions.mail.marks import gettext as _
-from subscriptions.mail.marks import ngettext
 
 # The kinds that are told in words
 TOLD = frozenset({"pick", "author", "topic", "keyword", "category", "about", "like", "like_title", "trending"})
@@ -65,17 +64,15 @@ def reason_in_words(reasons: str, counts: str = "") -> str:
     if "about" in labels and "keyword" not in labels:
         parts.append(_("Close to the words you typed"))
     if liked := labels.get("like") or labels.get("like_title"):
-        parts.append(_like(int(liked[0])) if liked[0].isdecimal() else _("Similar to papers that you like"))
+        # not how many, since the number is of all that the reader likes
+        parts.append(
+            _("Similar to the paper that you like") if liked[0] == "1" else _("Similar to papers that you like")
+        )
     if "trending" in labels:
         parts.append(_("Trending: %(counts)s") % {"counts": counts} if counts else _("Trending"))
     elif counts:
         parts.append(counts)
     return " · ".join(parts) or ("" if "pick" in labels else _("On today’s list of new papers"))
-
-
-def _like(papers: int) -> str:
-    said = ngettext("Similar to a paper that you like", "Similar to %(count)s papers that you like", papers)
-    return said % {"count": f"{papers:,}"}
 
 
 def note_among(reasons: str) -> str | None:

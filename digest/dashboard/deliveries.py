@@ -126,9 +126,7 @@ def pause(request: HttpRequest) -> HttpResponse:
             request, _("Paused. Each worker finishes the chunk that it is sending now; no other digest leaves.")
         )
     else:
-        messages.error(
-            request, _("Sending is paused already, since a restore is not finished. Your reason is not kept.")
-        )
+        messages.error(request, _("Sending is paused already, because a backup was restored. Your reason is not kept."))
     return see_other("dashboard_deliveries")
 
 

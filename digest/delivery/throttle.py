@@ -101,7 +101,7 @@ class State:
 def state(now: datetime) -> State:
     """Return the state of sending. Two queries; writes nothing."""
     fault = suppression_key.fault()
-    provider = Provider.objects.filter(name=settings.MAIL_PROVIDER).first() or _new_provider()
+    provider = _stored_or_new()
     is_paused = provider.status == Provider.Status.PAUSED
     held = None if is_paused else _held_until(provider, now, fault=fault)
     rate = rate_of(provider, now=now)
@@ -124,10 +124,10 @@ def paused_until(now: datetime) -> datetime | None:
 
 def paused_reason(now: datetime) -> str:
     """Return why nothing leaves now, as a sentence for the staff; empty when mail may leave. Writes nothing."""
-    provider = Provider.objects.filter(name=settings.MAIL_PROVIDER).first()
+    provider = _stored_or_new()
     if fault := suppression_key.fault():
         return fault
-    if provider is None or _held_until(provider, now, fault="") is None:
+    if _held_until(provider, now, fault="") is None:
         return ""
     held = "paused" if provider.status == Provider.Status.PAUSED else f"held until {provider.held_until:%H:%M} UTC"
     return f"Sending is {held}{f': {provider.why}' if provider.why else '.'}"
@@ -184,9 +184,11 @@ def _tells_nothing(result: SendResult) -> bool:
 def pause(why: str, *, by: str = "", now: datetime | None = None) -> bool:
     """Stop sending after the chunks in hand, until somebody resumes. ``by`` is the member; empty for a command.
 
-    Return False where sending is paused already for a restore that is not finished: that pause stays as it is.
+    Return False where sending is paused already because of a restore: that pause stays as it is.
     """
-    rows = Provider.objects.filter(pk=_provider().pk).exclude(status=Provider.Status.PAUSED, why=RESTORING)
+    rows = Provider.objects.filter(pk=_provider().pk)
+    # it also holds the providers that have no row yet
+    rows = rows.exclude(status=Provider.Status.PAUSED, why__in=(RESTORING, RESTORED))
     return rows.update(status=Provider.Status.PAUSED, why=why[:300], paused_by=by[:150], paused_at=now) > 0
 
 
@@ -234,6 +236,11 @@ def _provider_and_keys() -> tuple[Provider, set[str]]:
         return _provider_and_keys()
     *provider, _ = rows[0]
     return instance(Provider, OF_PROVIDER, provider), {row[-1] for row in rows if row[-1] is not None}
+
+
+def _stored_or_new() -> Provider:
+    """Return the row of the provider, or one that is not saved."""
+    return Provider.objects.filter(name=settings.MAIL_PROVIDER).first() or _new_provider()
 
 
 def _new_provider() -> Provider:

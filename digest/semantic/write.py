@@ -34,6 +34,7 @@ ARCHIVE = timedelta(days=45)  # papers first seen in this time have vectors, and
 MOST = 10_000  # vectors of which mean and spread are computed
 SPACE_LASTS = timedelta(days=30)
 REST = timedelta(minutes=10)  # until a model that failed is tried again, unless it names a pause itself
+LEAST_REST = timedelta(minutes=1)  # whatever it asks for
 _rests_until: dict[str, float] = {}  # by the monotonic clock
 
 
@@ -71,7 +72,7 @@ def write_vectors(now: datetime) -> None:
             _write(asked, now)
         _rests_until.pop(setting, None)
     except ModelUnusable as error:
-        rest = (error.pause or REST).total_seconds()
+        rest = max(error.pause or REST, LEAST_REST).total_seconds()
         _rests_until[setting] = time.monotonic() + rest
         said = "The model for titles cannot be used: %s Digests go on without it; it is tried again in %.0f s."
         logger.warning(said, error, rest)

@@ -95,14 +95,18 @@ _ADDS = (
     r"|hence|consequently|accordingly|finally|lastly"
 )
 _JOINS = (
-    rf"{_ADDS}|second(?:ly)?|third(?:ly)?|last|but|and|yet|so|as such|as a result|so motivated|in response"
+    rf"{_ADDS}|second(?:ly)?|third(?:ly)?|but|and|yet|so|as such|as a result|so motivated|in response"
     r"|in particular|speciall?y|(?:more )?(?:specifically|precisely|concretely|formally|generally|importantly)|namely"
     r"|indeed|in fact|in turn|for (?:example|instance)|meanwhile|here(?:in)?|(?:to do|in doing|by doing) so"
-    r"|in th(?:is|ese) (?:context|respect|regard|setting|sense|case|way)s?"
+    r"|in th(?:is|ese) (?:context|respect|regard|way)s?"
 )
+# Of purpose or motive. What limits a claim stays: "Under these conditions, ", "For such graphs, ".
 _OPENS = (
-    r"to|towards?|as an?|based|building|motivated|inspired|guided|driven|rooted|in|given|with|within|for|on|upon|under"
-    r"|through|from|along|alongside|drawing|expanding|using|utili[sz]ing|leveraging|addressing|recogni[sz]ing|considering|regarding|following|going|faced|part"
+    r"to|towards?|motivated|inspired|guided|driven|based|building|drawing|addressing|recogni[sz]ing|in response"
+    r"|in light"
+)
+_LIMITS = (
+    r"(?![^,]*\b(?:assum|condition|conjectur|hypothes|setting|case|regime|restrict|constrain|framework|model|class))"
 )
 _LEADS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), instead)
@@ -110,17 +114,17 @@ _LEADS: Final = tuple(
         # "Results: "
         (r"\A(?:results?|conclusions?|findings) ?: ?(?=\w)", ""),
         # "If, moreover, "
-        (rf"\A(\w+(?: \w+){{0,3}}), (?:{_ADDS}), ", r"\1 "),
+        (rf"\A(if|when|where|while|since|because|although), (?:{_ADDS}), ", r"\1 "),
         # "In this paper, ", "To this end "
         (rf"\A(?:(?:in|with) (?:this|the present) (?:[\w-]+ )?{_WORK}|to th(?:is|at) end),? {_CLAUSE}", ""),
         # "To address this issue, ", "Motivated by these findings, ", "To bridge this gap "
-        (rf"\A(?:{_OPENS})\b[^,;:.()]{{0,80}}?{_REFERS}[^,;:.()]{{0,60}}, (?:{_CLAUSE}|{_IS_DONE})", ""),
+        (rf"\A{_LIMITS}(?:{_OPENS})\b[^,;:.()]{{0,80}}?{_REFERS}[^,;:.()]{{0,60}}, (?:{_CLAUSE}|{_IS_DONE})", ""),
         (rf"\Ato [a-z]+ (?:this|these|those|such)(?: [\w-]+){{0,3}} {_CLAUSE}", ""),
         # "Moreover, ", "But we "; "First, " stays where a second follows
-        (rf"\A(?:{_JOINS})(?:, (?=\S)| {_CLAUSE})", ""),
+        (rf"\A(?:{_JOINS})(?:, (?!(?:and|but|or|not|if)\b)(?=\S)| {_CLAUSE})", ""),
         (r"\Afirst(?:ly)?, (?!.*\b(?:second|then|next|finally)(?:ly)?\b)", ""),
-        # "We also "
-        (rf"\A(we|I) (?:{_ADDS}) (?=\w)", r"\1 "),
+        # "We also ", but not "We further the state of the art"
+        (rf"\A(we|I) (?:{_ADDS}) (?!(?:the|our|an?|this|these|that|their|its|of|to|on|in|for)\b)(?=\w)", r"\1 "),
         (r"\A(we|I) first (?!.*\b(?:then|second|secondly|next|finally|before|subsequently|later)\b)", r"\1 "),
     )
 )
@@ -146,11 +150,17 @@ def standing_alone(sentence: str) -> str:
         shorter = sentence
         for lead, instead in _LEADS:
             shorter = lead.sub(instead, shorter, count=1)
-        shorter = shorter[:1].upper() + shorter[1:]
         if shorter == sentence:
             break
         sentence = shorter
-    return sentence
+    return _capitalised(sentence)
+
+
+def _capitalised(sentence: str) -> str:
+    """Begin with a capital, unless the first word is a symbol or a name: ``pH``, ``mRNA``, ``p < 0.05``."""
+    word = re.match(r"[^\W\d_]+(?![\w^])", sentence)
+    is_word = word is not None and word[0].islower() and (len(word[0]) > 1 or word[0] == "a")
+    return sentence[:1].upper() + sentence[1:] if is_word else sentence
 
 
 def best(found: Sequence[str]) -> int:

@@ -23,7 +23,8 @@ class Command(BaseCommand):
         parser.add_argument("--why", default="Paused by hand.", help="reason, shown on the dashboard and by doctor")
 
     def handle(self, *, why: str, **options: Any) -> None:
-        if throttle.pause(why, now=datetime.now(UTC)):
+        now = datetime.now(UTC)
+        if throttle.pause(why, now=now):
             self.stdout.write(f"Paused all digests through {settings.MAIL_PROVIDER}. To resume: resume_sending")
         else:
-            self.stdout.write(f"All digests are paused already, so this reason is not kept. {throttle.RESTORING}")
+            self.stdout.write(f"All digests are paused already, so this reason is not kept. {throttle.state(now).why}")

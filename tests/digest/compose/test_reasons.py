@@ -22,8 +22,8 @@ from tests.support.digests import ROBOTICS, UPVOTES, a_card
         ([Reason("trending", "", 1)], [], "Trending"),
         ([Reason("pick", "Read it.")], [], ""),
         ([Reason("pick", "Read it."), Reason("topic", "Robotics")], [], "Topic: Robotics"),
-        ([Reason("like", "3", 0.4)], [], "Similar to 3 papers that you like"),
-        ([Reason("like_title", "1", 0.4), Reason("taste", "", -0.1)], [], "Similar to a paper that you like"),
+        ([Reason("like", "3", 0.4)], [], "Similar to papers that you like"),
+        ([Reason("like_title", "1", 0.4), Reason("taste", "", -0.1)], [], "Similar to the paper that you like"),
         ([Reason("like", "", 0.4)], [], "Similar to papers that you like"),
         (
             [Reason("topic", "Robotics", 1), Reason("about", "", 0.4)],

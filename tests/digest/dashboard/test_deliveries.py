@@ -175,7 +175,7 @@ def test_resuming_what_runs_says_so(cleo: Client) -> None:
 def test_a_restore_that_is_not_finished_can_neither_be_resumed_nor_paused_away(cleo: Client) -> None:
     throttle.pause_for_restore(is_finished=False, now=timezone.now())
     said = text(cleo.post(reverse("dashboard_pause"), {"why": "lunch"}, follow=True))
-    assert "Sending is paused already, since a restore is not finished. Your reason is not kept." in said
+    assert "Sending is paused already, because a backup was restored. Your reason is not kept." in said
     assert not LogEntry.objects.exists()
     assert "a restore is not finished" in text(resume(cleo))
     assert not throttle.state(timezone.now()).is_open

@@ -138,10 +138,15 @@ def test_a_restore_holds_each_provider_until_it_is_finished(settings: Any) -> No
     for provider in ("postmark", "resend"):  # one that was used before, and a new one
         settings.MAIL_PROVIDER = provider
         assert not throttle.state(now).is_open
+        assert throttle.RESTORING in throttle.paused_reason(now)
         assert throttle.acquire(1, now=now).mails == 0
         with pytest.raises(throttle.RestoreUnfinished):
             throttle.resume(now=now)
     throttle.pause_for_restore(is_finished=True, now=now)
+    assert not throttle.pause("lunch", now=now)
+    for provider in ("outbox", "postmark", "resend", "brevo"):
+        settings.MAIL_PROVIDER = provider
+        assert throttle.RESTORED in throttle.paused_reason(now)
     throttle.resume(now=now)
     for provider in ("outbox", "postmark", "resend"):
         settings.MAIL_PROVIDER = provider

@@ -9,6 +9,7 @@ import pytest
 from anymail.backends.base_requests import RequestsPayload
 from django.db import InterfaceError, OperationalError
 
+from digest.compose.emails import AT_HAND
 from digest.delivery import composer, send, throttle
 from digest.delivery.composer import Composer
 from digest.delivery.plan import plan
@@ -122,13 +123,22 @@ def test_a_mail_is_composed_again_where_its_reader_or_content_has_changed(
     assert composed == ["ada", "ben", "cleo", "dora", "cleo", "dora", "eve"]
 
 
-def test_a_paper_that_was_deleted_meanwhile_is_in_no_later_mail(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where a pace lets mails wait that are composed already."""
+@pytest.mark.parametrize("is_forgotten", [False, True], ids=["cached", "forgotten"])
+def test_a_paper_that_was_deleted_meanwhile_is_in_no_later_mail(
+    api: Api, is_forgotten: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a pace lets mails wait that are composed already, and another edition has emptied the cache."""
     monkeypatch.setattr(send, "CHUNK", 20)
     monkeypatch.setattr(throttle, "acquire", lambda limit, *, now: throttle.Permit(2))
     planned()
     paper = Paper.objects.earliest("pk")
-    after_composing_ahead(monkeypatch, paper.delete)
+
+    def delete() -> None:
+        paper.delete()
+        if is_forgotten:
+            AT_HAND.forget()
+
+    after_composing_ahead(monkeypatch, delete)
     deliver()
     having = [address for address, mail in bodies(api).items() if paper.title in (mail.get("TextBody") or mail["text"])]
     assert having == ["ada@example.org", "ben@example.org"]

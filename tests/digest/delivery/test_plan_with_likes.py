@@ -78,7 +78,7 @@ def test_more_brings_papers_like_it_to_the_front_and_the_reason_says_so_until_it
     assert why[after[0]]["like"] > 0
     row = Delivery.objects.get(issue_date=TODAY + DAY)
     said = [reason_in_words(reasons_as_text(Reason(*reason) for reason in reasons)) for reasons in row.record.explained]
-    assert said[0] == "Category: cs.RO · Similar to a paper that you like"
+    assert said[0] == "Category: cs.RO · Similar to the paper that you like"
     assert said[-1] == "Category: cs.RO"
     verdict.delete()
     assert tomorrow_for(mona) == (before, unsaid)

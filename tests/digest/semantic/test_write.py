@@ -212,7 +212,8 @@ def test_an_endpoint_that_fails_is_one_warning_and_digests_go_on(
     [
         ("", timedelta(minutes=10)),
         ("soon", timedelta(minutes=10)),
-        ("45", timedelta(seconds=45)),
+        ("0", timedelta(minutes=1)),
+        ("90", timedelta(seconds=90)),
         ("7200", timedelta(hours=2)),
         ("999999999999", timedelta(days=1)),
         ("Mon, 02 Mar 2026 12:30:00 GMT", timedelta(minutes=30)),

@@ -359,6 +359,26 @@ def test_the_sentence_that_says_what_was_done_or_found_is_chosen(abstract: str, 
         ("To solve this, a lasting one, we propose a memory.", "To solve this, a lasting one, we propose a memory."),
         ("In the first part of this paper, we propose it.", "In the first part of this paper, we propose it."),
         ("Surprisingly, we find that it lasts.", "Surprisingly, we find that it lasts."),
+        # what limits a claim stays
+        *(
+            (sentence, sentence)
+            for sentence in (
+                "Given this conjecture, we prove that no polynomial algorithm exists for the problem.",
+                "Under these conditions, we show that regret is zero for every policy.",
+                "For such graphs, we show that four colours suffice.",
+                "In this idealised case, we show that ten samples suffice.",
+                "In this setting, we show that ten samples suffice.",
+                "On this data set, our method outperforms all.",
+                "Based on this assumption, we prove that it holds.",
+                "We further the state of the art in placement by 12%.",
+                "Last, but not least, we introduce a memory.",
+                "Thus, and only thus, we show that it holds.",
+                "In 2020, however, 30 papers were read.",
+            )
+        ),
+        ("Here, pH is measured by a new probe.", "pH is measured by a new probe."),
+        ("Thus, mRNA is read twice.", "mRNA is read twice."),
+        ("Moreover, a memory is proposed.", "A memory is proposed."),
     ],
 )
 def test_what_leads_over_from_the_sentence_before_is_left_out(sentence: str, shown: str) -> None:
