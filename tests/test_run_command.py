@@ -66,7 +66,7 @@ def manage(folder: Path, **settings: str) -> str:
 
 
 def lay_out(folder: Path) -> Path:
-    """Put the real ./run there, a lock of nothing, and a lock for Amazon SES with a harmless package."""
+    """Put the real ./run there, an empty lock, and a lock for Amazon SES with a harmless package."""
     shutil.copy(ROOT / "run", folder / "run")
     (folder / "manage.py").write_text(SAYS_WHETHER_IT_IS_THERE)
     (folder / "requirements.txt").write_text("# nothing\n")
@@ -81,7 +81,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose lock of nothing is installed already."""
+    """A folder in which ./run has installed an empty lock."""
     folder = lay_out(tmp_path_factory.mktemp("first"))
     assert manage(folder) == "harmless is missing"
     return folder

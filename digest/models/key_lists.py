@@ -10,7 +10,7 @@ from django.db.models.expressions import RawSQL
 
 
 def listed(keys: Iterable[int]) -> tuple[str, list[int] | str]:
-    """Return a subquery for these keys, whose text is the same for any number of them, and its one value."""
+    """Return a subquery that yields these keys, and its one value. Its text is the same for any number of keys."""
     if connection.vendor == "postgresql":
         return "SELECT unnest(%s::bigint[])", list(keys)
     return "SELECT value FROM json_each(%s)", json.dumps(list(keys))

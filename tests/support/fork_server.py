@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def _serve(requests: socket.socket) -> None:
-    """Answer each request by a fork, until whoever sends them is gone."""
+    """Fork for each request, until the other end of the socket is closed."""
     # so that no fork copies what it only looks at
     gc.freeze()
     # No process waits for the forks, so the system is to forget them.
