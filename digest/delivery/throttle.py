@@ -232,22 +232,21 @@ def _provider_and_keys() -> tuple[Provider, set[str]]:
         cursor.execute(SELECT_PROVIDER, [settings.MAIL_PROVIDER])
         rows = cursor.fetchall()
     if not rows:
-        Provider.objects.bulk_create([_new_provider()], ignore_conflicts=True)
+        Provider.objects.bulk_create([_stored_or_new()], ignore_conflicts=True)
         return _provider_and_keys()
     *provider, _ = rows[0]
     return instance(Provider, OF_PROVIDER, provider), {row[-1] for row in rows if row[-1] is not None}
 
 
 def _stored_or_new() -> Provider:
-    """Return the row of the provider, or one that is not saved."""
-    return Provider.objects.filter(name=settings.MAIL_PROVIDER).first() or _new_provider()
-
-
-def _new_provider() -> Provider:
-    """Return a row for the provider, which is not saved; a restore that holds the others holds it too."""
+    """Return the row of the provider, or one that is not saved, which a restore holds like the others. One query."""
+    held = Q(status=Provider.Status.PAUSED, why__in=(RESTORING, RESTORED))
+    rows = {row.name: row for row in Provider.objects.filter(Q(name=settings.MAIL_PROVIDER) | held)}
+    if row := rows.pop(settings.MAIL_PROVIDER, None):
+        return row
     row = Provider(name=settings.MAIL_PROVIDER)
-    if held := Provider.objects.filter(status=Provider.Status.PAUSED, why__in=[RESTORING, RESTORED]).first():
-        row.status, row.why, row.paused_at = held.status, held.why, held.paused_at
+    for other in rows.values():
+        row.status, row.why, row.paused_at = other.status, other.why, other.paused_at
     return row
 
 

@@ -8,8 +8,7 @@ from tests.support.pause_race import DELIVERERS, REFUSED
 from tests.support.processes import SET_UP
 from tests.support.services import AN_EDITION, Installation, free_port
 
-# on each of both databases, so fifty in all
-ROUNDS = 25
+ROUNDS = 50
 CHUNK = 4
 
 

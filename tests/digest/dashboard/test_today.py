@@ -181,7 +181,7 @@ def test_it_takes_as_many_queries_for_many_papers_as_for_two(
         CuratorPick.objects.create(paper=paper, edition_date=TODAY + DAY, verdict="pick")
     say(dashboard, Paper.objects.latest("pk"), edition_date="2026-03-05")
     dashboard.get("/dashboard/")  # content types are remembered
-    with django_assert_num_queries(35):
+    with django_assert_num_queries(34):
         dashboard.get("/dashboard/?find=paper")
 
 
