@@ -48,8 +48,8 @@ class Size:
 
 QUICK = Size(
     papers=100,
-    looked_at=12,
-    others_looked_at=8,
+    looked_at=40,
+    others_looked_at=20,
     digests=16,
     slow_digests=8,
     repeats=1,
