@@ -47,7 +47,7 @@ class Size:
 
 
 QUICK = Size(
-    papers=100,
+    papers=200,
     looked_at=40,
     others_looked_at=20,
     digests=16,
