@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 
 from digest.compose.card import NAME_LENGTH, Card, date_in_words
@@ -161,12 +162,11 @@ def compose(
     """
     if not cards:
         raise ValueError("a digest needs at least one paper")
-    source, published, place = _same_for_all([card for card, _ in cards])
+    source, published, place, is_voted = _same_for_all([card for card, _ in cards])
     given = [_item(card, reasons, place) for card, reasons in cards]
     picks = tuple([item for item in given if item.is_pick])
     papers = (*picks, *[item for item in given if not item.is_pick]) if picks else tuple(given)
     picked, titles = len(picks), [item.card.title for item in papers]
-    is_voted = any(item.card.facts for item in papers)
     return Digest(
         subject=subject or subject_line(issue_date, len(titles), titles[0]),
         preheader=_preheader(titles[1:]) if titles[1:] else shorten(papers[0].why or TERMS["pick"], PREHEADER_LENGTH),
@@ -280,15 +280,18 @@ def _date_line(day: date) -> str:
     return f"{day:%A}, {_day(day)}"
 
 
-def _same_for_all(cards: Sequence[Card]) -> tuple[str, str, str]:
-    """Return the source, the ISO date and the place of the votes that all of these papers have; empty where they
-    differ.
+def _same_for_all(cards: Sequence[Card]) -> tuple[str, str, str, bool]:
+    """Return the source, the ISO date and the place of the votes that all of these papers have, empty where they
+    differ, and whether any paper has counts.
     """
-    sources, days = {card.source for card in cards}, {card.published for card in cards}
+    sources, days, counts = (set(map(part, cards)) for part in (_source, _published, _facts))
     # votes come before all other facts
-    places = {card.facts[0].where for card in cards if card.facts and card.facts[0].what == "upvote"}
+    places = {facts[0].where for facts in counts if facts and facts[0].what == "upvote"}
     source, day, place = (found.pop() if len(found) == 1 else "" for found in (sources, days, places))
-    return source or "", day or "", place or ""
+    return source or "", day or "", place or "", any(counts)
+
+
+_source, _published, _facts = attrgetter("source"), attrgetter("published"), attrgetter("facts")
 
 
 @lru_cache(maxsize=1000)

@@ -9,6 +9,7 @@ words equal those of the full render, ``size_limit.fit``, which also renders mai
 from __future__ import annotations
 
 from binascii import a2b_qp
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import attrgetter
@@ -39,6 +40,7 @@ MOST_ENTRIES = 20_000  # a few hundred octets each, beside the papers
 
 Both = tuple[CompiledTemplate, CompiledTemplate]  # text and HTML
 Steps = tuple[Step | None, Step | None]  # of a placeholder in the text and in the HTML; None where it is not
+Kind = tuple[Look, bool, bool]  # of an entry: how it looks, whether it is the first, and whether it has no links
 
 
 class Page(NamedTuple):
@@ -50,22 +52,33 @@ class Page(NamedTuple):
 
 
 class Paper(NamedTuple):
-    """A paper's entry: the encoded pieces around PAPER_TEXT and PAPER_HTML, and the steps of number and reason."""
+    """A paper's entry: the encoded pieces around PAPER_TEXT and PAPER_HTML, the numbers, and the reason's steps."""
 
     text: tuple[bytes, ...]
     html: tuple[bytes, ...]
-    number_steps: Steps
+    numbers: Numbers
     why_steps: Steps
 
 
+class Numbers(dict[int, tuple[bytes, bytes]]):
+    """The numbers of papers, encoded for the text and for the HTML."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+
+    def __missing__(self, number: int) -> tuple[bytes, bytes]:
+        self[number] = encoded = _encode_both(self._steps, str(number))
+        return encoded
+
+
 class Entry(NamedTuple):
-    """An item's encoded pieces: before the number, up to the reason, the reason, up to each link, and the rest.
+    """An item's encoded pieces: before the number, up to the reason, from it up to each link, and the rest.
 
     It keeps the item alive, since its id() is a key.
     """
 
     item: Item
-    number_steps: Steps
+    numbers: Numbers
     text: tuple[bytes, ...]
     html: tuple[bytes, ...]
 
@@ -76,7 +89,7 @@ class TemplateCache:
     def __init__(self) -> None:
         self._pages: dict[object, Page] = {}
         self._papers: dict[object, Paper] = {}
-        self._entries: dict[object, Entry] = {}
+        self._entries: dict[Kind, dict[int, Entry]] = defaultdict(dict)  # by the item's id()
         self._asides: dict[tuple[int, ...], tuple[bytes, bytes]] = {}
         # keeps the cards alive, since their id() is a key
         self._cards: list[Card] = []
@@ -124,37 +137,41 @@ class TemplateCache:
         """Return these papers, numbered from ``first``, in the text and in the HTML."""
         texts: list[bytes] = []
         htmls: list[bytes] = []
+        kinds = [(look, is_lead, not say) for is_lead in (True, False)]
+        lead, others = [(kind, self._entries[kind]) for kind in kinds]
         for number, item in enumerate(items, first):
-            key = (id(item), look, number == 1, not say)
-            _, steps, (a, b, c, d, e), (f, g, h, i, j, k, m) = self._entries.get(key) or self._entry(key, item)
-            text_number, html_number = _encoded(steps, str(number))
+            kind, entries = lead if number == 1 else others
+            _, numbers, (a, b, c, d), (f, g, h, i, j, k) = entries.get(id(item)) or self._entry(kind, item)
+            text_number, html_number = numbers[number]
             url = b"%b%d=\r\n" % (say, number) if say else b""
-            texts += (a, text_number, b, c, d, url, e)
-            htmls += (f, html_number, g, h, i, url, j, url, k, url, m)
+            texts += (a, text_number, b, c, url, d)
+            htmls += (f, html_number, g, h, url, i, url, j, url, k)
         return b"".join(texts), b"".join(htmls)
 
-    def _entry(self, key: tuple[int, Look, bool, bool], item: Item) -> Entry:
-        """Make and keep an item's entry for ``key``: its id(), the look, whether it is the first, and has no links."""
-        _, look, lead, bare = key
-        text, html, number_steps, why_steps = self._paper(item, look, lead=lead, links=not bare)
+    def _entry(self, kind: Kind, item: Item) -> Entry:
+        """Make and keep an item's entry of a kind."""
+        text, html, numbers, why_steps = self._paper(item, kind)
         text_why, html_why = _encoded(why_steps, item.why)
-        if len(self._entries) >= MOST_ENTRIES:
+        if sum(map(len, self._entries.values())) >= MOST_ENTRIES:
             self._entries.clear()
-        entry = Entry(item, number_steps, (*text[:2], text_why, *text[2:]), (*html[:2], html_why, *html[2:]))
-        self._entries[key] = entry
+        entry = Entry(
+            item, numbers, (*text[:2], text_why + text[2], *text[3:]), (*html[:2], html_why + html[2], *html[3:])
+        )
+        self._entries[kind][id(item)] = entry
         return entry
 
-    def _paper(self, item: Item, look: Look, *, lead: bool, links: bool) -> Paper:
-        key = (id(item.card), bool(item.why), item.note, item.is_pick, look, lead, links)
+    def _paper(self, item: Item, kind: Kind) -> Paper:
+        key = (id(item.card), bool(item.why), item.note, item.is_pick, kind)
         if key not in self._papers:
             self._cards.append(item.card)
+            look, lead, bare = kind
             model = SimpleNamespace(
                 why=Placeholder("why") if item.why else "", card=item.card, note=item.note, is_pick=item.is_pick
             )
-            number, say_url = Placeholder("number"), Placeholder("say_url") if links else ""
+            number, say_url = Placeholder("number"), "" if bare else Placeholder("say_url")
             text, html = _prepared("paper", "paper", item=model, number=number, look=look, lead=lead, say_url=say_url)
-            steps = (_steps(name, text, html) for name in ("number", "why"))
-            self._papers[key] = Paper(text.around(PAPER_TEXT), html.around(PAPER_HTML), *steps)
+            numbers, why_steps = _numbers(_steps("number", text, html)), _steps("why", text, html)
+            self._papers[key] = Paper(text.around(PAPER_TEXT), html.around(PAPER_HTML), numbers, why_steps)
         return self._papers[key]
 
     def _also(self, cards: Sequence[Card]) -> tuple[bytes, bytes]:
@@ -178,8 +195,9 @@ def _encode_both(steps: Steps, value: str) -> tuple[bytes, bytes]:
     return encode(in_text(value)) if in_text else b"", encode(in_html(value)) if in_html else b""
 
 
-# many mails have the same numbers, counts and reasons
+# many mails have the same counts and reasons
 _encoded = lru_cache(maxsize=5000)(_encode_both)
+_numbers = lru_cache(Numbers)
 
 
 def _prepared(template: str, macro: str = "", **context: object) -> Both:
