@@ -60,6 +60,7 @@ class Journal:
         self._path = settings.JOURNALS / f"{token}.journal"
         self._file = self._open()
         self._left = SIZE
+        self._held = b""  # the answer to a mail, to be written with the line of the next
 
     @property
     def is_kept(self) -> bool:
@@ -90,6 +91,7 @@ class Journal:
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         """Close it. After an error the file stays, and tells what became of the mails."""
+        self.flush()
         if self._file is None:
             return
         if kind is None:
@@ -106,17 +108,19 @@ class Journal:
         """Write that these mails are about to leave; return whether they may, False if that could not be written."""
         return self._write(b"> %b\n" % " ".join(references).encode())
 
-    def answer(self, reference: str, result: SendResult) -> None:
-        """Write what became of a mail."""
-        if result == ACCEPTED:
-            self._write(b"= %b\n" % reference.encode())
-            return
-        fields = {name: value for name, value in asdict(result).items() if value}
-        if result.retry_after is not None:
-            fields["retry_after"] = result.retry_after.total_seconds()
-        self._write(b"! %b %b\n" % (reference.encode(), json.dumps(fields).encode()))
+    def answer(self, reference: str, result: SendResult, *, more: bool = False) -> None:
+        """Write what became of a mail; with ``more`` together with what comes next, or by :meth:`flush`."""
+        self._held += _answered(reference, result)
+        if not more:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the answer that is held, if there is one."""
+        if self._held:
+            self._write(b"")
 
     def _write(self, line: bytes) -> bool:
+        line, self._held = self._held + line, b""
         if self._file is None:
             return True
         self._left -= len(line)
@@ -130,6 +134,15 @@ class Journal:
 
 
 ACCEPTED = SendResult(SendStatus.ACCEPTED)
+
+
+def _answered(reference: str, result: SendResult) -> bytes:
+    if result == ACCEPTED:
+        return b"= %b\n" % reference.encode()
+    fields = {name: value for name, value in asdict(result).items() if value}
+    if result.retry_after is not None:
+        fields["retry_after"] = result.retry_after.total_seconds()
+    return b"! %b %b\n" % (reference.encode(), json.dumps(fields).encode())
 
 
 @dataclass(slots=True)

@@ -60,8 +60,11 @@ class Journal(Protocol):
     def begin(self, references: Sequence[str]) -> bool:
         """Write that these mails are about to leave; return False if they must not."""
 
-    def answer(self, reference: str, result: SendResult) -> None:
-        """Write what became of a mail."""
+    def answer(self, reference: str, result: SendResult, *, more: bool = False) -> None:
+        """Write what became of a mail, with ``more`` when the next one begins."""
+
+    def flush(self) -> None:
+        """Write what waits for a next mail."""
 
 
 class Mailer:
@@ -232,6 +235,8 @@ class Mailer:
                 continue
             results.append(at_its_time(numbered))
             self._history.add(results[-1])
+        if journal:
+            journal.flush()  # the last one may have waited for a mail that was not tried
         return self._history.judge(results)
 
     def _send(self, message: EncodedMessage, journal: Journal | None = None) -> SendResult:
@@ -246,7 +251,8 @@ class Mailer:
             connection.following = self._following
             result = _hand_over(connection, message)
             if journal:
-                journal.answer(message.reference, result)
+                # the content of a mail that was announced follows at once
+                journal.answer(message.reference, result, more=getattr(connection, "has_announced", False))
             return result
         finally:
             self._connections.put(connection)

@@ -212,6 +212,11 @@ class EmailBackend(smtp.EmailBackend):
     def connection_class(self) -> type[smtplib.SMTP]:
         return Encrypted if self.use_ssl else Plain
 
+    @property
+    def has_announced(self) -> bool:
+        """Return whether the server waits for the content of the next mail."""
+        return isinstance(self.connection, Plain) and self.connection.ahead is not None
+
     def open(self) -> bool | None:
         if self.connection is not None and (self.handed >= MAILS_A_CONNECTION or self.connection.sock is None):
             self.close()

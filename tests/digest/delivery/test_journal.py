@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -142,6 +142,27 @@ def test_every_part_of_an_answer_is_kept(folder: Path) -> None:
     with left_behind() as (left,):
         assert left.answers == {"d.one": said}
     assert list(folder.iterdir()) == []
+
+
+def test_an_answer_is_written_together_with_the_beginning_of_the_next_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    writes: list[bytes] = []
+    write = os.write
+    with Journal("a" * 32) as kept:
+        monkeypatch.setattr(journal.os, "write", lambda file, octets: writes.append(octets) or write(file, octets))
+        for number in range(3):
+            kept.begin([f"d.{number}"])
+            kept.answer(f"d.{number}", ACCEPTED, more=number < 2)
+        kept.flush()
+    assert writes == [b"> d.0\n", b"= d.0\n> d.1\n", b"= d.1\n> d.2\n", b"= d.2\n"]
+
+
+def test_an_answer_that_waits_for_the_next_mail_is_written_when_an_error_ends_the_delivery() -> None:
+    with suppress(TimeoutError), Journal("a" * 32) as kept:
+        kept.begin(["d.one"])
+        kept.answer("d.one", ACCEPTED, more=True)
+        raise TimeoutError
+    with left_behind() as (left,):
+        assert left.answers == {"d.one": ACCEPTED}
 
 
 def test_what_was_in_hand_is_the_last_chunk() -> None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 
+from digest.delivery.journal import Journal
 from subscriptions.mail.backends import smtp
 from subscriptions.mail.mailer import Mailer, Pace, Purpose
 from subscriptions.mail.outcomes import SendResult, SendStatus
@@ -192,6 +195,33 @@ def test_a_server_that_hangs_up_before_the_content_gets_the_mail_on_a_new_connec
     assert statuses(hand_over()) == [S.ACCEPTED] * 4
     assert server.taken == list(NAMES)
     assert server.began_early == []
+
+
+@pytest.mark.parametrize("mails", [2, 4])
+def test_a_journal_has_each_answer_before_the_next_content_leaves_and_all_of_them_at_the_end(
+    server: Scripted, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mails: int
+) -> None:
+    """The time is over behind ``mails``, and where there is one more, it is announced already."""
+    settings.JOURNALS = tmp_path
+    written: list[bytes] = []
+    sendmail = smtp.Plain.sendmail
+
+    def read_first(*arguments: Any, **options: Any) -> Any:
+        written.append(lines_of(tmp_path))
+        return sendmail(*arguments, **options)
+
+    monkeypatch.setattr(smtp.Plain, "sendmail", read_first)
+    calls = count()
+    with Journal("a" * 32) as journal:
+        hand_over(in_time=lambda: next(calls) < mails, journal=journal)
+        written.append(lines_of(tmp_path))
+    answered = [lines.count(b"\n= ") for lines in written]
+    assert answered == list(range(mails + 1))
+
+
+def lines_of(folder: Path) -> bytes:
+    (journal,) = folder.glob("*.journal")
+    return journal.read_bytes().rstrip(b"\0")
 
 
 def test_what_was_announced_and_is_not_sent_is_never_half_sent(server: Scripted) -> None:
