@@ -166,6 +166,7 @@ def _with_placeholders(name: str, change: Callable[..., str]) -> Callable[..., s
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
+        auto_reload=False,  # each template is asked for once a paper, and would look at its file
         undefined=StrictUndefined,
         autoescape=select_autoescape(["html"], default=False),
         trim_blocks=True,
