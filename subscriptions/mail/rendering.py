@@ -173,7 +173,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         # Markup, from a macro or fold, is clean already. Macros of text templates return plain strings, and marks in
         # them must stay: filters have removed those in values from outside.
-        finalize=lambda value: _UNPRINTABLE_BUT_MARKS.sub("", value) if type(value) is str else value,
+        finalize=lambda value: (
+            value if type(value) is not str or value.isprintable() else _UNPRINTABLE_BUT_MARKS.sub("", value)
+        ),
     )
     filters: dict[str, Callable[..., str]] = {"fold": fold, "wrap": wrap, "margin": margin}
     environment.add_extension("jinja2.ext.i18n")

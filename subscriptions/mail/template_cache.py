@@ -73,7 +73,7 @@ def encode(text: str) -> bytes:
             cut = cut if cut > 0 else len(quoted) - 1
             quoted = quoted[:cut] + b"=\n" + quoted[cut:]
         quoted += b"=\n"
-    if b"=20\n" in quoted or b"=09\n" in quoted:
+    if (b"=20\n" in quoted or b"=09\n" in quoted) and max(map(len, quoted.split(b"\n"))) > 76:
         quoted = _LONG_END.sub(rb"\1=\n\2", quoted)
     if b"\n." in quoted or quoted.startswith(b"."):
         quoted = _LEADING_DOTS.sub(lambda dots: b"=2E=\n" * len(dots[0]), quoted)
