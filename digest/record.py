@@ -8,13 +8,13 @@ float32, so a term is kept to about seven digits.
 from __future__ import annotations
 
 from array import array
-from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Self
 
-VERSION = 3  # 2 had a list of kind and label for each reason; 1 was the dict of 2026, with each term as a number
+from msgspec import DecodeError, Struct, convert, field, json, to_builtins
+from msgspec.structs import replace
 
 Why = tuple[str, str, float]  # kind, label, contribution: one term of a score (compose.reasons.Reason)
 # A kind that a mail tells only if it raised the score -> its name where it did not
@@ -31,28 +31,16 @@ def as_line(kind: str, label: str = "", contribution: float = 1.0) -> str:
     return f"{kind} {' '.join(label.splitlines())}" if label else kind
 
 
-# not frozen: each mail makes two, and a frozen one takes twice as long
-@dataclass(slots=True, kw_only=True)
-class DigestRecord:
-    """The record of a digest's content. ``reasons`` has a text for each paper, in the order of the digest.
-
-    A text has a line for each term of the paper's score (:func:`as_line`), and ``terms`` their contributions, all in
-    one row. ``arrived`` papers were offered to the reader, ``matched`` of them answered what they ``asked_for`` (in
-    words). ``nothing`` is the StatusReason of a mail without papers, else empty. ``also`` are ids of up to three papers
-    that trend, ``summaries`` those of the PaperSummary rows that its papers show. ``full`` says that the mail has the
-    abstracts. ``occasion`` is ``first`` (then ``rhythm`` and ``limit`` say what to expect), ``catch_up`` (then
-    ``since`` is the ISO date of the oldest edition) or empty. ``votes_read_at`` is the ISO time of the reading of votes
-    that the order counts, empty without votes.
-    """
+class _Fields(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="version"):
+    """What the records of all versions have."""
 
     arrived: int = 0
     matched: int = 0
-    asked_for: Sequence[str] = ()
-    reasons: Sequence[str] = ()
-    terms: array[float] = field(default_factory=lambda: array("f"))
+    asked_for: Sequence[str] = field(default_factory=list)
+    terms: bytes = b""
     nothing: str = ""
-    also: Sequence[int] = ()
-    summaries: Sequence[int] = ()
+    also: Sequence[int] = field(default_factory=list)
+    summaries: Sequence[int] = field(default_factory=list)
     full: bool = False
     occasion: str = ""
     rhythm: str = ""
@@ -60,13 +48,28 @@ class DigestRecord:
     since: str = ""
     votes_read_at: str = ""
 
+
+class DigestRecord(_Fields, tag=3):
+    """The record of a digest's content. ``reasons`` has a text for each paper, in the order of the digest.
+
+    A text has a line for each term of the paper's score (:func:`as_line`), and ``terms`` their contributions, all in
+    one row, as float32. ``arrived`` papers were offered to the reader, ``matched`` of them answered what they
+    ``asked_for`` (in words). ``nothing`` is the StatusReason of a mail without papers, else empty. ``also`` are ids of
+    up to three papers that trend, ``summaries`` those of the PaperSummary rows that its papers show. ``full`` says that
+    the mail has the abstracts. ``occasion`` is ``first`` (then ``rhythm`` and ``limit`` say what to expect),
+    ``catch_up`` (then ``since`` is the ISO date of the oldest edition) or empty. ``votes_read_at`` is the ISO time of
+    the reading of votes that the order counts, empty without votes.
+    """
+
+    reasons: Sequence[str] = field(default_factory=list)
+
     @classmethod
     def explaining(cls, reasons: Iterable[Iterable[Why]], **fields: Any) -> Self:
         """Return the record of a digest whose papers have these terms."""
         papers = [list(why) for why in reasons]
         return cls(
             reasons=["\n".join([as_line(*term) for term in why]) for why in papers],
-            terms=array("f", [value for why in papers for _, _, value in why]),
+            terms=array("f", [value for why in papers for _, _, value in why]).tobytes(),
             **fields,
         )
 
@@ -77,62 +80,29 @@ class DigestRecord:
 
     def to_json(self) -> dict[str, Any]:
         """Return what the column holds; empty fields are left out."""
-        fields = {
-            "version": VERSION,
-            "arrived": self.arrived,
-            "matched": self.matched,
-            "asked_for": list(self.asked_for),
-            "reasons": list(self.reasons),
-            "terms": b64encode(self.terms).decode(),
-            "nothing": str(self.nothing),
-            "also": list(self.also),
-            "summaries": list(self.summaries),
-            "full": self.full,
-            "occasion": self.occasion,
-            "rhythm": self.rhythm,
-            "limit": self.limit,
-            "since": self.since,
-            "votes_read_at": self.votes_read_at,
-        }
-        return {name: value for name, value in fields.items() if value}
+        return dict(to_builtins(self))
+
+    def to_text(self) -> str:
+        """Return what the column holds as JSON."""
+        return json.encode(self).decode()
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_json` wrote, in this version or the one before. Raises UnknownVersion otherwise."""
-        version = data.get("version") if isinstance(data, Mapping) else data
-        if version not in (VERSION, 2) or isinstance(version, bool):
-            raise UnknownVersion(f"version {version!r}")
-        fields = {name: value for name, value in data.items() if name not in ("version", "terms")}
+    def from_json(cls, data: Mapping[str, Any] | str) -> DigestRecord:
+        """Read what :meth:`to_json` or :meth:`to_text` returned, in this version or the one before.
+
+        Raise UnknownVersion for anything else.
+        """
         try:
-            fields["terms"] = array("f", b64decode(data.get("terms", "")))
-            record = cls(**fields) if version == VERSION else cls._of_version_2(**fields)
+            found = _decoder.decode(data) if isinstance(data, str) else _converted(data)
+            record = found if isinstance(found, DigestRecord) else found.renewed()
             record._check()
-        except (AttributeError, TypeError, ValueError) as error:
+        except (DecodeError, ValueError) as error:
             raise UnknownVersion(str(error)) from error
         return record
 
-    @classmethod
-    def _of_version_2(
-        cls, *, terms: array[float], reasons: Sequence[Sequence[Sequence[str]]] = (), **fields: Any
-    ) -> Self:
-        if len(terms) != sum(map(len, reasons)):
-            raise ValueError("not each reason has one term")
-        left = iter(terms)
-        return cls.explaining([[(kind, label, next(left)) for kind, label in why] for why in reasons], **fields)
-
     def _check(self) -> None:
-        """Raise an error where a field is not what it is said to be, before a mail or a page stumbles over it."""
-        numbers = (self.arrived, self.matched, self.limit, *self.also, *self.summaries)
-        times = (self.since, self.votes_read_at)
-        words = (self.nothing, self.occasion, self.rhythm, *times, *self.asked_for, *self.reasons)
-        # by their set of types: each mail comes by here
-        if not set(map(type, numbers)) <= {int}:
-            raise TypeError("a number is none")
-        if not isinstance(self.full, bool):
-            raise TypeError("whether it is full is not said")
-        if not set(map(type, words)) <= {str} or isinstance(self.reasons, str):
-            raise TypeError("a word is none")
-        if len(self.terms) != sum([text.count("\n") + 1 for text in self.reasons if text]):
+        """Raise ValueError where a field is not what it is said to be, before a mail or a page stumbles over it."""
+        if len(self.terms) != 4 * sum([text.count("\n") + 1 for text in self.reasons if text]):
             raise ValueError("not each reason has one term")
         if self.since:
             date.fromisoformat(self.since)
@@ -142,7 +112,7 @@ class DigestRecord:
     @property
     def explained(self) -> list[list[Why]]:
         """Return the terms of each paper's score with their contributions, as long as these are kept."""
-        left = iter(self.terms)
+        left = iter(array("f", self.terms))
         lines = [[line.partition(" ") for line in text.split("\n") if text] for text in self.reasons]
         return [[(kind, label, next(left)) for kind, _, label in paper] for paper in lines]
 
@@ -156,3 +126,28 @@ class DigestRecord:
         """Return the terms of each of ``count`` papers; empty ones where they are not kept any longer."""
         explained = self.explained[:count]
         return explained + [[] for _ in range(count - len(explained))]
+
+
+class _OfVersion2(_Fields, tag=2):
+    """The record before 2026-12, with a kind and a label for each reason."""
+
+    reasons: Sequence[Sequence[tuple[str, str]]] = field(default_factory=list)
+
+    def renewed(self) -> DigestRecord:
+        terms = array("f", self.terms)
+        if len(terms) != sum(map(len, self.reasons)):
+            raise ValueError("not each reason has one term")
+        left, fields = iter(terms), {name: getattr(self, name) for name in _Fields.__struct_fields__ if name != "terms"}
+        return DigestRecord.explaining([[(*why, next(left)) for why in paper] for paper in self.reasons], **fields)
+
+
+_ANY_VERSION = DigestRecord | _OfVersion2
+_converted, _decoder = partial(convert, type=_ANY_VERSION), json.Decoder(_ANY_VERSION)
+
+
+def record_of(data: Mapping[str, Any] | str) -> DigestRecord | None:
+    """Return the record that a column holds, None where none is kept any longer or another version wrote it."""
+    try:
+        return DigestRecord.from_json(data) if data else None
+    except UnknownVersion:
+        return None

@@ -62,7 +62,7 @@ class Composer:
 def _key_of(row: Delivery) -> object:
     """Return all that a mail depends on, apart from what is frozen for all readers of an edition."""
     reader, content = row.subscriber, row.content
-    of_content = (content.subject, content.paper_ids, content.record, AT_HAND.deleted_in(row)) if content else ()
+    of_content = (content.subject, content.paper_ids, content.parsed, AT_HAND.deleted_in(row)) if content else ()
     of_reader = (reader.email, reader.public_id, reader.confirmed_at)
     return row.message_id, row.dated_at, row.issue_date, row.announcement_id, row.edition_id, of_reader, of_content
 

@@ -32,7 +32,7 @@ from typing import Any, Self
 
 from django.conf import settings
 
-from subscriptions.mail.outcomes import Scope, SendReason, SendResult, SendStatus
+from subscriptions.mail.outcomes import ACCEPTED, Scope, SendReason, SendResult, SendStatus
 
 logger = logging.getLogger(__name__)
 
@@ -133,11 +133,8 @@ class Journal:
         return not self.is_broken
 
 
-ACCEPTED = SendResult(SendStatus.ACCEPTED)
-
-
 def _answered(reference: str, result: SendResult) -> bytes:
-    if result == ACCEPTED:
+    if result is ACCEPTED:
         return b"= %b\n" % reference.encode()
     fields = {name: value for name, value in asdict(result).items() if value}
     if result.retry_after is not None:

@@ -327,7 +327,7 @@ def _row(readers: _Readers, row: int, choice: Selection, shared: _Shared) -> Pla
             reasons=choice.reasons,
             terms=choice.terms,
             nothing=choice.empty_reason,
-            also=[ids[paper] for paper in choice.also] if reader.also_trending else (),
+            also=[ids[paper] for paper in choice.also] if reader.also_trending else [],
             summaries=[summaries[paper_id] for paper_id in paper_ids if paper_id in summaries],
             full=reader.layout == Subscriber.Layout.FULL,
             votes_read_at=votes_read_at,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -10,6 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
+from msgspec import json
 
 from digest.delivery.statements import INSERT_CONTENT, INSERT_DELIVERY, SELECT_KEYS_OF_BATCH, adapted
 from digest.editions.letter import freeze_letter
@@ -141,4 +141,4 @@ def _values(row: PlannedRow, batch: int | None, stored: Mapping[date | None, Any
 
 def _content(key: int, row: PlannedRow) -> tuple[int, str, str, str]:
     assert row.record  # noqa: S101 (only rows with a mail have one)
-    return key, json.dumps(row.paper_ids), row.subject, json.dumps(row.record.to_json())
+    return key, json.encode(row.paper_ids).decode(), row.subject, row.record.to_text()

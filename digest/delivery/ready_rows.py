@@ -18,6 +18,7 @@ from digest.delivery.statements import (
     instance,
 )
 from digest.models import Batch, Delivery, DeliveryContent
+from digest.record import record_of
 from subscriptions.models import Subscriber
 
 READER, CONTENT = len(OF_DELIVERY), len(OF_DELIVERY) + len(OF_READER)  # where their columns begin
@@ -41,8 +42,11 @@ def _rows(keys: str, lock: str, batch: Batch, limit: int) -> list[Delivery]:
 def _delivery(values: Sequence[Any]) -> Delivery:
     row = instance(Delivery, OF_DELIVERY, values[:READER])
     row._state.fields_cache["subscriber"] = instance(Subscriber, OF_READER, values[READER:CONTENT])
-    has_content = values[CONTENT] is not None
-    row._state.fields_cache["content"] = (
-        instance(DeliveryContent, OF_CONTENT, values[CONTENT:]) if has_content else None
-    )
+    row._state.fields_cache["content"] = _content(values[CONTENT:]) if values[CONTENT] is not None else None
     return row
+
+
+def _content(values: Sequence[Any]) -> DeliveryContent:
+    content = instance(DeliveryContent, OF_CONTENT, values[:-1])
+    content.parsed = record_of(values[-1])
+    return content

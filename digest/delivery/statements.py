@@ -5,7 +5,6 @@ Values are given as Django's cursor takes them: ``%s``, dates and moments as :fu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, models
 from django.db.models.base import ModelState
+from msgspec import json
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -58,14 +58,14 @@ KEEP_LEASE = """
 """
 
 # The columns of SELECT_READY, by table: of a delivery what sending reads and writes, of its reader what a last look and
-# a mail need, and the content.
+# a mail need, and of its content all but the record, which comes last, as text.
 OF_DELIVERY = (
     *("id", "subscriber_id", "issue_date", "announcement_id", "edition_id", "batch_id", "status", "status_reason"),
     *("detail", "paper_count", "message_id", "dated_at", "attempts", "not_before", "not_after", "handed_over_at"),
     *("provider", "answer", "accepted_at", "provider_message_id"),
 )
 OF_READER = ("id", "public_id", "email", "status", "paused_until", "confirmed_at")
-OF_CONTENT = ("delivery_id", "paper_ids", "subject", "record")
+OF_CONTENT = ("delivery_id", "paper_ids", "subject")
 
 
 def _columns(table: str, names: tuple[str, ...]) -> str:
@@ -77,7 +77,8 @@ def _columns(table: str, names: tuple[str, ...]) -> str:
 # waits until the row says handing_off; and an event that shows that this digest has left before is either seen, or
 # comes after.
 SELECT_READY = f"""
-    SELECT {_columns("delivery", OF_DELIVERY)}, {_columns("reader", OF_READER)}, {_columns("content", OF_CONTENT)}
+    SELECT {_columns("delivery", OF_DELIVERY)}, {_columns("reader", OF_READER)}, {_columns("content", OF_CONTENT)},
+        content.record
     FROM digest_delivery delivery
     JOIN subscriptions_subscriber reader ON reader.id = delivery.subscriber_id
     LEFT JOIN digest_deliverycontent content ON content.delivery_id = delivery.id
@@ -190,4 +191,4 @@ def _moment(value: datetime) -> datetime:
 
 
 # Kind of a column -> what reads it. Django asks both databases for JSON as text.
-_READ: dict[type, Callable[[Any], Any]] = {models.DateTimeField: _moment, models.JSONField: json.loads}
+_READ: dict[type, Callable[[Any], Any]] = {models.DateTimeField: _moment, models.JSONField: json.decode}

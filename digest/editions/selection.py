@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -68,7 +67,7 @@ class Selection(NamedTuple):
 
     papers: list[int]
     reasons: list[str]
-    terms: array[float]
+    terms: bytes
     arrived: int
     matched: int
     asked_for: list[str]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -37,7 +36,7 @@ class ToldTerms:
         self._lines = [as_line(rule.kind, label(rule)) for rule in rules]
         self._term_of_rule = np.array([TERMS.index(TERM_OF_RULE[rule.kind]) for rule in rules], np.intp)
 
-    def tell(self, ranking: Ranking, notes: dict[int, dict[int, str]]) -> list[tuple[list[str], array[float]]]:
+    def tell(self, ranking: Ranking, notes: dict[int, dict[int, str]]) -> list[tuple[list[str], bytes]]:
         """Return the reasons of each reader's papers and their terms, as a DigestRecord has them.
 
         ``notes`` are those of picks for some readers alone, by reader.
@@ -104,7 +103,7 @@ class ToldTerms:
 
     def _by_reader(
         self, readers: Ints, lines: list[str], terms: NDArray[np.float64], ends: Ints
-    ) -> list[tuple[list[str], array[float]]]:
+    ) -> list[tuple[list[str], bytes]]:
         count = self._wants.shape[0]
         packed = terms.astype(np.float32).tobytes()
         last = np.searchsorted(readers, np.arange(count), side="right")
@@ -112,7 +111,7 @@ class ToldTerms:
         texts = ["\n".join(lines[a:b]) for a, b in pairwise(bounds)]
         found, start = [], 0
         for end in last.tolist():
-            found.append((texts[start:end], array("f", packed[4 * bounds[start] : 4 * bounds[end]])))
+            found.append((texts[start:end], packed[4 * bounds[start] : 4 * bounds[end]]))
             start = end
         return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from typing import Any
 
 from django.core import serializers
 from django.db import models
+from msgspec.structs import replace
 
 from digest.ingest.claims import put_back, snapshot
 from digest.models import Delivery, DeliveryContent, Identifier, Paper, PaperChange, Source
@@ -186,7 +186,7 @@ def _write(
         ]
         named = dict.fromkeys(also.get(paper_id, paper_id) for paper_id in record.also)
         also_left = [paper_id for paper_id in named if paper_id not in paper_ids]
-        content.record = dataclasses.replace(record.for_papers(places), also=also_left).to_json()
+        content.record = replace(record.for_papers(places), also=also_left).to_json()
         fields.append("record")
     content.save(update_fields=fields)
     Delivery.objects.filter(pk=content.pk).update(paper_count=len(paper_ids))

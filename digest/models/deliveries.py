@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.functional import cached_property
 
 from digest.models.editions import Edition
-from digest.record import DigestRecord, UnknownVersion
+from digest.record import DigestRecord, record_of
 from subscriptions.models import Subscriber
 
 
@@ -244,7 +244,4 @@ class DeliveryContent(models.Model):
 
     @cached_property
     def parsed(self) -> DigestRecord | None:
-        try:
-            return DigestRecord.from_json(self.record) if self.record else None
-        except UnknownVersion:
-            return None
+        return record_of(self.record)

@@ -21,6 +21,7 @@ from subscriptions.mail.classification import classify_error, no_connection
 from subscriptions.mail.headers import Headers
 from subscriptions.mail.message import EncodedMessage
 from subscriptions.mail.outcomes import (
+    ACCEPTED,
     REFUSALS,
     SendReason,
     SendResult,
@@ -316,7 +317,8 @@ def _hand_over(connection: Any, message: EncodedMessage) -> SendResult:
 
 def _taken(message: EncodedMessage) -> SendResult:
     """Return the result of a mail for which the backend raised nothing."""
-    status = getattr(message, "anymail_status", None)
+    if (status := getattr(message, "anymail_status", None)) is None:
+        return ACCEPTED
     theirs = str(getattr(status, "message_id", None) or "")
     words = getattr(status, "status", None) or set()
     if words == {"failed"}:  # Mailjet's HTTP status 400, for which Anymail does not raise

@@ -109,6 +109,9 @@ class SendResult:
         return with_detail(REASON_TEXTS.get(self.reason, ""), self.detail)
 
 
+ACCEPTED = SendResult(SendStatus.ACCEPTED)
+
+
 def with_detail(sentence: str, detail: str) -> str:
     """Append a detail to a sentence: ``The mail server refused the mail (550 5.7.1 no).``"""
     if not sentence or not detail:

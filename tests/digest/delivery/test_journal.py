@@ -22,13 +22,12 @@ from digest.ingest import store
 from digest.models import Batch, Delivery
 from digest.reader_data.erase import erase
 from subscriptions.mail.mailer import Mailer
-from subscriptions.mail.outcomes import Scope, SendReason, SendResult, SendStatus
+from subscriptions.mail.outcomes import ACCEPTED, Scope, SendReason, SendResult, SendStatus
 from subscriptions.models import Subscriber, Suppression
 from tests.support.factories import NOON, entry, feed, reader
 
 pytestmark = [pytest.mark.django_db, pytest.mark.service]
 SOON = NOON + timedelta(seconds=20)  # the lease lasts for minutes yet
-ACCEPTED = SendResult(SendStatus.ACCEPTED)
 NO_SUCH_ADDRESS = SendResult(
     SendStatus.NO_SUCH_ADDRESS, "550 5.1.1 no", answer="5.1.1", reason=SendReason.NO_SUCH_ADDRESS
 )

@@ -49,7 +49,7 @@ def told(
     found = terms.tell(ranking, notes or {})
     read = []
     for texts, values_of_lines in found:
-        left = iter(values_of_lines)
+        left = iter(np.frombuffer(values_of_lines, np.float32).tolist())
         read.append([{line: round(next(left), 3) for line in text.split("\n")} for text in texts])
         assert not list(left)
     return read

@@ -284,7 +284,7 @@ def test_joining_keeps_the_older_row_the_newer_words_and_a_withdrawal() -> None:
     row = Delivery.objects.get(pk=row.pk)
     assert (row.paper_ids, row.paper_count, len(row.record.reasons)) == ([paper.pk], 1, 1)
     assert Delivery.objects.get(pk=ben.pk).record.also == [paper.pk]  # what else is trending is named once
-    assert Delivery.objects.get(pk=eve.pk).record.also == ()  # and not if it is in the digest
+    assert Delivery.objects.get(pk=eve.pk).record.also == []  # and not if it is in the digest
 
 
 def test_a_name_without_a_letter_stops_nothing() -> None:
