@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 from dataclasses import replace
@@ -52,6 +53,7 @@ class Mails:
     def forget(self) -> None:
         self._press = TemplateCache()
         self._cards: dict[int, list[tuple[date, Card]]] = {}  # by paper, newest edition first
+        self._newest: dict[date, dict[int, Card]] = defaultdict(dict)  # by an edition's day and paper: the one it shows
         self._deleted: set[int] = set()  # papers, as of the last reading
         self._editions: dict[int, Edition] = {}
         self._letters: dict[date, Letter] = {}  # by edition
@@ -97,6 +99,7 @@ class Mails:
 
     def lay_beside(self, rows: Iterable[EditionPaper]) -> None:
         """Add cards that are not saved yet, of papers that join an edition at the next planning."""
+        self._newest.clear()
         for row in rows:
             if row.paper_id in self._cards:
                 self._cards[row.paper_id].insert(0, (row.edition.date, Card.from_json(row.card)))
@@ -117,18 +120,20 @@ class Mails:
     def cards_of(self, delivery: Delivery) -> dict[int, Card]:
         """Return each paper's newest card as of the delivery's edition; a deleted paper has none."""
         last = delivery.edition.date if delivery.edition else date.min
-        newest = {}
+        known, newest = self._newest[last], {}
         for paper_id in _papers_of(delivery):
-            if paper_id in self._deleted:
-                continue
-            for day, card in self._cards[paper_id]:
-                if day <= last:
-                    newest[paper_id] = card
-                    break
+            if paper_id not in self._deleted and (card := known.get(paper_id) or self._newest_of(paper_id, last)):
+                newest[paper_id] = card
         for number in _summaries_of(delivery):
             if (summary := self._summaries.get(number)) and summary.paper_id in newest:
                 newest[summary.paper_id] = self._with_summary(newest[summary.paper_id], summary)
         return newest
+
+    def _newest_of(self, paper_id: int, last: date) -> Card | None:
+        card = next((card for day, card in self._cards[paper_id] if day <= last), None)
+        if card:
+            self._newest[last][paper_id] = card
+        return card
 
     def _with_summary(self, card: Card, summary: PaperSummary) -> Card:
         key = (id(card), summary.pk)

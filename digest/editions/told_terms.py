@@ -69,8 +69,11 @@ class ToldTerms:
         cells = np.repeat(np.arange(len(chosen)), counts)
         within = np.arange(len(cells)) - np.repeat(np.cumsum(counts) - counts, counts)
         rules = wants.indices[wants.indptr[readers][cells] + within]
-        used, columns = np.unique(rules, return_inverse=True)
-        found = self._papers.matches[used].toarray().astype(bool)[columns, chosen[cells]]
+        # numpy's unique would sort them
+        is_used = np.zeros(wants.shape[1], bool)
+        is_used[rules] = True
+        columns = np.cumsum(is_used) - 1
+        found = self._papers.matches[np.flatnonzero(is_used)].toarray().astype(bool)[columns[rules], chosen[cells]]
         return cells[found], rules[found]
 
     def _unruly(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain, repeat
 
 import numpy as np
@@ -142,7 +143,7 @@ class Profiles:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DayGrams:
     """A day's P papers in the codes of profiles: ``codes`` (C,) in rising order, ``papers`` (C, P), ``offset`` (P,).
 
@@ -153,6 +154,10 @@ class DayGrams:
     codes: Codes
     papers: csr_array
     offset: Floats
+
+    @cached_property
+    def tables(self) -> _Tables:
+        return _Tables.of(self)
 
     @staticmethod
     def of(
@@ -234,7 +239,7 @@ def liking(profiles: Profiles, day: DayGrams) -> Floats:
     scores = np.zeros((len(profiles), day.papers.shape[1]), np.float32)
     if not len(day.codes):
         return scores
-    tables = _Tables.of(day)
+    tables = day.tables
     for start in range(0, len(profiles), AT_ONCE):
         starts = profiles.starts[start : start + AT_ONCE + 1]
         some = slice(starts[0], starts[-1])
