@@ -41,7 +41,7 @@ class Size:
     repeats: int = 5  # of composing
     readers: int = 4000
     slow_readers: int = 300
-    sendings: int = 3
+    sendings: int = 5
     growth: int = 4  # times as many readers
     by_api: int = 1000  # mails through a provider's interface
 
