@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
-
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -56,7 +54,7 @@ def test_blocks_of_readers_select_as_all_readers_at_once(monkeypatch: pytest.Mon
     for cells in (1, len(pool.ids) * 4):
         monkeypatch.setattr(selection, "CELLS", cells)
         some = selection.select(asked, pool, matrix, offered=offered)
-        assert [one._replace(terms=array("f")) for one in some] == [one._replace(terms=array("f")) for one in whole]
+        assert [one._replace(terms=b"") for one in some] == [one._replace(terms=b"") for one in whole]
         # a product of matrices sums a block in another order than the whole
         assert all(
             np.allclose(np.frombuffer(one.terms, np.float32), np.frombuffer(other.terms, np.float32), atol=1e-4)

@@ -161,7 +161,7 @@ def test_what_did_not_fit_into_the_mail_is_here() -> None:
     """Sixty papers of 900 characters each are beyond what a mail may hold."""
     (row,) = sent(subscriber := ada(max_papers=25), papers=60, abstract="Ünïcödé “wörds” & <signs> of length. " * 60)
     ids = list(Paper.objects.order_by("pk").values_list("pk", flat=True))  # more than a reader may ask for today
-    change_record(row, reasons=["category cs.LG" for _ in ids], terms=array("f", [1.0 for _ in ids]))
+    change_record(row, reasons=["category cs.LG" for _ in ids], terms=array("f", [1.0 for _ in ids]).tobytes())
     DeliveryContent.objects.update(paper_ids=ids)
     EditionPaper.objects.update(
         card={**EditionPaper.objects.first().card, "sentence": "Ünïcödé “wörds” & <signs>. " * 99}
@@ -398,7 +398,7 @@ def test_a_digest_whose_record_was_cleared_still_shows_its_papers_and_claims_not
 
 def test_counts_that_are_kept_are_shown_when_the_reasons_are_gone() -> None:
     (row,) = sent(subscriber := ada())
-    change_record(row, reasons=(), terms=array("f"))
+    change_record(row, reasons=(), terms=b"")
     words = " ".join(Blocks(page(subscriber)).said)
     assert "3 new papers came in" in words
     assert "You asked for" in words
