@@ -11,7 +11,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import chain, repeat
 
 import numpy as np
@@ -143,7 +142,7 @@ class Profiles:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DayGrams:
     """A day's P papers in the codes of profiles: ``codes`` (C,) in rising order, ``papers`` (C, P), ``offset`` (P,).
 
@@ -154,10 +153,6 @@ class DayGrams:
     codes: Codes
     papers: csr_array
     offset: Floats
-
-    @cached_property
-    def tables(self) -> _Tables:
-        return _Tables.of(self)
 
     @staticmethod
     def of(
@@ -239,7 +234,7 @@ def liking(profiles: Profiles, day: DayGrams) -> Floats:
     scores = np.zeros((len(profiles), day.papers.shape[1]), np.float32)
     if not len(day.codes):
         return scores
-    tables = day.tables
+    tables = _Tables.of(day)
     for start in range(0, len(profiles), AT_ONCE):
         starts = profiles.starts[start : start + AT_ONCE + 1]
         some = slice(starts[0], starts[-1])
