@@ -15,7 +15,7 @@ from typing import Any, cast
 from django.core.mail import EmailMultiAlternatives
 
 from digest.compose.build import Digest
-from digest.compose.emails import Mails, digest_of, reader_of
+from digest.compose.emails import Mails, completeness_of, digest_of, reader_of
 from digest.compose.size_limit import fit
 from digest.compose.template_cache import TemplateCache
 from digest.delivery.send import CHUNK
@@ -35,13 +35,15 @@ def rows_of(ids: Sequence[int]) -> list[Delivery]:
 
 def contender(name: str, mails: Mails) -> tuple[Callable[[Delivery], Any], Callable[[Any], Any]]:
     """What is prepared of a row before the clock runs, and what is made of it while it runs."""
-    press = TemplateCache()
+    press, reports = TemplateCache(), dict[int | None, tuple[str, ...]]()
 
     def as_it_is(row: Delivery) -> Delivery:
         return row
 
     def digest(row: Delivery) -> Digest:
-        return digest_of(row, mails.cards_of(row), reader_of(row))
+        if row.edition_id not in reports:  # once an edition, as a worker does
+            reports[row.edition_id] = completeness_of(row)
+        return digest_of(row, mails.cards_of(row), reader_of(row), completeness=reports[row.edition_id])
 
     def in_full(row: Delivery) -> RenderedEmail:
         return fit(digest(row))[1]
