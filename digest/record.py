@@ -11,11 +11,12 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from msgspec import DecodeError, Struct, convert, field, json, to_builtins
+from msgspec import DecodeError, Meta, Struct, convert, field, json, to_builtins
 from msgspec.structs import replace
 
+Key = Annotated[int, Meta(ge=1, le=(1 << 63) - 1)]  # of a row, as both databases have them
 Why = tuple[str, str, float]  # kind, label, contribution: one term of a score (compose.reasons.Reason)
 # A kind that a mail tells only if it raised the score -> its name where it did not
 UNTOLD = {"about": "meaning", "like": "taste", "like_title": "titles", "trending": "popularity"}
@@ -39,8 +40,8 @@ class _Fields(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=Tr
     asked_for: Sequence[str] = field(default_factory=list)
     terms: bytes = b""
     nothing: str = ""
-    also: Sequence[int] = field(default_factory=list)
-    summaries: Sequence[int] = field(default_factory=list)
+    also: Sequence[Key] = field(default_factory=list)
+    summaries: Sequence[Key] = field(default_factory=list)
     full: bool = False
     occasion: str = ""
     rhythm: str = ""
@@ -96,7 +97,7 @@ class DigestRecord(_Fields, tag=3):
             found = _decoder.decode(data) if isinstance(data, str) else _converted(data)
             record = found if isinstance(found, DigestRecord) else found.renewed()
             record._check()
-        except (DecodeError, ValueError) as error:
+        except (DecodeError, ValueError, RecursionError) as error:
             raise UnknownVersion(str(error)) from error
         return record
 

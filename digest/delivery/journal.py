@@ -111,9 +111,11 @@ class Journal:
 
     def answer(self, reference: str, result: SendResult, *, more: bool = False) -> None:
         """Write what became of a mail; with ``more`` together with what comes next, or by :meth:`flush`."""
-        self._held += _answered(reference, result)
-        if not more:
-            self.flush()
+        line = _answered(reference, result)
+        if more:  # over the one connection of a mail server; several threads share the journal otherwise
+            self._held = line
+        else:
+            self._write(line)
 
     def flush(self) -> None:
         """Write the answer that is held, if there is one."""
@@ -121,13 +123,19 @@ class Journal:
             self._write(b"")
 
     def _write(self, line: bytes) -> bool:
-        line, self._held = self._held + line, b""
+        held, self._held = self._held, b""
         if self._file is None:
             return True
+        if len(held) < self._left <= len(held) + len(line):  # there is room for the answer alone
+            self._append(self._file, held)
+            held = b""
+        return self._append(self._file, held + line)
+
+    def _append(self, file: int, line: bytes) -> bool:
         self._left -= len(line)
         try:
             # the last octet stays empty: it ends the lines
-            self.is_broken = self.is_broken or self._left < 1 or os.write(self._file, line) != len(line)
+            self.is_broken = self.is_broken or self._left < 1 or os.write(file, line) != len(line)
         except OSError as error:
             self.is_broken = True
             logger.warning("The journal of a delivery cannot be written: %s. The rest waits.", error.strerror)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from digest.delivery import send, sweep
 from digest.delivery.plan import plan
 from digest.models import Delivery, DeliveryContent, StatusReason
-from digest.record import DigestRecord, UnknownVersion
+from digest.record import DigestRecord, UnknownVersion, record_of
 from tests.support.editions import ROBOT, publish
 from tests.support.factories import NOON, delivery, reader
 
@@ -65,6 +65,7 @@ EDITED: dict[str, Any] = {
     "a number in words": {**FULL.to_json(), "arrived": "many"},
     "also is a number": {**FULL.to_json(), "also": 5},
     "also holds a word": {**FULL.to_json(), "also": ["x"]},
+    "an id that no database has": {**FULL.to_json(), "also": [1 << 63]},
     "a summary is a word": {**FULL.to_json(), "summaries": ["x"]},
     "what was asked for is null": {**FULL.to_json(), "asked_for": None},
     "the day is none": {**FULL.to_json(), "since": "Thursday"},
@@ -135,6 +136,15 @@ def test_what_another_version_or_a_hand_wrote_is_not_guessed_at(edited: Any) -> 
     assert DeliveryContent(record=edited).parsed is None
 
 
+@pytest.mark.parametrize("text", ["", "{}", "null", "[1]", '{"version": 4}', '{"a":' + "[" * 5000 + "]" * 5000 + "}"])
+def test_the_text_of_a_column_that_holds_no_record_is_none(text: str) -> None:
+    assert record_of(text) is None
+
+
+def test_a_record_is_read_from_its_text_as_from_the_column() -> None:
+    assert record_of(FULL.to_text()) == record_of(FULL.to_json()) == DigestRecord.from_json(FULL.to_text())
+
+
 @pytest.mark.django_db
 def test_a_delivery_whose_record_is_gone_or_not_understood_has_none() -> None:
     row = delivery(reader("ada"), record=FULL)
@@ -147,7 +157,9 @@ def test_a_delivery_whose_record_is_gone_or_not_understood_has_none() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("has_papers", [True, False])
-@pytest.mark.parametrize("kept", [{}, {"version": 4}, [1], EDITED["also is a number"]], ids=str)
+@pytest.mark.parametrize(
+    "kept", [{}, {"version": 4}, [1], EDITED["also is a number"], EDITED["an id that no database has"]], ids=str
+)
 def test_a_mail_whose_record_cannot_be_read_does_not_leave_and_the_others_leave_once(
     kept: Any, has_papers: bool
 ) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -162,6 +163,49 @@ def test_an_answer_that_waits_for_the_next_mail_is_written_when_an_error_ends_th
         raise TimeoutError
     with left_behind() as (left,):
         assert left.answers == {"d.one": ACCEPTED}
+
+
+def test_an_answer_that_waits_is_written_though_there_is_no_room_for_the_next_mail() -> None:
+    def deed(kept: Journal) -> None:
+        kept.begin(["d.one"])
+        kept._left = len(b"= d.one\n") + 1  # the last octet stays empty
+        kept.answer("d.one", ACCEPTED, more=True)
+        assert not kept.begin(["d.two"])
+
+    killed("a" * 32, deed)
+    with left_behind() as (left,):
+        assert (left.begun, left.answers) == ({"d.one"}, {"d.one": ACCEPTED})
+
+
+def test_answers_of_two_threads_are_both_written_whichever_is_switched_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The calls to a provider share one journal: one thread makes its line while the other is about to write."""
+    about_to_write, has_written = Event(), Event()
+    answered, write = journal._answered, Journal._write
+
+    def switched_out(reference: str, result: SendResult) -> bytes:
+        if reference == "d.one":
+            about_to_write.wait(5)
+        return answered(reference, result)
+
+    def in_turn(kept: Journal, line: bytes) -> bool:
+        if about_to_write.is_set():
+            done = write(kept, line)
+            has_written.set()
+            return done
+        about_to_write.set()
+        has_written.wait(5)
+        return write(kept, line)
+
+    with Journal("a" * 32) as kept:
+        kept.begin(["d.one", "d.two"])
+        monkeypatch.setattr(journal, "_answered", switched_out)
+        monkeypatch.setattr(Journal, "_write", in_turn)
+        first = Thread(target=kept.answer, args=("d.one", ACCEPTED))
+        first.start()
+        kept.answer("d.two", ACCEPTED)
+        first.join()
+        assert kept._file is not None
+        assert journal._read(kept._file, token="").answers.keys() == {"d.one", "d.two"}
 
 
 def test_what_was_in_hand_is_the_last_chunk() -> None:

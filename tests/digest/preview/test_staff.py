@@ -13,6 +13,7 @@ from digest.compose.build import Reader
 from digest.compose.emails import Mails, digest_of
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
+from digest.ingest import store
 from digest.models import CuratorPick, Delivery, DeliveryContent, Paper, Verdict
 from digest.preview.staff import FORGOTTEN, NOBODY, for_reader, for_taste
 from digest.preview.visitor import NO_EDITION
@@ -22,7 +23,7 @@ from subscriptions.preferences import Choices, Wish
 from subscriptions.tokens import BadLink
 from tests.support.database_rows import every_row
 from tests.support.editions import GRAPHS, LANGUAGE, ROBOT, STARS, publish
-from tests.support.factories import NOON, delivery, reader, topic
+from tests.support.factories import NOON, delivery, feed, reader, topic
 
 pytestmark = pytest.mark.django_db
 TODAY = NOON.date()
@@ -154,6 +155,18 @@ def test_a_pick_that_was_no_candidate_is_in_the_draft_before_it_is_written_to_th
     CuratorPick.objects.create(paper=Paper.objects.get(title=STARS.title), edition_date=TODAY, verdict="pick")
     draft = for_reader(reader("ada", wants={"category": ["cs.RO"]}), now=NOON)
     assert [paper.title for paper in draft.papers] == [STARS.title, ROBOT.title]
+
+
+def test_a_pick_that_came_in_after_the_edition_opened_is_in_the_draft_too() -> None:
+    publish(ROBOT)
+    late = feed(STARS)
+    store.store(store.source_named_in(late, "file.xml"), late, now=NOON)
+    paper = Paper.objects.get(title=STARS.title)
+    CuratorPick.objects.create(paper=paper, edition_date=TODAY, verdict="pick", note="Late, and good.")
+    ada = reader("ada", wants={"category": ["cs.RO"]})
+    draft = for_reader(ada, now=NOON)
+    assert [one.title for one in draft.papers] == [STARS.title, ROBOT.title]
+    assert real_row(ada).paper_ids == [paper.pk, Paper.objects.get(title=ROBOT.title).pk]
 
 
 def test_a_paper_withdrawn_from_an_older_edition_is_in_no_draft() -> None:
