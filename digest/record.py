@@ -81,11 +81,11 @@ class DigestRecord(_Fields, tag=3):
 
     def to_json(self) -> dict[str, Any]:
         """Return what the column holds; empty fields are left out."""
-        return dict(to_builtins(self))
+        return dict(to_builtins(self, enc_hook=_plain))
 
     def to_text(self) -> str:
         """Return what the column holds as JSON."""
-        return json.encode(self).decode()
+        return _encoder.encode(self).decode()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | str) -> DigestRecord:
@@ -142,8 +142,17 @@ class _OfVersion2(_Fields, tag=2):
         return DigestRecord.explaining([[(*why, next(left)) for why in paper] for paper in self.reasons], **fields)
 
 
+def _plain(value: Any) -> str:
+    """Return what a subclass of str holds: msgspec 0.23 takes a SafeString or a Markup, and cannot write it."""
+    if not isinstance(value, str):
+        raise NotImplementedError(f"a record holds no {type(value).__name__}")
+    # str() of a SafeString is one again
+    return "".join([value])
+
+
 _ANY_VERSION = DigestRecord | _OfVersion2
 _converted, _decoder = partial(convert, type=_ANY_VERSION), json.Decoder(_ANY_VERSION)
+_encoder = json.Encoder(enc_hook=_plain)
 
 
 def record_of(data: Mapping[str, Any] | str) -> DigestRecord | None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.utils.safestring import mark_safe
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup
 
 from digest.delivery import send, sweep
 from digest.delivery.plan import plan
@@ -143,6 +145,16 @@ def test_the_text_of_a_column_that_holds_no_record_is_none(text: str) -> None:
 
 def test_a_record_is_read_from_its_text_as_from_the_column() -> None:
     assert record_of(FULL.to_text()) == record_of(FULL.to_json()) == DigestRecord.from_json(FULL.to_text())
+
+
+def test_texts_that_a_template_made_are_written_like_others() -> None:
+    """msgspec 0.23 takes them into a field of type str, and by itself cannot write them."""
+    plain = DigestRecord.explaining([[("topic", "Robots", 1.0)]], asked_for=["Robots & co", "Bees"], since="2026-02-26")
+    made = [mark_safe("Robots & co"), Markup("Bees")]
+    safe = DigestRecord.explaining([[("topic", mark_safe("Robots"), 1.0)]], asked_for=made, since=Markup("2026-02-26"))
+    assert safe.to_text() == plain.to_text()
+    assert safe.to_json() == plain.to_json()
+    assert {type(word) for word in safe.to_json()["asked_for"]} == {str}
 
 
 @pytest.mark.django_db
