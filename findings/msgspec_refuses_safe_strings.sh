@@ -12,7 +12,7 @@ if ! timeout 120 python3 -m venv "$work/venv" >"$work/log" 2>&1; then
     exit 3
 fi
 python=$work/venv/bin/python
-if ! timeout 300 "$python" -m pip install -q --disable-pip-version-check msgspec==0.23.0 django==5.2.9 markupsafe==3.0.3 \
+if ! timeout 300 "$python" -m pip install -q --disable-pip-version-check msgspec==0.23.0 django==5.2.19 markupsafe==3.0.3 \
     >"$work/log" 2>&1; then
     echo "missing: the packages could not be installed: $(tail -n 1 "$work/log")"
     exit 3
