@@ -145,7 +145,7 @@ class _OfVersion2(_Fields, tag=2):
 def _plain(value: Any) -> str:
     """Return what a subclass of str holds: msgspec 0.23 takes a SafeString or a Markup, and cannot write it."""
     if not isinstance(value, str):
-        raise NotImplementedError(f"a record holds no {type(value).__name__}")
+        raise TypeError(f"a record holds no {type(value).__name__}")
     # str() of a SafeString is one again
     return "".join([value])
 

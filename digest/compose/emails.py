@@ -101,7 +101,7 @@ class Mails:
         """Add cards that are not saved yet, of papers that join an edition at the next planning."""
         self._newest.clear()
         for row in rows:
-            self._deleted.discard(row.paper_id)  # as one without any card was taken for
+            self._deleted.discard(row.paper_id)  # without a card it was taken for a deleted one
             if row.paper_id in self._cards:
                 self._cards[row.paper_id].insert(0, (row.edition.date, Card.from_json(row.card)))
 

@@ -11,9 +11,9 @@ The writer holds a lock on its file (flock), which the kernel releases with the 
 its process has ended, however it ended, and never that of a process that is frozen; no process number is compared. A
 line is written to the page cache, which outlives the process and not the machine: a journal of another boot, or of
 another machine that shares the folder, is not read. The file has its full size from the beginning, so that one that was
-cut is known by its size. The answer to a mail and the beginning of the next one, whose content the server awaits, are
-one write. Whatever cannot be read is left out with one line in the log, and the end of the lease decides as if there
-were no journal.
+cut is known by its size. A mail server is told of the next mail before it answers the last: then the line of the answer
+and that of the next mail are one write. Whatever cannot be read is left out with one line in the log, and the end of
+the lease decides as if there were no journal.
 """
 
 from __future__ import annotations

@@ -155,6 +155,9 @@ def test_texts_that_a_template_made_are_written_like_others() -> None:
     assert safe.to_text() == plain.to_text()
     assert safe.to_json() == plain.to_json()
     assert {type(word) for word in safe.to_json()["asked_for"]} == {str}
+    other: Any = [object()]
+    with pytest.raises(TypeError, match="a record holds no object"):
+        DigestRecord(asked_for=other).to_text()
 
 
 @pytest.mark.django_db
