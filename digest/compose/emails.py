@@ -23,8 +23,10 @@ from digest.compose.template_cache import TemplateCache
 from digest.models import Delivery, Edition, EditionLetter, EditionPaper, PaperSummary
 from digest.models.key_lists import listed
 from digest.record import DigestRecord, UnknownVersion
+from subscriptions.mail.encodings import Encoding
 from subscriptions.mail.marks import gettext as _
 from subscriptions.mail.marks import ngettext
+from subscriptions.mail.providers import encoding_of
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
 from subscriptions.tokens import digest_links
@@ -51,7 +53,7 @@ class Mails:
         self.forget()
 
     def forget(self) -> None:
-        self._press = TemplateCache()
+        self._templates: dict[Encoding, TemplateCache] = {}
         self._cards: dict[int, list[tuple[date, Card]]] = {}  # by paper, newest edition first
         self._newest: dict[date, dict[int, Card]] = defaultdict(dict)  # by an edition's day and paper: the one it shows
         self._deleted: set[int] = set()  # papers, as of the last reading
@@ -162,7 +164,10 @@ class Mails:
             completeness=self._receipts[delivery.edition_id],
             letter=self.letter_of(delivery),
         )
-        return self._press.print(digest) or fit(digest)[1]
+        encoding = encoding_of(settings.MAIL_PROVIDER)
+        if encoding not in self._templates:
+            self._templates[encoding] = TemplateCache(encoding)
+        return self._templates[encoding].print(digest) or fit(digest)[1]
 
 
 # Shared by all batches of this process: preparing a paper takes as long as some mails.

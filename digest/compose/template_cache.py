@@ -8,7 +8,6 @@ words equal those of the full render, ``size_limit.fit``, which also renders mai
 
 from __future__ import annotations
 
-from binascii import a2b_qp
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
@@ -21,8 +20,9 @@ from markupsafe import escape
 from digest.compose.build import Digest, Item, Look
 from digest.compose.card import Card
 from digest.compose.size_limit import HTML_BYTES
+from subscriptions.mail.encodings import Encoding
 from subscriptions.mail.rendering import Placeholder, compile_template, one_line
-from subscriptions.mail.template_cache import CompiledTemplate, JoinedEmail, Step, encode
+from subscriptions.mail.template_cache import CompiledTemplate, JoinedEmail, Step
 
 # Fields of a digest that differ by reader, the reader's links, lists of papers, and fields that readers share
 OWN = ("subject", "preheader", "date_line", "overview", "about", "opening", "sent_to", "wishes")
@@ -84,9 +84,10 @@ class Entry(NamedTuple):
 
 
 class TemplateCache:
-    """The pages and papers prepared so far. It is kept for a batch and grows with its papers, not with its readers."""
+    """The pages and papers prepared so far, in one encoding. It grows with a batch's papers, not with its readers."""
 
-    def __init__(self) -> None:
+    def __init__(self, encoding: Encoding) -> None:
+        self.encoding = encoding
         self._pages: dict[object, Page] = {}
         self._papers: dict[object, Paper] = {}
         self._entries: dict[Kind, dict[int, Entry]] = defaultdict(dict)  # by the item's id()
@@ -104,6 +105,7 @@ class TemplateCache:
         if escape(together := "".join(urls)) != together:
             return None
         feedback = digest.reader.feedback_url
+        encode = self.encoding.encode
         say = encode(f"{feedback}/") if feedback else b""  # the number follows
         page = self._page(digest, own, urls)
         words: dict[str, bytes] = dict(zip(LINKS, map(encode, urls), strict=True))
@@ -115,9 +117,9 @@ class TemplateCache:
             encoded = _encoded if is_of_many else _encode_both
             words[name], html_words[name] = encoded(steps, getattr(digest, name))
         html = page.html.fill(html_words)
-        if len(html) > HTML_BYTES and len(a2b_qp(html)) > HTML_BYTES:
-            return None
-        return JoinedEmail(one_line(digest.subject), page.text.fill(words), html)
+        email = JoinedEmail(one_line(digest.subject), page.text.fill(words), html, self.encoding)
+        # what is encoded is never shorter
+        return None if len(html) > HTML_BYTES and len(email.html.encode()) > HTML_BYTES else email
 
     def _page(self, digest: Digest, own: Sequence[str], urls: Sequence[str]) -> Page:
         key = (shared_of(digest), *map(bool, (*own, *urls, *lists_of(digest))))
@@ -128,7 +130,7 @@ class TemplateCache:
             reader = {name: Placeholder(name) if value else "" for name, value in zip(LINKS, urls, strict=True)}
             lists = {name: (Placeholder(name),) if getattr(digest, name) else () for name in LISTS}
             model = SimpleNamespace(**words, **lists, **shared, reader=SimpleNamespace(**reader))
-            text, html = _prepared("digest", subject=words["subject"], digest=model)
+            text, html = self._compiled("digest", subject=words["subject"], digest=model)
             steps = [(name, _steps(name, text, html), name in OF_MANY) for name in OWN if words[name]]
             self._pages[key] = Page(text, html, tuple(steps))
         return self._pages[key]
@@ -139,11 +141,12 @@ class TemplateCache:
         htmls: list[bytes] = []
         kinds = [(look, is_lead, not say) for is_lead in (True, False)]
         lead, others = [(kind, self._entries[kind]) for kind in kinds]
+        end = self.encoding.end
         for number, item in enumerate(items, first):
             kind, entries = lead if number == 1 else others
             _, numbers, (a, b, c, d), (f, g, h, i, j, k) = entries.get(id(item)) or self._entry(kind, item)
             text_number, html_number = numbers[number]
-            url = b"%b%d=\r\n" % (say, number) if say else b""
+            url = b"%b%d%b" % (say, number, end) if say else b""
             texts += (a, text_number, b, c, url, d)
             htmls += (f, html_number, g, h, url, i, url, j, url, k)
         return b"".join(texts), b"".join(htmls)
@@ -169,7 +172,9 @@ class TemplateCache:
                 why=Placeholder("why") if item.why else "", card=item.card, note=item.note, is_pick=item.is_pick
             )
             number, say_url = Placeholder("number"), "" if bare else Placeholder("say_url")
-            text, html = _prepared("paper", "paper", item=model, number=number, look=look, lead=lead, say_url=say_url)
+            text, html = self._compiled(
+                "paper", "paper", item=model, number=number, look=look, lead=lead, say_url=say_url
+            )
             numbers, why_steps = _numbers(_steps("number", text, html)), _steps("why", text, html)
             self._papers[key] = Paper(text.around(PAPER_TEXT), html.around(PAPER_HTML), numbers, why_steps)
         return self._papers[key]
@@ -178,28 +183,30 @@ class TemplateCache:
         key = tuple(map(id, cards))
         if key not in self._asides:
             self._cards += cards
-            made = [_prepared("paper", "also", card=card) for card in cards]
+            made = [self._compiled("paper", "also", card=card) for card in cards]
             text, html = (b"".join([b"".join(one[part].pieces) for one in made]) for part in (0, 1))
             self._asides[key] = text, html
         return self._asides[key]
 
+    def _compiled(self, template: str, macro: str = "", **context: object) -> Both:
+        """Compile a template's text and its HTML."""
+        text, html = (
+            compile_template(f"{template}.{part}", self.encoding, macro, **context) for part in ("txt", "html")
+        )
+        return text, html
+
 
 def _steps(name: str, text: CompiledTemplate, html: CompiledTemplate) -> Steps:
-    """Return what is done to a placeholder's value in the text and in the HTML."""
+    """Return what is done to a placeholder's value in the text and in the HTML, with their encoding."""
     return dict(text.holes).get(name), dict(html.holes).get(name)
 
 
 def _encode_both(steps: Steps, value: str) -> tuple[bytes, bytes]:
     """Return a value after a placeholder's steps, encoded for the text and for the HTML."""
     in_text, in_html = steps
-    return encode(in_text(value)) if in_text else b"", encode(in_html(value)) if in_html else b""
+    return in_text(value) if in_text else b"", in_html(value) if in_html else b""
 
 
 # many mails have the same counts and reasons
 _encoded = lru_cache(maxsize=5000)(_encode_both)
 _numbers = lru_cache(Numbers)
-
-
-def _prepared(template: str, macro: str = "", **context: object) -> Both:
-    """Compile a template's text and its HTML."""
-    return compile_template(f"{template}.txt", macro, **context), compile_template(f"{template}.html", macro, **context)

@@ -25,7 +25,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -61,7 +61,7 @@ class Journal:
         self._path = settings.JOURNALS / f"{token}.journal"
         self._file = self._open()
         self._left = SIZE
-        self._held = b""  # the answer to a mail, to be written with the line of the next
+        self._held = b""  # answers to be written with the next line
 
     @property
     def is_kept(self) -> bool:
@@ -112,13 +112,14 @@ class Journal:
     def answer(self, reference: str, result: SendResult, *, more: bool = False) -> None:
         """Write what became of a mail; with ``more`` together with what comes next, or by :meth:`flush`."""
         line = _answered(reference, result)
-        if more:  # over the one connection of a mail server; several threads share the journal otherwise
-            self._held = line
+        # not while several threads share the journal
+        if more and len(self._held) + len(line) < self._left:
+            self._held += line
         else:
             self._write(line)
 
     def flush(self) -> None:
-        """Write the answer that is held, if there is one."""
+        """Write the answers that are held."""
         if self._held:
             self._write(b"")
 
@@ -126,7 +127,7 @@ class Journal:
         held, self._held = self._held, b""
         if self._file is None:
             return True
-        if len(held) < self._left <= len(held) + len(line):  # there is room for the answer alone
+        if len(held) < self._left <= len(held) + len(line):  # there is room for the answers alone
             self._append(self._file, held)
             held = b""
         return self._append(self._file, held + line)
@@ -142,13 +143,16 @@ class Journal:
         return not self.is_broken
 
 
+_FIELDS = [one.name for one in fields(SendResult)]
+
+
 def _answered(reference: str, result: SendResult) -> bytes:
     if result is ACCEPTED:
         return b"= %b\n" % reference.encode()
-    fields = {name: value for name, value in asdict(result).items() if value}
+    said = {name: value for name in _FIELDS if (value := getattr(result, name))}
     if result.retry_after is not None:
-        fields["retry_after"] = result.retry_after.total_seconds()
-    return b"! %b %b\n" % (reference.encode(), json.dumps(fields).encode())
+        said["retry_after"] = result.retry_after.total_seconds()
+    return b"! %b %b\n" % (reference.encode(), json.dumps(said).encode())
 
 
 @dataclass(slots=True)

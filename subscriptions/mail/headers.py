@@ -71,24 +71,22 @@ class Headers(NamedTuple):
         Raise ValueError for what no header can hold.
         """
         if self.issue_date:
-            reader, day = self.subscriber, (self.sender, self.dated_at, self.dated_at.utcoffset(), self.issue_date)
+            day = (self.sender, self.dated_at, self.dated_at.utcoffset(), self.issue_date)
             template = _template(*day, settings.SITE_URL, settings.CONTACT, sending_domain())
-            links = digest_links(reader, self.issue_date)
-            own = (to := _recipient(self.address), self.message_id, links.unsubscribe, links.web_copy, boundary)
+            own = (*self.own(self.issue_date), boundary)
             together = "".join(own)
             if together.isascii() and together.isprintable() and len(together) < LONGEST - 100:
-                return (template % (to, _line("Subject", self.subject), *own[1:])).encode("ascii")
+                return (template % (own[0], _line("Subject", self.subject), *own[1:])).encode("ascii")
         return header_lines([*self.fields(), ("Content-Type", _CONTENT_TYPE % boundary)])
 
+    def own(self, day: date) -> tuple[str, ...]:
+        """Return the values of OWN of a digest. Raise ValueError for an address that cannot be encoded."""
+        links = digest_links(self.subscriber, day)
+        return _recipient(self.address), self.message_id, f"<{links.unsubscribe}>", f"<{links.web_copy}>"
 
-# The headers that differ between the digests of a day, beside the subject, and what stands for their values
-_OWN = {
-    "To": "%s",
-    "Message-ID": "%s",
-    "List-Unsubscribe": "<%s>",
-    "List-Archive": "<%s>",
-    "Content-Type": _CONTENT_TYPE,
-}
+
+# The headers that differ between the digests of a day, beside the subject
+OWN = ("To", "Message-ID", "List-Unsubscribe", "List-Archive")
 
 
 @lru_cache(maxsize=64)
@@ -101,10 +99,11 @@ def _template(
     """
     fields = Headers(Subscriber(), "%s", sender, "nobody@example.org", "", dated_at, issue_date).fields()
     lines = [
-        _line(name, _OWN[name]) if name in _OWN else _line(name, value).replace("%", "%%")
-        for name, value in (*fields, ("Content-Type", ""))
+        _line(name, "%s") if name in OWN else _line(name, value).replace("%", "%%")
+        for name, value in fields
         if name != "Subject"
     ]
+    lines.append(_line("Content-Type", _CONTENT_TYPE))
     return "".join([*lines[:2], "%s", *lines[2:]])  # the subject may be folded, and is given as a line
 
 

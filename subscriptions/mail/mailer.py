@@ -62,10 +62,10 @@ class Journal(Protocol):
         """Write that these mails are about to leave; return False if they must not."""
 
     def answer(self, reference: str, result: SendResult, *, more: bool = False) -> None:
-        """Write what became of a mail, with ``more`` when the next one begins."""
+        """Write what became of a mail, with ``more`` together with what is written next."""
 
     def flush(self) -> None:
-        """Write what waits for a next mail."""
+        """Write the answers that wait for more."""
 
 
 class Mailer:
@@ -275,7 +275,8 @@ class Mailer:
             ]
             if journal:
                 for message, result in zip(messages, results, strict=True):
-                    journal.answer(message.reference, result)
+                    journal.answer(message.reference, result, more=True)
+                journal.flush()
             if any(result.status == SendStatus.UNKNOWN for result in results):
                 connection.close()
             return results

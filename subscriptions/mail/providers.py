@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from subscriptions.mail.encodings import JSON_STRING, QUOTED_PRINTABLE, Encoding
 from subscriptions.mail.message import EncodedMessage
 
 AS_OCTETS = ("outbox", "smtp", "amazon_ses")  # take our octets; the others take texts and encode the mail themselves
@@ -28,6 +29,11 @@ NOT_TAKEN = {"mailjet": {"Message-ID", "List-Id"}}
 TRACKERS = ("mailgun", "mailjet", "postmark", "sparkpost")  # the others track only if their own settings say so
 
 
+def encoding_of(provider: str) -> Encoding:
+    """Return how this provider takes the texts of a mail."""
+    return QUOTED_PRINTABLE if provider in AS_OCTETS else JSON_STRING
+
+
 def adapt(message: EncodedMessage, provider: str, *, reference: str, tag: str) -> None:
     """Adapt a message to this provider, so that its headers and links arrive unchanged.
 
@@ -36,15 +42,15 @@ def adapt(message: EncodedMessage, provider: str, *, reference: str, tag: str) -
     message.metadata, message.tags = {"reference": reference}, [tag]
     if provider in AS_OCTETS:
         return
-    dropped = {"Date"} | NOT_TAKEN.get(provider, set())  # these providers set the date themselves
-    message.extra_headers = {name: value for name, value in message.extra_headers.items() if name not in dropped}
+    message.left_out = {"Date"} | NOT_TAKEN.get(provider, set())  # these providers set the date themselves
     if provider in TRACKERS:
         message.track_opens = message.track_clicks = False
     if provider == "brevo":
         # A valid UUID says its version: 5, named by a hash.
-        message.extra_headers["idempotencyKey"] = str(UUID(bytes=sha256(reference.encode()).digest()[:16], version=5))
+        key = UUID(bytes=sha256(reference.encode()).digest()[:16], version=5)
+        message.added = {"idempotencyKey": str(key)}
     elif provider == "postmark":
-        message.extra_headers["X-PM-KeepID"] = "true"  # otherwise it replaces the Message-ID
+        message.added = {"X-PM-KeepID": "true"}  # otherwise it replaces the Message-ID
         if tag == "digest" and settings.POSTMARK_DIGEST_STREAM:
             message.esp_extra = {"MessageStream": settings.POSTMARK_DIGEST_STREAM}
     elif provider == "sparkpost":

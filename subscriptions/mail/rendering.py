@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
+from subscriptions.mail.encodings import Encoding
 from subscriptions.mail.marks import gettext, ngettext
 from subscriptions.mail.template_cache import CompiledTemplate, Step
 
@@ -126,27 +127,27 @@ class Placeholder(str):
         return Placeholder(self[1:-1], step)
 
 
-def compile_template(template: str, macro: str = "", **context: object) -> CompiledTemplate:
+def compile_template(template: str, encoding: Encoding, macro: str = "", **context: object) -> CompiledTemplate:
     """Render a template or one macro of it for many mails; each :class:`Placeholder` in ``context`` is filled later."""
     found = _environment().get_template(template)
     rendered = str(getattr(found.module, macro)(**context)) if macro else found.render(context).strip() + "\n"
-    return CompiledTemplate.of(rendered, partial(_step, html=template.endswith(".html")))
+    return CompiledTemplate.of(rendered, encoding, partial(_step, encoding, html=template.endswith(".html")))
 
 
 @cache  # so that equal steps are the same object, which is a cache key
-def _step(names: tuple[str, ...], *, html: bool) -> Step:
-    filters = [_kept_steps[name] for name in names]
+def _step(encoding: Encoding, names: tuple[str, ...], *, html: bool) -> Step:
+    filters = [_kept_filters[name] for name in names]
 
-    def done_to(value: str) -> str:
+    def done_to(value: str) -> bytes:
         text = value if filters else printable(value)  # each filter calls ``printable`` itself
         for each in filters:
             text = each(text)
-        return escape(text) if html and not isinstance(text, Markup) else text
+        return encoding.encode(escape(text) if html and not isinstance(text, Markup) else text)
 
     return done_to
 
 
-_kept_steps: dict[str, Step] = {}
+_kept_filters: dict[str, Callable[[str], str]] = {}
 
 
 def _with_placeholders(name: str, change: Callable[..., str]) -> Callable[..., str]:
@@ -156,7 +157,7 @@ def _with_placeholders(name: str, change: Callable[..., str]) -> Callable[..., s
         if not isinstance(value, Placeholder):
             return change(value, *arguments, **options)
         step = f"{name}{arguments}{options}"
-        _kept_steps[step] = lambda text: change(text, *arguments, **options)
+        _kept_filters[step] = lambda text: change(text, *arguments, **options)
         return value.through(step)
 
     return filtered

@@ -1,23 +1,21 @@
 """Templates that are rendered and encoded once for all readers, with placeholders for personal values.
 
-The result has the same words as a full rendering by :mod:`subscriptions.mail.rendering`. Quoted-printable is encoded
-piece by piece, since a soft line break is allowed between any two characters (RFC 2045 section 6.7).
+The result has the same words as a full rendering by :mod:`subscriptions.mail.rendering`.
 """
 
 from __future__ import annotations
 
 import re
-from binascii import a2b_qp, b2a_qp
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+
+from subscriptions.mail.encodings import Encoding
 
 _PLACEHOLDER = re.compile("\ue000([^\ue001]*)\ue001")
-_LEADING_DOTS = re.compile(rb"^\.+", re.MULTILINE)
-# b2a_qp breaks lines first and escapes a blank at the end of one afterwards, which may make it 78 columns (Python 3.11)
-_LONG_END = re.compile(rb"^(.{74,})(=20|=09)$", re.MULTILINE)
 
-Step = Callable[[str], str]
-Steps = tuple[str, ...]  # names of the filters that a placeholder recorded
+Step = Callable[[str], bytes]  # what is done to a value, and its encoding
+Filters = tuple[str, ...]  # names of the filters that a placeholder recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class CompiledTemplate:
     holes: tuple[tuple[str, Step], ...]
 
     @classmethod
-    def of(cls, rendered: str, step: Callable[[Steps], Step]) -> CompiledTemplate:
+    def of(cls, rendered: str, encoding: Encoding, step: Callable[[Filters], Step]) -> CompiledTemplate:
         """Compile a text that was rendered with :class:`~subscriptions.mail.rendering.Placeholder` values.
 
         ``step`` returns the function for the filters that a placeholder recorded.
@@ -36,8 +34,8 @@ class CompiledTemplate:
         parts = _PLACEHOLDER.split(rendered)
         names = [part.split("|") for part in parts[1::2]]
         return cls(
-            pieces=tuple(map(encode, parts[::2])),
-            holes=tuple((name, step(tuple(steps))) for name, *steps in names),
+            pieces=tuple(map(encoding.encode, parts[::2])),
+            holes=tuple((name, step(tuple(filters))) for name, *filters in names),
         )
 
     def fill(self, values: Mapping[str, bytes]) -> bytes:
@@ -59,44 +57,19 @@ class CompiledTemplate:
         return self.pieces[0], *after
 
 
-def encode(text: str) -> bytes:
-    """Encode ``text`` in quoted-printable; it ends with a hard or soft line break, so that more can be appended.
-
-    No line begins with a dot, so that SMTP has none to double (RFC 5321 section 4.5.2).
-    """
-    if 0 < len(text) < 76 and text.isascii() and text.isprintable() and "=" not in text and text[0] != ".":
-        return f"{text}=\r\n".encode()  # most links and short texts
-    quoted = b2a_qp(text.encode())
-    if quoted and not quoted.endswith(b"\n"):
-        if len(quoted) - quoted.rfind(b"\n") > 76:  # the "=" of the soft break does not fit
-            cut = quoted.rfind(b"=", -3)  # not within an escape
-            cut = cut if cut > 0 else len(quoted) - 1
-            quoted = quoted[:cut] + b"=\n" + quoted[cut:]
-        quoted += b"=\n"
-    if (b"=20\n" in quoted or b"=09\n" in quoted) and max(map(len, quoted.split(b"\n"))) > 76:
-        quoted = _LONG_END.sub(rb"\1=\n\2", quoted)
-    if b"\n." in quoted or quoted.startswith(b"."):
-        quoted = _LEADING_DOTS.sub(lambda dots: b"=2E=\n" * len(dots[0]), quoted)
-    return quoted.replace(b"\n", b"\r\n")
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JoinedEmail:
     """A :class:`~subscriptions.mail.rendering.RenderedEmail` with encoded parts."""
 
     subject: str
     encoded_text: bytes
     encoded_html: bytes
+    encoding: Encoding
 
-    @property
+    @cached_property
     def text(self) -> str:
-        return decode(self.encoded_text)
+        return self.encoding.decode(self.encoded_text)
 
-    @property
+    @cached_property
     def html(self) -> str:
-        return decode(self.encoded_html)
-
-
-def decode(quoted: bytes) -> str:
-    # before the octets are text, where it takes ten times as long
-    return a2b_qp(quoted.replace(b"\r\n", b"\n")).decode()
+        return self.encoding.decode(self.encoded_html)

@@ -20,6 +20,7 @@ from digest.compose.size_limit import fit
 from digest.compose.template_cache import TemplateCache
 from digest.delivery.send import CHUNK
 from digest.models import Delivery
+from subscriptions.mail.encodings import QUOTED_PRINTABLE
 from subscriptions.mail.headers import Headers
 from subscriptions.mail.mailer import message_to
 from subscriptions.mail.rendering import RenderedEmail
@@ -35,7 +36,7 @@ def rows_of(ids: Sequence[int]) -> list[Delivery]:
 
 def contender(name: str, mails: Mails) -> tuple[Callable[[Delivery], Any], Callable[[Any], Any]]:
     """What is prepared of a row before the clock runs, and what is made of it while it runs."""
-    press, reports = TemplateCache(), dict[int | None, tuple[str, ...]]()
+    press, reports = TemplateCache(QUOTED_PRINTABLE), dict[int | None, tuple[str, ...]]()
 
     def as_it_is(row: Delivery) -> Delivery:
         return row

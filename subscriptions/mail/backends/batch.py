@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import requests
 from anymail.exceptions import AnymailError, AnymailRequestsAPIError, AnymailSerializationError
 from anymail.message import AnymailStatus
+
+from subscriptions.mail.backends.elements import DayTemplate, Element, element_of
 
 # The request was refused as a whole and nothing of it was taken; each mail alone may be.
 ONE_BY_ONE = (400, 413, 422)
@@ -22,6 +24,10 @@ class BatchBackend:
     """A mixin for Anymail's backends of providers that take a list of messages."""
 
     endpoint: str  # that takes a list
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.templates: dict[object, DayTemplate] = {}
 
     def answers_to(self, payloads: Sequence[Any], answer: Any) -> list[Any]:
         """Return the part of the answer that each message got, None where that cannot be told."""
@@ -34,8 +40,7 @@ class BatchBackend:
     def prepare(self: Any, message: Any) -> None:
         """Keep with a message what it becomes in a request for many: an Element, or the error of one that cannot be."""
         try:
-            payload = self.build_message_payload(message, self.send_defaults)
-            message.prepared = Element(payload, payload.serialize_json(payload.data))
+            message.prepared = element_of(message, self, self.templates)
         except AnymailError as error:  # it cannot be encoded; the others can
             message.prepared = error
         except Exception as error:  # nor can this one; Anymail raises other errors too
@@ -92,13 +97,6 @@ class BatchBackend:
         return None
 
 
-class Element(NamedTuple):
-    """One message in a request for many: Anymail's payload, and its JSON."""
-
-    payload: Any
-    json: str
-
-
 class ListPayload:
     """The request for several prepared messages, in the form in which Anymail's backends post one."""
 
@@ -110,6 +108,6 @@ class ListPayload:
         params: dict[str, Any] = elements[0].payload.get_request_params(api_url)
         return params | {
             "url": api_url + self._backend.endpoint,
-            "data": f"[{','.join(one.json for one in elements)}]",
+            "data": b"[%b]" % b",".join([one.json for one in elements]),
             "headers": self._backend.headers_of_list(params["headers"], self._messages),
         }

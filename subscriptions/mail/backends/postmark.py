@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from email.utils import parseaddr
+from functools import lru_cache
 from typing import Any
 
 from anymail.backends import postmark
@@ -40,4 +41,10 @@ class EmailBackend(BatchBackend, postmark.EmailBackend):
 
 
 def _address(of: Any) -> str:
-    return parseaddr(str(of.get("To", "")))[1].lower() if isinstance(of, dict) else ""
+    return _parsed(str(of.get("To", ""))) if isinstance(of, dict) else ""
+
+
+# a request and its answer name each address
+@lru_cache(maxsize=200)
+def _parsed(recipient: str) -> str:
+    return parseaddr(recipient)[1].lower()

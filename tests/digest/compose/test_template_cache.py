@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -19,6 +20,7 @@ from digest.compose.reasons import Reason
 from digest.compose.size_limit import HTML_BYTES, fit
 from digest.compose.template_cache import TemplateCache
 from digest.models import Delivery
+from subscriptions.mail.encodings import JSON_STRING, QUOTED_PRINTABLE, Encoding
 from subscriptions.mail.template_cache import JoinedEmail
 from tests.support.digests import with_texts
 
@@ -92,21 +94,23 @@ def a_digest(
 @pytest.mark.parametrize("links", [True, False])
 @pytest.mark.parametrize("letter", ["", LETTER])
 def test_a_printed_mail_has_the_words_of_a_full_render(picks: int, occasion: str, links: bool, letter: str) -> None:
-    press = TemplateCache()
+    press, of_provider = TemplateCache(QUOTED_PRINTABLE), TemplateCache(JSON_STRING)
     for name in ("ada", "ben", "Zoë & <i> 5 %"):
         digest = a_digest(name, picks=picks, occasion=occasion, links=links, letter=letter)
-        printed, full = press.print(digest), fit(digest)[1]
+        printed, in_json, full = press.print(digest), of_provider.print(digest), fit(digest)[1]
         assert printed is not None
-        assert printed.subject == full.subject
-        assert printed.text == full.text
-        assert printed.html == full.html
+        assert in_json is not None
+        assert printed.subject == in_json.subject == full.subject
+        assert printed.text == in_json.text == full.text
+        assert printed.html == in_json.html == full.html
         assert max(map(len, printed.encoded_html.split(b"\r\n"))) <= 76
         assert max(map(len, printed.encoded_text.split(b"\r\n"))) <= 76
         assert printed.encoded_html.isascii()
+        assert b'"%b"' % in_json.encoded_html == json.dumps(full.html).encode()
 
 
 def test_the_letters_of_two_days_are_not_mixed_up() -> None:
-    press = TemplateCache()
+    press = TemplateCache(QUOTED_PRINTABLE)
     for letter in ("Otters", "", "Herons"):
         printed = press.print(a_digest("ada", letter=letter))
         assert printed is not None
@@ -114,7 +118,7 @@ def test_the_letters_of_two_days_are_not_mixed_up() -> None:
 
 
 def test_no_reader_finds_anything_of_another_in_their_mail() -> None:
-    press = TemplateCache()
+    press = TemplateCache(QUOTED_PRINTABLE)
     press.print(a_digest("adelheid"))
     printed = press.print(a_digest("ben"))
     assert printed is not None
@@ -123,7 +127,7 @@ def test_no_reader_finds_anything_of_another_in_their_mail() -> None:
 
 def test_a_full_cache_of_entries_begins_anew_and_prints_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(template_cache, "MOST_ENTRIES", 2)
-    press = TemplateCache()
+    press = TemplateCache(QUOTED_PRINTABLE)
     for name in ("ada", "ben", "ada"):
         digest = a_digest(name, picks=2)
         printed, full = press.print(digest), fit(digest)[1]
@@ -133,7 +137,7 @@ def test_a_full_cache_of_entries_begins_anew_and_prints_the_same(monkeypatch: py
 
 def test_two_cards_of_one_paper_are_not_mixed_up() -> None:
     """As two editions have them, or one with a summary and without."""
-    press = TemplateCache()
+    press = TemplateCache(QUOTED_PRINTABLE)
     for title in ("Before", "After"):
         digest = a_digest("ada", cards=[replace(CARDS[0], title=title)], picks=0)
         printed = press.print(digest)
@@ -146,16 +150,17 @@ def test_an_address_that_html_writes_in_another_way_is_left_to_the_full_render()
     digest = a_digest("ada")
     for link in ("unsubscribe_url", "feedback_url"):
         other = replace(digest, reader=replace(digest.reader, **{link: "https://x.example/?a=1&b=2"}))
-        assert TemplateCache().print(other) is None
+        assert TemplateCache(QUOTED_PRINTABLE).print(other) is None
 
 
-def test_what_is_too_large_is_left_to_be_made_lighter() -> None:
+@pytest.mark.parametrize("encoding", [QUOTED_PRINTABLE, JSON_STRING])
+def test_what_is_too_large_is_left_to_be_made_lighter(encoding: Encoding) -> None:
     many = [
         card_for(identifier=f"title:{n}", title="日" * 290, authors=[], url="", abstract="本語。" * 150, source="S")
         for n in range(60)
     ]
     digest = a_digest("ada", cards=many, picks=0)
-    assert TemplateCache().print(digest) is None
+    assert TemplateCache(encoding).print(digest) is None
     assert len(fit(digest)[1].html.encode()) <= HTML_BYTES
 
 

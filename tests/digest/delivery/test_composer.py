@@ -17,6 +17,7 @@ from digest.editions.open_edition import open_edition
 from digest.ingest import store
 from digest.models import Batch, Delivery, DeliveryContent, Paper
 from subscriptions import consent
+from subscriptions.mail.backends import elements
 from subscriptions.models import Subscriber, Suppression
 from tests.support.factories import NOON, entry, feed, reader
 from tests.support.provider_api import Api, provider_api
@@ -169,6 +170,9 @@ def test_one_mail_that_anymail_cannot_encode_fails_alone(api: Api, monkeypatch: 
         build(self, message, *args, **options)
 
     monkeypatch.setattr(RequestsPayload, "__init__", building)
+    # else she is filled into the template of the others
+    values_of = elements._values_of
+    monkeypatch.setattr(elements, "_values_of", lambda one: {} if one.to == ["dora@example.org"] else values_of(one))
     planned()
     deliver()
     found = dict(Delivery.objects.values_list("subscriber__email", "status"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from subscriptions.mail.encodings import JSON_STRING, QUOTED_PRINTABLE
 from subscriptions.mail.rendering import Placeholder
-from subscriptions.mail.template_cache import CompiledTemplate, decode, encode
+from subscriptions.mail.template_cache import CompiledTemplate
 
 LINES = st.lists(st.text(st.sampled_from(".=é日 a\t"), max_size=90)).map("\n".join)
 
@@ -16,8 +19,8 @@ LINES = st.lists(st.text(st.sampled_from(".=é日 a\t"), max_size=90)).map("\n".
 @example(["." * 200, ".\n.\n..a", ".", "x" * 74 + ".", "x" * 75 + "." * 80])
 @example(["x" * 74 + " \n", "x" * 75 + "\t\n", "=" * 24 + "xx \n \n", "x" * 73 + " \n.", "x" * 75 + " "])
 def test_pieces_stand_together_in_short_lines_of_which_none_begins_with_a_dot(texts: list[str]) -> None:
-    octets = b"".join(map(encode, texts))
-    assert decode(octets) == "".join(texts)
+    octets = b"".join(map(QUOTED_PRINTABLE.encode, texts))
+    assert QUOTED_PRINTABLE.decode(octets) == "".join(texts)
     lines = octets.split(b"\r\n")
     assert not octets or lines.pop() == b""
     assert max(map(len, lines), default=0) <= 76
@@ -25,8 +28,21 @@ def test_pieces_stand_together_in_short_lines_of_which_none_begins_with_a_dot(te
     assert octets.isascii()
 
 
+@given(st.lists(st.text(), max_size=4))
+@example(["\ud83d", "\ude00", '"\\"', "\u2028</script>\0"])
+def test_pieces_of_json_are_what_json_makes_of_the_whole(texts: list[str]) -> None:
+    octets = b"".join(map(JSON_STRING.encode, texts))
+    assert b'"%b"' % octets == json.dumps("".join(texts)).encode()
+    assert octets.isascii()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_what_json_holds_is_read_as_it_was(text: str) -> None:
+    assert JSON_STRING.decode(JSON_STRING.encode(text)) == text
+
+
 def compiled(text: str) -> CompiledTemplate:
-    return CompiledTemplate.of(text, lambda names: str)
+    return CompiledTemplate.of(text, QUOTED_PRINTABLE, lambda names: str.encode)
 
 
 def test_a_hole_that_a_template_lacks_has_nothing_after_it() -> None:

@@ -16,14 +16,17 @@ from digest.ingest import store
 from digest.models import Delivery
 from subscriptions import consent
 from subscriptions.mail import mailer
+from subscriptions.mail.encodings import JSON_STRING
 from subscriptions.mail.mailer import Mailer, Purpose
 from subscriptions.mail.outcomes import Scope, SendResult, SendStatus
 from subscriptions.mail.rendering import RenderedEmail
+from subscriptions.mail.template_cache import JoinedEmail
 from tests.support.factories import NOON, entry, feed, reader
 from tests.support.provider_api import Api, provider_api
 
 pytestmark = pytest.mark.django_db
 EMAIL = RenderedEmail("A subject", "Text.\n", "<p>Text.</p>\n")
+JOINED = JoinedEmail(EMAIL.subject, JSON_STRING.encode(EMAIL.text), JSON_STRING.encode(EMAIL.html), JSON_STRING)
 NAMES = ("ada", "ben", "cleo")
 S = SendStatus
 
@@ -43,9 +46,10 @@ def hand_over(**options: Any) -> list[SendResult]:
     people = [reader(name) for name in NAMES]
     with Mailer(at_once=20) as sender:
         sender.look_up(people)
+        # as a worker has them: most from the cache of templates, one rendered in full
         messages = [
-            sender.encode(one, EMAIL, purpose=Purpose.DIGEST, message_id=f"<d.{one.pk}@x>", dated_at=NOON)
-            for one in people
+            sender.encode(one, email, purpose=Purpose.DIGEST, message_id=f"<d.{one.pk}@x>", dated_at=NOON)
+            for one, email in zip(people, (JOINED, EMAIL, JOINED), strict=True)
         ]
         return sender.send_batch(messages, **options)
 
@@ -75,6 +79,7 @@ def test_all_mails_of_a_chunk_go_in_one_request_each_with_its_own_body(api: Api)
     ((path, _, mails),) = api.requests
     assert path in ("/email/batch", "/emails/batch")
     assert len({json.dumps(mail.get("Headers") or mail["headers"]) for mail in mails}) == 3
+    assert {mail.get("HtmlBody") or mail["html"] for mail in mails} == {EMAIL.html}
 
 
 @both
