@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from copy import copy
+from functools import partial
 from typing import Any, NamedTuple
 
 from anymail.utils import EmailAddress
@@ -20,10 +22,14 @@ from subscriptions.mail.template_cache import CompiledTemplate
 
 
 class Element(NamedTuple):
-    """One message in a request for many: the payload by which Anymail reads the answer, and its JSON."""
+    """One message in a request for many: its JSON, and what makes the payload by which Anymail reads the answer.
 
-    payload: Any
+    ``address`` is the recipient as it is in the JSON, empty where Anymail may have written it in another way.
+    """
+
     json: bytes
+    make_payload: Callable[[], Any]
+    address: str = ""
 
 
 class DayTemplate:
@@ -37,20 +43,23 @@ class DayTemplate:
 
     def fill(self, address: str, values: dict[str, bytes]) -> Element:
         """Return the element of a digest from its values, which are within strings of JSON."""
+        return Element(self._json.fill(values), partial(self._payload_to, address), address)
+
+    def _payload_to(self, address: str) -> Any:
         payload = copy(self._payload)
         payload.init_payload()
         # they are of recipients
         vars(payload).update({name: [] for name, value in vars(payload).items() if isinstance(value, list)})
-        username, _, domain = address.rpartition("@")
-        payload.set_to([EmailAddress(username=username, domain=domain)])
-        return Element(payload, self._json.fill(values))
+        payload.set_to([EmailAddress(addr_spec=address)])
+        return payload
 
 
 def element_of(message: EncodedMessage, backend: Any, templates: dict[object, DayTemplate]) -> Element:
     """Return a message's element, and keep the template of its day. Raise what Anymail raises."""
     values = _values_of(message)
     if not values:
-        return Element(*_by_anymail(backend, message))
+        payload, octets = _by_anymail(backend, message)
+        return Element(octets, lambda: payload)
     if message.of_day not in templates:
         templates[message.of_day] = DayTemplate(backend, message)
     return templates[message.of_day].fill(message.to[0], values)

@@ -10,6 +10,7 @@ from typing import Any
 from anymail.backends import postmark
 
 from subscriptions.mail.backends.batch import BatchBackend
+from subscriptions.mail.backends.elements import Element
 
 # Postmark's own codes that say the same of every mail, and the HTTP status that a request for one mail gets with them
 STATUS_OF_CODE = {0: 200, 10: 401, 100: 503, 429: 429}
@@ -25,11 +26,17 @@ class EmailBackend(BatchBackend, postmark.EmailBackend):
     def headers_of_list(self, headers: dict[str, str], messages: Sequence[Any]) -> dict[str, str]:
         return headers
 
-    def answers_to(self, payloads: Sequence[Any], answer: Any) -> list[Any]:
+    def number_in(self, answer: Any, address: str) -> str:
+        said = answer if isinstance(answer, dict) else {}
+        is_plain = (said.get("ErrorCode"), said.get("Message"), said.get("To")) == (0, "OK", address)
+        number = said.get("MessageID")
+        return number if is_plain and isinstance(number, str) else ""
+
+    def answers_to(self, elements: Sequence[Element], answer: Any) -> list[Any]:
         """Return the answers by their place; if one names the recipient of another place, only those with names."""
         if not isinstance(answer, list):
-            return [None] * len(payloads)
-        ours = [_address(payload.data) for payload in payloads]
+            return [None] * len(elements)
+        ours = [_parsed(one.address) if one.address else _address(one.make_payload().data) for one in elements]
         named = [_address(one) for one in answer]
         if len(answer) == len(ours) and all(
             name == own or name not in ours for name, own in zip(named, ours, strict=True)

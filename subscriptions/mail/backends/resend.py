@@ -12,6 +12,7 @@ from typing import Any
 from anymail.backends import resend
 
 from subscriptions.mail.backends.batch import BatchBackend
+from subscriptions.mail.backends.elements import Element
 from subscriptions.mail.providers import key_of_batch
 
 
@@ -31,7 +32,11 @@ class EmailBackend(BatchBackend, resend.EmailBackend):
     def headers_of_list(self, headers: dict[str, str], messages: Sequence[Any]) -> dict[str, str]:
         return headers | {"Idempotency-Key": key_of_batch([message.reference for message in messages])}
 
-    def answers_to(self, payloads: Sequence[Any], answer: Any) -> list[Any]:
+    def number_in(self, answer: Any, address: str) -> str:
+        number = answer.get("id") if isinstance(answer, dict) and len(answer) == 1 else ""
+        return number if isinstance(number, str) else ""
+
+    def answers_to(self, elements: Sequence[Element], answer: Any) -> list[Any]:
         """Return the answers by their place, the only thing that tells them apart."""
         answers = answer["data"]
-        return list(answers) if len(answers) == len(payloads) else [None] * len(payloads)
+        return list(answers) if len(answers) == len(elements) else [None] * len(elements)

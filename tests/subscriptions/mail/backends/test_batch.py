@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from subscriptions.mail.mailer import Mailer, Purpose
 from subscriptions.mail.outcomes import Scope, SendResult, SendStatus
 from subscriptions.mail.rendering import RenderedEmail
 from subscriptions.mail.template_cache import JoinedEmail
+from subscriptions.models import Subscriber
 from tests.support.factories import NOON, entry, feed, reader
 from tests.support.provider_api import Api, provider_api
 
@@ -42,14 +43,16 @@ resend = pytest.mark.parametrize("api", ["resend"], indirect=True)
 both = pytest.mark.parametrize("api", ["postmark", "resend"], indirect=True)
 
 
-def hand_over(**options: Any) -> list[SendResult]:
-    people = [reader(name) for name in NAMES]
+def hand_over(
+    emails: Sequence[RenderedEmail | JoinedEmail] = (JOINED, EMAIL, JOINED), **options: Any
+) -> list[SendResult]:
+    """Send a mail to each of NAMES, as a worker has them: most from the cache of templates, one rendered in full."""
+    people = [Subscriber.objects.filter(email=f"{name}@example.org").first() or reader(name) for name in NAMES]
     with Mailer(at_once=20) as sender:
         sender.look_up(people)
-        # as a worker has them: most from the cache of templates, one rendered in full
         messages = [
             sender.encode(one, email, purpose=Purpose.DIGEST, message_id=f"<d.{one.pk}@x>", dated_at=NOON)
-            for one, email in zip(people, (JOINED, EMAIL, JOINED), strict=True)
+            for one, email in zip(people, emails, strict=True)
         ]
         return sender.send_batch(messages, **options)
 
@@ -134,6 +137,40 @@ def test_each_part_of_postmarks_answer_is_about_its_own_mail(api: Api, answer: A
     for name, result in zip(NAMES, results, strict=True):
         assert result.provider_message_id in ("", f"id-{name}")
     assert len(api.requests) == 1
+
+
+ODD = [
+    {"Message": "Message accepted, but delivery may be delayed."},
+    {"To": "Ada <ada@example.org>"},
+    {"To": "ADA@example.org"},
+    {"To": "dora@example.org"},
+    {"MessageID": None},
+    {"MessageID": 7},
+    {"MessageID": ""},
+    {"ErrorCode": "0"},
+    {"ErrorCode": None},
+    {"more": 1},
+    {"id": ""},
+    {"id": 7},
+    {"id": None, "more": 1},
+    {"id": "theirs", "more": 1},
+]
+
+
+@both
+@pytest.mark.parametrize("odd", [{}, *ODD])
+@pytest.mark.parametrize("left_out", ["", "To", "MessageID", "Message", "ErrorCode", "id"])
+def test_an_answer_says_the_same_of_a_mail_from_a_template_and_of_any_other(
+    api: Api, odd: dict[str, Any], left_out: str
+) -> None:
+    def answer(said: Any) -> Any:
+        of_ada = (ok("ada") if "To" in said[0] else {"id": "id-ada"}) | odd
+        of_ada.pop(left_out, None)
+        others = [ok(name) if "To" in said[0] else {"id": f"id-{name}"} for name in NAMES[1:]]
+        return [of_ada, *others] if "To" in said[0] else {"data": [of_ada, *others]}
+
+    api.coming = [(200, answer, {})] * 2
+    assert hand_over([JOINED] * 3) == hand_over([EMAIL] * 3)
 
 
 @resend

@@ -144,7 +144,7 @@ def test_an_answer_is_read_alike_by_either_payload(backend: Any, to: str | None,
 
     def read(element: Element) -> Any:
         try:
-            return backend.parse_recipient_status(response, element.payload, message)
+            return backend.parse_recipient_status(response, element.make_payload(), message)
         except Exception as error:
             return type(error)
 
@@ -152,13 +152,14 @@ def test_an_answer_is_read_alike_by_either_payload(backend: Any, to: str | None,
     templates: dict[object, Any] = {}
     element_of(digest("someone@example.org"), backend, templates)
     found = read(element_of(message, backend, templates))
-    assert repr(found) == repr(read(Element(*_by_anymail(backend, message))))
+    payload, octets = _by_anymail(backend, message)
+    assert repr(found) == repr(read(Element(octets, lambda: payload)))
 
 
 def test_elements_of_one_template_have_their_own_recipients(backend: Any) -> None:
     templates: dict[object, Any] = {}
     payloads = [
-        element_of(digest(f"{name}@example.org"), backend, templates).payload for name in ("ada", "ben", "cleo")
+        element_of(digest(f"{name}@example.org"), backend, templates).make_payload() for name in ("ada", "ben", "cleo")
     ]
     lists = [
         [one.addr_spec for one in (payload.to_emails if hasattr(payload, "to_emails") else payload.recipients)]
