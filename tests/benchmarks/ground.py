@@ -43,7 +43,6 @@ class Size:
     slow_readers: int = 300
     sendings: int = 5
     growth: int = 4  # times as many readers
-    by_api: int = 1000  # mails through a provider's interface
 
 
 QUICK = Size(
@@ -57,7 +56,6 @@ QUICK = Size(
     slow_readers=10,
     sendings=1,
     growth=2,
-    by_api=20,
 )
 
 

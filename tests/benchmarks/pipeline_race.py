@@ -184,8 +184,8 @@ def _by_api(place: Installation, size: Size) -> dict[str, Any]:
             "MAIL_API_URL": f"http://127.0.0.1:{one.port}/",
         }
         with Contender(PIPELINE, "ours", environment=environment) as contender:
-            _run(contender, one, size.by_api)  # prepares the papers
-            return _run(contender, one, size.by_api)
+            _run(contender, one, size.readers)  # prepares the papers
+            return _run(contender, one, size.readers)
 
 
 # --- what it comes to ------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Hand over many mails in one request, each with a body of its own, and read the answer to each.
 
-Anymail posts one message a request. Here the payload that it makes of each message is an element of one list, and each
-element of the answer is read by Anymail as if it were the answer to that message alone.
+Anymail posts one message a request. Here what it makes of each message is an element of one list, and each element of
+the answer is read as if it were the answer to that message alone: by Anymail, unless it says that the mail was taken
+and no more.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import requests
+from anymail.backends.base_requests import AnymailRequestsBackend
 from anymail.exceptions import AnymailError, AnymailRequestsAPIError, AnymailSerializationError
 from anymail.message import AnymailRecipientStatus, AnymailStatus
 
@@ -20,7 +22,7 @@ from subscriptions.mail.backends.elements import DayTemplate, Element, element_o
 ONE_BY_ONE = (400, 413, 422)
 
 
-class BatchBackend:
+class BatchBackend(AnymailRequestsBackend):
     """A mixin for Anymail's backends of providers that take a list of messages."""
 
     endpoint: str  # that takes a list
@@ -28,6 +30,13 @@ class BatchBackend:
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.templates: dict[object, DayTemplate] = {}
+
+    def create_session(self) -> requests.Session:
+        """Read proxies and certificates from the environment once; requests reads all of it for each request."""
+        session: requests.Session = super().create_session()
+        found = session.merge_environment_settings(self.api_url, {}, None, None, None)
+        session.proxies, session.verify, session.trust_env = found["proxies"], found["verify"], False
+        return session
 
     def answers_to(self, elements: Sequence[Element], answer: Any) -> list[Any]:
         """Return the part of the answer that each message got, None where that cannot be told."""
@@ -41,7 +50,7 @@ class BatchBackend:
         """Return the HTTP status that this part of the answer would have as the answer to one message."""
         return 200
 
-    def prepare(self: Any, message: Any) -> None:
+    def prepare(self, message: Any) -> None:
         """Keep with a message what it becomes in a request for many: an Element, or the error of one that cannot be."""
         try:
             message.prepared = element_of(message, self, self.templates)
@@ -50,7 +59,7 @@ class BatchBackend:
         except Exception as error:  # nor can this one; Anymail raises other errors too
             message.prepared = AnymailSerializationError(orig_err=error, email_message=message, backend=self)
 
-    def send_together(self: Any, messages: Sequence[Any]) -> list[Exception | None]:
+    def send_together(self, messages: Sequence[Any]) -> list[Exception | None]:
         """Send these messages in one request; return for each what one request for it would have raised, or None.
 
         Where the request is refused as a whole, the messages are sent one by one.
@@ -62,7 +71,7 @@ class BatchBackend:
         answered = iter(self._post(going)) if going else iter(())
         return [next(answered) if isinstance(one.prepared, Element) else one.prepared for one in messages]
 
-    def _post(self: Any, messages: Sequence[Any]) -> Sequence[Exception | None]:
+    def _post(self, messages: Sequence[Any]) -> Sequence[Exception | None]:
         try:
             response = self.post_to_esp(ListPayload(self, messages), messages[0])
             if not 200 <= response.status_code < 300:  # Postmark's backend leaves 422 to what reads the answer
@@ -77,15 +86,15 @@ class BatchBackend:
             answers = [None] * len(messages)
         return list(map(self._read, messages, answers))
 
-    def _alone(self: Any, message: Any) -> Exception | None:
+    def _alone(self, message: Any) -> Exception | None:
         try:
             self.send_messages([message])
         except Exception as error:
             return error
         return None
 
-    def _read(self: Any, message: Any, answer: Any) -> Exception | None:
-        """Read the answer to one message as Anymail does; return what it raises."""
+    def _read(self, message: Any, answer: Any) -> Exception | None:
+        """Read the answer to one message as Anymail does; return what it would raise."""
         element: Element = message.prepared
         message.anymail_status = AnymailStatus()
         # nearly all say this, and Anymail takes longer to read it than a worker to write it down

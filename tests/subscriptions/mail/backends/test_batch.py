@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.mail import get_connection
 
 from digest.delivery import send, sweep
 from digest.delivery.plan import plan
@@ -240,6 +241,20 @@ def test_a_provider_that_is_not_there_has_taken_nothing(api: Api, settings: Any)
 def test_no_time_left_means_no_request(api: Api) -> None:
     assert statuses(hand_over(in_time=lambda: False)) == [S.NOT_TRIED] * 3
     assert api.requests == []
+
+
+@pytest.mark.parametrize(("exempt", "used"), [("", True), ("127.0.0.1", False)])
+@both
+def test_a_proxy_and_certificates_of_the_environment_are_used(
+    api: Api, exempt: str, used: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", exempt)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file.pem")
+    assert {one.scope for one in hand_over()} == {Scope.UNREACHABLE if used else Scope.NONE}
+    session: Any = get_connection().create_session()
+    assert session.verify == "/no/such/file.pem"
+    assert session.proxies.get("http") == ("http://127.0.0.1:9" if used else None)
 
 
 # --- what is tried again by one key ----------------------------------------------------------------------------------
