@@ -30,8 +30,9 @@ def _quote(text: str) -> bytes:
     A soft one is allowed between any two characters (RFC 2045 section 6.7). No line begins with a dot, so that SMTP
     has none to double (RFC 5321 section 4.5.2).
     """
-    if 0 < len(text) < 76 and text.isascii() and text.isprintable() and "=" not in text and text[0] != ".":
-        return f"{text}=\r\n".encode()  # most links and short texts
+    # most links and short texts; Markup takes long to format or to cut
+    if 0 < len(text) < 76 and text.isascii() and text.isprintable() and "=" not in text and not text.startswith("."):
+        return text.encode() + b"=\r\n"
     quoted = b2a_qp(text.encode())
     if quoted and not quoted.endswith(b"\n"):
         if len(quoted) - quoted.rfind(b"\n") > 76:  # the "=" of the soft break does not fit

@@ -100,6 +100,8 @@ def fold(text: str) -> Markup:
     the tag, where it is invisible.
     """
     text = printable(text)
+    if len(text) <= 60:
+        return escape(text)
     if max(map(len, text.split(" "))) <= 60:
         return escape(_LONG_LINE.sub("\\1\n", text) if "\n" in text else _folded(text))
     marked = _LONG_RUN.sub("\\g<0>\0", text)
