@@ -167,7 +167,7 @@ class Mails:
         encoding = encoding_of(settings.MAIL_PROVIDER)
         if encoding not in self._templates:
             self._templates[encoding] = TemplateCache(encoding)
-        return self._templates[encoding].print(digest) or fit(digest)[1]
+        return self._templates[encoding].join(digest) or fit(digest)[1]
 
 
 # Shared by all batches of this process: preparing a paper takes as long as some mails.

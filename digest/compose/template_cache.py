@@ -95,7 +95,7 @@ class TemplateCache:
         # keeps the cards alive, since their id() is a key
         self._cards: list[Card] = []
 
-    def print(self, digest: Digest) -> JoinedEmail | None:
+    def join(self, digest: Digest) -> JoinedEmail | None:
         """Return the e-mail of a digest, or None if it must be rendered in full.
 
         That is the case if its HTML is larger than HTML_BYTES and must be shortened first, or if a link needs escaping

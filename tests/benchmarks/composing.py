@@ -36,7 +36,7 @@ def rows_of(ids: Sequence[int]) -> list[Delivery]:
 
 def contender(name: str, mails: Mails) -> tuple[Callable[[Delivery], Any], Callable[[Any], Any]]:
     """What is prepared of a row before the clock runs, and what is made of it while it runs."""
-    press, reports = TemplateCache(QUOTED_PRINTABLE), dict[int | None, tuple[str, ...]]()
+    cache, reports = TemplateCache(QUOTED_PRINTABLE), dict[int | None, tuple[str, ...]]()
 
     def as_it_is(row: Delivery) -> Delivery:
         return row
@@ -52,8 +52,8 @@ def contender(name: str, mails: Mails) -> tuple[Callable[[Delivery], Any], Calla
     return {
         "ours": (as_it_is, lambda row: octets(row, mails.email_for(row))),
         "compose": (as_it_is, digest),
-        "press": (digest, press.print),
-        "letter": (lambda row: (row, mails.email_for(row)), lambda given: octets(*given)),
+        "join": (digest, cache.join),
+        "encode": (lambda row: (row, mails.email_for(row)), lambda given: octets(*given)),
         "reference": (as_it_is, lambda row: django_octets(row, in_full(row))),
         "jinja": (digest, fit),
         "django": (lambda row: (row, in_full(row)), lambda given: django_octets(*given)),

@@ -17,8 +17,8 @@ from tests.benchmarks.report import Mark, Spread, table
 ROWS = {  # in the order printed
     "ours": "prepared: row to octets",
     "compose": "  of it: compose",
-    "press": "  of it: press",
-    "letter": "  of it: letter",
+    "join": "  of it: join",
+    "encode": "  of it: encode",
     "reference": "full render and Django: row to octets",
     "jinja": "  of it: Jinja2",
     "django": "  of it: Django's message",

@@ -1,4 +1,4 @@
-"""The press prints what a full render makes: the same words, for every reader, from pieces that were made once."""
+"""A mail that is joined is what a full render makes: the same words, for every reader, from pieces that were made once."""
 
 from __future__ import annotations
 
@@ -93,64 +93,64 @@ def a_digest(
 @pytest.mark.parametrize("occasion", ["", "first"])
 @pytest.mark.parametrize("links", [True, False])
 @pytest.mark.parametrize("letter", ["", LETTER])
-def test_a_printed_mail_has_the_words_of_a_full_render(picks: int, occasion: str, links: bool, letter: str) -> None:
-    press, of_provider = TemplateCache(QUOTED_PRINTABLE), TemplateCache(JSON_STRING)
+def test_a_joined_mail_has_the_words_of_a_full_render(picks: int, occasion: str, links: bool, letter: str) -> None:
+    cache, of_provider = TemplateCache(QUOTED_PRINTABLE), TemplateCache(JSON_STRING)
     for name in ("ada", "ben", "Zoë & <i> 5 %"):
         digest = a_digest(name, picks=picks, occasion=occasion, links=links, letter=letter)
-        printed, in_json, full = press.print(digest), of_provider.print(digest), fit(digest)[1]
-        assert printed is not None
+        joined, in_json, full = cache.join(digest), of_provider.join(digest), fit(digest)[1]
+        assert joined is not None
         assert in_json is not None
-        assert printed.subject == in_json.subject == full.subject
-        assert printed.text == in_json.text == full.text
-        assert printed.html == in_json.html == full.html
-        assert max(map(len, printed.encoded_html.split(b"\r\n"))) <= 76
-        assert max(map(len, printed.encoded_text.split(b"\r\n"))) <= 76
-        assert printed.encoded_html.isascii()
+        assert joined.subject == in_json.subject == full.subject
+        assert joined.text == in_json.text == full.text
+        assert joined.html == in_json.html == full.html
+        assert max(map(len, joined.encoded_html.split(b"\r\n"))) <= 76
+        assert max(map(len, joined.encoded_text.split(b"\r\n"))) <= 76
+        assert joined.encoded_html.isascii()
         assert b'"%b"' % in_json.encoded_html == json.dumps(full.html).encode()
 
 
 def test_the_letters_of_two_days_are_not_mixed_up() -> None:
-    press = TemplateCache(QUOTED_PRINTABLE)
+    cache = TemplateCache(QUOTED_PRINTABLE)
     for letter in ("Otters", "", "Herons"):
-        printed = press.print(a_digest("ada", letter=letter))
-        assert printed is not None
-        assert {word for word in ("Otters", "Herons") if word in printed.html + printed.text} == {letter} - {""}
+        joined = cache.join(a_digest("ada", letter=letter))
+        assert joined is not None
+        assert {word for word in ("Otters", "Herons") if word in joined.html + joined.text} == {letter} - {""}
 
 
 def test_no_reader_finds_anything_of_another_in_their_mail() -> None:
-    press = TemplateCache(QUOTED_PRINTABLE)
-    press.print(a_digest("adelheid"))
-    printed = press.print(a_digest("ben"))
-    assert printed is not None
-    assert "adelheid" not in printed.text + printed.html
+    cache = TemplateCache(QUOTED_PRINTABLE)
+    cache.join(a_digest("adelheid"))
+    joined = cache.join(a_digest("ben"))
+    assert joined is not None
+    assert "adelheid" not in joined.text + joined.html
 
 
-def test_a_full_cache_of_entries_begins_anew_and_prints_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_cache_of_entries_begins_anew_and_joins_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(template_cache, "MOST_ENTRIES", 2)
-    press = TemplateCache(QUOTED_PRINTABLE)
+    cache = TemplateCache(QUOTED_PRINTABLE)
     for name in ("ada", "ben", "ada"):
         digest = a_digest(name, picks=2)
-        printed, full = press.print(digest), fit(digest)[1]
-        assert printed is not None
-        assert (printed.text, printed.html) == (full.text, full.html)
+        joined, full = cache.join(digest), fit(digest)[1]
+        assert joined is not None
+        assert (joined.text, joined.html) == (full.text, full.html)
 
 
 def test_two_cards_of_one_paper_are_not_mixed_up() -> None:
     """As two editions have them, or one with a summary and without."""
-    press = TemplateCache(QUOTED_PRINTABLE)
+    cache = TemplateCache(QUOTED_PRINTABLE)
     for title in ("Before", "After"):
         digest = a_digest("ada", cards=[replace(CARDS[0], title=title)], picks=0)
-        printed = press.print(digest)
-        assert printed is not None
+        joined = cache.join(digest)
+        assert joined is not None
         assert [item.card.title for item in digest.papers] == [title]
-        assert {word for word in ("Before", "After") if word in printed.html + printed.text} == {title}
+        assert {word for word in ("Before", "After") if word in joined.html + joined.text} == {title}
 
 
 def test_an_address_that_html_writes_in_another_way_is_left_to_the_full_render() -> None:
     digest = a_digest("ada")
     for link in ("unsubscribe_url", "feedback_url"):
         other = replace(digest, reader=replace(digest.reader, **{link: "https://x.example/?a=1&b=2"}))
-        assert TemplateCache(QUOTED_PRINTABLE).print(other) is None
+        assert TemplateCache(QUOTED_PRINTABLE).join(other) is None
 
 
 @pytest.mark.parametrize("encoding", [QUOTED_PRINTABLE, JSON_STRING])
@@ -160,13 +160,13 @@ def test_what_is_too_large_is_left_to_be_made_lighter(encoding: Encoding) -> Non
         for n in range(60)
     ]
     digest = a_digest("ada", cards=many, picks=0)
-    assert TemplateCache(encoding).print(digest) is None
+    assert TemplateCache(encoding).join(digest) is None
     assert len(fit(digest)[1].html.encode()) <= HTML_BYTES
 
 
 @pytest.mark.service
 @pytest.mark.django_db
-def test_on_a_real_day_each_printed_mail_is_the_full_render(data: Path, settings: Any, tmp_path: Path) -> None:
+def test_on_a_real_day_each_joined_mail_is_the_full_render(data: Path, settings: Any, tmp_path: Path) -> None:
     settings.OUTBOX, settings.MODE = tmp_path, "rehearsal"
     files = sorted(str(file) for file in (data / "feeds").glob("*2026-01-30*"))
     call_command("digest", "--from", *files, "--date", "2026-01-30")
@@ -175,7 +175,7 @@ def test_on_a_real_day_each_printed_mail_is_the_full_render(data: Path, settings
     at_hand = emails.Mails()
     at_hand.read_cards(rows)
     for row in rows:
-        printed = at_hand.email_for(row)
+        joined = at_hand.email_for(row)
         full = fit(emails.digest_of(row, at_hand.cards_of(row), emails.reader_of(row)))[1]
-        assert isinstance(printed, JoinedEmail)
-        assert (printed.subject, printed.text, printed.html) == (full.subject, full.text, full.html)
+        assert isinstance(joined, JoinedEmail)
+        assert (joined.subject, joined.text, joined.html) == (full.subject, full.text, full.html)
