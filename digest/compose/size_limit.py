@@ -25,10 +25,10 @@ def fit(digest: Digest, *, limit: int = HTML_BYTES) -> tuple[Digest, RenderedEma
     abstracts out, shorten sentences, leave sentences out, drop papers and count them in ``left_out``. One paper always
     stays.
     """
-    if _size(email := _render(digest)) <= limit:
+    if size_of((email := _render(digest)).html) <= limit:
         return digest, email
     steps = range(1, 4 * len(digest.papers) - 1)
-    enough = bisect_left(steps, True, key=lambda step: _size(_render(_lighter(digest, step))) <= limit)
+    enough = bisect_left(steps, True, key=lambda step: size_of(_render(_lighter(digest, step)).html) <= limit)
     digest = _lighter(digest, steps[min(enough, len(steps) - 1)])
     return digest, _render(digest)
 
@@ -37,9 +37,10 @@ def _render(digest: Digest) -> RenderedEmail:
     return render_email("digest", subject=digest.subject, digest=digest)
 
 
-def _size(email: RenderedEmail) -> int:
-    # SMTP sends two octets at the end of a line
-    return len(email.html.encode()) + email.html.count("\n")
+def size_of(html: str) -> int:
+    """Return how many octets a mail has in HTML, before its encoding."""
+    # SMTP sends two at the end of a line
+    return len(html.encode()) + html.count("\n")
 
 
 def _lighter(digest: Digest, step: int) -> Digest:

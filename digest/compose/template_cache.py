@@ -19,7 +19,7 @@ from markupsafe import escape
 
 from digest.compose.build import Digest, Item, Look
 from digest.compose.card import Card
-from digest.compose.size_limit import HTML_BYTES
+from digest.compose.size_limit import HTML_BYTES, size_of
 from subscriptions.mail.encodings import Encoding
 from subscriptions.mail.rendering import Placeholder, compile_template, one_line
 from subscriptions.mail.template_cache import CompiledTemplate, JoinedEmail, Step
@@ -119,7 +119,7 @@ class TemplateCache:
         html = page.html.fill(html_words)
         email = JoinedEmail(one_line(digest.subject), page.text.fill(words), html, self.encoding)
         # what is encoded is never shorter
-        return None if len(html) > HTML_BYTES and len(email.html.encode()) > HTML_BYTES else email
+        return None if len(html) > HTML_BYTES and size_of(email.html) > HTML_BYTES else email
 
     def _page(self, digest: Digest, own: Sequence[str], urls: Sequence[str]) -> Page:
         key = (shared_of(digest), *map(bool, (*own, *urls, *lists_of(digest))))

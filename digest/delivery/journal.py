@@ -59,8 +59,8 @@ class Journal:
     def __init__(self, token: str) -> None:
         self.is_broken = False  # a line could not be written: nothing more may leave under this lease
         self._path = settings.JOURNALS / f"{token}.journal"
-        self._file = self._open()
         self._left = SIZE
+        self._file = self._open()
         self._held = b""  # answers to be written with the next line
 
     @property
@@ -228,9 +228,11 @@ def _read(file: int, *, token: str) -> LeftBehind:
     octets = os.pread(file, SIZE + 1, 0)
     written, _, rest = octets.partition(b"\0")
     header, _, lines = written.partition(b"\n")
+    lines, _, last = lines.rpartition(b"\n")
     if not header.startswith(VERSION + b" "):
         raise Unreadable("it is of another version")
-    if len(octets) != SIZE or rest.strip(b"\0") or (lines and not lines.endswith(b"\n")):
+    # a process that is killed may write half of several answers; that of the last line is not known then
+    if len(octets) != SIZE or rest.strip(b"\0") or (last and last[:1] not in b"=!"):
         raise Unreadable("it is cut")
     left = LeftBehind(token)
     try:

@@ -320,7 +320,9 @@ def _taken(message: EncodedMessage) -> SendResult:
     """Return the result of a mail for which the backend raised nothing."""
     if (status := getattr(message, "anymail_status", None)) is None:
         return ACCEPTED
-    theirs = str(getattr(status, "message_id", None) or "")
+    # a set where the answer names somebody else, too
+    numbers = getattr(status, "message_id", None)
+    theirs = str(next(filter(None, numbers), "") if isinstance(numbers, set) else numbers or "")
     words = getattr(status, "status", None) or set()
     if words == {"failed"}:  # Mailjet's HTTP status 400, for which Anymail does not raise
         reason = SendReason.REFUSED_BY_PROVIDER

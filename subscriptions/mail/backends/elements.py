@@ -68,10 +68,11 @@ def element_of(message: EncodedMessage, backend: Any, templates: dict[object, Da
 def _values_of(message: EncodedMessage) -> dict[str, bytes]:
     """Return the values of a digest within strings of JSON; none where Anymail or JSON may write one in another way."""
     own = message.own()
-    if not (own and message.in_json):
+    # Anymail writes the domains of other addresses in its own way, and the answer has them so
+    if not (own and message.in_json and PLAIN_ADDRESS.fullmatch(message.to[0])):
         return {}
     subject, plain = own.pop("Subject"), "".join(own.values())
-    if not PLAIN_ADDRESS.fullmatch(own["To"]) or JSON_STRING.encode(plain) != plain.encode():
+    if JSON_STRING.encode(plain) != plain.encode():
         return {}
     texts = dict(zip(("text", "html"), message.in_json, strict=True))
     return {name: value.encode() for name, value in own.items()} | {"Subject": JSON_STRING.encode(subject)} | texts

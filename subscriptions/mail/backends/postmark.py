@@ -15,13 +15,16 @@ from subscriptions.mail.backends.elements import Element
 # Postmark's own codes that say the same of every mail, and the HTTP status that a request for one mail gets with them
 STATUS_OF_CODE = {0: 200, 10: 401, 100: 503, 429: 429}
 REFUSED = 422
+# All that the answer about a mail has that was taken
+PLAIN = {"To", "SubmittedAt", "MessageID", "ErrorCode", "Message"}
 
 
 class EmailBackend(BatchBackend, postmark.EmailBackend):
     endpoint = "email/batch"
 
     def status_of(self, answer: Any) -> int:
-        return STATUS_OF_CODE.get(answer.get("ErrorCode", 0), REFUSED) if isinstance(answer, dict) else 200
+        code = answer.get("ErrorCode", 0) if isinstance(answer, dict) else None
+        return STATUS_OF_CODE.get(code, REFUSED) if isinstance(code, int) else 200  # any other is no answer
 
     def headers_of_list(self, headers: dict[str, str], messages: Sequence[Any]) -> dict[str, str]:
         return headers
@@ -29,6 +32,7 @@ class EmailBackend(BatchBackend, postmark.EmailBackend):
     def number_in(self, answer: Any, address: str) -> str:
         said = answer if isinstance(answer, dict) else {}
         is_plain = (said.get("ErrorCode"), said.get("Message"), said.get("To")) == (0, "OK", address)
+        is_plain = is_plain and said.keys() <= PLAIN
         number = said.get("MessageID")
         return number if is_plain and isinstance(number, str) else ""
 

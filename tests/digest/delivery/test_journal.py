@@ -281,6 +281,41 @@ def test_a_journal_that_is_lost_cut_or_foreign_changes_nothing(
     assert not list(folder.iterdir())
 
 
+def test_of_answers_that_were_written_by_half_those_written_count(folder: Path) -> None:
+    """A process that is killed while it writes the answers to a request may leave the last one cut."""
+    batch, rows = taken(3)
+
+    def deed(kept: Journal) -> None:
+        kept.chunk(NOON)
+        kept.begin([row.reference for row in rows])
+        for row in rows:
+            kept.answer(row.reference, SendResult(SendStatus.ACCEPTED, provider_message_id="theirs"), more=True)
+        kept.flush()
+
+    killed(batch.token, deed)
+    path = folder / f"{batch.token}.journal"
+    written = path.read_bytes()
+    end = written.rindex(b"\n")
+    path.write_bytes(written[: end - 9] + b"\0" * (len(written) - end + 9))
+    sweep.recover(SOON)
+    assert statuses() == ["accepted", "accepted", "unknown"]
+
+
+def test_a_journal_that_is_full_can_be_read(folder: Path) -> None:
+    reference = "d." + "a" * 26
+
+    def deed(kept: Journal) -> None:
+        kept.chunk(NOON)
+        while not kept.is_broken:
+            kept.begin([reference])
+            kept.answer(reference, ACCEPTED)
+
+    killed("a" * 32, deed)
+    assert (folder / f"{'a' * 32}.journal").stat().st_size == journal.SIZE
+    with left_behind() as (found,):
+        assert found.answers == {reference: ACCEPTED}
+
+
 def test_the_journal_of_another_machine_is_left_to_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two machines may share a folder; the lock of a file system over the network may not reach the other."""
     batch, _ = taken(2)

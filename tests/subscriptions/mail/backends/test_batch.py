@@ -124,12 +124,14 @@ def test_two_mails_to_one_recipient_are_told_apart_by_their_place_alone(api: Api
         ([ok("ada"), INACTIVE, ok("cleo"), ok("dora")], [S.ACCEPTED, S.UNKNOWN, S.ACCEPTED]),
         ([], [S.UNKNOWN] * 3),
         ([None, "ok", 7], [S.UNKNOWN] * 3),
+        ([ok("ada"), {"ErrorCode": []}, ok("cleo")], [S.ACCEPTED, S.UNKNOWN, S.ACCEPTED]),
+        ([ok("ada") | {"PercentageCompleted": 1}, ok("ben"), ok("cleo")], [S.UNKNOWN, S.ACCEPTED, S.ACCEPTED]),
         ({"ErrorCode": 0, "Message": "OK"}, [S.UNKNOWN] * 3),
         (b"<html>", [S.UNKNOWN] * 3),
         (None, [S.UNKNOWN] * 3),
     ],
     ids="one-inactive one-refused one-too-fast no-log-in wrong-order wrong-order-with-an-error short long "
-    "long-with-an-error empty garbled no-list no-json hangs-up".split(),
+    "long-with-an-error empty garbled odd-code of-a-bulk-request no-list no-json hangs-up".split(),
 )
 def test_each_part_of_postmarks_answer_is_about_its_own_mail(api: Api, answer: Any, expected: list[SendStatus]) -> None:
     api.coming = [(200, lambda said: answer, {})]
@@ -150,6 +152,9 @@ ODD = [
     {"MessageID": ""},
     {"ErrorCode": "0"},
     {"ErrorCode": None},
+    {"ErrorCode": []},
+    {"ErrorCode": {"0": 0}},
+    {"PercentageCompleted": 0},
     {"more": 1},
     {"id": ""},
     {"id": 7},
@@ -171,7 +176,27 @@ def test_an_answer_says_the_same_of_a_mail_from_a_template_and_of_any_other(
         return [of_ada, *others] if "To" in said[0] else {"data": [of_ada, *others]}
 
     api.coming = [(200, answer, {})] * 2
-    assert hand_over([JOINED] * 3) == hand_over([EMAIL] * 3)
+    results = hand_over([JOINED] * 3)
+    assert results == hand_over([EMAIL] * 3)
+    assert statuses(results[1:]) == [S.ACCEPTED] * 2
+    assert not any(one.provider_message_id.startswith("{") for one in results)
+
+
+@postmark
+def test_answers_in_the_wrong_order_are_told_apart_by_domains_in_any_alphabet(api: Api) -> None:
+    people = [
+        reader(name, email=f"{name}@{domain}") for name, domain in (("ada", "bücher.example"), ("ben", "käse.example"))
+    ]
+    api.coming = [
+        (200, lambda said: [ok(one["To"].partition("@")[0]) | {"To": one["To"]} for one in reversed(said)], {})
+    ]
+    with Mailer(at_once=20) as sender:
+        messages: list[Any] = [
+            sender.encode(one, JOINED, purpose=Purpose.DIGEST, message_id=f"<d.{one.pk}@x>", dated_at=NOON)
+            for one in people
+        ]
+        found = sender.send_batch(messages)
+    assert [one.provider_message_id for one in found] == ["id-ada", "id-ben"]
 
 
 @resend

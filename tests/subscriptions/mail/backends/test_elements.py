@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+from anymail.exceptions import AnymailInvalidAddress
 from django.core.mail import get_connection
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
@@ -80,11 +81,16 @@ def test_an_element_is_the_json_that_anymail_makes(backend: Any, subjects: list[
 @pytest.mark.parametrize(
     "address",
     "ada@example.org o'neill+x=y@mail.example.org ADA@Example.ORG {a}|~@example.org a.b-c_d@xn--bcher-kva.example "
-    "ada@bücher.example a@b x@[127.0.0.1]".split(),
+    "ada@bücher.example ada@straße.example ada@βόλος.example a@b x@[127.0.0.1]".split(),
 )
 def test_each_address_is_written_as_anymail_writes_it(backend: Any, address: str) -> None:
     message = digest(address)
     assert element_of(message, backend, {}).json == _by_anymail(backend, message)[1]
+
+
+def test_an_address_that_anymail_refuses_is_refused(backend: Any) -> None:
+    with pytest.raises(AnymailInvalidAddress):
+        element_of(digest("ada@☕.example"), backend, {})
 
 
 def test_anymail_makes_one_payload_of_a_day(backend: Any, by_anymail: list[Any]) -> None:
