@@ -1,4 +1,5 @@
-// What Today gains from JavaScript: single keys to move and judge by, which can be switched off (WCAG 2.1.4).
+// What the dashboard gains from JavaScript: on Today single keys to move and judge by, which can be switched off
+// (WCAG 2.1.4); elsewhere a frame for a preview that is shown once there is one.
 "use strict";
 
 document.documentElement.classList.add("js");
@@ -16,6 +17,11 @@ if (toggle) {
     try { localStorage.setItem(SWITCH, toggle.checked ? "on" : "off"); } catch { /* as above */ }
   });
 }
+
+document.addEventListener("click", (event) => {
+  const frame = event.target.closest?.("[formtarget]")?.getAttribute("formtarget");
+  if (frame) document.querySelector(`iframe[name="${frame}"]`)?.classList.remove("unused");
+});
 
 function papers() {
   return [...document.querySelectorAll("[data-paper]")];

@@ -51,10 +51,11 @@ def readers(request: HttpRequest) -> HttpResponse:
     found = filters.readers()
     rows, after = reader_list.page_of(found, request.GET.get("after", ""))
     query = {name: request.GET.get(name, "")[:253] for name in filters.fields if request.GET.get(name)}
+    today = current_time(timezone.now()).date()
     listed = {
         "filters": filters,
         "count": found.count(),
-        "rows": rows,
+        "rows": [(one, one.is_paused(today)) for one in rows],
         "next": urlencode({**query, "after": after}) if after else "",
         "query": urlencode(query),
         "is_later": "after" in request.GET,

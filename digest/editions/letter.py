@@ -55,15 +55,15 @@ def checked_letter(text: str) -> Letter:
     letter = read_letter(text)
     problem = problem_of(letter)
     if problem == "too_long":
-        too_long = _("The letter has %(length)s characters. Shorten it to %(limit)s.")
+        too_long = _("The text has %(length)s characters. Shorten it to %(limit)s.")
         raise CannotSave(too_long % {"length": f"{len(text):,}", "limit": f"{LONGEST_LETTER:,}"})
     if problem == "too_many_links":
-        many = _("The letter has %(count)s links. Keep at most %(limit)s.")
+        many = _("The text has %(count)s links. Keep at most %(limit)s.")
         raise CannotSave(many % {"count": len(letter.links), "limit": MOST_LINKS})
     if problem == "too_many_parts":
         raise CannotSave(_("Keep at most %(limit)s paragraphs and list items.") % {"limit": MOST_BLOCKS})
     if not letter.blocks:
-        raise CannotSave(_("The letter has no words. Write some, or empty the field for no letter."))
+        raise CannotSave(_("The text has no words. Write some."))
     return letter
 
 

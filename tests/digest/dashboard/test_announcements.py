@@ -83,8 +83,8 @@ def test_a_draft_is_saved_changed_and_listed(cleo: Client) -> None:
     [
         ({"subject": ""}, "Write a subject of at most 78 characters."),
         ({"subject": "x" * 79}, "Write a subject of at most 78 characters."),
-        ({"text": " "}, "The letter has no words."),
-        ({"text": "x" * (LONGEST_LETTER + 1)}, "The letter has 4,001 characters."),
+        ({"text": " "}, "The text has no words."),
+        ({"text": "x" * (LONGEST_LETTER + 1)}, "The text has 4,001 characters."),
     ],
 )
 def test_what_cannot_be_is_refused_and_stays_in_the_form(values: dict[str, str], sentence: str, cleo: Client) -> None:

@@ -123,7 +123,7 @@ def test_a_preview_without_an_edition_shows_the_letter_alone() -> None:
 def test_a_letter_that_is_too_long_is_refused_with_a_sentence(path: str, dashboard: Client) -> None:
     answer = dashboard.post(path, {"text": "word " * LONGEST_LETTER, "day": "2026-03-02"})
     assert answer.status_code == 422
-    assert "The letter has 20,000 characters. Shorten it to 4,000." in text_of(answer)
+    assert "The text has 20,000 characters. Shorten it to 4,000." in text_of(answer)
     assert not EditionLetter.objects.exists()
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +20,7 @@ from digest.dashboard import reader_list
 from digest.dashboard.auth.roles import Role
 from subscriptions.models import Subscriber
 from tests.support.database_rows import every_row
-from tests.support.factories import reader, topic
+from tests.support.factories import NOON, reader, topic
 from tests.support.staff import one_of_the_staff, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +69,21 @@ def test_readers_are_listed_by_topic_status_and_domain(dashboard: Client, query:
     data = {name: value.replace("%20", " ") for name, value in data.items()}
     if names:
         assert [row[1] for row in rows_of(dashboard.post(CSV, data))[1:]] == names
+
+
+def test_a_reader_who_paused_has_no_next_digest_but_the_end_of_the_pause(dashboard: Client) -> None:
+    reader("ada", next_send_at=NOON + timedelta(days=1))
+    status = Subscriber.Status.PAUSED
+    reader("bela", status=status, paused_until=NOON.date() + timedelta(days=9), next_send_at=NOON + timedelta(days=2))
+    reader("cora", status=status, paused_until=NOON.date(), next_send_at=NOON + timedelta(days=3))
+    with time_machine.travel(NOON):
+        page = dashboard.get("/dashboard/readers").content.decode()
+    cells = re.findall(r"<td>([^<]*)</td></tr>", page.partition('id="list"')[2])
+    assert cells == [
+        f"{NOON + timedelta(days=1):%-d %b %Y %H:%M}",
+        "paused until 11 Mar 2026",
+        f"{NOON + timedelta(days=3):%-d %b %Y %H:%M}",
+    ]
 
 
 def test_the_list_goes_on_page_by_page_with_its_filters(dashboard: Client, django_assert_max_num_queries: Any) -> None:

@@ -43,11 +43,11 @@ def test_a_letter_is_saved_with_its_author_and_can_be_changed_and_removed(cleo: 
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"text": "é" * (LONGEST_LETTER + 1)}, r"The letter has 4,001 characters. Shorten it to 4,000."),
-        ({"text": "x" * 3_000_000}, r"The letter has 3,000,000 characters. Shorten it to 4,000."),
-        ({"text": "https://a.example/ " * 26}, "The letter has 26 links. Keep at most 25."),
+        ({"text": "é" * (LONGEST_LETTER + 1)}, r"The text has 4,001 characters. Shorten it to 4,000."),
+        ({"text": "x" * 3_000_000}, r"The text has 3,000,000 characters. Shorten it to 4,000."),
+        ({"text": "https://a.example/ " * 26}, "The text has 26 links. Keep at most 25."),
         ({"text": "- a\n" * 121}, "Keep at most 120 paragraphs and list items."),
-        ({"text": "![](https://a.example/x.png)"}, "The letter has no words."),
+        ({"text": "![](https://a.example/x.png)"}, "The text has no words."),
         ({"day": TODAY - DAY}, "1 March 2026 is in the past. Choose 2 March or later."),
         ({"day": date(2027, 1, 1)}, "1 January 2027 is too far ahead"),
     ],
