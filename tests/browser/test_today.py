@@ -199,3 +199,15 @@ def test_nothing_that_others_wrote_runs_on_any_page_or_in_the_preview(
     expect(frame.locator("body")).to_contain_text('"><svg onload=alert(1)>')
     expect(frame.locator("body")).to_contain_text("<script>alert(6)</script>")
     assert frame.locator("svg, script, img[onerror]").count() == 0
+
+
+def test_the_frame_of_a_preview_is_there_once_it_is_asked_for(curator: Visitor) -> None:
+    page = curator.page
+    curator.open("/dashboard/announcements")
+    expect(page.locator("iframe.mail")).to_be_hidden()
+    page.get_by_label("Subject").fill("A workshop")
+    page.get_by_label("Text").fill("Come on *Friday*.")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("iframe.mail")).to_be_visible()
+    light = page.frame_locator("iframe.mail").frame_locator("iframe").first
+    expect(light.get_by_role("heading", level=1)).to_have_text("A workshop")
