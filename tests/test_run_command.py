@@ -205,6 +205,15 @@ def test_each_lock_holds_all_of_the_packages_that_every_installation_needs(name:
     assert versions(LOCKS["requirements.txt"]) < versions(LOCKS[name])
 
 
+@pytest.mark.parametrize(
+    ("argument", "code", "said"), [("--help", 0, "usage: ./run"), ("now", 2, "audit takes no argument")]
+)
+def test_an_audit_with_an_argument_asks_nobody(argument: str, code: int, said: str) -> None:
+    done = subprocess.run([ROOT / "run", "audit", argument], capture_output=True, text=True)
+    assert (done.returncode, said in done.stdout + done.stderr) == (code, True)
+    assert "requirements" not in done.stdout
+
+
 def test_the_audit_names_what_an_advisory_says_of_a_package_and_the_lock_that_got_no_answer() -> None:
     advisory = {
         "id": "TEST-1",

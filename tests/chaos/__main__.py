@@ -24,7 +24,9 @@ from tests.support.services import ROOT
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="./run chaos", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="./run chaos", description=(__doc__ or "").partition("\n")[0].replace("`", "")
+    )
     parser.add_argument("--readers", type=int, default=2000, help="so many, due in waves (%(default)s)")
     parser.add_argument("--kills", type=int, default=30, help="so many blows, of every kind (%(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="that deliver, of two processes each (%(default)s)")

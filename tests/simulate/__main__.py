@@ -23,7 +23,9 @@ FAULTS = ("lost", "doubled", "ignored")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="./run simulate", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="./run simulate", description=(__doc__ or "").partition("\n")[0].replace("`", "")
+    )
     parser.add_argument(
         "--days", type=int, default=30, help="three quarters of them before Europe's summer time (%(default)s)"
     )
