@@ -12,8 +12,9 @@ its process has ended, however it ended, and never that of a process that is fro
 line is written to the page cache, which outlives the process and not the machine: a journal of another boot, or of
 another machine that shares the folder, is not read. The file has its full size from the beginning, so that one that was
 cut is known by its size. A mail server is told of the next mail before it answers the last: then the line of the answer
-and that of the next mail are one write. Whatever cannot be read is left out with one line in the log, and the end of
-the lease decides as if there were no journal.
+and that of the next mail are one write, as are the answers to one request. A process that is killed meanwhile may leave
+the last line cut: an answer is left out then, and the others count. Whatever else cannot be read is left out with one
+line in the log, and the end of the lease decides as if there were no journal.
 """
 
 from __future__ import annotations
