@@ -14,14 +14,32 @@ function guessZone() {
   }
 }
 
-// Offers only the topics whose name, group, categories or keywords hold every typed word.
+// Small letters without accents, as the site's search compares names of topics.
+function fold(text) {
+  return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+}
+
+// A word without the s of a plural: a rule of thumb, applied to both sides of a comparison.
+function singular(word) {
+  if (word.length < 4 || /(ss|us|is)$/.test(word)) return word;
+  return word.replace(/ies$/, "y").replace(/(ss|x|ch|sh)es$/, "$1").replace(/s$/, "");
+}
+
+// What a topic is found by: its words as written, joined where they have a hyphen, and in the singular.
+function findable(text) {
+  const folded = fold(text);
+  return [folded, folded.replaceAll("-", ""), ...folded.split(/[\s-]+/).map(singular)].join(" ");
+}
+
+// Offers only the topics whose names, group, categories or keywords hold every typed word, in the singular or plural.
 function narrow(list, typed) {
-  const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = fold(typed).split(/[\s-]+/).filter(Boolean);
   let found = 0;
   for (const group of list.querySelectorAll("details")) {
     let here = 0;
     for (const pick of group.querySelectorAll("[data-words]")) {
-      const fits = words.every((word) => pick.dataset.words.includes(word));
+      const text = findable(pick.dataset.words);
+      const fits = words.every((word) => text.includes(word) || text.includes(singular(word)));
       pick.parentElement.hidden = !fits;
       here += fits;
     }

@@ -6,6 +6,7 @@ import re
 
 from playwright.sync_api import expect
 
+from subscriptions.default_topics import TOPICS
 from tests.support.visitor import Visitor
 
 
@@ -45,3 +46,19 @@ def test_a_topic_is_found_by_another_name(visitor: Visitor) -> None:
     page.keyboard.press("Enter")
     page.get_by_role("link", name="Vision", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Vision")
+
+
+def test_the_form_finds_topics_by_its_own_examples_and_by_every_other_name(visitor: Visitor) -> None:
+    page = visitor.open("/subscribe")
+    search = page.get_by_label("Find a topic").first
+    told = page.locator("#id_topics [data-none]")
+    examples = (search.get_attribute("placeholder") or "").removesuffix(" …").split(", ")
+    assert len(examples) > 1
+    for example in [*examples, "NLP", "robot", "galaxy", "Computer-Vision", "diffusion transformers", "Bayésian"]:
+        search.fill(example)
+        expect(told).to_contain_text("found")
+    visitor.look("find-a-topic")
+    for topic in (one for group in TOPICS.values() for one in group):
+        for name in topic.aliases:
+            search.fill(name)
+            expect(page.locator("#id_topics .pick:visible").get_by_text(topic.name, exact=True)).to_be_visible()

@@ -100,6 +100,22 @@ def test_a_search_for_another_name_shows_the_topic() -> None:
     assert "There is a topic for this" not in get("/papers/?q=laundry")
 
 
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("robot", "robotics"),
+        ("nlp", "language"),
+        ("galaxy", "galaxies-and-instruments"),
+        ("Neural-Network", "machine-learning"),
+    ],
+)
+def test_a_topic_is_named_in_the_singular_and_the_plural(name: str, slug: str) -> None:
+    seed_topics()
+    found = topic_named(name)
+    assert found is not None
+    assert found.slug == slug
+
+
 def test_topics_of_an_earlier_version_get_their_other_names() -> None:
     seed_topics()
     Topic.objects.update(aliases=[])
