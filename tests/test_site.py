@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -22,6 +23,7 @@ from subscriptions import urls as subscription_urls
 pytestmark = pytest.mark.django_db
 PAGES = ["home", "sign_up", "sign_up_sent", "sign_in", "sign_in_sent", "search", "about", "privacy"]
 TEMPLATES = sorted((Path(__file__).parents[1] / "templates" / "web").glob("*.html"))
+JINJA = [*TEMPLATES, *sorted((Path(__file__).parents[1] / "templates" / "email").iterdir())]
 
 
 def test_words_of_pages_are_in_the_language_of_the_request_and_what_is_filled_in_is_escaped() -> None:
@@ -170,3 +172,47 @@ def test_no_page_takes_the_address_of_another() -> None:
     tried = {name: {key: values[key] for key in keys} for name, keys in named.items() if keys <= set(values)}
     assert len(tried) > 30
     assert {name for name, given in tried.items() if resolve(reverse(name, kwargs=given)).url_name != name} == set()
+
+
+# Lost spaces ---------------------------------------------------------------------------------------------------------
+
+# Jinja removes the line break behind a tag (trim_blocks), and with it the space between words that stood on two lines.
+_SILENT = re.compile(r"\{%.*?%\}|\{#.*?#\}")
+_DEFINES = re.compile(r"\s*\{%-? *(?:block|macro|set|extends|from|import|endmacro|endblock)\b")
+_INLINE = "a|abbr|b|bdi|code|em|i|q|span|strong|time"
+_ENDS_IN_WORDS = re.compile(rf"(?:[\w.,:;!?)”…]|</(?:{_INLINE})>)$")
+_BEGINS_WITH_WORDS = re.compile(rf"[\w(“]|<(?:{_INLINE})\b")
+
+
+def lost_spaces(template: str) -> list[str]:
+    """Return the lines that end in words and a tag, and run into the words of the next line."""
+    lines = [re.sub(r"\{\{.*?\}\}", "x", line) for line in template.splitlines()]
+    found = []
+    for line, below in itertools.pairwise(lines):
+        is_trimmed = re.search(r"(?<!-)[%#]\}$", line) and not _DEFINES.match(line) and not _DEFINES.match(below)
+        shown = _SILENT.sub("", line).replace("<span></span>", "<hr>")
+        next_shown = "" if re.match(r"\s*\{%-", below) else _SILENT.sub("", below)
+        if is_trimmed and _ENDS_IN_WORDS.search(shown) and _BEGINS_WITH_WORDS.match(next_shown):
+            found.append(line)
+    return found
+
+
+@pytest.mark.parametrize("path", JINJA, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_no_template_loses_the_space_between_two_lines(path: Path) -> None:
+    assert lost_spaces(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("template", "loses"),
+    [
+        ("<p>{% trans %}In the edition of{% endtrans %}\n<a>1 May</a></p>", True),
+        ("{% if x %}{{ one }}{% endif %}\n{% for y in z %}{{ y }}{% endfor %}", True),
+        ("<p>{% if x %}Sent.{% endif %} {# why #}\nLater.</p>", False),
+        ("<p>{% if x %}Sent.{% endif %}\n Later.</p>", False),
+        ("{% if x %}<p>Sent.</p>{% endif %}\n<p>Later.</p>", False),
+        ("{% block title %}About{% endblock %}\n{% block here %}home{% endblock %}", False),
+        ("<p>{{ one }}\n<a>two</a></p>", False),
+    ],
+)
+def test_a_lost_space_is_recognised(template: str, loses: bool) -> None:
+    assert bool(lost_spaces(template)) is loses

@@ -26,11 +26,13 @@ HOSTILE = "<img src=x onerror=\"document.body.dataset.ran='yes'\"><script>docume
 # Ada reads arXiv's machine learning and is due tomorrow; it is about noon where she lives, so midnight is far.
 ADA = """
 from datetime import UTC, datetime, timedelta
+from digest.models import Paper, Verdict
 from tests.support.factories import reader
 now = datetime.now(UTC)
 ahead = 12 - now.hour
-reader("ada", wants={{"category": ["cs.LG"], "keyword": [{hostile!r}]}},
-       zone=f"Etc/GMT{{-ahead:+}}" if ahead else "UTC", next_send_at=now + timedelta(days=1))
+ada = reader("ada", wants={{"category": ["cs.LG"], "keyword": [{hostile!r}]}},
+             zone=f"Etc/GMT{{-ahead:+}}" if ahead else "UTC", next_send_at=now + timedelta(days=1))
+Verdict.objects.create(subscriber=ada, paper=Paper.objects.last(), value="more", given_at=now)
 """
 ADA_IS_DUE = "from django.utils.timezone import now; from subscriptions.models import Subscriber; Subscriber.objects.update(next_send_at=now())"
 STATUSES = "from digest.models import Delivery; print(*Delivery.objects.values_list('status', flat=True))"
@@ -111,6 +113,7 @@ def test_a_morning_at_the_dashboard(olga: Visitor, mailing_site: Site, sink: tup
 
     # Paused, before anything is due
     olga.open("/dashboard/deliveries")
+    expect(page.locator("#judged + details summary")).to_contain_text("1 paper")
     olga.look("dashboard-deliveries-running", pictured=SEEN_AT)
     page.get_by_label("Reason").fill(f"The subject is wrong {HOSTILE}")
     page.keyboard.press("Enter")

@@ -47,6 +47,30 @@ for moment, names in [(now - timedelta(days=1), early), (now, [name for name in 
     open_edition.open_edition(moment.date(), now=moment)
 Source.objects.update(active=False)  # nothing may leave this machine
 """
+# Words of two texts in one line with nothing between them: a space that a template or a flex box swallowed.
+GLUED = r"""() => {
+  const isShown = (text) => text.data.trim() && text.parentElement.checkVisibility({visibilityProperty: true})
+    && !text.parentElement.closest(".hidden, mark, sub, sup, math, svg, script, style, select, textarea");
+  const place = (text) => {
+    const range = document.createRange();
+    const start = text.data.length - text.data.trimStart().length;
+    range.setStart(text, start);
+    range.setEnd(text, start + text.data.trim().length);
+    return range.getClientRects();
+  };
+  const all = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found = [];
+  for (let before = null, text = all.nextNode(); text; text = all.nextNode()) {
+    if (!isShown(text)) continue;
+    if (before && /[\p{L}\p{N}]$/u.test(before.data.trim()) && /^[\p{L}\p{N}]/u.test(text.data.trim())) {
+      const [left, right] = [[...place(before)].at(-1), place(text)[0]];
+      const isOneLine = left && right && left.top < right.bottom && right.top < left.bottom;
+      if (isOneLine && Math.abs(right.left - left.right) < 1) found.push(`${before.data.trim()}|${text.data.trim()}`);
+    }
+    before = text;
+  }
+  return found;
+}"""
 SIDEWAYS = "() => document.documentElement.scrollWidth > innerWidth"
 
 
@@ -225,7 +249,7 @@ class Visitor:
     # what is looked at ----------------------------------------------------------------------------------------------
 
     def look(self, name: str, *, pictured: Sequence[int] = PICTURED) -> None:
-        """Note what axe finds on this page in both schemes, and whether it scrolls sideways in any width; picture it."""
+        """Note what axe finds on this page in both schemes, and whether it scrolls sideways or glues words; picture it."""
         if name in self.looked_at:
             return
         self.looked_at.add(name)
@@ -238,6 +262,7 @@ class Visitor:
             self.page.set_viewport_size({"width": width, "height": 800})
             if self.page.evaluate(SIDEWAYS):
                 self.wrong.append(f"{name} scrolls sideways at {width} pixels ({_widest(self.page)})")
+            self.wrong += [f"{name} has words without a space between: {words}" for words in self.page.evaluate(GLUED)]
             if width in pictured:
                 picture(self.page, f"web/{name}-{width}-{scheme}")
             if (scheme, width) in examined:
