@@ -1,4 +1,4 @@
-// What pages gain from JavaScript: a switch of the theme, a view that is kept, and keys.
+// What pages gain from JavaScript: a switch of the theme, a view that is kept, dots that follow words, and keys.
 "use strict";
 
 const root = document.documentElement;
@@ -47,6 +47,28 @@ for (const link of document.querySelectorAll("[data-view-link]")) {
   });
   say();
 }
+
+// The dots of a folded abstract, which the style sheet places at the end of its last line, follow the last word.
+
+function gapBeforeDots(abstract) {
+  const box = abstract.getBoundingClientRect();
+  const lastLine = box.bottom - box.height / 6; // the middle of the third line
+  const dots = parseFloat(getComputedStyle(abstract, "::before").width);
+  const range = document.createRange();
+  range.selectNodeContents(abstract);
+  const parts = [...range.getClientRects()].filter((part) => part.top < lastLine && lastLine < part.bottom);
+  const isLeftwards = getComputedStyle(abstract).direction === "rtl";
+  const gaps = parts.map((part) => (isLeftwards ? part.left - box.left : box.right - part.right) - dots);
+  return Math.max(0, Math.min(...gaps));
+}
+
+const abstracts = new ResizeObserver((entries) => {
+  const folded = entries.map((entry) => entry.target).filter((abstract) => abstract.offsetHeight);
+  // all are measured before the first is changed, so that the page is laid out once
+  const gaps = folded.map(gapBeforeDots);
+  folded.forEach((abstract, at) => abstract.style.setProperty("--gap", `${Number.isFinite(gaps[at]) ? gaps[at] : 0}px`));
+});
+for (const abstract of document.querySelectorAll(".folded > .abstract")) abstracts.observe(abstract);
 
 // Keys: / to search, j and k from paper to paper, o to open one. They can be switched off (WCAG 2.1.4).
 

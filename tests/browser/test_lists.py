@@ -40,6 +40,36 @@ def test_lists_and_pages_about_the_site_look_right(visitor: Visitor) -> None:
         visitor.look(name.lower())
 
 
+# What stands between the last word of each folded abstract and its dots, in pixels.
+GAPS = """() => [...document.querySelectorAll(".folded > .abstract")].filter((one) => one.offsetHeight).map((one) => {
+  const dots = getComputedStyle(one, "::before");
+  const box = one.getBoundingClientRect();
+  const range = document.createRange();
+  range.selectNodeContents(one);
+  const ends = [...range.getClientRects()].filter((part) => part.top < box.bottom - 8 && part.bottom > box.bottom - 8);
+  return box.right - parseFloat(dots.right) - parseFloat(dots.width) - Math.max(...ends.map((end) => end.right));
+})"""
+
+
+@pytest.mark.parametrize("path", ["/", "/topics/machine-learning/", "/papers/?from=2020-01-01"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_dots_of_a_folded_abstract_follow_its_last_word(visitor: Visitor, path: str, width: int) -> None:
+    visitor.page.set_viewport_size({"width": 1000, "height": 800})
+    page = visitor.open(path)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.wait_for_timeout(200)
+    gaps = page.evaluate(GAPS)
+    assert gaps
+    assert max(map(abs, gaps)) < 2, gaps
+
+
+def test_keys_are_told_only_where_there_are_keys(browser: Browser, visitor: Visitor) -> None:
+    expect(visitor.open("/").locator(".keys")).to_be_visible()
+    phone = {"is_mobile": True, "has_touch": True}
+    with Visitor.with_browser(browser, visitor.site, **phone) as with_phone:
+        expect(with_phone.open("/").locator(".keys")).to_be_hidden()
+
+
 def test_the_compact_view_is_kept(visitor: Visitor) -> None:
     page = visitor.open("/")
     expect(page.locator(".abstract").first).to_be_visible()
