@@ -118,7 +118,6 @@ def test_a_reader_finds_it_signs_up_tunes_it_and_leaves(visitor: Visitor, site: 
     visitor.unfold("Pause")
     visitor.press("Pause for two weeks")
     expect(page.locator(".lead")).to_contain_text("paused until")
-    visitor.unfold("Pause")
     visitor.look("paused")
     visitor.press("End the pause now")
     expect(page.get_by_text("Your digest is no longer paused.")).to_be_visible()
