@@ -259,21 +259,30 @@ def unsubscribe(public_id: str, *, now: datetime, **proof: Any) -> bool:
 
 def undo_unsubscribe(public_id: str, *, now: datetime, **proof: Any) -> bool:
     """Restore the reader's status, a pause too, within 24 hours of unsubscribing. Return False when it is too late."""
-    gone = Subscriber.objects.filter(
+    with transaction.atomic():
+        reader = may_undo_unsubscribe(public_id, now=now)
+        if reader is None:
+            return False
+        if not _left_lately(public_id, now).update(status=F("left_as"), left_at=None, left_as=""):
+            return False
+        _move_next_digest(Subscriber.objects.get(pk=reader.pk), now=now)
+        record(public_id, ConsentEvent.Kind.REJOINED, now=now, **proof)
+    return True
+
+
+def may_undo_unsubscribe(public_id: str, *, now: datetime) -> Subscriber | None:
+    """Return the reader if :func:`undo_unsubscribe` would restore their status now."""
+    reader = _left_lately(public_id, now).first()
+    return None if reader is None or Suppression.objects.blocking(reader.email).exists() else reader
+
+
+def _left_lately(public_id: str, now: datetime) -> QuerySet[Subscriber]:
+    return Subscriber.objects.filter(
         public_id=public_id,
         status=Subscriber.Status.UNSUBSCRIBED,
         left_at__gt=now - REGRET,
         left_as__in=ON_THE_LIST,
     )
-    with transaction.atomic():
-        reader = gone.first()
-        if reader is None or Suppression.objects.blocking(reader.email).exists():
-            return False
-        if not gone.update(status=F("left_as"), left_at=None, left_as=""):
-            return False
-        _move_next_digest(Subscriber.objects.get(pk=reader.pk), now=now)
-        record(public_id, ConsentEvent.Kind.REJOINED, now=now, **proof)
-    return True
 
 
 def _links_to_confirm(public_id: str) -> QuerySet[LoginToken]:

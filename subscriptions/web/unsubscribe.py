@@ -25,16 +25,20 @@ INSTEAD = ("undo", "pause", "weekly")
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """Unsubscribe on POST; the answer is the same if it is repeated, and for readers who were erased.
 
+    A GET changes nothing: it asks, or says that it is done, with the way back while there is one.
     Mail servers send RFC 8058's pair in many forms, so every POST without ``do`` unsubscribes: the signed address is
     permission enough.
     """
-    public_id = read_token(UNSUBSCRIBE, token)
+    public_id, now = read_token(UNSUBSCRIBE, token), timezone.now()
     if request.method != "POST":
-        return render(request, "unsubscribe.html", {"left": False})
-    now, evidence = timezone.now(), proof(request, "/u/")
+        may_leave = [Subscriber.Status.PENDING, *consent.ON_THE_LIST]
+        left = not Subscriber.objects.filter(public_id=public_id, status__in=may_leave).exists()
+        can_undo = left and consent.may_undo_unsubscribe(public_id, now=now) is not None
+        return render(request, "unsubscribe.html", {"left": left, "can_undo": can_undo})
+    evidence = proof(request, "/u/")
     if (do := pressed(request)) is None:
         consent.unsubscribe(public_id, now=now, **evidence)
-        return render(request, "unsubscribe.html", {"left": True})
+        return render(request, "unsubscribe.html", {"left": True, "can_undo": True})
     if do not in INSTEAD:
         return render(request, "unsubscribe.html", {"left": False}, status=400)
     reader = _instead(public_id, do, now, evidence)

@@ -110,7 +110,10 @@ def test_a_link_signs_in_once_and_for_half_an_hour(visitor: Client) -> None:
     ada = reader("ada")
     used, late = magic(ada), magic(ada)
     visitor.post(used)
-    assert "This link was used" in visitor.post(used).content.decode()
+    again = visitor.post(used).content.decode()
+    assert "This link was used" in again
+    assert "Open your preferences" in again
+    assert "E-mail me a new link" in Client().post(used).content.decode()
     with time_machine.travel(NOON + timedelta(minutes=30), tick=False):
         answer = Client().post(late)
     assert answer.status_code == 410

@@ -187,6 +187,8 @@ def test_pressing_one_of_two_links_ends_the_other(visitor: Client) -> None:
     other = "/c/" + new_login_token(LoginToken.Purpose.CONFIRM, ada, now=NOON)
     visitor.post(link)
     stranger = Client()
+        assert "Open your preferences" in answer.content.decode()
+    assert "Sign in to your preferences" in Client().get(link).content.decode()
     for answer in (stranger.get(other), stranger.post(other)):
         assert (answer.status_code, "You have confirmed already" in answer.content.decode()) == (410, True)
     assert stranger.get("/preferences").status_code == 302

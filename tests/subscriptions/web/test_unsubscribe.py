@@ -11,6 +11,7 @@ from django.test import Client
 
 from subscriptions.models import ConsentEvent, Subscriber
 from subscriptions.tokens import UNSUBSCRIBE, token_for
+from tests.support.database_rows import every_row
 from tests.support.factories import NOON, reader
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +40,29 @@ def test_something_else_is_offered_after_leaving_and_not_before(link: str) -> No
     for word in ("undo", "pause", "weekly"):
         assert f'value="{word}"' in after
         assert word not in before.lower()
+
+
+def test_who_has_left_is_told_so_with_an_undo_for_a_day_and_nothing_changes(ada: Subscriber, link: str) -> None:
+    Client().post(link, ONE_CLICK)
+    before = dict(every_row())
+    page = Client().get(link).content.decode()
+    assert "You are unsubscribed" in page
+    assert 'value="undo"' in page
+    with time_machine.travel(NOON + timedelta(hours=25), tick=False):
+        later = Client().get(link).content.decode()
+        assert "You are unsubscribed" in later
+        assert "Subscribe again" in later
+        assert 'value="undo"' not in later
+        again = Client().post(link, ONE_CLICK)
+        assert (again.status_code, "You are unsubscribed" in again.content.decode()) == (200, True)
+    assert dict(every_row()) == before
+
+
+def test_who_was_erased_is_told_that_they_are_unsubscribed(ada: Subscriber, link: str) -> None:
+    ada.delete()
+    page = Client().get(link).content.decode()
+    assert "You are unsubscribed" in page
+    assert 'value="undo"' not in page
 
 
 @pytest.mark.parametrize(
