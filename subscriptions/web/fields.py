@@ -20,6 +20,7 @@ LONGEST_ADDRESS = 254  # RFC 5321
 LONGEST_LOCAL_PART = 64
 
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
+_LIBRARYS_WORD = re.compile(r"\bemail\b")  # the rest of its sentences is as ours
 _CATEGORY = re.compile(r"[A-Za-z]+(-[A-Za-z]+)*(\.[A-Za-z]+(-[A-Za-z]+)*)?")
 
 
@@ -110,6 +111,24 @@ class CategoryList(PhraseList):
         return f"{archive.lower()}.{written}" if dot else archive.lower()
 
 
+def _usual_fault(typed: str) -> str:
+    """Say what is wrong with an address that is no address, for the usual faults; empty for others."""
+    local, at, domain = typed.rpartition("@")
+    if not at:
+        return _("An e-mail address has an @.")
+    if not local or not domain:
+        return _("Something is missing before the @.") if domain else _("Something is missing after the @.")
+    if re.search(r'[<>"]', typed):
+        return ""
+    if "@" in local:
+        return _("Enter one e-mail address, with one @.")
+    if " " in typed:
+        return _("An e-mail address has no spaces.")
+    if ".." in typed or local.startswith(".") or local.endswith(".") or domain.startswith(".") or domain.endswith("."):
+        return _("A dot in an e-mail address stands between letters or digits.")
+    return "" if "." in domain or domain.startswith("[") else _("The part after the @ has no dot.")
+
+
 class Address(forms.CharField):
     """A field of one e-mail address; its domain is returned in ASCII (IDNA 2008)."""
 
@@ -140,8 +159,9 @@ class Address(forms.CharField):
         try:
             address = validate_email(typed, check_deliverability=False, allow_smtputf8=False, strict=True).ascii_email
         except EmailNotValidError as error:
+            reason = _usual_fault(typed) or _LIBRARYS_WORD.sub("e-mail", clean_text(str(error)))
             message = _("%(reason)s Write it like ada@example.org.")
-            raise ValidationError(message, params={"reason": clean_text(str(error))}) from None
+            raise ValidationError(message, params={"reason": reason}) from None
         if address is None or len(address) > LONGEST_ADDRESS:
             message = _("An address has at most %(most)s characters. Check it.")
             raise ValidationError(message, params={"most": LONGEST_ADDRESS})

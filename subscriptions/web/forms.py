@@ -135,9 +135,13 @@ class ChoicesForm(forms.Form):
 
     def rhythm_in_words(self) -> str:
         """Return ``on weekdays at 07:00`` for the valid days and hour so far; empty for an unfinished form."""
+        given = self.initial
         if self.is_bound:
+            self.is_valid()
+            given = self.cleaned_data
+        if not {"weekdays", "send_hour"} <= given.keys():
             return ""
-        return rhythm_in_words(weekdays=_bits(self.initial["weekdays"]), hour=self.initial["send_hour"])
+        return rhythm_in_words(weekdays=_bits(given["weekdays"]), hour=given["send_hour"])
 
     def clean(self) -> dict[str, Any]:
         rhythm = self.cleaned_data.get("rhythm", OTHER_DAYS)

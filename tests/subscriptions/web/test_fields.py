@@ -121,19 +121,26 @@ def test_an_address_is_stored_with_its_domain_in_ascii(typed: str, address: str)
     ("typed", "sentence"),
     [
         ("", "Enter your e-mail address."),
-        ("ada", "must have an @-sign"),
+        ("ada", "An e-mail address has an @. Write it like ada@example.org."),
+        ("ada@", "Something is missing after the @."),
+        ("@example.org", "Something is missing before the @."),
+        ("ada okafor@example.org", "An e-mail address has no spaces."),
+        ("ada.@example.org", "A dot in an e-mail address stands between letters or digits."),
+        ("ada@example..org", "A dot in an e-mail address stands between letters or digits."),
+        ("ada@example.org, bea@example.org", "Enter one e-mail address, with one @."),
+        ("ada,b@example.org", "The e-mail address contains invalid characters"),
         ("x" * 65 + "@example.org", "at most 64 characters; here it has 65"),
         ("ada@" + "x" * 63 + "." + "y" * 63 + "." + "z" * 63 + "." + "w" * 63 + ".org", "at most 254 characters"),
         ("ada@" + "bücher." * 30 + "example.org", "too long after the @-sign"),
         ("x" * 10_000, "this one has 10,000"),
         ("jürgen@example.org", "Use an address with plain letters there"),
-        ("ada@localhost", "It should have a period"),
+        ("ada@localhost", "The part after the @ has no dot."),
         ("ada@[127.0.0.1]", "IP address"),
         ("ada@127.0.0.1", "not within a valid top-level domain"),
         ("ada@readers.invalid", "special-use or reserved"),
         ("ada@installation.local", "special-use or reserved"),
         ("Ada <ada@example.org>", "display name"),
-        ("ada@example.org\r\nBcc: eve@example.org", "invalid"),
+        ("ada@example.org\r\nBcc: eve@example.org", "Enter one e-mail address"),
         ("ada\x00@example.org", "invalid"),
         ("ada@example.org\u202e", "unsafe"),
         ("ada\ud800@example.org", "Write it like ada@example.org"),
@@ -144,4 +151,6 @@ def test_an_address_is_stored_with_its_domain_in_ascii(typed: str, address: str)
     ],
 )
 def test_an_address_that_mail_cannot_reach_is_refused_with_a_sentence(typed: str, sentence: str) -> None:
-    assert sentence in said(Address(), typed)
+    problem = said(Address(), typed)
+    assert sentence in problem
+    assert "email" not in problem  # the library's word

@@ -49,6 +49,13 @@ def test_the_form_has_the_words_that_are_agreed_to_beside_its_button(visitor: Cl
     assert "There are no topics yet" in page
 
 
+def test_days_and_hour_are_told_after_an_error_too(visitor: Client) -> None:
+    assert "on weekdays at 07:00" in visitor.get("/subscribe").content.decode()
+    page = visitor.post("/subscribe", filled(email="ada", weekdays=["0", "1"])).content.decode()
+    assert "on Mondays and Tuesdays at 06:00" in page
+    assert visitor.post("/subscribe", filled(email="ada", send_hour="x")).status_code == 422
+
+
 def test_topics_are_offered_in_groups_with_nothing_ticked(visitor: Client) -> None:
     topic("Robotics", categories=["cs.RO"])
     page = visitor.get("/subscribe").content.decode()
@@ -180,6 +187,8 @@ def test_a_link_that_was_used_says_that_all_is_well(visitor: Client) -> None:
     for answer in (visitor.get(link), visitor.post(link)):
         assert answer.status_code == 410
         assert "You have confirmed already" in answer.content.decode()
+        assert "Open your preferences" in answer.content.decode()
+    assert "Sign in to your preferences" in Client().get(link).content.decode()
 
 
 def test_pressing_one_of_two_links_ends_the_other(visitor: Client) -> None:
@@ -187,8 +196,6 @@ def test_pressing_one_of_two_links_ends_the_other(visitor: Client) -> None:
     other = "/c/" + new_login_token(LoginToken.Purpose.CONFIRM, ada, now=NOON)
     visitor.post(link)
     stranger = Client()
-        assert "Open your preferences" in answer.content.decode()
-    assert "Sign in to your preferences" in Client().get(link).content.decode()
     for answer in (stranger.get(other), stranger.post(other)):
         assert (answer.status_code, "You have confirmed already" in answer.content.decode()) == (410, True)
     assert stranger.get("/preferences").status_code == 302
