@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.apps import AppConfig
@@ -14,15 +15,31 @@ class DigestConfig(AppConfig):
 
     def ready(self) -> None:
         from subscriptions.list_given import list_given  # models are there only now
+        from subscriptions.sign_up_checks import categories_checked, list_checked
 
         post_migrate.connect(_seed_groups, sender=self)
         list_given.connect(_keep_given)
+        list_checked.connect(_check_list)
+        categories_checked.connect(_check_categories)
 
 
 def _keep_given(sender: type, **values: Any) -> Any:
     from digest.reading_lists.given import keep_given  # a deliverer never needs the parsers
 
     return keep_given(**values)
+
+
+def _check_list(sender: type, *, papers: str, **_: Any) -> str:
+    from digest.reading_lists.given import list_problem  # a deliverer never needs the parsers
+
+    return list_problem(papers)
+
+
+def _check_categories(sender: type, *, categories: list[str], now: datetime, **_: Any) -> list[str]:
+    from digest.editions.current_time import current_time  # models are there only now
+    from digest.preview.visitor import unknown_categories
+
+    return unknown_categories(categories, now=current_time(now))
 
 
 def _seed_groups(sender: AppConfig, using: str, **_: Any) -> None:

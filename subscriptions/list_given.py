@@ -15,10 +15,11 @@ list_given = Signal()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """How many works of a list were kept, or that it is a library, which a worker reads."""
+    """How many works of a list were kept, or that it is a library, which a worker reads; else why nothing was read."""
 
     works: int = 0
     is_library: bool = False
+    problem: str = ""
 
 
 def keep_given(reader: Subscriber, papers: str, *, now: datetime) -> Kept:

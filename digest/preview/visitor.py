@@ -36,6 +36,7 @@ from digest.editions.current_time import noon
 from digest.editions.late_votes import last_answer
 from digest.editions.open_edition import WINDOW
 from digest.editions.selection import Demand, Selection, in_words, select
+from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.ingest.tag import topic_rule
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, ListEntry, Paper, PaperSummary
 from digest.ranking.archive import Vectorizer
@@ -52,16 +53,20 @@ MOST_RULES = 100  # in one preview: each new one is matched against every paper 
 KEPT_RULES = 500  # four bytes a paper each; enough for all topics and an hour of visitors
 NEW_PAPERS = timedelta(hours=1)  # how long papers newer than the edition may be missing from the counts
 
+# categories and archives, in small letters
+_ARXIV = {name.casefold() for code in CATEGORIES for name in (code, code.partition(".")[0])}
+
 NO_EDITION = "There is no edition yet. The first one opens when its papers have arrived."
 
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """The number of papers of the last seven days that one wish matches."""
+    """The number of papers of the last seven days that one wish matches; ``is_unknown`` for no category at all."""
 
     label: str
     count: int
     muted: bool
+    is_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +118,30 @@ def preview(choices: Choices, *, now: datetime, reader: Subscriber | None = None
         digest=_composed(choice, pool, day) if choice.papers else None,
         why_nothing=reason_text(choice.empty_reason),
         matched=tuple(
-            Matched(in_words(rule), int(counted[answer.rows].sum()), column in muted)
+            Matched(
+                in_words(rule),
+                int(counted[answer.rows].sum()),
+                column in muted,
+                is_unknown=_is_unusual(rule) and not len(answer.rows),
+            )
             for column, (rule, answer) in enumerate(zip(asked.rules, answers, strict=True))
         ),
         is_cut=len(choices.wishes) > MOST_RULES,
     )
+
+
+def unknown_categories(categories: Iterable[str], *, now: datetime) -> list[str]:
+    """Return those of the categories that arXiv does not have, and no paper of the week."""
+    unusual = [rule for name in categories if _is_unusual(rule := Rule("category", name))]
+    if not unusual or not (state := _State.of(now)).editions:
+        return []
+    week = _this_week(state)
+    return [rule.key for rule in unusual if not len(week.answer(rule).rows)]
+
+
+def _is_unusual(rule: Rule) -> bool:
+    """Return whether a rule is a category that arXiv does not have."""
+    return rule.kind == "category" and rule.key.casefold() not in _ARXIV
 
 
 def pool_at(now: datetime) -> CandidatePool | None:

@@ -6,7 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from digest.ingest.reference_lists import Flaw
+from digest.ingest.reference_lists import Flaw, ReferenceList
 from digest.models import ListSource
 from digest.source_errors import ErrorKind
 
@@ -46,6 +46,13 @@ _LIBRARIES: dict[ErrorKind, str | Promise] = {
     ErrorKind.SERVER_ERROR: gettext_lazy("Its service has an error. It is tried again later."),
     ErrorKind.NOT_STORED: gettext_lazy("Your list is full, so nothing was added. Take another part of it back first."),
 }
+_NOT_LIBRARIES: dict[str, str | Promise] = {
+    "orcid": gettext_lazy("This ORCID has a wrong digit. Check it: an ORCID ends in a check digit."),
+    "name": gettext_lazy(
+        "Zotero knows libraries by number. Yours is on zotero.org, in Settings, Security, as “your user ID”: write "
+        "users/ and the number. The address of a group holds its number."
+    ),
+}
 _FLAWS: dict[str, str | Promise] = {
     Flaw.BROKEN: gettext_lazy("damaged"),
     Flaw.NO_TITLE: gettext_lazy("neither a title nor an identifier"),
@@ -69,6 +76,20 @@ def library_problem(kind: str) -> str:
         return ""
     known = ErrorKind(kind) if kind in set(ErrorKind) else ErrorKind.OTHER
     return str(_LIBRARIES.get(known, gettext_lazy("Its service could not be read. It is tried again later.")))
+
+
+def not_a_library(code: str) -> str:
+    """Return why a text that looks like the name of a library names none."""
+    return str(_NOT_LIBRARIES[code])
+
+
+def nothing_read(found: ReferenceList) -> str:
+    """Return why a list without works has none."""
+    if not found.unread:
+        return _("There is no work in it.")
+    first = found.unread[0]
+    values = {"what": first.what, "why": flaw_text(first.flaw)}
+    return _("None of its entries can be read. The first is “%(what)s”: %(why)s.") % values
 
 
 def flaw_text(flaw: str) -> str:

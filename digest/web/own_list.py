@@ -20,13 +20,21 @@ from django.views.decorators.http import require_http_methods
 from digest.compose.card import TITLE_LENGTH, safe_link
 from digest.compose.phrases import shorten
 from digest.ingest.parsers.feed import SourceUnreadable
-from digest.ingest.reference_lists import ReferenceList
 from digest.models import ListEntry, ListSource
 from digest.reading_lists import keep, libraries
 from digest.reading_lists.match import Match, Outcome, match
-from digest.reading_lists.texts import FORMATS, file_problem, flaw_text, library_problem, name_of_part
+from digest.reading_lists.texts import (
+    FORMATS,
+    file_problem,
+    flaw_text,
+    library_problem,
+    name_of_part,
+    not_a_library,
+    nothing_read,
+)
 from subscriptions.models import LoginToken, Subscriber
 from subscriptions.rate_limits import too_many
+from subscriptions.sign_up_checks import list_problem
 from subscriptions.unicode_text import clean_text
 from subscriptions.web.decorators import see_other
 from subscriptions.web.request_size import takes_up_to
@@ -41,13 +49,6 @@ DONE = {
     "discarded": gettext_lazy("Nothing was kept."),
     "taken_back": gettext_lazy("Taken back. It no longer counts for your digests."),
     "asked": gettext_lazy("This library is being read. It is shown below when that is done, within a minute or two."),
-}
-NOT_LIBRARIES = {
-    "orcid": gettext_lazy("This ORCID has a wrong digit. Check it: an ORCID ends in a check digit."),
-    "name": gettext_lazy(
-        "Zotero knows libraries by number. Yours is on zotero.org, in Settings, Security, as “your user ID”: write "
-        "users/ and the number. The address of a group holds its number."
-    ),
 }
 FULL = gettext_lazy("Your list would have more than %(most)s works. Take a part of it back first.")
 TOO_MANY_LIBRARIES = gettext_lazy("You can name %(most)s libraries. Take one of them back first.")
@@ -80,7 +81,10 @@ class ListForm(forms.Form):
 def own_list(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     """Show the parts of a reader's list; read what they name, and show it before it is kept."""
     if request.method != "POST":
-        return _list_page(request, reader, ListForm(initial={"text": _given_at_sign_up(reader)}))
+        given = _given_at_sign_up(reader)
+        # what was refused by nobody at the sign-up, such as while other lists were read
+        problem = list_problem(given) if given and not too_many(request, "reading_list") else ""
+        return _list_page(request, reader, ListForm(initial={"text": given}), problem=problem)
     form = ListForm(request.POST, request.FILES)
     if too_many(request, "reading_list"):
         return _list_page(request, reader, form, problem=str(TOO_MANY), status=429)
@@ -92,7 +96,7 @@ def own_list(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     except SourceUnreadable as error:
         problem = file_problem(error.kind, detail=error.detail)
     except libraries.NotALibrary as error:
-        problem = str(NOT_LIBRARIES[error.code])
+        problem = not_a_library(error.code)
     except libraries.TooManyLibraries:
         problem = str(TOO_MANY_LIBRARIES) % {"most": libraries.MOST_LIBRARIES}
     except _NothingRead as error:
@@ -125,19 +129,11 @@ def _read(reader: Subscriber, form: ListForm) -> ListSource:
         return libraries.add_library(reader, *library, now=now)
     found = keep.read_body(file.read() if file else text.encode("utf-8", "replace"))
     if not found.works:
-        raise _NothingRead(_why_nothing(found))
+        raise _NothingRead(nothing_read(found))
     if file is None:
         return keep.draft(reader, found, kind=ListSource.Kind.PASTED, now=now)
     name = " ".join(clean_text(file.name or "").split())[:100] or _("a file")
     return keep.draft(reader, found, kind=ListSource.Kind.FILE, name=name, now=now)
-
-
-def _why_nothing(found: ReferenceList) -> str:
-    if not found.unread:
-        return _("There is no work in it.")
-    first = found.unread[0]
-    values = {"what": first.what, "why": flaw_text(first.flaw)}
-    return _("None of its entries can be read. The first is “%(what)s”: %(why)s.") % values
 
 
 def _list_page(

@@ -17,9 +17,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from subscriptions import consent, consent_text, link_requests
 from subscriptions.list_given import Kept, keep_given
 from subscriptions.models import LinkRequest, LoginToken, Subscriber
-from subscriptions.preferences import next_digest
+from subscriptions.preferences import Choices, next_digest
 from subscriptions.rate_limits import proof, too_many
 from subscriptions.schedule import local_date, zone_of
+from subscriptions.sign_up_checks import list_problem, unknown_categories
 from subscriptions.tokens import LinkUsed, login_token, use_login_token
 from subscriptions.web import sessions
 from subscriptions.web.decorators import see_other, token_page
@@ -43,6 +44,10 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         return sign_up_page(request, form, now=now, status=422)
     if too_many(request, "sign_up"):
         return sign_up_page(request, form, now=now, status=429, problem=TOO_MANY)
+    # after the limit, because a process reads the list
+    if problem := list_problem(form.choices().papers):
+        form.add_error("papers", problem)
+        return sign_up_page(request, form, now=now, status=422)
     link_requests.enqueue(
         LinkRequest.Kind.SIGN_UP,
         email=form.cleaned_data["email"],
@@ -85,6 +90,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         "time_passes": settings.MODE == "live",
         "has_papers": bool(papers),
         "kept": kept,
+        "unknown_categories": unknown_categories(Choices.of(reader).wishes, now=now),
         "begins_visit": True,
     }
     return render(request, "confirmed.html", around | {"next_digest": next_digest_in_words(reader, now)})

@@ -464,3 +464,13 @@ def test_a_pick_among_the_candidates_does_not_lay_the_week_anew_and_another_one_
     judge(STARS.title, "pick")
     assert STARS.title in titles(Choices())
     assert visitor._kept is not kept
+
+
+def test_a_category_that_neither_arxiv_nor_a_paper_has_is_unknown() -> None:
+    a_day()
+    publish(entry(8, categories=("ecology",)), at=NOON + timedelta(minutes=1))
+    names = ["zz.QQ", "math.KT", "math", "cs.RO", "cs.XX", "ecology"]
+    choices = Choices(wishes=tuple(Wish("category", name) for name in names))
+    later = NOON + timedelta(minutes=2)
+    assert [one.label for one in preview(choices, now=later).matched if one.is_unknown] == ["zz.QQ", "cs.XX"]
+    assert visitor.unknown_categories(names, now=later) == ["zz.QQ", "cs.XX"]

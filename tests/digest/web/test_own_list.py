@@ -20,7 +20,7 @@ from digest.models import Delivery, ListEntry, ListSource
 from digest.reading_lists import keep
 from digest.web import own_list
 from subscriptions import link_requests
-from subscriptions.models import LoginToken, Subscriber
+from subscriptions.models import LinkRequest, LoginToken, Subscriber
 from subscriptions.preferences import Choices
 from subscriptions.tokens import new_login_token
 from subscriptions.web import sign_up
@@ -88,14 +88,24 @@ def test_what_was_read_is_shown_line_by_line_before_it_is_kept(ada: Subscriber) 
     ]
 
 
-def confirm(papers: str) -> tuple[Client, str]:
-    """Sign up with these papers and confirm; return the visit and the words of the page."""
-    visit = Client()
+def sign_up_with(visit: Client, papers: str) -> Any:
     opened = signing.dumps(int(NOON.timestamp()) - 60, salt=OPENED_SALT)
     typed = {**values_of(Choices()), "email": "bea@example.org", "opened": opened, "papers": papers}
-    assert visit.post("/subscribe", typed)["Location"] == "/subscribe/sent"
+    return visit.post("/subscribe", typed)
+
+
+def sign_up_to_confirm(papers: str) -> tuple[Client, str]:
+    """Sign up with these papers; return the visit and the token of the mailed link."""
+    visit = Client()
+    assert sign_up_with(visit, papers)["Location"] == "/subscribe/sent"
     link_requests.process_pending(NOON)
     (token,) = re.findall(r"/c/([\w-]+)", mail.outbox[-1].body)
+    return visit, token
+
+
+def confirm(papers: str) -> tuple[Client, str]:
+    """Sign up with these papers and confirm; return the visit and the words of the page."""
+    visit, token = sign_up_to_confirm(papers)
     return visit, words(visit.post(f"/c/{token}"))
 
 
@@ -112,7 +122,7 @@ def test_a_list_given_at_the_sign_up_is_kept_before_the_first_digest_is_due(
     monkeypatch.setattr(keep, "read_body", watched)
     visit, page = confirm(TEXT)
     bea = Subscriber.objects.get(email="bea@example.org")
-    assert due == [False]
+    assert due == [False, False]  # when it is checked at the sign-up, and when it is kept
     assert bea.next_send_at == NOON
     assert f"{ListEntry.objects.filter(subscriber=bea).count()} papers that you like are in your list now" in page
     assert "Your first digest arrives within minutes." in page
@@ -133,13 +143,37 @@ def test_bibtex_is_pasted_as_ids_and_titles_are_and_the_box_says_so(ada: Subscri
     assert "1 paper that you like is in your list now" in confirm(reference)[1]
 
 
-@pytest.mark.parametrize("papers", ["<html><body>no list</body></html>", "zotero.org/ada_okafor"])
-def test_a_list_given_at_the_sign_up_that_cannot_be_read_waits(ada: Subscriber, papers: str) -> None:
-    visit, page = confirm(papers)
+UNREADABLE = [
+    ("<html><body>no list</body></html>", "This is a web page."),
+    ("zotero.org/ada_okafor", "Zotero knows libraries by number."),
+    ("@article{broken", "None of its entries can be read."),
+]
+
+
+@pytest.mark.parametrize(("papers", "why"), UNREADABLE)
+def test_a_list_of_which_nothing_can_be_read_is_refused_at_the_sign_up(papers: str, why: str) -> None:
+    answer = sign_up_with(Client(), papers)
+    assert answer.status_code == 422
+    assert why in words(answer)
+    assert papers in unescape(answer.content.decode())
+    assert not LinkRequest.objects.exists()
+
+
+@pytest.mark.parametrize(("papers", "why"), UNREADABLE)
+def test_a_list_that_came_through_and_cannot_be_read_waits_and_says_why(
+    ada: Subscriber, papers: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as unchecked:
+        unchecked.setattr(sign_up, "list_problem", lambda papers: "")
+        visit, token = sign_up_to_confirm(papers)
+    page = words(visit.post(f"/c/{token}"))
     assert "Nothing is in your list yet" in page
+    assert why in page
     assert "Read what you entered" in page
     assert not ListSource.objects.exists()
-    assert papers in unescape(visit.get(PAGE).content.decode())
+    listed = visit.get(PAGE)
+    assert papers in unescape(listed.content.decode())
+    assert why in words(listed)
     assert Subscriber.objects.get(email="bea@example.org").next_send_at == NOON
 
 

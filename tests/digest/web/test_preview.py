@@ -18,7 +18,9 @@ from digest.editions.current_time import noon
 from digest.ingest import store
 from digest.models import CuratorPick, Edition, Paper
 from subscriptions import rate_limits
+from subscriptions.models import LoginToken
 from subscriptions.rate_limits import Limit
+from subscriptions.tokens import new_login_token
 from tests.support.database_rows import everything
 from tests.support.factories import delivery, entry, feed, reader, topic
 
@@ -55,6 +57,19 @@ def post(client: Client, *, htmx: bool = True, **changed: Any) -> tuple[int, str
 
 def words_of(page: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", page).split())
+
+
+def test_a_category_that_no_paper_has_is_named_in_sight() -> None:
+    page = post(Client(), categories="zz.QQ cs.RO")[1]
+    told = words_of(page[: page.index("What your choices match")])
+    assert "has the category zz.QQ , and arXiv has none of this name" in told
+    assert "category cs.RO" not in told
+
+
+def test_the_confirmation_names_a_category_that_no_paper_has(client: Client) -> None:
+    ada = reader("ada", status="pending", confirmed_at=None, next_send_at=None, wants={"category": ["zz.QQ"]})
+    token = new_login_token(LoginToken.Purpose.CONFIRM, ada, now=timezone.now())
+    assert "has the category zz.QQ , and arXiv" in words_of(client.post(f"/c/{token}").content.decode())
 
 
 def test_the_sample_day_is_previewed_before_its_noon_too(client: Client, settings: Any) -> None:
