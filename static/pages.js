@@ -53,7 +53,8 @@ for (const link of document.querySelectorAll("[data-view-link]")) {
 function gapBeforeDots(abstract) {
   const box = abstract.getBoundingClientRect();
   const lastLine = box.bottom - box.height / 6; // the middle of the third line
-  const dots = parseFloat(getComputedStyle(abstract, "::before").width);
+  const { width, paddingInlineStart } = getComputedStyle(abstract, "::before");
+  const dots = parseFloat(width) + parseFloat(paddingInlineStart);
   const range = document.createRange();
   range.selectNodeContents(abstract);
   const parts = [...range.getClientRects()].filter((part) => part.top < lastLine && lastLine < part.bottom);

@@ -47,7 +47,7 @@ GAPS = """() => [...document.querySelectorAll(".folded > .abstract")].filter((on
   const range = document.createRange();
   range.selectNodeContents(one);
   const ends = [...range.getClientRects()].filter((part) => part.top < box.bottom - 8 && part.bottom > box.bottom - 8);
-  return box.right - parseFloat(dots.right) - parseFloat(dots.width) - Math.max(...ends.map((end) => end.right));
+  return box.right - parseFloat(dots.right) - parseFloat(dots.width) - parseFloat(dots.paddingLeft) - Math.max(...ends.map((end) => end.right));
 })"""
 
 
