@@ -72,7 +72,7 @@ class TestReaderOf:
     @pytest.mark.parametrize(
         ("recipient", "said"),
         [
-            (Recipient("nobody"), "--to: An email address must have an @-sign"),
+            (Recipient("nobody"), "--to: An e-mail address has an @"),
             (Recipient(f"{'a' * 65}@example.org"), "--to: The part before the @"),
             (Recipient(""), "--to: Enter your e-mail address."),
             (Recipient(YOU, topics=["robots"]), "There is no topic 'robots'. Near it: robotics."),
