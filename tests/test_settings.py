@@ -128,7 +128,7 @@ def test_each_provider_is_chosen_by_environment_and_can_be_opened(
     "url", ["https://gateway.example.org/postmark/", "http://127.0.0.1:8025/", "http://[::1]:8025/"]
 )
 def test_a_provider_may_be_asked_at_another_address(tmp_path: Path, url: str) -> None:
-    code = "from django.core.mail import get_connection; print(get_connection().api_url)"
+    code = "import django; django.setup(); from django.core.mail import get_connection; print(get_connection().api_url)"
     assert start(tmp_path, code=code, **POSTMARK, MAIL_API_URL=url).stdout.strip() == url
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
     amazon = {**RELAY, "MAIL_PROVIDER": "amazon_ses", "AWS_REGION": "eu-central-1", **keys}
