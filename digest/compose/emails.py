@@ -23,7 +23,7 @@ from digest.compose.template_cache import TemplateCache
 from digest.models import Delivery, Edition, EditionLetter, EditionPaper, PaperSummary
 from digest.models.key_lists import listed
 from digest.record import DigestRecord, UnknownVersion
-from subscriptions.mail.encodings import Encoding
+from subscriptions.mail.encodings import ENCODINGS
 from subscriptions.mail.marks import gettext as _
 from subscriptions.mail.marks import ngettext
 from subscriptions.mail.providers import encoding_of
@@ -53,7 +53,7 @@ class Mails:
         self.forget()
 
     def forget(self) -> None:
-        self._templates: dict[Encoding, TemplateCache] = {}
+        self._templates = {encoding: TemplateCache(encoding) for encoding in ENCODINGS}
         self._cards: dict[int, list[tuple[date, Card]]] = {}  # by paper, newest edition first
         self._newest: dict[date, dict[int, Card]] = defaultdict(dict)  # by an edition's day and paper: the one it shows
         self._deleted: set[int] = set()  # papers, as of the last reading
@@ -164,10 +164,7 @@ class Mails:
             completeness=self._receipts[delivery.edition_id],
             letter=self.letter_of(delivery),
         )
-        encoding = encoding_of(settings.MAIL_PROVIDER)
-        if encoding not in self._templates:
-            self._templates[encoding] = TemplateCache(encoding)
-        return self._templates[encoding].join(digest) or fit(digest)[1]
+        return self._templates[encoding_of(settings.MAIL_PROVIDER)].join(digest) or fit(digest)[1]
 
 
 # Shared by all batches of this process: preparing a paper takes as long as some mails.

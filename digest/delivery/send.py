@@ -155,10 +155,10 @@ def _take_chunk(batch: Batch, mailer: Mailer, now: datetime, outcomes: Outcomes,
             _keep_requests_whole(ready)
             going = [delivery for delivery in ready if delivery.status == Delivery.Status.HANDING_OFF]
             _mark(going, now)
-            for (status, reason), rows in alike(ready, lambda row: (row.status, row.status_reason)):
-                if status != Delivery.Status.HANDING_OFF:
-                    these(rows).update(status=status, status_reason=reason, detail="")
-                    outcomes.counts[status] += len(rows)
+            others = [row for row in ready if row.status != Delivery.Status.HANDING_OFF]
+            for (status, reason), rows in alike(others, lambda row: (row.status, row.status_reason)):
+                these(rows).update(status=status, status_reason=reason, detail="")
+                outcomes.counts[status] += len(rows)
             forget_the_erased(row for row in ready if row.subscriber.status == Subscriber.Status.ERASED)
     return going
 

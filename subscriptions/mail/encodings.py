@@ -6,14 +6,16 @@ import json
 import re
 from binascii import a2b_qp, b2a_qp
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 _LEADING_DOTS = re.compile(rb"^\.+", re.MULTILINE)
 # b2a_qp breaks lines first and escapes a blank at the end of one afterwards, which may make it 78 columns (Python 3.11)
 _LONG_END = re.compile(rb"^(.{74,})(=20|=09)$", re.MULTILINE)
 
 
-class Encoding(NamedTuple):
+# each mail looks up one, which is equal to itself alone
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoding:
     """How texts are written: encoded one by one and joined, they are the joined text, encoded.
 
     A decimal number that follows an encoded piece is written as it is, and ``end`` after it.
@@ -63,3 +65,4 @@ def _unescape(escaped: bytes) -> str:
 
 QUOTED_PRINTABLE = Encoding(_quote, _unquote, end=b"=\r\n")
 JSON_STRING = Encoding(_escape, _unescape, end=b"")
+ENCODINGS = (QUOTED_PRINTABLE, JSON_STRING)
