@@ -85,7 +85,7 @@ class Headers(NamedTuple):
         return _recipient(self.address), self.message_id, f"<{links.unsubscribe}>", f"<{links.web_copy}>"
 
 
-# The headers that differ between the digests of a day, beside the subject
+# The headers that differ between the digests of a day, apart from the subject
 OWN = ("To", "Message-ID", "List-Unsubscribe", "List-Archive")
 
 

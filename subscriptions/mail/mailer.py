@@ -320,7 +320,7 @@ def _taken(message: EncodedMessage) -> SendResult:
     """Return the result of a mail for which the backend raised nothing."""
     if (status := getattr(message, "anymail_status", None)) is None:
         return ACCEPTED
-    # a set where the answer names somebody else, too
+    # Anymail 15.2 gives a set where the answer has another spelling of the recipient: of a domain that is not ASCII
     numbers = getattr(status, "message_id", None)
     theirs = str(next(filter(None, numbers), "") if isinstance(numbers, set) else numbers or "")
     words = getattr(status, "status", None) or set()

@@ -35,7 +35,7 @@ class EncodedMessage(EmailMultiAlternatives):
     track_clicks: bool
     esp_extra: dict[str, object]
 
-    # What a provider does not take of the headers, and what it takes beside them (set there, too)
+    # Headers that a provider does not take, and others that only it takes (set there, too)
     left_out: Collection[str] = ()
     added: Mapping[str, str] = MappingProxyType({})
     _others: dict[str, str]  # headers, once somebody asks for them
@@ -69,7 +69,7 @@ class EncodedMessage(EmailMultiAlternatives):
         return None
 
     def own(self) -> dict[str, str]:
-        """Return by name what differs between the digests of a day, beside the texts; nothing of another mail.
+        """Return by name what differs between the digests of a day, apart from the texts; empty for another mail.
 
         Raise ValueError for an address that cannot be encoded.
         """

@@ -135,7 +135,7 @@ def test_a_notice_is_one_of_ours(visit: Client) -> None:
 def test_a_pause_and_its_end(ada: Subscriber, visit: Client, typed: dict[str, str], until: date) -> None:
     page = visit.post("/preferences/pause", typed, follow=True).content.decode()
     assert f"Your digest is paused until {until:%A}, {until.day} March 2026." in page
-    assert "End the pause now" in page.partition("<details")[0]  # beside that sentence, not folded away
+    assert "End the pause now" in page.partition("<details")[0]  # after that sentence, not folded away
     ada.refresh_from_db()
     assert (ada.status, ada.paused_until) == (Subscriber.Status.PAUSED, until)
     page = visit.post("/preferences/resume", follow=True).content.decode()
