@@ -12,7 +12,8 @@ import re
 from digest.identifiers.canonical import canonical_identifier
 
 ACTS = ("bibtex", "ris", "csl", "act")  # the last part of the addresses below a paper's own
-_PLAIN_DOI = re.compile(r"10\.\d{4,9}(?:/[A-Za-z0-9()_:;-][A-Za-z0-9().,_:;-]*)+", re.A)
+# not with a mark at the end, which is taken for the end of a sentence when the name is read
+_PLAIN_DOI = re.compile(r"10\.\d{4,9}(?:/[A-Za-z0-9()_:;-][A-Za-z0-9().,_:;-]*)+(?<![.,;])", re.A)
 _NUMBER = re.compile(r"[1-9]\d{0,17}", re.A)
 
 

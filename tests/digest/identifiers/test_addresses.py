@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from digest.identifiers.addresses import ACTS, named_work, short_name
@@ -69,6 +69,9 @@ def test_what_names_no_work_is_none(written: str) -> None:
 
 
 @given(st.text(max_size=80), st.integers(1, 10**17))
+@example(";", 1)
+@example("a.", 1)
+@example("a/b,;", 1)
 def test_a_short_name_is_read_back_as_its_work(rest: str, number: int) -> None:
     for scheme in ("arxiv:2601.22153", f"doi:10.1000/{rest}", f"url:{rest}"):
         assert named_work(short_name(scheme, number)) in (scheme.lower(), number)
