@@ -20,8 +20,9 @@ from tests.benchmarks import driver
 day: Any = import_module("tests.benchmarks.day")  # of that tree too
 planning, delivering, models = (import_module(f"digest.{name}") for name in ("planning", "delivering", "models"))
 Pool = import_module("digest.pool").Pool
+Likeness: Any = import_module("digest.ranking.features").Likeness
 NOW = day.NOW
-ONCE = [(Pool, "of_the_week"), (Pool, "admit")]
+ONCE = [(Pool, "of_the_week"), (Pool, "admit"), (Likeness, "lay_out")]
 TABLES = [models.Delivery, models.Batch]
 
 

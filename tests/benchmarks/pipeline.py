@@ -29,8 +29,7 @@ from tests.benchmarks.phases import Phases
 
 ONCE = "the week's papers"  # read and weighed once, however many readers there are
 WATCHED = [  # function, phase
-    (CandidatePool, "load", ONCE),
-    (CandidatePool, "save_added", ONCE),
+    *((owner, name, ONCE) for owner, name in names_today.ONCE),
     (plan, "_listed", "plan: load"),
     (plan, "passed_days", "plan: load"),
     (plan._Readers, "among", "plan: load"),
