@@ -29,7 +29,11 @@ class ListSource(models.Model):
 
     subscriber = models.ForeignKey(Subscriber, models.CASCADE, related_name="list_sources")
     kind = models.CharField(max_length=12, choices=Kind)
-    name = models.CharField(max_length=100, blank=True, help_text="the file's, or the number of a library or person")
+    name = models.CharField(
+        max_length=100,
+        blank=True,
+        help_text="the file's, how a pasted text begins, or the number of a library or person",
+    )
     state = models.CharField(max_length=7, choices=State)
     given_at = models.DateTimeField()
     read_at = models.DateTimeField(null=True, blank=True, help_text="when it was last read without a problem")

@@ -99,7 +99,8 @@ def flaw_text(flaw: str) -> str:
 def name_of_part(part: ListSource) -> str:
     """Return what a reader calls a part of their list."""
     named = {
-        ListSource.Kind.PASTED: _("Pasted text"),
+        # that of a version before has no name
+        ListSource.Kind.PASTED: _("Pasted text: %(name)s") if part.name else _("Pasted text"),
         ListSource.Kind.ZOTERO_USER: _("Zotero library %(name)s"),
         ListSource.Kind.ZOTERO_GROUP: _("Zotero group %(name)s"),
         ListSource.Kind.ORCID: _("ORCID %(name)s"),

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from digest.compose.card import TITLE_LENGTH, safe_link
+from digest.compose.card import NAME_LENGTH, TITLE_LENGTH, safe_link
 from digest.compose.phrases import shorten
 from digest.ingest.parsers.feed import SourceUnreadable
 from digest.models import ListEntry, ListSource
@@ -131,7 +131,9 @@ def _read(reader: Subscriber, form: ListForm) -> ListSource:
     if not found.works:
         raise _NothingRead(nothing_read(found))
     if file is None:
-        return keep.draft(reader, found, kind=ListSource.Kind.PASTED, now=now)
+        first = found.works[0]
+        begins = shorten(first.title or first.names[0], NAME_LENGTH)
+        return keep.draft(reader, found, kind=ListSource.Kind.PASTED, name=begins, now=now)
     name = " ".join(clean_text(file.name or "").split())[:100] or _("a file")
     return keep.draft(reader, found, kind=ListSource.Kind.FILE, name=name, now=now)
 

@@ -70,7 +70,7 @@ def test_what_was_read_is_shown_line_by_line_before_it_is_kept(ada: Subscriber) 
     visit = signed_in(ada)
     answer = paste(visit, TEXT)
     page = words(answer)
-    assert "What was read of Pasted text" in page
+    assert "What was read of Pasted text: arxiv:2603.00001" in page
     assert "3 works were read." in page
     assert "Nothing is kept yet." in page
     assert "Known here 1 They count as papers that you like. Paper number 1 on careful measurement" in page
@@ -81,11 +81,25 @@ def test_what_was_read_is_shown_line_by_line_before_it_is_kept(ada: Subscriber) 
 
     kept = visit.post(answer.request["PATH_INFO"], {"do": "keep"}, follow=True)
     assert "Kept. Your next digests rank papers similar to these higher." in words(kept)
-    assert "Pasted text 2 works · read on 2 Mar 2026" in words(kept)
+    assert "Pasted text: arxiv:2603.00001 2 works · read on 2 Mar 2026" in words(kept)
     assert [row.text[0] for row in ListEntry.objects.newest(ada)] == [
         "Paper number 1 on careful measurement",
         "Lichens of Old Walls",
     ]
+
+
+def test_pasted_texts_are_told_apart_by_how_they_begin(ada: Subscriber) -> None:
+    visit = signed_in(ada)
+    for text in ("Lichens of Old Walls\n2603.00001\n", f"{'Mosses of Shaded Stairs and ' * 6}Gutters\n"):
+        part = paste(visit, text)
+        visit.post(part.request["PATH_INFO"], {"do": "keep"})
+    ListSource.objects.create(
+        subscriber=ada, kind=ListSource.Kind.PASTED, state=ListSource.State.KEPT, given_at=NOON, read_at=NOON
+    )  # of the version before
+    shown = words(visit.get(PAGE))
+    assert "Pasted text: Lichens of Old Walls 2 works" in shown
+    assert re.search(r"Pasted text: Mosses of Shaded Stairs[\w ]*… 1 work ", shown)
+    assert "Pasted text 0 works" in shown
 
 
 def sign_up_with(visit: Client, papers: str) -> Any:
