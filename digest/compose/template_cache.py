@@ -2,8 +2,9 @@
 
 A **page** is ``templates/email/digest`` with placeholders for one reader's values; there is one for each combination of
 parts (with or without picks, with or without an opening). A **paper** is its entry in the list, with placeholders for
-its number, the reason and the links; an **entry** is a paper with the reason of an item, which many mails share. The
-words equal those of the full render, ``size_limit.fit``, which also renders mails that are too large for the cache.
+its number, the reason and the links, rendered once and styled as the first of a mail or as another; an **entry** is a
+paper with the reason of an item, which many mails share. The words equal those of the full render, ``size_limit.fit``,
+which also renders mails that are too large for the cache.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from digest.compose.build import Digest, Item, Look
 from digest.compose.card import Card
 from digest.compose.size_limit import HTML_BYTES, size_of
 from subscriptions.mail.encodings import Encoding
-from subscriptions.mail.rendering import Placeholder, compile_template, one_line
+from subscriptions.mail.rendering import Placeholder, compile_template, one_line, template_value
 from subscriptions.mail.template_cache import CompiledTemplate, JoinedEmail, Step
 
 # Fields of a digest that differ by reader, the reader's links, lists of papers, and fields that readers share
@@ -35,6 +36,7 @@ own_of, links_of, lists_of, shared_of = (attrgetter(*names) for names in (OWN, L
 # Placeholders of a paper in the order of its templates
 PAPER_TEXT = ("number", "why", "say_url")
 PAPER_HTML = ("number", "why", "say_url", "say_url", "say_url")
+STYLES = ("title", "body")  # of the first paper of a mail, and of the others
 
 MOST_ENTRIES = 20_000  # a few hundred octets each, beside the papers
 
@@ -89,6 +91,7 @@ class TemplateCache:
     def __init__(self, encoding: Encoding) -> None:
         self.encoding = encoding
         self._pages: dict[object, Page] = {}
+        self._rendered: dict[object, Both] = {}  # papers without their styles
         self._papers: dict[object, Paper] = {}
         self._entries: dict[Kind, dict[int, Entry]] = defaultdict(dict)  # by the item's id()
         self._asides: dict[tuple[int, ...], tuple[bytes, bytes]] = {}
@@ -166,18 +169,30 @@ class TemplateCache:
     def _paper(self, item: Item, kind: Kind) -> Paper:
         key = (id(item.card), bool(item.why), item.note, item.is_pick, kind)
         if key not in self._papers:
-            self._cards.append(item.card)
-            look, lead, bare = kind
-            model = SimpleNamespace(
-                why=Placeholder("why") if item.why else "", card=item.card, note=item.note, is_pick=item.is_pick
-            )
-            number, say_url = Placeholder("number"), "" if bare else Placeholder("say_url")
-            text, html = self._compiled(
-                "paper", "paper", item=model, number=number, look=look, lead=lead, say_url=say_url
-            )
+            look, is_first, bare = kind
+            text, html = self._paper_rendered(item, look, bare=bare)
+            html = html.partly_filled(template_value("theme.html", "first_paper" if is_first else "other_papers"))
             numbers, why_steps = _numbers(_steps("number", text, html)), _steps("why", text, html)
             self._papers[key] = Paper(text.around(PAPER_TEXT), html.around(PAPER_HTML), numbers, why_steps)
         return self._papers[key]
+
+    def _paper_rendered(self, item: Item, look: Look, *, bare: bool) -> Both:
+        key = (id(item.card), bool(item.why), item.note, item.is_pick, look, bare)
+        if key not in self._rendered:
+            self._cards.append(item.card)
+            model = SimpleNamespace(
+                why=Placeholder("why") if item.why else "", card=item.card, note=item.note, is_pick=item.is_pick
+            )
+            self._rendered[key] = self._compiled(
+                "paper",
+                "paper",
+                item=model,
+                number=Placeholder("number"),
+                look=look,
+                styles={name: Placeholder(name) for name in STYLES},
+                say_url="" if bare else Placeholder("say_url"),
+            )
+        return self._rendered[key]
 
     def _also(self, cards: Sequence[Card]) -> tuple[bytes, bytes]:
         key = tuple(map(id, cards))

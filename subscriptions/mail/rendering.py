@@ -136,6 +136,11 @@ def compile_template(template: str, encoding: Encoding, macro: str = "", **conte
     return CompiledTemplate.of(rendered, encoding, partial(_step, encoding, html=template.endswith(".html")))
 
 
+def template_value(template: str, name: str) -> Any:
+    """Return what a template sets under a name. Raise AttributeError without it."""
+    return getattr(_environment().get_template(template).module, name)
+
+
 @cache  # so that equal steps are the same object, which is a cache key
 def _step(encoding: Encoding, names: tuple[str, ...], *, html: bool) -> Step:
     filters = [_kept_filters[name] for name in names]
