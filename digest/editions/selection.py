@@ -39,11 +39,6 @@ class Demand:
     stated: Floats | None = None  # (S, D), vectors of the words they typed
     weights: Floats | None = None  # (S, PARTS) of the parts that they turned down, None if nobody did
 
-    @property
-    def likes(self) -> NDArray[np.int64]:
-        """Count the papers that each reader wants more of (S,)."""
-        return self.profiles.likes if self.profiles else np.zeros(len(self.limit), np.int64)
-
     def __getitem__(self, block: slice) -> Demand:
         """Return the demand of neighbouring readers."""
         return replace(
@@ -95,26 +90,24 @@ def _select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered:
     allowed = offered.copy()
     for reader, rule in zip(*asked.mutes.nonzero(), strict=True):
         allowed[reader, _answering(papers.matches, rule)] = False
-    likes = asked.likes
-    wants_nothing = np.diff(asked.wants.indptr) == 0
-    # A reader without wishes gets the trending list, with only voted papers as long as there are any.
-    on_trending = wants_nothing & (likes == 0) & offered[:, pool.voted].any(axis=1)
     is_picked = pool.pick >= personal.PICK
     own_picks = _picks_of_topics(asked, pool)
-    allowed[on_trending] &= pool.voted | is_picked
     readers = ReaderBatch(
         wants=asked.wants, hype=asked.hype, profiles=asked.profiles, stated=asked.stated, weights=asked.weights
     )
+    by_likes = readers.want_similar
+    # A reader without wishes gets the trending list, with only voted papers as long as there are any.
+    on_trending = readers.want_nothing & ~by_likes
+    allowed[on_trending & offered[:, pool.voted].any(axis=1)] &= pool.voted | is_picked
     readers = replace(readers, picks=_as_matrix(own_picks, allowed.shape)) if own_picks else readers
     ranking = rank(papers, readers, allowed=allowed, limit=max(asked.limit, default=0))
-    by_likes = wants_nothing & (likes > 0)
     matched = np.where(by_likes, ranking.eligible - allowed[:, is_picked].sum(axis=1), ranking.matched)
     ranking = _picks_first(ranking, pool, own_picks, asked.limit)
-    told = ToldTerms(asked.rules, asked.wants, papers, pool, likes=likes).tell(ranking, own_picks)
+    told = ToldTerms(asked.rules, asked.wants, papers, pool, likes=readers.likes).tell(ranking, own_picks)
     by_votes = np.lexsort((np.arange(len(pool.ids)), -pool.popularity))
     by_votes = by_votes[pool.has_votes[by_votes] & (pool.popularity[by_votes] >= STANDS_OUT)]
     others = allowed[:, by_votes]
-    others[wants_nothing & (likes == 0)] = False
+    others[on_trending] = False
     in_words_of = [in_words(rule) for rule in asked.rules]
     starts, wanted = asked.wants.indptr.tolist(), asked.wants.indices.tolist()
     return [
@@ -128,7 +121,7 @@ def _select(asked: Demand, pool: CandidatePool, papers: PaperMatrix, *, offered:
             [paper for paper in by_votes[others[reader]][: len(shown) + ALSO].tolist() if paper not in shown][:ALSO],
         )
         for reader, ((reasons, terms), arrived, count, liked) in enumerate(
-            zip(told, offered.sum(axis=1).tolist(), matched.tolist(), likes.tolist(), strict=True)
+            zip(told, offered.sum(axis=1).tolist(), matched.tolist(), (readers.likes * by_likes).tolist(), strict=True)
         )
     ]
 

@@ -298,6 +298,11 @@ class ReaderBatch:
         """Return who wants no rule (S,)."""
         return np.asarray(np.diff(self.wants.indptr) == 0)
 
+    @property
+    def want_similar(self) -> NDArray[np.bool_]:
+        """Return who wants no rule but papers similar to those that they named (S,); the others of them get any."""
+        return self.want_nothing & (False if self.profiles is None else self.profiles.are_wishes)
+
 
 def through(weights: csr_array, left: csr_array, right: csr_array, offset: Floats | float = 0) -> Floats:
     """Return ``weights @ (left @ right.T - offset)``, dense (A, P), for weights (A, N), left (N, W), right (P, W).

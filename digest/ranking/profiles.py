@@ -42,7 +42,8 @@ class Profile:
 
     ``likes`` counts the liked texts; ``weight`` is the sum of the weights of all texts: 1, .75 with dislikes, -.25 with
     dislikes alone. ``vector`` (D,) is their weighted sum of title vectors, and ``vector_weight`` the weights' sum over
-    the texts that have one. ``categories`` has the share of liked papers with each category.
+    the texts that have one. ``categories`` has the share of liked papers with each category. ``is_wish`` says that
+    the reader named papers to get similar ones: a list does, a verdict on what they got anyway does not.
     """
 
     likes: int = 0
@@ -52,6 +53,7 @@ class Profile:
     vector: Floats = field(default_factory=lambda: np.empty(0, np.float32))
     vector_weight: float = 0.0
     categories: Mapping[str, float] = field(default_factory=dict)
+    is_wish: bool = True
 
     @staticmethod
     def of(liked: Sequence[str], disliked: Sequence[str] = ()) -> Profile:
@@ -78,7 +80,8 @@ class Profiles:
     """The profiles of S readers: ``likes`` (S,), ``weight`` (S,), and their grams one after the other.
 
     Those of reader s are ``grams[starts[s]:starts[s + 1]]``. ``vectors`` (S, D) and ``vector_weight`` (S,) are as in
-    Profile, D = 0 without a model; ``categories`` has a mapping for each reader.
+    Profile, D = 0 without a model; ``categories`` has a mapping for each reader. ``are_wishes`` (S,) says whose likes
+    are a wish for similar papers.
     """
 
     likes: Ints
@@ -89,6 +92,7 @@ class Profiles:
     vectors: Floats
     vector_weight: Floats
     categories: Sequence[Mapping[str, float]]
+    are_wishes: NDArray[np.bool_]
 
     @staticmethod
     def of(profiles: Sequence[Profile]) -> Profiles:
@@ -107,6 +111,7 @@ class Profiles:
             vectors=vectors,
             vector_weight=np.array([one.vector_weight * (len(one.vector) == size) for one in profiles], np.float32),
             categories=[one.categories for one in profiles],
+            are_wishes=np.array([one.is_wish and one.likes > 0 for one in profiles], np.bool_),
         )
 
     def __len__(self) -> int:
@@ -139,6 +144,7 @@ class Profiles:
             vectors=self.vectors[rows],
             vector_weight=self.vector_weight[rows],
             categories=[self.categories[row] for row in rows],
+            are_wishes=self.are_wishes[rows],
         )
 
 

@@ -24,6 +24,7 @@ from subscriptions.models import Subscriber
 
 VERDICTS, ENTRIES = 50, 500  # the latest verdicts and the newest list entries of a reader that count
 AT_ONCE = 100  # profiles made in one transaction
+OF_ENTRIES = " entries "  # in the stamp of a reader who has a list
 
 Text = tuple[int | None, str, str, list[str]]
 """A liked work: its paper's id, title, abstract and categories."""
@@ -94,7 +95,7 @@ def _stamps(readers: Sequence[int]) -> dict[int, str]:
         stamps[key] += f" verdicts {' '.join(map(str, values))}"
     entries = _entries(readers).order_by().values_list("subscriber")
     for key, *values in entries.annotate(Count("pk"), Sum("pk"), Count("paper"), Sum("paper")):
-        stamps[key] += f" entries {' '.join(map(str, values))}"
+        stamps[key] += f"{OF_ENTRIES}{' '.join(map(str, values))}"
     return dict(stamps)
 
 
@@ -181,4 +182,5 @@ def _profile(row: ReaderProfile, model: VectorModel | None) -> Profile:
         vector=np.frombuffer(row.vector if is_known else b"", "<f4"),
         vector_weight=row.vector_weight if is_known else 0.0,
         categories=row.categories,
+        is_wish=OF_ENTRIES in row.stamp,
     )

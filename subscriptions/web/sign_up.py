@@ -105,7 +105,7 @@ def next_digest_in_words(reader: Subscriber, now: datetime) -> str:
             return _("Your digest is paused until %(day)s.") % {"day": f"{until:%A, %-d %B %Y}"}
         return _("Your digest is paused.")
     if settings.MODE != "live" and reader.last_issue_date:
-        return _("This installation shows a day that stands still: you have its digest, and no other comes.")
+        return _("This installation shows a day that stands still: its digests were sent, and no other comes.")
     if (due := next_digest(reader)) is None:
         return _("No digest is due.")
     if due <= now:

@@ -20,7 +20,13 @@ def summary_of(choices: Choices, topics: Iterable[Topic]) -> list[tuple[str, str
     names = {topic.slug: topic.name for topic in topics}
     wanted, muted = ([wish for wish in choices.wishes if wish.stance == stance] for stance in Preference.Stance.values)
     when = rhythm_in_words(weekdays=choices.weekdays, hour=choices.send_hour) or _("never")
-    lines = [(_("Papers about"), _in_words(wanted, names) or _("everything: the day’s trending papers"))]
+    lines = [
+        (
+            _("Papers about"),
+            _in_words(wanted, names)
+            or _("nothing in particular: what is trending, or similar to the papers in your list"),
+        )
+    ]
     if muted:
         lines.append((_("Left out"), _in_words(muted, names)))
     lines.append((_("When"), _("%(when)s, %(time)s") % {"when": when, "time": time_of(choices.zone)}))

@@ -11,7 +11,7 @@ import pytest
 from digest.compose.reasons import Reason, reason_in_words, reasons_as_text
 from digest.delivery import plan
 from digest.editions.candidate_pool import CandidatePool
-from digest.models import Delivery, Paper, Verdict
+from digest.models import Delivery, ListEntry, ListSource, Paper, Verdict
 from digest.ranking.features import ReaderBatch
 from digest.ranking.personal import rank
 from subscriptions.models import Subscriber
@@ -113,14 +113,46 @@ def test_the_contributions_of_a_reader_with_verdicts_add_up_to_the_scores() -> N
     assert all({"like", "taste"} & set(one) for one in why.values())
 
 
-def test_who_is_known_by_likes_alone_gets_papers_like_them_and_the_mail_says_that_this_was_asked_for() -> None:
+def keep_in_list(one: Subscriber, title: str) -> ListEntry:
+    part = ListSource.objects.create(subscriber=one, kind="pasted", state="kept", given_at=NOON)
+    paper = Paper.objects.get(title=title)
+    return ListEntry.objects.create(
+        subscriber=one, source=part, paper=paper, name=paper.identifier, title=title, added_at=NOON
+    )
+
+
+def test_who_only_keeps_a_list_gets_papers_like_it_and_the_mail_says_that_this_was_asked_for() -> None:
     mona = monas_second_day()
     mona.preferences.all().delete()
-    judge(mona, ROBOT.title, "more")
+    kept = keep_in_list(mona, ROBOT.title)
     titles, _ = tomorrow_for(mona)
     assert set(titles) == {CLOTH.title, SHIRTS.title}
     frozen = Delivery.objects.get(issue_date=TODAY + DAY).record
     assert (frozen.asked_for, frozen.matched) == (["papers similar to 1 paper that you like"], 2)
-    Verdict.objects.update(value="less")  # who only ever said less has asked for nothing: the day's list
+    kept.delete()
     titles, _ = tomorrow_for(mona)
     assert len(titles) == 10
+
+
+def test_a_paper_of_the_day_in_a_list_is_not_sent_and_brings_those_like_it() -> None:
+    mona = monas_second_day()
+    mona.preferences.all().delete()
+    keep_in_list(mona, CLOTH.title)
+    titles, _ = tomorrow_for(mona)
+    assert titles[0] == SHIRTS.title
+    assert set(titles) <= {SHIRTS.title, LEGS.title, DRONES.title}
+
+
+def test_verdicts_of_who_asked_for_nothing_reorder_the_list_of_the_day_and_leave_nothing_out() -> None:
+    mona = monas_second_day()
+    mona.preferences.all().delete()
+    before, _ = tomorrow_for(mona)
+    assert SHIRTS.title not in before[:2]
+    judge(mona, CLOTH.title, "more")
+    titles, why = tomorrow_for(mona)
+    assert len(titles) == 10
+    assert {CLOTH.title, SHIRTS.title} == set(titles[:2])
+    assert "like" in why[SHIRTS.title]
+    assert not Delivery.objects.get(issue_date=TODAY + DAY).record.asked_for
+    Verdict.objects.update(value="less")
+    assert tomorrow_for(mona)[0][:2] != titles[:2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,7 +79,6 @@ def test_a_quiet_day_is_short_and_never_padded() -> None:
     ranking = ranked(day(popularity={"sorting": 5}), readers([Rule("keyword", "quasars")]))
     assert titles(ranking) == []
     assert ranking.eligible[0] == 0
-    assert not ranking.asked_for_nothing[0]
     assert not ranking.scores.any()
 
 
@@ -118,10 +118,9 @@ def test_what_is_muted_sent_or_hidden_is_out_even_if_picked_or_by_a_followed_aut
     assert ranking.eligible[0] == 1
 
 
-def test_who_asked_for_nothing_gets_what_is_trending_and_is_marked() -> None:
+def test_who_asked_for_nothing_gets_what_is_trending() -> None:
     ranking = ranked(day(popularity={"soil": 2, "gnn": 1, "bees": -1}), readers([], [LEARNING]), limit=3)
     assert titles(ranking) == ["soil", "gnn", "halos"]
-    assert ranking.asked_for_nothing.tolist() == [True, False]
     assert ranking.eligible.tolist() == [10, 2]
 
 
@@ -151,7 +150,33 @@ def test_likes_bring_papers_like_them_and_only_those() -> None:
     ranking = ranked(day(popularity={"sorting": 9}), batch)
     assert set(titles(ranking)) == {"bees", "wasps"}
     assert ranking.contributions[0, 0, TERMS.index("like_this")] > 0
-    assert not ranking.asked_for_nothing[0]
+
+
+@pytest.mark.parametrize("liked", ["Zwölf Boxkämpfer jagen Viktor", "汉字", "of the and"])
+def test_a_liked_paper_that_shares_nothing_with_the_day_brings_nothing(liked: str) -> None:
+    ranking = ranked(day(popularity={"sorting": 9}), readers([], profiles=Profiles.of([Profile.of([liked])])))
+    assert titles(ranking) == []
+    assert not ranking.alike.any()
+
+
+def test_a_liked_paper_of_the_day_itself_hides_no_similar_one() -> None:
+    own = PAPERS["bees"]
+    batch = readers([], profiles=Profiles.of([Profile.of([f"{own.title}. {own.abstract}"])]))
+    ranking = ranked(day(), batch, out=["bees"])
+    assert titles(ranking) == ["wasps"]
+    assert ranking.alike[0, 0]
+
+
+def test_verdicts_reorder_the_trending_list_and_leave_nothing_out() -> None:
+    popularity = {"sorting": 9, "soil": 4, "rivers": 3}
+    asked = Profile.of(["Wasps that dance with bees. Bees and wasps"])
+    batch = readers([], [], profiles=Profiles.of([replace(asked, is_wish=False), asked]))
+    ranking = ranked(day(popularity), batch)
+    assert len(titles(ranking)) == 10
+    before = titles(ranked(day(popularity), readers([])))
+    assert before.index("wasps") > titles(ranking).index("wasps")
+    assert titles(ranking)[0] == before[0] == "sorting"
+    assert "sorting" not in titles(ranking, 1)
 
 
 def test_a_dislike_lowers_papers_like_it_and_hides_none() -> None:

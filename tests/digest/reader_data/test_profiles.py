@@ -73,6 +73,18 @@ def test_a_readers_own_list_counts_as_likes_and_a_work_that_is_there_twice_once(
     assert same(loaded(ada), Profile.of(["Bees. "]))
 
 
+def test_a_list_is_a_wish_for_similar_papers_and_a_verdict_alone_is_none() -> None:
+    ada, bob, cem = reader("ada"), reader("bob"), reader("cem")
+    bees = paper("Bees")
+    for one in (ada, bob):
+        verdicts.give(one, bees, Verdict.Value.MORE, now=NOON)
+    for one in (bob, cem):
+        listed(one, "Ice")
+    assert loaded(ada, bob, cem).are_wishes.tolist() == [False, True, True]
+    ListEntry.objects.update(taken_back=True)
+    assert loaded(ada, bob, cem).are_wishes.tolist() == [False, False, False]
+
+
 def test_the_latest_fifty_verdicts_and_the_newest_five_hundred_entries_count() -> None:
     ada = reader("ada")
     papers = Paper.objects.bulk_create(

@@ -221,7 +221,7 @@ def test_where_the_day_stands_still_no_second_digest_is_promised(visitor: Client
     ada, link = pending()
     assert "No other comes: this installation shows a day that stands still." in visitor.post(link).content.decode()
     Subscriber.objects.filter(pk=ada.pk).update(last_issue_date=NOON.date(), next_send_at=NOON + timedelta(hours=9))
-    assert "you have its digest, and no other comes." in visitor.get("/preferences").content.decode()
+    assert "its digests were sent, and no other comes." in visitor.get("/preferences").content.decode()
 
 
 def test_a_link_that_has_expired_leads_back_to_the_form(visitor: Client) -> None:
