@@ -36,7 +36,7 @@ from subscriptions import consent, lookup, topic_counts
 from subscriptions.consent_record import proof_of
 from subscriptions.mail.rendering import one_line
 from subscriptions.models import Subscriber, Suppression
-from subscriptions.web.decorators import see_other
+from subscriptions.web.decorators import posted_from, see_other
 
 ROWS = 14  # deliveries per page
 WHY = 300  # letters of a reason
@@ -99,7 +99,7 @@ def _growth() -> dict[str, Any]:
     }
 
 
-@require_POST
+@posted_from("dashboard_readers")
 @staff_only(seen_by=Role.PRIVACY)
 def find_readers_page(request: HttpRequest) -> HttpResponse:
     """Find readers; by POST, so that an address is in no log and no browser history."""
@@ -189,7 +189,7 @@ def _verdicts(one: Subscriber) -> list[tuple[str, int]]:
 # Acts ----------------------------------------------------------------------------------------------------------------
 
 
-@require_POST
+@posted_from("dashboard_reader", "public_id")
 @staff_only(seen_by=Role.PRIVACY, done_by=Role.PRIVACY, asked_again=True)
 def suppress(request: HttpRequest, public_id: str) -> HttpResponse:
     one = _known(public_id)
@@ -205,7 +205,7 @@ def suppress(request: HttpRequest, public_id: str) -> HttpResponse:
     return _to(one)
 
 
-@require_POST
+@posted_from("dashboard_reader", "public_id")
 @staff_only(seen_by=Role.PRIVACY, done_by=Role.PRIVACY, asked_again=True)
 def lift(request: HttpRequest, public_id: str) -> HttpResponse:
     one = _known(public_id)
@@ -242,7 +242,7 @@ def export_reader(request: HttpRequest, public_id: str) -> HttpResponse:
     )
 
 
-@require_POST
+@posted_from("dashboard_reader", "public_id")
 @staff_only(seen_by=Role.PRIVACY, done_by=Role.PRIVACY, asked_again=True)
 def erase_page(request: HttpRequest, public_id: str) -> HttpResponse:
     one = _known(public_id)

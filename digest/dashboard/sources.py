@@ -32,6 +32,7 @@ from digest.models import Paper, PaperChange, Sighting, Source
 from subscriptions.mail.rendering import one_line
 from subscriptions.rate_limits import too_many_by
 from subscriptions.wake_worker import enqueue_task
+from subscriptions.web.decorators import posted_from
 from subscriptions.web.request_size import takes_up_to
 
 FORTNIGHT, MONTH = 14, 30  # days that are drawn
@@ -90,7 +91,7 @@ def _numbers(days: Sequence[Day]) -> dict[str, Any]:
 # --- adding one ------------------------------------------------------------------------------------------------------
 
 
-@require_POST
+@posted_from("dashboard_sources")
 @staff_only(done_by=Role.CURATOR)
 def look(request: HttpRequest) -> HttpResponse:
     """Return what an address shows, before anything is kept: asks its host, and writes nothing."""
@@ -106,7 +107,7 @@ def look(request: HttpRequest) -> HttpResponse:
 
 
 @takes_up_to(LARGEST_FILE)
-@require_POST
+@posted_from("dashboard_sources")
 @staff_only(done_by=Role.CURATOR)
 def look_at_file(request: HttpRequest) -> HttpResponse:
     """Return what a file shows, as if it were a source: asks no host, and writes nothing."""
@@ -130,7 +131,7 @@ def _page_of_look(request: HttpRequest, found: Look) -> HttpResponse:
     return page(request, "new_source", around)
 
 
-@require_POST
+@posted_from("dashboard_sources")
 @staff_only(done_by=Role.CURATOR)
 def add(request: HttpRequest) -> HttpResponse:
     """Keep what was looked at: the address is the one that was shown, not what a form says."""
@@ -159,7 +160,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 
 @takes_up_to(LARGEST_LIST)
-@require_POST
+@posted_from("dashboard_sources")
 @staff_only(done_by=Role.CURATOR)
 def offer_list(request: HttpRequest) -> HttpResponse:
     """Return what an OPML file offers; writes nothing and asks no host."""
@@ -181,7 +182,7 @@ def offer_list(request: HttpRequest) -> HttpResponse:
     return page(request, "offered_sources", around)
 
 
-@require_POST
+@posted_from("dashboard_sources")
 @staff_only(done_by=Role.CURATOR)
 def add_list(request: HttpRequest) -> HttpResponse:
     """Add what was chosen of a list: the addresses are those that were shown, not what a form says."""

@@ -16,7 +16,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST
 
 from digest.models import Paper, Verdict
 from digest.reader_data import saved, verdicts
@@ -25,6 +24,7 @@ from digest.web.feedback import paper_of
 from subscriptions.models import Subscriber
 from subscriptions.rate_limits import too_many
 from subscriptions.tokens import BadLink
+from subscriptions.web.decorators import View, posted_from
 from subscriptions.web.sessions import reader_of
 
 UNDO = "undo"
@@ -51,28 +51,34 @@ class Muted:
     undo: str
 
 
-def reader_act(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Decorate what the POST of a signed-in reader does, called with ``reader``; others go to the sign-in page."""
+def reader_act(page: str, *kept: str) -> Callable[[View], View]:
+    """Decorate what the POST of a signed-in reader does, called with ``reader``; others go to the sign-in page.
 
-    @require_POST
-    @wraps(view)
-    def act(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if (reader := reader_of(request)) is None:
-            return redirect("sign_in")
-        if too_many(request, "feedback"):
-            return render(request, "429.html", status=429)
-        return view(request, reader, *args, **kwargs)
+    A GET leads to the page of that name, as ``posted_from`` says.
+    """
 
-    return act
+    def decorate(view: View) -> View:
+        @posted_from(page, *kept)
+        @wraps(view)
+        def act(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if (reader := reader_of(request)) is None:
+                return redirect("sign_in")
+            if too_many(request, "feedback"):
+                return render(request, "429.html", status=429)
+            return view(request, reader, *args, **kwargs)
+
+        return act
+
+    return decorate
 
 
-@reader_act
+@reader_act("home")
 def own_feedback(request: HttpRequest, reader: Subscriber, day: str, number: str) -> HttpResponse:
     """Do what a button says about one paper of the reader's digest of that day, and show the home page again."""
     return act_on(request, reader, _own_paper(reader, day, int(number)), place=f"own-{int(number)}")
 
 
-@reader_act
+@reader_act("home")
 def own_unmute(request: HttpRequest, reader: Subscriber) -> HttpResponse:
     """Undo the latest mute, for the reader who made it."""
     made, turned, _label, place = _signed(reader, request.POST.get("undo", ""))

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from digest.compose.reasons import TERMS
 from digest.editions.current_time import current_time
@@ -26,7 +26,7 @@ from subscriptions.models import PARTS, TURNED_DOWN, Preference, Subscriber
 from subscriptions.preferences import Choices, turn_down
 from subscriptions.rate_limits import too_many
 from subscriptions.schedule import local_date
-from subscriptions.web.decorators import see_other
+from subscriptions.web.decorators import posted_from, see_other
 from subscriptions.web.sessions import reader_page
 from subscriptions.web.sign_up import TOO_MANY
 
@@ -95,7 +95,7 @@ def own_order(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     return see_other("own_order", "?done=saved")
 
 
-@require_POST
+@posted_from("own_order")
 @expensive
 @reader_page
 def own_order_preview(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:

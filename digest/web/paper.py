@@ -76,7 +76,7 @@ def export(request: HttpRequest, name: str, format: str) -> HttpResponse:
     return HttpResponse(form.write([reference]), content_type=f"{form.media_type}; charset=utf-8", headers=headers)
 
 
-@reader_act
+@reader_act("paper", "name")
 def act(request: HttpRequest, reader: Subscriber, name: str) -> HttpResponse:
     """Do what a button under a public paper says, on whatever page it was."""
     paper = _named(name)

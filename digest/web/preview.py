@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
 
 from digest.editions.current_time import current_time
 from digest.preview import visitor
@@ -17,15 +16,19 @@ from digest.preview.visitor import Preview
 from digest.web.expensive import expensive
 from subscriptions.models import Subscriber
 from subscriptions.rate_limits import too_many
-from subscriptions.web.decorators import see_other
+from subscriptions.web.decorators import posted_from, see_other
 from subscriptions.web.forms import ChoicesForm, SignUpForm
 from subscriptions.web.preferences import preferences_page
 from subscriptions.web.sessions import reader_of
 from subscriptions.web.sign_up import TOO_MANY, sign_up_page
 
 
+def _page_of_form(request: HttpRequest) -> str:
+    return "preferences" if reader_of(request) else "sign_up"
+
+
 @never_cache
-@require_POST
+@posted_from(_page_of_form)
 @expensive
 def preview(request: HttpRequest) -> HttpResponse:
     """Show the latest edition for the choices of an unsent form; invalid fields are left out and listed."""

@@ -1,4 +1,4 @@
-"""Pages with a secret token in their URL: their headers, and which POSTs they accept."""
+"""Pages with a secret token in their URL, their headers and which POSTs they accept; and addresses of forms."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.multipartparser import MultiPartParserError
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -31,6 +31,27 @@ _GLUED = re.compile(r"[^A-Za-z0-9_-]+$")
 def see_other(name: str, query: str = "") -> HttpResponseRedirect:
     """Redirect to the page of that name with status 303, after a form was accepted."""
     return HttpResponseRedirect(reverse(name) + query, status=303)
+
+
+def posted_from(page: str | Callable[[HttpRequest], str], *kept: str) -> Callable[[View], View]:
+    """Decorate what a form of ``page`` posts: a GET leads to that page, and changes nothing.
+
+    An error is shown at the address that was posted to, and a browser may ask for that address again. ``page`` is the
+    name of a URL, or returns it; ``kept`` are the parts of the address that the page has, too.
+    """
+
+    def decorate(view: View) -> View:
+        @require_http_methods(["GET", "HEAD", "POST"])
+        @wraps(view)
+        def act(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method == "POST":
+                return view(request, *args, **kwargs)
+            name = page if isinstance(page, str) else page(request)
+            return redirect(name, **{part: kwargs[part] for part in kept})
+
+        return act
+
+    return decorate
 
 
 def token_page(view: View) -> View:

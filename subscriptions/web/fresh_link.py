@@ -11,13 +11,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST
 
 from subscriptions import link_requests
 from subscriptions.models import LinkRequest, Subscriber
 from subscriptions.rate_limits import proof, too_many
 from subscriptions.web.addresses import mask_address
-from subscriptions.web.decorators import see_other
+from subscriptions.web.decorators import posted_from, see_other
 from subscriptions.web.sessions import is_fresh, reader_page
 
 # An act that a link may lead back to -> the name of its page, the place on it, and what it is called.
@@ -50,7 +49,7 @@ def ask_page(request: HttpRequest, reader: Subscriber, act: str) -> HttpResponse
     return render(request, "fresh_link.html", around, status=403)
 
 
-@require_POST
+@posted_from("preferences")
 @reader_page
 def mail_fresh_link(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     """Mail a signed-in reader a link that leads back to the act that the form names."""

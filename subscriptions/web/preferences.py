@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from subscriptions import consent, link_requests
 from subscriptions.models import LinkRequest, LoginToken, Subscriber
@@ -19,7 +19,7 @@ from subscriptions.rate_limits import proof, too_many
 from subscriptions.schedule import local_date
 from subscriptions.tokens import UNSUBSCRIBE, BadLink, login_token, token_for, use_login_token
 from subscriptions.web.addresses import mask_address
-from subscriptions.web.decorators import see_other, token_page
+from subscriptions.web.decorators import posted_from, see_other, token_page
 from subscriptions.web.fields import same
 from subscriptions.web.forms import AddressForm, ChoicesForm, PauseForm, values_of
 from subscriptions.web.fresh_link import needs_fresh_link
@@ -54,7 +54,7 @@ def preferences(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     return see_other("preferences", "?done=saved")
 
 
-@require_POST
+@posted_from("preferences")
 @reader_page
 def pause(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     """Pause the digest until a day, or for some weeks."""
@@ -69,14 +69,14 @@ def pause(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     return see_other("preferences", "?done=paused" if paused else "")
 
 
-@require_POST
+@posted_from("preferences")
 @reader_page
 def resume(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:
     resumed = consent.resume(reader.public_id, now=timezone.now(), **proof(request, request.path))
     return see_other("preferences", "?done=resumed" if resumed else "")
 
 
-@require_POST
+@posted_from("preferences")
 @reader_page
 @needs_fresh_link("address")
 def address(request: HttpRequest, *, reader: Subscriber) -> HttpResponse:

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from subscriptions import link_requests
 from subscriptions.link_requests import LEADS_TO
@@ -14,7 +14,7 @@ from subscriptions.models import LinkRequest, LoginToken, Subscriber
 from subscriptions.rate_limits import proof, too_many
 from subscriptions.tokens import PREFERENCES, BadLink, login_token, read_token, use_login_token
 from subscriptions.web import sessions
-from subscriptions.web.decorators import see_other, token_page
+from subscriptions.web.decorators import posted_from, see_other, token_page
 from subscriptions.web.forms import AddressForm
 from subscriptions.web.fresh_link import ACTS, after_sign_in
 from subscriptions.web.sign_up import TOO_MANY
@@ -69,7 +69,7 @@ def magic_link(request: HttpRequest, token: str) -> HttpResponse:
     return after_sign_in(_leads_to(row))
 
 
-@require_POST
+@posted_from("home")
 def sign_out(request: HttpRequest) -> HttpResponse:
     sessions.end(request)
     return see_other("home")

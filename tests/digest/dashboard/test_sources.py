@@ -210,6 +210,12 @@ def test_only_a_source_without_papers_can_be_removed(cleo: Client) -> None:
     assert (Source.objects.count(), len(history())) == (0, 1)
 
 
+@pytest.mark.parametrize("act", ["look", "file", "add", "list", "list_add"])
+def test_the_address_of_a_form_leads_back_to_the_sources(act: str) -> None:
+    cleo = signed_in(one_of_the_staff(Role.CURATOR))
+    assert cleo.get(reverse(f"dashboard_source_{act}"))["Location"] == reverse("dashboard_sources")
+
+
 @pytest.mark.parametrize("act", ["refresh", "switch", "rename", "remove"])
 def test_acting_takes_the_role_of_a_curator(act: str) -> None:
     one = source("Care", "https://example.org/feed")

@@ -166,8 +166,18 @@ def test_nothing_happens_without_a_session_or_from_a_copy_that_was_forwarded(ada
     assert "<form" not in copy
     for path, fields in ((FIRST, {"do": "more"}), (FIRST, {"mute": "topic:tides"}), ("/own/unmute", {"undo": "x"})):
         assert stranger.post(path, fields)["Location"] == "/sign-in"
-        assert stranger.get(path).status_code == 405
+        assert stranger.get(path)["Location"] == "/"
     assert "own-buttons" not in home(stranger)
+    assert list(every_row()) == before
+
+
+def test_the_address_of_a_button_leads_home_and_does_nothing(ada: Subscriber) -> None:
+    client = signed_in(ada)
+    before = list(every_row())
+    for path, fields in ((FIRST, {"do": "more"}), ("/own/unmute", {"undo": "x"})):
+        for method in (client.get, client.head):
+            assert method(path, fields)["Location"] == "/"
+        assert client.put(path).status_code == 405
     assert list(every_row()) == before
 
 

@@ -127,8 +127,10 @@ def test_a_preview_of_any_form_leaves_every_table_as_it_was(client: Client, htmx
 
 def test_only_a_post_with_a_csrf_token_is_answered() -> None:
     strict = Client(enforce_csrf_checks=True)
-    assert strict.get(reverse("preview")).status_code == 405
-    assert strict.head(reverse("preview")).status_code == 405
+    for method in (strict.get, strict.head):
+        assert method(reverse("preview"))["Location"] == reverse("sign_up")
+    strict.post("/s/" + new_login_token(LoginToken.Purpose.SIGN_IN, reader("ada"), now=timezone.now()))
+    assert strict.get(reverse("preview"))["Location"] == reverse("preferences")
     assert strict.post(reverse("preview"), FORM).status_code == 403
 
 
