@@ -17,7 +17,8 @@ def csl_item(reference: Reference) -> dict[str, Any]:
     """Return the item; what is unknown is left out."""
     item: dict[str, Any] = {
         "id": reference.key,
-        "type": "article" if reference.is_preprint else "article-journal",
+        # as @misc in BibTeX: no journal's name is known here, so nothing is an article of one
+        "type": "article" if reference.is_preprint else "document",
         "title": one_line(reference.title),
         "author": [_author(name) for name in reference.authors],
         "issued": {"date-parts": [list(reference.date_parts)]} if reference.date_parts else None,

@@ -36,7 +36,7 @@ class Reference:
     """One work. ``arxiv`` and ``doi`` are bare ids, empty where there is none.
 
     Of ``published`` only the parts up to ``precision`` (``day month year``) are known. ``is_preprint`` is False for
-    what a journal published.
+    what is not known to be one.
     """
 
     title: str

@@ -13,7 +13,8 @@ def ris(reference: Reference) -> str:
 
 
 def _lines(reference: Reference) -> Iterator[tuple[str, str]]:
-    yield "TY", "UNPB" if reference.is_preprint else "JOUR"
+    # as @misc in BibTeX: no journal's name is known here, so nothing is an article of one
+    yield "TY", "UNPB" if reference.is_preprint else "GEN"
     yield "ID", reference.key
     yield "TI", reference.title
     for author in reference.authors:

@@ -120,8 +120,19 @@ def test_a_date_has_the_parts_that_are_known(precision: str, parts: list[int], r
 def test_a_work_of_which_little_is_known_says_little() -> None:
     work = Reference(title="", authors=(), published=None, is_preprint=False)
     assert bibtex(work) == "@misc{anonymous,\n\n}\n"
-    assert ris(work) == "TY  - JOUR\r\nID  - anonymous\r\nTI  - \r\nER  - \r\n"
-    assert json.loads(csl_json(work)) == [{"id": "anonymous", "type": "article-journal"}]
+    assert ris(work) == "TY  - GEN\r\nID  - anonymous\r\nTI  - \r\nER  - \r\n"
+    assert json.loads(csl_json(work)) == [{"id": "anonymous", "type": "document"}]
+
+
+@pytest.mark.parametrize(("is_preprint", "kinds"), [(True, ("UNPB", "article")), (False, ("GEN", "document"))])
+def test_no_format_calls_a_work_an_article_of_a_journal_without_a_name(
+    is_preprint: bool, kinds: tuple[str, str]
+) -> None:
+    work = Reference(title="Tides", authors=(), published=None, doi="10.1000/tides", is_preprint=is_preprint)
+    assert entry_of(bibtex(work)).type == "misc"
+    (item,) = json.loads(csl_json(work))
+    assert (rispy.loads(ris(work))[0]["type_of_reference"], item["type"]) == kinds
+    assert item.get("genre", "") == ("preprint" if is_preprint else "")
 
 
 def test_a_link_that_would_break_the_entry_is_left_out() -> None:

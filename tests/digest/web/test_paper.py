@@ -278,7 +278,7 @@ def test_a_doi_that_ends_like_an_export_still_has_a_page() -> None:
     publish(entry(1, identifiers=("doi:10.1000/ris",)))
     number = Paper.objects.get().pk
     assert "Paper number 1" in get(f"/papers/{number}")
-    assert get(f"/papers/{number}/ris").startswith("TY  - JOUR")
+    assert get(f"/papers/{number}/ris").startswith("TY  - GEN")
 
 
 # More like this
