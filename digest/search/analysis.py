@@ -23,6 +23,7 @@ BREAK = "·"
 
 _SIGNS = str.maketrans(dict.fromkeys("‐‑‒–—―−﹘﹣－", "-") | dict.fromkeys("’ʼ′‘`´", "'"))
 _RUN = re.compile(r"[^\W_]+(?:['.\-_][^\W_]+)*(?:\+\+(?!\w)|#(?!\w))?")
+_PART = re.compile(r"[^.\-_]+")
 _ARXIV_VERSION = re.compile(r"(\d{4}\.\d{4,5})v\d+")
 _OF_LETTERS_AND_DIGITS = re.compile(r"[a-z]+\d+[a-z]?|\d+[a-z]+")
 _LETTERS_OR_DIGITS = re.compile(r"[a-z]+|\d+")
@@ -139,6 +140,11 @@ def words(text: str) -> Iterator[Word]:
 def runs(text: str) -> Iterator[re.Match[str]]:
     """Find the runs of signs in a text that words stand in."""
     return _RUN.finditer(text)
+
+
+def parts(run: str) -> Iterator[re.Match[str]]:
+    """Find the parts of a run that ``. - _`` join, each of which has terms of its own."""
+    return _PART.finditer(run)
 
 
 @lru_cache(maxsize=20_000)

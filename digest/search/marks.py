@@ -12,17 +12,30 @@ from digest.text.sentences import sentences
 SHORTEST = 60  # characters of a part of a sentence that are worth showing
 
 
-class _AskedRuns(dict[str, bool]):
-    """Whether a run has a word of the wanted terms, kept for the next time: a page marks most of its words twice."""
+Span = tuple[int, int]
+
+
+class _AskedRuns(dict[str, tuple[Span, ...]]):
+    """Where a run has the wanted terms, kept for the next time: a page marks most of its words twice.
+
+    It is the whole run, or else those of its parts between hyphens that are asked for by themselves.
+    """
 
     def __init__(self, wanted: frozenset[str]) -> None:
         self.has = wanted.issuperset
 
-    def __missing__(self, run: str) -> bool:
-        self[run] = found = any(
-            self.has(word.terms) or any(map(self.has, word.forms)) for word in analysis.words_of(run)
-        )
+    def __missing__(self, run: str) -> tuple[Span, ...]:
+        whole = ((0, len(run)),)
+        self[run] = found = whole if self._is_asked(run) else tuple(self._asked_parts(run))
         return found
+
+    def _asked_parts(self, run: str) -> Iterator[Span]:
+        for part in analysis.parts(run):
+            if part[0] != run and self._is_asked(part[0]):
+                yield part.span()
+
+    def _is_asked(self, run: str) -> bool:
+        return any(self.has(word.terms) or any(map(self.has, word.forms)) for word in analysis.words_of(run))
 
 
 @lru_cache(maxsize=4)
@@ -40,8 +53,8 @@ def pieces(text: str, query: Query) -> Iterator[tuple[str, bool]]:
     )
     done, asked = 0, _asked_runs(wanted)
     for run in analysis.runs(text):
-        if asked[run[0]]:
-            start, end = run.span()
+        for start, end in asked[run[0]]:
+            start, end = run.start() + start, run.start() + end
             if done < start:
                 yield text[done:start], False
             yield text[start:end], True
