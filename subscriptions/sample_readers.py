@@ -40,7 +40,9 @@ def examples(*, real: bool) -> list[tuple[str, list[Example]]]:
     wishes = dict(rows.values_list("subscriber").annotate(count=Count("pk")).order_by())
     groups = {
         "The newest": newest,
-        "With most wishes": sorted(newest, key=lambda reader: -wishes.get(reader.pk, 0)),
+        "With most wishes": sorted(
+            (reader for reader in newest if reader.pk in wishes), key=lambda reader: -wishes[reader.pk]
+        ),
         "Who asked for nothing": [reader for reader in newest if reader.pk not in wishes],
         "With a small digest": [reader for reader in newest if reader.max_papers <= 5],
         "On one day a week": [reader for reader in newest if reader.weekdays.bit_count() == 1],
