@@ -44,7 +44,10 @@ class TopicForm(forms.Form):
     )
     keywords = PhraseList(
         label=_("Keywords"),
-        help_text=_("One per line, such as graph coloring. Matches whole words in title or abstract, also plurals."),
+        help_text=_(
+            "One per line, or separated by commas, such as graph coloring. Matches whole words in title or abstract, "
+            "also plurals."
+        ),
     )
     aliases = PhraseList(
         label=_("Other names"),

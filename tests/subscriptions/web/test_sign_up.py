@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.test import Client
 from subscriptions import consent, consent_text
 from subscriptions.models import ConsentEvent, LinkRequest, LoginToken, Subscriber
 from subscriptions.tokens import new_login_token
-from subscriptions.web.forms import SignUpForm
+from subscriptions.web.forms import ChoicesForm, SignUpForm
 from tests.support.factories import NOON, reader, topic
 
 pytestmark = pytest.mark.django_db
@@ -152,6 +153,13 @@ def test_a_stranger_does_not_close_the_form_to_the_one_whose_address_they_write(
     for _ in range(20):
         eve.post("/subscribe", filled())
     assert visitor.post("/subscribe", filled()).status_code == 303
+
+
+def test_fields_that_take_commas_say_so(visitor: Client) -> None:
+    page = visitor.get("/subscribe").content.decode()
+    hints = {name: re.search(rf'id="id_{name}-hint"[^>]*>([^<]*)<', page)[1] for name in ("keywords", "muted")}
+    assert all(hint.endswith("One per line, or separated by commas.") for hint in hints.values())
+    assert ChoicesForm.base_fields["keywords"].clean("soft hands, grippers") == ["soft hands", "grippers"]
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
