@@ -58,6 +58,7 @@ _FLAWS: dict[str, str | Promise] = {
     Flaw.NO_TITLE: gettext_lazy("neither a title nor an identifier"),
     Flaw.TOO_LONG: gettext_lazy("too long for a title"),
     Flaw.GARBLED: gettext_lazy("not UTF-8: save the file in UTF-8"),
+    Flaw.OUTSIDE: gettext_lazy("outside of the BibTeX entries: enter it without them"),
 }
 
 

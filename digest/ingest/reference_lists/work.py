@@ -35,6 +35,7 @@ class Flaw(StrEnum):
     NO_TITLE = "no_title"
     TOO_LONG = "too_long"
     GARBLED = "garbled"
+    OUTSIDE = "outside"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
