@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -24,6 +23,7 @@ from digest.ingest import http
 from digest.ingest.parser_process import ParserProcess, encode
 from digest.ingest.parsers.feed import SourceUnreadable
 from digest.ingest.reference_lists import ReferenceList
+from digest.ingest.reference_lists.library_names import LIKE_ORCID, ORCID, ZOTERO, ZOTERO_NAME
 from digest.ingest.reference_lists.work import MOST_WORKS
 from digest.models import ListSource
 from digest.reader_data import profiles
@@ -43,18 +43,9 @@ LIMITS = http.Limits(total=30, size=8 << 20)
 TASK = "digest.tasks.read_libraries"
 GIVEN_UP = 8  # failures in a row, after which a library is read once a week only
 
-_ORCID = re.compile(r"(?:https?://)?(?:www\.)?(?:orcid\.org/|orcid:\s*)?((?:\d{4}-){3}\d{3}[\dX])/?", re.I)
-_ZOTERO = re.compile(
-    r"(?:(?:https?://)?(?:www\.|api\.)?zotero\.org/|zotero[:\s]+)?(?P<kind>users?|groups?)[/:\s]+(?P<number>[1-9]\d{0,11})(?:/\S*)?",
-    re.I,
-)
-_ZOTERO_NAME = re.compile(
-    r"(?:https?://)?(?:www\.)?zotero\.org/(?!groups/|users/|support|settings)[^\s/]+(?:/\S*)?", re.I
-)
-
 
 class NotALibrary(Exception):
-    """Raised with a code: ``orcid`` for a wrong check digit, ``name`` for a Zotero name where a number is needed."""
+    """Raised with a code: ``orcid`` for a wrong digit or sign, ``name`` for a Zotero name where a number is needed."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -70,14 +61,16 @@ def library_in(text: str) -> tuple[str, str] | None:
     text = text.strip()
     if len(text) > 200 or "\n" in text:
         return None
-    if found := _ORCID.fullmatch(text):
+    if found := ORCID.fullmatch(text):
         if not _is_orcid(found[1].upper()):
             raise NotALibrary("orcid")
         return ListSource.Kind.ORCID, found[1].upper()
-    if found := _ZOTERO.fullmatch(text):
+    if LIKE_ORCID.fullmatch(text):
+        raise NotALibrary("orcid")
+    if found := ZOTERO.fullmatch(text):
         is_group = found["kind"].lower().startswith("group")
         return ListSource.Kind.ZOTERO_GROUP if is_group else ListSource.Kind.ZOTERO_USER, found["number"]
-    if _ZOTERO_NAME.fullmatch(text):
+    if ZOTERO_NAME.fullmatch(text):
         raise NotALibrary("name")
     return None
 

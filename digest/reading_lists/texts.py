@@ -59,6 +59,8 @@ _FLAWS: dict[str, str | Promise] = {
     Flaw.TOO_LONG: gettext_lazy("too long for a title"),
     Flaw.GARBLED: gettext_lazy("not UTF-8: save the file in UTF-8"),
     Flaw.OUTSIDE: gettext_lazy("outside of the BibTeX entries: enter it without them"),
+    Flaw.LIBRARY: gettext_lazy("an ORCID or a library: enter it alone, without other lines"),
+    Flaw.ADDRESS: gettext_lazy("an address that names no paper: enter the paper’s DOI or title"),
 }
 
 

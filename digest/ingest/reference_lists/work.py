@@ -36,6 +36,8 @@ class Flaw(StrEnum):
     TOO_LONG = "too_long"
     GARBLED = "garbled"
     OUTSIDE = "outside"
+    LIBRARY = "library"
+    ADDRESS = "address"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

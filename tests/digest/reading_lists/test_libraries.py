@@ -31,6 +31,8 @@ service = pytest.mark.service
         (ORCID, "orcid", ORCID),
         (f" https://orcid.org/{ORCID}/ ", "orcid", ORCID),
         ("orcid: 0000-0001-5109-3700", "orcid", "0000-0001-5109-3700"),
+        ("ORCID iD 0000-0001-5109-3700", "orcid", "0000-0001-5109-3700"),
+        (f"https://orcid.org/{ORCID}?lang=en", "orcid", ORCID),
         ("0000-0002-1694-233x", "orcid", "0000-0002-1694-233X"),
         ("https://www.zotero.org/groups/12345/kelp_robots/library", "zotero_group", "12345"),
         ("https://api.zotero.org/users/475425/items", "zotero_user", "475425"),
@@ -44,14 +46,31 @@ def test_a_library_is_known_by_its_address_or_number(text: str, kind: str, name:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "Kelp robots", "2401.01234", "users/x", f"{ORCID}\n{ORCID}", "group of 12345", "https://zotero.org/groups/"],
+    [
+        "",
+        "Kelp robots",
+        "2401.01234",
+        "users/x",
+        f"{ORCID}\n{ORCID}",
+        "group of 12345",
+        "https://zotero.org/support/kb",
+    ],
 )
 def test_other_texts_are_no_library(text: str) -> None:
     assert library_in(text) is None
 
 
 @pytest.mark.parametrize(
-    ("text", "code"), [("0000-0002-1825-0098", "orcid"), ("https://www.zotero.org/ada_okafor", "name")]
+    ("text", "code"),
+    [
+        ("0000-0002-1825-0098", "orcid"),
+        ("0000-0002-1825-OO97", "orcid"),
+        (f"https://orcid.org/{ORCID}7", "orcid"),
+        ("ORCID 0000-0002-1825-009", "orcid"),
+        ("https://www.zotero.org/ada_okafor", "name"),
+        ("zotero.org/groups/abc", "name"),
+        ("https://zotero.org/groups/", "name"),
+    ],
 )
 def test_a_wrong_name_is_refused_with_a_reason(text: str, code: str) -> None:
     with pytest.raises(NotALibrary) as raised:

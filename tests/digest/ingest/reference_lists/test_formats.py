@@ -292,6 +292,56 @@ def test_lines_of_ids_addresses_and_titles() -> None:
     assert [(one.what, one.flaw) for one in found.unread] == [("!!!", "no_title")]
 
 
+@pytest.mark.parametrize(
+    ("line", "flaw"),
+    [
+        ("https://www.google.com/", "address"),
+        ("www.google.com", "address"),
+        ("google.com/", "address"),
+        ("ada@example.org", "address"),
+        ("- https://walls.example", "address"),
+        ("0000-0002-1825-0097", "library"),
+        ("https://orcid.org/0000-0002-1825-0097", "library"),
+        ("orcid: 0000-0002-1825-0097", "library"),
+        ("0000-0002-1825-OO97", "library"),
+        ("https://orcid.org/0000-0002-1825-00977", "library"),
+        ("zotero.org/groups/12345", "library"),
+        ("zotero.org/groups/abc", "library"),
+        ("https://www.zotero.org/ada_okafor", "library"),
+        ("Zotero group 12345", "library"),
+    ],
+)
+def test_a_line_that_is_only_an_address_or_a_library_is_no_title(line: str, flaw: str) -> None:
+    found = read(f"Kelp Robots\n{line}\n")
+    assert titles(found) == ["Kelp Robots"]
+    assert [(one.what, one.flaw) for one in found.unread] == [(line.removeprefix("- "), flaw)]
+
+
+def test_libraries_and_addresses_among_the_ids_of_one_line_are_not_read() -> None:
+    found = read("2401.01234, 0000-0002-1825-0097; https://www.google.com/ arxiv.org/abs/2401.00001")
+    assert [work.names for work in found.works] == [("arxiv:2401.01234",), ("arxiv:2401.00001",)]
+    assert [one.flaw for one in found.unread] == ["library", "address"]
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Attention to https://www.google.com/ in schools",
+        "What happened at zotero.org/groups and why",
+        "The users of 12345 lichens",
+        "Node.js",
+        "TCP/IP",
+        "0000-0002-1825-0097 and other names",
+        "GPT-4",
+        "5-HT1A",
+    ],
+)
+def test_a_title_that_holds_an_address_or_figures_stays_a_title(title: str) -> None:
+    found = read(f"{title}\nKelp Robots\n")
+    assert (len(found.works), found.unread) == (2, ())
+    assert all(work.title for work in found.works)
+
+
 def test_a_line_that_is_no_title_for_its_length_is_not_read() -> None:
     found = read("x" * (LONGEST_TITLE + 1))
     assert (found.works, found.unread[0].flaw) == ((), "too_long")
