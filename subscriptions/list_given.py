@@ -15,11 +15,18 @@ list_given = Signal()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """How many works of a list were kept, or that it is a library, which a worker reads; else why nothing was read."""
+    """How many works of a list were kept, or that it is a library, which a worker reads; else why nothing was read.
+
+    Of what was not kept beside those works: how many entries could not be read, how many works are not stored here, and
+    the first of both, each as it is shown to its reader and why.
+    """
 
     works: int = 0
     is_library: bool = False
     problem: str = ""
+    unread: int = 0
+    missing: int = 0
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def keep_given(reader: Subscriber, papers: str, *, now: datetime) -> Kept:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from digest.compose.card import TITLE_LENGTH
+from digest.compose.phrases import shorten
 from digest.ingest.parsers.feed import SourceUnreadable
+from digest.ingest.reference_lists import ReferenceList
 from digest.models import ListSource
 from digest.reading_lists import keep, libraries
-from digest.reading_lists.match import match
-from digest.reading_lists.texts import file_problem, not_a_library, nothing_read
+from digest.reading_lists.match import Match, Outcome, match
+from digest.reading_lists.texts import file_problem, flaw_text, not_a_library, not_found, nothing_read
 from digest.source_errors import ErrorKind
 from subscriptions.list_given import Kept
 from subscriptions.models import Subscriber
+
+MOST_LEFT_OUT = 20  # lines that the page after a sign-up shows
 
 
 def list_problem(papers: str) -> str:
@@ -58,4 +64,17 @@ def keep_given(*, reader: Subscriber, papers: str, now: datetime, **_: Any) -> K
         return Kept(problem=_why_unread(error))
     except (libraries.TooManyLibraries, keep.ListFull):
         return Kept()
-    return Kept(works=part.entries.count())
+    return _kept(part, found, matches)
+
+
+def _kept(part: ListSource, found: ReferenceList, matches: Sequence[Match]) -> Kept:
+    """Return what is kept of a list, and what is not: nothing else shows that once the rest is kept."""
+    missing = [one for one in matches if one.outcome is Outcome.MISSING]
+    left_out = [(one.what, flaw_text(one.flaw)) for one in found.unread]
+    left_out += [(shorten(one.title, TITLE_LENGTH), not_found()) for one in missing]
+    return Kept(
+        works=part.entries.count(),
+        unread=found.unread_total,
+        missing=len(missing),
+        left_out=tuple(left_out[:MOST_LEFT_OUT]),
+    )

@@ -99,6 +99,11 @@ def flaw_text(flaw: str) -> str:
     return str(_FLAWS.get(flaw, _FLAWS[Flaw.BROKEN]))
 
 
+def not_found() -> str:
+    """Return why a work that was read is not kept."""
+    return _("of no paper that is stored here: enter its title")
+
+
 def name_of_part(part: ListSource) -> str:
     """Return what a reader calls a part of their list."""
     named = {

@@ -146,6 +146,48 @@ def test_a_list_given_at_the_sign_up_is_kept_before_the_first_digest_is_due(
     assert "Lichens of Old Walls" in words(visit.get(f"{PAGE}/{known.source_id}"))
 
 
+@pytest.mark.parametrize(
+    ("papers", "said"),
+    [
+        (
+            "Lichens of Old Walls\n0000-0002-1825-0097",
+            "1 line or entry was not read. Correct what you see here and enter it in your list . "
+            "0000-0002-1825-0097 (an ORCID or a library: enter it alone, without other lines)",
+        ),
+        (
+            "Lichens of Old Walls\n2600.99999\n0000-0002-1825-0097",
+            "1 line or entry was not read. 1 paper was not found. Correct what you see here and enter it in your list . "
+            "0000-0002-1825-0097 (an ORCID or a library: enter it alone, without other lines) "
+            "2600.99999 (of no paper that is stored here: enter its title)",
+        ),
+        (
+            "@misc{a, title={Lichens of Old Walls}}\n@misc{<b>, title={Kelp\n@misc{c, title={Mosses}}\nloose",
+            "2 lines or entries were not read. Correct what you see here and enter it in your list . "
+            "@misc{<b>, title={Kelp (damaged) loose (outside of the BibTeX entries: enter it without them)",
+        ),
+    ],
+)
+def test_what_was_not_kept_of_a_list_is_said_once_the_sign_up_is_confirmed(
+    ada: Subscriber, papers: str, said: str
+) -> None:
+    page = confirm(papers)[1]
+    assert "in your list now" in page
+    assert said in page
+
+
+def test_many_lines_that_are_not_kept_are_counted_and_the_first_shown(ada: Subscriber) -> None:
+    page = confirm("Lichens of Old Walls\n" + "\n".join(f"10.5555/none-{number}" for number in range(30)))[1]
+    assert "30 papers were not found. Correct what you see here and enter it in your list . The first 20:" in page
+    assert page.count("10.5555/none-") == 20
+
+
+def test_nothing_is_said_of_a_list_that_is_kept_whole(ada: Subscriber) -> None:
+    page = confirm("Lichens of Old Walls\n2603.00001")[1]
+    assert "2 papers that you like are in your list now" in page
+    assert "not read" not in page
+    assert "not found" not in page
+
+
 def test_bibtex_is_pasted_as_ids_and_titles_are_and_the_box_says_so(ada: Subscriber) -> None:
     reference = "@article{okafor, title = {Lichens of Old Walls}, year = {2026}}"
     visit = signed_in(ada)
