@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.processes import SET_UP
 from tests.support.services import A_READER, AN_EDITION, Installation, empty_database, missing, postgres_binaries
 
@@ -101,6 +103,28 @@ def on_postgresql(tmp_path: Path, url: str) -> Iterator[tuple[Installation, Call
             return restore
 
         yield installation, back_up
+
+
+def documented_backup(url: str, folder: Path) -> str:
+    """The commands of docs/operators.md, for this database and into this folder."""
+    text = (ROOT / "docs" / "operators.md").read_text()
+    commands = re.findall(r"^```sh\n(.*?)^```", text[text.index("## Backups") :], re.S | re.M)[0]
+    url_there, folder_there = "postgres://broadsheet:PASSWORD@localhost:5432/broadsheet", "/var/backups/broadsheet"
+    assert (commands.count(url_there), commands.count(folder_there)) == (1, 4)
+    return str(commands.replace(url_there, url).replace(folder_there, str(folder)))
+
+
+def test_the_documented_backup_can_be_read_by_its_owner_only(tmp_path: Path, postgres_url: str) -> None:
+    if not (shutil.which("sqlite3") and shutil.which("pg_dump")):
+        missing("sqlite3 or pg_dump is not installed (Debian: apt-get install sqlite3 postgresql-client)")
+    Installation.at(tmp_path / "var").prepare()
+    with empty_database(postgres_url) as url:
+        commands = documented_backup(url, tmp_path / "backups")
+        subprocess.run(["sh", "-ec", commands], cwd=tmp_path, umask=0o022, check=True)
+    made = sorted((tmp_path / "backups").iterdir())
+    assert [path.name for path in made] == ["dump", "sqlite3"]
+    assert all(path.stat().st_size > 10_000 for path in made)
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "backups", *made)] == [0o700, 0o600, 0o600]
 
 
 @pytest.mark.parametrize("database", [on_sqlite, on_postgresql])
