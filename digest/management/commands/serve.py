@@ -62,7 +62,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
 
     def handle(self, *, host: str, port: int, **options: Any) -> None:
-        with _alone_on_this_database():
+        with alone_on_this_database():
             _raise_if_taken(host, port)
             _link_to(port)
             self._prepare()
@@ -106,7 +106,7 @@ def _port(text: str) -> int:
 
 
 @contextmanager
-def _alone_on_this_database() -> Iterator[None]:
+def alone_on_this_database() -> Iterator[None]:
     """Hold a lock that the system releases with this process, also when it is killed. Raises CommandError."""
     path = settings.VAR / f"serve-{settings.MODE}.lock"
     with path.open("a+") as file:
