@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Count, Q
 
+from digest.compose.phrases import plural
 from digest.delivery import throttle
 from digest.delivery.apply_events import not_understood
 from digest.delivery.staff_texts import reason_text
@@ -64,7 +65,7 @@ def _queue(now: datetime, *, is_open: bool) -> CheckResult:
         parts = ", ".join(f"{many:,} {Delivery.Status(status).label}" for status, many in counts)
         do = "Check that a worker and the timetable run, read their logs, restart both. Nobody gets a digest twice."
         return CheckResult(Severity.ATTENTION, "queue", f"digests have not moved for 15 minutes: {parts}", do)
-    return CheckResult(Severity.WELL, "queue", f"{waiting.count():,} digests wait, none is stuck")
+    return CheckResult(Severity.WELL, "queue", f"{plural(waiting.count(), 'digest')} waiting, none stuck")
 
 
 def _last_day(now: datetime) -> Iterator[CheckResult]:
@@ -73,7 +74,7 @@ def _last_day(now: datetime) -> Iterator[CheckResult]:
     total, unknown = ended.count(), lost.count()
     if not total:
         return
-    seen = f"{total:,} digests were sent; for {unknown:,} the result is unknown"
+    seen = f"sent: {plural(total, 'digest')}; for {unknown:,} the result is unknown"
     if unknown <= MOST_UNKNOWN * total:
         yield CheckResult(Severity.WELL, "last day", seen)
         return
@@ -91,7 +92,7 @@ def _events(now: datetime) -> Iterator[CheckResult]:
         return
     if unknown := not_understood(now):
         kinds = ", ".join(f"{provider} {name or '(no name)'} ({count:,})" for provider, name, count in unknown[:5])
-        seen = f"{sum(count for *_, count in unknown):,} events of this week are not understood: {kinds}"
+        seen = f"not understood: {plural(sum(count for *_, count in unknown), 'event')} of this week: {kinds}"
         do = "They changed nothing. Switch these kinds off at the provider; report one that tells of bounces."
         yield CheckResult(Severity.ATTENTION, "kinds of events", seen, do)
     told = DeliveryEvent.objects.filter(at__gt=now - WEEK)

@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from dns.resolver import Resolver
 
+from digest.compose.phrases import plural
 from digest.diagnostics import dns_records, mail_server
 from digest.diagnostics.check_result import CheckResult, Severity
 from digest.diagnostics.clock import examine_clock
@@ -73,7 +74,7 @@ def _database() -> Iterator[CheckResult]:
         )
         return
     if waiting:
-        seen = f"{kind} answers, but {len(waiting)} migrations are waiting"
+        seen = f"{kind} answers, but lacks {plural(len(waiting), 'migration')}"
         yield CheckResult(Severity.BROKEN, "database", seen, "Run: ./run manage migrate")
     else:
         yield CheckResult(Severity.WELL, "database", f"{kind} answers and is up to date")

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from digest.compose.phrases import plural
 from digest.delivery.plan import Planned
 from digest.delivery.staff_texts import delivery_text
 from digest.editions.open_edition import WINDOW, Candidate
@@ -95,13 +96,13 @@ def _remarks(reading: Reading, day: date) -> list[str]:
 def print_edition(out: Console, edition: Edition, *, opened: bool) -> None:
     state = "opened now" if opened else "already open and unchanged; newer papers go to the next one"
     rows = edition.candidates.select_related("paper").most_trending_first()
-    count = f"{len(rows):,} candidate{'' if len(rows) == 1 else 's'}"
+    count = plural(len(rows), "candidate")
     out.print(f"\n[bold]Edition of {edition.date}[/bold] ({state}): {count}", soft_wrap=True)
     _print_top(out, [(row.trending, row.inputs, row.paper.title) for row in rows])
 
 
 def print_draft(out: Console, day: date, candidates: Sequence[Candidate]) -> None:
-    out.print(f"[bold]Edition of {day}[/bold] (not opened, dry run): {len(candidates):,} candidates")
+    out.print(f"[bold]Edition of {day}[/bold] (not opened, dry run): {plural(len(candidates), 'candidate')}")
     _print_top(out, [(one.trending, one.inputs, one.paper.title) for one in candidates])
 
 
@@ -111,7 +112,7 @@ def _print_top(out: Console, rows: Sequence[tuple[float | None, dict[str, Any], 
         out.print("  Nothing is trending: no source has votes.")
     for place, (score, inputs, title) in enumerate(voted[:5], 1):
         listed = f"{inputs['hours']:.0f} h" if inputs["hours"] >= 1 else "under an hour"
-        made_of = f"{inputs['points']} points in {listed} on {inputs['source']}"
+        made_of = f"{plural(inputs['points'], 'point')} in {listed} on {inputs['source']}"
         out.print(f"  {place}. {score:7.2f}  {escape(title)} ({escape(made_of)})", soft_wrap=True)
 
 

@@ -116,7 +116,7 @@ def test_a_key_that_is_lost_for_good_is_forgotten_by_a_command(
 ) -> None:
     settings.SUPPRESSION_KEY = OTHER
     call_command("forget_suppression_keys")
-    assert "Forgot 1 lost keys" in capsys.readouterr().out
+    assert "Forgot 1 lost key. " in capsys.readouterr().out
     assert throttle.acquire(1, now=NOON).mails == 1
     call_command("forget_suppression_keys")
     assert "Nothing was changed" in capsys.readouterr().out

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from digest.compose.phrases import plural
 from digest.delivery import throttle
 from digest.delivery.after_restore import EditionMayBeLost, after_restore, reopen_edition
 from digest.editions import reach
@@ -41,9 +42,10 @@ class Command(BaseCommand):
         if not no_edition_lost:
             self._reopen_edition()
         restored = after_restore(datetime.now(UTC))
+        both = plural(restored.doubtful + restored.passed, "digest")
         self.stdout.write(
-            f"Paused. {restored.doubtful + restored.passed:,} digests may have left and are not sent again: "
-            f"{restored.doubtful:,} were open in the backup, {restored.passed:,} were due since then."
+            f"Paused. {both} may have left and will not be sent again: "
+            f"{restored.doubtful:,} open in the backup, {restored.passed:,} due since then."
         )
 
     def _reopen_edition(self) -> None:

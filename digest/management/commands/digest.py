@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
 from digest import jobs
+from digest.compose.phrases import plural
 from digest.dashboard.auth.members import seed_demo_login
 from digest.delivery.plan import plan
 from digest.delivery.retry import reopen_from_outbox
@@ -110,8 +111,8 @@ def _seed(out: Console, now: datetime, *, is_personal: bool) -> None:
     topics, readers = seed_topics(), 0 if is_personal else seed_demo_subscribers(now)
     update_defaults(now=now)
     if topics or readers:
-        people = "" if is_personal else f" and {readers} demonstration readers"
-        out.print(f"First run: added {topics} topics{people}.")
+        people = "" if is_personal else f" and {plural(readers, 'demonstration reader')}"
+        out.print(f"First run: added {plural(topics, 'topic')}{people}.")
 
 
 def _deliver(out: Console, day: date, now: datetime, *, reader: Subscriber | None) -> list[Delivery]:
@@ -140,7 +141,7 @@ def raise_if_unread(readings: list[Reading]) -> None:
 def _refresh(out: Console, now: datetime) -> Iterator[Reading]:
     """Fetch every active source with a progress bar."""
     if added := refresh.seed_sources():
-        out.print(f"First run: switched on {added} sources. arXiv requires three seconds between requests.")
+        out.print(f"First run: switched on {plural(added, 'source')}. arXiv requires three seconds between requests.")
     with ParserProcess() as parser:
         gaps = refresh.fill_gaps(now, limit=refresh.MOST_MISSED, parser=parser)
         yield from summary.progress("Looking for missed days", gaps, total=None)

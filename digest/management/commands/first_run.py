@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from digest.compose.phrases import plural
 from digest.editions.current_time import current_time
 from digest.ingest.default_topics import update_defaults
 from digest.models import Source
@@ -21,9 +22,9 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options: Any) -> None:
-        self.stdout.write(f"Added {seed_topics()} topics, {_seed_sources()} sources.")
+        self.stdout.write(f"Added {plural(seed_topics(), 'topic')}, {plural(_seed_sources(), 'source')}.")
         if changed := update_defaults(now=current_time(timezone.now())):
-            self.stdout.write(f"Changed the rules of {changed} topics that still had those of an earlier version.")
+            self.stdout.write(f"Changed the rules of {plural(changed, 'topic')} from those of an earlier version.")
 
 
 def _seed_sources() -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from digest.compose.phrases import plural
 from subscriptions.suppression_key import forget_lost_keys
 
 
@@ -19,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if forgotten := forget_lost_keys():
             self.stdout.write(
-                f"Forgot {forgotten} lost keys. Addresses suppressed with them get mail again if they sign up."
+                f"Forgot {plural(forgotten, 'lost key')}. Addresses suppressed with one get mail again if they sign up."
             )
         else:
             self.stdout.write("Every key that this database was used with is there. Nothing was changed.")

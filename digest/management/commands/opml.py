@@ -42,7 +42,7 @@ class Command(BaseCommand):
             self.stderr.write(note)
         new = [offer for offer in offered if not offer.problem]
         if not add:
-            self.stdout.write(f"{len(new)} of {len(offered)} are new. Add them with --add.")
+            self.stdout.write(f"New: {len(new):,} of {len(offered):,}. Add them with --add.")
             return
         added, problems = source_list.take(new)
         self.stdout.write(f"Added {len(added)} of {len(offered)}. They are read when the sources are read next.")

@@ -124,7 +124,10 @@ def test_the_command_refuses_while_todays_edition_may_be_lost(capsys: pytest.Cap
         call_command("resume_sending")
     assert Provider.objects.get().status == "paused"
     call_command("after_restore", "--no-edition-lost")
-    assert "1 were due since then" in capsys.readouterr().out
+    assert (
+        "Paused. 1 digest may have left and will not be sent again: 0 open in the backup, 1 due since then."
+        in capsys.readouterr().out
+    )
     call_command("resume_sending")
     assert Provider.objects.get().status == "running"
 

@@ -106,7 +106,7 @@ def test_a_row_whose_time_has_not_come_or_that_moved_lately_is_well(status: str,
 def test_a_long_queue_that_moves_is_well_but_not_what_was_left_behind_in_it() -> None:
     row(Status.READY, dated_at=LONG_AGO)
     row(Status.ACCEPTED, handed_over_at=LATELY)
-    assert found()["queue"].seen == "1 digests wait, none is stuck"
+    assert found()["queue"].seen == "1 digest waiting, none stuck"
     row(Status.RETRY_WAIT, not_before=LONG_AGO)
     assert "1 waiting for another try" in found()["queue"].seen
 
@@ -152,7 +152,7 @@ def test_the_commonest_reason_of_the_unknown_is_told() -> None:
     many(2, Status.UNKNOWN, handed_over_at=LATELY, status_reason="no_connection")
     row(Status.UNKNOWN, handed_over_at=LATELY, status_reason="worker_stopped")
     said = found()["last day"]
-    assert said.seen.startswith("3 digests were sent; for 3 the result is unknown")
+    assert said.seen.startswith("sent: 3 digests; for 3 the result is unknown")
     assert said.seen.endswith("; 2: There was no connection to the mail server or provider.")
 
 
@@ -204,7 +204,7 @@ def test_events_that_are_not_understood_are_told_by_kind(settings: Any) -> None:
         told("unknown", None, name=name, at=LATELY)
     said = found()["kinds of events"]
     assert said.severity == Severity.ATTENTION
-    assert said.seen == "3 events of this week are not understood: postmark Strange (2), postmark (no name) (1)"
+    assert said.seen == "not understood: 3 events of this week: postmark Strange (2), postmark (no name) (1)"
     assert found()["events"].severity == Severity.WELL
 
 

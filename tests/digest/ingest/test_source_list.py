@@ -79,10 +79,10 @@ def opml_command(*words: str) -> str:
 def test_the_command_shows_then_adds_then_writes(tmp_path: Path) -> None:
     file = tmp_path / "feeds.opml"
     file.write_text(opml.write([FeedLink(url="https://bees.example/feed", name="Bees")]))
-    assert "1 of 1 are new" in opml_command(str(file))
+    assert "New: 1 of 1." in opml_command(str(file))
     assert Source.objects.count() == 0
     assert "Added 1 of 1" in opml_command(str(file), "--add")
-    assert "0 of 1 are new" in opml_command(str(file))
+    assert "New: 0 of 1." in opml_command(str(file))
     assert 'xmlUrl="https://bees.example/feed"' in opml_command()
 
 
