@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError
 
-from digest.management import own_library
+from digest.management import own_library, summary
 from digest.management.one_reader import Recipient, reader_of, recipient_from
 from subscriptions import consent
 from subscriptions.models import ConsentEvent, Subscriber, Suppression
@@ -127,6 +127,18 @@ def test_a_digest_goes_to_the_outbox_then_once_by_the_provider_and_to_nobody_els
         for _ in range(2):
             installation.run("manage.py", "digest", "--to", YOU, "--send")
         assert [mail.recipients for mail in read_log(log)] == [[YOU]]
+
+
+def test_the_outbox_is_named_only_when_there_are_mails_in_it(
+    settings: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.OUTBOX = tmp_path
+    (tmp_path / "index.html").write_text("left over")
+    summary.print_outbox(summary.console())
+    assert capsys.readouterr().out == ""
+    (tmp_path / "one.eml").write_text("Subject: Hello")
+    summary.print_outbox(summary.console())
+    assert f"The mails are in {tmp_path}: open {tmp_path}/index.html in a browser." in capsys.readouterr().out
 
 
 MINE = """@misc{a, title={A Robot}}

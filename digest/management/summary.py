@@ -150,6 +150,9 @@ def _why_nothing(deliveries: Sequence[Delivery], planned: Planned) -> str:
 
 
 def print_outbox(out: Console) -> None:
+    """Say where the mails are, if there are any."""
+    if not any(settings.OUTBOX.glob("*.eml")):
+        return
     serve = _serve()
     index = settings.OUTBOX / "index.html"
     shown = str(index.relative_to(Path.cwd()) if index.is_relative_to(Path.cwd()) else index)
