@@ -190,6 +190,35 @@ def test_packages_that_cannot_be_had_are_named_with_what_to_do(used_folder: Path
     assert done.stderr.splitlines()[-1].startswith("run: The packages could not be set up; the reason is above.")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "asked", "mode", "said"),
+    [
+        (["--date", "2026-11-30"], "", "sample", ""),
+        (["--date", "2026-11-30"], "live", "live", ""),
+        (["--date=2026-11-30"], "rehearsal", "rehearsal", ""),
+        (["--date", "2026-11-30", "--from", "day.xml"], "", "rehearsal", ""),
+        (["--from=day.xml"], "rehearsal", "rehearsal", ""),
+        (
+            ["--date", "2026-11-30", "--from", "day.xml"],
+            "live",
+            "rehearsal",
+            "(--from is always a rehearsal, so BROADSHEET_MODE=live does not count)\n",
+        ),
+        (["--help"], "live", "live", ""),
+    ],
+)
+def test_a_mode_that_is_set_goes_before_what_the_arguments_of_digest_suggest(
+    used_folder: Path, arguments: list[str], asked: str, mode: str, said: str
+) -> None:
+    (used_folder / "manage.py").write_text('import os\nprint(os.environ["BROADSHEET_MODE"])\n')
+    command = [used_folder / "run", "digest", *arguments]
+    in_environment = subprocess.run(command, env=environment(BROADSHEET_MODE=asked), capture_output=True, text=True)
+    (used_folder / ".env").write_text(f"BROADSHEET_MODE={asked}\n")
+    in_file = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    for done in (in_environment, in_file):
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"{mode}\n", said)
+
+
 def test_only_the_lock_for_amazon_ses_and_that_of_the_tests_have_its_packages() -> None:
     assert {name for name, lock in LOCKS.items() if "\nbotocore==" in lock} == {
         "requirements-ses.txt",
