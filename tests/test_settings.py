@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from digest.config.var_folder import data_folder
+from tests.support.paths import ROOT
 from tests.support.start import MAILGUN, POSTMARK, RELAY, RESEND, start
 
 pytestmark = pytest.mark.service
@@ -21,6 +23,8 @@ SECRET = "broadsheet:k7Qm2xVb9sTn4wLd"
         ),
         ({"SITE_URL": "https://example.org/digest"}, "SITE_URL"),
         ({"BROADSHEET_MODE": "party"}, "BROADSHEET_MODE is 'party', but it must be one of live, rehearsal, sample"),
+        ({"BROADSHEET_VAR": "data"}, "BROADSHEET_VAR is 'data', but it must be a whole path from /, such as /"),
+        ({"BROADSHEET_VAR": "~/data"}, "BROADSHEET_VAR is '~/data', but it must be a whole path from /"),
         ({"MAIL_PROVIDER": "pigeon"}, "MAIL_PROVIDER is 'pigeon', but it must be one of outbox, smtp"),
         ({"MAIL_PROVIDER": "postmark"}, "MAIL_PROVIDER=postmark needs POSTMARK_SERVER_TOKEN"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY"),
@@ -88,6 +92,14 @@ def test_the_command_line_says_it_in_one_sentence(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     assert "BROADSHEET_VAR" in start(tmp_path, command="check", BROADSHEET_VAR=str(tmp_path / "file" / "var")).stderr
+
+
+def test_an_empty_folder_is_the_one_beside_the_code_and_not_the_current_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BROADSHEET_VAR", "")
+    assert data_folder() == ROOT / "var"
 
 
 def test_it_starts_with_nothing_set_and_keeps_its_secrets(tmp_path: Path) -> None:

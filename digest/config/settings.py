@@ -10,21 +10,20 @@ import re
 import sys
 from email.utils import parseaddr
 from importlib.util import find_spec
-from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
 from digest.config.databases import postgresql, sqlite
 from digest.config.environment import BASE_DIR, address_parts, env, model_endpoint, number, one_of, sender, wrong
 from digest.config.garbage import look_seldom_at_start
-from digest.config.var_folder import kept_secret, make_folder
+from digest.config.var_folder import data_folder, kept_secret, make_folder
 
 # Here, because every process reads settings first.
 look_seldom_at_start()
 
 # --- folders and secrets ---------------------------------------------------------------------------------------------
 
-VAR = Path(env.str("BROADSHEET_VAR", default=str(BASE_DIR / "var"))).resolve()
+VAR = data_folder()
 OUTBOX = VAR / "outbox"
 
 # Readers, mails and keys lie there: for the owner only. Tests start servers of other users, who read their own files.

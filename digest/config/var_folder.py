@@ -9,7 +9,16 @@ from pathlib import Path
 
 from django.core.management.utils import get_random_secret_key
 
-from digest.config.environment import env, wrong
+from digest.config.environment import BASE_DIR, env, wrong
+
+
+def data_folder() -> Path:
+    """Return the folder that is set, or ``var`` beside the code. Raises ImproperlyConfigured for a relative one."""
+    given = env.str("BROADSHEET_VAR", default="")
+    if given and not Path(given).is_absolute():
+        # from cron it would be another folder, with an empty database
+        raise wrong("BROADSHEET_VAR", given, f"a whole path from /, such as {BASE_DIR / 'var'}")
+    return Path(given or BASE_DIR / "var").resolve()
 
 
 def make_folder(folder: Path, *, within: Path) -> None:
