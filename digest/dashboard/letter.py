@@ -23,7 +23,7 @@ from digest.dashboard.mail_frames import POLICY, mail_frames, notes_on
 from digest.dashboard.pages import page, staff_only
 from digest.editions.curation import first_day
 from digest.editions.current_time import current_time
-from digest.editions.letter import CannotSave, LetterChanged, checked_letter, save_letter
+from digest.editions.letter import CannotSave, LetterChanged, checked_letter, problem_of_day, save_letter
 from digest.models import EditionLetter
 from digest.preview.staff import for_letter
 
@@ -86,7 +86,7 @@ def _letter_page(request: HttpRequest, day: date, *, now: datetime, status: int 
         "text": saved.text if saved else "",
         "seen": saved.version if saved else "",
         "is_frozen": bool(saved and saved.frozen_at),
-        "is_past": day < first_day(now),
+        "day_problem": problem_of_day(day, now=now),
         "around": [(row, shorten(read_letter(row.text).words, 120)) for row in around],
         "longest": LONGEST_LETTER,
         "latest": audit_log.latest(EditionLetter),

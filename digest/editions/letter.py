@@ -35,7 +35,8 @@ def save_letter(day: date, text: str, *, by: User, seen: str, now: datetime) -> 
     ``seen`` is the ``version`` of the row that the curator saw, empty without one. Raises CannotSave or LetterChanged.
     """
     text = checked_letter(text).source if text.strip() else ""
-    _check_day(day, now=now)
+    if problem := problem_of_day(day, now=now):
+        raise CannotSave(problem)
     with transaction.atomic():
         saved = EditionLetter.objects.select_for_update().filter(edition_date=day).first()
         _refuse_if_frozen(saved)
@@ -46,6 +47,17 @@ def save_letter(day: date, text: str, *, by: User, seen: str, now: datetime) -> 
         saved.text, saved.curator = text, by
         saved.save(update_fields=["text", "curator", "updated_at"])
         return saved
+
+
+def problem_of_day(day: date, *, now: datetime) -> str:
+    """Return why no letter of this day can be saved; empty if one can."""
+    if day < (first := first_day(now)):
+        past = _("%(day)s is in the past. Choose %(first)s or later.")
+        return past % {"day": f"{day:%-d %B %Y}", "first": f"{first:%-d %B}"}
+    if day > now.date() + AHEAD:
+        too_far = _("%(day)s is too far ahead. Choose a day within %(count)s days.")
+        return too_far % {"day": f"{day:%-d %B %Y}", "count": AHEAD.days}
+    return ""
 
 
 def checked_letter(text: str) -> Letter:
@@ -96,12 +108,3 @@ def _refuse_if_frozen(saved: EditionLetter | None) -> None:
         )
         values = {"day": f"{saved.edition_date:%-d %B}", "at": f"{saved.frozen_at:%H:%M}"}
         raise CannotSave(f"{frozen % values} {_('All readers get the same. Write a letter for a later day.')}")
-
-
-def _check_day(day: date, *, now: datetime) -> None:
-    if day < (first := first_day(now)):
-        past = _("%(day)s is in the past. Choose %(first)s or later.")
-        raise CannotSave(past % {"day": f"{day:%-d %B %Y}", "first": f"{first:%-d %B}"})
-    if day > now.date() + AHEAD:
-        too_far = _("%(day)s is too far ahead. Choose a day within %(count)s days.")
-        raise CannotSave(too_far % {"day": f"{day:%-d %B %Y}", "count": AHEAD.days})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -161,6 +161,33 @@ def test_a_frozen_letter_is_shown_without_a_form_and_a_late_save_is_refused(dash
     assert "The letter of 2 March is frozen since 12:00 UTC" in text_of(answer)
     assert "For the others</textarea>" in answer.content.decode()
     assert EditionLetter.objects.get().text == "For all"
+
+
+@pytest.mark.parametrize(
+    ("day", "why"),
+    [
+        (TODAY - timedelta(days=1), "1 March 2026 is in the past. Choose 2 March or later."),
+        (TODAY + timedelta(days=61), "2 May 2026 is too far ahead. Choose a day within 60 days."),
+    ],
+)
+def test_a_day_that_can_have_no_letter_says_why_in_place_of_the_form(dashboard: Client, day: date, why: str) -> None:
+    def check(answer: Any) -> None:
+        assert text_of(answer).count(why) == 1
+        assert 'name="text"' not in answer.content.decode()
+
+    check(dashboard.get(f"{PAGE}?day={day}"))
+    refused = save(dashboard, "Hello", day=str(day))
+    check(refused)
+    assert "Hello</textarea>" in refused.content.decode()
+    EditionLetter.objects.create(edition_date=day, text="An old one", curator=one_of_the_staff(name="kim"))
+    answer = dashboard.get(f"{PAGE}?day={day}")
+    check(answer)
+    assert "An old one" in text_of(answer)
+    assert "It can be changed" not in text_of(answer)
+
+
+def test_the_last_day_ahead_has_a_form(dashboard: Client) -> None:
+    assert 'name="text"' in dashboard.get(f"{PAGE}?day={TODAY + timedelta(days=60)}").content.decode()
 
 
 def test_only_a_curator_saves_and_all_of_the_staff_look(dashboard: Client) -> None:
