@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from dns.resolver import Resolver
 
-from digest.compose.phrases import plural
+from digest.compose.phrases import join_words, plural
 from digest.diagnostics import dns_records, mail_server
 from digest.diagnostics.check_result import CheckResult, Severity
 from digest.diagnostics.clock import examine_clock
@@ -119,18 +120,34 @@ def _sources(now: datetime) -> Iterator[CheckResult]:
             Severity.ATTENTION, "sources", "none is switched on", "Switch some on on the dashboard, under Sources."
         )
         return
-    ill = [source for source in active if source.failures or _is_quiet(source, now)]
-    for source in ill:
-        last = f"{source.last_success_at:%Y-%m-%d %H:%M} UTC" if source.last_success_at else "never"
-        why = explain(source.last_error_kind, detail=source.last_error) or "no answer for two days"
-        yield CheckResult(
-            Severity.ATTENTION,
-            f"source {source.name}",
-            f"{why} (last good reading: {last}; failures in a row: {source.failures})",
-            "It is fetched again automatically. If the error stays, check its address on the dashboard, under Sources.",
-        )
+    ill = defaultdict[str, list[Source]](list)
+    for source in active:
+        if source.failures or _is_quiet(source, now):
+            ill[source.last_error_kind].append(source)
+    for kind, sources in ill.items():
+        yield _ill(kind, sources)
     if not ill:
         yield CheckResult(Severity.WELL, "sources", f"all {active.count()} answer")
+
+
+def _ill(kind: str, sources: list[Source]) -> CheckResult:
+    """Return the result for all sources with one kind of error: without a network each of them has it."""
+    details = dict.fromkeys(source.last_error.strip() for source in sources if source.last_error.strip())
+    why = explain(kind, detail=join_words(list(details), limit=3)) or "no answer for two days"
+    last = max((source.last_success_at for source in sources if source.last_success_at), default=None)
+    seen = (
+        f"{why} (last good reading: {f'{last:%Y-%m-%d %H:%M} UTC' if last else 'never'}; "
+        f"failures in a row: {max(source.failures for source in sources)})"
+    )
+    names = [source.name for source in sources]
+    what = f"source {names[0]}" if len(names) == 1 else f"{len(names)} sources ({join_words(names)})"
+    do = "It is fetched again automatically. If the error stays, check its address on the dashboard, under Sources."
+    if len(names) > 1:
+        do = (
+            "They are fetched again automatically. If the error stays, check this machine's network and DNS, then "
+            "their addresses on the dashboard, under Sources."
+        )
+    return CheckResult(Severity.ATTENTION, what, seen, do)
 
 
 def _is_quiet(source: Source, now: datetime) -> bool:

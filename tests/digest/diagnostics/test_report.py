@@ -67,6 +67,26 @@ def test_an_ill_source_is_named_with_its_reason() -> None:
     assert "no answer for two days" in said["source Quiet"]
 
 
+def test_sources_with_one_kind_of_error_share_a_result() -> None:
+    for number in range(26):
+        host = ("rss.arxiv.org", "api.biorxiv.org")[number == 25]
+        url, kind = f"https://{host}/{number}", ErrorKind.HOST_NOT_FOUND
+        Source.objects.create(
+            name=f"Journal {number:02}", url=url, failures=number + 1, last_error_kind=kind, last_error=host
+        )
+    Source.objects.create(name="Page", url="https://page.example", failures=1, last_error_kind=ErrorKind.WEB_PAGE)
+    results = [one for one in examine(NOON) if "source" in one.what]
+    assert [one.what for one in results] == [
+        "26 sources (Journal 00, Journal 01, Journal 02 and 23 more)",
+        "source Page",
+    ]
+    assert results[0].seen == (
+        "No IP address is known for the host: rss.arxiv.org and api.biorxiv.org. "
+        "(last good reading: never; failures in a row: 26)"
+    )
+    assert "network and DNS" in results[0].do
+
+
 def test_a_broker_or_mail_server_that_is_gone_is_broken(settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     settings.MAIL_PROVIDER, settings.EMAIL_HOST, settings.EMAIL_PORT = "smtp", "127.0.0.1", 1
