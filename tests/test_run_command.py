@@ -107,9 +107,23 @@ def test_the_packages_of_a_model_for_titles_are_installed_when_its_folder_is_set
     used_folder: Path,
 ) -> None:
     (used_folder / "requirements-semantic.txt").write_text((used_folder / "requirements-ses.txt").read_text())
+    model = used_folder / "models" / "minilm"
+    model.mkdir(parents=True)
     assert manage(used_folder, SEMANTIC_MODEL="") == "harmless is missing"
-    (used_folder / ".env").write_text("SEMANTIC_MODEL=models/minilm\n")
+    (used_folder / ".env").write_text(f"SEMANTIC_MODEL={model}\n")
+    (model / "model.onnx").touch()
+    assert manage(used_folder) == "harmless is missing"
+    (model / "tokenizer.json").touch()
     assert manage(used_folder) == "harmless is here"
+
+
+def test_a_folder_without_a_model_is_named_and_its_packages_are_not_set_up(used_folder: Path) -> None:
+    (used_folder / "requirements-semantic.txt").write_text((used_folder / "requirements-ses.txt").read_text())
+    command = [used_folder / "run", "manage", "check"]
+    done = subprocess.run(command, env=environment(SEMANTIC_MODEL="/nope"), capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "harmless is missing\n")
+    assert "run: SEMANTIC_MODEL is /nope, where no model.onnx and tokenizer.json can be seen" in done.stderr
+    assert "Setting up" not in done.stderr
 
 
 def test_the_packages_of_an_optional_part_are_set_up_once_with_all_others(folder: Path) -> None:
