@@ -2,9 +2,9 @@
 
 A **page** is ``templates/email/digest`` with placeholders for one reader's values; there is one for each combination of
 parts (with or without picks, with or without an opening). A **paper** is its entry in the list, with placeholders for
-its number, the reason and the links, rendered once and styled as the first of a mail or as another; an **entry** is a
-paper with the reason of an item, which many mails share. The words equal those of the full render, ``size_limit.fit``,
-which also renders mails that are too large for the cache.
+its number, the styles of its place, the reason and the links; an **entry** is a paper with the reason of an item, which
+many mails share. The words equal those of the full render, ``size_limit.fit``, which also renders mails that are too
+large for the cache.
 """
 
 from __future__ import annotations
@@ -35,14 +35,15 @@ own_of, links_of, lists_of, shared_of = (attrgetter(*names) for names in (OWN, L
 
 # Placeholders of a paper in the order of its templates
 PAPER_TEXT = ("number", "why", "say_url")
-PAPER_HTML = ("number", "why", "say_url", "say_url", "say_url")
-STYLES = ("title", "body")  # of the first paper of a mail, and of the others
+PAPER_HTML = ("number", "title", "body", "why", "say_url", "say_url", "say_url")
+STYLES = ("first_paper", "other_papers")  # names in theme.html, each with one for the title and one for the body
 
 MOST_ENTRIES = 20_000  # a few hundred octets each, beside the papers
 
 Both = tuple[CompiledTemplate, CompiledTemplate]  # text and HTML
 Steps = tuple[Step | None, Step | None]  # of a placeholder in the text and in the HTML; None where it is not
-Kind = tuple[Look, bool, bool]  # of an entry: how it looks, whether it is the first, and whether it has no links
+Kind = tuple[Look, bool]  # of an entry: how it looks, and whether it has no links
+Styles = tuple[tuple[bytes, bytes], ...]  # encoded, of the title and the body, by STYLES
 
 
 class Page(NamedTuple):
@@ -54,11 +55,12 @@ class Page(NamedTuple):
 
 
 class Paper(NamedTuple):
-    """A paper's entry: the encoded pieces around PAPER_TEXT and PAPER_HTML, the numbers, and the reason's steps."""
+    """A paper's entry: encoded pieces around PAPER_TEXT and PAPER_HTML, what differs by place, the reason's steps."""
 
     text: tuple[bytes, ...]
     html: tuple[bytes, ...]
     numbers: Numbers
+    styles: Styles
     why_steps: Steps
 
 
@@ -74,13 +76,14 @@ class Numbers(dict[int, tuple[bytes, bytes]]):
 
 
 class Entry(NamedTuple):
-    """An item's encoded pieces: before the number, up to the reason, from it up to each link, and the rest.
+    """An item's encoded pieces: up to the number, each style, the reason and each link, and the rest.
 
     It keeps the item alive, since its id() is a key.
     """
 
     item: Item
     numbers: Numbers
+    styles: Styles
     text: tuple[bytes, ...]
     html: tuple[bytes, ...]
 
@@ -91,7 +94,6 @@ class TemplateCache:
     def __init__(self, encoding: Encoding) -> None:
         self.encoding = encoding
         self._pages: dict[object, Page] = {}
-        self._rendered: dict[object, Both] = {}  # papers without their styles
         self._papers: dict[object, Paper] = {}
         self._entries: dict[Kind, dict[int, Entry]] = defaultdict(dict)  # by the item's id()
         self._asides: dict[tuple[int, ...], tuple[bytes, bytes]] = {}
@@ -142,26 +144,30 @@ class TemplateCache:
         """Return these papers, numbered from ``first``, in the text and in the HTML."""
         texts: list[bytes] = []
         htmls: list[bytes] = []
-        kinds = [(look, is_lead, not say) for is_lead in (True, False)]
-        lead, others = [(kind, self._entries[kind]) for kind in kinds]
-        end = self.encoding.end
+        kind, end = (look, not say), self.encoding.end
+        entries = self._entries[kind]
         for number, item in enumerate(items, first):
-            kind, entries = lead if number == 1 else others
-            _, numbers, (a, b, c, d), (f, g, h, i, j, k) = entries.get(id(item)) or self._entry(kind, item)
+            _, numbers, styles, texts_of, htmls_of = entries.get(id(item)) or self._entry(kind, item)
+            (a, b, c, d), (f, g, h, i, j, k, m, n) = texts_of, htmls_of
             text_number, html_number = numbers[number]
+            title, body = styles[number > 1]
             url = b"%b%d%b" % (say, number, end) if say else b""
             texts += (a, text_number, b, c, url, d)
-            htmls += (f, html_number, g, h, url, i, url, j, url, k)
+            htmls += (f, html_number, g, title, h, body, i, j, url, k, url, m, url, n)
         return b"".join(texts), b"".join(htmls)
 
     def _entry(self, kind: Kind, item: Item) -> Entry:
         """Make and keep an item's entry of a kind."""
-        text, html, numbers, why_steps = self._paper(item, kind)
+        text, html, numbers, styles, why_steps = self._paper(item, kind)
         text_why, html_why = _encoded(why_steps, item.why)
         if sum(map(len, self._entries.values())) >= MOST_ENTRIES:
             self._entries.clear()
         entry = Entry(
-            item, numbers, (*text[:2], text_why + text[2], *text[3:]), (*html[:2], html_why + html[2], *html[3:])
+            item,
+            numbers,
+            styles,
+            (*text[:2], text_why + text[2], *text[3:]),
+            (*html[:4], html_why + html[4], *html[5:]),
         )
         self._entries[kind][id(item)] = entry
         return entry
@@ -169,30 +175,25 @@ class TemplateCache:
     def _paper(self, item: Item, kind: Kind) -> Paper:
         key = (id(item.card), bool(item.why), item.note, item.is_pick, kind)
         if key not in self._papers:
-            look, is_first, bare = kind
-            text, html = self._paper_rendered(item, look, bare=bare)
-            html = html.partly_filled(template_value("theme.html", "first_paper" if is_first else "other_papers"))
-            numbers, why_steps = _numbers(_steps("number", text, html)), _steps("why", text, html)
-            self._papers[key] = Paper(text.around(PAPER_TEXT), html.around(PAPER_HTML), numbers, why_steps)
-        return self._papers[key]
-
-    def _paper_rendered(self, item: Item, look: Look, *, bare: bool) -> Both:
-        key = (id(item.card), bool(item.why), item.note, item.is_pick, look, bare)
-        if key not in self._rendered:
             self._cards.append(item.card)
+            look, bare = kind
             model = SimpleNamespace(
                 why=Placeholder("why") if item.why else "", card=item.card, note=item.note, is_pick=item.is_pick
             )
-            self._rendered[key] = self._compiled(
+            text, html = self._compiled(
                 "paper",
                 "paper",
                 item=model,
                 number=Placeholder("number"),
                 look=look,
-                styles={name: Placeholder(name) for name in STYLES},
+                styles={name: Placeholder(name) for name in ("title", "body")},
                 say_url="" if bare else Placeholder("say_url"),
             )
-        return self._rendered[key]
+            number, title, body, why = [_steps(name, text, html) for name in ("number", "title", "body", "why")]
+            self._papers[key] = Paper(
+                text.around(PAPER_TEXT), html.around(PAPER_HTML), _numbers(number), _styles(title, body), why
+            )
+        return self._papers[key]
 
     def _also(self, cards: Sequence[Card]) -> tuple[bytes, bytes]:
         key = tuple(map(id, cards))
@@ -220,6 +221,13 @@ def _encode_both(steps: Steps, value: str) -> tuple[bytes, bytes]:
     """Return a value after a placeholder's steps, encoded for the text and for the HTML."""
     in_text, in_html = steps
     return in_text(value) if in_text else b"", in_html(value) if in_html else b""
+
+
+@lru_cache
+def _styles(title: Steps, body: Steps) -> Styles:
+    """Return the encoded styles; that of a body is empty for a paper without one."""
+    looks = [template_value("theme.html", name) for name in STYLES]
+    return tuple((_encode_both(title, look["title"])[1], _encode_both(body, look["body"])[1]) for look in looks)
 
 
 # many mails have the same counts and reasons

@@ -45,17 +45,6 @@ class CompiledTemplate:
         filled[1::2] = [values[name] for name, _ in self.holes]
         return b"".join(filled)
 
-    def partly_filled(self, values: Mapping[str, str]) -> CompiledTemplate:
-        """Return the template with these values in their holes; a value without a hole is left out."""
-        pieces, holes = [self.pieces[0]], []
-        for (name, step), piece in zip(self.holes, self.pieces[1:], strict=True):
-            if name in values:
-                pieces[-1] += step(values[name]) + piece
-            else:
-                holes.append((name, step))
-                pieces.append(piece)
-        return CompiledTemplate(tuple(pieces), tuple(holes))
-
     def around(self, names: Sequence[str]) -> tuple[bytes, ...]:
         """Return the pieces around holes with exactly these names, in this order; one that it lacks has none after it.
 

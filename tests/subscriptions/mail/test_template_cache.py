@@ -61,15 +61,3 @@ def test_each_hole_is_filled_with_its_value() -> None:
     assert template.fill({"why": b"u", "papers": b"12"}) == b"a=\r\nu12"
     with pytest.raises(KeyError):
         template.fill({"why": b"u"})
-
-
-def test_some_holes_are_filled_before_the_others() -> None:
-    template = compiled(f"a{Placeholder('title')}b{Placeholder('why')}c{Placeholder('title')}{Placeholder('body')}")
-    some = template.partly_filled({"title": "T", "date": "not in it"})
-    assert [name for name, _ in some.holes] == ["why", "body"]
-    values = {"why": b"w", "body": b"B"}
-    assert some.fill(values) == template.fill(values | {"title": b"T"}) == b"a=\r\nTb=\r\nwc=\r\nTB"
-
-
-def test_a_template_without_the_holes_stays_as_it_is() -> None:
-    assert compiled("a").partly_filled({"title": "T"}) == compiled("a")
