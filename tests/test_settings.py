@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from digest.config.environment import env
 from digest.config.var_folder import data_folder
 from tests.support.paths import ROOT
 from tests.support.start import MAILGUN, POSTMARK, RELAY, RESEND, start
@@ -25,6 +26,9 @@ SECRET = "broadsheet:k7Qm2xVb9sTn4wLd"
         ({"BROADSHEET_MODE": "party"}, "BROADSHEET_MODE is 'party', but it must be one of live, rehearsal, sample"),
         ({"BROADSHEET_VAR": "data"}, "BROADSHEET_VAR is 'data', but it must be a whole path from /, such as /"),
         ({"BROADSHEET_VAR": "~/data"}, "BROADSHEET_VAR is '~/data', but it must be a whole path from /"),
+        ({"BROADSHEET_VAR": "$HOME/data"}, "BROADSHEET_VAR is '$HOME/data', but it must be a whole path from /"),
+        ({"DATABASE_URL": "$DATABASE"}, "DATABASE_URL is '…', but it must be like postgres://"),
+        ({"MAIL_RATE": "$RATE"}, "MAIL_RATE"),
         ({"MAIL_PROVIDER": "pigeon"}, "MAIL_PROVIDER is 'pigeon', but it must be one of outbox, smtp"),
         ({"MAIL_PROVIDER": "postmark"}, "MAIL_PROVIDER=postmark needs POSTMARK_SERVER_TOKEN"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY"),
@@ -224,3 +228,10 @@ def test_a_rehearsal_never_leaves_the_machine(tmp_path: Path) -> None:
     code = "from django.conf import settings; print(settings.EMAIL_BACKEND, settings.DATABASES['default']['NAME'].name)"
     started = start(tmp_path, code=code, BROADSHEET_MODE="rehearsal", **RELAY)
     assert started.stdout.split() == ["subscriptions.mail.backends.outbox.EmailBackend", "rehearsal.sqlite3"]
+
+
+def test_a_value_that_begins_with_a_dollar_is_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSWORD", "$ecret")
+    monkeypatch.setenv("ecret", "another")
+    assert env.str("PASSWORD", default="") == env("PASSWORD") == "$ecret"
+    assert env.str("NO_PASSWORD", default="none") == "none"

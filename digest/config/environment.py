@@ -5,13 +5,32 @@ from __future__ import annotations
 import re
 from email.utils import parseaddr
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
-env = environ.Env()
+
+
+class Environment(environ.Env):
+    """The environment, in which a value that begins with ``$`` is itself.
+
+    django-environ 0.14 takes it as the name of another variable, and uses the default where there is none: of a
+    password nothing would be left, and of a folder the one beside the code.
+    """
+
+    def get_value(
+        self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
+    ) -> Any:
+        given = self.ENVIRON.get(var, "")
+        if given.startswith("$"):
+            return self.parse_value(given, cast)
+        return super().get_value(var, cast, default, parse_default)
+
+
+env = Environment()
 if (BASE_DIR / ".env").is_file():
     try:
         env.read_env(BASE_DIR / ".env")

@@ -48,7 +48,7 @@ FEEDBACK, STANDS_OUT = 0.5, 2.0
 # Deviations above the day's average from which a paper counts as similar to the liked ones, or to the typed words. On
 # recorded readers 1.5 marks 60 to 75 of 1,000 papers, of which half as many again are right as from 1 on, and finds
 # five sixths as many.
-LIKE_THIS, CLOSE = 1.5, 1.0
+LIKE_THIS, LIKE_AT_LEAST, CLOSE = 1.5, 1.0, 1.0
 # Readers times papers of one block, so that its arrays stay in the processor's cache
 CELLS = 256_000
 LARGEST = np.float32(1e30)  # no score comes near it
@@ -228,6 +228,7 @@ class _Group:
     def score(self, block: slice, allowed: NDArray[np.bool_]) -> _Scores:
         """Return the scores of all papers for a block of the readers, who are ``allowed`` these (S, P)."""
         likes, wants = self.readers.likes[block, None], self.wants[block]
+        trending = (self.readers.want_nothing & ~self.readers.want_similar)[block]
         relevance = _unit(wants @ self.rules.words)
         relevance += _unit(self.papers.echo_for(self.readers.wants[block]))
         if self.about is not None:
@@ -259,7 +260,8 @@ class _Group:
             said=said * spread,
             spread=spread,
             taste=taste,
-            alike_from=None if taste is None else _alike_from(taste, allowed),
+            # what a reader of the trending list is not allowed is mostly what nobody voted for
+            alike_from=None if taste is None else _alike_from(taste, allowed | trending[:, None]),
             feedback=feedback,
         )
         scores.turn_down()
@@ -397,16 +399,20 @@ def _alike_from(taste: Floats, allowed: NDArray[np.bool_]) -> Floats:
     """Return from which likeness on a paper counts as similar to what a reader likes (S, 1): LIKE_THIS deviations above
     the day's mean, and above that of a paper that shares nothing with it.
 
-    Mean and deviation leave out what stands out and is not allowed, such as the liked paper itself: beside it no other
-    would be similar.
+    Where no allowed paper is that far above, as on a day of few papers or one of which a third is similar, it is
+    LIKE_AT_LEAST. Mean and deviation leave out what stands out and is not allowed, such as the liked paper itself:
+    beside it no other would be similar.
     """
     mean = taste.mean(axis=1, keepdims=True)
     inverse = _inverse_deviation(taste)
+    deviation = np.divide(1, inverse, out=np.full_like(inverse, np.inf), where=inverse > 0)
     known = ~allowed & ((taste - mean) * inverse > STANDS_OUT)
-    bound = mean + np.divide(LIKE_THIS, inverse, out=np.full_like(inverse, np.inf), where=inverse > 0)
     for row in np.flatnonzero(known.any(axis=1)):
         others = taste[row, ~known[row]]
-        bound[row] = others.mean() + LIKE_THIS * others.std()
+        mean[row], deviation[row] = others.mean(), others.std() or np.inf
+    bound = mean + LIKE_THIS * deviation
+    finds_none = ~((taste >= bound) & allowed).any(axis=1)
+    bound[finds_none] = (mean + LIKE_AT_LEAST * deviation)[finds_none]
     return np.asarray(np.maximum(bound, np.finfo(np.float32).tiny), np.float32)
 
 

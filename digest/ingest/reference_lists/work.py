@@ -22,7 +22,8 @@ _IDENTIFIED = ("arxiv:", "doi:", "pmid:")
 _NAMED_IN_TEXT = re.compile(
     r"\barxiv\s*:\s*(?P<arxiv>(?:\d{4}\.\d{4,5}|[a-z-]{2,9}(?:\.[a-z-]{2,9})?/\d{7})(?:v\d+)?)"
     r"|\b(?P<doi>10\.\d{4,9}/[^\s\"<>{}|\\^`]+)"
-    r"|\bpmid\s*:?\s*(?P<pmid>\d{1,9})\b"
+    # bounded, since a run of blanks would be tried from each of its places
+    r"|\bpmid\s{0,9}:?\s{0,9}(?P<pmid>\d{1,9})\b"
     r"|(?P<link>https?://[^\s\"<>{}|\\^`]+)",
     re.I,
 )

@@ -167,6 +167,24 @@ def test_a_liked_paper_of_the_day_itself_hides_no_similar_one() -> None:
     assert ranking.alike[0, 0]
 
 
+@pytest.mark.parametrize("shown", [["bees", "primes", "soil"], ["bees", "wasps", "primes", "soil"]])
+def test_a_similar_paper_comes_on_a_day_of_few_papers(shown: list[str]) -> None:
+    rows = np.array([NAMES.index(name) for name in shown])
+    papers = PaperMatrix.of(
+        ARCHIVE.texts[rows], archive=ARCHIVE, rules=RULES, matches=match(RULES, [PAPERS[name] for name in shown])
+    )
+    batch = readers([], profiles=Profiles.of([Profile.of(["Bees dance", "The dance of bees"])]))
+    ranking = rank(papers, batch, allowed=np.ones((1, len(shown)), bool), limit=5)
+    assert ranking.order[0].tolist() == [0, -1, -1, -1, -1]
+
+
+@pytest.mark.parametrize("similar", [10, 30, 45])
+def test_many_similar_papers_do_not_hide_each_other(similar: int) -> None:
+    taste = np.where(np.arange(100) < similar, 2, 0).astype(np.float32)[None]
+    bound = personal._alike_from(taste, np.ones((1, 100), bool))
+    assert (taste >= bound).sum() == similar
+
+
 def test_verdicts_reorder_the_trending_list_and_leave_nothing_out() -> None:
     popularity = {"sorting": 9, "soil": 4, "rivers": 3}
     asked = Profile.of(["Wasps that dance with bees. Bees and wasps"])

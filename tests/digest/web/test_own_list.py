@@ -102,6 +102,11 @@ def test_pasted_texts_are_told_apart_by_how_they_begin(ada: Subscriber) -> None:
     assert "Pasted text 0 works" in shown
 
 
+def test_a_line_with_a_long_run_of_blanks_is_read_like_any_other() -> None:
+    found = keep.read_body(b"Lichens of Old Walls\nMosses, pmid" + b" " * 200_000 + b"x\n")
+    assert found.works[0].title == "Lichens of Old Walls"
+
+
 def sign_up_with(visit: Client, papers: str) -> Any:
     opened = signing.dumps(int(NOON.timestamp()) - 60, salt=OPENED_SALT)
     typed = {**values_of(Choices()), "email": "bea@example.org", "opened": opened, "papers": papers}

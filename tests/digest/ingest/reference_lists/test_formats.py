@@ -100,6 +100,11 @@ def test_lines_outside_of_bibtex_entries_are_named_as_not_read() -> None:
         "```bibtex",
         "@string{kelp = {Journal of Kelp}}",
         "=========",
+        "# Robots\n// to read",
+        "\\begin{filecontents}{refs.bib}",
+        "Query Results from the ADS Database\n\n\nRetrieved 5 abstracts, starting with number 1.",
+        "JSTOR CITATION LIST",
+        "BibTeX",
     ],
 )
 def test_what_programs_write_between_bibtex_entries_is_no_complaint(remark: str) -> None:
