@@ -17,8 +17,8 @@ list_given = Signal()
 class Kept:
     """How many works of a list were kept, or that it is a library, which a worker reads; else why nothing was read.
 
-    Of what was not kept beside those works: how many entries could not be read, how many works are not stored here, and
-    the first of both, each as it is shown to its reader and why.
+    ``unread`` counts the entries that could not be read, ``missing`` the works that are not stored here. ``left_out``
+    has the first of both: the text as its reader sees it, and why it was left out.
     """
 
     works: int = 0

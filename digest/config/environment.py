@@ -15,10 +15,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 
 class Environment(environ.Env):
-    """The environment, in which a value that begins with ``$`` is itself.
+    """The environment, in which a value that begins with ``$`` is read as it is written.
 
-    django-environ 0.14 takes it as the name of another variable, and uses the default where there is none: of a
-    password nothing would be left, and of a folder the one beside the code.
+    django-environ 0.14 takes such a value for the name of another variable, and returns the default where there is
+    none: a password would be empty.
     """
 
     def get_value(

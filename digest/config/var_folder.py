@@ -13,7 +13,7 @@ from digest.config.environment import BASE_DIR, env, wrong
 
 
 def data_folder() -> Path:
-    """Return the folder that is set, or ``var`` beside the code. Raises ImproperlyConfigured for a relative one."""
+    """Return BROADSHEET_VAR, or ``var`` in the checkout. Raises ImproperlyConfigured for a relative path."""
     given = env.str("BROADSHEET_VAR", default="")
     if given and not Path(given).is_absolute():
         # from cron it would be another folder, with an empty database

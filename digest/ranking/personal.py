@@ -400,8 +400,8 @@ def _alike_from(taste: Floats, allowed: NDArray[np.bool_]) -> Floats:
     the day's mean, and above that of a paper that shares nothing with it.
 
     Where no allowed paper is that far above, as on a day of few papers or one of which a third is similar, it is
-    LIKE_AT_LEAST. Mean and deviation leave out what stands out and is not allowed, such as the liked paper itself:
-    beside it no other would be similar.
+    LIKE_AT_LEAST. Mean and deviation leave out papers that stand out and are not allowed, such as the liked paper
+    itself, which would raise both so far that no other paper is similar.
     """
     mean = taste.mean(axis=1, keepdims=True)
     inverse = _inverse_deviation(taste)

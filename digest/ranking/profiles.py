@@ -80,8 +80,8 @@ class Profiles:
     """The profiles of S readers: ``likes`` (S,), ``weight`` (S,), and their grams one after the other.
 
     Those of reader s are ``grams[starts[s]:starts[s + 1]]``. ``vectors`` (S, D) and ``vector_weight`` (S,) are as in
-    Profile, D = 0 without a model; ``categories`` has a mapping for each reader. ``are_wishes`` (S,) says whose likes
-    are a wish for similar papers.
+    Profile, D = 0 without a model; ``categories`` has a mapping for each reader. ``are_wishes`` (S,) marks the
+    readers whose likes ask for similar papers.
     """
 
     likes: Ints

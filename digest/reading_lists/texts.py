@@ -58,7 +58,7 @@ _FLAWS: dict[str, str | Promise] = {
     Flaw.NO_TITLE: gettext_lazy("neither a title nor an identifier"),
     Flaw.TOO_LONG: gettext_lazy("too long for a title"),
     Flaw.GARBLED: gettext_lazy("not UTF-8: save the file in UTF-8"),
-    Flaw.OUTSIDE: gettext_lazy("outside of the BibTeX entries: enter it without them"),
+    Flaw.OUTSIDE: gettext_lazy("outside the BibTeX entries: enter it on its own"),
     Flaw.LIBRARY: gettext_lazy("an ORCID or a library: enter it alone, without other lines"),
     Flaw.ADDRESS: gettext_lazy("an address that names no paper: enter the paper’s DOI or title"),
 }
@@ -101,7 +101,7 @@ def flaw_text(flaw: str) -> str:
 
 def not_found() -> str:
     """Return why a work that was read is not kept."""
-    return _("of no paper that is stored here: enter its title")
+    return _("not stored here: enter its title")
 
 
 def name_of_part(part: ListSource) -> str:

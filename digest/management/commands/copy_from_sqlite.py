@@ -18,7 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import ConnectionHandler
 
 from digest.compose.phrases import plural
-from digest.management.commands.serve import alone_on_this_database
+from digest.management.database_lock import alone_on_this_database
 from digest.models import Delivery, Paper, SearchText, SearchWord
 from digest.search.index import fill
 from subscriptions.models import Subscriber
@@ -60,7 +60,7 @@ class Command(BaseCommand):
 
 @contextmanager
 def _opened(file: Path) -> Iterator[None]:
-    """Make the file the database of the alias OLD, whose transactions hold the write lock."""
+    """Connect the alias OLD to the file; its transactions hold the write lock."""
     opened = {"ENGINE": "django.db.backends.sqlite3", "NAME": file, "OPTIONS": {"transaction_mode": "IMMEDIATE"}}
     connections[OLD] = ConnectionHandler({"default": {}, OLD: opened}).create_connection(OLD)
     try:

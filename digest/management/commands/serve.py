@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import signal
 import socket
@@ -21,6 +20,7 @@ from django.utils import timezone
 
 from digest.editions.current_time import current_time
 from digest.ingest.default_topics import update_defaults
+from digest.management.database_lock import alone_on_this_database
 from digest.management.process_tree import StartsInVain, restart_dead, running
 from digest.models import Edition
 from digest.two_factor import DEMONSTRATION
@@ -103,27 +103,6 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise ArgumentTypeError(f"{text!r} is not a port: give a number from 1 to 65535")
     return int(text)
-
-
-@contextmanager
-def alone_on_this_database() -> Iterator[None]:
-    """Hold a lock that the system releases with this process, also when it is killed. Raises CommandError."""
-    path = settings.VAR / f"serve-{settings.MODE}.lock"
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            other = file.read().strip() or "?"
-            raise CommandError(
-                f"Another ./run serve runs on this database already (process {other}). Stop that one first, or give "
-                "this one a folder of its own with BROADSHEET_VAR.",
-                returncode=2,
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
 
 
 def _raise_if_taken(host: str, port: int) -> None:

@@ -163,12 +163,12 @@ def test_a_list_given_at_the_sign_up_is_kept_before_the_first_digest_is_due(
             "Lichens of Old Walls\n2600.99999\n0000-0002-1825-0097",
             "1 line or entry was not read. 1 paper was not found. Correct what you see here and enter it in your list . "
             "0000-0002-1825-0097 (an ORCID or a library: enter it alone, without other lines) "
-            "2600.99999 (of no paper that is stored here: enter its title)",
+            "2600.99999 (not stored here: enter its title)",
         ),
         (
             "@misc{a, title={Lichens of Old Walls}}\n@misc{<b>, title={Kelp\n@misc{c, title={Mosses}}\nloose",
             "2 lines or entries were not read. Correct what you see here and enter it in your list . "
-            "@misc{<b>, title={Kelp (damaged) loose (outside of the BibTeX entries: enter it without them)",
+            "@misc{<b>, title={Kelp (damaged) loose (outside the BibTeX entries: enter it on its own)",
         ),
     ],
 )
