@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -110,11 +111,13 @@ def digest_links(subscriber: Subscriber, day: date) -> DigestLinks:
 @lru_cache(maxsize=8)
 def _digest_links(public_id: str, day: date, key: str, site: str) -> DigestLinks:
     about = public_id + _written(day)
+    sealed = (UNSUBSCRIBE, public_id), (PREFERENCES, public_id), (FEEDBACK, about), (WEB_COPY, about)
+    unsubscribe, preferences, feedback, web_copy = _seals(sealed, key)
     return DigestLinks(
-        unsubscribe=f"{site}{BEFORE_TOKEN['unsubscribe']}{public_id}{_seal(UNSUBSCRIBE, public_id, key)}",
-        preferences=f"{site}{BEFORE_TOKEN['ask_for_link']}{public_id}{_seal(PREFERENCES, public_id, key)}",
-        feedback=f"{site}{BEFORE_TOKEN['feedback']}{about}{_seal(FEEDBACK, about, key)}",
-        web_copy=f"{site}{BEFORE_TOKEN['web_copy']}{about}{_seal(WEB_COPY, about, key)}",
+        unsubscribe=f"{site}{BEFORE_TOKEN['unsubscribe']}{public_id}{unsubscribe}",
+        preferences=f"{site}{BEFORE_TOKEN['ask_for_link']}{public_id}{preferences}",
+        feedback=f"{site}{BEFORE_TOKEN['feedback']}{about}{feedback}",
+        web_copy=f"{site}{BEFORE_TOKEN['web_copy']}{about}{web_copy}",
     )
 
 
@@ -229,5 +232,12 @@ def _domain_of(sender: str) -> str:
 
 
 def _seal(purpose: str, about: str, key: str) -> str:
-    seal = keyed_hash(key).digest(f"broadsheet.link|{purpose}|{about}".encode())
-    return base64.urlsafe_b64encode(seal)[:16].decode()
+    return _seals([(purpose, about)], key)[0]
+
+
+def _seals(sealed: Sequence[tuple[str, str]], key: str) -> list[str]:
+    """Return the seal of each purpose and what it is about: 16 characters, the first 96 bits of an HMAC."""
+    digest = keyed_hash(key).digest
+    octets = b"".join([digest(f"broadsheet.link|{purpose}|{about}".encode())[:12] for purpose, about in sealed])
+    text = base64.urlsafe_b64encode(octets).decode()
+    return [text[start : start + 16] for start in range(0, len(text), 16)]

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from operator import attrgetter
 from typing import NamedTuple
 
 from digest.compose.card import NAME_LENGTH, Card, date_in_words
@@ -284,14 +283,12 @@ def _same_for_all(cards: Sequence[Card]) -> tuple[str, str, str, bool]:
     """Return the source, the ISO date and the place of the votes that all of these papers have, empty where they
     differ, and whether any paper has counts.
     """
-    sources, days, counts = (set(map(part, cards)) for part in (_source, _published, _facts))
+    sources, days = {card.source for card in cards}, {card.published for card in cards}
+    counts = [card.facts for card in cards]
     # votes come before all other facts
     places = {facts[0].where for facts in counts if facts and facts[0].what == "upvote"}
     source, day, place = (found.pop() if len(found) == 1 else "" for found in (sources, days, places))
     return source or "", day or "", place or "", any(counts)
-
-
-_source, _published, _facts = attrgetter("source"), attrgetter("published"), attrgetter("facts")
 
 
 @lru_cache(maxsize=1000)

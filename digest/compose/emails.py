@@ -20,7 +20,7 @@ from digest.compose.completeness import SourceCount, completeness_in_words
 from digest.compose.letter import Letter, read_letter
 from digest.compose.size_limit import email_of_nothing, fit
 from digest.compose.template_cache import TemplateCache
-from digest.models import Delivery, Edition, EditionLetter, EditionPaper, PaperSummary
+from digest.models import Delivery, DeliveryContent, Edition, EditionLetter, EditionPaper, PaperSummary
 from digest.models.key_lists import listed
 from digest.record import DigestRecord, UnknownVersion
 from subscriptions.mail.encodings import ENCODINGS
@@ -83,10 +83,11 @@ class Mails:
         for delivery in deliveries:
             if delivery.edition_id and not Delivery.edition.is_cached(delivery):
                 delivery.edition = self._editions[delivery.edition_id]
-        shown = {number for delivery in deliveries for number in _summaries_of(delivery)}
+        contents = [delivery.kept for delivery in deliveries]
+        shown = {number for content in contents for number in _summaries_of(content)}
         if new := shown - self._summaries.keys():
             self._summaries |= PaperSummary.objects.in_bulk(new)
-        papers = {paper_id for delivery in deliveries for paper_id in _papers_of(delivery)}
+        papers = {paper_id for content in contents for paper_id in _papers_of(content)}
         unread = papers - self._cards.keys()
         # a card at hand may be of a paper that was deleted since
         self._deleted = _deleted_among(papers - unread)
@@ -118,16 +119,16 @@ class Mails:
 
     def deleted_in(self, delivery: Delivery) -> set[int]:
         """Return which papers of a delivery were deleted, as of the last reading of its cards."""
-        return self._deleted.intersection(_papers_of(delivery))
+        return self._deleted.intersection(_papers_of(delivery.kept))
 
     def cards_of(self, delivery: Delivery) -> dict[int, Card]:
         """Return each paper's newest card as of the delivery's edition; a deleted paper has none."""
         last = delivery.edition.date if delivery.edition else date.min
-        known, newest = self._newest[last], {}
-        for paper_id in _papers_of(delivery):
+        known, newest, content = self._newest[last], {}, delivery.kept
+        for paper_id in _papers_of(content):
             if paper_id not in self._deleted and (card := known.get(paper_id) or self._newest_of(paper_id, last)):
                 newest[paper_id] = card
-        for number in _summaries_of(delivery):
+        for number in _summaries_of(content):
             if (summary := self._summaries.get(number)) and summary.paper_id in newest:
                 newest[summary.paper_id] = self._with_summary(newest[summary.paper_id], summary)
         return newest
@@ -199,14 +200,12 @@ def _deleted_among(papers: Collection[int]) -> set[int]:
         return set(papers) - {key for (key,) in cursor.fetchall()}
 
 
-def _papers_of(delivery: Delivery) -> list[int]:
-    content = delivery.kept
+def _papers_of(content: DeliveryContent) -> list[int]:
     return [*content.paper_ids, *(content.parsed.also if content.parsed else ())]
 
 
-def _summaries_of(delivery: Delivery) -> Sequence[int]:
-    record = delivery.record
-    return record.summaries if record else ()
+def _summaries_of(content: DeliveryContent) -> Sequence[int]:
+    return content.parsed.summaries if content.parsed else ()
 
 
 def with_summary(card: Card, summary: PaperSummary) -> Card:

@@ -40,6 +40,7 @@ STYLES = ("first_paper", "other_papers")  # names in theme.html, each with one f
 
 MOST_ENTRIES = 20_000  # a few hundred octets each, beside the papers
 
+Pieces = list[bytes]
 Both = tuple[CompiledTemplate, CompiledTemplate]  # text and HTML
 Steps = tuple[Step | None, Step | None]  # of a placeholder in the text and in the HTML; None where it is not
 Kind = tuple[Look, bool]  # of an entry: how it looks, and whether it has no links
@@ -55,37 +56,66 @@ class Page(NamedTuple):
 
 
 class Paper(NamedTuple):
-    """A paper's entry: encoded pieces around PAPER_TEXT and PAPER_HTML, what differs by place, the reason's steps."""
+    """A paper's entry, encoded: what is around its words, these up to the reason, and what follows the reason."""
 
-    text: tuple[bytes, ...]
-    html: tuple[bytes, ...]
-    numbers: Numbers
-    styles: Styles
+    frames: Frames
+    text: bytes
+    text_rest: bytes
+    title: bytes
+    body: bytes
+    html_rest: bytes
     why_steps: Steps
 
 
-class Numbers(dict[int, tuple[bytes, bytes]]):
-    """The numbers of papers, encoded for the text and for the HTML."""
+class Frame(NamedTuple):
+    """What all papers of one number have around their words: before them, as style of the body, and with the links.
 
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
+    The prefix of a reader's links belongs before ``text_end`` and between the parts of ``links``.
+    """
 
-    def __missing__(self, number: int) -> tuple[bytes, bytes]:
-        self[number] = encoded = _encode_both(self._steps, str(number))
-        return encoded
+    text: bytes
+    text_end: bytes
+    html: bytes
+    body: bytes
+    links: tuple[bytes, ...]
+
+
+class Frames(dict[int, Frame]):
+    """Frames by number, made when one is asked for."""
+
+    def __init__(
+        self, steps: tuple[Steps, ...], text: tuple[bytes, ...], html: tuple[bytes, ...], end: bytes | None
+    ) -> None:
+        """Take the steps of number, title and body, and the pieces around them; ``end`` is None without links."""
+        self._number, *styled = steps
+        self._styles, self._text, self._html, self._end = _styles(*styled), text, html, end
+
+    def __missing__(self, number: int) -> Frame:
+        (text, text_end), (before, between, *links) = self._text, self._html
+        text_number, html_number = _encode_both(self._number, str(number))
+        title, body = self._styles[number > 1]
+        if self._end is not None:
+            text_end, *links = [b"%d%b%b" % (number, self._end, piece) for piece in (text_end, *links)]
+            links = [b"", *links]
+        self[number] = frame = Frame(
+            text + text_number, text_end, b"".join((before, html_number, between, title)), body, tuple(links)
+        )
+        return frame
 
 
 class Entry(NamedTuple):
-    """An item's encoded pieces: up to the number, each style, the reason and each link, and the rest.
+    """An item's encoded pieces, as a Paper has them, with its reason.
 
     It keeps the item alive, since its id() is a key.
     """
 
     item: Item
-    numbers: Numbers
-    styles: Styles
-    text: tuple[bytes, ...]
-    html: tuple[bytes, ...]
+    frames: Frames
+    text: bytes
+    text_rest: bytes
+    title: bytes
+    body: bytes
+    html_rest: bytes
 
 
 class TemplateCache:
@@ -113,7 +143,7 @@ class TemplateCache:
         encode = self.encoding.encode
         say = encode(f"{feedback}/") if feedback else b""  # the number follows
         page = self._page(digest, own, urls)
-        words: dict[str, bytes] = dict(zip(LINKS, map(encode, urls), strict=True))
+        words: dict[str, bytes | Pieces] = dict(zip(LINKS, map(encode, urls), strict=True))
         html_words = words.copy()
         words["picks"], html_words["picks"] = self._list(digest.picks, 1, digest.look, say)
         words["items"], html_words["items"] = self._list(digest.items, 1 + len(digest.picks), digest.look, say)
@@ -124,7 +154,7 @@ class TemplateCache:
         html = page.html.fill(html_words)
         email = JoinedEmail(one_line(digest.subject), page.text.fill(words), html, self.encoding)
         # what is encoded is never shorter
-        return None if len(html) > HTML_BYTES and size_of(email.html) > HTML_BYTES else email
+        return None if sum(map(len, html)) > HTML_BYTES and size_of(email.html) > HTML_BYTES else email
 
     def _page(self, digest: Digest, own: Sequence[str], urls: Sequence[str]) -> Page:
         key = (shared_of(digest), *map(bool, (*own, *urls, *lists_of(digest))))
@@ -140,35 +170,26 @@ class TemplateCache:
             self._pages[key] = Page(text, html, tuple(steps))
         return self._pages[key]
 
-    def _list(self, items: Sequence[Item], first: int, look: Look, say: bytes) -> tuple[bytes, bytes]:
+    def _list(self, items: Sequence[Item], first: int, look: Look, say: bytes) -> tuple[Pieces, Pieces]:
         """Return these papers, numbered from ``first``, in the text and in the HTML."""
-        texts: list[bytes] = []
-        htmls: list[bytes] = []
-        kind, end = (look, not say), self.encoding.end
+        texts: Pieces = []
+        htmls: Pieces = []
+        kind = (look, not say)
         entries = self._entries[kind]
         for number, item in enumerate(items, first):
-            _, numbers, styles, texts_of, htmls_of = entries.get(id(item)) or self._entry(kind, item)
-            (a, b, c, d), (f, g, h, i, j, k, m, n) = texts_of, htmls_of
-            text_number, html_number = numbers[number]
-            title, body = styles[number > 1]
-            url = b"%b%d%b" % (say, number, end) if say else b""
-            texts += (a, text_number, b, c, url, d)
-            htmls += (f, html_number, g, title, h, body, i, j, url, k, url, m, url, n)
-        return b"".join(texts), b"".join(htmls)
+            _, frames, text, text_rest, title, body, html_rest = entries.get(id(item)) or self._entry(kind, item)
+            before, text_end, html_before, style, links = frames[number]
+            texts += (before, text, text_rest, say, text_end)
+            htmls += (html_before, title, style, body, html_rest, say.join(links))
+        return texts, htmls
 
     def _entry(self, kind: Kind, item: Item) -> Entry:
         """Make and keep an item's entry of a kind."""
-        text, html, numbers, styles, why_steps = self._paper(item, kind)
+        frames, text, text_rest, title, body, html_rest, why_steps = self._paper(item, kind)
         text_why, html_why = _encoded(why_steps, item.why)
         if sum(map(len, self._entries.values())) >= MOST_ENTRIES:
             self._entries.clear()
-        entry = Entry(
-            item,
-            numbers,
-            styles,
-            (*text[:2], text_why + text[2], *text[3:]),
-            (*html[:4], html_why + html[4], *html[5:]),
-        )
+        entry = Entry(item, frames, text, text_why + text_rest, title, body, html_why + html_rest)
         self._entries[kind][id(item)] = entry
         return entry
 
@@ -180,7 +201,7 @@ class TemplateCache:
             model = SimpleNamespace(
                 why=Placeholder("why") if item.why else "", card=item.card, note=item.note, is_pick=item.is_pick
             )
-            text, html = self._compiled(
+            texts, htmls = self._compiled(
                 "paper",
                 "paper",
                 item=model,
@@ -189,10 +210,16 @@ class TemplateCache:
                 styles={name: Placeholder(name) for name in ("title", "body")},
                 say_url="" if bare else Placeholder("say_url"),
             )
-            number, title, body, why = [_steps(name, text, html) for name in ("number", "title", "body", "why")]
-            self._papers[key] = Paper(
-                text.around(PAPER_TEXT), html.around(PAPER_HTML), _numbers(number), _styles(title, body), why
+            *styled, why = [_steps(name, texts, htmls) for name in ("number", "title", "body", "why")]
+            before, text, text_rest, text_end = texts.around(PAPER_TEXT)
+            html_before, between, title, body, html_rest, *links = htmls.around(PAPER_HTML)
+            frames = _frames(
+                tuple(styled),
+                (before, text_end),
+                (html_before, between, *links),
+                None if bare else self.encoding.end,
             )
+            self._papers[key] = Paper(frames, text, text_rest, title, body, html_rest, why)
         return self._papers[key]
 
     def _also(self, cards: Sequence[Card]) -> tuple[bytes, bytes]:
@@ -232,4 +259,4 @@ def _styles(title: Steps, body: Steps) -> Styles:
 
 # many mails have the same counts and reasons
 _encoded = lru_cache(maxsize=5000)(_encode_both)
-_numbers = lru_cache(Numbers)
+_frames = lru_cache(Frames)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import cast
 
 from django.db import models
 from django.db.models import Q
@@ -197,9 +196,10 @@ class Delivery(models.Model):
     @property
     def kept(self) -> DeliveryContent:
         """Return the content, or an empty one for a day without a mail. One query, unless it was selected."""
-        # a mail asks for it some twenty times, and Django's descriptor takes long
-        if content := self._state.fields_cache.get("content"):
-            return cast("DeliveryContent", content)
+        # a mail asks for it some ten times, and Django's descriptor takes long
+        content: DeliveryContent | None = self._state.fields_cache.get("content")
+        if content:
+            return content
         try:
             return self.content
         except DeliveryContent.DoesNotExist:

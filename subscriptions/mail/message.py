@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import date
 from types import MappingProxyType
@@ -141,15 +141,21 @@ class MimeBytes:
 
     def as_bytes(self, unixfrom: bool = False, linesep: str = "\r\n") -> bytes:
         """Return the octets, always with CRLF: no other line end is valid in a mail."""
-        return b"".join((self._head, header_lines(self._added), b"\r\n", *self._parts))
+        return b"".join(self.pieces())
+
+    def pieces(self) -> tuple[bytes, ...]:
+        """Return the octets in the pieces that are joined when the mail leaves."""
+        return self._head, header_lines(self._added), b"\r\n", *self._parts
 
 
 def _parts(email: RenderedEmail | JoinedEmail, boundary: bytes) -> tuple[bytes, ...]:
-    """Return the body in pieces, which are joined once with the headers: each copy of a digest costs time."""
+    """Return the body in pieces."""
+    text: Sequence[bytes]
+    html: Sequence[bytes]
     if isinstance(email, JoinedEmail) and email.encoding is QUOTED_PRINTABLE:
-        text, html = email.encoded_text, email.encoded_html
+        text, html = email.text_pieces, email.html_pieces
     else:
-        text, html = map(QUOTED_PRINTABLE.encode, (email.text, email.html))
+        text, html = [QUOTED_PRINTABLE.encode(email.text)], [QUOTED_PRINTABLE.encode(email.html)]
     head = b'--%b\r\nContent-Type: text/%b; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
     first, second = (head % (boundary, kind) for kind in (b"plain", b"html"))
-    return first, text, b"\r\n", second, html, b"\r\n--", boundary, b"--\r\n"
+    return first, *text, b"\r\n", second, *html, b"\r\n--", boundary, b"--\r\n"

@@ -164,7 +164,8 @@ def _with_placeholders(name: str, change: Callable[..., str]) -> Callable[..., s
         if not isinstance(value, Placeholder):
             return change(value, *arguments, **options)
         step = f"{name}{arguments}{options}"
-        _kept_filters[step] = lambda text: change(text, *arguments, **options)
+        # most have no arguments, and are called for each mail
+        _kept_filters[step] = (lambda text: change(text, *arguments, **options)) if arguments or options else change
         return value.through(step)
 
     return filtered

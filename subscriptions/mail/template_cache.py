@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from subscriptions.mail.encodings import Encoding
 
@@ -38,12 +39,19 @@ class CompiledTemplate:
             holes=tuple((name, step(tuple(filters))) for name, *filters in names),
         )
 
-    def fill(self, values: Mapping[str, bytes]) -> bytes:
-        """Return the text with these encoded values. Raise KeyError for a placeholder without a value."""
-        filled = [b""] * (len(self.pieces) + len(self.holes))
+    def fill(self, values: Mapping[str, bytes | list[bytes]]) -> list[bytes]:
+        """Return the text in pieces, with these encoded values; one of them may be a list of pieces.
+
+        Raise KeyError for a placeholder without a value.
+        """
+        given = [values[name] for name, _ in self.holes]
+        filled: list[Any] = [b""] * (len(self.pieces) + len(given))
         filled[::2] = self.pieces
-        filled[1::2] = [values[name] for name, _ in self.holes]
-        return b"".join(filled)
+        filled[1::2] = given
+        # from the last one on, so that the places before it stay
+        for hole in [hole for hole, value in enumerate(given) if type(value) is list][::-1]:
+            filled[2 * hole + 1 : 2 * hole + 2] = given[hole]
+        return filled
 
     def around(self, names: Sequence[str]) -> tuple[bytes, ...]:
         """Return the pieces around holes with exactly these names, in this order; one that it lacks has none after it.
@@ -59,12 +67,23 @@ class CompiledTemplate:
 
 @dataclass(frozen=True)
 class JoinedEmail:
-    """A :class:`~subscriptions.mail.rendering.RenderedEmail` with encoded parts."""
+    """A :class:`~subscriptions.mail.rendering.RenderedEmail` with encoded parts, each in the pieces that it shares.
+
+    They are joined when the mail leaves: a digest is 50,000 octets, and each copy of it costs time.
+    """
 
     subject: str
-    encoded_text: bytes
-    encoded_html: bytes
+    text_pieces: Sequence[bytes]
+    html_pieces: Sequence[bytes]
     encoding: Encoding
+
+    @cached_property
+    def encoded_text(self) -> bytes:
+        return b"".join(self.text_pieces)
+
+    @cached_property
+    def encoded_html(self) -> bytes:
+        return b"".join(self.html_pieces)
 
     @cached_property
     def text(self) -> str:

@@ -48,7 +48,6 @@ FALL_BACKS = {
     "html-lists": "Word draws its own bullets and indents, and Gmail and Yahoo pass over some types; the items stay items.",
     # words
     "html-mailto-links": "Yahoo on Android does not open them; the text part has the address.",
-    "css-font-size": "In pixels, which all know.",
     "css-font-weight": "600 and normal: bold or not.",
     "css-letter-spacing": "Small and positive, in pixels.",
     "css-text-decoration": "none: where it is not heeded a link is underlined.",

@@ -43,7 +43,7 @@ class DayTemplate:
 
     def fill(self, address: str, values: dict[str, bytes]) -> Element:
         """Return the element of a digest from its values, which are within strings of JSON."""
-        return Element(self._json.fill(values), partial(self._payload_to, address), address)
+        return Element(b"".join(self._json.fill(values)), partial(self._payload_to, address), address)
 
     def _payload_to(self, address: str) -> Any:
         payload = copy(self._payload)

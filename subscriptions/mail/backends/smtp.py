@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from email.utils import parseaddr
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -23,6 +23,7 @@ from django.core.mail.message import sanitize_address
 from django.core.mail.utils import DNS_NAME
 
 from subscriptions.mail.addresses import PLAIN_ADDRESS
+from subscriptions.mail.message import MimeBytes
 from subscriptions.mail.outcomes import REFUSALS, DataRefused, NothingSent
 
 MAILS_A_CONNECTION = 100
@@ -54,14 +55,14 @@ class Plain(smtplib.SMTP):
         self,
         from_addr: str,
         to_addrs: Sequence[str],
-        msg: bytes,
+        msg: bytes | Sequence[bytes],
         *options: Any,
         following: tuple[str, str] | None = None,
         has_dots: bool = True,
     ) -> dict[str, tuple[int, bytes]]:
         """Send one mail, with CRLF, to one recipient; ``following`` are sender and recipient of the mail after it.
 
-        Where a line may begin with a dot (``has_dots``), that is doubled.
+        The mail may be in pieces. Where a line may begin with a dot (``has_dots``), that is doubled.
 
         Raise NothingSent if the connection broke before any of the mail was written. After any other OSError that is
         not an answer (SMTPResponseException, SMTPRecipientsRefused) the mail may have left.
@@ -75,9 +76,11 @@ class Plain(smtplib.SMTP):
         except (smtplib.SMTPException, OSError) as error:
             self.close()
             raise NothingSent(str(error) or type(error).__name__) from error
-        lines = _stuffed(msg) if has_dots else msg
-        end = b".\r\n" if lines.endswith(b"\r\n") else b"\r\n.\r\n"
-        self.send(b"".join((lines, end, self._announce(following))))
+        pieces = [msg] if isinstance(msg, bytes) else msg
+        if has_dots:
+            pieces = [_stuffed(b"".join(pieces))]
+        end = b".\r\n" if pieces[-1].endswith(b"\r\n") else b"\r\n.\r\n"
+        self.send(b"".join((*pieces, end, self._announce(following))))
         code, text = self.getreply()
         if code != 250:
             if _ends_session(code):
@@ -242,7 +245,9 @@ class EmailBackend(smtp.EmailBackend):
 
     def _send_message(self, message: EmailMessage) -> None:
         # Django's SafeMIMEText takes linesep; the stubs have the method of email.message
-        octets = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
+        mime = message.message()
+        # each copy of a digest costs time
+        octets = mime.pieces() if isinstance(mime, MimeBytes) else mime.as_bytes(linesep="\r\n")  # type: ignore[call-arg]
         has_dots = getattr(message, "has_dots", True)
         sender = _written(message.from_email)
         recipients = [_written(address) for address in message.recipients()]
@@ -267,12 +272,13 @@ class EmailBackend(smtp.EmailBackend):
         except (smtplib.SMTPException, OSError) as error:
             raise NothingSent(str(error) or type(error).__name__) from error
 
-    def _send_octets(self, sender: str, recipients: list[str], octets: bytes, has_dots: bool) -> None:
+    def _send_octets(self, sender: str, recipients: list[str], octets: bytes | Sequence[bytes], has_dots: bool) -> None:
         assert self.connection is not None  # noqa: S101 (open raises otherwise)
         self.handed += 1
         following = self._next_envelope()
         # open made it a connection of ours, which Django types as smtplib's
-        self.connection.sendmail(sender, recipients, octets, following=following, has_dots=has_dots)  # type: ignore[call-arg]
+        connection = cast(Plain, self.connection)
+        connection.sendmail(sender, recipients, octets, following=following, has_dots=has_dots)
 
     def _next_envelope(self) -> tuple[str, str] | None:
         if self.following is None or self.handed >= MAILS_A_CONNECTION:

@@ -250,7 +250,7 @@ def test_the_first_paper_stands_out_and_a_pick_lies_on_a_ground_of_its_own() -> 
     cards = [(a_card(1), ROBOTICS), (a_card(2), [Reason("pick", "Look.")]), (a_card(3), ROBOTICS)]
     html = fit(a_digest(cards))[1].html
 
-    sizes = re.findall(r'<h3 dir="auto" class="ink" style="[^"]*font-size:(\d+)px', html)
+    sizes = re.findall(r'<h3 dir="auto" class="ink" style="[^"]*font:(\d+)px/', html)
     assert [int(size) for size in sizes] == [23, 18, 18]
     assert len(re.findall('class="panel ', html)) == 2
     assert "panel" not in fit(a_digest([(a_card(1), ROBOTICS)]))[1].html

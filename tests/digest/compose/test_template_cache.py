@@ -157,7 +157,7 @@ def test_an_address_that_html_writes_in_another_way_is_left_to_the_full_render()
 def test_what_is_too_large_is_left_to_be_made_lighter(encoding: Encoding) -> None:
     many = [
         card_for(identifier=f"title:{n}", title="日" * 290, authors=[], url="", abstract="本語。" * 150, source="S")
-        for n in range(60)
+        for n in range(65)
     ]
     digest = a_digest("ada", cards=many, picks=0)
     assert TemplateCache(encoding).join(digest) is None

@@ -193,7 +193,7 @@ def test_a_long_value_has_a_line_of_its_own_or_is_refused(length: int) -> None:
 
 def test_a_letter_is_the_same_octets_each_time_however_its_parts_were_made() -> None:
     joined = [
-        JoinedEmail(EMAIL.subject, way.encode(EMAIL.text), way.encode(EMAIL.html), way)
+        JoinedEmail(EMAIL.subject, [way.encode(EMAIL.text)], [way.encode(EMAIL.html)], way)
         for way in (QUOTED_PRINTABLE, JSON_STRING)
     ]
     first, *others = (

@@ -58,6 +58,13 @@ def test_a_hole_where_none_is_looked_for_is_refused(names: tuple[str, ...]) -> N
 
 def test_each_hole_is_filled_with_its_value() -> None:
     template = compiled(f"a{Placeholder('why')}{Placeholder('papers')}")
-    assert template.fill({"why": b"u", "papers": b"12"}) == b"a=\r\nu12"
+    assert b"".join(template.fill({"why": b"u", "papers": b"12"})) == b"a=\r\nu12"
     with pytest.raises(KeyError):
         template.fill({"why": b"u"})
+
+
+@pytest.mark.parametrize("papers", [[], [b"1"], [b"1", b"2", b"3"]])
+def test_a_hole_may_be_filled_with_many_pieces(papers: list[bytes]) -> None:
+    template = compiled(f"a{Placeholder('picks')}b{Placeholder('why')}c{Placeholder('papers')}d")
+    filled = template.fill({"papers": papers, "picks": [b"x", b"y"], "why": b"u"})
+    assert filled == [b"a=\r\n", b"x", b"y", b"b=\r\n", b"u", b"c=\r\n", *papers, b"d=\r\n"]

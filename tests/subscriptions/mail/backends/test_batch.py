@@ -28,7 +28,7 @@ from tests.support.provider_api import Api, provider_api
 
 pytestmark = pytest.mark.django_db
 EMAIL = RenderedEmail("A subject", "Text.\n", "<p>Text.</p>\n")
-JOINED = JoinedEmail(EMAIL.subject, JSON_STRING.encode(EMAIL.text), JSON_STRING.encode(EMAIL.html), JSON_STRING)
+JOINED = JoinedEmail(EMAIL.subject, [JSON_STRING.encode(EMAIL.text)], [JSON_STRING.encode(EMAIL.html)], JSON_STRING)
 NAMES = ("ada", "ben", "cleo")
 S = SendStatus
 

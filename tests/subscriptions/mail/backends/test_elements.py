@@ -46,7 +46,7 @@ def by_anymail(backend: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def email(subject: str = "2 Mar, 3 papers", text: str = TEXT, html: str = HTML) -> JoinedEmail:
-    return JoinedEmail(subject, JSON_STRING.encode(text), JSON_STRING.encode(html), JSON_STRING)
+    return JoinedEmail(subject, [JSON_STRING.encode(text)], [JSON_STRING.encode(html)], JSON_STRING)
 
 
 DIGEST, DAY = email(), NOON.date()
