@@ -55,18 +55,6 @@ class Page(NamedTuple):
     steps: tuple[tuple[str, Steps, bool], ...]
 
 
-class Paper(NamedTuple):
-    """A paper's entry, encoded: what is around its words, these up to the reason, and what follows the reason."""
-
-    frames: Frames
-    text: bytes
-    text_rest: bytes
-    title: bytes
-    body: bytes
-    html_rest: bytes
-    why_steps: Steps
-
-
 class Frame(NamedTuple):
     """What all papers of one number have around their words: before them, as style of the body, and with the links.
 
@@ -103,13 +91,13 @@ class Frames(dict[int, Frame]):
         return frame
 
 
-class Entry(NamedTuple):
-    """An item's encoded pieces, as a Paper has them, with its reason.
+class Words(NamedTuple):
+    """What one paper says in a mail, encoded, and the frames around it.
 
-    It keeps the item alive, since its id() is a key.
+    In the text up to the reason, and what follows; in the HTML up to the style of the body, up to the reason, and what
+    follows.
     """
 
-    item: Item
     frames: Frames
     text: bytes
     text_rest: bytes
@@ -124,8 +112,9 @@ class TemplateCache:
     def __init__(self, encoding: Encoding) -> None:
         self.encoding = encoding
         self._pages: dict[object, Page] = {}
-        self._papers: dict[object, Paper] = {}
-        self._entries: dict[Kind, dict[int, Entry]] = defaultdict(dict)  # by the item's id()
+        self._papers: dict[object, tuple[Words, Steps]] = {}  # without a reason, whose steps stand beside it
+        # by the item's id(), with the item, which is kept alive so
+        self._entries: dict[Kind, dict[int, tuple[Item, Words]]] = defaultdict(dict)
         self._asides: dict[tuple[int, ...], tuple[bytes, bytes]] = {}
         # keeps the cards alive, since their id() is a key
         self._cards: list[Card] = []
@@ -177,23 +166,23 @@ class TemplateCache:
         kind = (look, not say)
         entries = self._entries[kind]
         for number, item in enumerate(items, first):
-            _, frames, text, text_rest, title, body, html_rest = entries.get(id(item)) or self._entry(kind, item)
+            _, (frames, text, text_rest, title, body, html_rest) = entries.get(id(item)) or self._entry(kind, item)
             before, text_end, html_before, style, links = frames[number]
             texts += (before, text, text_rest, say, text_end)
             htmls += (html_before, title, style, body, html_rest, say.join(links))
         return texts, htmls
 
-    def _entry(self, kind: Kind, item: Item) -> Entry:
+    def _entry(self, kind: Kind, item: Item) -> tuple[Item, Words]:
         """Make and keep an item's entry of a kind."""
-        frames, text, text_rest, title, body, html_rest, why_steps = self._paper(item, kind)
+        words, why_steps = self._paper(item, kind)
         text_why, html_why = _encoded(why_steps, item.why)
+        words = words._replace(text_rest=text_why + words.text_rest, html_rest=html_why + words.html_rest)
         if sum(map(len, self._entries.values())) >= MOST_ENTRIES:
             self._entries.clear()
-        entry = Entry(item, frames, text, text_why + text_rest, title, body, html_why + html_rest)
-        self._entries[kind][id(item)] = entry
+        self._entries[kind][id(item)] = entry = item, words
         return entry
 
-    def _paper(self, item: Item, kind: Kind) -> Paper:
+    def _paper(self, item: Item, kind: Kind) -> tuple[Words, Steps]:
         key = (id(item.card), bool(item.why), item.note, item.is_pick, kind)
         if key not in self._papers:
             self._cards.append(item.card)
@@ -219,7 +208,7 @@ class TemplateCache:
                 (html_before, between, *links),
                 None if bare else self.encoding.end,
             )
-            self._papers[key] = Paper(frames, text, text_rest, title, body, html_rest, why)
+            self._papers[key] = Words(frames, text, text_rest, title, body, html_rest), why
         return self._papers[key]
 
     def _also(self, cards: Sequence[Card]) -> tuple[bytes, bytes]:
