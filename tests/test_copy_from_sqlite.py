@@ -147,8 +147,10 @@ def test_what_cannot_be_copied_is_refused_with_a_sentence_and_nothing_is_copied(
     assert "Set DATABASE_URL to an empty PostgreSQL" in refusal(old)
     with closing(sqlite3.connect(old.var / "broadsheet.sqlite3")) as file, file:
         file.execute("UPDATE subscriptions_subscriber SET zone = ?", ["x" * 500])
+        (key,) = file.execute("SELECT min(id) FROM subscriptions_subscriber").fetchone()
     said = refusal(new)
-    assert "Nothing was copied: PostgreSQL refuses a row of subscriptions_subscriber: value too long" in said
+    where = f"zone of the row {key} of subscriptions_subscriber"
+    assert f"Nothing was copied: PostgreSQL refuses {where}: value too long" in said
     assert rows(new)["subscriptions_subscriber"] == []
     with closing(sqlite3.connect(old.var / "broadsheet.sqlite3")) as file, file:
         file.execute("UPDATE subscriptions_subscriber SET zone = 'UTC'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,16 +106,28 @@ def _copy(model: type[models.Model], cursor: Any) -> int:
     fields = model._meta.concrete_fields
     quoted = connection.ops.quote_name
     columns = ", ".join(quoted(str(field.column)) for field in fields)
-    rows = model._base_manager.using(OLD).values_list(*(field.attname for field in fields))
+    rows = model._base_manager.using(OLD).order_by("pk")
     count = 0
     try:
         with cursor.copy(f"COPY {quoted(model._meta.db_table)} ({columns}) FROM STDIN") as target:
-            for row in rows.iterator():
+            for row in rows.values_list(*(field.attname for field in fields)).iterator():
                 target.write_row(
                     [field.get_db_prep_save(value, connection) for field, value in zip(fields, row, strict=True)]
                 )
                 count += 1
     except psycopg.Error as error:
         why = str(error).splitlines()[0]
-        raise CommandError(f"Nothing was copied: PostgreSQL refuses a row of {model._meta.db_table}: {why}") from error
+        which = _row_refused(error, rows) or f"a row of {model._meta.db_table}"
+        raise CommandError(f"Nothing was copied: PostgreSQL refuses {which}: {why}") from error
     return count
+
+
+def _row_refused(error: psycopg.Error, rows: models.QuerySet[Any]) -> str:
+    """Return which of these rows an error of COPY is about, without its values; empty where the error names none."""
+    # "COPY digest_paper, line 3, column title: ..."
+    found = re.match(r"COPY \S+, line (\d+)(?:, column (\w+))?", error.diag.context or "")
+    key = rows.values_list("pk", flat=True)[int(found[1]) - 1 : int(found[1])].first() if found else None
+    if not found or key is None:
+        return ""
+    column = f"{found[2]} of " if found[2] else ""
+    return f"{column}the row {key} of {rows.model._meta.db_table}"
