@@ -1,4 +1,4 @@
-"""Pages about papers for readers: the public list, preview, feedback from a mail, web copy, a reader's own data.
+"""Pages about papers for everybody; ``own`` has those of one reader, ``papers`` what pages say of a paper.
 
 In: requests of visitors and readers. Out: pages and JSON. Sign-up and preferences are in ``subscriptions.web``.
 """

@@ -14,12 +14,12 @@ from digest import search
 from digest.identifiers.addresses import named_work
 from digest.models import EditionPaper, Paper, PaperChange
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
-from digest.web.acts import acts_for, place_of
-from digest.web.cards import PageCard, name_of, page_cards, path_of
-from digest.web.own_feedback import act_on, acts_context, reader_act
-from digest.web.paper_facts import AUTHORS_SHOWN, PaperFacts, facts_of, reference_of
-from digest.web.reference_formats import FORMATS
-from digest.web.structured_data import article
+from digest.web.own.page_feedback import act_on, acts_context, reader_act
+from digest.web.papers.acts import acts_for, place_of
+from digest.web.papers.cards import PageCard, name_of, page_cards, path_of
+from digest.web.papers.facts import AUTHORS_SHOWN, PaperFacts, facts_of, reference_of
+from digest.web.papers.reference_formats import FORMATS
+from digest.web.papers.structured_data import article
 from subscriptions.models import Subscriber
 from subscriptions.web.sessions import reader_of, readers_own
 

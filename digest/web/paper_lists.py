@@ -14,10 +14,10 @@ from digest.compose.emails import letters_of
 from digest.editions.public_list import Days, PublicList, public_list, topics_of
 from digest.models import Edition
 from digest.ranking.trending import GRACE_HOURS, GRAVITY
-from digest.web.acts import acts_for
-from digest.web.cards import page_cards
+from digest.web.papers.acts import acts_for
+from digest.web.papers.cards import page_cards
+from digest.web.papers.structured_data import item_list
 from digest.web.periods import Period
-from digest.web.structured_data import item_list
 from subscriptions.models import Topic
 from subscriptions.topic_names import topic_named
 from subscriptions.web.sessions import reader_of

@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from digest.models import Edition
-from digest.web.own_day import own_day
-from digest.web.own_feedback import acts_context
+from digest.web.own.day import own_day
+from digest.web.own.page_feedback import acts_context
 from digest.web.paper_lists import list_context, neighbours
 from digest.web.periods import Period
 from subscriptions.web.forms import SignUpForm

@@ -21,11 +21,11 @@ from digest.models import EditionPaper, Paper, Source
 from digest.search import Filters, Kind
 from digest.search.marks import excerpt, pieces
 from digest.search.query import LONGEST, MOST_WORDS, Query
-from digest.web.acts import acts_for
-from digest.web.cards import FOLDED, PageCard, page_cards, path_of
 from digest.web.expensive import expensive
-from digest.web.marks import marked
-from digest.web.own_feedback import acts_context
+from digest.web.own.page_feedback import acts_context
+from digest.web.papers.acts import acts_for
+from digest.web.papers.cards import FOLDED, PageCard, page_cards, path_of
+from digest.web.papers.marks import marked
 from subscriptions.mail.rendering import one_line
 from subscriptions.models import Topic
 from subscriptions.rate_limits import too_many

@@ -16,7 +16,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from digest.models import Edition, EditionPaper, Paper
-from digest.web.cards import path_of
+from digest.web.papers.cards import path_of
 from digest.web.periods import Kind, Period
 from subscriptions.models import Topic
 

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_safe
 from digest import charts
 from digest.editions.public_list import Days, public_list, topics_of
 from digest.models import Edition
-from digest.web.acts import acts_for
-from digest.web.cards import page_cards
-from digest.web.own_feedback import acts_context
+from digest.web.own.page_feedback import acts_context
+from digest.web.papers.acts import acts_for
+from digest.web.papers.cards import page_cards
 from subscriptions.models import Topic
 from subscriptions.topic_names import topic_named
 from subscriptions.web.forms import SignUpForm

@@ -1,23 +1,9 @@
 from django.urls import path, re_path
 
 from digest.delivery.webhooks import receive
-from digest.web import (
-    account,
-    feedback,
-    own_feedback,
-    own_list,
-    own_order,
-    paper,
-    preview,
-    public,
-    saved,
-    search_page,
-    site_pages,
-    sitemap,
-    topics,
-    web_copy,
-)
+from digest.web import paper, preview, public, search_page, site_pages, sitemap, topics
 from digest.web.health import health
+from digest.web.own import account, feedback, order, page_feedback, reading_list, saved, web_copy
 
 urlpatterns = [
     path("", public.home, name="home"),
@@ -28,10 +14,10 @@ urlpatterns = [
     path("papers/<path:name>", paper.paper_page, name="paper"),
     re_path(
         r"^own/(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})/(?P<number>[0-9]{1,3})$",
-        own_feedback.own_feedback,
+        page_feedback.own_feedback,
         name="own_feedback",
     ),
-    path("own/unmute", own_feedback.own_unmute, name="own_unmute"),
+    path("own/unmute", page_feedback.own_unmute, name="own_unmute"),
     path("topics/", topics.topics, name="topics"),
     path("topics/<str:slug>/", topics.topic_page, name="topic"),
     path("papers/", search_page.search_page, name="search"),
@@ -49,10 +35,10 @@ urlpatterns = [
     path("preview", preview.preview, name="preview"),
     path("preferences/receipts", account.receipts, name="receipts"),
     path("preferences/verdicts", account.verdicts, name="verdicts"),
-    path("preferences/list", own_list.own_list, name="own_list"),
-    re_path(r"^preferences/list/(?P<number>[0-9]{1,15})$", own_list.own_list_part, name="own_list_part"),
-    path("preferences/order", own_order.own_order, name="own_order"),
-    path("preferences/order/preview", own_order.own_order_preview, name="own_order_preview"),
+    path("preferences/list", reading_list.own_list, name="own_list"),
+    re_path(r"^preferences/list/(?P<number>[0-9]{1,15})$", reading_list.own_list_part, name="own_list_part"),
+    path("preferences/order", order.own_order, name="own_order"),
+    path("preferences/order/preview", order.own_order_preview, name="own_order_preview"),
     path("saved", saved.saved_page, name="saved"),
     re_path(r"^saved/(?P<format>bibtex|ris|csl)$", saved.export, name="saved_export"),
     path("r/<str:token>", saved.feed, name="saved_feed"),

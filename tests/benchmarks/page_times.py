@@ -21,7 +21,7 @@ from django.utils import timezone
 from digest.dashboard.pages import PAGES
 from digest.models import Edition, EditionPaper, Paper, Source
 from digest.search import similar
-from digest.web.cards import path_of
+from digest.web.papers.cards import path_of
 from digest.web.periods import Period
 from subscriptions.models import Topic
 from tests.benchmarks.cpu import cpu_clock, p95

@@ -49,8 +49,8 @@ def _delivery(row: Any) -> dict[str, Any]:
     from digest.reader_data import export
     from digest.stats.delivery_log import log_of
     from digest.stats.explained import explained_papers
-    from digest.web import account
-    from digest.web.web_copy import LEFT
+    from digest.web.own import account
+    from digest.web.own.web_copy import LEFT
     from subscriptions.models import Subscriber
     from subscriptions.tokens import digest_links
 

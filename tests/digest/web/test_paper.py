@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from digest.ingest import store
 from digest.ingest.merge import merge_rows, undo_merge
 from digest.models import CuratorPick, Paper, Source, Verdict
-from digest.web.paper_links import code_link, links_of
+from digest.web.papers.links import code_link, links_of
 from subscriptions.models import Subscriber
 from tests.support.database_rows import every_row
 from tests.support.editions import publish

@@ -14,7 +14,7 @@ from digest.ingest import store
 from digest.ingest.entry import Entry
 from digest.models import CuratorPick, Edition, EditionLetter, Paper
 from digest.search import index
-from digest.web.cards import why_trending
+from digest.web.papers.cards import why_trending
 from tests.support.database_rows import every_row
 from tests.support.factories import NOON, entry, feed
 

@@ -18,7 +18,7 @@ from digest.delivery.plan import plan
 from digest.ingest import reference_lists
 from digest.models import Delivery, ListEntry, ListSource
 from digest.reading_lists import keep
-from digest.web import own_list
+from digest.web.own import reading_list
 from subscriptions import link_requests
 from subscriptions.models import LinkRequest, LoginToken, Subscriber
 from subscriptions.preferences import Choices
@@ -351,7 +351,7 @@ def test_a_library_is_asked_for_and_its_trouble_is_said(ada: Subscriber) -> None
     [
         ("0000-0002-1825-0098", "This ORCID has a wrong digit."),
         ("https://www.zotero.org/ada_okafor", "Zotero knows libraries by number."),
-        ("x" * (own_list.LONGEST_TEXT + 1), "This is too long to paste."),
+        ("x" * (reading_list.LONGEST_TEXT + 1), "This is too long to paste."),
     ],
 )
 def test_a_wrong_name_and_a_long_text_have_a_sentence(ada: Subscriber, text: str, said: str) -> None:
@@ -403,7 +403,7 @@ def test_the_pages_of_a_long_list_cost_a_few_queries(ada: Subscriber, django_ass
 
 
 def test_too_many_readings_are_asked_to_wait(ada: Subscriber, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_list, "too_many", lambda *_: True)
+    monkeypatch.setattr(reading_list, "too_many", lambda *_: True)
     answer = paste(signed_in(ada), TEXT)
     assert answer.status_code == 429
     assert "try again in an hour" in words(answer)
@@ -411,7 +411,7 @@ def test_too_many_readings_are_asked_to_wait(ada: Subscriber, monkeypatch: pytes
 
 
 def test_a_request_that_is_too_large_is_refused_before_it_is_read(ada: Subscriber) -> None:
-    assert upload(signed_in(ada), b"x" * (own_list.LARGEST + 1)).status_code == 413
+    assert upload(signed_in(ada), b"x" * (reading_list.LARGEST + 1)).status_code == 413
 
 
 ANYTHING = st.text(max_size=80) | st.sampled_from(

@@ -18,8 +18,8 @@ from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.models import CuratorPick, EditionPaper, Paper, Sighting
 from digest.ranking.trending import in_numbers
 from digest.text import snippet
-from digest.web.cards import why_trending
-from digest.web.paper_links import Link, links_of
+from digest.web.papers.cards import why_trending
+from digest.web.papers.links import Link, links_of
 from subscriptions.mail.rendering import one_line
 from subscriptions.models import Topic
 

@@ -16,7 +16,7 @@ from digest.compose.phrases import shorten
 from digest.identifiers.addresses import short_name
 from digest.ingest.parsers.taxonomy import CATEGORIES
 from digest.models import EditionPaper, Paper
-from digest.web.acts import PaperActs
+from digest.web.papers.acts import PaperActs
 from subscriptions.mail.rendering import printable
 
 MOST_CATEGORIES = 8

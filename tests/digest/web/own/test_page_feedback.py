@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from digest.ingest import store
 from digest.models import Paper, Verdict
-from digest.web.feedback import MUTE
+from digest.web.own.feedback import MUTE
 from subscriptions.models import LoginToken, Preference, Subscriber
 from subscriptions.tokens import FEEDBACK, WEB_COPY, new_login_token, token_for
 from tests.support.database_rows import every_row

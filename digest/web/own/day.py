@@ -16,9 +16,9 @@ from digest.delivery.reader_texts import reason_text
 from digest.models import Delivery, EditionPaper
 from digest.ranking.matching import phrase_pieces
 from digest.record import DigestRecord
-from digest.web.acts import PaperActs, acts_for
-from digest.web.cards import PageCard, page_cards
-from digest.web.marks import marked
+from digest.web.papers.acts import PaperActs, acts_for
+from digest.web.papers.cards import PageCard, page_cards
+from digest.web.papers.marks import marked
 from subscriptions.models import Subscriber
 from subscriptions.schedule import local_date
 from subscriptions.tokens import FEEDBACK, token_for

@@ -21,7 +21,7 @@ from digest.ingest.merge import merge_rows
 from digest.models import Paper, SavedFeed, SavedPaper
 from digest.reader_data import saved
 from digest.reader_data.erase import erase
-from digest.web.cards import path_of
+from digest.web.papers.cards import path_of
 from subscriptions.models import LoginToken, Subscriber
 from subscriptions.tokens import FEEDBACK, WEB_COPY, new_login_token, token_for
 from tests.support.database_rows import every_row

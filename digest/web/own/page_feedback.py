@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 from digest.models import Paper, Verdict
 from digest.reader_data import saved, verdicts
 from digest.reader_data.mute import FULL, CannotMute, MuteOption, mute, mute_options, unmute
-from digest.web.feedback import paper_of
+from digest.web.own.feedback import paper_of
 from subscriptions.models import Subscriber
 from subscriptions.rate_limits import too_many
 from subscriptions.tokens import BadLink

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.conf import settings
 
-from digest.web.cards import PageCard
-from digest.web.paper_facts import PaperFacts
+from digest.web.papers.cards import PageCard
+from digest.web.papers.facts import PaperFacts
 
 
 def item_list(papers: Sequence[PageCard], *, first: int) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from digest.preview import visitor
 from digest.preview.visitor import Preview
 from digest.stats.explained import ExplainedPaper, explained_papers
 from digest.vectors import serving_key
-from digest.web.cards import path_of
 from digest.web.expensive import expensive
+from digest.web.papers.cards import path_of
 from subscriptions.models import PARTS, TURNED_DOWN, Preference, Subscriber
 from subscriptions.preferences import Choices, turn_down
 from subscriptions.rate_limits import too_many

@@ -23,9 +23,9 @@ from digest.compose.card import TITLE_LENGTH, safe_link
 from digest.compose.phrases import shorten
 from digest.models import Paper, SavedFeed, SavedPaper
 from digest.reader_data import saved
-from digest.web.cards import path_of
-from digest.web.paper_facts import reference_of
-from digest.web.reference_formats import FORMATS
+from digest.web.papers.cards import path_of
+from digest.web.papers.facts import reference_of
+from digest.web.papers.reference_formats import FORMATS
 from subscriptions.mail.rendering import printable
 from subscriptions.models import Subscriber
 from subscriptions.rate_limits import too_many
