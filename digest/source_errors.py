@@ -6,7 +6,10 @@ from enum import StrEnum
 
 
 class ErrorKind(StrEnum):
-    """Reasons why nothing could be read from a source. The value is stored; ``ingest/advice.py`` explains each."""
+    """Reasons why nothing could be read from a source.
+
+    The value is stored; ``ingest/sources/advice.py`` explains each.
+    """
 
     # fetching
     HOST_BUSY = "host_busy"

@@ -81,5 +81,5 @@ def _no_papers_kept_from_another_test() -> None:
         emails.AT_HAND.forget()
     if vocabulary := sys.modules.get("digest.search.vocabulary"):
         vocabulary.forget_counts()
-    if retag := sys.modules.get("digest.ingest.retag"):
+    if retag := sys.modules.get("digest.ingest.papers.retag"):
         retag.forget()

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
-from digest.ingest.changes import ACTS, CannotUndo, read_anew, settle
+from digest.ingest.papers.changes import ACTS, CannotUndo, read_anew, settle
 from digest.models import PaperChange
 
 SHOWN = 50  # changes of each state

@@ -21,13 +21,14 @@ from digest.dashboard import audit_log
 from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
 from digest.editions.current_time import current_time
-from digest.ingest import add_source, refresh, source_list
-from digest.ingest.add_source import PATIENCE, CannotAdd, Look
-from digest.ingest.advice import advice_for, explain
+from digest.ingest import refresh
 from digest.ingest.parser_process import ParserProcess
 from digest.ingest.parsers import SourceUnreadable
-from digest.ingest.source_health import Day, SourceHealth, health_of, is_by_hand
-from digest.ingest.source_list import Offer
+from digest.ingest.sources import add_source, source_list
+from digest.ingest.sources.add_source import PATIENCE, CannotAdd, Look
+from digest.ingest.sources.advice import advice_for, explain
+from digest.ingest.sources.health import Day, SourceHealth, health_of, is_by_hand
+from digest.ingest.sources.source_list import Offer
 from digest.models import Paper, PaperChange, Sighting, Source
 from subscriptions.mail.rendering import one_line
 from subscriptions.rate_limits import too_many_by

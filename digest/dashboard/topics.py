@@ -21,8 +21,8 @@ from digest.dashboard.auth.roles import Role
 from digest.dashboard.pages import page, staff_only
 from digest.dashboard.topic_form import TopicForm, in_words
 from digest.editions.current_time import current_time
-from digest.ingest import retag
-from digest.ingest.retag import Change, ChangedMeanwhile, change_of, mark_of
+from digest.ingest.papers import retag
+from digest.ingest.papers.retag import Change, ChangedMeanwhile, change_of, mark_of
 from digest.models import Paper
 from subscriptions import topic_counts
 from subscriptions.models import Topic

@@ -20,7 +20,7 @@ from digest.delivery.planned_rows import PlannedRow, write
 from digest.delivery.statements import OF_PLANNED_READER, SELECT_LISTED, SELECT_PREFERENCES, for_keys, instance
 from digest.editions.candidate_pool import CandidatePool, MatchedRules
 from digest.editions.selection import Demand, Selection, select
-from digest.ingest.tag import topic_rule
+from digest.ingest.papers.tag import topic_rule
 from digest.models import Delivery, Edition, ListEntry, PaperSummary, StatusReason
 from digest.models.key_lists import among, listed
 from digest.ranking.matching import Kind, Rule

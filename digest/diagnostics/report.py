@@ -24,7 +24,7 @@ from digest.diagnostics.queue import examine_queue
 from digest.diagnostics.semantic import examine_vectors
 from digest.diagnostics.staff_accounts import examine_staff_accounts
 from digest.diagnostics.summaries import examine_summaries
-from digest.ingest.advice import explain
+from digest.ingest.sources.advice import explain
 from digest.models import Source
 from subscriptions import suppression_key
 from subscriptions.models import Subscriber

@@ -11,7 +11,7 @@ from django.db.models import Max
 from numpy.typing import NDArray
 
 from digest.editions.open_edition import WINDOW
-from digest.ingest.claims import VOTING_KINDS
+from digest.ingest.papers.claims import VOTING_KINDS
 from digest.models import Edition, Sighting, Source
 from digest.ranking.trending import Reading, trending_scores
 

@@ -16,9 +16,9 @@ from digest.editions.current_time import noon
 from digest.identifiers.addresses import short_name
 from digest.identifiers.links import hugging_face_page, pdf_of, repository_in
 from digest.ingest import arxiv_calendar
-from digest.ingest.advice import explain
 from digest.ingest.parsers import arxiv_rss
 from digest.ingest.parsers.taxonomy import CATEGORIES
+from digest.ingest.sources.advice import explain
 from digest.models import Edition, EditionPaper, Lease, Paper, Sighting, Source
 from digest.ranking.trending import Reading, Scores, trending_scores
 from digest.source_errors import ErrorKind

@@ -17,7 +17,7 @@ from django.db.models.functions import Cast
 from numpy.typing import NDArray
 
 from digest.editions.open_edition import WINDOW
-from digest.ingest.tag import topic_rule
+from digest.ingest.papers.tag import topic_rule
 from digest.models import Delivery, Edition, EditionPaper
 from digest.ranking.matching import Kind, Rule, match
 from subscriptions.models import Preference, Subscriber, Topic

@@ -12,8 +12,8 @@ from django.db.models import Q
 
 from digest import text
 from digest.identifiers.canonical import normalise_title
-from digest.ingest import claims
-from digest.ingest.claims import Kind, State
+from digest.ingest.papers import claims
+from digest.ingest.papers.claims import Kind, State
 from digest.ingest.parsers.notices import Notice
 from digest.models import Identifier, Paper, PaperChange, Sighting, Source
 

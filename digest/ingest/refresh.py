@@ -15,12 +15,12 @@ from django.db.models import Min
 from django.utils import timezone
 
 from digest.ingest import arxiv_calendar, freshness, http
-from digest.ingest.backfill import backfill
-from digest.ingest.claims import VOTING_KINDS
-from digest.ingest.default_sources import SOURCES, request_urls
 from digest.ingest.freshness import MOST_MISSED
+from digest.ingest.papers.claims import VOTING_KINDS
 from digest.ingest.parser_process import ParserProcess
 from digest.ingest.parsers import Feed, SourceUnreadable, arxiv_rss, biorxiv_api
+from digest.ingest.sources.backfill import backfill
+from digest.ingest.sources.defaults import SOURCES, request_urls
 from digest.ingest.store import Reading, good_reading, note_failure, store
 from digest.models import Source
 from digest.source_errors import ErrorKind

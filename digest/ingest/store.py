@@ -17,16 +17,16 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from digest import text
 from digest.ingest import freshness, parsers
-from digest.ingest.claims import VOTING_KINDS, is_of_kind
 from digest.ingest.entry import REPLACE, Entry
 from digest.ingest.notices import apply_notices
-from digest.ingest.paper_index import PaperIndex, Work, slices
+from digest.ingest.papers.claims import VOTING_KINDS, is_of_kind
+from digest.ingest.papers.index import PaperIndex, Work, slices
+from digest.ingest.papers.source_summaries import store_summaries
+from digest.ingest.papers.tag import SLICE
 from digest.ingest.parsers import MAX_BYTES, Feed, Refused, SourceUnreadable, arxiv_api, arxiv_rss
 from digest.ingest.parsers.dates import not_ahead
 from digest.ingest.parsers.feed import shorten_text
 from digest.ingest.parsers.notices import Notice
-from digest.ingest.source_summaries import store_summaries
-from digest.ingest.tag import SLICE
 from digest.models import PaperChange, Sighting, Source
 from digest.source_errors import ErrorKind
 

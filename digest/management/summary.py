@@ -19,7 +19,7 @@ from digest.compose.phrases import plural
 from digest.delivery.plan import Planned
 from digest.delivery.staff_texts import delivery_text
 from digest.editions.open_edition import WINDOW, Candidate
-from digest.ingest.advice import explain
+from digest.ingest.sources.advice import explain
 from digest.ingest.store import Reading
 from digest.models import Delivery, Edition, Paper
 from digest.record import DigestRecord

@@ -36,8 +36,8 @@ from digest.editions.current_time import noon
 from digest.editions.late_votes import last_answer
 from digest.editions.open_edition import WINDOW
 from digest.editions.selection import Demand, Selection, in_words, select
+from digest.ingest.papers.tag import topic_rule
 from digest.ingest.parsers.taxonomy import CATEGORIES
-from digest.ingest.tag import topic_rule
 from digest.models import CuratorPick, Delivery, Edition, EditionPaper, ListEntry, Paper, PaperSummary
 from digest.ranking.archive import Vectorizer
 from digest.ranking.features import PaperMatrix

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from digest.delivery.plan import plan
 from digest.editions import open_edition
 from digest.ingest import store
-from digest.ingest.default_sources import ARXIV
+from digest.ingest.sources.defaults import ARXIV
 from digest.models import Delivery, Edition, Paper, Source, Verdict
 from subscriptions.models import WEEKDAYS_ALL, Preference, Subscriber, Topic, email_key
 from subscriptions.seed_data import seed_topics

@@ -19,7 +19,7 @@ from digest.compose.emails import digest_of, reader_of
 from digest.compose.size_limit import fit
 from digest.editions.candidate_pool import CandidatePool
 from digest.editions.selection import Demand, select
-from digest.ingest.tag import topic_rule
+from digest.ingest.papers.tag import topic_rule
 from digest.models import Delivery, EditionPaper
 from digest.ranking.matching import Kind, Rule
 from digest.reader_data import profiles

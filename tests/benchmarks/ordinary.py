@@ -18,7 +18,7 @@ from django.template import Context, Engine, Template
 from numpy.typing import NDArray
 
 from digest.compose.card import Card
-from digest.ingest.tag import topic_rule
+from digest.ingest.papers.tag import topic_rule
 from digest.models import Delivery, Edition, EditionPaper
 from digest.ranking.matching import Index, Kind, Rule
 from subscriptions.models import Preference, Subscriber

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from digest.ingest.advice import explain
+from digest.ingest.sources.advice import explain
 from digest.models import CuratorPick, Delivery, Edition, Paper, Sighting, Source
 from subscriptions.models import Subscriber, Topic
 

@@ -20,7 +20,7 @@ from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
 from digest.editions.open_edition import open_edition
 from digest.ingest import store
-from digest.ingest.tag import tag
+from digest.ingest.papers.tag import tag
 from digest.models import Announcement, CuratorPick, Paper
 from subscriptions.models import LoginToken, Topic
 from subscriptions.tokens import PREFERENCES, UNSUBSCRIBE, digest_links, new_login_token, token_for

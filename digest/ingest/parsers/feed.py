@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from digest.ingest.entry import NEW, Entry
-from digest.ingest.identity import tell_apart
+from digest.ingest.papers.identity import tell_apart
 from digest.ingest.parsers.notices import MAX_NOTICES, Notice, notice_in
 from digest.ingest.parsers.retractions import why_no_work
 from digest.source_errors import ErrorKind, SourceError

@@ -9,7 +9,7 @@ from itertools import islice
 from digest.identifiers.canonical import LONGEST, canonical_identifier, title_identifier, version_of
 from digest.identifiers.links import clean_link, link_name
 from digest.ingest.entry import DAY, Entry
-from digest.ingest.identity import is_strong, rank
+from digest.ingest.papers.identity import is_strong, rank
 from digest.ingest.parsers import arxiv
 from digest.ingest.parsers.authors import authors_of
 from digest.ingest.parsers.dates import date_of

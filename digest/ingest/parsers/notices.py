@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from digest.identifiers.canonical import canonical_identifier, normalise_title
 from digest.ingest.entry import Entry
-from digest.ingest.identity import is_strong
+from digest.ingest.papers.identity import is_strong
 from digest.ingest.parsers.retractions import words_of
 
 MAX_NOTICES = 200  # of one reading

@@ -22,7 +22,7 @@ from digest.delivery.sweep import reap
 from digest.editions.current_time import noon
 from digest.editions.open_edition import is_unread, open_edition
 from digest.ingest import refresh, sample, store
-from digest.ingest.default_topics import update_defaults
+from digest.ingest.papers.default_topics import update_defaults
 from digest.ingest.parser_process import ParserProcess
 from digest.ingest.store import Reading
 from digest.management import files as given

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from digest.compose.phrases import plural
 from digest.editions.current_time import current_time
-from digest.ingest.default_topics import update_defaults
+from digest.ingest.papers.default_topics import update_defaults
 from digest.models import Source
 from subscriptions.seed_data import seed_topics
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from digest.ingest import source_list
-from digest.ingest.advice import explain
 from digest.ingest.parser_process import ParserProcess
 from digest.ingest.parsers import SourceUnreadable
+from digest.ingest.sources import source_list
+from digest.ingest.sources.advice import explain
 from digest.ingest.store import bytes_of
 
 

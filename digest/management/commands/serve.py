@@ -19,7 +19,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from digest.editions.current_time import current_time
-from digest.ingest.default_topics import update_defaults
+from digest.ingest.papers.default_topics import update_defaults
 from digest.management.database_lock import alone_on_this_database
 from digest.management.process_tree import StartsInVain, restart_dead, running
 from digest.models import Edition

@@ -11,8 +11,8 @@ from digest import lease
 from digest.compose.card import Card
 from digest.editions import open_edition
 from digest.ingest import store
-from digest.ingest.advice import explain
 from digest.ingest.entry import Entry
+from digest.ingest.sources.advice import explain
 from digest.models import Edition, EditionPaper, Paper, Source
 from digest.source_errors import ErrorKind
 from tests.support.factories import NOON, entry, feed, source

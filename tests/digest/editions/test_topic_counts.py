@@ -9,7 +9,7 @@ import pytest
 from digest.delivery.plan import plan
 from digest.editions.public_list import Days, public_list, topics_of
 from digest.editions.topic_counts import ALL, store_counts
-from digest.ingest import retag
+from digest.ingest.papers import retag
 from digest.models import CuratorPick, Edition, EditionPaper, Paper
 from subscriptions.models import Topic
 from tests.support.editions import publish

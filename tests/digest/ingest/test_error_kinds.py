@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from django.utils.translation import override
 
-from digest.ingest.advice import MEANINGS, UNREADABLE, advice_for, explain
 from digest.ingest.http.ssrf_guard import NoAnswer
 from digest.ingest.parsers import SourceUnreadable
+from digest.ingest.sources.advice import MEANINGS, UNREADABLE, advice_for, explain
 from digest.models import Source
 from digest.source_errors import ErrorKind, SourceError
 from tests.support.services import ROOT

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from digest.ingest.advice import advice_for, explain
+from digest.ingest.sources.advice import advice_for, explain
 from tests.support.paths import ROOT
 from tests.support.services import Installation, empty_database
 

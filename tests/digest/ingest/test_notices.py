@@ -10,7 +10,7 @@ import pytest
 from digest.editions.candidate_pool import CandidatePool
 from digest.editions.open_edition import open_edition
 from digest.ingest import parsers, store
-from digest.ingest.changes import settle
+from digest.ingest.papers.changes import settle
 from digest.models import Paper, PaperChange
 from tests.support.factories import NOON
 

@@ -10,7 +10,7 @@ import pytest
 
 from digest.editions.open_edition import open_when_ready
 from digest.ingest import http, refresh, store
-from digest.ingest.default_sources import SOURCES
+from digest.ingest.sources.defaults import SOURCES
 from digest.models import Edition, Paper, Source
 from digest.source_errors import ErrorKind
 from tests.support.factories import NOON, entry, feed

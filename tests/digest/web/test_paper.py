@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from digest.ingest import store
-from digest.ingest.merge import merge_rows, undo_merge
+from digest.ingest.papers.merge import merge_rows, undo_merge
 from digest.models import CuratorPick, Paper, Source, Verdict
 from digest.web.papers.links import code_link, links_of
 from subscriptions.models import Subscriber

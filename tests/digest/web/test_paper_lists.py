@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from digest.delivery.plan import plan
 from digest.delivery.send import deliver_all
-from digest.ingest.tag import tag
+from digest.ingest.papers.tag import tag
 from digest.models import Announcement, CuratorPick, Delivery, DeliveryContent, Paper
 from digest.web.periods import Period
 from subscriptions.models import LoginToken, Topic

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pybtex.database import parse_string
 
-from digest.ingest.merge import merge_rows
+from digest.ingest.papers.merge import merge_rows
 from digest.models import Paper, SavedFeed, SavedPaper
 from digest.reader_data import saved
 from digest.reader_data.erase import erase

@@ -12,10 +12,10 @@ from django.db import connection
 
 from digest.identifiers.canonical import normalise_title, title_identifier
 from digest.identifiers.links import hash_of
-from digest.ingest import claims
-from digest.ingest.claims import Kind, Standing, State
 from digest.ingest.entry import DAY, Entry
-from digest.ingest.identity import (
+from digest.ingest.papers import claims
+from digest.ingest.papers.claims import Kind, Standing, State
+from digest.ingest.papers.identity import (
     RECORD_KINDS,
     all_names,
     are_two_works,
@@ -27,8 +27,8 @@ from digest.ingest.identity import (
     same_authors,
     scheme_of,
 )
-from digest.ingest.merge import merge_rows
-from digest.ingest.tag import SLICE, tag
+from digest.ingest.papers.merge import merge_rows
+from digest.ingest.papers.tag import SLICE, tag
 from digest.models import Identifier, Paper, PaperChange, Source
 from digest.search import index
 

@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from digest.ingest import arxiv_calendar
-from digest.ingest.advice import advice_for, explain
 from digest.ingest.parsers import arxiv_rss
+from digest.ingest.sources.advice import advice_for, explain
 from digest.models import Edition, Source
 from digest.source_errors import ErrorKind
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from digest.ingest import add_source
-from digest.ingest.add_source import CannotAdd, address_of, look_at
+from digest.ingest.sources import add_source
+from digest.ingest.sources.add_source import CannotAdd, address_of, look_at
 from digest.models import Paper, Source
 from tests.support.factories import NOON, rss, source
 from tests.support.http_server import Answer, Server, serve

@@ -12,7 +12,7 @@ from django.core import serializers
 from django.db import models
 from msgspec.structs import replace
 
-from digest.ingest.claims import put_back, snapshot
+from digest.ingest.papers.claims import put_back, snapshot
 from digest.models import Delivery, DeliveryContent, Identifier, Paper, PaperChange, Source
 from digest.record import DigestRecord
 

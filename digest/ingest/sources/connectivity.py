@@ -1,7 +1,7 @@
 """Test whether any of the sources' hosts can be reached, within three seconds; needs no set-up.
 
-``python -m digest.ingest.connectivity`` exits with 0 when any host answered, else with 1; ``./run digest`` asks it
-which day to read.
+``python -m digest.ingest.sources.connectivity`` exits with 0 when any host answered, else with 1; ``./run digest`` asks
+it which day to read.
 """
 
 from __future__ import annotations

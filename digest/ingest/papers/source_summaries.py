@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime
 
-from digest.ingest.paper_index import Work, slices
+from digest.ingest.papers.index import Work, slices
 from digest.models import PaperSummary
 from digest.text.summaries import plain_answer, why_refused
 

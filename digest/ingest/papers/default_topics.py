@@ -20,7 +20,7 @@ def update_defaults(*, now: datetime) -> int:
         if (row.categories, row.keywords) not in former:
             continue
         # loads what matches rules, and a start that has nothing to change stays small
-        from digest.ingest import retag
+        from digest.ingest.papers import retag
 
         seen, today = retag.mark_of(row), defaults[row.slug]
         row.categories, row.keywords = list(today.categories), list(today.keywords)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from django.db import transaction
 from django.db.models import Count, Max
 
-from digest.ingest.tag import SLICE, topic_rule
+from digest.ingest.papers.tag import SLICE, topic_rule
 from digest.models import Edition, Paper, Sighting, Source
 from digest.ranking.matching import Index
 from subscriptions.models import Topic

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext as _
 
 from digest.ingest import opml
-from digest.ingest.add_source import CannotAdd, add, address_of, address_to_store, same_address
 from digest.ingest.opml import FeedLink
 from digest.ingest.parsers import arxiv_api, arxiv_rss, biorxiv_api, hugging_face, journal
+from digest.ingest.sources.add_source import CannotAdd, add, address_of, address_to_store, same_address
 from digest.models import Source
 
 KINDS_BY_ADDRESS = (  # host, how its path begins, kind

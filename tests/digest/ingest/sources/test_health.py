@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from digest.ingest.source_health import SourceHealth, State, health_of
+from digest.ingest.sources.health import SourceHealth, State, health_of
 from digest.models import Edition, Source
 from digest.source_errors import ErrorKind
 from tests.support.factories import NOON, source

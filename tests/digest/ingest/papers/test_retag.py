@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from digest.ingest import retag, store
-from digest.ingest.default_topics import update_defaults
-from digest.ingest.retag import ChangedMeanwhile, change_of, mark_of
-from digest.ingest.tag import tag
+from digest.ingest import store
+from digest.ingest.papers import retag
+from digest.ingest.papers.default_topics import update_defaults
+from digest.ingest.papers.retag import ChangedMeanwhile, change_of, mark_of
+from digest.ingest.papers.tag import tag
 from digest.models import Paper
 from subscriptions.default_topics import FORMER, phrases_in
 from subscriptions.models import Topic

@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 from digest.identifiers.links import host_of
 from digest.identifiers.registrants import sites_of
 from digest.ingest.entry import Entry
-from digest.ingest.identity import scheme_of
+from digest.ingest.papers.identity import scheme_of
 from digest.models import Paper, PaperChange, Source
 
 ARXIV_KINDS = {"arxiv_rss", "arxiv_rdf", "arxiv_api", "arxiv_oai"}

@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from digest.ingest import parsers
-from digest.ingest.default_sources import SOURCES, DefaultSource, request_urls
 from digest.ingest.parsers.taxonomy import CATEGORIES
+from digest.ingest.sources.defaults import SOURCES, DefaultSource, request_urls
 from subscriptions.default_topics import TOPICS
 
 TODAY = date(2026, 3, 2)

@@ -8,11 +8,11 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from digest.identifiers.canonical import canonical_identifier
-from digest.ingest import claims
-from digest.ingest.claims import Kind, State
-from digest.ingest.identity import are_two_works
-from digest.ingest.merge import CannotUndo, merge_rows, undo_merge
-from digest.ingest.tag import tag
+from digest.ingest.papers import claims
+from digest.ingest.papers.claims import Kind, State
+from digest.ingest.papers.identity import are_two_works
+from digest.ingest.papers.merge import CannotUndo, merge_rows, undo_merge
+from digest.ingest.papers.tag import tag
 from digest.models import Paper, PaperChange, Source
 from digest.search import index
 

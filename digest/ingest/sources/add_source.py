@@ -13,7 +13,6 @@ from urllib.parse import urljoin, urlsplit
 from django.db import IntegrityError, transaction
 
 from digest.ingest import arxiv_calendar, http, parsers
-from digest.ingest.advice import advice_for, explain
 from digest.ingest.entry import Entry
 from digest.ingest.http.request import address
 from digest.ingest.http.ssrf_guard import NoAnswer
@@ -31,6 +30,7 @@ from digest.ingest.parsers import (
 )
 from digest.ingest.parsers.dates import not_ahead
 from digest.ingest.parsers.taxonomy import CATEGORIES
+from digest.ingest.sources.advice import advice_for, explain
 from digest.ingest.store import clean_entries
 from digest.models import Source
 from digest.source_errors import ErrorKind

@@ -9,8 +9,8 @@ import pytest
 
 from digest.identifiers.canonical import title_identifier
 from digest.ingest import store
-from digest.ingest.changes import CannotUndo, read_anew, settle
 from digest.ingest.entry import Entry
+from digest.ingest.papers.changes import CannotUndo, read_anew, settle
 from digest.models import Delivery, Paper, PaperChange, PaperSummary, Sighting, Source
 from digest.record import DigestRecord
 from tests.support.factories import NOON, delivery, entry, feed, reader, source, topic

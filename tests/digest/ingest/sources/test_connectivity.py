@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import socket
 
-from digest.ingest.connectivity import reachable_hosts
+from digest.ingest.sources.connectivity import reachable_hosts
 
 
 def test_only_hosts_that_take_a_connection_are_reached() -> None:

@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape
 import pytest
 
 from digest.ingest import parsers
-from digest.ingest.backfill import MOST_REQUESTS, TRIES, backfill
 from digest.ingest.parsers import SourceUnreadable
+from digest.ingest.sources.backfill import MOST_REQUESTS, TRIES, backfill
 from digest.source_errors import ErrorKind
 from tests.support.source_errors import unreadable
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from digest.ingest import opml, source_list
+from digest.ingest import opml
 from digest.ingest.opml import FeedLink
+from digest.ingest.sources import source_list
 from digest.models import Source
 from tests.support.factories import source
 
