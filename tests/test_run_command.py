@@ -233,6 +233,28 @@ def test_a_mode_that_is_set_goes_before_what_the_arguments_of_digest_suggest(
         assert (done.returncode, done.stdout, done.stderr) == (0, f"{mode}\n", said)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"BROADSHEET_VAR=%b\r",
+        b'\xef\xbb\xbfBROADSHEET_VAR="%b"\r',
+        b"BROADSHEET_VAR = %b  ",
+        b" export  BROADSHEET_VAR=%b",
+    ],
+)
+def test_a_setting_is_found_as_windows_and_with_blanks_it_is_written(
+    used_folder: Path, tmp_path: Path, line: bytes
+) -> None:
+    """Else the real days that are there would not be seen, and the sample day would be served."""
+    var = tmp_path / "real days"
+    var.mkdir()
+    (var / "broadsheet.sqlite3").touch()
+    (used_folder / "manage.py").write_text('import os\nprint(os.environ["BROADSHEET_MODE"])\n')
+    (used_folder / ".env").write_bytes(line % str(var).encode() + b"\nPROXIES=1\n")
+    done = subprocess.run([used_folder / "run", "manage"], env=environment(), capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "live\n", "")
+
+
 def test_only_the_lock_for_amazon_ses_and_that_of_the_tests_have_its_packages() -> None:
     assert {name for name, lock in LOCKS.items() if "\nbotocore==" in lock} == {
         "requirements-ses.txt",

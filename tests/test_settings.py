@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
-from digest.config.environment import env
+from digest.config.environment import env, settings_lines
 from digest.config.var_folder import data_folder
 from tests.support.paths import ROOT
 from tests.support.start import MAILGUN, POSTMARK, RELAY, RESEND, start
@@ -23,6 +24,7 @@ SECRET = "broadsheet:k7Qm2xVb9sTn4wLd"
             "The setting SITE_URL is 'digest.example.org', but it must be the public address",
         ),
         ({"SITE_URL": "https://example.org/digest"}, "SITE_URL"),
+        ({"SITE_URL": "https://example.org # ours"}, "SITE_URL"),
         ({"BROADSHEET_MODE": "party"}, "BROADSHEET_MODE is 'party', but it must be one of live, rehearsal, sample"),
         ({"BROADSHEET_VAR": "data"}, "BROADSHEET_VAR is 'data', but it must be a whole path from /, such as /"),
         ({"BROADSHEET_VAR": "~/data"}, "BROADSHEET_VAR is '~/data', but it must be a whole path from /"),
@@ -219,7 +221,10 @@ def test_visits_are_kept_as_the_installation_allows(tmp_path: Path, environment:
     ],
 )
 def test_the_scheme_of_the_mail_server_says_how_it_is_encrypted(tmp_path: Path, url: str, read: str) -> None:
-    code = "from django.core.mail import get_connection as get; one = get(); print(one.port, bool(one.use_ssl), one.use_tls)"
+    code = (
+        "import django; django.setup(); from django.core.mail import get_connection; one = get_connection(); "
+        "print(one.port, bool(one.use_ssl), one.use_tls)"
+    )
     started = start(tmp_path, code=code, **RELAY | {"SMTP_URL": url})
     assert (started.stdout.strip(), started.stderr) == (read, "")
 
@@ -228,6 +233,41 @@ def test_a_rehearsal_never_leaves_the_machine(tmp_path: Path) -> None:
     code = "from django.conf import settings; print(settings.EMAIL_BACKEND, settings.DATABASES['default']['NAME'].name)"
     started = start(tmp_path, code=code, BROADSHEET_MODE="rehearsal", **RELAY)
     assert started.stdout.split() == ["subscriptions.mail.backends.outbox.EmailBackend", "rehearsal.sqlite3"]
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("NAME=value", "NAME=value"),
+        ("  export  NAME =\t value \r", "NAME=value"),
+        ("NAME=", "NAME="),
+        ("NAME=a#b", "NAME=a#b"),
+        ("NAME=#b", "NAME=#b"),
+        ('NAME="Suite #5" ', 'NAME="Suite #5"'),
+        ("NAME='Suite #5'", "NAME='Suite #5'"),
+        ("  # a comment", ""),
+        (" \t", ""),
+    ],
+)
+def test_blanks_and_comments_of_the_file_are_no_part_of_a_setting(line: str, read: str) -> None:
+    assert settings_lines(line) == read
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("hunter2", "Line 2 of the file .env must be a comment, or a setting as NAME=value."),
+        ("SMTP-URL=hunter2", "Line 2 of the file .env must be"),
+        ("PROXIES=hunter2 # one", "In line 2 of the file .env, a # follows the value of PROXIES."),
+        ("PROXIES= # hunter2", "In line 2"),
+        ('PROXIES="hunter2" # one', "In line 2"),
+    ],
+)
+def test_a_line_of_the_file_that_is_no_setting_is_named_without_its_value(line: str, said: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as error:
+        settings_lines(f"# first\n{line}\n")
+    assert str(error.value).startswith(said)
+    assert "hunter2" not in str(error.value)
 
 
 def test_a_value_that_begins_with_a_dollar_is_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from email.utils import parseaddr
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -30,12 +31,36 @@ class Environment(environ.Env):
         return super().get_value(var, cast, default, parse_default)
 
 
+def settings_lines(text: str) -> str:
+    """Return the lines of ``.env`` that set something, without blanks around names and values.
+
+    Raises ImproperlyConfigured for a line that sets nothing, which django-environ would leave out, and for a comment
+    behind a value, which it would take for a part of the value. No value is repeated, since it may be a password.
+    """
+    lines = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.strip().startswith("#"):
+            continue
+        found = re.fullmatch(r"\s*(?:export\s+)?([A-Za-z_0-9]+)\s*=(.*)", line)
+        if not found:
+            raise ImproperlyConfigured(f"Line {number} of the file .env must be a comment, or a setting as NAME=value.")
+        name, value = found[1], found[2].strip()
+        if re.search(r"\s#", found[2]) and not re.fullmatch(r"'.*'|\".*\"", value):
+            raise ImproperlyConfigured(
+                f"In line {number} of the file .env, a # follows the value of {name}. Put a comment on a line of its "
+                f'own. If the # is part of the value, put quotation marks around the whole value: {name}="...".'
+            )
+        lines.append(f"{name}={value}")
+    return "\n".join(lines)
+
+
 env = Environment()
 if (BASE_DIR / ".env").is_file():
     try:
-        env.read_env(BASE_DIR / ".env")
+        text = (BASE_DIR / ".env").read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ImproperlyConfigured("The file .env is not UTF-8 text: write it again from .env.example.") from error
+    env.read_env(StringIO(settings_lines(text)))
 
 
 def wrong(name: str, value: object, right: str) -> ImproperlyConfigured:

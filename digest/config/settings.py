@@ -137,9 +137,10 @@ CACHES = {
 
 # --- site and senders ------------------------------------------------------------------------------------------------
 
-SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
+SITE_URL = env.str("SITE_URL", default="http://localhost:8000").strip().rstrip("/")
 site = address_parts(SITE_URL)
-if site.scheme not in ("http", "https") or not site.hostname or site.path or site.query:
+beyond = site.path or site.query or site.fragment or re.search(r"\s", SITE_URL)
+if site.scheme not in ("http", "https") or not site.hostname or beyond:
     right = "the public address of the service, without a path, such as https://digest.example.org"
     raise wrong("SITE_URL", SITE_URL, right)
 ALLOWED_HOSTS = [site.hostname, "localhost", "127.0.0.1", "[::1]"]
