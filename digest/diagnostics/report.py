@@ -99,7 +99,15 @@ def _broker() -> Iterator[CheckResult]:
     try:
         with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3) as broker:
             broker.ping()
-        yield CheckResult(Severity.WELL, "broker", "Redis answers")
+            try:
+                policy = broker.info("memory").get("maxmemory_policy", "noeviction")
+            except redis.ResponseError:  # a user who may not ask
+                policy = "noeviction"
+        if policy == "noeviction":
+            yield CheckResult(Severity.WELL, "broker", "Redis answers")
+        else:
+            seen = f"Redis may delete messages when its memory is full: its maxmemory-policy is {policy}"
+            yield CheckResult(Severity.ATTENTION, "broker", seen, "Set it to noeviction in the configuration of Redis.")
     except redis.RedisError as error:
         seen = f"Redis does not answer: {str(error)[:120]}"
         yield CheckResult(Severity.BROKEN, "broker", seen, "Start it, or fix REDIS_URL. Nothing is lost.")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
 from django.core.management import call_command
 from django.test import Client
 from django.utils.timezone import now as clock
@@ -16,6 +17,7 @@ from digest.models import Lease, Source
 from digest.source_errors import ErrorKind
 from tests.support.factories import NOON, reader
 from tests.support.name_server import name_server
+from tests.support.services import free_port, redis_server
 
 pytestmark = pytest.mark.django_db
 
@@ -93,6 +95,17 @@ def test_a_broker_or_mail_server_that_is_gone_is_broken(settings: Any) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     assert found("broker")[0][0] == Severity.BROKEN
     assert found("mail")[0][0] == Severity.BROKEN
+
+
+@pytest.mark.service
+def test_a_broker_that_may_delete_messages_needs_attention(settings: Any) -> None:
+    with redis_server(free_port()) as url, redis.Redis.from_url(url) as broker:
+        settings.REDIS_URL = url
+        assert found("broker") == [(Severity.WELL, "Redis answers")]
+        broker.config_set("maxmemory-policy", "allkeys-lru")
+        ((severity, seen),) = found("broker")
+    assert severity == Severity.ATTENTION
+    assert "allkeys-lru" in seen
 
 
 def test_both_sending_domains_are_looked_up_and_for_smtp_the_servers_name(settings: Any) -> None:
