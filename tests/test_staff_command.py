@@ -12,7 +12,8 @@ from django.core.management import CommandError, call_command
 
 from digest.dashboard.auth.roles import Role, roles_of
 from digest.management import summary
-from digest.two_factor import has_code
+from digest.management.commands.serve import logins
+from digest.two_factor import DEMONSTRATION, has_code
 from tests.support.staff import PASSWORD, give_code, one_of_the_staff
 
 pytestmark = pytest.mark.django_db
@@ -113,6 +114,16 @@ def test_on_real_days_the_first_login_comes_with_how_to_make_ones_own(
     told = capsys.readouterr().out
     assert "https://digest.example.org/dashboard/ while ./run serve runs" in told
     assert "./run manage staff ADDRESS --role owner" in told
+
+
+def test_the_service_names_the_first_login_only_where_it_exists() -> None:
+    assert logins().startswith("nobody can sign in yet; to create a login: ./run manage staff")
+    staff(ADA, "--role", "owner")
+    assert logins() == "another login: ./run manage staff ADDRESS --role owner"
+    staff(DEMONSTRATION, "--role", "owner")
+    assert logins().startswith(
+        f"the first digest printed the login of {DEMONSTRATION}; another one: ./run manage staff"
+    )
 
 
 def test_a_first_run_leaves_a_login_and_tells_it_once(

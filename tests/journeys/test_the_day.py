@@ -241,7 +241,7 @@ def test_a_curator_picks_and_hides_and_the_digest_obeys(capsys: pytest.CaptureFi
 
 
 def test_without_an_edition_nothing_can_be_sent_and_the_command_says_what_to_do() -> None:
-    with pytest.raises(CommandError, match="Run open_edition first"):
+    with pytest.raises(CommandError, match=r"Run first: \./run manage open_edition --date"):
         call_command("send_digests")
 
 

@@ -25,6 +25,8 @@ class Command(BaseCommand):
     def handle(self, *, why: str, **options: Any) -> None:
         now = datetime.now(UTC)
         if throttle.pause(why, now=now):
-            self.stdout.write(f"Paused all digests through {settings.MAIL_PROVIDER}. To resume: resume_sending")
+            self.stdout.write(
+                f"Paused all digests through {settings.MAIL_PROVIDER}. To resume: ./run manage resume_sending"
+            )
         else:
             self.stdout.write(f"All digests are paused already, so this reason is not kept. {throttle.state(now).why}")

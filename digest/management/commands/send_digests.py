@@ -37,7 +37,8 @@ class Command(BaseCommand):
         now = noon(day) if day else datetime.now(UTC)
         day = day or now.date()
         if not Edition.objects.filter(date__gt=now.date() - WINDOW, date__lte=now.date()).exists():
-            raise CommandError(f"No edition is open for {now.date()}. Run open_edition first.", returncode=1)
+            first = f"./run manage open_edition --date {now.date()}"
+            raise CommandError(f"No edition is open for {now.date()}. Run first: {first}", returncode=1)
         readers = Subscriber.objects.on_the_list()
         if reader:
             readers = readers.filter(email_key=email_key(reader)) | readers.filter(public_id=reader)

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -41,6 +42,15 @@ IS_REAL = {
         "mails only go to {outbox}."
     ),
 }
+
+
+def logins() -> str:
+    """Return whose login was printed when, and how to create one."""
+    members = User.objects.filter(is_staff=True, is_active=True)
+    command = "./run manage staff ADDRESS --role owner"
+    if members.filter(email=DEMONSTRATION).exists():
+        return f"the first digest printed the login of {DEMONSTRATION}; another one: {command}"
+    return f"another login: {command}" if members.exists() else f"nobody can sign in yet; to create a login: {command}"
 
 
 class Command(BaseCommand):
@@ -92,8 +102,7 @@ class Command(BaseCommand):
         outbox = os.path.relpath(settings.OUTBOX)
         self.stdout.write(
             f"\nBroadsheet ({settings.MODE} day): {settings.SITE_URL} until Ctrl-C."
-            f"\nCurators' dashboard: {settings.SITE_URL}/dashboard/ (the first digest printed the login of "
-            f"{DEMONSTRATION}; another one: ./run manage staff ADDRESS --role owner)"
+            f"\nCurators' dashboard: {settings.SITE_URL}/dashboard/ ({logins()})"
             f"\n{IS_REAL[settings.MODE].format(outbox=outbox, provider=settings.MAIL_PROVIDER)}"
         )
         self.stdout.flush()
