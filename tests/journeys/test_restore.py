@@ -105,13 +105,18 @@ def on_postgresql(tmp_path: Path, url: str) -> Iterator[tuple[Installation, Call
         yield installation, back_up
 
 
-def documented_backup(url: str, folder: Path) -> str:
-    """The commands of docs/operators.md, for this database and into this folder."""
+def documented_backup(url: str, file: Path, folder: Path) -> str:
+    """The commands of docs/operators.md, for this database and this file of SQLite, into this folder."""
     text = (ROOT / "docs" / "operators.md").read_text()
     commands = re.findall(r"^```sh\n(.*?)^```", text[text.index("## Backups") :], re.S | re.M)[0]
-    url_there, folder_there = "postgres://broadsheet:PASSWORD@localhost:5432/broadsheet", "/var/backups/broadsheet"
-    assert (commands.count(url_there), commands.count(folder_there)) == (1, 4)
-    return str(commands.replace(url_there, url).replace(folder_there, str(folder)))
+    for there, here, times in (
+        ("postgres://broadsheet:PASSWORD@localhost:5432/broadsheet", url, 1),
+        ("/var/lib/broadsheet/broadsheet.sqlite3", file, 1),
+        ("/var/backups/broadsheet", folder, 4),
+    ):
+        assert commands.count(there) == times, there
+        commands = commands.replace(there, str(here))
+    return str(commands)
 
 
 def test_the_documented_backup_can_be_read_by_its_owner_only(tmp_path: Path, postgres_url: str) -> None:
@@ -119,8 +124,11 @@ def test_the_documented_backup_can_be_read_by_its_owner_only(tmp_path: Path, pos
         missing("sqlite3 or pg_dump is not installed (Debian: apt-get install sqlite3 postgresql-client)")
     Installation.at(tmp_path / "var").prepare()
     with empty_database(postgres_url) as url:
-        commands = documented_backup(url, tmp_path / "backups")
-        subprocess.run(["sh", "-ec", commands], cwd=tmp_path, umask=0o022, check=True)
+        commands = documented_backup(url, tmp_path / "var" / "broadsheet.sqlite3", tmp_path / "backups")
+        subprocess.run(["sh", "-ec", commands], umask=0o022, check=True)
+        wrong = documented_backup(url, tmp_path / "misspelt.sqlite3", tmp_path / "none")
+        assert subprocess.run(["sh", "-ec", wrong], umask=0o022).returncode != 0
+    assert not (tmp_path / "misspelt.sqlite3").exists()
     made = sorted((tmp_path / "backups").iterdir())
     assert [path.name for path in made] == ["dump", "sqlite3"]
     assert all(path.stat().st_size > 10_000 for path in made)
