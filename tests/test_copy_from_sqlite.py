@@ -84,7 +84,7 @@ print(json.dumps(found))
 FOUND = f"""{SET_UP}
 from digest.search.find import having_all
 from tests.support.factories import reader
-print(having_all("careful measurement").count(), reader("eve").pk)
+print(having_all("careful measurement").count(), reader("eve", next_send_at=None).pk)
 """
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from digest.config.environment import env, settings_lines
+from digest.config.environment import contact as read_contact
+from digest.config.environment import env, misspelt_names, settings_lines
 from digest.config.var_folder import data_folder
 from tests.support.paths import ROOT
 from tests.support.start import MAILGUN, POSTMARK, RELAY, RESEND, start
@@ -45,6 +46,14 @@ SECRET = "broadsheet:k7Qm2xVb9sTn4wLd"
         ({**RELAY, "SMTP_URL": "smtp://host:port"}, "SMTP_URL is '…'"),
         ({"SITE_URL": "https://digest.example.org:0"}, "SITE_URL is"),
         ({"EMBEDDING_URL": "https://llm.example.org:port/v1", "EMBEDDING_MODEL": "m"}, "EMBEDDING_URL is '…'"),
+        (
+            {"CONTACT": "nobody"},
+            "CONTACT is 'nobody', but it must be an address such as editor@example.org, or that of",
+        ),
+        ({"CONTACT": "ada@example.org\r\nX-Evil: 1"}, "CONTACT"),
+        ({"CONTACT": "ftp://example.org"}, "CONTACT"),
+        ({"ZOTERO_URL": "foo"}, "ZOTERO_URL is 'foo', but it must be an address such as https://api.zotero.org"),
+        ({"ORCID_URL": "https://pub.orcid.org?x=1"}, "ORCID_URL"),
         ({"EHLO_NAME": "box"}, "The setting EHLO_NAME is 'box', but it must be this machine's full name"),
         ({"EHLO_NAME": "mail.example.org\nRSET"}, "EHLO_NAME"),
         ({"SITE_URL": "https://example.org:99999"}, "SITE_URL"),
@@ -268,6 +277,33 @@ def test_a_line_of_the_file_that_is_no_setting_is_named_without_its_value(line: 
         settings_lines(f"# first\n{line}\n")
     assert str(error.value).startswith(said)
     assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "contact", ["editor@example.org", "The editors <editor@example.org>", "https://example.org/contact", ""]
+)
+def test_a_contact_is_an_address_or_that_of_a_page(contact: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONTACT", contact)
+    assert read_contact("CONTACT") == contact
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("MAIL_PROVDER", "MAIL_PROVIDER"),
+        ("mail_provider", "MAIL_PROVIDER"),
+        ("BROADSHEET_VARS", "BROADSHEET_VAR"),
+        ("BREVO_APIKEY", "BREVO_API_KEY"),  # of a provider that is not in use
+        ("LEASE_SECONDS", None),  # a setting, but only of tests
+        ("AWS_ACCESS_KEY_ID", None),  # read by libraries
+        ("AWS_DEFAULT_REGION", None),
+        ("HTTPS_PROXY", None),
+        ("PGSSLMODE", None),
+    ],
+)
+def test_a_name_that_is_nearly_a_setting_is_found(name: str, near: str | None) -> None:
+    lines = settings_lines(f"SITE_URL=https://digest.example.org\n{name}=1\nPROXIES=1")
+    assert misspelt_names(lines) == ([(name, near)] if near else [])
 
 
 def test_a_value_that_begins_with_a_dollar_is_itself(monkeypatch: pytest.MonkeyPatch) -> None:

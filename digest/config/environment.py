@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from email.utils import parseaddr
 from io import StringIO
 from pathlib import Path
@@ -22,9 +23,14 @@ class Environment(environ.Env):
     none: a password would be empty.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[str] = set()  # names read so far
+
     def get_value(
         self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
     ) -> Any:
+        self.asked.add(var)
         given = self.ENVIRON.get(var, "")
         if given.startswith("$"):
             return self.parse_value(given, cast)
@@ -55,12 +61,29 @@ def settings_lines(text: str) -> str:
 
 
 env = Environment()
+FILE_LINES = ""  # of .env, as settings_lines returns them
 if (BASE_DIR / ".env").is_file():
     try:
         text = (BASE_DIR / ".env").read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ImproperlyConfigured("The file .env is not UTF-8 text: write it again from .env.example.") from error
-    env.read_env(StringIO(settings_lines(text)))
+    FILE_LINES = settings_lines(text)
+    env.read_env(StringIO(FILE_LINES))
+
+
+def misspelt_names(lines: str = FILE_LINES) -> list[tuple[str, str]]:
+    """Return the names in these lines of ``.env`` that are no setting but nearly one, each with that one.
+
+    Others may be meant for libraries, such as AWS_ACCESS_KEY_ID. All settings must have been read before.
+    """
+    unread = [name for name in re.findall(r"^(\w+)=", lines, re.M) if name not in env.asked]
+    if not unread:
+        return []
+    # those of a provider that is not in use are not read
+    described = re.findall(r"^#?([A-Z_]+)=", (BASE_DIR / ".env.example").read_text(), re.M)
+    known = env.asked.union(described)
+    near = {name: get_close_matches(name.upper(), known, 1, cutoff=0.8) for name in unread if name not in known}
+    return [(name, found[0]) for name, found in near.items() if found]
 
 
 def wrong(name: str, value: object, right: str) -> ImproperlyConfigured:
@@ -113,7 +136,28 @@ def number(name: str, default: int, *, least: int, most: int, right: str = "") -
 def sender(name: str, default: str) -> str:
     """Return a sender, ``Name <address>`` or an address."""
     given = env.str(name, default="") or default
-    address = parseaddr(given)[1]
-    if given and (not re.fullmatch(r"[!-?A-~]+@[^@\s]+", address) or not given.isprintable()):
+    if given and not _is_sender(given):
         raise wrong(name, given, "a sender such as Broadsheet <digest@mail.example.org>")
+    return str(given)
+
+
+def _is_sender(given: str) -> bool:
+    return given.isprintable() and bool(re.fullmatch(r"[!-?A-~]+@[^@\s]+", parseaddr(given)[1]))
+
+
+def contact(name: str) -> str:
+    """Return an address of e-mail or of a page, or an empty string."""
+    given = env.str(name, default="").strip()
+    page = address_parts(given)
+    if given and not (page.scheme in ("http", "https") and page.hostname) and not _is_sender(given):
+        raise wrong(name, given, "an address such as editor@example.org, or that of a page, from https:// on")
+    return str(given)
+
+
+def service_address(name: str, default: str) -> str:
+    """Return the address of a service, without a slash at its end."""
+    given = env.str(name, default=default).strip().rstrip("/")
+    parts = address_parts(given)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise wrong(name, given, f"an address such as {default}")
     return str(given)

@@ -14,7 +14,19 @@ from importlib.util import find_spec
 from django.core.exceptions import ImproperlyConfigured
 
 from digest.config.databases import postgresql, sqlite
-from digest.config.environment import BASE_DIR, address_parts, env, model_endpoint, number, one_of, sender, wrong
+from digest.config.environment import (
+    BASE_DIR,
+    address_parts,
+    contact,
+    env,
+    misspelt_names,
+    model_endpoint,
+    number,
+    one_of,
+    sender,
+    service_address,
+    wrong,
+)
 from digest.config.garbage import look_seldom_at_start
 from digest.config.var_folder import data_folder, kept_secret, make_folder
 
@@ -151,15 +163,15 @@ SECURE = site.scheme == "https"
 DEFAULT_FROM_EMAIL = sender("DEFAULT_FROM_EMAIL", "Broadsheet <digest@broadsheet.invalid>")
 TRANSACTIONAL_FROM_EMAIL = sender("TRANSACTIONAL_FROM_EMAIL", "")  # of mails with a link; empty means the same
 POSTAL_ADDRESS = env.str("POSTAL_ADDRESS", default="")
-CONTACT = env.str("CONTACT", default="")
+CONTACT = contact("CONTACT")
 DKIM_SELECTORS = env.str("DKIM_SELECTOR", default="").replace(",", " ").split()  # one, or those of several keys
 for selector in DKIM_SELECTORS:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*", selector):
         raise wrong("DKIM_SELECTOR", selector, "the s= of your mails' DKIM-Signature, such as s1")
 FETCH_LOOPBACK = env.bool("FETCH_LOOPBACK", default=False)  # for tests: sources on this machine may be fetched
 # Where readers' public libraries are read; tests name a server of their own
-ZOTERO_URL = env.str("ZOTERO_URL", default="https://api.zotero.org").rstrip("/")
-ORCID_URL = env.str("ORCID_URL", default="https://pub.orcid.org/v3.0").rstrip("/")
+ZOTERO_URL = service_address("ZOTERO_URL", "https://api.zotero.org")
+ORCID_URL = service_address("ORCID_URL", "https://pub.orcid.org/v3.0")
 
 # --- mail ------------------------------------------------------------------------------------------------------------
 
@@ -445,3 +457,5 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W008",
     "security.W021",
 ]  # HSTS over sub-domains is the operator's choice
+
+MISSPELT_SETTINGS = misspelt_names()  # at the end, since it takes what was read for all settings; doctor names them

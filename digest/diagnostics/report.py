@@ -44,9 +44,10 @@ def examine(now: datetime, *, environment: Environment | None = None) -> list[Ch
     """Return all results in the order in which to fix them; clock, DNS and web need an ``environment``."""
     database, broker, mail = list(_database()), list(_broker()), [*_mail(), *_outside(environment)]
     if any(finding.severity == Severity.BROKEN for finding in database):
-        return [*database, *broker, *mail]
+        return [*_names(), *database, *broker, *mail]
     clock = examine_clock(environment.clock) if environment else []
     return [
+        *_names(),
         *database,
         *examine_databases(),
         *_keys(),
@@ -61,6 +62,12 @@ def examine(now: datetime, *, environment: Environment | None = None) -> list[Ch
         *examine_staff_accounts(),
         *_readers(),
     ]
+
+
+def _names() -> Iterator[CheckResult]:
+    for name, near in settings.MISSPELT_SETTINGS:
+        seen = f"the file .env sets {name}, which is no setting, so it does nothing"
+        yield CheckResult(Severity.ATTENTION, "settings", seen, f"If {near} is meant, correct the name.")
 
 
 def _database() -> Iterator[CheckResult]:

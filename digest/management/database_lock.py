@@ -12,8 +12,11 @@ from django.core.management.base import CommandError
 
 
 @contextmanager
-def alone_on_this_database() -> Iterator[None]:
-    """Hold a lock that the system releases with this process, also when it is killed. Raises CommandError."""
+def alone_on_this_database(otherwise: str = "") -> Iterator[None]:
+    """Hold a lock that the system releases with this process, also when it is killed.
+
+    Raises CommandError where another holds it, with what can be done ``otherwise`` than to stop that one.
+    """
     path = settings.VAR / f"serve-{settings.MODE}.lock"
     with path.open("a+") as file:
         try:
@@ -22,8 +25,7 @@ def alone_on_this_database() -> Iterator[None]:
             file.seek(0)
             other = file.read().strip() or "?"
             raise CommandError(
-                f"Another ./run serve runs on this database already (process {other}). Stop that one first, or give "
-                "this one a folder of its own with BROADSHEET_VAR.",
+                f"Another ./run serve runs on this database already (process {other}). Stop that one first{otherwise}.",
                 returncode=2,
             ) from None
         file.truncate(0)

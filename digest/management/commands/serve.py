@@ -72,7 +72,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
 
     def handle(self, *, host: str, port: int, **options: Any) -> None:
-        with alone_on_this_database():
+        with alone_on_this_database(", or give this one a folder of its own with BROADSHEET_VAR"):
             _raise_if_taken(host, port)
             _link_to(port)
             self._prepare()

@@ -108,6 +108,16 @@ def test_a_broker_that_may_delete_messages_needs_attention(settings: Any) -> Non
     assert "allkeys-lru" in seen
 
 
+def test_a_misspelt_name_in_the_file_of_settings_is_said_with_the_one_that_is_near(settings: Any) -> None:
+    settings.MISSPELT_SETTINGS = [("MAIL_RAT", "MAIL_RATE")]
+    said = next(result for result in examine(NOON) if result.what == "settings")
+    assert (said.severity, said.seen) == (
+        Severity.ATTENTION,
+        "the file .env sets MAIL_RAT, which is no setting, so it does nothing",
+    )
+    assert said.do == "If MAIL_RATE is meant, correct the name."
+
+
 def test_both_sending_domains_are_looked_up_and_for_smtp_the_servers_name(settings: Any) -> None:
     settings.MAIL_PROVIDER, settings.EMAIL_HOST, settings.EMAIL_PORT = "smtp", "127.0.0.1", 1
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
