@@ -41,6 +41,7 @@ RESTORING = (
     "A backup was restored, and ./run manage after_restore has not ended well yet: run it again before you resume."
 )
 RESTORED = "Restored from a backup. Look at docs/operators.md before you resume."
+OF_RESTORES = (RESTORING, RESTORED)
 LATELY = timedelta(hours=1)  # a mail that was accepted since then shows that our set-up is right
 
 
@@ -188,7 +189,7 @@ def pause(why: str, *, by: str = "", now: datetime | None = None) -> bool:
     """
     rows = Provider.objects.filter(pk=_provider().pk)
     # it also holds the providers that have no row yet
-    rows = rows.exclude(status=Provider.Status.PAUSED, why__in=(RESTORING, RESTORED))
+    rows = rows.exclude(status=Provider.Status.PAUSED, why__in=OF_RESTORES)
     return rows.update(status=Provider.Status.PAUSED, why=why[:300], paused_by=by[:150], paused_at=now) > 0
 
 
@@ -240,7 +241,7 @@ def _provider_and_keys() -> tuple[Provider, set[str]]:
 
 def _stored_or_new() -> Provider:
     """Return the row of the provider, or one that is not saved, which a restore holds like the others. One query."""
-    held = Q(status=Provider.Status.PAUSED, why__in=(RESTORING, RESTORED))
+    held = Q(status=Provider.Status.PAUSED, why__in=OF_RESTORES)
     rows = {row.name: row for row in Provider.objects.filter(Q(name=settings.MAIL_PROVIDER) | held)}
     if row := rows.pop(settings.MAIL_PROVIDER, None):
         return row

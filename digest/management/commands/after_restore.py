@@ -38,6 +38,7 @@ class Command(BaseCommand):
     def handle(self, *, no_edition_lost: bool, **options: Any) -> None:
         # an older backup may lack tables, and what follows migrations: roles' permissions and the cache
         call_command("migrate", interactive=False, verbosity=0)
+        self._say_what_was_paused(throttle.state(datetime.now(UTC)))
         throttle.pause_for_restore(is_finished=False, now=datetime.now(UTC))
         if not no_edition_lost:
             self._reopen_edition()
@@ -47,6 +48,15 @@ class Command(BaseCommand):
             f"Paused. {both} may have left and will not be sent again: "
             f"{restored.doubtful:,} open in the backup, {restored.passed:,} due since then."
         )
+
+    def _say_what_was_paused(self, before: throttle.State) -> None:
+        """Say why digests were paused in the backup, since the pause of the restore takes its place."""
+        if before.is_paused and before.why not in throttle.OF_RESTORES:
+            when = f" on {before.since:%Y-%m-%d at %H:%M} UTC" if before.since else ""
+            who = f" by {before.by}" if before.by else ""
+            why = f": {before.why}" if before.why else "."
+            self.stdout.write(f"In the backup, digests were paused{who}{when}{why}")
+            self.stdout.write("resume_sending ends that pause too: run it only when its reason is gone.")
 
     def _reopen_edition(self) -> None:
         try:

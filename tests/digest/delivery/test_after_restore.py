@@ -110,6 +110,19 @@ def test_the_command_says_how_many_and_pauses(capsys: pytest.CaptureFixture[str]
     assert "To resume: ./run manage resume_sending" in capsys.readouterr().out
 
 
+def test_the_command_says_why_digests_were_paused_before(capsys: pytest.CaptureFixture[str]) -> None:
+    publish(datetime.now(UTC))
+    throttle.pause("the letter names a wrong date", by="cleo", now=NOON)
+    call_command("after_restore")
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "In the backup, digests were paused by cleo on 2026-03-02 at 12:00 UTC: the letter names a wrong date\n"
+        "resume_sending ends that pause too"
+    )
+    call_command("after_restore")
+    assert capsys.readouterr().out.startswith("Paused. ")
+
+
 def test_the_command_refuses_while_todays_edition_may_be_lost(capsys: pytest.CaptureFixture[str]) -> None:
     reader("ada", next_send_at=datetime.now(UTC) - timedelta(minutes=1))
     with pytest.raises(CommandError, match="its papers would come a second time"):
